@@ -1,0 +1,85 @@
+# How a library, a test and an executable of this project are made: one function each.
+
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+
+find_program(CHARON_CCACHE ccache)
+if(CHARON_CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER "${CHARON_CCACHE}")
+  set(CMAKE_C_COMPILER_LAUNCHER "${CHARON_CCACHE}")
+endif()
+
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64|arm64")
+  set(CHARON_GO_ARCH arm64)
+else()
+  set(CHARON_GO_ARCH amd64)
+endif()
+
+add_library(charon_options INTERFACE)
+target_include_directories(charon_options INTERFACE "${CMAKE_SOURCE_DIR}" "${CMAKE_BINARY_DIR}/generated")
+target_compile_options(charon_options INTERFACE
+  -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual
+  $<$<BOOL:$ENV{CI}>:-Werror>)
+target_compile_definitions(charon_options INTERFACE
+  CHARON_VERSION="${PROJECT_VERSION}"
+  $<$<BOOL:${CHARON_CHECK_ANSWERS}>:CHARON_CHECK_ANSWERS=1>)
+if(CHARON_SANITIZE)
+  target_compile_options(charon_options INTERFACE
+    -fsanitize=${CHARON_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  target_link_options(charon_options INTERFACE -fsanitize=${CHARON_SANITIZE})
+endif()
+
+# charon_library(NAME SOURCES a.cc ... HEADERS a.h ... [PUBLIC libs that appear in headers] [PRIVATE libs])
+# makes charon::NAME. INTERFACE libraries (headers only) have no SOURCES.
+function(charon_library name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;HEADERS;PUBLIC;PRIVATE" ${ARGN})
+  set(target charon_${name})
+  if(ARG_SOURCES)
+    add_library(${target} STATIC ${ARG_SOURCES})
+    target_link_libraries(${target} PUBLIC charon_options ${ARG_PUBLIC} PRIVATE ${ARG_PRIVATE})
+    target_sources(${target} PUBLIC FILE_SET HEADERS BASE_DIRS "${CMAKE_SOURCE_DIR}" FILES ${ARG_HEADERS})
+    set_target_properties(${target} PROPERTIES VERIFY_INTERFACE_HEADER_SETS ON)
+  else()
+    add_library(${target} INTERFACE)
+    target_link_libraries(${target} INTERFACE charon_options ${ARG_PUBLIC})
+  endif()
+  add_library(charon::${name} ALIAS ${target})
+endfunction()
+
+function(charon_executable target)
+  target_link_libraries(${target} PRIVATE charon_options)
+  if(CHARON_STATIC)
+    charon_link_static(${target})
+  endif()
+endfunction()
+
+# charon_test(NAME SOURCES a_test.cc ... LIBS charon::value ... [LABEL unit]) makes one test program.
+function(charon_test name)
+  if(NOT BUILD_TESTING OR CHARON_STATIC)
+    return()
+  endif()
+  cmake_parse_arguments(ARG "" "LABEL" "SOURCES;LIBS" ${ARGN})
+  if(NOT ARG_LABEL)
+    set(ARG_LABEL unit)
+  endif()
+  add_executable(${name} ${ARG_SOURCES})
+  target_link_libraries(${name} PRIVATE charon_options ${ARG_LIBS} GTest::gmock GTest::gtest_main)
+  target_compile_definitions(${name} PRIVATE CHARON_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+  add_test(NAME ${name} COMMAND ${name})
+  set_tests_properties(${name} PROPERTIES LABELS ${ARG_LABEL} TIMEOUT 300)
+endfunction()
+
+# charon_fuzzer(NAME SOURCES a_fuzz.cc LIBS ...) makes one libFuzzer program.
+function(charon_fuzzer name)
+  if(NOT CHARON_FUZZ)
+    return()
+  endif()
+  cmake_parse_arguments(ARG "" "" "SOURCES;LIBS" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  target_link_libraries(${name} PRIVATE charon_options ${ARG_LIBS})
+  target_compile_options(${name} PRIVATE -fsanitize=fuzzer)
+  target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+endfunction()

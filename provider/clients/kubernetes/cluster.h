@@ -1,0 +1,114 @@
+// One Kubernetes cluster, as resources see it.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "nlohmann/json_fwd.hpp"
+#include "provider/base/call.h"
+#include "provider/clients/kubernetes/object.h"
+
+namespace charon::kubernetes {
+
+// A kind as the server offers it.
+struct ResourceInfo {
+  ObjectKind kind;
+  std::string plural;  // "deployments"
+  bool namespaced = false;
+  std::vector<std::string> verbs;
+};
+
+struct ListOptions {
+  std::string name_space;  // empty: all
+  std::string label_selector;
+  std::string field_selector;
+  int limit = 0;  // 0: all, fetched in pages
+};
+
+struct ApplyOptions {
+  std::string manager = "charon";
+  bool force = false;
+  bool dry_run = false;
+};
+
+struct DeleteOptions {
+  std::string propagation = "Background";  // "Foreground", "Orphan"
+  std::string uid;                         // precondition; empty: none
+  bool dry_run = false;
+};
+
+struct ServerVersion {
+  std::string git_version;  // "v1.36.3"
+  int major = 0;
+  int minor = 0;
+};
+
+enum class PatchType { kMerge, kJson, kStrategicMerge };
+
+// One event of a watch. `object` is the object as of the event.
+struct WatchEvent {
+  std::string type;  // ADDED, MODIFIED, DELETED
+  const Json* object = nullptr;
+};
+
+// Objects travel as Json (std::shared_ptr where the snapshot shares them). Every error carries the
+// server's message and its ApiError (object.h). Safe for concurrent use.
+class Cluster {
+ public:
+  virtual ~Cluster() = default;
+
+  // How the server offers `kind`. NotFound if it does not (the message names the versions that it has, or
+  // says that no CRD defines it). Discovery is fetched once and kept; a miss asks once more if the answer
+  // is older than the last CRD that we wrote.
+  virtual absl::StatusOr<ResourceInfo> Resolve(const Call& call, const ObjectKind& kind) = 0;
+
+  // Every kind the server offers.
+  virtual absl::StatusOr<std::vector<ResourceInfo>> Kinds(const Call& call) = 0;
+
+  virtual absl::StatusOr<ServerVersion> Version(const Call& call) = 0;
+
+  // The object now. NotFound if there is none, or no such kind.
+  virtual absl::StatusOr<Json> Get(const Call& call, const ObjectRef& ref) = 0;
+
+  // The object as of this run ("ask once"): the first reads of a kind are single GETs, from the k-th on
+  // one LIST answers the rest. Own writes update what is kept. NotFound as Get.
+  virtual absl::StatusOr<std::shared_ptr<const Json>> Read(const Call& call, const ObjectRef& ref) = 0;
+
+  virtual absl::StatusOr<std::vector<Json>> List(const Call& call, const ObjectKind& kind,
+                                                 const ListOptions& options) = 0;
+
+  // Server-side apply. Returns the object as stored (as it would be, for a dry run). Aborted with the
+  // conflicting managers and fields as causes; InvalidArgument with fields as causes.
+  virtual absl::StatusOr<Json> Apply(const Call& call, const Json& object,
+                                     const ApplyOptions& options) = 0;
+
+  // POST with a field manager. AlreadyExists if it is there.
+  virtual absl::StatusOr<Json> Create(const Call& call, const Json& object,
+                                      const ApplyOptions& options) = 0;
+
+  virtual absl::StatusOr<Json> Patch(const Call& call, const ObjectRef& ref, PatchType type,
+                                     const Json& patch, absl::string_view manager) = 0;
+
+  // OK also means "accepted": finalizers may keep the object for a while. NotFound if it is not there.
+  virtual absl::Status Delete(const Call& call, const ObjectRef& ref, const DeleteOptions& options) = 0;
+
+  // Follows one object until `on_event` returns true (then OK), or the call ends. Starts with the object as
+  // it is (ADDED, or DELETED with a null object if there is none). Resumes by itself, falls back to
+  // polling where watch is forbidden or not offered.
+  virtual absl::Status Watch(const Call& call, const ObjectRef& ref,
+                             const std::function<bool(const WatchEvent&)>& on_event) = 0;
+
+  // GET of any path below the server's URL ("/api/v1/namespaces/x/pods/y/log?tailLines=20").
+  virtual absl::StatusOr<std::string> GetRaw(const Call& call, absl::string_view path) = 0;
+
+  // Who we are to this cluster, for messages: "context prod (user ci, /root/.kube/config)".
+  virtual std::string Description() const = 0;
+};
+
+}  // namespace charon::kubernetes

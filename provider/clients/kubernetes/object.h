@@ -1,0 +1,76 @@
+// Kubernetes objects as JSON, and the words to name them.
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "nlohmann/json_fwd.hpp"
+
+namespace charon::kubernetes {
+
+using Json = nlohmann::json;
+
+// `apiVersion` is "v1" for the core group, else "group/version".
+struct ObjectKind {
+  std::string api_version;
+  std::string kind;
+
+  std::string group() const;    // "" for core
+  std::string version() const;  // "v1"
+  std::string ToString() const { return api_version + "/" + kind; }
+  friend auto operator<=>(const ObjectKind&, const ObjectKind&) = default;
+};
+
+// Names one object. `name_space` is empty for cluster-scoped kinds.
+struct ObjectRef {
+  ObjectKind kind;
+  std::string name_space;
+  std::string name;
+
+  // The import id: `apps/v1/Deployment/ns/name`, `v1/Namespace/name`.
+  std::string ToString() const;
+  // InvalidArgument, showing both forms, for anything else. Cluster-scoped kinds have one part less:
+  // whether a kind is namespaced is taken from the number of parts.
+  static absl::StatusOr<ObjectRef> Parse(absl::string_view id);
+  friend auto operator<=>(const ObjectRef&, const ObjectRef&) = default;
+};
+
+// From apiVersion, kind, metadata.namespace and metadata.name. InvalidArgument, naming the field, if
+// one is missing or no string; a generateName without a name is refused with the reason.
+absl::StatusOr<ObjectRef> RefOf(const Json& object);
+
+// The value at a dotted path of map keys ("metadata.labels"); a null if there is none.
+const Json& Field(const Json& object, absl::string_view dotted_path);
+// Its text; "" if there is none or it is no string.
+std::string Text(const Json& object, absl::string_view dotted_path);
+
+// What the API server refused, read from a v1.Status body.
+struct ApiError {
+  int code = 0;
+  std::string reason;  // "NotFound", "AlreadyExists", "Conflict", "Invalid", "Forbidden", ...
+  std::string message;
+  struct Cause {
+    std::string reason;  // "FieldManagerConflict", "FieldValueInvalid", ...
+    std::string field;   // ".spec.replicas" or "spec.replicas", as the server words it
+    std::string message;
+  };
+  std::vector<Cause> causes;
+};
+
+// The status for an error answer: the code from reason and HTTP status, the server's own message, and
+// the ApiError as payload.
+//   404 NotFound · 409 AlreadyExists reason: AlreadyExists · 409 Conflict: Aborted · 422 and 400:
+//   InvalidArgument · 401 Unauthenticated · 403 PermissionDenied (quota: ResourceExhausted) ·
+//   405, 415: Unimplemented · 410 OutOfRange · 429 and 5xx: Unavailable (504 DeadlineExceeded)
+absl::Status StatusFromResponse(int http_status, absl::string_view body);
+
+// The ApiError that a status carries; code 0 if none.
+ApiError ApiErrorOf(const absl::Status& status);
+
+}  // namespace charon::kubernetes

@@ -1,0 +1,33 @@
+// The JSON form of values: state files, and text that users write.
+#pragma once
+
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "provider/value/type.h"
+#include "provider/value/value.h"
+
+namespace charon {
+
+// Decodes stored state: lenient as Terraform is. Missing attributes are null, attributes that the
+// type no longer has are ignored, numbers and bools may be quoted. Numbers keep every digit.
+// InvalidArgument with the path for anything else, duplicate keys and nesting beyond kMaxDepth.
+absl::StatusOr<Value> DecodeJson(absl::string_view json, const Type& type);
+
+// Encodes a wholly known value. Internal if it is not, or does not conform.
+absl::StatusOr<std::string> EncodeJson(const Value& value, const Type& type);
+
+// Any JSON text as a value with the type HCL's jsondecode would give it: arrays are tuples, objects
+// are objects.
+struct TypedValue {
+  Type type = Type::Dynamic();
+  Value value;
+};
+absl::StatusOr<TypedValue> DecodeAnyJson(absl::string_view json);
+
+// A value of any shape as JSON, without a type: for dynamic attributes. Keys in byte order, no
+// spaces. InvalidArgument (with the path) if something in it is unknown.
+absl::StatusOr<std::string> EncodeAnyJson(const Value& value);
+
+}  // namespace charon
