@@ -1,0 +1,1 @@
+"""The parts of the `servers` command: builds, processes, certificates, API client, cluster."""

@@ -1,0 +1,232 @@
+"""Builds the Go programs once and keeps them outside of the source tree.
+
+A program's place in the cache carries its version and a hash of everything that decides what is
+built (module files, sources, flags), so that a change builds anew, an old checkout still finds its
+own build, and nothing is ever overwritten.
+"""
+
+import collections
+import contextlib
+import dataclasses
+import fcntl
+import hashlib
+import os
+import pathlib
+import platform
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+
+from charon_servers.errors import SKIPPED, Failure
+
+HERE = pathlib.Path(__file__).resolve().parent.parent
+SHOW_PROGRESS_EVERY = 10.0  # seconds
+KEPT_LINES = 40  # of the compiler's output, to show when it fails
+
+
+@dataclasses.dataclass(frozen=True)
+class Program:
+    """One module in a folder beside this package, and how it is built.
+
+    `version_of` is the required module whose version is the program's. In `link_flags`,
+    `{path/of/module}` stands for the version that go.mod requires, without its v.
+    """
+
+    folder: str
+    package: str
+    file: str
+    version_of: str
+    link_flags: str = ""
+    links: tuple[str, ...] = ()
+
+    @property
+    def module(self) -> pathlib.Path:
+        return HERE / self.folder
+
+    def required(self, module: str) -> str:
+        """The version of `module` in go.mod, without its v."""
+        text = (self.module / "go.mod").read_text()
+        found = re.search(rf"^\s*(?:require )?{re.escape(module)} v(\S+)", text, re.MULTILINE)
+        if not found:
+            raise Failure(f"{self.module}/go.mod does not require {module}")
+        return found[1]
+
+    @property
+    def version(self) -> str:
+        return self.required(self.version_of)
+
+    def command(self, go: str) -> list[str]:
+        flags = re.sub(r"{([^}]+)}", lambda m: self.required(m[1]), self.link_flags)
+        return [go, "build", "-mod=readonly", "-trimpath", "-v", "-ldflags", f"-s -w {flags}".strip()]
+
+    @property
+    def place(self) -> pathlib.Path:
+        digest = hashlib.sha256()
+        for path in sorted(p for p in self.module.rglob("*") if p.suffix in (".go", ".mod", ".sum")):
+            digest.update(f"{path.relative_to(self.module)}\0".encode())
+            digest.update(hashlib.sha256(path.read_bytes()).digest())
+        recipe = [*self.command("go"), self.package, self.file, *self.links, platform.machine()]
+        digest.update("\0".join(recipe).encode())
+        return cache() / f"{self.folder}-{self.version}-{digest.hexdigest()[:12]}"
+
+
+K8S = "k8s.io/component-base/version"
+
+PROGRAMS = {
+    "kubernetes": Program(
+        folder="kubernetes",
+        package=".",
+        file="charon-kubernetes",
+        version_of="k8s.io/kubernetes",
+        # Without a version, the API server serves no API at all: it compares each API's age with it.
+        link_flags=f"-X {K8S}.gitVersion=v{{k8s.io/kubernetes}} -X {K8S}.gitMajor=1"
+        f" -X {K8S}.gitMinor=36 -X {K8S}.gitTreeState=clean"
+        " -X sigs.k8s.io/kwok/pkg/consts.Version={sigs.k8s.io/kwok}",
+        links=("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl", "kwok"),
+    ),
+    "opentofu": Program(
+        folder="opentofu",
+        package="github.com/opentofu/opentofu/cmd/tofu",
+        file="tofu",
+        version_of="github.com/opentofu/opentofu",
+        link_flags="-X github.com/opentofu/opentofu/version.dev=no",
+    ),
+    "tfplugindocs": Program(
+        folder="tfplugindocs",
+        package="github.com/hashicorp/terraform-plugin-docs/cmd/tfplugindocs",
+        file="tfplugindocs",
+        version_of="github.com/hashicorp/terraform-plugin-docs",
+    ),
+}
+
+
+def cache() -> pathlib.Path:
+    """The folder of all built programs, which may not exist yet."""
+    own = os.environ.get("CHARON_CACHE")
+    general = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
+    return (pathlib.Path(own) if own else pathlib.Path(general) / "charon").absolute() / "servers"
+
+
+def built(name: str) -> pathlib.Path:
+    """The folder of a built program. Fails, with exit code 77 where it cannot be built either."""
+    program = PROGRAMS[name]
+    if not program.place.is_dir():
+        find_go()
+        raise Failure(f"{name} {program.version} is not built; run: servers build {name}")
+    return program.place
+
+
+def build(names: Sequence[str], jobs: int | None = None) -> None:
+    """Builds those of the named programs (default: all) that the cache does not have."""
+    for name in names:
+        if name not in PROGRAMS:
+            raise Failure(f"no program is called {name!r}; known: {', '.join(PROGRAMS)}", 2)
+    for name in names or PROGRAMS:
+        build_one(name, PROGRAMS[name], jobs)
+
+
+def build_one(name: str, program: Program, jobs: int | None) -> None:
+    title = f"{name} {program.version}"
+    place = program.place
+    if place.is_dir():
+        say(f"{title}: already built in {place}")
+        return
+    go = find_go()
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with locked(place.parent / f"{name}.lock", f"{title}: another build is under way, waiting for it"):
+        if place.is_dir():
+            say(f"{title}: built meanwhile in {place}")
+            return
+        began = time.monotonic()
+        unfinished = pathlib.Path(tempfile.mkdtemp(prefix=f".{name}-", dir=place.parent))
+        try:
+            compile_program(title, program, go, unfinished / program.file, jobs)
+            for link in program.links:
+                (unfinished / link).symlink_to(program.file)
+            unfinished.chmod(0o755)
+            unfinished.rename(place)
+        finally:
+            shutil.rmtree(unfinished, ignore_errors=True)
+        size = (place / program.file).stat().st_size / 1e6
+        say(f"{title}: built {size:.0f} MB in {time.monotonic() - began:.0f} s: {place}")
+
+
+def compile_program(
+    title: str, program: Program, go: str, target: pathlib.Path, jobs: int | None
+) -> None:
+    """Runs the compiler at low priority, showing how far it is."""
+    command = program.command(go) + (["-p", str(jobs)] if jobs else [])
+    # A workspace or flags of the user's are not part of the recipe.
+    environment = os.environ | {"CGO_ENABLED": "0", "GOWORK": "off", "GOFLAGS": "-buildvcs=false"}
+    say(f"{title}: building; the first time takes minutes and needs the Go module proxy")
+    began = shown = time.monotonic()
+    downloaded = compiled = 0
+    last = collections.deque(maxlen=KEPT_LINES)
+    with subprocess.Popen(
+        [*command, "-o", str(target), program.package],
+        cwd=program.module,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        start_new_session=True,
+        preexec_fn=lambda: os.nice(10),
+    ) as compiler:
+        try:
+            for line in compiler.stdout:
+                if line.startswith("go: downloading "):
+                    downloaded += 1
+                elif re.fullmatch(r"[\w./~-]+\n", line):
+                    compiled += 1
+                else:
+                    last.append(line)
+                if time.monotonic() - shown > SHOW_PROGRESS_EVERY:
+                    shown = time.monotonic()
+                    say(
+                        f"{title}: {shown - began:.0f} s, {downloaded} modules downloaded,"
+                        f" {compiled} packages compiled"
+                    )
+        except BaseException:
+            os.killpg(compiler.pid, signal.SIGTERM)  # The go command and its compilers.
+            raise
+    if compiler.returncode:
+        raise Failure(
+            f"{title}: building failed:\n{''.join(last)}"
+            f"Check that the module proxy is reachable (go env GOPROXY) and that the Go version"
+            f" suits {program.module}/go.mod; then run again: servers build {program.folder}"
+        )
+
+
+def find_go() -> str:
+    """Go from PATH, or from where its own installer puts it."""
+    go = shutil.which("go") or shutil.which("go", path="/usr/local/go/bin")
+    if not go:
+        raise Failure(
+            "skipped: there is no Go on this machine to build the real servers with;"
+            " install Go 1.26 or newer and put it on PATH",
+            SKIPPED,
+        )
+    return go
+
+
+@contextlib.contextmanager
+def locked(path: pathlib.Path, waiting: str) -> Iterator[None]:
+    """Holds an exclusive lock on a file; says `waiting` once if somebody else has it."""
+    with open(path, "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say(waiting)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
