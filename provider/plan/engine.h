@@ -1,0 +1,45 @@
+// Planning as pure functions on values: from configuration, prior state and core's proposal to what will
+// be. The stages follow plugin protocol 6.1; each is one function, called in one visible order by Plan().
+#pragma once
+
+#include <vector>
+
+#include "provider/base/path.h"
+#include "provider/schema/schema.h"
+#include "provider/value/value.h"
+
+namespace charon::plan {
+
+struct Input {
+  Value config;    // null: destroy
+  Value prior;     // null: create
+  Value proposed;  // core's merge of the two
+};
+
+struct Result {
+  Value planned;
+  std::vector<Path> requires_replace;
+};
+
+// What planning knows without the resource. REQUIRES: input.proposed is a known object (no destroy plan).
+Result Plan(const ObjectSchema& schema, const Input& input);
+
+// The stages, for the resource adapter and for tests.
+
+// Where the configuration says the same as the prior state in other words, the prior words stay (rule P6).
+Value KeepPriorSpelling(const ObjectSchema& schema, const Input& input, Value planned);
+
+// Defaults where the configuration is null.
+Value ApplyDefaults(const ObjectSchema& schema, const Value& config, Value planned);
+
+// Every computed attribute that the configuration leaves open becomes unknown, except those that keep
+// their prior value. Call only if something changes.
+Value MarkUnknown(const ObjectSchema& schema, const Input& input, Value planned);
+
+// The paths of force_new attributes that change.
+std::vector<Path> ReplacePaths(const ObjectSchema& schema, const Value& prior, const Value& planned);
+
+// True if `planned` says something else than `prior` (an unknown is something else).
+bool Changes(const Value& prior, const Value& planned);
+
+}  // namespace charon::plan

@@ -1,0 +1,283 @@
+#include "provider/schema/schema.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "provider/base/status.h"
+
+namespace charon {
+namespace {
+
+// The null that stands for "nothing in the configuration here".
+const Value& NullValue() {
+  static const auto& null = *new Value;
+  return null;
+}
+
+// True if `element` of a set can be what became of `config`: equal except where the provider may fill in.
+bool CanComeFrom(const ObjectSchema& schema, const Value& config, const Value& element) {
+  if (!config.IsKnown() || !element.IsKnown()) return config == element;
+  for (const AttributeSchema& attribute : schema.attributes) {
+    const Value& wanted = config[attribute.name];
+    if (wanted.IsNull() && (attribute.computed() || attribute.default_value)) continue;
+    if (attribute.write_only) continue;
+    if (!(wanted == element[attribute.name])) return false;
+  }
+  return true;
+}
+
+Value TransformElements(const AttributeSchema& attribute, const Value& config, Value value, const Path& path,
+                        const AttributeVisitor& visit) {
+  const ObjectSchema& nested = *attribute.nested;
+  switch (attribute.nesting) {
+    case Nesting::kNone:
+      return value;
+    case Nesting::kSingle:
+      return TransformAttributes(nested, config, std::move(value), path, visit);
+    case Nesting::kMap:
+      for (auto& [key, element] : value.mapping()) {
+        if (!element.IsKnown()) continue;
+        element = TransformAttributes(nested, config[key], std::move(element), path.Key(key), visit);
+      }
+      return value;
+    case Nesting::kList: {
+      std::size_t index = 0;
+      for (Value& element : value.sequence()) {
+        const bool paired = config.kind() == Value::Kind::kSequence && index < config.sequence().size();
+        const Value& beside = paired ? config.sequence()[index] : NullValue();
+        if (element.IsKnown()) {
+          element = TransformAttributes(nested, beside, std::move(element),
+                                        path.Index(static_cast<std::int64_t>(index)), visit);
+        }
+        ++index;
+      }
+      return value;
+    }
+    case Nesting::kSet: {
+      std::vector<bool> used(config.kind() == Value::Kind::kSequence ? config.sequence().size() : 0);
+      Value::Sequence elements = std::move(value.sequence());
+      for (Value& element : elements) {
+        const Value* beside = &NullValue();
+        for (std::size_t i = 0; i < used.size(); ++i) {
+          if (used[i] || !CanComeFrom(nested, config.sequence()[i], element)) continue;
+          used[i] = true;
+          beside = &config.sequence()[i];
+          break;
+        }
+        if (element.IsKnown()) {
+          element = TransformAttributes(nested, *beside, std::move(element), path, visit);
+        }
+      }
+      return Value::Set(std::move(elements));
+    }
+  }
+  return value;
+}
+
+const char* NotPossible(Mode mode) {
+  switch (mode) {
+    case Mode::kRequired: return "required";
+    case Mode::kOptional: return "optional";
+    case Mode::kComputed: return "computed";
+    case Mode::kOptionalComputed: return "optional and computed";
+  }
+  return "";
+}
+
+void ValidateAttributes(const ObjectSchema& schema, const Value& config, const Path& path, bool write_only_allowed,
+                        std::vector<absl::Status>* errors, std::vector<absl::Status>* warnings);
+
+void ValidateNested(const AttributeSchema& attribute, const Value& value, const Path& path, bool write_only_allowed,
+                    std::vector<absl::Status>* errors, std::vector<absl::Status>* warnings) {
+  const ObjectSchema& nested = *attribute.nested;
+  if (attribute.nesting == Nesting::kSingle) {
+    ValidateAttributes(nested, value, path, write_only_allowed, errors, warnings);
+  } else if (attribute.nesting == Nesting::kMap) {
+    for (const auto& [key, element] : value.mapping()) {
+      if (element.IsNull()) {
+        errors->push_back(At(path.Key(key), absl::InvalidArgumentError("The element must not be null.")));
+      }
+      ValidateAttributes(nested, element, path.Key(key), write_only_allowed, errors, warnings);
+    }
+  } else {
+    std::int64_t index = 0;
+    for (const Value& element : value.sequence()) {
+      const Path place = attribute.nesting == Nesting::kList ? path.Index(index) : path;
+      if (element.IsNull()) errors->push_back(At(place, absl::InvalidArgumentError("The element must not be null.")));
+      ValidateAttributes(nested, element, place, write_only_allowed, errors, warnings);
+      ++index;
+    }
+  }
+}
+
+void ValidateAttributes(const ObjectSchema& schema, const Value& config, const Path& path, bool write_only_allowed,
+                        std::vector<absl::Status>* errors, std::vector<absl::Status>* warnings) {
+  if (!config.IsKnown()) return;
+  for (const AttributeSchema& attribute : schema.attributes) {
+    const Value& value = config[attribute.name];
+    const Path place = path.Attribute(attribute.name);
+    if (value.IsNull()) {
+      if (attribute.mode == Mode::kRequired) {
+        errors->push_back(At(place, absl::InvalidArgumentError(
+            absl::StrCat("\"", attribute.name, "\" is required: ", attribute.description))));
+      }
+      continue;
+    }
+    if (attribute.mode == Mode::kComputed) {
+      errors->push_back(At(place, absl::InvalidArgumentError(absl::StrCat(
+          "\"", attribute.name, "\" is set by the provider and cannot be configured. Remove it."))));
+      continue;
+    }
+    if (attribute.write_only && !write_only_allowed) {
+      errors->push_back(At(place, absl::FailedPreconditionError(absl::StrCat(
+          "\"", attribute.name, "\" is write-only, which needs Terraform 1.11 or OpenTofu 1.11: this version would "
+          "store the value in its state. Upgrade, or use a reference or a generated value."))));
+      continue;
+    }
+    if (!attribute.deprecation.empty() && warnings != nullptr) {
+      warnings->push_back(At(place, absl::UnknownError(attribute.deprecation)));
+    }
+    if (value.IsUnknown()) continue;
+    for (const Check& check : attribute.checks) {
+      if (absl::Status status = check.run(value); !status.ok()) errors->push_back(At(place, std::move(status)));
+    }
+    if (attribute.nested != nullptr) {
+      ValidateNested(attribute, value, place, write_only_allowed, errors, warnings);
+    }
+  }
+  for (const ObjectRule& rule : schema.rules) {
+    if (absl::Status status = rule.run(config); !status.ok()) errors->push_back(At(path, std::move(status)));
+  }
+}
+
+}  // namespace
+
+const AttributeSchema* ObjectSchema::Find(absl::string_view name) const {
+  for (const AttributeSchema& attribute : attributes) {
+    if (attribute.name == name) return &attribute;
+  }
+  return nullptr;
+}
+
+const Type& ObjectSchema::type() const {
+  if (!type_.has_value()) {
+    std::map<std::string, Type> types;
+    for (const AttributeSchema& attribute : attributes) types.emplace(attribute.name, attribute.type);
+    type_ = Type::Object(std::move(types));
+  }
+  return *type_;
+}
+
+Value ObjectSchema::Empty() const {
+  Value::Mapping entries;
+  for (const AttributeSchema& attribute : attributes) entries.emplace(attribute.name, Value::Null());
+  return Value::Of(std::move(entries));
+}
+
+Value TransformAttributes(const ObjectSchema& schema, const Value& config, Value object, const Path& path,
+                          const AttributeVisitor& visit) {
+  if (!object.IsKnown()) return object;
+  for (const AttributeSchema& attribute : schema.attributes) {
+    Value& slot = object.mapping()[attribute.name];
+    const Value& beside = config[attribute.name];
+    const Path place = path.Attribute(attribute.name);
+    bool descend = true;
+    slot = visit(attribute, beside, std::move(slot), place, &descend);
+    if (descend && attribute.nested != nullptr && slot.IsKnown()) {
+      slot = TransformElements(attribute, beside, std::move(slot), place, visit);
+    }
+  }
+  return object;
+}
+
+Value WithoutWriteOnly(const ObjectSchema& schema, Value object) {
+  return TransformAttributes(schema, NullValue(), std::move(object), Path(),
+                             [](const AttributeSchema& attribute, const Value&, Value value, const Path&, bool*) {
+                               return attribute.write_only ? Value::Null() : std::move(value);
+                             });
+}
+
+Value WithWriteOnly(const ObjectSchema& schema, Value object, const Value& config) {
+  return TransformAttributes(schema, config, std::move(object), Path(),
+                             [](const AttributeSchema& attribute, const Value& wanted, Value value, const Path&, bool*) {
+                               return attribute.write_only ? wanted : std::move(value);
+                             });
+}
+
+std::vector<absl::Status> ValidateObject(const ObjectSchema& schema, const Value& config, bool write_only_allowed,
+                                         std::vector<absl::Status>* warnings) {
+  std::vector<absl::Status> errors;
+  ValidateAttributes(schema, config, Path(), write_only_allowed, &errors, warnings);
+  return errors;
+}
+
+std::vector<std::string> Contradictions(const ObjectSchema& schema, absl::string_view where, bool root) {
+  static const auto& reserved = *new std::set<std::string>{
+      "count", "for_each", "provider", "depends_on", "lifecycle", "connection", "provisioner", "locals"};
+  static constexpr absl::string_view kSecretWords[] = {"password", "token", "secret_key", "private_key", "api_key"};
+
+  std::vector<std::string> found;
+  auto complain = [&](const AttributeSchema& attribute, absl::string_view what) {
+    found.push_back(absl::StrCat(where, ".", attribute.name, ": ", what));
+  };
+  if (schema.description.empty()) found.push_back(absl::StrCat(where, ": no description"));
+  std::set<std::string> names;
+  for (const AttributeSchema& a : schema.attributes) {
+    if (!names.insert(a.name).second) complain(a, "defined twice");
+    if (root && reserved.count(a.name) != 0) complain(a, "a name that Terraform reserves");
+    if (a.name.empty() || !std::all_of(a.name.begin(), a.name.end(), [](char c) {
+          return absl::ascii_islower(static_cast<unsigned char>(c)) || absl::ascii_isdigit(static_cast<unsigned char>(c)) || c == '_';
+        })) {
+      complain(a, "names are lower case letters, digits and _");
+    }
+    if (a.description.size() < 10 || !absl::EndsWith(a.description, ".")) {
+      complain(a, "needs a description that ends with a full stop");
+    }
+    if (a.default_value && a.mode != Mode::kOptionalComputed) {
+      complain(a, absl::StrCat("a default on a ", NotPossible(a.mode), " attribute"));
+    }
+    if (a.write_only && a.computed()) complain(a, "write-only and computed");
+    if (a.write_only && a.force_new) complain(a, "write-only values cannot force replacement; use a version attribute");
+    if (a.keep_prior && !a.computed()) complain(a, "keeps a prior value but is not computed");
+    if (a.force_new && a.mode == Mode::kComputed) complain(a, "computed and forcing replacement");
+    if (!a.checks.empty() && a.mode == Mode::kComputed) complain(a, "checks on what the provider sets");
+    if (a.nesting == Nesting::kNone && a.nested != nullptr) complain(a, "nested without nesting");
+    if (a.nesting != Nesting::kNone && a.type.HasDynamic()) complain(a, "a dynamic type inside a nested attribute");
+    if (a.type.IsCollection() && a.type.element().HasDynamic()) complain(a, "a dynamic type inside a collection");
+    if (a.default_value) {
+      if (absl::Status fits = Conforms(*a.default_value, a.type); !fits.ok()) complain(a, fits.message());
+      for (const Check& check : a.checks) {
+        if (absl::Status passed = check.run(*a.default_value); !passed.ok()) {
+          complain(a, absl::StrCat("the default fails its own check: ", passed.message()));
+        }
+      }
+    }
+    for (const absl::string_view word : kSecretWords) {
+      if (absl::EndsWith(a.name, word) && !a.sensitive && a.type.kind() == Type::Kind::kString) {
+        complain(a, "looks like a secret but is not sensitive");
+      }
+    }
+    if (a.nested != nullptr) {
+      if (a.nesting == Nesting::kSet) {
+        for (const AttributeSchema& inner : a.nested->attributes) {
+          if (inner.write_only) complain(inner, "write-only inside a set");
+        }
+      }
+      if (a.mode == Mode::kComputed) {
+        for (const AttributeSchema& inner : a.nested->attributes) {
+          if (inner.mode != Mode::kComputed) complain(a, absl::StrCat("computed, but ", inner.name, " inside is not"));
+        }
+      }
+      for (std::string& inner : Contradictions(*a.nested, absl::StrCat(where, ".", a.name), false)) {
+        found.push_back(std::move(inner));
+      }
+    }
+  }
+  return found;
+}
+
+}  // namespace charon

@@ -1,0 +1,389 @@
+#include "provider/sdk/adapter.h"
+
+#include <exception>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "nlohmann/json.hpp"
+#include "provider/base/duration.h"
+#include "provider/base/status.h"
+#include "provider/plan/conformance.h"
+#include "provider/plan/engine.h"
+#include "provider/schema/checks.h"
+#include "provider/sdk/timeouts.h"
+#include "provider/value/json.h"
+
+namespace charon::sdk {
+namespace {
+
+constexpr absl::string_view kReport =
+    "This is a defect of the provider. Please report it with the configuration that leads to it.";
+
+#ifdef CHARON_CHECK_ANSWERS
+constexpr bool kCheckAnswers = true;
+#else
+constexpr bool kCheckAnswers = false;
+#endif
+
+void ReportViolations(Diagnostics& diagnostics, absl::string_view what, const std::vector<std::string>& violations) {
+  if (violations.empty()) return;
+  diagnostics.Error(absl::StrCat("Invalid ", what, " by the provider"),
+                    absl::StrCat(absl::StrJoin(violations, "\n"), "\n\n", kReport));
+}
+
+// The attribute values of `answer` whose meaning is that of `known` keep its spelling.
+Value KeepSpelling(const ObjectSchema& schema, const Value& known, Value answer) {
+  if (!known.IsKnown()) return answer;
+  return TransformAttributes(schema, known, std::move(answer), Path(),
+                             [](const AttributeSchema& attribute, const Value& former, Value value, const Path&, bool*) {
+                               if (!attribute.same || !former.IsKnown() || !value.IsKnown()) return value;
+                               return attribute.same(former, value) ? former : std::move(value);
+                             });
+}
+
+std::string Hint(const absl::Status& status, absl::string_view verb, const ObjectSchema& schema) {
+  switch (status.code()) {
+    case absl::StatusCode::kDeadlineExceeded: {
+      const std::string operation = verb == "delete" ? "delete" : std::string(verb);
+      if (schema.Find("timeouts") == nullptr) return "";
+      return absl::StrCat("If it only needs longer, raise `timeouts.", operation, "`.");
+    }
+    case absl::StatusCode::kCancelled:
+      return "It was stopped. What exists is kept in the state or found again: run the command again to go on.";
+    case absl::StatusCode::kInternal:
+      return std::string(kReport);
+    default:
+      return "";
+  }
+}
+
+}  // namespace
+
+const ObjectSpec<TimeoutsModel>& TimeoutsModel::Describe() {
+  using M = TimeoutsModel;
+  auto field = [](Attr<std::string> M::*member, absl::string_view name, absl::string_view what) {
+    return Field(member, name, Optional, absl::StrCat("Longest time to ", what, ", such as \"30s\" or \"15m\"."))
+        .Check(PositiveDuration());
+  };
+  static const auto& spec = *new ObjectSpec<M>("How long each operation may take.",
+                                               {
+                                                   field(&M::create, "create", "create it and wait until it is ready"),
+                                                   field(&M::read, "read", "read it"),
+                                                   field(&M::update, "update", "change it and wait until it is ready"),
+                                                   field(&M::destroy, "delete", "delete it and wait until it is gone"),
+                                               });
+  return spec;
+}
+
+Call WithTimeout(const Call& call, const Value& object, absl::string_view operation, absl::Duration fallback) {
+  const Value& text = object["timeouts"][operation];
+  if (text.kind() == Value::Kind::kString) {
+    if (absl::StatusOr<absl::Duration> wanted = ParseDuration(text.string()); wanted.ok()) return call.Within(*wanted);
+  }
+  return call.Within(fallback);
+}
+
+Value NullForUnknown(Value value, bool* found) {
+  switch (value.kind()) {
+    case Value::Kind::kUnknown:
+      *found = true;
+      return Value::Null();
+    case Value::Kind::kSequence:
+      for (Value& element : value.sequence()) element = NullForUnknown(std::move(element), found);
+      return value;
+    case Value::Kind::kMapping:
+      for (auto& [key, element] : value.mapping()) element = NullForUnknown(std::move(element), found);
+      return value;
+    case Value::Kind::kDynamic:
+      if (value.IsWhollyKnown()) return value;
+      return Value::Dynamic(value.dynamic_type(), NullForUnknown(value.dynamic_value(), found));
+    default:
+      return value;
+  }
+}
+
+absl::Status Guard(const std::function<absl::Status()>& body) {
+  try {
+    return body();
+  } catch (const std::exception& thrown) {
+    return absl::InternalError(absl::StrCat("unexpected exception: ", thrown.what()));
+  }
+}
+
+void ReportFailure(Diagnostics& diagnostics, absl::string_view verb, const ResourceInfo& info,
+                   const ObjectSchema& schema, absl::Status status) {
+  if (status.ok()) return;
+  if (const std::string hint = Hint(status, verb, schema); !hint.empty()) status = WithRemedy(std::move(status), hint);
+  diagnostics.Error(absl::StrCat("Unable to ", verb, " ", info.noun), status);
+}
+
+Diagnostics ValidateAgainst(const ObjectSchema& schema, const Value& config, bool write_only_allowed,
+                            const ResourceInfo& info) {
+  Diagnostics diagnostics;
+  std::vector<absl::Status> warnings;
+  for (const absl::Status& error : ValidateObject(schema, config, write_only_allowed, &warnings)) {
+    diagnostics.Error(absl::StrCat("Invalid ", info.noun), error);
+  }
+  for (const absl::Status& warning : warnings) diagnostics.Warning("Deprecated attribute", warning);
+  return diagnostics;
+}
+
+Context ResourceRunner::MakeContext(const Call& call, absl::string_view operation, const Value& with_timeouts,
+                                    Diagnostics* diagnostics, PrivateState* private_state) const {
+  const Timeouts& fallback = info().timeouts;
+  absl::Duration limit = fallback.read;
+  if (operation == "create") limit = fallback.create;
+  if (operation == "update") limit = fallback.update;
+  if (operation == "delete") limit = fallback.destroy;
+  Context context;
+  context.call = WithTimeout(call, with_timeouts, operation, limit);
+  context.diagnostics = diagnostics;
+  context.private_state = private_state;
+  context.provider_config_unknown = provider_.config_unknown();
+  return context;
+}
+
+// What every answer with a state has in common: private bytes, identity, the checks.
+void ResourceRunner::Finish(const Context& context, StateAnswer& answer, const PrivateState& private_state,
+                            const Value& former_identity) {
+  if (answer.state.IsNull()) return;
+  answer.private_bytes = private_state.ToBytes();
+  if (identity_schema() != nullptr) {
+    absl::StatusOr<Value> identity = DoIdentify(context, answer.state);
+    if (identity.ok()) {
+      answer.identity = *std::move(identity);
+    } else {
+      answer.identity = former_identity;
+    }
+    // An optional part that was not known earlier (an unreachable server) must not make the identity change.
+    if (former_identity.IsKnown() && answer.identity.IsKnown()) answer.identity = former_identity;
+  }
+  if (kCheckAnswers) ReportViolations(answer.diagnostics, "state", plan::CheckState(schema(), answer.state));
+}
+
+Diagnostics ResourceRunner::Validate(const Call& call, const Value& config, const Capabilities& capabilities) {
+  Diagnostics diagnostics = ValidateAgainst(schema(), config, capabilities.write_only_allowed, info());
+  if (diagnostics.HasError() || !config.IsKnown()) return diagnostics;
+  PrivateState none;
+  const Context context = MakeContext(call, "read", Value(), &diagnostics, &none);
+  const absl::Status status = Guard([&] { return DoValidate(context, config); });
+  diagnostics.Error(absl::StrCat("Invalid ", info().noun), status);
+  return diagnostics;
+}
+
+StateAnswer ResourceRunner::Read(const Call& call, const ReadRequest& request) {
+  StateAnswer answer;
+  answer.state = request.state;
+  answer.private_bytes = request.private_bytes;
+  answer.identity = request.identity;
+  if (provider_.config_unknown()) {
+    // Nothing can be asked yet; what is known stays. Where core lets us say so, it learns why.
+    if (request.capabilities.deferral_allowed) answer.deferred = Defer::kProviderConfigUnknown;
+    return answer;
+  }
+  PrivateState private_state = PrivateState::Parse(request.private_bytes);
+  const Context context = MakeContext(call, "read", request.state, &answer.diagnostics, &private_state);
+  ValueOutcome outcome;
+  absl::Status guarded = Guard([&] {
+    outcome = DoRead(context, request.state);
+    return outcome.status;
+  });
+  if (absl::IsNotFound(guarded)) {
+    answer.state = Value::Null();
+    answer.identity = Value::Null();
+    answer.private_bytes.clear();
+    return answer;
+  }
+  if (!guarded.ok()) {
+    ReportFailure(answer.diagnostics, "read", info(), schema(), std::move(guarded));
+    return answer;
+  }
+  bool unknown = false;
+  answer.state = NullForUnknown(
+      KeepSpelling(schema(), request.state, WithoutWriteOnly(schema(), *std::move(outcome.state))), &unknown);
+  if (unknown) answer.diagnostics.Error("Incomplete state", absl::StrCat("Reading left a value unknown. ", kReport));
+  Finish(context, answer, private_state, request.identity);
+  return answer;
+}
+
+PlanAnswer ResourceRunner::Plan(const Call& call, const PlanRequest& request) {
+  PlanAnswer answer;
+  answer.identity = request.identity;
+  PrivateState private_state = PrivateState::Parse(request.private_bytes);
+  const Context context = MakeContext(call, "read", request.proposed, &answer.diagnostics, &private_state);
+  PlanDraft draft{request.config, request.prior, Value::Null(), {}, {}, std::nullopt};
+
+  const bool destroy = request.proposed.IsNull();
+  bool changes = true;
+  if (!destroy) {
+    plan::Result result = plan::Plan(schema(), {request.config, request.prior, request.proposed});
+    changes = plan::Changes(request.prior, result.planned);
+    draft.planned = std::move(result.planned);
+  }
+  const absl::Status status = Guard([&] { return DoPlan(context, draft); });
+  if (!status.ok()) {
+    ReportFailure(answer.diagnostics, destroy ? "plan the removal of" : "plan", info(), schema(), status);
+  }
+  if (!destroy) {
+    if (!changes && plan::Changes(request.prior, draft.planned)) {
+      // The resource found the first change: what depends on it is unknown now.
+      draft.planned = plan::MarkUnknown(schema(), {request.config, request.prior, request.proposed}, std::move(draft.planned));
+      for (auto& [name, value] : draft.set) draft.planned.mapping()[name] = value;
+    }
+    answer.requires_replace = plan::ReplacePaths(schema(), request.prior, draft.planned);
+    for (Path& path : draft.requires_replace) answer.requires_replace.push_back(std::move(path));
+  }
+  answer.planned = std::move(draft.planned);
+  answer.private_bytes = private_state.ToBytes();
+  if (request.capabilities.deferral_allowed) {
+    if (provider_.config_unknown()) answer.deferred = Defer::kProviderConfigUnknown;
+    if (draft.deferred) answer.deferred = draft.deferred;
+  }
+  if (kCheckAnswers && !answer.diagnostics.HasError() && !answer.deferred) {
+    ReportViolations(answer.diagnostics, "plan",
+                     plan::CheckPlan(schema(), request.config, request.prior, answer.planned, answer.requires_replace));
+  }
+  return answer;
+}
+
+StateAnswer ResourceRunner::Delete(const Call& call, const ApplyRequest& request) {
+  StateAnswer answer;
+  PrivateState private_state = PrivateState::Parse(request.private_bytes);
+  const Context context = MakeContext(call, "delete", request.prior, &answer.diagnostics, &private_state);
+  absl::Status status = Guard([&] { return DoDelete(context, request.prior); });
+  if (status.ok() || absl::IsNotFound(status)) return answer;
+  // The object stays in the state, or it would be an orphan.
+  answer.state = request.prior;
+  answer.identity = request.identity;
+  answer.private_bytes = request.private_bytes;
+  ReportFailure(answer.diagnostics, "delete", info(), schema(), std::move(status));
+  return answer;
+}
+
+StateAnswer ResourceRunner::Apply(const Call& call, const ApplyRequest& request) {
+  if (request.planned.IsNull()) return Delete(call, request);
+  StateAnswer answer;
+  const bool create = request.prior.IsNull();
+  const absl::string_view verb = create ? "create" : "update";
+  PrivateState private_state = PrivateState::Parse(request.private_bytes);
+  const Context context = MakeContext(call, verb, request.planned, &answer.diagnostics, &private_state);
+  const Value planned = WithWriteOnly(schema(), request.planned, request.config);
+  ValueOutcome outcome;
+  absl::Status status = Guard([&] {
+    if (context.provider_config_unknown) {
+      return absl::FailedPreconditionError("the provider block still has unknown values");
+    }
+    outcome = create ? DoCreate(context, planned) : DoUpdate(context, request.prior, planned);
+    return outcome.status;
+  });
+  if (status.ok() && !outcome.state) status = absl::InternalError("the operation ended without a state");
+  if (outcome.state) {
+    bool unknown = false;
+    answer.state = NullForUnknown(
+        KeepSpelling(schema(), request.planned, WithoutWriteOnly(schema(), *std::move(outcome.state))), &unknown);
+    if (unknown && status.ok()) status = absl::InternalError("the operation left a value unknown");
+  } else {
+    answer.state = request.prior;  // null for a create: nothing was made
+  }
+  ReportFailure(answer.diagnostics, verb, info(), schema(), std::move(status));
+  Finish(context, answer, private_state, request.identity);
+  if (kCheckAnswers && !answer.diagnostics.HasError()) {
+    ReportViolations(answer.diagnostics, "result", plan::CheckApply(schema(), request.planned, answer.state));
+  }
+  return answer;
+}
+
+StateAnswer ResourceRunner::Import(const Call& call, const ImportRequest& request) {
+  StateAnswer answer;
+  PrivateState private_state;
+  const Context context = MakeContext(call, "read", Value(), &answer.diagnostics, &private_state);
+  absl::Status status = Guard([&]() -> absl::Status {
+    if (info().import_id.empty()) {
+      return absl::UnimplementedError(absl::StrCat("a ", info().noun, " cannot be imported"));
+    }
+    CHARON_ASSIGN_OR_RETURN(answer.state, DoImport(context, request));
+    return absl::OkStatus();
+  });
+  if (!status.ok()) {
+    if (!request.id.empty()) {
+      status = WithRemedy(Annotate(std::move(status), absl::StrCat("import id \"", request.id, "\"")),
+                          absl::StrCat("The import id of a ", info().noun, " is ", info().import_id, "."));
+    }
+    ReportFailure(answer.diagnostics, "import", info(), schema(), std::move(status));
+    return answer;
+  }
+  answer.state = WithoutWriteOnly(schema(), std::move(answer.state));
+  Finish(context, answer, private_state, request.identity);
+  return answer;
+}
+
+StateAnswer ResourceRunner::Upgrade(const Call& call, std::int64_t version, const std::string& json) {
+  StateAnswer answer;
+  PrivateState private_state;
+  const Context context = MakeContext(call, "read", Value(), &answer.diagnostics, &private_state);
+  absl::Status status = Guard([&]() -> absl::Status {
+    if (version == info().version) {
+      CHARON_ASSIGN_OR_RETURN(answer.state, DecodeJson(json, schema().type()));
+    } else {
+      CHARON_ASSIGN_OR_RETURN(answer.state, DoUpgrade(context, version, json));
+    }
+    return absl::OkStatus();
+  });
+  answer.state = WithoutWriteOnly(schema(), std::move(answer.state));
+  ReportFailure(answer.diagnostics, "read the stored state of", info(), schema(), std::move(status));
+  return answer;
+}
+
+StateAnswer ResourceRunner::UpgradeIdentity(const Call&, std::int64_t version, const std::string& json) {
+  StateAnswer answer;
+  absl::Status status = Guard([&]() -> absl::Status {
+    if (identity_schema() == nullptr) return absl::UnimplementedError("this resource has no identity");
+    if (version != 0) {
+      return absl::UnimplementedError(absl::StrCat("identity version ", version, " is newer than this provider's"));
+    }
+    CHARON_ASSIGN_OR_RETURN(answer.identity, DecodeJson(json, identity_schema()->type()));
+    return absl::OkStatus();
+  });
+  ReportFailure(answer.diagnostics, "read the stored identity of", info(), schema(), std::move(status));
+  return answer;
+}
+
+StateAnswer ResourceRunner::Move(const Call& call, const MoveRequest& request) {
+  StateAnswer answer;
+  PrivateState private_state;
+  const Context context = MakeContext(call, "read", Value(), &answer.diagnostics, &private_state);
+  absl::Status status = Guard([&]() -> absl::Status {
+    CHARON_ASSIGN_OR_RETURN(answer.state, DoMove(context, request));
+    return absl::OkStatus();
+  });
+  if (!status.ok()) {
+    ReportFailure(answer.diagnostics, "move to", info(), schema(), std::move(status));
+    return answer;
+  }
+  answer.state = WithoutWriteOnly(schema(), std::move(answer.state));
+  Finish(context, answer, private_state, Value());
+  return answer;
+}
+
+StateAnswer ResourceRunner::GenerateConfig(const Call& call, const Value& state) {
+  StateAnswer answer;
+  PrivateState private_state;
+  const Context context = MakeContext(call, "read", Value(), &answer.diagnostics, &private_state);
+  absl::Status status = Guard([&]() -> absl::Status {
+    CHARON_ASSIGN_OR_RETURN(Value config, DoGenerateConfig(context, state));
+    answer.state = TransformAttributes(
+        schema(), Value(), std::move(config), Path(),
+        [](const AttributeSchema& attribute, const Value&, Value value, const Path& path, bool*) {
+          const bool root_timeouts = path.steps().size() == 1 && attribute.name == "timeouts";
+          const bool drop = attribute.mode == Mode::kComputed || attribute.write_only || !attribute.deprecation.empty() ||
+                            root_timeouts || (attribute.default_value && value == *attribute.default_value);
+          return drop ? Value::Null() : std::move(value);
+        });
+    return absl::OkStatus();
+  });
+  ReportFailure(answer.diagnostics, "generate the configuration of", info(), schema(), std::move(status));
+  return answer;
+}
+
+}  // namespace charon::sdk
