@@ -1,6 +1,7 @@
 // HTTP as the rest of the program sees it: a request goes in, a response or a Status comes out.
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <map>
 #include <memory>
@@ -34,6 +35,9 @@ struct Request {
   std::function<bool(absl::string_view piece)> on_body;
 };
 
+// What kByMethod stands for: true if sending `request` twice does no harm.
+bool IsRepeatable(const Request& request);
+
 struct Response {
   int status = 0;
   // Names in lower case. A header sent twice is joined by ", ".
@@ -53,12 +57,19 @@ class Transport {
   //                     it refused ours
   //   DeadlineExceeded  the call's deadline; Cancelled: its stop token
   //   ResourceExhausted the body is larger than allowed
+  //   InvalidArgument   the URL is not one
+  // An Unavailable that IsUnsent() certainly reached no server.
   virtual absl::StatusOr<Response> Send(const Call& call, const Request& request) = 0;
 };
+
+// Marks an error as "the server did not see the request", which makes any method repeatable.
+absl::Status MarkUnsent(absl::Status status);
+bool IsUnsent(const absl::Status& status);
 
 // How one server is reached. Where a text is empty the default holds.
 struct TlsOptions {
   std::string ca_pem;           // empty: the system's bundle
+  std::string ca_source;        // for messages: where ca_pem is from ("cluster_ca_certificate")
   std::string client_cert_pem;  // with client_key_pem: mutual TLS
   std::string client_key_pem;
   std::string server_name;      // for SNI and verification, if not the URL's host
@@ -73,12 +84,14 @@ struct TransportOptions {
   std::size_t max_body_bytes = std::size_t{512} << 20;
 };
 
-// One libcurl multi handle on its own thread: keep-alive, HTTP/2, one connection pool.
-// InvalidArgument if a PEM text is not one.
+// One libcurl multi handle on its own thread: keep-alive, HTTP/2, one connection pool. Nothing is
+// started before the first request. Streams do not count against max_connections_per_host, so that
+// ten watches over HTTP/1.1 leave room for the requests beside them.
+// InvalidArgument if a PEM text is not one, or the client's key does not belong to its certificate.
 absl::StatusOr<std::unique_ptr<Transport>> NewCurlTransport(TransportOptions options);
 
-// The CA bundle of this machine: SSL_CERT_FILE, then the usual places of Debian, Alpine and RHEL.
-// NotFound, naming the places, if there is none.
+// The file that holds this machine's CA bundle: SSL_CERT_FILE, then the usual places of Debian,
+// Alpine and RHEL. NotFound, naming the places, if there is none.
 absl::StatusOr<std::string> SystemCaBundle();
 
 }  // namespace charon::http

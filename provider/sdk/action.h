@@ -18,6 +18,7 @@ using Progress = std::function<void(const std::string& message)>;
 template <typename M>
 class Action {
  public:
+  using Base = Action<M>;  // what Registry::Add takes
   virtual ~Action() = default;
   virtual const ResourceInfo& info() const = 0;
   virtual absl::Status Validate(const Context&, const M& /*config*/) { return absl::OkStatus(); }

@@ -15,6 +15,7 @@ namespace charon::sdk {
 template <typename M>
 class DataSource {
  public:
+  using Base = DataSource<M>;  // what Registry::Add takes
   virtual ~DataSource() = default;
   virtual const ResourceInfo& info() const = 0;
   virtual absl::Status Validate(const Context&, const M& /*config*/) { return absl::OkStatus(); }

@@ -23,6 +23,7 @@ struct Opened {
 template <typename M>
 class Ephemeral {
  public:
+  using Base = Ephemeral<M>;  // what Registry::Add takes
   virtual ~Ephemeral() = default;
   virtual const ResourceInfo& info() const = 0;
   virtual absl::Status Validate(const Context&, const M& /*config*/) { return absl::OkStatus(); }

@@ -24,6 +24,7 @@ struct Listed {
 template <typename C, typename M, typename I>
 class ListResource {
  public:
+  using Base = ListResource<C, M, I>;  // what Registry::Add takes
   virtual ~ListResource() = default;
   virtual const ResourceInfo& info() const = 0;  // of the resource
   virtual absl::Status Validate(const Context&, const C& /*config*/) { return absl::OkStatus(); }

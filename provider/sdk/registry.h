@@ -21,26 +21,10 @@ class Registry {
  public:
   explicit Registry(std::unique_ptr<AnyProvider> provider) : provider_(std::move(provider)) {}
 
-  // Takes a Resource<M, I>, DataSource<M>, Ephemeral<M>, ListResource<C, M, I>, Action<M>.
-  template <typename M, typename I>
-  void Add(std::unique_ptr<Resource<M, I>> resource) {
-    Insert(resources_, std::make_unique<ResourceAdapter<M, I>>(std::move(resource), *provider_));
-  }
-  template <typename M>
-  void Add(std::unique_ptr<DataSource<M>> source) {
-    Insert(data_sources_, std::make_unique<DataSourceAdapter<M>>(std::move(source), *provider_));
-  }
-  template <typename M>
-  void Add(std::unique_ptr<Ephemeral<M>> ephemeral) {
-    Insert(ephemerals_, std::make_unique<EphemeralAdapter<M>>(std::move(ephemeral), *provider_));
-  }
-  template <typename C, typename M, typename I>
-  void Add(std::unique_ptr<ListResource<C, M, I>> list) {
-    Insert(lists_, std::make_unique<ListAdapter<C, M, I>>(std::move(list), *provider_));
-  }
-  template <typename M>
-  void Add(std::unique_ptr<Action<M>> action) {
-    Insert(actions_, std::make_unique<ActionAdapter<M>>(std::move(action), *provider_));
+  // Takes any class derived from Resource, DataSource, Ephemeral, ListResource or Action.
+  template <typename T>
+  void Add(std::unique_ptr<T> entry) {
+    AddBase(std::unique_ptr<typename T::Base>(std::move(entry)));
   }
   void Add(std::unique_ptr<AnyFunction> function) {
     const std::string name = function->doc().name;
@@ -62,6 +46,27 @@ class Registry {
   std::vector<std::string> Contradictions() const;
 
  private:
+  template <typename M, typename I>
+  void AddBase(std::unique_ptr<Resource<M, I>> resource) {
+    Insert(resources_, std::make_unique<ResourceAdapter<M, I>>(std::move(resource), *provider_));
+  }
+  template <typename M>
+  void AddBase(std::unique_ptr<DataSource<M>> source) {
+    Insert(data_sources_, std::make_unique<DataSourceAdapter<M>>(std::move(source), *provider_));
+  }
+  template <typename M>
+  void AddBase(std::unique_ptr<Ephemeral<M>> ephemeral) {
+    Insert(ephemerals_, std::make_unique<EphemeralAdapter<M>>(std::move(ephemeral), *provider_));
+  }
+  template <typename C, typename M, typename I>
+  void AddBase(std::unique_ptr<ListResource<C, M, I>> list) {
+    Insert(lists_, std::make_unique<ListAdapter<C, M, I>>(std::move(list), *provider_));
+  }
+  template <typename M>
+  void AddBase(std::unique_ptr<Action<M>> action) {
+    Insert(actions_, std::make_unique<ActionAdapter<M>>(std::move(action), *provider_));
+  }
+
   template <typename T, typename U>
   static void Insert(Map<T>& map, std::unique_ptr<U> entry) {
     const std::string type = entry->info().type;

@@ -87,6 +87,7 @@ struct MoveSource {
 template <typename M, typename I = NoIdentity>
 class Resource {
  public:
+  using Base = Resource<M, I>;  // what Registry::Add takes
   virtual ~Resource() = default;
 
   virtual const ResourceInfo& info() const = 0;

@@ -41,6 +41,10 @@ class Number {
   friend std::strong_ordering operator<=>(const Number& a, const Number& b);
 
  private:
+  static Number Normalized(bool negative, std::string digits, std::int64_t exponent);
+  // Without the sign; nullopt if not an integer below 2^64.
+  std::optional<std::uint64_t> Magnitude() const;
+
   bool negative_ = false;
   std::string digits_ = "0";
   std::int64_t exponent_ = 0;

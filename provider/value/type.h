@@ -58,7 +58,11 @@ class Type {
     std::vector<Type> elements;
     std::map<std::string, Type> attributes;
     std::set<std::string> optional;
+    bool has_dynamic = false;
   };
+  static Type Make(Node node);
+  void AppendJson(std::string& json) const;
+
   explicit Type(std::shared_ptr<const Node> node) : node_(std::move(node)) {}
   std::shared_ptr<const Node> node_;
 };

@@ -31,7 +31,7 @@ NOT_RUNNING = 3  # exit code of `status`
 VOLUMES = pathlib.Path("/tmp/hostpath_pv")
 
 
-class PortTaken(Exception):
+class PortTaken(Failure):
     """Somebody else took a port between our choice and the server's use of it."""
 
 
@@ -293,9 +293,8 @@ def wait(cluster: Cluster, deadline: float, what: str, reached: Callable[[], boo
         for process in cluster.processes:
             if not process.runs():
                 tail = log_tail(process)
-                if "address already in use" in tail:
-                    raise PortTaken(process.name)
-                raise Failure(f"{process.name} has ended; the end of {process.log}:\n{tail}")
+                kind = PortTaken if "address already in use" in tail else Failure
+                raise kind(f"{process.name} has ended; the end of {process.log}:\n{tail}")
         if time.monotonic() > deadline:
             logs = "\n".join(f"--- {p.log}\n{log_tail(p)}" for p in cluster.processes)
             raise Failure(
