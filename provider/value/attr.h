@@ -13,7 +13,7 @@ class Attr {
   using ValueType = T;
 
   Attr() = default;
-  Attr(T value) : value_(std::move(value)) {}  // NOLINT(google-explicit-constructor)
+  Attr(T value) : value_(std::move(value)) {}                 // NOLINT(google-explicit-constructor)
   Attr(std::optional<T> value) : value_(std::move(value)) {}  // NOLINT(google-explicit-constructor)
   static Attr Null() { return Attr(); }
   static Attr Unknown() {

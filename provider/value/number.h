@@ -16,8 +16,8 @@ namespace charon {
 // digits, zero is "0" without sign), so that equal numbers have equal fields.
 class Number {
  public:
-  Number() = default;  // zero
-  Number(std::int64_t value);  // NOLINT(google-explicit-constructor)
+  Number() = default;                                 // zero
+  Number(std::int64_t value);                         // NOLINT(google-explicit-constructor)
   Number(int value) : Number(std::int64_t{value}) {}  // NOLINT(google-explicit-constructor)
   static Number FromUint64(std::uint64_t value);
   // By its shortest decimal text that reads back as the same double (0.1 is 0.1), which is how

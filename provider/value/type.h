@@ -55,9 +55,9 @@ class Type {
  private:
   struct Node {
     Kind kind = Kind::kDynamic;
-    std::vector<Type> elements;
-    std::map<std::string, Type> attributes;
-    std::set<std::string> optional;
+    std::vector<Type> elements = {};
+    std::map<std::string, Type> attributes = {};
+    std::set<std::string> optional = {};
     bool has_dynamic = false;
   };
   static Type Make(Node node);

@@ -23,15 +23,15 @@ namespace charon {
 // What is known of an unknown value (ext code 12 of the msgpack form). An unset member says
 // nothing.
 struct Refinements {
-  std::optional<bool> null;  // false: definitely not null
-  std::optional<std::string> string_prefix;
+  std::optional<bool> null = {};  // false: definitely not null
+  std::optional<std::string> string_prefix = {};
   struct Bound {
-    Number value;
+    Number value = {};
     bool inclusive = true;
     friend bool operator==(const Bound&, const Bound&) = default;
   };
-  std::optional<Bound> lower, upper;                     // of a number
-  std::optional<std::int64_t> min_length, max_length;    // of a collection, inclusive
+  std::optional<Bound> lower = {}, upper = {};                   // of a number
+  std::optional<std::int64_t> min_length = {}, max_length = {};  // of a collection, inclusive
   friend bool operator==(const Refinements&, const Refinements&) = default;
 };
 
@@ -56,7 +56,8 @@ class Value {
   static Value Of(Mapping entries) { return Value(std::move(entries)); }
   // A set: sorted, duplicates of wholly known elements dropped, so that equal sets are equal.
   static Value Set(Sequence elements);
-  // A value with its type, for a place of dynamic type. `inner` may be null or unknown of that type.
+  // A value with its type, for a place of dynamic type. `inner` may be null or unknown of that
+  // type.
   static Value Dynamic(Type type, Value inner);
 
   Kind kind() const { return static_cast<Kind>(data_.index()); }
@@ -98,7 +99,8 @@ class Value {
     std::shared_ptr<const Value> inner;
   };
   // The order is that of Kind.
-  using Data = std::variant<std::monostate, Unknowable, bool, Number, std::string, Sequence, Mapping, Typed>;
+  using Data =
+      std::variant<std::monostate, Unknowable, bool, Number, std::string, Sequence, Mapping, Typed>;
 
   template <typename T>
   explicit Value(T data) : data_(std::move(data)) {}

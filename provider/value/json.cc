@@ -1,0 +1,371 @@
+#include "provider/value/json.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "provider/base/status.h"
+#include "provider/value/text.h"
+#include "provider/value/trail.h"
+#include "provider/value/untyped_json.h"
+
+namespace charon {
+namespace {
+
+// A level of a value may be two of JSON (a dynamic one has its own object), and one of a type too.
+constexpr int kMaxJsonDepth = 4 * kMaxDepth;
+
+// Gives a type to what was read without one, in place.
+class Converter {
+ public:
+  // `fill` missing attributes may become null.
+  explicit Converter(std::size_t fill) : fill_(fill) {}
+
+  // `value` stands inside of `depth` containers.
+  bool Convert(Value& value, const Type& type, int depth) {
+    if (value.IsNull()) return true;
+    switch (type.kind()) {
+      case Type::Kind::kDynamic:
+        return ConvertDynamic(value, depth);
+      case Type::Kind::kString:
+        return ConvertToString(value);
+      case Type::Kind::kNumber:
+        return ConvertToNumber(value);
+      case Type::Kind::kBool:
+        return ConvertToBool(value);
+      default:
+        break;
+    }
+    if (depth >= kMaxDepth) {
+      return trail_.Fail(absl::StrCat("nested deeper than ", kMaxDepth, " levels"));
+    }
+    if (type.kind() == Type::Kind::kMap || type.kind() == Type::Kind::kObject) {
+      if (value.kind() != Value::Kind::kMapping) return WrongKind(value, type);
+      return type.kind() == Type::Kind::kMap
+                 ? ConvertMap(value.mapping(), type.element(), depth + 1)
+                 : ConvertObject(value.mapping(), type, depth + 1);
+    }
+    if (value.kind() != Value::Kind::kSequence) return WrongKind(value, type);
+    if (!ConvertSequence(value.sequence(), type, depth + 1)) return false;
+    if (type.kind() == Type::Kind::kSet) value = Value::Set(std::move(value.sequence()));
+    return true;
+  }
+
+  const Trail& trail() const { return trail_; }
+
+ private:
+  bool WrongKind(const Value& value, const Type& type) {
+    absl::string_view found;
+    switch (value.kind()) {
+      case Value::Kind::kBool:
+        found = "a bool";
+        break;
+      case Value::Kind::kNumber:
+        found = "a number";
+        break;
+      case Value::Kind::kString:
+        found = "a string";
+        break;
+      case Value::Kind::kSequence:
+        found = "an array";
+        break;
+      default:
+        found = "an object";
+        break;
+    }
+    return trail_.Fail(absl::StrCat(type.FriendlyName(), " is required, but this is ", found));
+  }
+
+  bool ConvertToString(Value& value) {
+    if (value.kind() == Value::Kind::kNumber) {
+      value = Value::String(value.number().ToString());
+    } else if (value.kind() == Value::Kind::kBool) {
+      value = Value::String(value.bool_value() ? "true" : "false");
+    }
+    return value.kind() == Value::Kind::kString || WrongKind(value, Type::String());
+  }
+
+  bool ConvertToNumber(Value& value) {
+    if (value.kind() == Value::Kind::kString) {
+      absl::StatusOr<Number> number = Number::Parse(value.string());
+      if (!number.ok()) return trail_.Fail(std::string(number.status().message()));
+      value = Value::Of(*std::move(number));
+    }
+    return value.kind() == Value::Kind::kNumber || WrongKind(value, Type::Number());
+  }
+
+  bool ConvertToBool(Value& value) {
+    if (value.kind() == Value::Kind::kString) {
+      if (value.string() == "true" || value.string() == "1") {
+        value = Value::Bool(true);
+      } else if (value.string() == "false" || value.string() == "0") {
+        value = Value::Bool(false);
+      }
+    }
+    return value.kind() == Value::Kind::kBool || WrongKind(value, Type::Bool());
+  }
+
+  bool ConvertDynamic(Value& value, int depth) {
+    if (value.kind() != Value::Kind::kMapping || value.mapping().size() != 2 ||
+        !value.mapping().count("type") || !value.mapping().count("value")) {
+      return trail_.Fail("an object of \"type\" and \"value\" is required");
+    }
+    absl::StatusOr<Type> type = TypeFromUntypedJson(value.mapping()["type"]);
+    if (!type.ok()) return trail_.Fail(std::string(type.status().message()));
+    Value inner = std::move(value.mapping()["value"]);
+    if (!Convert(inner, *type, depth)) return false;
+    value = Value::Dynamic(*std::move(type), std::move(inner));
+    return true;
+  }
+
+  bool ConvertSequence(Value::Sequence& elements, const Type& type, int depth) {
+    const bool is_tuple = type.kind() == Type::Kind::kTuple;
+    if (is_tuple && elements.size() != type.elements().size()) {
+      return trail_.Fail(absl::StrCat("a tuple of ", type.elements().size(),
+                                      " elements is required, but this has ", elements.size()));
+    }
+    for (std::size_t i = 0; i < elements.size(); ++i) {
+      if (!Convert(elements[i], is_tuple ? type.elements()[i] : type.element(), depth)) {
+        if (type.kind() == Type::Kind::kSet) return trail_.FromSet();
+        return trail_.FromIndex(static_cast<std::int64_t>(i));
+      }
+    }
+    return true;
+  }
+
+  bool ConvertMap(Value::Mapping& entries, const Type& element, int depth) {
+    for (auto& [key, value] : entries) {
+      if (!Convert(value, element, depth)) return trail_.FromKey(key);
+    }
+    return true;
+  }
+
+  bool ConvertObject(Value::Mapping& entries, const Type& type, int depth) {
+    auto entry = entries.begin();  // Both are in byte order.
+    for (const auto& [name, attribute] : type.attributes()) {
+      while (entry != entries.end() && entry->first < name) entry = entries.erase(entry);
+      if (entry == entries.end() || entry->first != name) {
+        if (fill_ == 0)
+          return trail_.Fail("too many attributes are missing to be filled with null");
+        --fill_;
+        entries.emplace_hint(entry, name, Value());
+        continue;
+      }
+      if (!Convert(entry->second, attribute, depth)) return trail_.FromAttribute(name);
+      ++entry;
+    }
+    entries.erase(entry, entries.end());
+    return true;
+  }
+
+  std::size_t fill_;
+  Trail trail_;
+};
+
+// A path into text that was read without a type, in the steps that `type` gives it.
+Path Retype(const Path& path, const Type& type) {
+  Path typed;
+  const Type* at = &type;  // nullptr where the type is not known
+  for (const Path::Step& step : path.steps()) {
+    if (const auto* index = std::get_if<ElementIndex>(&step)) {
+      if (at != nullptr && at->kind() == Type::Kind::kSet) break;
+      typed = typed.Index(index->index);
+      if (at != nullptr && at->kind() == Type::Kind::kList) {
+        at = &at->element();
+      } else if (at != nullptr && at->kind() == Type::Kind::kTuple &&
+                 static_cast<std::size_t>(index->index) < at->elements().size()) {
+        at = &at->elements()[static_cast<std::size_t>(index->index)];
+      } else {
+        at = nullptr;
+      }
+      continue;
+    }
+    const auto* attribute = std::get_if<AttributeName>(&step);
+    const std::string& name =
+        attribute != nullptr ? attribute->name : std::get<ElementKey>(step).key;
+    if (at != nullptr && at->kind() == Type::Kind::kDynamic) {
+      at = nullptr;  // The step into the "value" or "type" of a dynamic one is none for users.
+    } else if (at != nullptr && at->kind() == Type::Kind::kMap) {
+      typed = typed.Key(name);
+      at = &at->element();
+    } else if (at != nullptr && at->kind() == Type::Kind::kObject) {
+      typed = typed.Attribute(name);
+      const auto found = at->attributes().find(name);
+      at = found == at->attributes().end() ? nullptr : &found->second;
+    } else {
+      typed = attribute != nullptr ? typed.Attribute(name) : typed.Key(name);
+      at = nullptr;
+    }
+  }
+  return typed;
+}
+
+// The type that HCL gives to JSON.
+Type Infer(const Value& value) {
+  switch (value.kind()) {
+    case Value::Kind::kBool:
+      return Type::Bool();
+    case Value::Kind::kNumber:
+      return Type::Number();
+    case Value::Kind::kString:
+      return Type::String();
+    case Value::Kind::kSequence: {
+      std::vector<Type> elements;
+      elements.reserve(value.sequence().size());
+      for (const Value& element : value.sequence()) elements.push_back(Infer(element));
+      return Type::Tuple(std::move(elements));
+    }
+    case Value::Kind::kMapping: {
+      std::map<std::string, Type> attributes;
+      for (const auto& [name, entry] : value.mapping()) {
+        attributes.emplace_hint(attributes.end(), name, Infer(entry));
+      }
+      return Type::Object(std::move(attributes));
+    }
+    default:
+      return Type::Dynamic();  // null
+  }
+}
+
+class JsonWriter {
+ public:
+  // Writes one value of `type`, or of any shape if that is nullptr.
+  bool Write(const Value& value, const Type* type) {
+    switch (value.kind()) {
+      case Value::Kind::kNull:
+        json_ += "null";
+        return true;
+      case Value::Kind::kUnknown:
+        return trail_.Fail("the value is not known yet, so it has no JSON");
+      case Value::Kind::kBool:
+        json_ += value.bool_value() ? "true" : "false";
+        return true;
+      case Value::Kind::kNumber:
+        WriteNumber(value.number(), type != nullptr);
+        return true;
+      case Value::Kind::kString:
+        return WriteText(value.string());
+      case Value::Kind::kSequence:
+        return WriteSequence(value.sequence(), type);
+      case Value::Kind::kMapping:
+        return WriteMapping(value.mapping(), type);
+      case Value::Kind::kDynamic: {
+        if (type == nullptr) return Write(value.dynamic_value(), nullptr);
+        json_ += "{\"value\":";
+        if (!Write(value.dynamic_value(), &value.dynamic_type())) return false;
+        absl::StrAppend(&json_, ",\"type\":", value.dynamic_type().ToJson(), "}");
+        return true;
+      }
+    }
+    return false;
+  }
+
+  std::string& json() { return json_; }
+  const Trail& trail() const { return trail_; }
+
+ private:
+  void WriteNumber(const Number& number, bool typed) {
+    // Beyond what parsers that use a long double read, DecodeJson and Terraform take quoted ones.
+    static const Number& limit = *new Number(Number::Parse("1e4900").value());
+    static const Number& negative_limit = *new Number(Number::Parse("-1e4900").value());
+    const bool quoted = typed && (number > limit || number < negative_limit);
+    absl::StrAppend(&json_, quoted ? "\"" : "", number.ToString(), quoted ? "\"" : "");
+  }
+
+  bool WriteText(absl::string_view text) {
+    if (!IsUtf8(text)) return trail_.Fail("the string is not valid UTF-8");
+    AppendJsonString(text, json_);
+    return true;
+  }
+
+  bool WriteSequence(const Value::Sequence& elements, const Type* type) {
+    json_ += '[';
+    for (std::size_t i = 0; i < elements.size(); ++i) {
+      if (i > 0) json_ += ',';
+      const Type* element = type == nullptr                      ? nullptr
+                            : type->kind() == Type::Kind::kTuple ? &type->elements()[i]
+                                                                 : &type->element();
+      if (!Write(elements[i], element)) {
+        if (type != nullptr && type->kind() == Type::Kind::kSet) return trail_.FromSet();
+        return trail_.FromIndex(static_cast<std::int64_t>(i));
+      }
+    }
+    json_ += ']';
+    return true;
+  }
+
+  bool WriteMapping(const Value::Mapping& entries, const Type* type) {
+    json_ += '{';
+    bool first = true;
+    // An object's attributes are those of its type, both in byte order.
+    const bool is_object = type != nullptr && type->kind() == Type::Kind::kObject;
+    std::map<std::string, Type>::const_iterator attribute;
+    if (is_object) attribute = type->attributes().begin();
+    for (const auto& [name, value] : entries) {
+      if (!first) json_ += ',';
+      first = false;
+      const Type* entry_type = type == nullptr ? nullptr
+                               : is_object     ? &(attribute++)->second
+                                               : &type->element();
+      const auto fail = [&, &key = name] {
+        if (type == nullptr) return trail_.From(StepTo(key));
+        return is_object ? trail_.FromAttribute(key) : trail_.FromKey(key);
+      };
+      if (!WriteText(name)) return fail();
+      json_ += ':';
+      if (!Write(value, entry_type)) return fail();
+    }
+    json_ += '}';
+    return true;
+  }
+
+  std::string json_;
+  Trail trail_;
+};
+
+}  // namespace
+
+absl::StatusOr<Value> DecodeJson(absl::string_view json, const Type& type) {
+  absl::StatusOr<Value> value = ParseUntypedJson(json, kMaxJsonDepth);
+  if (!value.ok()) {
+    const absl::Status failed(value.status().code(), value.status().message());
+    return At(Retype(PathOf(value.status()).value_or(Path()), type), failed);
+  }
+  // A short text could claim objects of many attributes in any number: only a dynamic type or a
+  // hostile state does. What an upgrade adds stays far below.
+  constexpr std::size_t kFill = 65'536;
+  Converter converter(kFill + json.size());
+  if (!converter.Convert(*value, type, 0)) {
+    return converter.trail().ToStatus(absl::StatusCode::kInvalidArgument);
+  }
+  return value;
+}
+
+absl::StatusOr<std::string> EncodeJson(const Value& value, const Type& type) {
+  if (const absl::Status status = Conforms(value, type); !status.ok()) {
+    const absl::Status internal(absl::StatusCode::kInternal, status.message());
+    return At(PathOf(status).value_or(Path()), internal);
+  }
+  JsonWriter writer;
+  if (!writer.Write(value, &type)) return writer.trail().ToStatus(absl::StatusCode::kInternal);
+  return std::move(writer.json());
+}
+
+absl::StatusOr<TypedValue> DecodeAnyJson(absl::string_view json) {
+  CHARON_ASSIGN_OR_RETURN(Value value, ParseUntypedJson(json, kMaxDepth));
+  return TypedValue{.type = Infer(value), .value = std::move(value)};
+}
+
+absl::StatusOr<std::string> EncodeAnyJson(const Value& value) {
+  JsonWriter writer;
+  if (!writer.Write(value, nullptr)) {
+    return writer.trail().ToStatus(absl::StatusCode::kInvalidArgument);
+  }
+  return std::move(writer.json());
+}
+
+}  // namespace charon
