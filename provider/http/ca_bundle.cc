@@ -1,0 +1,47 @@
+#include <unistd.h>
+
+#include <array>
+#include <cstdlib>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "provider/base/status.h"
+#include "provider/http/transport.h"
+
+namespace charon::http {
+namespace {
+
+// The first three as in Go's crypto/x509 (root_linux.go); Alpine's is a link to one of them, and
+// its own place is the last.
+constexpr std::array<const char*, 6> kPlaces = {
+    "/etc/ssl/certs/ca-certificates.crt",                 // Debian, Ubuntu, Alpine, Arch
+    "/etc/pki/tls/certs/ca-bundle.crt",                   // Fedora, RHEL 6
+    "/etc/ssl/ca-bundle.pem",                             // openSUSE
+    "/etc/pki/tls/cacert.pem",                            // OpenELEC
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",  // RHEL 7 and later
+    "/etc/ssl/cert.pem",                                  // Alpine, BSD
+};
+
+bool IsReadable(const char* path) { return access(path, R_OK) == 0; }
+
+}  // namespace
+
+absl::StatusOr<std::string> SystemCaBundle() {
+  constexpr absl::string_view kRemedy =
+      "Install the ca-certificates package, or set SSL_CERT_FILE to the bundle's path.";
+  if (const char* path = std::getenv("SSL_CERT_FILE"); path != nullptr && *path != '\0') {
+    if (IsReadable(path)) return std::string(path);
+    return WithRemedy(absl::NotFoundError(absl::StrCat("the CA bundle ", path,
+                                                       " (from SSL_CERT_FILE) cannot be read")),
+                      "Correct SSL_CERT_FILE, or unset it.");
+  }
+  for (const char* path : kPlaces) {
+    if (IsReadable(path)) return std::string(path);
+  }
+  return WithRemedy(absl::NotFoundError(absl::StrCat("this machine has no CA bundle: looked for ",
+                                                     absl::StrJoin(kPlaces, ", "))),
+                    kRemedy);
+}
+
+}  // namespace charon::http
