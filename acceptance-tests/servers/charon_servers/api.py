@@ -10,11 +10,11 @@ from typing import Any
 class Api:
     """One keep-alive connection with the administrator's certificate. Not for several threads."""
 
-    def __init__(self, port: int, pki: pathlib.Path):
+    def __init__(self, port: int, pki: pathlib.Path, timeout: float = 10):
         context = ssl.create_default_context(cafile=str(pki / "ca.crt"))
         context.load_cert_chain(pki / "admin.crt", pki / "admin.key")
         self._connection = http.client.HTTPSConnection(
-            "127.0.0.1", port, timeout=5, context=context
+            "127.0.0.1", port, timeout=timeout, context=context
         )
 
     def request(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:

@@ -262,16 +262,18 @@ def run(cluster: Cluster, programs: pathlib.Path, deadline: float) -> None:
     try:
         spawn("etcd", *etcd_flags(cluster))
         spawn("kube-apiserver", *apiserver_flags(cluster))
-        api = Api(cluster.ports["apiserver"], cluster.keys)
+        # Until etcd answers, the API server accepts connections and says nothing.
+        probe = Api(cluster.ports["apiserver"], cluster.keys, timeout=1)
         wait(
             cluster,
             deadline,
             "the API server to be ready",
-            lambda: api.request("GET", "/readyz")[0] == 200,
+            lambda: probe.request("GET", "/readyz")[0] == 200,
         )
         spawn("kube-controller-manager", *controller_manager_flags(cluster))
         spawn("kube-scheduler", *scheduler_flags(cluster))
         spawn("kwok", *kwok_flags(cluster))
+        api = Api(cluster.ports["apiserver"], cluster.keys)
         create_basics(api)
         wait(cluster, deadline, "nodes to be ready", lambda: nodes_are_ready(api))
         wait(
