@@ -3,7 +3,7 @@
 
 #include <compare>
 #include <cstdint>
-#include <functional>
+#include <initializer_list>
 #include <map>
 #include <memory>
 #include <optional>
@@ -54,6 +54,11 @@ class Value {
   static Value String(std::string text) { return Value(std::move(text)); }
   static Value Of(Sequence elements) { return Value(std::move(elements)); }
   static Value Of(Mapping entries) { return Value(std::move(entries)); }
+  // Value::Of({a, b}) is a sequence, Value::Of({{"a", a}, {"b", b}}) a mapping.
+  static Value Of(std::initializer_list<Value> elements) { return Of(Sequence(elements)); }
+  static Value Of(std::initializer_list<Mapping::value_type> entries) {
+    return Of(Mapping(entries));
+  }
   // A set: sorted, duplicates of wholly known elements dropped, so that equal sets are equal.
   static Value Set(Sequence elements);
   // A value with its type, for a place of dynamic type. `inner` may be null or unknown of that
