@@ -15,21 +15,22 @@ namespace {
 
 absl::Status Invalid(absl::string_view message) { return absl::InvalidArgumentError(message); }
 
-bool IsLabel(absl::string_view text) {
+// [a-z0-9]([-a-z0-9]*[a-z0-9])?
+bool IsLabelSyntax(absl::string_view text) {
   auto alnum = [](char c) {
     return absl::ascii_islower(static_cast<unsigned char>(c)) || absl::ascii_isdigit(static_cast<unsigned char>(c));
   };
-  return !text.empty() && text.size() <= 63 && alnum(text.front()) && alnum(text.back()) &&
+  return !text.empty() && alnum(text.front()) && alnum(text.back()) &&
          std::all_of(text.begin(), text.end(), [&](char c) { return alnum(c) || c == '-'; });
 }
 
+bool IsLabel(absl::string_view text) { return text.size() <= 63 && IsLabelSyntax(text); }
+
 bool IsSubdomain(absl::string_view text) {
-  if (text.empty() || text.size() > 253) return false;
-  for (const absl::string_view part : absl::StrSplit(text, '.')) {
-    // Only the whole is limited in length, as the API server has it.
-    if (part.size() > 63 ? !IsLabel(part.substr(0, 63)) : !IsLabel(part)) return false;
-  }
-  return true;
+  if (text.size() > 253) return false;
+  // Only the whole is limited in length, as the API server has it.
+  const std::vector<absl::string_view> parts = absl::StrSplit(text, '.');
+  return std::all_of(parts.begin(), parts.end(), IsLabelSyntax);
 }
 
 bool IsQualifiedName(absl::string_view text) {

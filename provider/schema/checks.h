@@ -20,7 +20,8 @@ Check OneOf(std::vector<std::string> values);
 // RFC 1123 label: 1 to 63 of a-z, 0-9 and "-", starting and ending with a letter or digit (Kubernetes
 // "Object Names and IDs").
 Check DnsLabel();
-// RFC 1123 subdomain: labels joined by dots, 253 at most.
+// RFC 1123 subdomain: labels joined by dots, 253 at most in all (a single label may have more than 63, as
+// in the API server).
 Check DnsSubdomain();
 // A Kubernetes label value: empty, or up to 63 of letters, digits, "-_.".
 Check LabelValue();
@@ -32,7 +33,7 @@ Check PositiveDuration();
 Check EachElement(Check check);
 // Every key of a map.
 Check EachKey(Check check);
-// Any rule of one's own on text; `text` completes "must be ...".
+// Any rule of one's own on text; `text` completes "The value ...", as in "is a cron expression".
 Check TextRule(absl::string_view text, std::function<absl::Status(absl::string_view)> run);
 
 // Exactly one of the attributes is set. / At most one. / All or none.

@@ -11,6 +11,7 @@
 // std::map<std::string, T> (map). A collection that has an unknown element decodes as unknown whole.
 #pragma once
 
+#include <algorithm>
 #include <concepts>
 #include <functional>
 #include <initializer_list>
@@ -82,6 +83,28 @@ struct Codec<std::int64_t> {
     return *number;
   }
   static Value Encode(std::int64_t value) { return Value::Of(Number(value)); }
+};
+
+// Whole digits are not lost silently: a number that no double holds in its shortest form is refused. Use
+// Number where users may write more than 15 digits.
+template <>
+struct Codec<double> {
+  static constexpr Nesting kNesting = Nesting::kNone;
+  static Type type() { return Type::Number(); }
+  static absl::StatusOr<double> Decode(const Value& value) {
+    const double number = value.number().ToDouble();
+    const absl::StatusOr<Number> back = Number::FromDouble(number);
+    if (!back.ok() || !(*back == value.number())) {
+      return absl::InvalidArgumentError(absl::StrCat("must be a number of at most 15 digits and of the range of a "
+                                                     "double, not ", value.number().ToString()));
+    }
+    return number;
+  }
+  // NaN and infinities, which Terraform does not have, become null.
+  static Value Encode(double value) {
+    absl::StatusOr<Number> number = Number::FromDouble(value);
+    return number.ok() ? Value::Of(*std::move(number)) : Value::Null();
+  }
 };
 
 template <>
@@ -331,18 +354,34 @@ class ObjectSpec {
     return Value::Of(std::move(entries));
   }
 
-  // The same table as a question: `keys` stay as the user writes them (required), the rest is computed.
-  ObjectSpec AsLookup(std::initializer_list<absl::string_view> keys) const {
+  // The same table as a question: `keys` stay as the user writes them (required), the rest is computed. `drop`
+  // names what makes no sense in a question (timeouts, on_conflict); write-only attributes go by themselves,
+  // and nested ones are always null. A data source returns it from spec().
+  ObjectSpec AsLookup(std::initializer_list<absl::string_view> keys,
+                      std::initializer_list<absl::string_view> drop = {}) const {
+    auto listed = [](std::initializer_list<absl::string_view> names, absl::string_view name) {
+      return std::find(names.begin(), names.end(), name) != names.end();
+    };
     ObjectSpec lookup = *this;
-    auto schema = std::make_shared<ObjectSchema>(*schema_);
-    schema->rules.clear();
-    for (AttributeSchema& attribute : schema->attributes) {
-      const bool key = std::find(keys.begin(), keys.end(), attribute.name) != keys.end();
-      attribute.mode = key ? Mode::kRequired : Mode::kComputed;
-      attribute.default_value.reset();
-      attribute.force_new = attribute.keep_prior = false;
-      if (!key) attribute.checks.clear();
+    lookup.rows_.clear();
+    auto schema = std::make_shared<ObjectSchema>();
+    schema->description = schema_->description;
+    schema->deprecation = schema_->deprecation;
+    for (std::size_t i = 0; i < rows_.size(); ++i) {
+      const AttributeSchema& attribute = schema_->attributes[i];
+      if (attribute.write_only || listed(drop, attribute.name)) continue;
+      lookup.rows_.push_back(rows_[i]);
+      if (!listed(keys, attribute.name)) {
+        schema->attributes.push_back(AsComputed(attribute));
+        continue;
+      }
+      AttributeSchema key = attribute;
+      key.mode = Mode::kRequired;
+      key.default_value.reset();
+      key.force_new = key.keep_prior = false;
+      schema->attributes.push_back(std::move(key));
     }
+    schema->type();
     lookup.schema_ = std::move(schema);
     return lookup;
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 #include <utility>
+#include <variant>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
@@ -18,16 +19,73 @@ const Value& NullValue() {
   return null;
 }
 
+bool CanComeFrom(const ObjectSchema& schema, const Value& config, const Value& element);
+
+// For each of `elements` the entry of `config` (both of a set) that it can have come from, null where there
+// is none. Pairs as many as possible: an element that fits two entries leaves the one that another needs.
+std::vector<const Value*> PairElements(const ObjectSchema& schema, const Value& config,
+                                       const Value::Sequence& elements) {
+  constexpr std::size_t kNobody = static_cast<std::size_t>(-1);
+  std::vector<const Value*> partners(elements.size(), &NullValue());
+  if (config.kind() != Value::Kind::kSequence) return partners;
+  const Value::Sequence& entries = config.sequence();
+  std::vector<std::vector<std::size_t>> fitting(elements.size());
+  for (std::size_t i = 0; i < elements.size(); ++i) {
+    for (std::size_t j = 0; j < entries.size(); ++j) {
+      if (CanComeFrom(schema, entries[j], elements[i])) fitting[i].push_back(j);
+    }
+  }
+  // Bipartite matching by augmenting paths: whoever holds an entry moves on if there is another for it.
+  std::vector<std::size_t> holder(entries.size(), kNobody);
+  std::vector<bool> tried;
+  const std::function<bool(std::size_t)> settle = [&](std::size_t element) {
+    for (const std::size_t entry : fitting[element]) {
+      if (tried[entry]) continue;
+      tried[entry] = true;
+      if (holder[entry] != kNobody && !settle(holder[entry])) continue;
+      holder[entry] = element;
+      return true;
+    }
+    return false;
+  };
+  for (std::size_t i = 0; i < elements.size(); ++i) {
+    tried.assign(entries.size(), false);
+    settle(i);
+  }
+  for (std::size_t j = 0; j < entries.size(); ++j) {
+    if (holder[j] != kNobody) partners[holder[j]] = &entries[j];
+  }
+  return partners;
+}
+
+bool AttributeCanComeFrom(const AttributeSchema& attribute, const Value& wanted, const Value& value) {
+  if (attribute.write_only) return true;
+  if (wanted.IsNull() && (attribute.computed() || attribute.default_value)) return true;
+  if (attribute.nested == nullptr || !wanted.IsKnown() || !value.IsKnown()) return wanted == value;
+  const ObjectSchema& nested = *attribute.nested;
+  if (attribute.nesting == Nesting::kSingle) return CanComeFrom(nested, wanted, value);
+  if (attribute.nesting == Nesting::kMap) {
+    return std::equal(wanted.mapping().begin(), wanted.mapping().end(), value.mapping().begin(), value.mapping().end(),
+                      [&](const auto& a, const auto& b) {
+                        return a.first == b.first && CanComeFrom(nested, a.second, b.second);
+                      });
+  }
+  if (attribute.nesting == Nesting::kList) {
+    return std::equal(wanted.sequence().begin(), wanted.sequence().end(), value.sequence().begin(),
+                      value.sequence().end(),
+                      [&](const Value& a, const Value& b) { return CanComeFrom(nested, a, b); });
+  }
+  const std::vector<const Value*> partners = PairElements(nested, wanted, value.sequence());
+  return wanted.sequence().size() == value.sequence().size() &&
+         std::find(partners.begin(), partners.end(), &NullValue()) == partners.end();
+}
+
 // True if `element` of a set can be what became of `config`: equal except where the provider may fill in.
 bool CanComeFrom(const ObjectSchema& schema, const Value& config, const Value& element) {
   if (!config.IsKnown() || !element.IsKnown()) return config == element;
-  for (const AttributeSchema& attribute : schema.attributes) {
-    const Value& wanted = config[attribute.name];
-    if (wanted.IsNull() && (attribute.computed() || attribute.default_value)) continue;
-    if (attribute.write_only) continue;
-    if (!(wanted == element[attribute.name])) return false;
-  }
-  return true;
+  return std::all_of(schema.attributes.begin(), schema.attributes.end(), [&](const AttributeSchema& attribute) {
+    return AttributeCanComeFrom(attribute, config[attribute.name], element[attribute.name]);
+  });
 }
 
 Value TransformElements(const AttributeSchema& attribute, const Value& config, Value value, const Path& path,
@@ -58,19 +116,11 @@ Value TransformElements(const AttributeSchema& attribute, const Value& config, V
       return value;
     }
     case Nesting::kSet: {
-      std::vector<bool> used(config.kind() == Value::Kind::kSequence ? config.sequence().size() : 0);
       Value::Sequence elements = std::move(value.sequence());
-      for (Value& element : elements) {
-        const Value* beside = &NullValue();
-        for (std::size_t i = 0; i < used.size(); ++i) {
-          if (used[i] || !CanComeFrom(nested, config.sequence()[i], element)) continue;
-          used[i] = true;
-          beside = &config.sequence()[i];
-          break;
-        }
-        if (element.IsKnown()) {
-          element = TransformAttributes(nested, *beside, std::move(element), path, visit);
-        }
+      const std::vector<const Value*> partners = PairElements(nested, config, elements);
+      for (std::size_t i = 0; i < elements.size(); ++i) {
+        if (!elements[i].IsKnown()) continue;
+        elements[i] = TransformAttributes(nested, *partners[i], std::move(elements[i]), path, visit);
       }
       return Value::Set(std::move(elements));
     }
@@ -78,7 +128,7 @@ Value TransformElements(const AttributeSchema& attribute, const Value& config, V
   return value;
 }
 
-const char* NotPossible(Mode mode) {
+const char* NameOf(Mode mode) {
   switch (mode) {
     case Mode::kRequired: return "required";
     case Mode::kOptional: return "optional";
@@ -86,6 +136,48 @@ const char* NotPossible(Mode mode) {
     case Mode::kOptionalComputed: return "optional and computed";
   }
   return "";
+}
+
+bool HasWriteOnly(const ObjectSchema& schema) {
+  return std::any_of(schema.attributes.begin(), schema.attributes.end(), [](const AttributeSchema& attribute) {
+    return attribute.write_only || (attribute.nested != nullptr && HasWriteOnly(*attribute.nested));
+  });
+}
+
+// Any known value of `type`, to try a check on; null for dynamic ones.
+Value Sample(const Type& type) {
+  switch (type.kind()) {
+    case Type::Kind::kDynamic: return Value::Null();
+    case Type::Kind::kString: return Value::String("");
+    case Type::Kind::kNumber: return Value::Of(Number(0));
+    case Type::Kind::kBool: return Value::Bool(false);
+    case Type::Kind::kList:
+    case Type::Kind::kSet: return Value::Of(Value::Sequence{Sample(type.element())});
+    case Type::Kind::kMap: return Value::Of(Value::Mapping{{"", Sample(type.element())}});
+    case Type::Kind::kTuple: {
+      Value::Sequence elements;
+      for (const Type& element : type.elements()) elements.push_back(Sample(element));
+      return Value::Of(std::move(elements));
+    }
+    case Type::Kind::kObject: {
+      Value::Mapping entries;
+      for (const auto& [name, attribute] : type.attributes()) entries.emplace(name, Sample(attribute));
+      return Value::Of(std::move(entries));
+    }
+  }
+  return Value::Null();
+}
+
+// True if `check` reads another kind of value than `type` has: Value's accessors throw then.
+bool IsForAnotherType(const Check& check, const Type& type) {
+  const Value sample = Sample(type);
+  if (!sample.IsKnown()) return false;
+  try {
+    check.run(sample).IgnoreError();
+  } catch (const std::bad_variant_access&) {
+    return true;
+  }
+  return false;
 }
 
 void ValidateAttributes(const ObjectSchema& schema, const Value& config, const Path& path, bool write_only_allowed,
@@ -215,6 +307,22 @@ std::vector<absl::Status> ValidateObject(const ObjectSchema& schema, const Value
   return errors;
 }
 
+AttributeSchema AsComputed(AttributeSchema attribute) {
+  attribute.mode = Mode::kComputed;
+  attribute.default_value.reset();
+  attribute.force_new = attribute.keep_prior = attribute.write_only = false;
+  attribute.checks.clear();
+  if (attribute.nested != nullptr) {
+    auto nested = std::make_shared<ObjectSchema>();
+    nested->description = attribute.nested->description;
+    nested->deprecation = attribute.nested->deprecation;
+    for (const AttributeSchema& inner : attribute.nested->attributes) nested->attributes.push_back(AsComputed(inner));
+    nested->type();
+    attribute.nested = std::move(nested);
+  }
+  return attribute;
+}
+
 std::vector<std::string> Contradictions(const ObjectSchema& schema, absl::string_view where, bool root) {
   static const auto& reserved = *new std::set<std::string>{
       "count", "for_each", "provider", "depends_on", "lifecycle", "connection", "provisioner", "locals"};
@@ -238,7 +346,7 @@ std::vector<std::string> Contradictions(const ObjectSchema& schema, absl::string
       complain(a, "needs a description that ends with a full stop");
     }
     if (a.default_value && a.mode != Mode::kOptionalComputed) {
-      complain(a, absl::StrCat("a default on a ", NotPossible(a.mode), " attribute"));
+      complain(a, absl::StrCat("a default on a ", NameOf(a.mode), " attribute"));
     }
     if (a.write_only && a.computed()) complain(a, "write-only and computed");
     if (a.write_only && a.force_new) complain(a, "write-only values cannot force replacement; use a version attribute");
@@ -248,7 +356,10 @@ std::vector<std::string> Contradictions(const ObjectSchema& schema, absl::string
     if (a.nesting == Nesting::kNone && a.nested != nullptr) complain(a, "nested without nesting");
     if (a.nesting != Nesting::kNone && a.type.HasDynamic()) complain(a, "a dynamic type inside a nested attribute");
     if (a.type.IsCollection() && a.type.element().HasDynamic()) complain(a, "a dynamic type inside a collection");
-    if (a.default_value) {
+    const bool misfit = std::any_of(a.checks.begin(), a.checks.end(),
+                                    [&](const Check& check) { return IsForAnotherType(check, a.type); });
+    if (misfit) complain(a, "a check for another type of value");
+    if (a.default_value && !misfit) {
       if (absl::Status fits = Conforms(*a.default_value, a.type); !fits.ok()) complain(a, fits.message());
       for (const Check& check : a.checks) {
         if (absl::Status passed = check.run(*a.default_value); !passed.ok()) {
@@ -262,10 +373,9 @@ std::vector<std::string> Contradictions(const ObjectSchema& schema, absl::string
       }
     }
     if (a.nested != nullptr) {
-      if (a.nesting == Nesting::kSet) {
-        for (const AttributeSchema& inner : a.nested->attributes) {
-          if (inner.write_only) complain(inner, "write-only inside a set");
-        }
+      if (HasWriteOnly(*a.nested)) {
+        if (a.nesting == Nesting::kSet) complain(a, "write-only inside a set");
+        if (a.computed()) complain(a, "computed, with write-only attributes inside");
       }
       if (a.mode == Mode::kComputed) {
         for (const AttributeSchema& inner : a.nested->attributes) {

@@ -83,9 +83,10 @@ struct ObjectSchema {
   mutable std::optional<Type> type_;  // made on first use, before any concurrent one (Registry::Check)
 };
 
-// Calls `visit(schema, config, value)` for every attribute of `value`, also nested ones, with the config
-// beside it (null where there is none) and replaces the attribute by the result. Elements of lists and maps
-// pair by index and key, elements of sets with the config element they can have come from.
+// Calls `visit(schema, config, value, path, descend)` for every attribute of `value`, also nested ones, with the config
+// beside it (null where there is none) and replaces the attribute by the result; then visits what is inside
+// the result, unless *descend was set to false. Elements of lists and maps pair by index and key, elements of
+// sets with the config element they can have come from; `path` ends at the set for what is inside it.
 using AttributeVisitor =
     std::function<Value(const AttributeSchema&, const Value& config, Value value, const Path& path, bool* descend)>;
 Value TransformAttributes(const ObjectSchema& schema, const Value& config, Value object, const Path& path,
@@ -101,6 +102,10 @@ Value WithWriteOnly(const ObjectSchema& schema, Value object, const Value& confi
 // its path. `warnings` gets the deprecations.
 std::vector<absl::Status> ValidateObject(const ObjectSchema& schema, const Value& config, bool write_only_allowed,
                                          std::vector<absl::Status>* warnings);
+
+// `attribute`, and everything inside it, as an answer of the provider: computed, without rules. Nested
+// write-only attributes become ordinary ones that stay null.
+AttributeSchema AsComputed(AttributeSchema attribute);
 
 // Contradictions in the table itself: no text, a default on a required field, a secret that is
 // not sensitive, a reserved name, ... Empty if it is sound. `root` for the outermost object.

@@ -31,10 +31,10 @@ struct Timeouts {
 struct ResourceInfo {
   std::string type;            // "charon_tier_namespace"
   std::string noun;            // for messages: "Unable to create tier namespace"
-  std::string subcategory;     // the group in the documentation
+  std::string subcategory{};   // the group in the documentation
   std::int64_t version = 0;    // of the state's schema
-  Timeouts timeouts;           // defaults
-  std::string import_id;       // Markdown: "the namespace's name"; empty: cannot be imported
+  Timeouts timeouts{};         // defaults
+  std::string import_id{};     // Markdown: "the namespace's name"; empty: cannot be imported
 };
 
 // What core can do (ClientCapabilities of the protocol).

@@ -18,6 +18,8 @@ class DataSource {
   using Base = DataSource<M>;  // what Registry::Add takes
   virtual ~DataSource() = default;
   virtual const ResourceInfo& info() const = 0;
+  // The table. For a model shared with a resource: its AsLookup(), kept in a static.
+  virtual const ObjectSpec<M>& spec() const { return M::Describe(); }
   virtual absl::Status Validate(const Context&, const M& /*config*/) { return absl::OkStatus(); }
   // `config` with everything computed filled in. Not found is an error here.
   virtual Outcome<M> Read(const Context& context, const M& config) = 0;
@@ -43,19 +45,19 @@ class DataSourceAdapter final : public DataSourceRunner {
   DataSourceAdapter(std::unique_ptr<DataSource<M>> source, const AnyProvider& provider)
       : DataSourceRunner(provider), source_(std::move(source)) {}
   const ResourceInfo& info() const override { return source_->info(); }
-  const ObjectSchema& schema() const override { return M::Describe().schema(); }
+  const ObjectSchema& schema() const override { return source_->spec().schema(); }
 
  protected:
   absl::Status DoValidate(const Context& context, const Value& config) override {
-    CHARON_ASSIGN_OR_RETURN(const M model, M::Describe().Decode(config));
+    CHARON_ASSIGN_OR_RETURN(const M model, source_->spec().Decode(config));
     return source_->Validate(context, model);
   }
   ValueOutcome DoRead(const Context& context, const Value& config) override {
-    const absl::StatusOr<M> model = M::Describe().Decode(config);
+    const absl::StatusOr<M> model = source_->spec().Decode(config);
     if (!model.ok()) return {std::nullopt, model.status()};
     const Outcome<M> outcome = source_->Read(context, *model);
     ValueOutcome encoded{std::nullopt, outcome.status()};
-    if (outcome.state()) encoded.state = M::Describe().Encode(*outcome.state());
+    if (outcome.state()) encoded.state = source_->spec().Encode(*outcome.state());
     return encoded;
   }
 

@@ -1,7 +1,9 @@
 // One attribute of a typed model: known, null or unknown.
 #pragma once
 
+#include <concepts>
 #include <optional>
+#include <type_traits>
 #include <utility>
 
 namespace charon {
@@ -14,6 +16,11 @@ class Attr {
 
   Attr() = default;
   Attr(T value) : value_(std::move(value)) {}                 // NOLINT(google-explicit-constructor)
+  // From what T converts from: Attr<std::string> text = "literal".
+  template <typename U>
+    requires(!std::same_as<std::remove_cvref_t<U>, Attr> && !std::same_as<std::remove_cvref_t<U>, T> &&
+             std::convertible_to<U, T>)
+  Attr(U&& value) : value_(T(std::forward<U>(value))) {}  // NOLINT(google-explicit-constructor)
   Attr(std::optional<T> value) : value_(std::move(value)) {}  // NOLINT(google-explicit-constructor)
   static Attr Null() { return Attr(); }
   static Attr Unknown() {

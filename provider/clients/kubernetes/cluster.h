@@ -10,9 +10,11 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 #include "nlohmann/json_fwd.hpp"
 #include "provider/base/call.h"
 #include "provider/clients/kubernetes/object.h"
+#include "provider/http/transport.h"
 
 namespace charon::kubernetes {
 
@@ -37,6 +39,11 @@ struct ApplyOptions {
   bool dry_run = false;
 };
 
+// What a NotFound is about.
+enum class Missing { kNothing, kObject, kNamespace, kKind };
+// kNothing unless `status` is NotFound.
+Missing MissingOf(const absl::Status& status);
+
 struct DeleteOptions {
   std::string propagation = "Background";  // "Foreground", "Orphan"
   std::string uid;                         // precondition; empty: none
@@ -53,9 +60,14 @@ enum class PatchType { kMerge, kJson, kStrategicMerge };
 
 // One event of a watch. `object` is the object as of the event.
 struct WatchEvent {
-  std::string type;  // ADDED, MODIFIED, DELETED
+  std::string type;  // ADDED, MODIFIED, DELETED, IDLE
   const Json* object = nullptr;
 };
+
+// The resourceVersion that stands for "create, or refuse": see Cluster::Apply. No stored object has it, because
+// etcd's first write gets revision 2, and the server ignores it where there is no object (v1.36.3: 201; 409
+// where there is one, also with force and for custom resources).
+inline constexpr absl::string_view kMustNotExist = "1";
 
 // Objects travel as Json (std::shared_ptr where the snapshot shares them). Every error carries the
 // server's message and its ApiError (object.h). Safe for concurrent use.
@@ -85,6 +97,10 @@ class Cluster {
 
   // Server-side apply. Returns the object as stored (as it would be, for a dry run). Aborted with the
   // conflicting managers and fields as causes; InvalidArgument with fields as causes.
+  //
+  // An object that carries metadata.resourceVersion = kMustNotExist is created or refused, atomically:
+  // Aborted without causes if it is there already. One that carries metadata.uid is only ever applied to
+  // that very object: Aborted if it is gone, InvalidArgument (field metadata.uid) if another has its name.
   virtual absl::StatusOr<Json> Apply(const Call& call, const Json& object,
                                      const ApplyOptions& options) = 0;
 
@@ -100,15 +116,30 @@ class Cluster {
 
   // Follows one object until `on_event` returns true (then OK), or the call ends. Starts with the object as
   // it is (ADDED, or DELETED with a null object if there is none). Resumes by itself, falls back to
-  // polling where watch is forbidden or not offered.
+  // polling where watch is forbidden or not offered. After `idle` without an event the caller is told
+  // so (IDLE, with the last state). `on_event` runs on the calling thread and may use the cluster.
   virtual absl::Status Watch(const Call& call, const ObjectRef& ref,
-                             const std::function<bool(const WatchEvent&)>& on_event) = 0;
+                             const std::function<bool(const WatchEvent&)>& on_event,
+                             absl::Duration idle = absl::InfiniteDuration()) = 0;
 
   // GET of any path below the server's URL ("/api/v1/namespaces/x/pods/y/log?tailLines=20").
   virtual absl::StatusOr<std::string> GetRaw(const Call& call, absl::string_view path) = 0;
 
+  // True if Apply or Create made this object in this run, and Delete has not removed it since: a second
+  // create of it means that the configuration declares it twice.
+  virtual bool CreatedThisRun(const ObjectRef& ref) const = 0;
+
   // Who we are to this cluster, for messages: "context prod (user ci, /root/.kube/config)".
   virtual std::string Description() const = 0;
 };
+
+struct ClusterOptions {
+  // A selector that all objects carry which will be read (`Read`), if there is one.
+  std::string snapshot_selector;
+};
+
+// `transport` takes paths ("/api/v1/...") and authenticates: see Connect() in kubeconfig.h.
+std::unique_ptr<Cluster> NewCluster(std::unique_ptr<http::Transport> transport,
+                                    std::string description, ClusterOptions options = {});
 
 }  // namespace charon::kubernetes

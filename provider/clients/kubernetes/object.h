@@ -55,6 +55,11 @@ struct ApiError {
   int code = 0;
   std::string reason;  // "NotFound", "AlreadyExists", "Conflict", "Invalid", "Forbidden", ...
   std::string message;
+  // The object, where the server names one. A NotFound without a name is about the kind or the path.
+  std::string kind;  // mostly the plural ("deployments"), as the server words it
+  std::string group;
+  std::string name;
+  int retry_after_seconds = 0;  // 0: not said
   struct Cause {
     std::string reason;  // "FieldManagerConflict", "FieldValueInvalid", ...
     std::string field;   // ".spec.replicas" or "spec.replicas", as the server words it
@@ -64,10 +69,12 @@ struct ApiError {
 };
 
 // The status for an error answer: the code from reason and HTTP status, the server's own message, and
-// the ApiError as payload.
-//   404 NotFound · 409 AlreadyExists reason: AlreadyExists · 409 Conflict: Aborted · 422 and 400:
-//   InvalidArgument · 401 Unauthenticated · 403 PermissionDenied (quota: ResourceExhausted) ·
-//   405, 415: Unimplemented · 410 OutOfRange · 429 and 5xx: Unavailable (504 DeadlineExceeded)
+// the ApiError as payload. OK for 2xx. Bodies that are no v1.Status (a proxy's page) give one line of their
+// text, shortened.
+//   404 NotFound · 409 AlreadyExists reason: AlreadyExists · 409 Conflict: Aborted · 422, 413 and 400:
+//   InvalidArgument · 401 Unauthenticated · 403 PermissionDenied (quota: ResourceExhausted; the namespace is
+//   being deleted: FailedPrecondition) · 405, 406, 415: Unimplemented · 410 OutOfRange · 412
+//   FailedPrecondition · 429 and 5xx: Unavailable (408, 504 and reason Timeout: DeadlineExceeded)
 absl::Status StatusFromResponse(int http_status, absl::string_view body);
 
 // The ApiError that a status carries; code 0 if none.

@@ -1,120 +1,107 @@
-// Who owns which field of an object: metadata.managedFields, format FieldsV1 (Kubernetes API
-// reference, "FieldsV1"; structured-merge-diff v4/v6 `fieldpath`).
+// Who owns which field of an object (metadata.managedFields), and what that means for reading, comparing and
+// adopting it. Pure functions on JSON; all are safe to call concurrently.
 #pragma once
 
-#include <map>
-#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "nlohmann/json_fwd.hpp"
+#include "provider/clients/kubernetes/field_set.h"
 #include "provider/clients/kubernetes/object.h"
 
 namespace charon::kubernetes {
 
-// One step into an object, as FieldsV1 has it: f: (field of a map or struct), k: (item of an associative
-// list, by its keys), v: (item of a set, by value), i: (index, rare).
-struct FieldStep {
-  enum class Kind { kField, kKey, kValue, kIndex };
-  Kind kind = Kind::kField;
-  std::string text;  // the field's name, or the JSON of keys / value / index in canonical form
-
-  friend auto operator<=>(const FieldStep&, const FieldStep&) = default;
-};
-using FieldPath = std::vector<FieldStep>;
-
-// ".spec.template.spec.containers[name=\"app\"].image", the form the API server uses in conflicts.
-std::string ToString(const FieldPath& path);
-// Reads that form back. InvalidArgument if it is not one.
-absl::StatusOr<FieldPath> ParseFieldPath(absl::string_view text);
-
-// A set of fields as a tree.
-class FieldSet {
- public:
-  FieldSet() = default;
-  // InvalidArgument if `fields_v1` is not of that format or nested deeper than 512.
-  static absl::StatusOr<FieldSet> Parse(const Json& fields_v1);
-  Json ToJson() const;
-
-  bool empty() const { return !member_ && children_.empty(); }
-  // True if the field itself is a member ("." of it, or a leaf).
-  bool Contains(const FieldPath& path) const;
-  // The subtree at `step`; nullptr if nothing below it is in the set.
-  const FieldSet* Child(const FieldStep& step) const;
-  const std::map<FieldStep, FieldSet>& children() const { return children_; }
-  bool member() const { return member_; }
-
-  void Insert(const FieldPath& path);
-  FieldSet Union(const FieldSet& other) const;
-  FieldSet Minus(const FieldSet& other) const;      // members of this that are not members of other
-  FieldSet Intersect(const FieldSet& other) const;  // members of both
-  std::vector<FieldPath> Paths() const;             // of all members, in order
-
-  friend bool operator==(const FieldSet&, const FieldSet&) = default;
-
- private:
-  bool member_ = false;
-  std::map<FieldStep, FieldSet> children_;
-};
-
 struct ManagerEntry {
   std::string manager;
-  std::string operation;  // "Apply" or "Update"
-  std::string subresource;
-  std::string api_version;
-  absl::Time time;
+  std::string operation;    // "Apply" or "Update"
+  std::string subresource;  // "" for the object itself, "status", "scale", ...
+  std::string api_version;  // of the names in `fields`
+  absl::Time time = absl::InfinitePast();
   FieldSet fields;
 };
 
-// The entries of metadata.managedFields; entries that cannot be read are left out.
+// The entries of metadata.managedFields, in the server's order; entries that cannot be read are left out.
 std::vector<ManagerEntry> Managers(const Json& object);
 
 // What `manager` owns by Apply in the main resource; empty set if nothing.
 FieldSet AppliedBy(const Json& object, absl::string_view manager);
 
-// `live` reduced to the fields of `owned`: maps by name, associative lists by key, sets by value, atomic
-// values whole. Fields that are owned but absent in `live` are absent. List order is live's.
+// `live` reduced to the fields of `owned`: maps by name, associative lists by key (the keys are always kept),
+// sets by value, atomic values whole. Fields that are owned but absent in `live` are absent. List order is
+// live's. A map that `owned` has as a leaf is atomic, or was applied empty: live's managedFields tell.
+// apiVersion, kind and metadata.name are not part of field sets, so they are not in the result.
 Json Project(const Json& live, const FieldSet& owned);
 
 // One field that the configuration declares and that the live object has differently.
 struct Difference {
   FieldPath path;
-  std::string declared;  // compact JSON
-  std::string live;      // compact JSON; empty: the field is not there
-  std::string manager;   // who owns the field now (the latest of several); empty: unknown
+  std::string declared;  // compact JSON; "(sensitive)" for the values of a Secret
+  std::string live;      // the same; empty: the field is not there
+  std::string manager;   // who owns the field now (the latest of several); empty: nobody, or unknown
   std::string operation;
-  absl::Time time;
+  std::string subresource;                  // "scale" for an autoscaler
+  absl::Time time = absl::InfinitePast();   // when that manager last wrote (any of its fields)
 };
 
-// The leaves of `declared` that `live` has differently. `lists` tells how lists are keyed where it says
-// so (pass the union of all managers' fields); elsewhere the usual merge keys decide (name, mountPath,
-// containerPort + protocol, ...), else lists are compared whole. Values are compared by meaning: see
-// SameMeaning. Null leaves of `declared` mean "absent". apiVersion, kind, metadata.name and
-// metadata.namespace are not compared.
-std::vector<Difference> Compare(const Json& declared, const Json& live);
+// The fields of `declared` that `live` has differently; absent subtrees and atomic values count as one.
+// `manager` is the name under which `declared` was applied; without it the answer is less exact in the three
+// places marked (*).
+// - Values are compared by meaning: see SameMeaning. Nulls of `declared` and empty maps and lists mean
+//   "nothing here": no difference if live has none, or has what the server filled in by itself. (*) A null is
+//   one if another manager owns a value there. (*) An empty map is one if it is gone and `manager`, which
+//   owns other fields, no longer owns it (emptyDir: {} that became hostPath).
+// - List items are matched by the keys that any manager's entry in live's managedFields shows; where none does
+//   by the merge keys of the built-in kinds (name, mountPath, containerPort + protocol, ...); lists without
+//   keys are atomic. A missing protocol is TCP. Order does not matter where there are keys, nor in sets.
+// - In granular maps, associative lists and sets, what only live has is invisible. In atomic values it is a
+//   difference, except (*) while `manager` still owns the value: then the server filled in defaults.
+// - stringData of a Secret is compared with the decoded data.
+// - Not compared: apiVersion, kind, the server's own fields of metadata, its name and namespace, and status
+//   unless somebody owns it through the object itself.
+std::vector<Difference> Compare(const Json& declared, const Json& live, absl::string_view manager = "");
 
-// `declared` with each differing leaf replaced by live's value (dropped if live has none): what the object
-// looks like through the configuration's eyes.
-Json Overlay(const Json& declared, const Json& live);
+// `declared` with each difference that Compare finds replaced by live's value (dropped if live has none): what
+// the object looks like through the configuration's eyes. Equal to `declared` if there is no difference.
+Json Overlay(const Json& declared, const Json& live, absl::string_view manager = "");
 
-// True if the API server treats both as the same value at `path`: equal JSON, quantities of equal
-// amount where `path` is a place for quantities (resources, limits, requests, hard, capacity, storage,
-// sizeLimit, max, min, default, ...), numbers of equal value, empty and absent maps and lists, int-or-string.
+// True if the API server treats both as the same value at `path`: equal JSON; numbers of equal value;
+// quantities of equal amount where `path` is a place for quantities (limits, requests, hard, capacity,
+// sizeLimit, averageValue, ...); 80 and "80" where it takes int-or-string (ports, maxSurge, ...); base64 of
+// equal bytes in data of a Secret (data, binaryData); null, {}, [] and maps of nothing else. Durations are
+// text to the server, so 60s is not 1m.
 bool SameMeaning(const FieldPath& path, const Json& a, const Json& b);
 
-// The set of fields that server-side apply would record for `declared`, with list keys as in `live`'s
-// managedFields or the usual ones.
+// The set of fields that server-side apply would record for `declared`, with lists and atomic maps as in
+// `live`'s managedFields (any managers' entries), or as in the built-in kinds. `live` may be null.
 FieldSet FieldsOf(const Json& declared, const Json& live);
 
-// `fields_of` entries moved from the Update or Apply managers in `from` to our Apply manager, as a
-// metadata.managedFields array ready to be sent: fields that we do not declare stay with nobody, so that
-// the next apply by `manager` removes what the configuration no longer has. nullopt if there is nothing to
-// move. This is what kubectl's own client-side to server-side migration does (csaupgrade), for any manager.
+// True for names under which tools create objects and then are done, or are left behind when an object
+// changes hands: kubectl's writing commands, Helm, Terraform and its providers, and the entry that the server
+// makes for objects from before the first apply. Not for controllers, which would come back.
+bool IsFormerManager(absl::string_view manager, absl::string_view operation);
+
+// The managers of `object` (main resource, not `manager`) that IsFormerManager; each once.
+std::vector<std::string> FormerManagers(const Json& object, absl::string_view manager);
+
+// metadata.managedFields as it must be sent for `manager` to take over from `from`: their entries (Update and
+// Apply, of the main resource) are removed and their fields added to the Apply entry of `manager`. Nothing else
+// changes. Nullopt if there is nothing to move.
+// Why: server-side apply removes a field when the manager that applies owned it by Apply, no longer declares it,
+// and nobody else owns it. A field that is only in another tool's entry would therefore stay for ever, although
+// the configuration does not have it. After the move the next apply by `manager` removes what the
+// configuration does not declare (or lets the server's default return), keeps what another manager still
+// owns, and conflicts with nobody. kubectl does the same for its own two names (client-go, util/csaupgrade); it
+// drops entries of another apiVersion, here their fields move along: where the versions name a field
+// differently, the server passes over the unknown name.
 std::optional<Json> MigratedManagedFields(const Json& object, absl::string_view manager,
                                           const std::vector<std::string>& from);
+
+// The JSON patch for it; nullopt as above. It replaces metadata.resourceVersion by the one of `object`, so
+// that a concurrent write gives 409 Conflict (Aborted) rather than a lost entry: read again and retry.
+std::optional<Json> MigrationPatch(const Json& object, absl::string_view manager,
+                                   const std::vector<std::string>& from);
 
 }  // namespace charon::kubernetes

@@ -1,0 +1,308 @@
+#include "provider/clients/kubernetes/object.h"
+
+#include <utility>
+
+#include "absl/strings/cord.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
+#include "nlohmann/json.hpp"
+#include "provider/base/status.h"
+
+namespace charon::kubernetes {
+namespace {
+
+constexpr char kApiErrorPayload[] = "charon.internal/kubernetes-api-error";
+// Proxies and load balancers answer with whole HTML pages; a message needs no more than this.
+constexpr std::size_t kLongestForeignBody = 300;
+
+std::string_view Std(absl::string_view text) { return {text.data(), text.size()}; }
+
+// "v1", "v1beta1", "v2alpha3": what the part of an id that follows a group looks like. Version names of
+// CRDs may be any DNS label, so this only serves to tell the two forms of an id apart.
+bool LooksLikeVersion(absl::string_view text) {
+  if (!absl::ConsumePrefix(&text, "v") || text.empty() || !absl::ascii_isdigit(text[0])) {
+    return false;
+  }
+  while (!text.empty() && absl::ascii_isdigit(text[0])) text.remove_prefix(1);
+  if (text.empty()) return true;
+  if (!absl::ConsumePrefix(&text, "alpha") && !absl::ConsumePrefix(&text, "beta")) return false;
+  if (text.empty()) return false;
+  for (const char c : text) {
+    if (!absl::ascii_isdigit(c)) return false;
+  }
+  return true;
+}
+
+absl::StatusOr<std::string> RequiredText(const Json& object, absl::string_view path) {
+  const Json& value = Field(object, path);
+  if (value.is_null()) {
+    return absl::InvalidArgumentError(absl::StrCat("the object has no ", path));
+  }
+  if (!value.is_string()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the object's ", path, " is ", value.type_name(), ", not a string"));
+  }
+  const auto& text = value.get_ref<const std::string&>();
+  if (text.empty()) return absl::InvalidArgumentError(absl::StrCat("the object's ", path, " is empty"));
+  return text;
+}
+
+int IntOr(const Json& value, int fallback) {
+  if (!value.is_number_integer()) return fallback;
+  const auto number = value.get<std::int64_t>();
+  return number >= 0 && number < 1000 ? static_cast<int>(number) : fallback;
+}
+
+std::string OneLine(absl::string_view body) {
+  std::string line;
+  for (const char c : body) {
+    const bool space = absl::ascii_isspace(c) || absl::ascii_iscntrl(c);
+    if (space && (line.empty() || line.back() == ' ')) continue;
+    line.push_back(space ? ' ' : c);
+    if (line.size() == kLongestForeignBody) {
+      // Not in the middle of a UTF-8 sequence.
+      while (!line.empty() && (static_cast<unsigned char>(line.back()) & 0x80) != 0) line.pop_back();
+      return absl::StrCat(line, "...");
+    }
+  }
+  return std::string(absl::StripAsciiWhitespace(line));
+}
+
+// metav1.Status, and what stands in its place: {"message": ...} of aggregated API servers, Rancher's
+// {"type": "error", ...}, {"error": ...} of proxies, plain text and HTML.
+ApiError ReadError(int http_status, absl::string_view body) {
+  ApiError error;
+  error.code = http_status;
+  const Json status =
+      Json::parse(body.begin(), body.end(), nullptr, /*allow_exceptions=*/false);
+  if (!status.is_object()) {
+    error.message = OneLine(body);
+    return error;
+  }
+  error.code = IntOr(Field(status, "code"), http_status);
+  error.reason = Text(status, "reason");
+  for (const char* place : {"message", "error.message", "error", "detail"}) {
+    error.message = Text(status, place);
+    if (!error.message.empty()) break;
+  }
+  if (error.message.empty() && Text(status, "kind") != "Status") error.message = OneLine(body);
+  const Json& causes = Field(status, "details.causes");
+  if (causes.is_array()) {
+    for (const Json& cause : causes) {
+      error.causes.push_back({.reason = Text(cause, "reason"),
+                              .field = Text(cause, "field"),
+                              .message = Text(cause, "message")});
+    }
+  }
+  const Json& details = Field(status, "details");
+  error.kind = Text(details, "kind");
+  error.group = Text(details, "group");
+  error.name = Text(details, "name");
+  const Json& seconds = Field(details, "retryAfterSeconds");
+  if (seconds.is_number_integer()) {
+    error.retry_after_seconds = IntOr(seconds, 0);
+  }
+  return error;
+}
+
+bool HasCause(const ApiError& error, absl::string_view reason) {
+  for (const ApiError::Cause& cause : error.causes) {
+    if (cause.reason == reason) return true;
+  }
+  return false;
+}
+
+absl::StatusCode CodeOf(int http_status, const ApiError& error) {
+  using enum absl::StatusCode;
+  // Reasons first: they are finer than the HTTP status (apimachinery, meta/v1/types.go, StatusReason*).
+  const std::string& reason = error.reason;
+  if (reason == "NotFound") return kNotFound;
+  if (reason == "AlreadyExists") return kAlreadyExists;
+  if (reason == "Conflict") return kAborted;
+  if (reason == "Unauthorized") return kUnauthenticated;
+  if (reason == "Timeout") return kDeadlineExceeded;
+  if (reason == "ServerTimeout" || reason == "TooManyRequests" || reason == "ServiceUnavailable") {
+    return kUnavailable;
+  }
+  if (reason == "Expired" || reason == "Gone") return kOutOfRange;
+  if (HasCause(error, "NamespaceTerminating")) return kFailedPrecondition;
+  switch (http_status) {
+    case 400:
+    case 413:
+    case 422:
+      return kInvalidArgument;
+    case 401:
+      return kUnauthenticated;
+    case 403:
+      // The quota admission plugin has no reason of its own; its text is "exceeded quota: NAME, requested:
+      // ..., used: ..., limited: ..." (kubernetes 1.36, plugin/pkg/admission/resourcequota/controller.go).
+      return absl::StrContains(error.message, "exceeded quota:") ? kResourceExhausted
+                                                                 : kPermissionDenied;
+    case 404:
+      return kNotFound;
+    case 405:
+    case 406:
+    case 415:
+      return kUnimplemented;
+    case 408:
+    case 504:
+      return kDeadlineExceeded;
+    case 409:
+      return kAborted;
+    case 410:
+      return kOutOfRange;
+    case 412:
+      return kFailedPrecondition;
+    case 429:
+      return kUnavailable;
+    default:
+      return http_status >= 500 ? kUnavailable : kUnknown;
+  }
+}
+
+Json ToJson(const ApiError& error) {
+  Json causes = Json::array();
+  for (const ApiError::Cause& cause : error.causes) {
+    causes.push_back(
+        {{"reason", cause.reason}, {"field", cause.field}, {"message", cause.message}});
+  }
+  return {{"code", error.code},   {"reason", error.reason}, {"message", error.message},
+          {"kind", error.kind},   {"group", error.group},   {"name", error.name},
+          {"causes", std::move(causes)}, {"retryAfterSeconds", error.retry_after_seconds}};
+}
+
+}  // namespace
+
+std::string ObjectKind::group() const {
+  const std::size_t slash = api_version.find('/');
+  return slash == std::string::npos ? "" : api_version.substr(0, slash);
+}
+
+std::string ObjectKind::version() const {
+  const std::size_t slash = api_version.find('/');
+  return slash == std::string::npos ? api_version : api_version.substr(slash + 1);
+}
+
+std::string ObjectRef::ToString() const {
+  return name_space.empty() ? absl::StrCat(kind.ToString(), "/", name)
+                            : absl::StrCat(kind.ToString(), "/", name_space, "/", name);
+}
+
+absl::StatusOr<ObjectRef> ObjectRef::Parse(absl::string_view id) {
+  const auto refuse = [id](absl::string_view why) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "\"", id, "\" names no object: ", why,
+        ". Write apiVersion/kind/namespace/name, as \"apps/v1/Deployment/shop/web\" or "
+        "\"v1/ConfigMap/shop/settings\"; without the namespace for what has none, as "
+        "\"v1/Namespace/shop\" or \"rbac.authorization.k8s.io/v1/ClusterRole/reader\""));
+  };
+  const std::vector<std::string> parts = absl::StrSplit(id, '/');
+  for (const std::string& part : parts) {
+    if (part.empty()) return refuse("a part of it is empty");
+    for (const char c : part) {
+      if (absl::ascii_isspace(c) || absl::ascii_iscntrl(c)) return refuse("it contains a space");
+    }
+  }
+  // Three to five parts. The core group has no group part: four parts are core and namespaced ("v1/...") or
+  // a group and cluster-scoped; the first part tells, as no group is called "v1".
+  if (parts.size() < 3) return refuse("it has too few parts");
+  if (parts.size() > 5) return refuse("it has too many parts");
+  const bool core = LooksLikeVersion(parts[0]);
+  const std::size_t kind_at = core ? 1 : 2;
+  const std::size_t rest = parts.size() - kind_at - 1;
+  if (parts.size() <= kind_at + 1 || rest > 2) {
+    return refuse(core ? "after the version come kind, namespace and name"
+                       : "after the group come version, kind, namespace and name");
+  }
+  if (!absl::ascii_isupper(parts[kind_at][0])) {
+    return refuse(absl::StrCat("\"", parts[kind_at], "\" is no kind (a kind is written Deployment)"));
+  }
+  ObjectRef ref;
+  ref.kind.api_version = core ? parts[0] : absl::StrCat(parts[0], "/", parts[1]);
+  ref.kind.kind = parts[kind_at];
+  if (rest == 2) ref.name_space = parts[kind_at + 1];
+  ref.name = parts.back();
+  return ref;
+}
+
+absl::StatusOr<ObjectRef> RefOf(const Json& object) {
+  if (!object.is_object()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("a Kubernetes object is a map with apiVersion, kind and metadata; this is ",
+                     object.is_null() ? "nothing" : object.type_name()));
+  }
+  ObjectRef ref;
+  CHARON_ASSIGN_OR_RETURN(ref.kind.api_version, RequiredText(object, "apiVersion"));
+  CHARON_ASSIGN_OR_RETURN(ref.kind.kind, RequiredText(object, "kind"));
+  const Json& metadata = Field(object, "metadata");
+  if (!metadata.is_null() && !metadata.is_object()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the object's metadata is ", metadata.type_name(), ", not a map"));
+  }
+  if (Field(metadata, "name").is_null() && !Field(metadata, "generateName").is_null()) {
+    return absl::InvalidArgumentError(
+        "the object has metadata.generateName and no metadata.name: the server would make a new object "
+        "with a new name at each apply. Give it a name (random_id or uuidv5 make one that stays)");
+  }
+  CHARON_ASSIGN_OR_RETURN(ref.name, RequiredText(object, "metadata.name"));
+  if (!Field(metadata, "namespace").is_null()) {
+    CHARON_ASSIGN_OR_RETURN(ref.name_space, RequiredText(object, "metadata.namespace"));
+  }
+  return ref;
+}
+
+const Json& Field(const Json& object, absl::string_view dotted_path) {
+  static const Json& none = *new Json();
+  const Json* at = &object;
+  for (const absl::string_view key : absl::StrSplit(dotted_path, '.')) {
+    if (!at->is_object()) return none;
+    const auto found = at->find(Std(key));
+    if (found == at->end()) return none;
+    at = &*found;
+  }
+  return *at;
+}
+
+std::string Text(const Json& object, absl::string_view dotted_path) {
+  const Json& value = Field(object, dotted_path);
+  return value.is_string() ? value.get_ref<const std::string&>() : "";
+}
+
+absl::Status StatusFromResponse(int http_status, absl::string_view body) {
+  if (http_status >= 200 && http_status < 300) return absl::OkStatus();
+  ApiError error = ReadError(http_status, body);
+  if (error.message.empty()) {
+    error.message = absl::StrCat("the API server answered HTTP ", http_status,
+                                 error.reason.empty() ? "" : " ", error.reason,
+                                 " without a message");
+  }
+  absl::Status status(CodeOf(http_status, error), error.message);
+  status.SetPayload(kApiErrorPayload,
+                    absl::Cord(ToJson(error).dump(-1, ' ', false, Json::error_handler_t::replace)));
+  return status;
+}
+
+ApiError ApiErrorOf(const absl::Status& status) {
+  ApiError error;
+  const absl::optional<absl::Cord> payload = status.GetPayload(kApiErrorPayload);
+  if (!payload.has_value()) return error;
+  const Json json = Json::parse(std::string(*payload), nullptr, /*allow_exceptions=*/false);
+  error.code = IntOr(Field(json, "code"), 0);
+  error.reason = Text(json, "reason");
+  error.message = Text(json, "message");
+  error.kind = Text(json, "kind");
+  error.group = Text(json, "group");
+  error.name = Text(json, "name");
+  error.retry_after_seconds = IntOr(Field(json, "retryAfterSeconds"), 0);
+  for (const Json& cause : Field(json, "causes")) {
+    error.causes.push_back({.reason = Text(cause, "reason"),
+                            .field = Text(cause, "field"),
+                            .message = Text(cause, "message")});
+  }
+  return error;
+}
+
+}  // namespace charon::kubernetes

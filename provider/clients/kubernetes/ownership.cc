@@ -1,0 +1,239 @@
+#include "provider/clients/kubernetes/ownership.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "nlohmann/json.hpp"
+#include "provider/clients/kubernetes/owner_cursor.h"
+
+namespace charon::kubernetes {
+namespace {
+
+using internal::Cursor;
+using internal::Owner;
+using internal::Place;
+using internal::Std;
+using Kind = FieldStep::Kind;
+
+absl::Time TimeOf(const Json& entry) {
+  absl::Time time = absl::InfinitePast();
+  absl::Time parsed;
+  if (absl::ParseTime(absl::RFC3339_full, Text(entry, "time"), &parsed, nullptr)) time = parsed;
+  return time;
+}
+
+bool IsApplyOf(const Json& entry, absl::string_view manager) {
+  return Text(entry, "manager") == Std(manager) && Text(entry, "operation") == "Apply" &&
+         Text(entry, "subresource").empty();
+}
+
+class Projection {
+ public:
+  explicit Projection(const Json& object) : object_(object) {}
+
+  // What `live` at `place` has of `set`; false if nothing.
+  bool Take(const Json& live, const FieldSet& set, const Place& place, Json& taken) {
+    if (set.children().empty()) {
+      taken = live.is_structured() && !live.empty() && IsShared(place) ? Json(live.type()) : live;
+      return true;
+    }
+    if (live.is_object()) return TakeFields(live, set, place, taken);
+    if (live.is_array()) return TakeItems(live, set, place, taken);
+    taken = live;  // no longer of the type that was applied
+    return true;
+  }
+
+ private:
+  bool TakeFields(const Json& live, const FieldSet& set, const Place& place, Json& taken) {
+    Json map = Json::object();
+    for (const auto& [step, child] : set.children()) {
+      if (step.kind != Kind::kField) continue;
+      const auto field = live.find(step.text);
+      if (field == live.end()) continue;
+      const Place below{.parent = &place, .kind = step.kind, .text = step.text};
+      Json value;
+      if (Take(*field, child, below, value)) map.emplace(step.text, std::move(value));
+    }
+    if (map.empty() && !set.member()) return false;
+    taken = std::move(map);
+    return true;
+  }
+
+  bool TakeItems(const Json& live, const FieldSet& set, const Place& place, Json& taken) {
+    std::vector<std::string> keys;
+    bool values = false;
+    for (const auto& [step, child] : set.children()) {
+      values = values || step.kind == Kind::kValue;
+      if (step.kind != Kind::kKey || !keys.empty()) continue;
+      const Json names = Json::parse(step.text, nullptr, /*allow_exceptions=*/false);
+      for (auto key = names.begin(); key != names.end(); ++key) keys.push_back(key.key());
+    }
+    Json list = Json::array();
+    FieldStep step;
+    for (std::size_t i = 0; i < live.size(); ++i) {
+      const Json& item = live[i];
+      const FieldSet* child = nullptr;
+      if (std::optional<std::string> text = internal::KeyText(item, keys)) {
+        step = {.kind = Kind::kKey, .text = *std::move(text)};
+        child = set.Child(step);
+      }
+      if (child == nullptr && values && !item.is_structured()) {
+        step = {.kind = Kind::kValue, .text = CanonicalStepText(item)};
+        child = set.Child(step);
+      }
+      if (child == nullptr) {
+        step = {.kind = Kind::kIndex, .text = std::to_string(i)};
+        child = set.Child(step);
+      }
+      if (child == nullptr) continue;
+      const Place below{.parent = &place, .kind = step.kind, .text = step.text};
+      Json value = Json::object();
+      const bool any = Take(item, *child, below, value);
+      if (!any && step.kind != Kind::kKey) continue;
+      if (value.is_object() && item.is_object()) {
+        for (const std::string& key : keys) {
+          if (item.contains(key)) value[key] = item[key];
+        }
+      }
+      list.push_back(std::move(value));
+    }
+    if (list.empty() && !set.member()) return false;
+    taken = std::move(list);
+    return true;
+  }
+
+  // Whether somebody owns single parts of what is at `place`, so that it is not atomic.
+  bool IsShared(const Place& place) {
+    if (!owners_) owners_ = internal::OwnersOf(object_);
+    Cursor cursor(*owners_);
+    for (const FieldStep& step : place.ToPath()) cursor = cursor.Down(step.kind, step.text);
+    return cursor.HasChildren();
+  }
+
+  const Json& object_;
+  std::optional<std::vector<Owner>> owners_;
+};
+
+}  // namespace
+
+std::vector<ManagerEntry> Managers(const Json& object) {
+  std::vector<ManagerEntry> managers;
+  const Json& entries = Field(object, "metadata.managedFields");
+  if (!entries.is_array()) return managers;
+  for (const Json& entry : entries) {
+    absl::StatusOr<FieldSet> fields = FieldSet::Parse(Field(entry, "fieldsV1"));
+    if (!fields.ok() || Text(entry, "operation").empty()) continue;
+    managers.push_back({.manager = Text(entry, "manager"),
+                        .operation = Text(entry, "operation"),
+                        .subresource = Text(entry, "subresource"),
+                        .api_version = Text(entry, "apiVersion"),
+                        .time = TimeOf(entry),
+                        .fields = *std::move(fields)});
+  }
+  return managers;
+}
+
+FieldSet AppliedBy(const Json& object, absl::string_view manager) {
+  const Json& entries = Field(object, "metadata.managedFields");
+  if (!entries.is_array()) return {};
+  for (const Json& entry : entries) {
+    if (!IsApplyOf(entry, manager)) continue;
+    // The server keeps one Apply entry for a manager, whatever the version (apimachinery 0.36,
+    // util/managedfields/internal/managedfields.go, BuildManagerIdentifier).
+    absl::StatusOr<FieldSet> fields = FieldSet::Parse(Field(entry, "fieldsV1"));
+    return fields.ok() ? *std::move(fields) : FieldSet();
+  }
+  return {};
+}
+
+Json Project(const Json& live, const FieldSet& owned) {
+  Json taken = Json::object();
+  if (owned.empty() || !Projection(live).Take(live, owned, Place(), taken)) return Json::object();
+  return taken;
+}
+
+bool IsFormerManager(absl::string_view manager, absl::string_view operation) {
+  // kubectl calls itself kubectl-COMMAND, or kubectl for server-side apply; kubectl-last-applied holds the
+  // annotation when it does both. Commands that change single fields (edit, patch, set, scale, label) are a
+  // person's decisions about a living object and no former owners.
+  constexpr std::array<absl::string_view, 6> kUpdate = {
+      "kubectl-client-side-apply", "kubectl-create", "kubectl-replace",
+      "kubectl-run",               "kubectl-expose", "before-first-apply"};
+  // Helm 3 updates, Helm 4 applies. HashiCorp is what older versions of hashicorp/kubernetes sent (the start
+  // of their user agent); Terraform is the default of kubernetes_manifest.
+  constexpr std::array<absl::string_view, 6> kBoth = {"kubectl",   "kubectl-last-applied", "helm",
+                                                      "Terraform", "terraform",            "HashiCorp"};
+  if (std::find(kBoth.begin(), kBoth.end(), manager) != kBoth.end()) return true;
+  // The name of the program where no other is given: terraform-provider-kubernetes_v2.38.0_x5.
+  if (absl::StartsWith(manager, "terraform-provider-")) return true;
+  return operation == "Update" &&
+         std::find(kUpdate.begin(), kUpdate.end(), manager) != kUpdate.end();
+}
+
+std::vector<std::string> FormerManagers(const Json& object, absl::string_view manager) {
+  std::vector<std::string> names;
+  for (const Owner& owner : internal::OwnersOf(object)) {
+    if (!owner.subresource.empty() || owner.manager == manager) continue;
+    if (!IsFormerManager(owner.manager, owner.operation)) continue;
+    std::string name(owner.manager);
+    if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(std::move(name));
+  }
+  return names;
+}
+
+std::optional<Json> MigratedManagedFields(const Json& object, absl::string_view manager,
+                                          const std::vector<std::string>& from) {
+  const Json& entries = Field(object, "metadata.managedFields");
+  if (!entries.is_array()) return std::nullopt;
+  Json result = Json::array();
+  Json ours;
+  FieldSet fields;
+  std::size_t position = 0;
+  bool moved = false;
+  absl::Time latest = absl::InfinitePast();
+  for (const Json& entry : entries) {
+    const bool is_ours = IsApplyOf(entry, manager);
+    const bool is_former =
+        !is_ours && Text(entry, "subresource").empty() &&
+        std::find(from.begin(), from.end(), Text(entry, "manager")) != from.end();
+    absl::StatusOr<FieldSet> set = absl::NotFoundError("not needed");
+    if (is_ours || is_former) set = FieldSet::Parse(Field(entry, "fieldsV1"));
+    if (!set.ok()) {
+      result.push_back(entry);
+      continue;
+    }
+    fields = fields.Union(*set);
+    moved = moved || is_former;
+    if (is_ours) {
+      ours = entry;
+      position = result.size();
+    } else if (ours.is_null() || (!IsApplyOf(ours, manager) && TimeOf(entry) > latest)) {
+      // No entry of our own (yet): the latest of theirs gives version and time.
+      if (ours.is_null()) position = result.size();
+      ours = entry;
+      latest = TimeOf(entry);
+    }
+  }
+  if (!moved) return std::nullopt;
+  ours["manager"] = std::string(manager);
+  ours["operation"] = "Apply";
+  ours["fieldsType"] = "FieldsV1";
+  ours["fieldsV1"] = fields.ToJson();
+  result.insert(result.begin() + static_cast<std::ptrdiff_t>(position), std::move(ours));
+  return result;
+}
+
+std::optional<Json> MigrationPatch(const Json& object, absl::string_view manager,
+                                   const std::vector<std::string>& from) {
+  std::optional<Json> managed = MigratedManagedFields(object, manager, from);
+  if (!managed) return std::nullopt;
+  // "replace", not "test": a failed test is a 422, an outdated resourceVersion a 409.
+  return Json::array({{{"op", "replace"}, {"path", "/metadata/managedFields"}, {"value", *std::move(managed)}},
+                      {{"op", "replace"},
+                       {"path", "/metadata/resourceVersion"},
+                       {"value", Text(object, "metadata.resourceVersion")}}});
+}
+
+}  // namespace charon::kubernetes

@@ -1,0 +1,260 @@
+#include "provider/provider_block.h"
+
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "provider/base/status.h"
+#include "provider/clients/kubernetes/quantity.h"
+#include "provider/schema/checks.h"
+
+namespace charon {
+namespace {
+
+Check QuantityText() {
+  return TextRule("is a Kubernetes quantity such as \"500m\" or \"4Gi\"",
+                  [](absl::string_view text) { return kubernetes::Quantity::Parse(text).status(); });
+}
+
+Check Pem(absl::string_view what) {
+  return TextRule("is PEM text", [what = std::string(what)](absl::string_view text) {
+    if (absl::StrContains(text, "-----BEGIN ")) return absl::OkStatus();
+    return absl::InvalidArgumentError(absl::StrCat(
+        "must be PEM text with a BEGIN line", what.empty() ? "" : absl::StrCat(" (", what, ")"),
+        "; for a file use file(\"...\"), for base64 use base64decode(...)"));
+  });
+}
+
+absl::Status CheckModel(const ProviderModel& model) {
+  if (!model.kubernetes.IsKnown()) return absl::OkStatus();
+  const KubernetesModel& k = *model.kubernetes;
+  const Path at("kubernetes");
+  if (k.host.IsKnown() && !absl::StartsWith(*k.host, "https://") && !absl::StartsWith(*k.host, "http://")) {
+    return At(at.Attribute("host"), absl::InvalidArgumentError(absl::StrCat(
+                                        "\"", *k.host, "\" must be a URL such as \"https://192.0.2.10:6443\"")));
+  }
+  if (k.host.IsNull()) {
+    // Half of a connection: kubectl would ignore it silently.
+    for (const auto& [name, set] : {std::pair<const char*, bool>{"token", !k.token.IsNull()},
+                                    {"token_file", !k.token_file.IsNull()},
+                                    {"cluster_ca_certificate", !k.cluster_ca_certificate.IsNull()}}) {
+      if (!set || !k.config_path.IsNull() || !k.config_paths.IsNull() || k.in_cluster.value_or(false)) continue;
+      if (std::getenv("KUBE_HOST") != nullptr || std::getenv("KUBE_CONFIG_PATH") != nullptr ||
+          std::getenv("KUBE_CONFIG_PATHS") != nullptr || std::getenv("KUBECONFIG") != nullptr) {
+        continue;
+      }
+      return At(at.Attribute(name), absl::InvalidArgumentError(absl::StrCat(
+                                        "\"", name, "\" needs to know the server: set \"host\" (or KUBE_HOST), or "
+                                        "\"config_path\" (or KUBE_CONFIG_PATH)")));
+    }
+  }
+  return absl::OkStatus();
+}
+
+std::optional<std::string> Optionally(const Attr<std::string>& attr) { return attr.optional(); }
+
+kubernetes::ConnectionSettings ToConnection(const KubernetesModel& model) {
+  kubernetes::ConnectionSettings settings;
+  settings.config_path = Optionally(model.config_path);
+  settings.config_paths = model.config_paths.value_or({});
+  settings.config_context = Optionally(model.config_context);
+  settings.host = Optionally(model.host);
+  settings.token = Optionally(model.token);
+  settings.token_file = Optionally(model.token_file);
+  settings.client_certificate = Optionally(model.client_certificate);
+  settings.client_key = Optionally(model.client_key);
+  settings.cluster_ca_certificate = Optionally(model.cluster_ca_certificate);
+  settings.proxy_url = Optionally(model.proxy_url);
+  settings.tls_server_name = Optionally(model.tls_server_name);
+  settings.insecure = model.insecure.optional();
+  settings.in_cluster = model.in_cluster.optional();
+  if (model.exec.IsKnown()) {
+    kubernetes::ExecConfig exec;
+    exec.api_version = model.exec->api_version.value_or("client.authentication.k8s.io/v1");
+    exec.command = model.exec->command.value_or("");
+    exec.args = model.exec->args.value_or({});
+    exec.env = model.exec->env.value_or({});
+    settings.exec = std::move(exec);
+  }
+  return settings;
+}
+
+Conventions ToConventions(const ConventionsModel& model) {
+  Conventions conventions;
+  conventions.owner = model.owner.value_or("default");
+  conventions.managed_by = model.managed_by.value_or("charon");
+  conventions.default_labels = model.default_labels.value_or({});
+  for (const auto& [name, tier] : model.tiers.value_or({})) {
+    TierProfile profile;
+    profile.name = name;
+    profile.priority = tier.priority.value_or(0);
+    profile.preempts = tier.preemption_policy.value_or("PreemptLowerPriority") != "Never";
+    profile.limit_range = tier.limit_range.value_or({});
+    profile.quota = tier.resource_quota.value_or({});
+    conventions.tiers.emplace(name, std::move(profile));
+  }
+  return conventions;
+}
+
+}  // namespace
+
+const ObjectSpec<ExecModel>& ExecModel::Describe() {
+  using M = ExecModel;
+  static const auto& spec = *new ObjectSpec<M>(
+      "A program that prints credentials, as in a kubeconfig's `users[].user.exec`.",
+      {
+          Field(&M::api_version, "api_version", Optional,
+                "Version of the exec credential API: `client.authentication.k8s.io/v1` (default) or `.../v1beta1`.")
+              .Check(OneOf({"client.authentication.k8s.io/v1", "client.authentication.k8s.io/v1beta1"})),
+          Field(&M::command, "command", Required, "The program, by name or path."),
+          Field(&M::args, "args", Optional, "Its arguments."),
+          Field(&M::env, "env", Optional, "Environment variables added to Terraform's own."),
+      });
+  return spec;
+}
+
+const ObjectSpec<KubernetesModel>& KubernetesModel::Describe() {
+  using M = KubernetesModel;
+  static const auto& spec = *new ObjectSpec<M>(
+      "How to reach the Kubernetes cluster. Without it the environment decides: `KUBE_CONFIG_PATH(S)`, `KUBECONFIG`, then "
+      "the service account of the pod that Terraform runs in. Nothing is contacted before it is needed, and a file that does "
+      "not exist yet is no error in a plan that can do without it.",
+      {
+          Field(&M::config_path, "config_path", Optional,
+                "Path of a kubeconfig file. `~` is the home directory. Environment: `KUBE_CONFIG_PATH`."),
+          Field(&M::config_paths, "config_paths", Optional,
+                "Paths of several kubeconfig files, merged as kubectl merges them: the first definition of a name wins. "
+                "Environment: `KUBE_CONFIG_PATHS`, then `KUBECONFIG`."),
+          Field(&M::config_context, "config_context", Optional,
+                "The context to use instead of the file's current one. Environment: `KUBE_CTX`."),
+          Field(&M::host, "host", Optional, "URL of the API server, `https://192.0.2.10:6443`. Environment: `KUBE_HOST`."),
+          Field(&M::token, "token", Optional, "Bearer token. Environment: `KUBE_TOKEN`.").Sensitive(),
+          Field(&M::token_file, "token_file", Optional,
+                "File that holds the bearer token; read again when it changes, as rotated service account tokens do."),
+          Field(&M::client_certificate, "client_certificate", Optional,
+                "Client certificate, PEM. Environment: `KUBE_CLIENT_CERT_DATA`.")
+              .Check(Pem("")),
+          Field(&M::client_key, "client_key", Optional,
+                "Private key of the client certificate, PEM. Environment: `KUBE_CLIENT_KEY_DATA`.")
+              .Sensitive()
+              .Check(Pem("")),
+          Field(&M::cluster_ca_certificate, "cluster_ca_certificate", Optional,
+                "Certificate authority of the API server, PEM. Environment: `KUBE_CLUSTER_CA_CERT_DATA`.")
+              .Check(Pem("")),
+          Field(&M::exec, "exec", Optional, "A program that prints credentials."),
+          Field(&M::proxy_url, "proxy_url", Optional,
+                "HTTP or SOCKS5 proxy, `http://proxy:3128`. Environment: `KUBE_PROXY_URL`, then `HTTPS_PROXY`."),
+          Field(&M::tls_server_name, "tls_server_name", Optional,
+                "Name that the server's certificate must have, if it is not the host. Environment: `KUBE_TLS_SERVER_NAME`."),
+          Field(&M::insecure, "insecure", Optional,
+                "Do not verify the server's certificate. For tests only. Environment: `KUBE_INSECURE`."),
+          Field(&M::in_cluster, "in_cluster", Optional,
+                "Use the service account of the pod that Terraform runs in."),
+          Field(&M::field_manager, "field_manager", Optional,
+                "Field manager of server-side apply, `charon` by default. Two stacks that share objects need not differ here: "
+                "`conventions.owner` keeps them apart.")
+              .Check(LengthBetween(1, 100)),
+      },
+      {AtMostOneOf({"config_path", "config_paths"}), AtMostOneOf({"token", "token_file"}),
+       RequiredTogether({"client_certificate", "client_key"})});
+  return spec;
+}
+
+const ObjectSpec<TierModel>& TierModel::Describe() {
+  using M = TierModel;
+  static const auto& spec = *new ObjectSpec<M>(
+      "What a tier gives to a namespace.",
+      {
+          Field(&M::priority, "priority", Optional, "Value of the tier's PriorityClass; 0 by default.")
+              .Check(Between(-2147483648LL, 1000000000LL)),
+          Field(&M::preemption_policy, "preemption_policy", Optional,
+                "`PreemptLowerPriority` (default) or `Never`.")
+              .Check(OneOf({"PreemptLowerPriority", "Never"})),
+          Field(&M::limit_range, "limit_range", Optional,
+                "Limits of each container, by LimitRange field (`default`, `defaultRequest`, `max`, `min`), then resource.")
+              .Check(EachKey(OneOf({"default", "defaultRequest", "max", "min"})))
+              .Check(EachElement(EachElement(QuantityText()))),
+          Field(&M::resource_quota, "resource_quota", Optional,
+                "Quota of the namespace, by resource: `{ \"requests.cpu\" = \"4\" }`.")
+              .Check(EachElement(QuantityText())),
+      });
+  return spec;
+}
+
+const ObjectSpec<ConventionsModel>& ConventionsModel::Describe() {
+  using M = ConventionsModel;
+  static const auto& spec = *new ObjectSpec<M>(
+      "What the platform agrees on once.",
+      {
+          Field(&M::owner, "owner", Optional,
+                "Name of this stack in the owner mark (annotation `charon.internal/owner`) of every object; `default` by "
+                "default. Give each stack its own: a second stack that declares the same object then gets an error "
+                "instead of a fight.")
+              .Check(LabelValue()),
+          Field(&M::managed_by, "managed_by", Optional,
+                "Value of the label `app.kubernetes.io/managed-by`, `charon` by default. Policies of some clusters react to "
+                "the value `terraform`, so it is never that by itself."),
+          Field(&M::default_labels, "default_labels", Optional,
+                "Labels of every object that a typed resource makes.")
+              .Check(EachKey(LabelKey()))
+              .Check(EachElement(LabelValue())),
+          Field(&M::tiers, "tiers", Optional,
+                "Your own tiers by name, in front of the built-in `0-core`, `1-cluster`, `2-gpu`, `3-edge` and `4-aux`.")
+              .Check(EachKey(LabelValue())),
+      });
+  return spec;
+}
+
+const ObjectSpec<ProviderModel>& ProviderModel::Describe() {
+  using M = ProviderModel;
+  static const auto& spec = *new ObjectSpec<M>(
+      "Native resources for people who run their own platform. Every part is optional and falls back to the environment; an "
+      "empty block is valid.",
+      {
+          Field(&M::kubernetes, "kubernetes", Optional, "How to reach the Kubernetes cluster."),
+          Field(&M::conventions, "conventions", Optional, "What the platform agrees on once."),
+          Field(&M::plan_checks, "plan_checks", Optional,
+                "`auto` (default) asks reachable servers during plan whether they would accept what changes (one dry run an "
+                "object); `off` asks nothing.")
+              .Check(OneOf({"auto", "off"})),
+      });
+  return spec;
+}
+
+sdk::Diagnostics ProviderBlock::Validate(const Call&, const Value& config) {
+  sdk::Diagnostics diagnostics;
+  std::vector<absl::Status> warnings;
+  for (const absl::Status& error : ValidateObject(schema(), config, /*write_only_allowed=*/true, &warnings)) {
+    diagnostics.Error("Invalid provider configuration", error);
+  }
+  for (const absl::Status& warning : warnings) diagnostics.Warning("Deprecated argument", warning);
+  if (diagnostics.HasError() || !config.IsKnown()) return diagnostics;
+  const absl::StatusOr<ProviderModel> model = ProviderModel::Describe().Decode(config);
+  diagnostics.Error("Invalid provider configuration", model.ok() ? CheckModel(*model) : model.status());
+  return diagnostics;
+}
+
+sdk::Diagnostics ProviderBlock::Configure(const Call&, const Value& config, const std::string&) {
+  sdk::Diagnostics diagnostics;
+  ProviderModel model;
+  if (config.IsKnown()) {
+    absl::StatusOr<ProviderModel> decoded = ProviderModel::Describe().Decode(config);
+    if (!decoded.ok()) {
+      diagnostics.Error("Invalid provider configuration", decoded.status());
+      return diagnostics;
+    }
+    model = *std::move(decoded);
+  }
+  config_unknown_ = !config.IsWhollyKnown();
+  Settings settings;
+  if (model.kubernetes.IsKnown()) {
+    settings.kubernetes = ToConnection(*model.kubernetes);
+    settings.field_manager = model.kubernetes->field_manager.value_or("charon");
+  }
+  if (model.conventions.IsKnown()) settings.conventions = ToConventions(*model.conventions);
+  settings.plan_checks = model.plan_checks.value_or("auto") == "auto";
+  services_.Configure(std::move(settings));
+  return diagnostics;
+}
+
+}  // namespace charon

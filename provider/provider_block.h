@@ -1,0 +1,68 @@
+// The provider block: its model, and what it comes to.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "provider/schema/field.h"
+#include "provider/sdk/any.h"
+#include "provider/services.h"
+
+namespace charon {
+
+struct ExecModel {
+  Attr<std::string> api_version, command;
+  Attr<std::vector<std::string>> args;
+  Attr<std::map<std::string, std::string>> env;
+  static const ObjectSpec<ExecModel>& Describe();
+};
+
+struct KubernetesModel {
+  Attr<std::string> config_path, config_context, host, token, token_file, client_certificate, client_key,
+      cluster_ca_certificate, proxy_url, tls_server_name, field_manager;
+  Attr<std::vector<std::string>> config_paths;
+  Attr<ExecModel> exec;
+  Attr<bool> insecure, in_cluster;
+  static const ObjectSpec<KubernetesModel>& Describe();
+};
+
+struct TierModel {
+  Attr<std::int64_t> priority;
+  Attr<std::string> preemption_policy;
+  Attr<std::map<std::string, std::map<std::string, std::string>>> limit_range;
+  Attr<std::map<std::string, std::string>> resource_quota;
+  static const ObjectSpec<TierModel>& Describe();
+};
+
+struct ConventionsModel {
+  Attr<std::string> owner, managed_by;
+  Attr<std::map<std::string, std::string>> default_labels;
+  Attr<std::map<std::string, TierModel>> tiers;
+  static const ObjectSpec<ConventionsModel>& Describe();
+};
+
+struct ProviderModel {
+  Attr<KubernetesModel> kubernetes;
+  Attr<ConventionsModel> conventions;
+  Attr<std::string> plan_checks;
+  static const ObjectSpec<ProviderModel>& Describe();
+};
+
+class ProviderBlock final : public sdk::AnyProvider {
+ public:
+  explicit ProviderBlock(Services& services) : services_(services) {}
+
+  const ObjectSchema& schema() const override { return ProviderModel::Describe().schema(); }
+  sdk::Diagnostics Validate(const Call& call, const Value& config) override;
+  sdk::Diagnostics Configure(const Call& call, const Value& config, const std::string& terraform_version) override;
+  bool config_unknown() const override { return config_unknown_; }
+
+ private:
+  Services& services_;
+  std::atomic<bool> config_unknown_ = false;
+};
+
+}  // namespace charon

@@ -1,0 +1,39 @@
+// The service tfplugin6.Provider: every call of protocol 6.0 to 6.11 but those of state stores, handed to what
+// the registry holds.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+namespace grpc {
+class Service;
+}  // namespace grpc
+namespace charon::sdk {
+class Registry;
+}  // namespace charon::sdk
+
+namespace charon::server {
+
+// Thread-safe. Has to live longer than the server it is registered with.
+class ProviderService {
+ public:
+  // `make_registry` is called once, on first use. `address` is the provider's source address, for the log.
+  ProviderService(std::string address, std::function<std::unique_ptr<sdk::Registry>()> make_registry);
+  ~ProviderService();
+
+  grpc::Service& service();
+
+  // Makes the registry now, if no call did yet.
+  void Prepare();
+
+  // Asks every call under way to end soon, as StopProvider does. Later calls are served as before: a process
+  // in debug mode outlives many Terraform commands, and ephemeral resources are closed after a stop.
+  void Stop();
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace charon::server

@@ -1,0 +1,56 @@
+// Every API client a resource may ask for, built on first use from the provider block.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/synchronization/mutex.h"
+#include "provider/clients/kubernetes/cluster.h"
+#include "provider/clients/kubernetes/kubeconfig.h"
+#include "provider/operations/apply_object.h"
+#include "provider/conventions.h"
+
+namespace charon {
+
+// What the provider block came to. Immutable once published.
+struct Settings {
+  Conventions conventions;
+  kubernetes::ConnectionSettings kubernetes;
+  std::string field_manager = "charon";
+  bool plan_checks = true;
+};
+
+// One for the life of the process. Contacts nothing until a client is asked for. Safe for concurrent use.
+class Services {
+ public:
+  // Makes a cluster from settings; tests pass their own.
+  using ClusterFactory = std::function<absl::StatusOr<std::unique_ptr<kubernetes::Cluster>>(const kubernetes::ConnectionSettings&)>;
+
+  Services();
+  explicit Services(ClusterFactory make_cluster) : make_cluster_(std::move(make_cluster)) {}
+
+  // Published by ConfigureProvider; clients of former settings live on until their calls have ended.
+  void Configure(Settings settings);
+
+  std::shared_ptr<const Settings> settings() const;
+
+  // The cluster. Errors as kubernetes::Resolve, with the provider argument to look at.
+  absl::StatusOr<std::shared_ptr<kubernetes::Cluster>> Kubernetes() const;
+
+  // Whose objects are: the field manager and the mark for one resource instance.
+  operations::ObjectOptions Ownership(absl::string_view type, absl::string_view identity) const;
+
+ private:
+  ClusterFactory make_cluster_;
+  mutable absl::Mutex mutex_;
+  std::shared_ptr<const Settings> settings_ ABSL_GUARDED_BY(mutex_) = std::make_shared<Settings>();
+  mutable std::shared_ptr<kubernetes::Cluster> cluster_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace charon

@@ -1,0 +1,203 @@
+#include "resources/tier/tier.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "nlohmann/json.hpp"
+#include "provider/base/status.h"
+#include "provider/clients/kubernetes/object.h"
+#include "provider/schema/checks.h"
+#include "resources/tier/profile.h"
+
+namespace charon::tier {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr char kType[] = "charon_tier";
+
+kubernetes::ObjectRef RefOf(const TierModel& model) {
+  TierProfile profile;
+  profile.name = *model.name;
+  return {{"scheduling.k8s.io/v1", "PriorityClass"}, "", profile.priority_class()};
+}
+
+// The PriorityClass of a wholly known model.
+Json Render(const TierModel& model, const Conventions& conventions) {
+  TierProfile profile;
+  profile.name = *model.name;
+  profile.limit_range = model.limit_range.value_or({});
+  profile.quota = model.resource_quota.value_or({});
+  Json labels = conventions.default_labels;
+  labels["app.kubernetes.io/managed-by"] = conventions.managed_by;
+  labels[kTierLabel] = profile.name;
+  Json object = {{"apiVersion", "scheduling.k8s.io/v1"},
+                 {"kind", "PriorityClass"},
+                 {"metadata",
+                  {{"name", profile.priority_class()},
+                   {"labels", labels},
+                   {"annotations", {{kProfileAnnotation, ProfileToJson(profile)}}}}},
+                 {"value", *model.priority},
+                 {"preemptionPolicy", *model.preemption_policy},
+                 {"globalDefault", model.global_default.value_or(false)}};
+  if (model.description.IsKnown()) object["description"] = *model.description;
+  return object;
+}
+
+}  // namespace
+
+const ObjectSpec<TierModel>& TierModel::Describe() {
+  using M = TierModel;
+  static const auto& spec = *new ObjectSpec<M>(
+      "A tier of the platform: a PriorityClass `tier-<name>`, and the limits and quota that namespaces of the tier get. Only "
+      "this resource makes PriorityClasses, so that stacks which use a tier never fight over one. The profile travels in an "
+      "annotation of the PriorityClass: other stacks use the tier by its name.\n\n"
+      "What is not set comes from the built-in tier of the same name (`0-core`, `1-cluster`, `2-gpu`, `3-edge`, `4-aux`) or "
+      "from `conventions.tiers`.",
+      {
+          Field(&M::name, "name", Required, "Name of the tier, such as `3-edge`; also the value of the label `tier`.")
+              .ForceNew()
+              .Check(DnsLabel())
+              .Check(LengthBetween(1, 58)),
+          Field(&M::priority, "priority", OptionalComputed,
+                "Value of the PriorityClass. Kubernetes cannot change it in place.")
+              .ForceNew()
+              .Check(Between(-2147483648LL, 1000000000LL)),
+          Field(&M::preemption_policy, "preemption_policy", OptionalComputed,
+                "`PreemptLowerPriority` or `Never`. Kubernetes cannot change it in place.")
+              .ForceNew()
+              .Check(OneOf({"PreemptLowerPriority", "Never"})),
+          Field(&M::global_default, "global_default", Optional,
+                "Give this priority to pods that name no PriorityClass.")
+              .Default(false),
+          Field(&M::description, "description", Optional, "What the tier is for, shown by `kubectl get priorityclass`."),
+          Field(&M::limit_range, "limit_range", OptionalComputed,
+                "Limits of each container in the tier's namespaces, by LimitRange field (`default`, `defaultRequest`, `max`, "
+                "`min`), then resource.")
+              .Check(EachKey(OneOf({"default", "defaultRequest", "max", "min"})))
+              .Check(EachElement(EachElement(QuantityCheck())))
+              .Same([](const LimitTable& a, const LimitTable& b) { return SameAmounts(a, b); }),
+          Field(&M::resource_quota, "resource_quota", OptionalComputed,
+                "Quota of each namespace of the tier, by resource: `{ \"requests.cpu\" = \"4\" }`.")
+              .Check(EachElement(QuantityCheck()))
+              .Same([](const QuotaTable& a, const QuotaTable& b) { return SameAmounts(a, b); }),
+          Field(&M::priority_class, "priority_class", Computed, "Name of the PriorityClass, for pods that name one.")
+              .KeepPrior(),
+          Field(&M::on_conflict, "on_conflict", Optional,
+                "What to do if the PriorityClass exists and is not this stack's: `fail` (default), `adopt` or `replace`.")
+              .Check(OneOf({"fail", "adopt", "replace"})),
+      });
+  return spec;
+}
+
+const ObjectSpec<TierIdentity>& TierIdentity::Describe() {
+  static const auto& spec = *new ObjectSpec<TierIdentity>(
+      "The tier.", {Field(&TierIdentity::name, "name", Required, "Name of the tier.")});
+  return spec;
+}
+
+const sdk::ResourceInfo& TierResource::info() const {
+  static const auto& info = *new sdk::ResourceInfo{
+      .type = kType, .noun = "tier", .subcategory = "Tiers", .import_id = "the tier's name, `3-edge`"};
+  return info;
+}
+
+operations::ObjectOptions TierResource::Options(const TierModel& model) const {
+  operations::ObjectOptions options = services_.Ownership(kType, *model.name);
+  options.on_conflict = operations::OnConflictFrom(model.on_conflict.value_or("fail"));
+  return options;
+}
+
+absl::Status TierResource::Plan(const sdk::Context& context, sdk::PlanChange<TierModel>& change) {
+  if (change.IsDestroy() || !change.config().name.IsKnown() || context.provider_config_unknown) return absl::OkStatus();
+  // What the configuration leaves open comes from the tables, so it is known now.
+  const TierModel& config = change.config();
+  const absl::StatusOr<TierProfile> known = services_.settings()->conventions.Tier(*config.name);
+  TierProfile profile = known.ok() ? *known : TierProfile();
+  if (config.priority.IsNull()) {
+    if (!known.ok()) {
+      return At("priority", WithRemedy(absl::InvalidArgumentError(absl::StrCat(
+                                           "\"", *config.name, "\" is none of the known tiers, so its priority must be given")),
+                                       "Set priority, or use the name of a built-in tier."));
+    }
+    change.Set("priority", Attr<std::int64_t>(profile.priority));
+  }
+  if (config.preemption_policy.IsNull()) {
+    change.Set("preemption_policy", Attr<std::string>(std::string(profile.preempts ? "PreemptLowerPriority" : "Never")));
+  }
+  if (config.limit_range.IsNull()) change.Set("limit_range", Attr<LimitTable>(profile.limit_range));
+  if (config.resource_quota.IsNull()) change.Set("resource_quota", Attr<QuotaTable>(profile.quota));
+  change.Set("priority_class", Attr<std::string>("tier-" + *config.name));
+  return absl::OkStatus();
+}
+
+sdk::Outcome<TierModel> TierResource::Create(const sdk::Context& context, const TierModel& plan) {
+  CHARON_ASSIGN_OR_RETURN(const auto cluster, services_.Kubernetes());
+  const Json object = Render(plan, services_.settings()->conventions);
+  CHARON_RETURN_IF_ERROR(operations::CreateObject(context, *cluster, object, Options(plan)).status());
+  return plan;
+}
+
+sdk::Outcome<TierModel> TierResource::Read(const sdk::Context& context, const TierModel& prior) {
+  CHARON_ASSIGN_OR_RETURN(const auto cluster, services_.Kubernetes());
+  CHARON_ASSIGN_OR_RETURN(const std::shared_ptr<const Json> live, cluster->Read(context, RefOf(prior)));
+  TierModel model = prior;
+  const Json& value = kubernetes::Field(*live, "value");
+  model.priority = value.is_number_integer() ? value.get<std::int64_t>() : 0;
+  const std::string policy = kubernetes::Text(*live, "preemptionPolicy");
+  model.preemption_policy = policy.empty() ? "PreemptLowerPriority" : policy;
+  const Json& global_default = kubernetes::Field(*live, "globalDefault");
+  model.global_default = global_default.is_boolean() && global_default.get<bool>();
+  const std::string description = kubernetes::Text(*live, "description");
+  if (!description.empty() || !prior.description.IsNull()) {
+    model.description = description.empty() ? Attr<std::string>() : Attr<std::string>(description);
+  }
+  model.priority_class = kubernetes::Text(*live, "metadata.name");
+  const Json& annotations = kubernetes::Field(*live, "metadata.annotations");
+  const std::string text = annotations.is_object() ? annotations.value(kProfileAnnotation, "") : "";
+  const Json profile = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+  LimitTable limits;
+  QuotaTable quota;
+  if (profile.is_object()) {
+    if (const Json& table = kubernetes::Field(profile, "resource_quota"); table.is_object()) {
+      quota = QuotaOf({{"spec", {{"hard", table}}}});
+    }
+    if (const Json& table = kubernetes::Field(profile, "limit_range"); table.is_object()) {
+      Json item = table;
+      item["type"] = "Container";
+      limits = LimitsOf({{"spec", {{"limits", Json::array({item})}}}});
+    }
+  }
+  model.limit_range = InWordsOf(prior.limit_range.value_or({}), std::move(limits));
+  model.resource_quota = InWordsOf(prior.resource_quota.value_or({}), std::move(quota));
+  return model;
+}
+
+sdk::Outcome<TierModel> TierResource::Update(const sdk::Context& context, const TierModel&, const TierModel& plan) {
+  CHARON_ASSIGN_OR_RETURN(const auto cluster, services_.Kubernetes());
+  const Json object = Render(plan, services_.settings()->conventions);
+  CHARON_RETURN_IF_ERROR(operations::UpdateObject(context, *cluster, object, Options(plan)).status());
+  return plan;
+}
+
+absl::Status TierResource::Delete(const sdk::Context& context, const TierModel& prior) {
+  CHARON_ASSIGN_OR_RETURN(const auto cluster, services_.Kubernetes());
+  return operations::DeleteObject(context, *cluster, RefOf(prior), Options(prior));
+}
+
+absl::StatusOr<TierModel> TierResource::Import(const sdk::Context&, const std::string& id) {
+  TierModel model;
+  model.name = id;
+  model.global_default = false;
+  return model;
+}
+
+absl::StatusOr<TierModel> TierResource::ImportByIdentity(const sdk::Context& context, const TierIdentity& identity) {
+  return Import(context, *identity.name);
+}
+
+absl::StatusOr<TierIdentity> TierResource::Identify(const sdk::Context&, const TierModel& state) {
+  return TierIdentity{state.name};
+}
+
+}  // namespace charon::tier
