@@ -15,12 +15,12 @@ class Attr {
   using ValueType = T;
 
   Attr() = default;
-  Attr(T value) : value_(std::move(value)) {}                 // NOLINT(google-explicit-constructor)
+  Attr(T value) : value_(std::move(value)) {}  // NOLINT(google-explicit-constructor)
   // From what T converts from: Attr<std::string> text = "literal".
   template <typename U>
-    requires(!std::same_as<std::remove_cvref_t<U>, Attr> && !std::same_as<std::remove_cvref_t<U>, T> &&
-             std::convertible_to<U, T>)
-  Attr(U&& value) : value_(T(std::forward<U>(value))) {}  // NOLINT(google-explicit-constructor)
+  requires(!std::same_as<std::remove_cvref_t<U>, Attr> &&
+           !std::same_as<std::remove_cvref_t<U>, T> && std::convertible_to<U, T>) Attr(U&& value)
+      : value_(T(std::forward<U>(value))) {}                  // NOLINT(google-explicit-constructor)
   Attr(std::optional<T> value) : value_(std::move(value)) {}  // NOLINT(google-explicit-constructor)
   static Attr Null() { return Attr(); }
   static Attr Unknown() {

@@ -1,8 +1,10 @@
 #include "provider/value/json.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <iterator>
+#include <map>
+#include <string>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -166,17 +168,21 @@ class Converter {
   Trail trail_;
 };
 
-// A path into text that was read without a type, in the steps that `type` gives it.
-Path Retype(const Path& path, const Type& type) {
-  Path typed;
+// The steps into a value of `type` of a trail through text that was read without one.
+std::vector<Path::Step> TypedSteps(const Trail& trail, const Type& type) {
+  std::vector<Path::Step> typed;
   const Type* at = &type;  // nullptr where the type is not known
-  for (const Path::Step& step : path.steps()) {
-    if (const auto* index = std::get_if<ElementIndex>(&step)) {
-      if (at != nullptr && at->kind() == Type::Kind::kSet) break;
-      typed = typed.Index(index->index);
-      if (at != nullptr && at->kind() == Type::Kind::kList) {
+  for (auto step = trail.steps().rbegin(); step != trail.steps().rend(); ++step) {
+    const auto* index = std::get_if<ElementIndex>(&*step);
+    const auto* attribute = std::get_if<AttributeName>(&*step);
+    const auto* key = std::get_if<ElementKey>(&*step);
+    const Type::Kind kind = at == nullptr ? Type::Kind::kString : at->kind();
+    if (index != nullptr) {
+      if (kind == Type::Kind::kSet) break;
+      typed.push_back(*index);
+      if (kind == Type::Kind::kList) {
         at = &at->element();
-      } else if (at != nullptr && at->kind() == Type::Kind::kTuple &&
+      } else if (kind == Type::Kind::kTuple &&
                  static_cast<std::size_t>(index->index) < at->elements().size()) {
         at = &at->elements()[static_cast<std::size_t>(index->index)];
       } else {
@@ -184,23 +190,22 @@ Path Retype(const Path& path, const Type& type) {
       }
       continue;
     }
-    const auto* attribute = std::get_if<AttributeName>(&step);
-    const std::string& name =
-        attribute != nullptr ? attribute->name : std::get<ElementKey>(step).key;
-    if (at != nullptr && at->kind() == Type::Kind::kDynamic) {
+    const std::string& name = attribute != nullptr ? attribute->name : key->key;
+    if (kind == Type::Kind::kDynamic) {
       at = nullptr;  // The step into the "value" or "type" of a dynamic one is none for users.
-    } else if (at != nullptr && at->kind() == Type::Kind::kMap) {
-      typed = typed.Key(name);
+    } else if (kind == Type::Kind::kMap) {
+      typed.push_back(ElementKey{name});
       at = &at->element();
-    } else if (at != nullptr && at->kind() == Type::Kind::kObject) {
-      typed = typed.Attribute(name);
+    } else if (kind == Type::Kind::kObject) {
+      typed.push_back(AttributeName{name});
       const auto found = at->attributes().find(name);
       at = found == at->attributes().end() ? nullptr : &found->second;
     } else {
-      typed = attribute != nullptr ? typed.Attribute(name) : typed.Key(name);
+      typed.push_back(*step);
       at = nullptr;
     }
   }
+  std::reverse(typed.begin(), typed.end());
   return typed;
 }
 
@@ -330,16 +335,17 @@ class JsonWriter {
 }  // namespace
 
 absl::StatusOr<Value> DecodeJson(absl::string_view json, const Type& type) {
-  absl::StatusOr<Value> value = ParseUntypedJson(json, kMaxJsonDepth);
-  if (!value.ok()) {
-    const absl::Status failed(value.status().code(), value.status().message());
-    return At(Retype(PathOf(value.status()).value_or(Path()), type), failed);
+  Value value;
+  Trail trail;
+  if (!ReadUntypedJson(json, kMaxJsonDepth, value, trail)) {
+    trail.set_steps(TypedSteps(trail, type));
+    return trail.ToStatus(absl::StatusCode::kInvalidArgument);
   }
   // A short text could claim objects of many attributes in any number: only a dynamic type or a
   // hostile state does. What an upgrade adds stays far below.
   constexpr std::size_t kFill = 65'536;
   Converter converter(kFill + json.size());
-  if (!converter.Convert(*value, type, 0)) {
+  if (!converter.Convert(value, type, 0)) {
     return converter.trail().ToStatus(absl::StatusCode::kInvalidArgument);
   }
   return value;
@@ -356,8 +362,13 @@ absl::StatusOr<std::string> EncodeJson(const Value& value, const Type& type) {
 }
 
 absl::StatusOr<TypedValue> DecodeAnyJson(absl::string_view json) {
-  CHARON_ASSIGN_OR_RETURN(Value value, ParseUntypedJson(json, kMaxDepth));
-  return TypedValue{.type = Infer(value), .value = std::move(value)};
+  Value value;
+  Trail trail;
+  if (!ReadUntypedJson(json, kMaxDepth, value, trail)) {
+    return trail.ToStatus(absl::StatusCode::kInvalidArgument);
+  }
+  Type type = Infer(value);
+  return TypedValue{.type = std::move(type), .value = std::move(value)};
 }
 
 absl::StatusOr<std::string> EncodeAnyJson(const Value& value) {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -28,12 +29,17 @@ class Trail {
   // Elements of sets have no address: the path ends at the set.
   bool FromSet();
 
+  const std::string& message() const { return message_; }
+  // Innermost first.
+  const std::vector<Path::Step>& steps() const { return steps_; }
+  void set_steps(std::vector<Path::Step> steps) { steps_ = std::move(steps); }
+
   // InvalidArgument or Internal, with the path if it is not empty. REQUIRES: something failed.
   absl::Status ToStatus(absl::StatusCode code) const;
 
  private:
   std::string message_;
-  std::vector<Path::Step> steps_;  // innermost first
+  std::vector<Path::Step> steps_;
 };
 
 }  // namespace charon

@@ -165,11 +165,10 @@ absl::StatusOr<Type> Type::FromJson(absl::string_view json) {
   if (json == "\"number\"") return Number();
   if (json == "\"bool\"") return Bool();
   // Each level of a type takes up to two of JSON: ["object",{...}].
-  absl::StatusOr<Value> parsed = ParseUntypedJson(json, 2 * kMaxDepth + 1);
-  if (!parsed.ok()) {
-    return NotAType(parsed.status().message());
-  }
-  return TypeFromUntypedJson(*parsed);
+  Value parsed;
+  Trail trail;
+  if (!ReadUntypedJson(json, 2 * kMaxDepth + 1, parsed, trail)) return NotAType(trail.message());
+  return TypeFromUntypedJson(parsed);
 }
 
 std::string Type::FriendlyName() const {

@@ -24,7 +24,8 @@ using Json = nlohmann::basic_json<std::map, std::vector, std::string, bool, std:
 // parser keeps its own stack, so depth costs no recursion.
 class Builder {
  public:
-  Builder(absl::string_view json, std::size_t max_depth) : json_(json), max_depth_(max_depth) {}
+  Builder(absl::string_view json, std::size_t max_depth, Value& root, Trail& trail)
+      : json_(json), max_depth_(max_depth), root_(root), trail_(trail) {}
 
   bool null() { return Put(Value::Null()); }
   bool boolean(bool value) { return Put(Value::Bool(value)); }
@@ -65,9 +66,6 @@ class Builder {
     if (!IsUtf8(json_)) return FailAtNext("the text is not valid UTF-8");
     return FailAtNext(absl::StrCat("the text is not valid JSON from byte ", position, " on"));
   }
-
-  Value& root() { return root_; }
-  const Trail& trail() const { return trail_; }
 
  private:
   // An array or object that has begun and not ended. While it is open nothing is added to those
@@ -142,19 +140,16 @@ class Builder {
 
   absl::string_view json_;
   std::size_t max_depth_;
-  Value root_;
+  Value& root_;
   std::vector<Open> open_;
-  Trail trail_;
+  Trail& trail_;
 };
 
 }  // namespace
 
-absl::StatusOr<Value> ParseUntypedJson(absl::string_view json, int max_depth) {
-  Builder builder(json, static_cast<std::size_t>(max_depth));
-  if (!Json::sax_parse(json.data(), json.data() + json.size(), &builder)) {
-    return builder.trail().ToStatus(absl::StatusCode::kInvalidArgument);
-  }
-  return std::move(builder.root());
+bool ReadUntypedJson(absl::string_view json, int max_depth, Value& out, Trail& trail) {
+  Builder builder(json, static_cast<std::size_t>(max_depth), out, trail);
+  return Json::sax_parse(json.data(), json.data() + json.size(), &builder);
 }
 
 }  // namespace charon
