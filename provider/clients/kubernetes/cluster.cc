@@ -237,7 +237,7 @@ class HttpCluster final : public Cluster, private SnapshotSource {
     auto response = Send(call, request, &ref.kind);
     if (!response.ok()) {
       snapshot_.Unsure(ref);
-      return Annotated<Json>(response.status(), "patching", ref);
+      return Annotated<Json>(ExplainMissing(call, ref.kind, response.status()), "patching", ref);
     }
     auto stored = ParseObject(response->body);
     if (stored.ok()) Wrote(call, ref, *stored, std::move(response->body));
@@ -264,7 +264,7 @@ class HttpCluster final : public Cluster, private SnapshotSource {
     if (options.dry_run) return Annotate(status, absl::StrCat("deleting ", ref.ToString()));
     if (!status.ok() && MissingOf(status) != Missing::kObject) {
       snapshot_.Unsure(ref);
-      return Annotate(status, absl::StrCat("deleting ", ref.ToString()));
+      return Annotate(ExplainMissing(call, ref.kind, status), absl::StrCat("deleting ", ref.ToString()));
     }
     // A Status as the answer means that the object is gone; one that finalizers, or the grace period of its
     // kind, keep for a while is answered with the object itself (generic registry store, v1.36.3).
@@ -318,8 +318,9 @@ class HttpCluster final : public Cluster, private SnapshotSource {
       now.resource_version = page.resource_version;
       for (const ListItem& item : page.items) {
         if (item.name != ref_.name) continue;  // a server that does not know the selector
-        CHARON_ASSIGN_OR_RETURN(now.object, ParseObject(item.json));
-        Complete(*now.object, ref_.kind);
+        CHARON_ASSIGN_OR_RETURN(Json object, ParseObject(item.json));
+        Complete(object, ref_.kind);
+        now.object = std::make_unique<Json>(std::move(object));
       }
       return now;
     }
@@ -528,7 +529,7 @@ class HttpCluster final : public Cluster, private SnapshotSource {
 
 Missing MissingOf(const absl::Status& status) {
   if (status.code() != absl::StatusCode::kNotFound) return Missing::kNothing;
-  const std::optional<absl::Cord> payload = status.GetPayload(kMissingPayload);
+  const auto payload = status.GetPayload(kMissingPayload);
   if (!payload) return Missing::kObject;
   return *payload == "kind" ? Missing::kKind : Missing::kNamespace;
 }

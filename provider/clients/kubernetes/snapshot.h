@@ -121,9 +121,9 @@ class Snapshot {
   struct Step {
     enum Action { kAnswer, kAbsent, kWait, kList, kGet };
     Action action = kGet;
-    Text text;               // kAnswer
+    Text text{};             // kAnswer
     Scope* scope = nullptr;  // kList
-    std::string name_space;  // kList
+    std::string name_space{};  // kList
     bool keep = true;        // kGet
   };
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <deque>
+#include <memory>
+#include <optional>
 #include <stop_token>
 #include <thread>
 #include <utility>
@@ -193,7 +195,7 @@ class Follower {
       Tell({"DELETED", &object});
       return absl::OkStatus();
     }
-    See(std::move(object));
+    See(std::make_unique<Json>(std::move(object)));
     return absl::OkStatus();
   }
 
@@ -203,11 +205,11 @@ class Follower {
       absl::StatusOr<Json> now = source_.GetNow(call_);
       if (now.ok()) {
         outage_.reset();
-        if (See(*std::move(now))) return absl::OkStatus();
+        if (See(std::make_unique<Json>(*std::move(now)))) return absl::OkStatus();
       } else if (now.status().code() == absl::StatusCode::kNotFound &&
                  MissingOf(now.status()) == Missing::kObject) {
         outage_.reset();
-        if (See(std::nullopt)) return absl::OkStatus();
+        if (See(nullptr)) return absl::OkStatus();
       } else {
         CHARON_RETURN_IF_ERROR(Survive(now.status()));
         if (done_) return absl::OkStatus();
@@ -218,14 +220,14 @@ class Follower {
   }
 
   // Tells what is new in the state of the object. Returns true if that was all the caller wanted.
-  bool See(std::optional<Json> object) {
+  bool See(std::unique_ptr<Json> object) {
     const bool first = !std::exchange(seen_, true);
     if (!object) {
       if (!first && !last_) return false;
       last_.reset();
       return Tell({"DELETED", nullptr});
     }
-    const bool existed = last_.has_value();
+    const bool existed = last_ != nullptr;
     if (existed && Text(*last_, "metadata.uid") != Text(*object, "metadata.uid")) {
       // It went and came again while we did not look.
       last_.reset();
@@ -236,7 +238,7 @@ class Follower {
     }
     const char* type = last_ ? "MODIFIED" : "ADDED";
     last_ = std::move(object);
-    return Tell({type, &*last_});
+    return Tell({type, last_.get()});
   }
 
   bool Tell(const WatchEvent& event) {
@@ -248,7 +250,7 @@ class Follower {
   // Tells the caller that nothing happened, if it is time. Returns done_.
   bool Idle() {
     if (call_.clock->Now() - heard_ < idle_) return false;
-    return Tell({"IDLE", last_ ? &*last_ : nullptr});
+    return Tell({"IDLE", last_.get()});
   }
 
   // Waits if `status` may go away by itself; returns it otherwise.
@@ -270,7 +272,7 @@ class Follower {
   const absl::Duration idle_;
   absl::Time heard_;
   std::string version_;
-  std::optional<Json> last_;
+  std::unique_ptr<Json> last_;  // null: there is none
   bool seen_ = false;
   bool done_ = false;
   std::optional<absl::Time> outage_;

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <functional>
-#include <optional>
+#include <memory>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -16,7 +16,7 @@ namespace charon::kubernetes {
 
 // One object as a list of one tells it, and where in time that was.
 struct ObjectNow {
-  std::optional<Json> object;  // with apiVersion and kind
+  std::unique_ptr<Json> object;  // with apiVersion and kind; null if there is none
   std::string resource_version;
 };
 
