@@ -21,6 +21,11 @@ std::string KindName(const Value& value) {
   return "";
 }
 
+// What a dynamic value is, with or without a type.
+const Value& Bare(const Value& value) {
+  return value.kind() == Value::Kind::kDynamic ? value.dynamic_value() : value;
+}
+
 class Checker {
  public:
   std::vector<std::string> found;
@@ -99,45 +104,84 @@ class Checker {
     }
   }
 
-  // A5 to A10 on two values.
-  void Compatible(const Value& planned, const Value& actual, const Path& path) {
-    if (planned.IsUnknown()) return;  // A10 (we send no refinements)
-    if (planned.IsNull() != actual.IsNull()) {
-      return Complain("A7", path, absl::StrCat("was ", KindName(planned), ", but now ", KindName(actual)));
+  // A6 to A10 on two values of `type`.
+  void Compatible(const Type& type, const Value& planned, const Value& actual, const Path& path) {
+    if (Bare(planned).IsUnknown()) return;  // A10 (we send no refinements)
+    if (Bare(planned).IsNull() != Bare(actual).IsNull()) {
+      return Complain("A7", path, absl::StrCat("was ", KindName(Bare(planned)), ", but now ", KindName(Bare(actual))));
     }
+    if (Bare(planned).IsNull()) return;
     if (planned.kind() != actual.kind()) {
       return Complain("A6", path, absl::StrCat("was ", KindName(planned), ", but now ", KindName(actual)));
     }
-    if (planned.IsWhollyKnown()) {
-      if (!(planned == actual)) Difference(planned, actual, path);
-      return;
+    switch (type.kind()) {
+      case Type::Kind::kString:
+      case Type::Kind::kNumber:
+      case Type::Kind::kBool:
+        if (!(planned == actual)) Complain("A6", path, "the value differs from the plan");
+        return;
+      case Type::Kind::kDynamic:
+        if (!(planned.dynamic_type() == actual.dynamic_type())) {
+          return Complain("A6", path, "the dynamic type differs from the plan");
+        }
+        return Compatible(planned.dynamic_type(), planned.dynamic_value(), actual.dynamic_value(), path);
+      case Type::Kind::kMap:
+        return CompatibleEntries(planned, actual, path, [&](const std::string& key, const Value& a, const Value& b) {
+          Compatible(type.element(), a, b, path.Key(key));
+        });
+      case Type::Kind::kObject:
+        return CompatibleEntries(planned, actual, path, [&](const std::string& name, const Value& a, const Value& b) {
+          Compatible(type.attributes().at(name), a, b, path.Attribute(name));
+        });
+      case Type::Kind::kSet:
+        return CompatibleSets(type.element(), planned.sequence(), actual.sequence(), path);
+      case Type::Kind::kList:
+      case Type::Kind::kTuple:
+        if (planned.sequence().size() != actual.sequence().size()) {
+          return Complain("A8", path, absl::StrCat("was ", KindName(planned), ", but now ", KindName(actual)));
+        }
+        for (std::size_t i = 0; i < planned.sequence().size(); ++i) {
+          Compatible(type.kind() == Type::Kind::kList ? type.element() : type.elements()[i], planned.sequence()[i],
+                     actual.sequence()[i], path.Index(static_cast<std::int64_t>(i)));
+        }
+        return;
     }
-    if (planned.kind() == Value::Kind::kDynamic) return Compatible(planned.dynamic_value(), actual.dynamic_value(), path);
-    Difference(planned, actual, path);
   }
 
-  void Difference(const Value& planned, const Value& actual, const Path& path) {
-    if (planned.kind() == Value::Kind::kMapping) {
-      for (const auto& [key, value] : planned.mapping()) {
-        if (actual.mapping().count(key) == 0) {
-          Complain("A8", path.Key(key), "element has vanished");
-        } else {
-          Compatible(value, actual[key], path.empty() ? Path(key) : path.Key(key));
-        }
+  template <typename Visit>
+  void CompatibleEntries(const Value& planned, const Value& actual, const Path& path, const Visit& visit) {
+    for (const auto& [key, value] : planned.mapping()) {
+      if (actual.mapping().count(key) == 0) {
+        Complain("A8", path.Key(key), "element has vanished");
+      } else {
+        visit(key, value, actual[key]);
       }
-      for (const auto& [key, value] : actual.mapping()) {
-        if (planned.mapping().count(key) == 0) Complain("A8", path.Key(key), "new element has appeared");
-      }
-    } else if (planned.kind() == Value::Kind::kSequence) {
-      if (planned.sequence().size() != actual.sequence().size()) {
-        return Complain("A8", path, absl::StrCat("was ", KindName(planned), ", but now ", KindName(actual)));
-      }
-      for (std::size_t i = 0; i < planned.sequence().size(); ++i) {
-        Compatible(planned.sequence()[i], actual.sequence()[i], path.Index(static_cast<std::int64_t>(i)));
-      }
-    } else {
-      Complain("A6", path, "the value differs from the plan");
     }
+    for (const auto& [key, value] : actual.mapping()) {
+      if (planned.mapping().count(key) == 0) Complain("A8", path.Key(key), "new element has appeared");
+    }
+  }
+
+  // Elements have no address: each planned one must fit some actual one and the other way round, and there may
+  // be fewer (unknown ones can turn out equal), but never more.
+  void CompatibleSets(const Type& element, const Value::Sequence& planned, const Value::Sequence& actual,
+                      const Path& path) {
+    auto fits = [&](const Value& a, const Value& b) {
+      Checker trial;
+      trial.Compatible(element, a, b, path);
+      return trial.found.empty();
+    };
+    for (const Value& wanted : planned) {
+      if (std::none_of(actual.begin(), actual.end(), [&](const Value& value) { return fits(wanted, value); })) {
+        Complain("A9", path, "a planned element of the set is not in the result");
+      }
+    }
+    for (const Value& value : actual) {
+      if (std::none_of(planned.begin(), planned.end(), [&](const Value& wanted) { return fits(wanted, value); })) {
+        Complain("A9", path, "an element of the set was not planned");
+      }
+    }
+    if (actual.size() > planned.size()) Complain("A9", path, "the set has more elements than planned");
   }
 
  private:
@@ -178,7 +222,13 @@ std::vector<std::string> CheckApply(const ObjectSchema& schema, const Value& pla
     return checker.found;
   }
   checker.found = CheckState(schema, result);
-  if (checker.found.empty()) checker.Compatible(planned, result, Path());
+  if (checker.found.empty()) checker.Compatible(schema.type(), planned, result, Path());
+  return checker.found;
+}
+
+std::vector<std::string> CheckFinalPlan(const ObjectSchema& schema, const Value& planned, const Value& final) {
+  Checker checker;
+  checker.Compatible(schema.type(), planned, final, Path());
   return checker.found;
 }
 

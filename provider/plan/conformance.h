@@ -19,6 +19,10 @@ std::vector<std::string> CheckPlan(const ObjectSchema& schema, const Value& conf
 // Rules A2 to A10 and A12, for an apply that reports no error.
 std::vector<std::string> CheckApply(const ObjectSchema& schema, const Value& planned, const Value& result);
 
+// Rule 5.4: `final`, the plan made at apply, keeps to what `planned`, the saved one, said was known. The
+// actions are not compared.
+std::vector<std::string> CheckFinalPlan(const ObjectSchema& schema, const Value& planned, const Value& final);
+
 // What holds for every stored state: conforming, wholly known, write-only attributes null.
 std::vector<std::string> CheckState(const ObjectSchema& schema, const Value& state);
 

@@ -27,28 +27,89 @@ bool InsideSet(const ObjectSchema& schema, const Path& path) {
   return false;
 }
 
-// One attribute of `schema` beside its two values; descends into objects that both sides have.
+// True if the attribute at `path` is computed once: it says so itself, or it belongs to something that cannot
+// change in place. Without the second rule any other change would make it unknown, and so replace the object.
+bool IsFixed(const ObjectSchema& schema, const Path& path) {
+  const ObjectSchema* object = &schema;
+  bool fixed = false;
+  for (const Path::Step& step : path.steps()) {
+    const auto* name = std::get_if<AttributeName>(&step);
+    if (name == nullptr) continue;
+    const AttributeSchema* attribute = object->Find(name->name);
+    if (attribute == nullptr) return fixed;
+    fixed = fixed || attribute->force_new;
+    if (&step == &path.steps().back()) return fixed || attribute->keep_prior;
+    if (attribute->nested == nullptr) return fixed;
+    object = attribute->nested.get();
+  }
+  return fixed;
+}
+
+// The attribute `name` of an object that may be unknown as a whole.
+const Value& Inside(const Value& object, absl::string_view name) {
+  static const auto& unknown = *new Value(Value::Unknown());
+  return object.IsUnknown() ? unknown : object[name];
+}
+
+// `filled`, an object of `schema` that a default gave, with the prior values of what it leaves to the provider.
+Value WithPriorComputed(const ObjectSchema& schema, Value filled, const Value& prior) {
+  return TransformAttributes(
+      schema, Value(), std::move(filled), Path(),
+      [&](const AttributeSchema& attribute, const Value&, Value value, const Path& path, bool*) {
+        const bool open = attribute.computed() && !attribute.default_value && value.IsNull();
+        return open && !InsideSet(schema, path) ? PriorAt(prior, path) : std::move(value);
+      });
+}
+
+Value WithPriorComputed(const AttributeSchema& attribute, Value filled, const Value& prior) {
+  if (attribute.nested == nullptr || !filled.IsKnown() || !prior.IsKnown()) return filled;
+  const ObjectSchema& nested = *attribute.nested;
+  switch (attribute.nesting) {
+    case Nesting::kSingle:
+      return WithPriorComputed(nested, std::move(filled), prior);
+    case Nesting::kMap:
+      for (auto& [key, element] : filled.mapping()) element = WithPriorComputed(nested, std::move(element), prior[key]);
+      return filled;
+    case Nesting::kList:
+      for (std::size_t i = 0; i < std::min(filled.sequence().size(), prior.sequence().size()); ++i) {
+        filled.sequence()[i] = WithPriorComputed(nested, std::move(filled.sequence()[i]), prior.sequence()[i]);
+      }
+      return filled;
+    case Nesting::kNone:
+    case Nesting::kSet:
+      return filled;
+  }
+  return filled;
+}
+
+// One attribute of `schema` beside its two values; descends into objects that both sides have. What is unknown
+// as a whole may come out with any of its force_new attributes changed. Core refuses a replacement that shows
+// only at apply, so it is planned now, as it is for an unknown value of the attribute itself.
 void CollectReplacePaths(const ObjectSchema& schema, const Value& prior, const Value& planned, const Path& path,
                          std::vector<Path>* paths) {
   for (const AttributeSchema& attribute : schema.attributes) {
     const Value& before = prior[attribute.name];
-    const Value& after = planned[attribute.name];
+    const Value& after = Inside(planned, attribute.name);
     const Path place = path.Attribute(attribute.name);
     if (attribute.force_new && !(before == after)) {
       paths->push_back(place);
       continue;
     }
-    if (attribute.nested == nullptr || !before.IsKnown() || !after.IsKnown()) continue;
+    if (attribute.nested == nullptr || !before.IsKnown() || after.IsNull()) continue;
     if (attribute.nesting == Nesting::kSingle) {
       CollectReplacePaths(*attribute.nested, before, after, place, paths);
     } else if (attribute.nesting == Nesting::kMap) {
-      for (const auto& [key, element] : after.mapping()) {
-        if (before[key].IsKnown()) CollectReplacePaths(*attribute.nested, before[key], element, place.Key(key), paths);
+      for (const auto& [key, element] : before.mapping()) {
+        const Value& then = Inside(after, key);
+        if (element.IsKnown() && !then.IsNull()) {
+          CollectReplacePaths(*attribute.nested, element, then, place.Key(key), paths);
+        }
       }
     } else if (attribute.nesting == Nesting::kList) {
-      const std::size_t both = std::min(before.sequence().size(), after.sequence().size());
-      for (std::size_t i = 0; i < both; ++i) {
-        CollectReplacePaths(*attribute.nested, before.sequence()[i], after.sequence()[i],
+      for (std::size_t i = 0; i < before.sequence().size(); ++i) {
+        if (after.IsKnown() && i >= after.sequence().size()) break;
+        if (!before.sequence()[i].IsKnown()) continue;
+        CollectReplacePaths(*attribute.nested, before.sequence()[i], after.IsKnown() ? after.sequence()[i] : after,
                             place.Index(static_cast<std::int64_t>(i)), paths);
       }
     }
@@ -58,22 +119,31 @@ void CollectReplacePaths(const ObjectSchema& schema, const Value& prior, const V
 
 }  // namespace
 
+Value ApplyDefaults(const ObjectSchema& schema, const Input& input, Value planned) {
+  return TransformAttributes(
+      schema, input.config, std::move(planned), Path(),
+      [&](const AttributeSchema& attribute, const Value& wanted, Value value, const Path& path, bool* descend) {
+        if (!wanted.IsNull()) return value;
+        if (attribute.default_value) {
+          return InsideSet(schema, path)
+                     ? *attribute.default_value
+                     : WithPriorComputed(attribute, *attribute.default_value, PriorAt(input.prior, path));
+        }
+        // An object that the configuration leaves out is the provider's: its parts are not ours to fill.
+        *descend = false;
+        return value;
+      });
+}
+
 Value KeepPriorSpelling(const ObjectSchema& schema, const Input& input, Value planned) {
   if (input.prior.IsNull()) return planned;
   return TransformAttributes(
       schema, input.config, std::move(planned), Path(),
-      [&](const AttributeSchema& attribute, const Value& config, Value value, const Path& path, bool*) {
-        if (!attribute.same || !config.IsKnown() || InsideSet(schema, path)) return value;
+      [&](const AttributeSchema& attribute, const Value&, Value value, const Path& path, bool*) {
+        if (!attribute.same || !value.IsKnown() || InsideSet(schema, path)) return value;
         const Value& prior = PriorAt(input.prior, path);
-        return prior.IsKnown() && attribute.same(prior, config) ? prior : std::move(value);
-      });
-}
-
-Value ApplyDefaults(const ObjectSchema& schema, const Value& config, Value planned) {
-  return TransformAttributes(
-      schema, config, std::move(planned), Path(),
-      [](const AttributeSchema& attribute, const Value& wanted, Value value, const Path&, bool*) {
-        return attribute.default_value && wanted.IsNull() ? *attribute.default_value : std::move(value);
+        if (!prior.IsKnown() || prior == value) return value;
+        return attribute.same(prior, value) ? prior : std::move(value);
       });
 }
 
@@ -83,7 +153,7 @@ Value MarkUnknown(const ObjectSchema& schema, const Input& input, Value planned)
       [&](const AttributeSchema& attribute, const Value& config, Value value, const Path& path, bool* descend) {
         if (!attribute.computed() || !config.IsNull() || attribute.default_value) return value;
         *descend = false;
-        if (attribute.keep_prior && !input.prior.IsNull()) {
+        if (!input.prior.IsNull() && IsFixed(schema, path)) {
           const Value& prior = PriorAt(input.prior, path);
           // Inside a set, core's proposal has already paired the elements.
           if (InsideSet(schema, path)) return value.IsNull() ? Value::Unknown() : std::move(value);
@@ -106,8 +176,8 @@ std::vector<Path> ReplacePaths(const ObjectSchema& schema, const Value& prior, c
 
 Result Plan(const ObjectSchema& schema, const Input& input) {
   Value planned = input.proposed;
+  planned = ApplyDefaults(schema, input, std::move(planned));
   planned = KeepPriorSpelling(schema, input, std::move(planned));
-  planned = ApplyDefaults(schema, input.config, std::move(planned));
   planned = WithoutWriteOnly(schema, std::move(planned));
   if (Changes(input.prior, planned)) planned = MarkUnknown(schema, input, std::move(planned));
   Result result;

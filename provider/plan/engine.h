@@ -26,17 +26,21 @@ Result Plan(const ObjectSchema& schema, const Input& input);
 
 // The stages, for the resource adapter and for tests.
 
-// Where the configuration says the same as the prior state in other words, the prior words stay (rule P6).
+// Defaults where the configuration is null, also inside what is configured. What the default of a nested
+// attribute leaves to the provider keeps its prior value.
+Value ApplyDefaults(const ObjectSchema& schema, const Input& input, Value planned);
+
+// Where the configuration or a default says the same as the prior state in other words, the prior words stay
+// (rule P6).
 Value KeepPriorSpelling(const ObjectSchema& schema, const Input& input, Value planned);
 
-// Defaults where the configuration is null.
-Value ApplyDefaults(const ObjectSchema& schema, const Value& config, Value planned);
-
 // Every computed attribute that the configuration leaves open becomes unknown, except those that keep
-// their prior value. Call only if something changes.
+// their prior value: keep_prior, force_new, and whatever is inside a force_new attribute. Call only if
+// something changes.
 Value MarkUnknown(const ObjectSchema& schema, const Input& input, Value planned);
 
-// The paths of force_new attributes that change.
+// The paths of force_new attributes that change, also of objects that both sides have (added and removed
+// elements replace nothing). Sorted.
 std::vector<Path> ReplacePaths(const ObjectSchema& schema, const Value& prior, const Value& planned);
 
 // True if `planned` says something else than `prior` (an unknown is something else).

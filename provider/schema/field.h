@@ -202,9 +202,11 @@ struct Codec<std::map<std::string, T>> {
 
 template <typename T>
 absl::Status DecodeAttr(const Value& value, Attr<T>& attr) {
-  if (value.IsNull()) {
+  // A dynamic value may be null or unknown with a type.
+  const Value& inner = value.kind() == Value::Kind::kDynamic ? value.dynamic_value() : value;
+  if (inner.IsNull()) {
     attr = Attr<T>::Null();
-  } else if (value.IsUnknown()) {
+  } else if (inner.IsUnknown()) {
     attr = Attr<T>::Unknown();
   } else {
     absl::StatusOr<T> decoded = Codec<T>::Decode(value);

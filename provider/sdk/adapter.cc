@@ -1,5 +1,6 @@
 #include "provider/sdk/adapter.h"
 
+#include <algorithm>
 #include <exception>
 #include <utility>
 
@@ -20,6 +21,12 @@ namespace {
 constexpr absl::string_view kReport =
     "This is a defect of the provider. Please report it with the configuration that leads to it.";
 
+// Keys of ours in the private state of a plan. Core hands the delete half of a replacement the private bytes of
+// the create half's plan (protocol 4.3): that is how it learns what comes after it. A tainted object is planned
+// as a plain create, without a plan of a change before it; a replacement that was asked for has one.
+constexpr absl::string_view kNextObject = "next";
+constexpr absl::string_view kChangePlanned = "change";
+
 #ifdef CHARON_CHECK_ANSWERS
 constexpr bool kCheckAnswers = true;
 #else
@@ -32,14 +39,19 @@ void ReportViolations(Diagnostics& diagnostics, absl::string_view what, const st
                     absl::StrCat(absl::StrJoin(violations, "\n"), "\n\n", kReport));
 }
 
-// The attribute values of `answer` whose meaning is that of `known` keep its spelling.
-Value KeepSpelling(const ObjectSchema& schema, const Value& known, Value answer) {
-  if (!known.IsKnown()) return answer;
-  return TransformAttributes(schema, known, std::move(answer), Path(),
-                             [](const AttributeSchema& attribute, const Value& former, Value value, const Path&, bool*) {
-                               if (!attribute.same || !former.IsKnown() || !value.IsKnown()) return value;
-                               return attribute.same(former, value) ? former : std::move(value);
-                             });
+// The attribute values of `answer` whose meaning is that of `known` keep its spelling. Guarded, because
+// nothing that goes wrong here may lose the state.
+absl::Status KeepSpelling(const ObjectSchema& schema, const Value& known, Value& answer) {
+  if (!known.IsKnown()) return absl::OkStatus();
+  return Guard([&] {
+    answer = TransformAttributes(
+        schema, known, answer, Path(),
+        [](const AttributeSchema& attribute, const Value& former, Value value, const Path&, bool*) {
+          if (!attribute.same || !former.IsKnown() || !value.IsKnown()) return value;
+          return attribute.same(former, value) ? former : std::move(value);
+        });
+    return absl::OkStatus();
+  });
 }
 
 std::string Hint(const absl::Status& status, absl::string_view verb, const ObjectSchema& schema) {
@@ -108,6 +120,8 @@ absl::Status Guard(const std::function<absl::Status()>& body) {
     return body();
   } catch (const std::exception& thrown) {
     return absl::InternalError(absl::StrCat("unexpected exception: ", thrown.what()));
+  } catch (...) {
+    return absl::InternalError("unexpected exception of an unknown kind");
   }
 }
 
@@ -121,10 +135,13 @@ void ReportFailure(Diagnostics& diagnostics, absl::string_view verb, const Resou
 Diagnostics ValidateAgainst(const ObjectSchema& schema, const Value& config, bool write_only_allowed,
                             const ResourceInfo& info) {
   Diagnostics diagnostics;
-  std::vector<absl::Status> warnings;
-  for (const absl::Status& error : ValidateObject(schema, config, write_only_allowed, &warnings)) {
-    diagnostics.Error(absl::StrCat("Invalid ", info.noun), error);
-  }
+  std::vector<absl::Status> errors, warnings;
+  const absl::Status status = Guard([&] {
+    errors = ValidateObject(schema, config, write_only_allowed, &warnings);
+    return absl::OkStatus();
+  });
+  ReportFailure(diagnostics, "validate", info, schema, status);
+  for (const absl::Status& error : errors) diagnostics.Error(absl::StrCat("Invalid ", info.noun), error);
   for (const absl::Status& warning : warnings) diagnostics.Warning("Deprecated attribute", warning);
   return diagnostics;
 }
@@ -150,14 +167,15 @@ void ResourceRunner::Finish(const Context& context, StateAnswer& answer, const P
   if (answer.state.IsNull()) return;
   answer.private_bytes = private_state.ToBytes();
   if (identity_schema() != nullptr) {
-    absl::StatusOr<Value> identity = DoIdentify(context, answer.state);
-    if (identity.ok()) {
-      answer.identity = *std::move(identity);
-    } else {
-      answer.identity = former_identity;
+    // Once given it stays: an optional part that was not known earlier (an unreachable server) must not make
+    // it change.
+    answer.identity = former_identity;
+    if (!former_identity.IsKnown()) {
+      Guard([&]() -> absl::Status {
+        CHARON_ASSIGN_OR_RETURN(answer.identity, DoIdentify(context, answer.state));
+        return absl::OkStatus();
+      }).IgnoreError();  // Terraform does without; the state must not be lost over it.
     }
-    // An optional part that was not known earlier (an unreachable server) must not make the identity change.
-    if (former_identity.IsKnown() && answer.identity.IsKnown()) answer.identity = former_identity;
   }
   if (kCheckAnswers) ReportViolations(answer.diagnostics, "state", plan::CheckState(schema(), answer.state));
 }
@@ -187,6 +205,7 @@ StateAnswer ResourceRunner::Read(const Call& call, const ReadRequest& request) {
   ValueOutcome outcome;
   absl::Status guarded = Guard([&] {
     outcome = DoRead(context, request.state);
+    if (outcome.status.ok() && !outcome.state) return absl::InternalError("the read ended without a state");
     return outcome.status;
   });
   if (absl::IsNotFound(guarded)) {
@@ -200,8 +219,8 @@ StateAnswer ResourceRunner::Read(const Call& call, const ReadRequest& request) {
     return answer;
   }
   bool unknown = false;
-  answer.state = NullForUnknown(
-      KeepSpelling(schema(), request.state, WithoutWriteOnly(schema(), *std::move(outcome.state))), &unknown);
+  answer.state = NullForUnknown(WithoutWriteOnly(schema(), *std::move(outcome.state)), &unknown);
+  ReportFailure(answer.diagnostics, "read", info(), schema(), KeepSpelling(schema(), request.state, answer.state));
   if (unknown) answer.diagnostics.Error("Incomplete state", absl::StrCat("Reading left a value unknown. ", kReport));
   Finish(context, answer, private_state, request.identity);
   return answer;
@@ -209,7 +228,8 @@ StateAnswer ResourceRunner::Read(const Call& call, const ReadRequest& request) {
 
 PlanAnswer ResourceRunner::Plan(const Call& call, const PlanRequest& request) {
   PlanAnswer answer;
-  answer.identity = request.identity;
+  // The create half of a replacement comes with the identity of what it replaces.
+  if (!request.prior.IsNull()) answer.identity = request.identity;
   PrivateState private_state = PrivateState::Parse(request.private_bytes);
   const Context context = MakeContext(call, "read", request.proposed, &answer.diagnostics, &private_state);
   PlanDraft draft{request.config, request.prior, Value::Null(), {}, {}, std::nullopt};
@@ -233,12 +253,24 @@ PlanAnswer ResourceRunner::Plan(const Call& call, const PlanRequest& request) {
     }
     answer.requires_replace = plan::ReplacePaths(schema(), request.prior, draft.planned);
     for (Path& path : draft.requires_replace) answer.requires_replace.push_back(std::move(path));
+    std::sort(answer.requires_replace.begin(), answer.requires_replace.end());
+    answer.requires_replace.erase(std::unique(answer.requires_replace.begin(), answer.requires_replace.end()),
+                                  answer.requires_replace.end());
   }
   answer.planned = std::move(draft.planned);
+  if (destroy) {
+    private_state.Erase(kNextObject);
+  } else if (!request.prior.IsNull()) {
+    private_state.Set(kChangePlanned, "1");
+  } else if (!private_state.Get(kChangePlanned)) {
+    private_state.Set(kNextObject, DoSameObject(answer.planned));
+  }
   answer.private_bytes = private_state.ToBytes();
   if (request.capabilities.deferral_allowed) {
     if (provider_.config_unknown()) answer.deferred = Defer::kProviderConfigUnknown;
-    if (draft.deferred) answer.deferred = draft.deferred;
+    // Terraform allows deferrals in every apply, and refuses them there: "deferred during apply, but not during
+    // plan". A configuration with unknown values is how to tell that this is not one.
+    if (draft.deferred && !request.config.IsWhollyKnown()) answer.deferred = draft.deferred;
   }
   if (kCheckAnswers && !answer.diagnostics.HasError() && !answer.deferred) {
     ReportViolations(answer.diagnostics, "plan",
@@ -251,6 +283,9 @@ StateAnswer ResourceRunner::Delete(const Call& call, const ApplyRequest& request
   StateAnswer answer;
   PrivateState private_state = PrivateState::Parse(request.private_bytes);
   const Context context = MakeContext(call, "delete", request.prior, &answer.diagnostics, &private_state);
+  // The delete half of a replacement of a tainted object that the create half takes over.
+  const std::string next = private_state.Get(kNextObject).value_or("");
+  if (!next.empty() && next == DoSameObject(request.prior)) return answer;
   absl::Status status = Guard([&] { return DoDelete(context, request.prior); });
   if (status.ok() || absl::IsNotFound(status)) return answer;
   // The object stays in the state, or it would be an orphan.
@@ -267,6 +302,8 @@ StateAnswer ResourceRunner::Apply(const Call& call, const ApplyRequest& request)
   const bool create = request.prior.IsNull();
   const absl::string_view verb = create ? "create" : "update";
   PrivateState private_state = PrivateState::Parse(request.private_bytes);
+  private_state.Erase(kNextObject);
+  private_state.Erase(kChangePlanned);
   const Context context = MakeContext(call, verb, request.planned, &answer.diagnostics, &private_state);
   const Value planned = WithWriteOnly(schema(), request.planned, request.config);
   ValueOutcome outcome;
@@ -280,18 +317,33 @@ StateAnswer ResourceRunner::Apply(const Call& call, const ApplyRequest& request)
   if (status.ok() && !outcome.state) status = absl::InternalError("the operation ended without a state");
   if (outcome.state) {
     bool unknown = false;
-    answer.state = NullForUnknown(
-        KeepSpelling(schema(), request.planned, WithoutWriteOnly(schema(), *std::move(outcome.state))), &unknown);
+    answer.state = NullForUnknown(WithoutWriteOnly(schema(), *std::move(outcome.state)), &unknown);
+    const absl::Status kept = KeepSpelling(schema(), request.planned, answer.state);
+    if (status.ok()) status = kept;
     if (unknown && status.ok()) status = absl::InternalError("the operation left a value unknown");
   } else {
     answer.state = request.prior;  // null for a create: nothing was made
   }
   ReportFailure(answer.diagnostics, verb, info(), schema(), std::move(status));
-  Finish(context, answer, private_state, request.identity);
+  Finish(context, answer, private_state, create ? Value() : request.identity);
   if (kCheckAnswers && !answer.diagnostics.HasError()) {
     ReportViolations(answer.diagnostics, "result", plan::CheckApply(schema(), request.planned, answer.state));
   }
   return answer;
+}
+
+// By identity: there is one, with everything that is required for import.
+absl::Status ResourceRunner::CompleteIdentity(const Value& identity) const {
+  if (identity_schema() == nullptr) {
+    return absl::InvalidArgumentError(absl::StrCat("the import id is empty; it is ", info().import_id));
+  }
+  if (!identity.IsKnown()) return absl::InvalidArgumentError("neither an import id nor an identity was given");
+  for (const AttributeSchema& part : identity_schema()->attributes) {
+    if (part.mode == Mode::kRequired && !identity[part.name].IsKnown()) {
+      return absl::InvalidArgumentError(absl::StrCat("the identity has no "", part.name, """));
+    }
+  }
+  return absl::OkStatus();
 }
 
 StateAnswer ResourceRunner::Import(const Call& call, const ImportRequest& request) {
@@ -302,6 +354,7 @@ StateAnswer ResourceRunner::Import(const Call& call, const ImportRequest& reques
     if (info().import_id.empty()) {
       return absl::UnimplementedError(absl::StrCat("a ", info().noun, " cannot be imported"));
     }
+    if (request.id.empty()) CHARON_RETURN_IF_ERROR(CompleteIdentity(request.identity));
     CHARON_ASSIGN_OR_RETURN(answer.state, DoImport(context, request));
     return absl::OkStatus();
   });

@@ -51,6 +51,7 @@ class ResourceRunner : public AnyResource {
   virtual ValueOutcome DoUpdate(const Context& context, const Value& prior, const Value& planned) = 0;
   virtual absl::Status DoDelete(const Context& context, const Value& prior) = 0;
   virtual absl::Status DoPlan(const Context& context, PlanDraft& draft) = 0;
+  virtual std::string DoSameObject(const Value& object) const = 0;
   virtual absl::StatusOr<Value> DoImport(const Context& context, const ImportRequest& request) = 0;
   virtual absl::StatusOr<Value> DoIdentify(const Context& context, const Value& state) = 0;
   virtual absl::StatusOr<Value> DoUpgrade(const Context& context, std::int64_t version, const std::string& json) = 0;
@@ -63,6 +64,7 @@ class ResourceRunner : public AnyResource {
   void Finish(const Context& context, StateAnswer& answer, const PrivateState& private_state,
               const Value& former_identity);
   StateAnswer Delete(const Call& call, const ApplyRequest& request);
+  absl::Status CompleteIdentity(const Value& identity) const;
 
   const AnyProvider& provider_;
 };

@@ -98,14 +98,29 @@ struct Argument<Variadic<T>> {
   static constexpr bool kNull = Argument<T>::kNull, kUnknown = Argument<T>::kUnknown, kVariadic = true;
 };
 
+template <typename... Args>
+constexpr bool IsVariadicLast() {
+  const bool variadic[] = {Argument<Args>::kVariadic...};
+  for (std::size_t i = 0; i + 1 < sizeof...(Args); ++i) {
+    if (variadic[i]) return false;
+  }
+  return true;
+}
+
 template <typename R, typename... Args>
 class Typed final : public AnyFunction {
+  static_assert(IsVariadicLast<Args...>(), "only the last parameter can be variadic");
+
  public:
   using Body = std::function<absl::StatusOr<R>(const Args&...)>;
 
   Typed(FunctionDoc doc, std::vector<std::pair<std::string, std::string>> names, Body body) : body_(std::move(body)) {
     doc_ = std::move(doc);
     returns_ = Codec<R>::type();
+    // A list of another length is a mistake that Registry::Contradictions() reports by the empty name.
+    const bool all_named = names.size() == sizeof...(Args);
+    names.resize(sizeof...(Args));
+    if (!all_named) names.back().first.clear();
     std::size_t i = 0;
     (Declare<Args>(names[i++]), ...);
   }

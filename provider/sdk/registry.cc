@@ -1,6 +1,7 @@
 #include "provider/sdk/registry.h"
 
 #include <iterator>
+#include <set>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -28,7 +29,12 @@ void CollectAll(const Registry::Map<T>& map, absl::string_view kind, std::vector
 
 std::vector<std::string> Registry::Contradictions() const {
   std::vector<std::string> found;
+  for (const std::string& name : twice_) found.push_back(absl::StrCat(name, ": registered twice"));
   Collect(provider_->schema(), "provider", &found);
+  for (const absl::string_view name : {"alias", "version"}) {
+    if (provider_->schema().Find(name) == nullptr) continue;
+    found.push_back(absl::StrCat("provider.", name, ": a name that Terraform reserves"));
+  }
   CollectAll(resources_, "resource", &found);
   CollectAll(data_sources_, "data source", &found);
   CollectAll(ephemerals_, "ephemeral resource", &found);
@@ -55,6 +61,19 @@ std::vector<std::string> Registry::Contradictions() const {
     if (function->doc().summary.empty() || function->doc().description.empty()) {
       found.push_back(absl::StrCat("function ", name, ": no summary or description"));
     }
+    std::set<std::string> names;
+    auto check = [&](const Parameter& parameter) {
+      if (parameter.name.empty()) {
+        found.push_back(absl::StrCat("function ", name, ": a parameter without a name, or one name too many"));
+      } else if (!names.insert(parameter.name).second) {
+        found.push_back(absl::StrCat("function ", name, ": two parameters called ", parameter.name));
+      } else if (!absl::EndsWith(parameter.description, ".")) {
+        found.push_back(absl::StrCat("function ", name, ": ", parameter.name,
+                                     " needs a description that ends with a full stop"));
+      }
+    };
+    for (const Parameter& parameter : function->parameters()) check(parameter);
+    if (function->variadic()) check(*function->variadic());
   }
   return found;
 }

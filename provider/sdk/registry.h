@@ -28,7 +28,7 @@ class Registry {
   }
   void Add(std::unique_ptr<AnyFunction> function) {
     const std::string name = function->doc().name;
-    functions_.emplace(name, std::move(function));
+    if (!functions_.emplace(name, std::move(function)).second) twice_.push_back(name);
   }
 
   template <typename T>
@@ -68,9 +68,9 @@ class Registry {
   }
 
   template <typename T, typename U>
-  static void Insert(Map<T>& map, std::unique_ptr<U> entry) {
+  void Insert(Map<T>& map, std::unique_ptr<U> entry) {
     const std::string type = entry->info().type;
-    map.emplace(type, std::move(entry));
+    if (!map.emplace(type, std::move(entry)).second) twice_.push_back(type);
   }
 
   std::unique_ptr<AnyProvider> provider_;
@@ -80,6 +80,7 @@ class Registry {
   Map<AnyList> lists_;
   Map<AnyAction> actions_;
   Map<AnyFunction> functions_;
+  std::vector<std::string> twice_;  // names that were taken when they were added
 };
 
 }  // namespace charon::sdk

@@ -10,6 +10,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "provider/plan/engine.h"
 #include "provider/schema/checks.h"
 #include "provider/schema/field.h"
 #include "provider/sdk/adapter.h"
@@ -57,9 +58,15 @@ class PlanChange {
     for (const auto& [name, value] : draft_.prior.mapping()) SetValue(name, value);
   }
 
+  // `path` is one of the planned or of the prior object.
   void RequireReplace(Path path) { draft_.requires_replace.push_back(std::move(path)); }
-  bool RequiresReplace() const { return !draft_.requires_replace.empty(); }
-  // Puts the change off, where core allows it; otherwise ignored.
+  // True if the object will be replaced as things stand: by the table's rules or by RequireReplace().
+  bool RequiresReplace() const {
+    return !draft_.requires_replace.empty() ||
+           !plan::ReplacePaths(M::Describe().schema(), draft_.prior, draft_.planned).empty();
+  }
+  // Puts the change off, where core allows it and the configuration has unknown values (core refuses to put
+  // off at apply what was planned); otherwise ignored.
   void PutOff(Defer reason) { draft_.deferred = reason; }
 
  private:
@@ -110,6 +117,11 @@ class Resource {
 
   // NotFound counts as success.
   virtual absl::Status Delete(const Context& context, const M& prior) = 0;
+
+  // Names the remote object of a model, "" if that is not known yet. A create that failed while waiting is
+  // tainted: core deletes and creates. If both halves are about the same object, the delete half leaves it, and
+  // the create half takes over what is there. "" (the default) asks for no such mercy.
+  virtual std::string SameObject(const M& /*model*/) const { return ""; }
 
   // A model with as much as Read needs. `id` is what the user wrote.
   virtual absl::StatusOr<M> Import(const Context&, const std::string& /*id*/) {
@@ -181,6 +193,10 @@ class ResourceAdapter final : public ResourceRunner {
     CHARON_ASSIGN_OR_RETURN(std::optional<M> planned, DecodeOptional(draft.planned));
     PlanChange<M> change(draft, std::move(config), std::move(prior), std::move(planned));
     return resource_->Plan(context, change);
+  }
+  std::string DoSameObject(const Value& object) const override {
+    const absl::StatusOr<M> model = M::Describe().Decode(object);
+    return model.ok() ? resource_->SameObject(*model) : "";
   }
   absl::StatusOr<Value> DoImport(const Context& context, const ImportRequest& request) override {
     if (!request.id.empty()) return Encode(resource_->Import(context, request.id));

@@ -3,6 +3,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "provider/base/status.h"
+#include "provider/plan/engine.h"
 #include "provider/sdk/action.h"
 #include "provider/sdk/data_source.h"
 #include "provider/sdk/ephemeral.h"
@@ -54,7 +55,7 @@ StateAnswer DataSourceRunner::Read(const Call& call, const Value& config, const 
   Operation operation(call, config, info(), provider_, &answer.diagnostics);
   if (provider_.config_unknown() && capabilities.deferral_allowed) {
     answer.deferred = Defer::kProviderConfigUnknown;
-    answer.state = config;
+    answer.state = plan::MarkUnknown(schema(), {config, Value(), config}, config);
     return answer;
   }
   ValueOutcome outcome;
