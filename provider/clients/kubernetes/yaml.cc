@@ -1,0 +1,460 @@
+#include "provider/clients/kubernetes/yaml.h"
+
+#include <algorithm>
+#include <istream>
+#include <map>
+#include <set>
+#include <streambuf>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "nlohmann/json.hpp"
+#include "provider/base/status.h"
+#include "provider/clients/kubernetes/yaml_scalar.h"
+#include "yaml-cpp/depthguard.h"
+#include "yaml-cpp/eventhandler.h"
+#include "yaml-cpp/exceptions.h"
+#include "yaml-cpp/parser.h"
+
+namespace charon::kubernetes {
+namespace {
+
+constexpr std::size_t kDeepestJson = 512;
+// yaml-cpp 0.7 gives up at 500 by itself (singledocparser.cpp, DepthGuard); stay below, so that the message is ours.
+constexpr std::size_t kDeepestYaml = 490;
+// What aliases and merges may add to a document, in bytes and about 64 for a value. Objects in a cluster are
+// limited to 1.5 MiB, so this stops no real one.
+constexpr std::size_t kMostCopied = 16U << 20;
+
+absl::Status ErrorAt(absl::string_view what, int line, int column) {
+  return absl::InvalidArgumentError(absl::StrCat("line ", line, ", column ", column, ": ", what));
+}
+
+// Line and column, from 1, of a byte; columns count characters.
+absl::Status ErrorAtByte(absl::string_view text, std::size_t byte, absl::string_view what) {
+  byte = std::min(byte, text.size());
+  int line = 1;
+  int column = 1;
+  for (const char c : text.substr(0, byte)) {
+    if (c == '\n') {
+      ++line;
+      column = 1;
+    } else if ((static_cast<unsigned char>(c) & 0xC0) != 0x80) {
+      ++column;
+    }
+  }
+  return ErrorAt(what, line, column);
+}
+
+// The length of the UTF-8 sequence at `at`; 0 if it is none (overlong, surrogate, cut off).
+std::size_t SequenceLength(absl::string_view text, std::size_t at) {
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  const unsigned char first = byte(at);
+  if (first < 0x80) return 1;
+  const std::size_t length = first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : 2;
+  if (first < 0xC2 || first > 0xF4 || at + length > text.size()) return 0;
+  for (std::size_t i = at + 1; i < at + length; ++i) {
+    if ((byte(i) & 0xC0) != 0x80) return 0;
+  }
+  const unsigned char second = byte(at + 1);
+  if ((first == 0xE0 && second < 0xA0) || (first == 0xED && second > 0x9F)) return 0;
+  if ((first == 0xF0 && second < 0x90) || (first == 0xF4 && second > 0x8F)) return 0;
+  return length;
+}
+
+// The text is UTF-8 without control characters other than tab and line ends.
+absl::Status CheckCharacters(absl::string_view text) {
+  for (std::size_t at = 0; at < text.size();) {
+    const auto c = static_cast<unsigned char>(text[at]);
+    if ((c < 0x20 && c != '\t' && c != '\n' && c != '\r') || c == 0x7F) {
+      return ErrorAtByte(text, at, "a control character; in YAML and JSON it is written as an escape");
+    }
+    const std::size_t length = SequenceLength(text, at);
+    if (length == 0) {
+      return ErrorAtByte(text, at, "the text is not UTF-8 here (is it a binary file, or another encoding?)");
+    }
+    at += length;
+  }
+  return absl::OkStatus();
+}
+
+// The first indentation with a tab at or before `line` (from 1), as a hint; YAML allows only spaces there, and the
+// parser stumbles over it at some later place.
+std::string TabHint(absl::string_view text, int line) {
+  for (int number = 1; number <= line && !text.empty(); ++number) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    const absl::string_view current = text.substr(0, end);
+    const std::size_t indent = std::min(current.find_first_not_of(" \t"), current.size());
+    if (indent < current.size() && absl::StrContains(current.substr(0, indent), '\t')) {
+      return absl::StrCat(". Line ", number, " is indented with a tab; YAML takes only spaces");
+    }
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return "";
+}
+
+// Builds one value from the parser's calls, which know nothing of how it is nested. The first error wins; what
+// comes after it is passed over.
+class JsonBuilder : public nlohmann::json_sax<Json> {
+ public:
+  Json& result() { return result_; }
+  const absl::Status& status() const { return status_; }
+  std::size_t error_byte() const { return error_byte_; }
+
+  bool null() override { return Add(Json()); }
+  bool boolean(bool value) override { return Add(Json(value)); }
+  bool number_integer(number_integer_t value) override { return Add(Json(value)); }
+  bool number_unsigned(number_unsigned_t value) override { return Add(Json(value)); }
+  bool number_float(number_float_t value, const string_t&) override {
+    return Add(internal::FloatValue(value));
+  }
+  bool string(string_t& value) override { return Add(Json(std::move(value))); }
+  bool binary(binary_t&) override { return false; }
+
+  bool start_object(std::size_t) override { return Open(Json::object()); }
+  bool start_array(std::size_t) override { return Open(Json::array()); }
+  bool end_object() override { return Close(); }
+  bool end_array() override { return Close(); }
+
+  bool key(string_t& name) override {
+    const auto [entry, added] = open_.back()->get_ref<Json::object_t&>().try_emplace(name);
+    if (!added) {
+      status_ = absl::InvalidArgumentError(
+          absl::StrCat("the key \"", name, "\" is twice in the same map", Where()));
+      return false;
+    }
+    place_ = &entry->second;
+    keys_.back() = &entry->first;
+    return true;
+  }
+
+  bool parse_error(std::size_t byte, const std::string&, const Json::exception& error) override {
+    error_byte_ = byte == 0 ? 0 : byte - 1;
+    // "[json.exception.parse_error.101] parse error at line 1, column 2: syntax error while parsing ..."
+    absl::string_view what = error.what();
+    const std::size_t colon = what.find(": ");
+    if (colon != absl::string_view::npos) what.remove_prefix(colon + 2);
+    status_ = absl::InvalidArgumentError(what);
+    return false;
+  }
+
+ private:
+  Json* Put(Json value) {
+    if (open_.empty()) {
+      result_ = std::move(value);
+      return &result_;
+    }
+    if (open_.back()->is_object()) {
+      *place_ = std::move(value);
+      return place_;
+    }
+    open_.back()->push_back(std::move(value));
+    return &open_.back()->back();
+  }
+  bool Add(Json value) {
+    Put(std::move(value));
+    return true;
+  }
+  bool Open(Json value) {
+    if (open_.size() >= kDeepestJson) {
+      status_ = absl::InvalidArgumentError(absl::StrCat("nested deeper than ", kDeepestJson));
+      return false;
+    }
+    open_.push_back(Put(std::move(value)));
+    keys_.push_back(nullptr);
+    return true;
+  }
+  bool Close() {
+    open_.pop_back();
+    keys_.pop_back();
+    return true;
+  }
+  std::string Where() const {
+    std::string where;
+    for (std::size_t i = 0; i + 1 < open_.size(); ++i) {
+      if (open_[i]->is_array()) {
+        absl::StrAppend(&where, "[", open_[i]->size() - 1, "]");
+      } else {
+        absl::StrAppend(&where, where.empty() ? "" : ".", *keys_[i]);
+      }
+    }
+    return where.empty() ? "" : absl::StrCat(", at ", where);
+  }
+
+  Json result_;
+  absl::Status status_;
+  std::size_t error_byte_ = 0;
+  std::vector<Json*> open_;
+  std::vector<const std::string*> keys_;  // the key at hand of each open map
+  Json* place_ = nullptr;                 // where the value of the key at hand goes
+};
+
+// Builds one document from yaml-cpp's events, with the position of each.
+class YamlBuilder : public YAML::EventHandler {
+ public:
+  Json& result() { return result_; }
+  const absl::Status& status() const { return status_; }
+
+  void OnDocumentStart(const YAML::Mark&) override {}
+  void OnDocumentEnd() override {}
+
+  void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
+    Scalar(mark, "?", anchor, "");
+  }
+
+  void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                const std::string& text) override {
+    Scalar(mark, tag, anchor, text);
+  }
+
+  void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
+    if (!status_.ok()) return;
+    const auto found = anchors_.find(anchor);
+    if (found == anchors_.end()) {
+      return Fail(mark, "the alias is inside what it stands for");
+    }
+    if (!Charge(mark, found->second.weight)) return;
+    Add(mark, found->second.value, found->second.weight, /*is_merge_key=*/false);
+  }
+
+  void OnSequenceStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t anchor,
+                       YAML::EmitterStyle::value) override {
+    Open(mark, anchor, Json::array());
+  }
+  void OnMapStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t anchor,
+                  YAML::EmitterStyle::value) override {
+    Open(mark, anchor, Json::object());
+  }
+  void OnSequenceEnd() override { Close(); }
+  void OnMapEnd() override { Close(); }
+
+ private:
+  struct Frame {
+    Json value;
+    YAML::Mark mark;
+    YAML::anchor_t anchor = 0;
+    std::size_t weight = 64;
+    // Of a map: the key whose value comes next.
+    bool has_key = false;
+    bool is_merge = false;
+    std::string key;
+    std::set<std::string> merged;  // keys that only a merge has set so far
+  };
+  struct Anchored {
+    Json value;
+    std::size_t weight;
+  };
+
+  void Fail(const YAML::Mark& mark, absl::string_view what) {
+    if (status_.ok()) status_ = ErrorAt(what, mark.line + 1, mark.column + 1);
+  }
+
+  bool Charge(const YAML::Mark& mark, std::size_t weight) {
+    copied_ += weight;
+    if (copied_ <= kMostCopied) return true;
+    Fail(mark, "the aliases blow this document up beyond any object that a cluster would take");
+    return false;
+  }
+
+  void Scalar(const YAML::Mark& mark, absl::string_view tag, YAML::anchor_t anchor,
+              const std::string& text) {
+    if (!status_.ok()) return;
+    const bool is_merge_key = text == "<<" && (tag == "?" || tag == "tag:yaml.org,2002:merge");
+    absl::StatusOr<Json> value = internal::ScalarValue(tag, text);
+    if (!value.ok()) return Fail(mark, value.status().message());
+    if (value->is_string() && tag == "tag:yaml.org,2002:binary") {
+      const auto& bytes = value->get_ref<const std::string&>();
+      for (std::size_t at = 0; at < bytes.size();) {
+        const std::size_t length = SequenceLength(bytes, at);
+        if (length == 0) return Fail(mark, "the !!binary value is not UTF-8, so JSON cannot hold it");
+        at += length;
+      }
+    }
+    const std::size_t weight = 64 + text.size();
+    if (anchor != 0) Remember(mark, anchor, *value, weight);
+    Add(mark, *std::move(value), weight, is_merge_key);
+  }
+
+  void Remember(const YAML::Mark& mark, YAML::anchor_t anchor, const Json& value, std::size_t weight) {
+    if (Charge(mark, weight)) anchors_.insert_or_assign(anchor, Anchored{value, weight});
+  }
+
+  void Open(const YAML::Mark& mark, YAML::anchor_t anchor, Json empty) {
+    if (!status_.ok()) return;
+    if (open_.size() >= kDeepestYaml) {
+      return Fail(mark, absl::StrCat("nested deeper than ", kDeepestYaml));
+    }
+    if (!open_.empty() && open_.back().value.is_object() && !open_.back().has_key) {
+      return Fail(mark, "a map key is a map or a list; Kubernetes takes only text (is a value with {{ }} unquoted?)");
+    }
+    Frame frame;
+    frame.value = std::move(empty);
+    frame.mark = mark;
+    frame.anchor = anchor;
+    open_.push_back(std::move(frame));
+  }
+
+  void Close() {
+    if (!status_.ok()) return;
+    Frame frame = std::move(open_.back());
+    open_.pop_back();
+    if (frame.anchor != 0) Remember(frame.mark, frame.anchor, frame.value, frame.weight);
+    Add(frame.mark, std::move(frame.value), frame.weight, /*is_merge_key=*/false);
+  }
+
+  void Add(const YAML::Mark& mark, Json value, std::size_t weight, bool is_merge_key) {
+    if (!status_.ok()) return;
+    if (open_.empty()) {
+      result_ = std::move(value);
+      return;
+    }
+    Frame& frame = open_.back();
+    frame.weight += weight;
+    if (frame.value.is_array()) {
+      frame.value.push_back(std::move(value));
+    } else if (frame.has_key) {
+      frame.has_key = false;
+      if (frame.is_merge) {
+        Merge(mark, value, frame);
+      } else {
+        frame.value[frame.key] = std::move(value);
+      }
+    } else {
+      Key(mark, value, is_merge_key, frame);
+    }
+  }
+
+  void Key(const YAML::Mark& mark, const Json& value, bool is_merge_key, Frame& frame) {
+    frame.has_key = true;
+    frame.is_merge = is_merge_key;
+    if (is_merge_key) return;
+    if (value.is_structured()) return Fail(mark, "a map key is a map or a list; Kubernetes takes only text");
+    absl::StatusOr<std::string> key = internal::ScalarKey(value);
+    if (!key.ok()) return Fail(mark, key.status().message());
+    frame.key = *std::move(key);
+    if (frame.value.contains(frame.key) && frame.merged.erase(frame.key) == 0) {
+      Fail(mark, absl::StrCat("the key \"", frame.key, "\" is twice in the same map"));
+    }
+  }
+
+  // What a merge brings overrides what stands before it, as in go.yaml.in/yaml/v2 (decode.go, merge); of several
+  // maps the first wins.
+  void Merge(const YAML::Mark& mark, const Json& value, Frame& frame) {
+    if (value.is_object()) return MergeMap(value, frame);
+    const bool maps = value.is_array() && std::all_of(value.begin(), value.end(),
+                                                      [](const Json& item) { return item.is_object(); });
+    if (!maps) return Fail(mark, "<< takes a map or a list of maps");
+    for (auto map = value.rbegin(); map != value.rend(); ++map) MergeMap(*map, frame);
+  }
+  static void MergeMap(const Json& map, Frame& frame) {
+    for (auto field = map.begin(); field != map.end(); ++field) {
+      if (!frame.value.contains(field.key())) frame.merged.insert(field.key());
+      frame.value[field.key()] = *field;
+    }
+  }
+
+  Json result_;
+  absl::Status status_;
+  std::vector<Frame> open_;
+  std::map<YAML::anchor_t, Anchored> anchors_;
+  std::size_t copied_ = 0;
+};
+
+// Lets yaml-cpp, which takes streams only, read the text where it is.
+class TextBuffer : public std::streambuf {
+ public:
+  explicit TextBuffer(absl::string_view text) {
+    char* begin = const_cast<char*>(text.data());  // NOLINT(cppcoreguidelines-pro-type-const-cast): only read
+    setg(begin, begin, begin + text.size());
+  }
+};
+
+// yaml-cpp's messages, in words that say what is wrong.
+std::string Explain(const std::string& message) {
+  using namespace YAML::ErrorMsg;  // NOLINT(google-build-using-namespace)
+  if (message == MAP_VALUE) {
+    return "a colon where no value can begin; text that contains \": \" must be quoted, and keys of one map "
+           "be indented alike";
+  }
+  if (message == END_OF_MAP || message == END_OF_SEQ) {
+    return "the indentation does not fit what is above";
+  }
+  if (message == END_OF_MAP_FLOW) return "a { is not closed, or a comma is missing";
+  if (message == END_OF_SEQ_FLOW) return "a [ is not closed, or a comma is missing";
+  if (message == EOF_IN_SCALAR) return "the text ends inside quotes";
+  if (message == UNKNOWN_TOKEN) return "a character that no value can begin with; quote the value";
+  if (message == BLOCK_ENTRY) return "a list item where no list can be";
+  if (message == TAB_IN_INDENTATION) return "a tab in the indentation";
+  return message;
+}
+
+absl::StatusOr<std::vector<Json>> ReadYaml(absl::string_view text) {
+  TextBuffer buffer(text);
+  std::istream stream(&buffer);
+  std::vector<Json> documents;
+  // The one place where exceptions come from: yaml-cpp throws for every error.
+  try {
+    YAML::Parser parser(stream);
+    while (true) {
+      YamlBuilder builder;
+      if (!parser.HandleNextDocument(builder)) break;
+      CHARON_RETURN_IF_ERROR(builder.status());
+      if (!builder.result().is_null()) documents.push_back(std::move(builder.result()));
+    }
+  } catch (const YAML::DeepRecursion& error) {
+    return ErrorAt(absl::StrCat("nested deeper than ", kDeepestYaml), error.mark.line + 1,
+                   error.mark.column + 1);
+  } catch (const YAML::Exception& error) {
+    return ErrorAt(absl::StrCat(Explain(error.msg), TabHint(text, error.mark.line + 1)),
+                   error.mark.line + 1, error.mark.column + 1);
+  } catch (const std::exception& error) {
+    return absl::InvalidArgumentError(absl::StrCat("the YAML cannot be read: ", error.what()));
+  }
+  return documents;
+}
+
+// True if what follows the first bracket is as in JSON: then its parser's message is the better one.
+bool LooksLikeJson(absl::string_view text) {
+  text = absl::StripLeadingAsciiWhitespace(text.substr(1));
+  return text.empty() || absl::string_view("\"{[]}").find(text[0]) != absl::string_view::npos;
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<Json>> ParseYamlDocuments(absl::string_view text) {
+  absl::ConsumePrefix(&text, "\xEF\xBB\xBF");  // a byte order mark
+  const absl::string_view start = absl::StripLeadingAsciiWhitespace(text);
+  absl::Status json_error;
+  if (!start.empty() && (start[0] == '{' || start[0] == '[')) {
+    JsonBuilder builder;
+    if (Json::sax_parse(text.begin(), text.end(), &builder)) {
+      return std::vector<Json>{std::move(builder.result())};
+    }
+    // Found by us, not by the parser: it is JSON, so there is no second opinion to ask for.
+    if (builder.error_byte() == 0 && !builder.status().ok()) return builder.status();
+    json_error = ErrorAtByte(text, builder.error_byte(), builder.status().message());
+  }
+  CHARON_RETURN_IF_ERROR(CheckCharacters(text));
+  absl::StatusOr<std::vector<Json>> documents = ReadYaml(text);
+  if (!documents.ok() && !json_error.ok() && LooksLikeJson(start)) return json_error;
+  return documents;
+}
+
+absl::StatusOr<Json> ParseYaml(absl::string_view text) {
+  CHARON_ASSIGN_OR_RETURN(std::vector<Json> documents, ParseYamlDocuments(text));
+  if (documents.empty()) {
+    return absl::InvalidArgumentError("there is no document: the text is empty or only comments");
+  }
+  if (documents.size() > 1) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("there are ", documents.size(),
+                     " documents (separated by ---) where one is expected; take them apart with "
+                     "manifest_decode_multi and use for_each"));
+  }
+  return std::move(documents[0]);
+}
+
+}  // namespace charon::kubernetes
