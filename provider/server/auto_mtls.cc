@@ -60,14 +60,18 @@ bool Fill(X509* certificate, EVP_PKEY* key, absl::Time now) {
   constexpr absl::string_view kName = "localhost";
   X509_NAME* name = X509_get_subject_name(certificate);
   const auto* text = reinterpret_cast<const unsigned char*>(kName.data());
-  // Seconds since 1970 are UTC; a local time here once made certificates "not yet valid" east of Greenwich.
+  // Seconds since 1970 are UTC; a local time here once made certificates "not yet valid" east of
+  // Greenwich.
   return X509_set_version(certificate, X509_VERSION_3) == 1 && SetSerial(certificate) &&
-         ASN1_TIME_set(X509_getm_notBefore(certificate), absl::ToTimeT(now - absl::Minutes(5))) != nullptr &&
-         ASN1_TIME_set(X509_getm_notAfter(certificate), absl::ToTimeT(now + absl::Hours(30 * 365 * 24))) != nullptr &&
+         ASN1_TIME_set(X509_getm_notBefore(certificate), absl::ToTimeT(now - absl::Minutes(5))) !=
+             nullptr &&
+         ASN1_TIME_set(X509_getm_notAfter(certificate),
+                       absl::ToTimeT(now + absl::Hours(30 * 365 * 24))) != nullptr &&
          X509_NAME_add_entry_by_NID(name, NID_organizationName, MBSTRING_ASC,
-                                    reinterpret_cast<const unsigned char*>("charon"), -1, -1, 0) == 1 &&
-         X509_NAME_add_entry_by_NID(name, NID_commonName, MBSTRING_ASC, text, static_cast<int>(kName.size()), -1,
+                                    reinterpret_cast<const unsigned char*>("charon"), -1, -1,
                                     0) == 1 &&
+         X509_NAME_add_entry_by_NID(name, NID_commonName, MBSTRING_ASC, text,
+                                    static_cast<int>(kName.size()), -1, 0) == 1 &&
          X509_set_issuer_name(certificate, name) == 1 && X509_set_pubkey(certificate, key) == 1 &&
          // Go looks at the alternative name only, and the certificate is its own trust anchor.
          AddExtension(certificate, NID_subject_alt_name, "DNS:localhost") &&
@@ -86,7 +90,8 @@ std::string TextOf(BIO* bio) {
 }  // namespace
 
 absl::StatusOr<ServerIdentity> MakeServerIdentity(absl::Time now) {
-  // P-256 is by far the fastest to generate and to sign with, and a process is started for every walk.
+  // P-256 is by far the fastest to generate and to sign with, and a process is started for every
+  // walk.
   const Key key(EVP_EC_gen("P-256"));
   if (key == nullptr) return OpenSslError("generating the server's key");
   const Certificate certificate(X509_new());
@@ -97,22 +102,25 @@ absl::StatusOr<ServerIdentity> MakeServerIdentity(absl::Time now) {
   const Bio certificate_pem(BIO_new(BIO_s_mem()));
   const Bio certificate_der(BIO_new(BIO_s_mem()));
   if (key_pem == nullptr || certificate_pem == nullptr || certificate_der == nullptr ||
-      PEM_write_bio_PKCS8PrivateKey(key_pem.get(), key.get(), nullptr, nullptr, 0, nullptr, nullptr) != 1 ||
+      PEM_write_bio_PKCS8PrivateKey(key_pem.get(), key.get(), nullptr, nullptr, 0, nullptr,
+                                    nullptr) != 1 ||
       PEM_write_bio_X509(certificate_pem.get(), certificate.get()) != 1 ||
       i2d_X509_bio(certificate_der.get(), certificate.get()) != 1) {
     return OpenSslError("writing the server's certificate");
   }
-  return ServerIdentity{TextOf(key_pem.get()), TextOf(certificate_pem.get()), TextOf(certificate_der.get())};
+  return ServerIdentity{TextOf(key_pem.get()), TextOf(certificate_pem.get()),
+                        TextOf(certificate_der.get())};
 }
 
 absl::Status CheckClientCertificate(absl::string_view pem) {
   const Bio bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
-  const Certificate certificate(bio == nullptr ? nullptr
-                                               : PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr));
+  const Certificate certificate(
+      bio == nullptr ? nullptr : PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr));
   ERR_clear_error();
   if (certificate != nullptr) return absl::OkStatus();
   return absl::InvalidArgumentError(
-      "PLUGIN_CLIENT_CERT holds no PEM certificate, so the host that started this plugin could not be told from "
+      "PLUGIN_CLIENT_CERT holds no PEM certificate, so the host that started this plugin could not "
+      "be told from "
       "any other process");
 }
 

@@ -1,5 +1,6 @@
-// The certificate with which the plugin proves itself to the one host that started it, and the check of the
-// one that the host sends ("AutoMTLS" of go-plugin). One pair a process, never written to disk.
+// The certificate with which the plugin proves itself to the one host that started it, and the
+// check of the one that the host sends ("AutoMTLS" of go-plugin). One pair a process, never written
+// to disk.
 #pragma once
 
 #include <string>
@@ -17,9 +18,9 @@ struct ServerIdentity {
   std::string certificate_der;
 };
 
-// A fresh P-256 key and a self-signed certificate for `localhost`, for server and client use, valid from five
-// minutes before `now` for 30 years (a plugin in debug mode lives long; nothing else trusts the certificate).
-// Internal if OpenSSL fails.
+// A fresh P-256 key and a self-signed certificate for `localhost`, for server and client use, valid
+// from five minutes before `now` for 30 years (a plugin in debug mode lives long; nothing else
+// trusts the certificate). Internal if OpenSSL fails.
 absl::StatusOr<ServerIdentity> MakeServerIdentity(absl::Time now);
 
 // OK if `pem` has at least one certificate. InvalidArgument, naming PLUGIN_CLIENT_CERT, if not.

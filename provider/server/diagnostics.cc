@@ -6,8 +6,8 @@
 namespace charon::server {
 namespace {
 
-// The length of the UTF-8 sequence at the start of `text`; 0 if there is none (RFC 3629: no surrogates, nothing
-// beyond U+10FFFF, no longer form than needed).
+// The length of the UTF-8 sequence at the start of `text`; 0 if there is none (RFC 3629: no
+// surrogates, nothing beyond U+10FFFF, no longer form than needed).
 std::size_t SequenceLength(absl::string_view text) {
   const auto byte = [text](std::size_t i) { return static_cast<std::uint8_t>(text[i]); };
   const std::uint8_t first = byte(0);
@@ -19,8 +19,8 @@ std::size_t SequenceLength(absl::string_view text) {
     if ((byte(i) & 0xc0) != 0x80) return 0;
   }
   const std::uint8_t second = byte(1);
-  if ((first == 0xe0 && second < 0xa0) || (first == 0xed && second > 0x9f) || (first == 0xf0 && second < 0x90) ||
-      (first == 0xf4 && second > 0x8f)) {
+  if ((first == 0xe0 && second < 0xa0) || (first == 0xed && second > 0x9f) ||
+      (first == 0xf0 && second < 0x90) || (first == 0xf4 && second > 0x8f)) {
     return 0;
   }
   return length;
@@ -60,8 +60,9 @@ void ToProto(const Path& path, tfplugin6::AttributePath* out) {
 void ToProto(const sdk::Diagnostics& diagnostics, ProtoDiagnostics* out) {
   for (const sdk::Diagnostic& diagnostic : diagnostics.list()) {
     tfplugin6::Diagnostic* added = out->Add();
-    added->set_severity(diagnostic.severity == sdk::Diagnostic::Severity::kError ? tfplugin6::Diagnostic::ERROR
-                                                                                 : tfplugin6::Diagnostic::WARNING);
+    added->set_severity(diagnostic.severity == sdk::Diagnostic::Severity::kError
+                            ? tfplugin6::Diagnostic::ERROR
+                            : tfplugin6::Diagnostic::WARNING);
     added->set_summary(ToUtf8(diagnostic.summary));
     added->set_detail(ToUtf8(diagnostic.detail));
     if (!diagnostic.path.empty()) ToProto(diagnostic.path, added->mutable_attribute());

@@ -15,8 +15,8 @@ using ProtoDiagnostics = google::protobuf::RepeatedPtrField<tfplugin6::Diagnosti
 void ToProto(const sdk::Diagnostics& diagnostics, ProtoDiagnostics* out);
 void ToProto(const Path& path, tfplugin6::AttributePath* out);
 
-// `text` with every byte that is no UTF-8 replaced by U+FFFD. Messages repeat what servers said, and a reply
-// with one wrong byte in it is refused as a whole by gRPC for Go.
+// `text` with every byte that is no UTF-8 replaced by U+FFFD. Messages repeat what servers said,
+// and a reply with one wrong byte in it is refused as a whole by gRPC for Go.
 std::string ToUtf8(absl::string_view text);
 
 }  // namespace charon::server

@@ -10,7 +10,8 @@
 
 namespace charon::server {
 
-absl::StatusOr<Value> FromProto(absl::string_view what, const tfplugin6::DynamicValue& message, const Type& type) {
+absl::StatusOr<Value> FromProto(absl::string_view what, const tfplugin6::DynamicValue& message,
+                                const Type& type) {
   absl::StatusOr<Value> value = message.msgpack().empty() && !message.json().empty()
                                     ? DecodeJson(message.json(), type)
                                     : DecodeMsgpack(message.msgpack(), type);
@@ -18,14 +19,16 @@ absl::StatusOr<Value> FromProto(absl::string_view what, const tfplugin6::Dynamic
   return value;
 }
 
-absl::Status ToProto(absl::string_view what, const Value& value, const Type& type, tfplugin6::DynamicValue* out) {
+absl::Status ToProto(absl::string_view what, const Value& value, const Type& type,
+                     tfplugin6::DynamicValue* out) {
   absl::StatusOr<std::string> bytes = EncodeMsgpack(value, type);
   if (!bytes.ok()) return Annotate(std::move(bytes).status(), absl::StrCat("encoding ", what));
   out->set_msgpack(*std::move(bytes));
   return absl::OkStatus();
 }
 
-absl::StatusOr<Value> IdentityFromProto(const tfplugin6::ResourceIdentityData& message, const ObjectSchema* schema) {
+absl::StatusOr<Value> IdentityFromProto(const tfplugin6::ResourceIdentityData& message,
+                                        const ObjectSchema* schema) {
   if (schema == nullptr || !message.has_identity_data()) return Value::Null();
   return FromProto("the identity", message.identity_data(), schema->type());
 }

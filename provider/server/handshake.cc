@@ -12,7 +12,8 @@ namespace charon::server {
 namespace {
 
 // hashicorp/terraform internal/plugin6/serve.go. Not a secret: it tells a host from a person.
-constexpr absl::string_view kCookie = "d602bf8f470bc67ca7faa0386276bbdd4330efaf76d1a219cb4d6991ca9872b2";
+constexpr absl::string_view kCookie =
+    "d602bf8f470bc67ca7faa0386276bbdd4330efaf76d1a219cb4d6991ca9872b2";
 
 int PortOr0(const std::string& text) {
   int port = 0;
@@ -29,7 +30,8 @@ std::string ProcessEnvironment(const char* name) {
 HostSettings HostSettings::Read(const Environment& environment) {
   HostSettings host;
   host.started_by_terraform = environment("TF_PLUGIN_MAGIC_COOKIE") == kCookie;
-  for (const absl::string_view part : absl::StrSplit(environment("PLUGIN_PROTOCOL_VERSIONS"), ',')) {
+  for (const absl::string_view part :
+       absl::StrSplit(environment("PLUGIN_PROTOCOL_VERSIONS"), ',')) {
     int version = 0;
     if (absl::SimpleAtoi(part, &version)) host.protocol_versions.push_back(version);
   }
@@ -49,10 +51,12 @@ bool HostSettings::OffersOurVersion() const {
          protocol_versions.end();
 }
 
-std::string HandshakeLine(const HostSettings& host, const Address& address, absl::string_view certificate) {
+std::string HandshakeLine(const HostSettings& host, const Address& address,
+                          absl::string_view certificate) {
   constexpr int kCoreProtocol = 1;  // of go-plugin itself
-  return absl::StrCat(kCoreProtocol, "|", kProtocolVersion, "|", address.network_name(), "|", address.text, "|grpc|",
-                      certificate, host.wants_multiplexing_field ? "|false" : "", "\n");
+  return absl::StrCat(kCoreProtocol, "|", kProtocolVersion, "|", address.network_name(), "|",
+                      address.text, "|grpc|", certificate,
+                      host.wants_multiplexing_field ? "|false" : "", "\n");
 }
 
 std::string ReattachJson(absl::string_view provider_address, const Address& address, int pid) {

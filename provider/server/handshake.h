@@ -1,4 +1,5 @@
-// What a go-plugin host says to a plugin through the environment, and the one line that the plugin answers.
+// What a go-plugin host says to a plugin through the environment, and the one line that the plugin
+// answers.
 #pragma once
 
 #include <functional>
@@ -18,13 +19,13 @@ using Environment = std::function<std::string(const char* name)>;
 std::string ProcessEnvironment(const char* name);
 
 struct HostSettings {
-  bool started_by_terraform = false;    // the magic cookie is right
-  std::vector<int> protocol_versions;   // what the host offers; empty: it did not say
-  std::string client_certificate;       // PEM; empty: no TLS
-  std::string socket_folder;            // where the host wants the socket; empty: anywhere
-  std::string socket_group;             // name or number of the group that may connect
-  std::string temporary_folder;         // TMPDIR
-  int min_port = 0, max_port = 0;       // for TCP; 0: any
+  bool started_by_terraform = false;   // the magic cookie is right
+  std::vector<int> protocol_versions;  // what the host offers; empty: it did not say
+  std::string client_certificate;      // PEM; empty: no TLS
+  std::string socket_folder;           // where the host wants the socket; empty: anywhere
+  std::string socket_group;            // name or number of the group that may connect
+  std::string temporary_folder;        // TMPDIR
+  int min_port = 0, max_port = 0;      // for TCP; 0: any
   bool wants_multiplexing_field = false;
 
   static HostSettings Read(const Environment& environment);
@@ -45,10 +46,11 @@ struct Address {
   std::string grpc_target() const { return network == Network::kUnix ? "unix:" + text : text; }
 };
 
-// `1|6|unix|/path|grpc|CERT` and a line feed. `certificate` is unpadded base64 of the DER, empty without TLS.
-// The seventh field (we multiplex no connections) only for hosts that ask: others would take it for a part of
-// the certificate.
-std::string HandshakeLine(const HostSettings& host, const Address& address, absl::string_view certificate);
+// `1|6|unix|/path|grpc|CERT` and a line feed. `certificate` is unpadded base64 of the DER, empty
+// without TLS. The seventh field (we multiplex no connections) only for hosts that ask: others
+// would take it for a part of the certificate.
+std::string HandshakeLine(const HostSettings& host, const Address& address,
+                          absl::string_view certificate);
 
 // The value of TF_REATTACH_PROVIDERS with which Terraform finds a server in debug mode.
 std::string ReattachJson(absl::string_view provider_address, const Address& address, int pid);

@@ -31,12 +31,13 @@ absl::StatusOr<std::string> MakeFolder(std::string parent) {
   while (parent.size() > 1 && parent.back() == '/') parent.pop_back();
   std::string folder = absl::StrCat(parent, parent.back() == '/' ? "" : "/", "charon-XXXXXX");
   if (folder.size() + std::strlen("/plugin.sock") + 1 > kMaxSocketPath) {
-    return absl::FailedPreconditionError(
-        absl::StrCat(parent, ": the path is too long for a Unix socket (", kMaxSocketPath - 1, " bytes)"));
+    return absl::FailedPreconditionError(absl::StrCat(
+        parent, ": the path is too long for a Unix socket (", kMaxSocketPath - 1, " bytes)"));
   }
   // These would end a field of the handshake, or its line.
   if (folder.find_first_of("|\r\n") != std::string::npos) {
-    return absl::FailedPreconditionError(absl::StrCat(parent, ": the path has a '|' or a line break in it"));
+    return absl::FailedPreconditionError(
+        absl::StrCat(parent, ": the path has a '|' or a line break in it"));
   }
   if (parent.front() != '/') {
     return absl::FailedPreconditionError(absl::StrCat(parent, ": the path is not absolute"));
@@ -65,15 +66,16 @@ absl::StatusOr<gid_t> GroupId(const std::string& group) {
     std::fclose(file);
     if (ok) return found;
   }
-  return absl::NotFoundError(absl::StrCat("PLUGIN_UNIX_SOCKET_GROUP names the group \"", group,
-                                          "\", which is not in /etc/group; give its number instead"));
+  return absl::NotFoundError(
+      absl::StrCat("PLUGIN_UNIX_SOCKET_GROUP names the group \"", group,
+                   "\", which is not in /etc/group; give its number instead"));
 }
 
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<SocketFolder>> SocketFolder::Make(const HostSettings& host) {
-  // A host that names a folder looks for the socket there (it may be mounted into a container), so no other
-  // one will do.
+  // A host that names a folder looks for the socket there (it may be mounted into a container), so
+  // no other one will do.
   std::vector<std::string> parents;
   if (!host.socket_folder.empty()) {
     parents = {host.socket_folder};
@@ -96,10 +98,12 @@ absl::Status SocketFolder::OpenToGroup(const std::string& group) const {
   const absl::StatusOr<gid_t> id = GroupId(group);
   if (!id.ok()) return id.status();
   constexpr auto kSameOwner = static_cast<uid_t>(-1);
-  if (::chown(folder_.c_str(), kSameOwner, *id) != 0 || ::chown(socket_path_.c_str(), kSameOwner, *id) != 0 ||
+  if (::chown(folder_.c_str(), kSameOwner, *id) != 0 ||
+      ::chown(socket_path_.c_str(), kSameOwner, *id) != 0 ||
       ::chmod(socket_path_.c_str(), 0660) != 0 || ::chmod(folder_.c_str(), 0710) != 0) {
-    return absl::PermissionDeniedError(absl::StrCat("the socket ", socket_path_, " could not be given to group ",
-                                                    group, " (PLUGIN_UNIX_SOCKET_GROUP): ", ErrnoText()));
+    return absl::PermissionDeniedError(absl::StrCat("the socket ", socket_path_,
+                                                    " could not be given to group ", group,
+                                                    " (PLUGIN_UNIX_SOCKET_GROUP): ", ErrnoText()));
   }
   return absl::OkStatus();
 }
@@ -115,7 +119,8 @@ absl::StatusOr<int> FreePort(const HostSettings& host, int first) {
   if (host.min_port == 0) return 0;
   for (int port = std::max(first, host.min_port); port <= host.max_port; ++port) {
     const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0) return absl::UnavailableError(absl::StrCat("no TCP socket can be made: ", ErrnoText()));
+    if (fd < 0)
+      return absl::UnavailableError(absl::StrCat("no TCP socket can be made: ", ErrnoText()));
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -124,8 +129,9 @@ absl::StatusOr<int> FreePort(const HostSettings& host, int first) {
     ::close(fd);
     if (free) return port;
   }
-  return absl::ResourceExhaustedError(absl::StrCat("every TCP port from ", host.min_port, " to ", host.max_port,
-                                                   " (PLUGIN_MIN_PORT, PLUGIN_MAX_PORT) is taken on 127.0.0.1"));
+  return absl::ResourceExhaustedError(
+      absl::StrCat("every TCP port from ", host.min_port, " to ", host.max_port,
+                   " (PLUGIN_MIN_PORT, PLUGIN_MAX_PORT) is taken on 127.0.0.1"));
 }
 
 }  // namespace charon::server

@@ -23,10 +23,13 @@ constexpr int kMaxMessageBytes = 256 << 20;
 constexpr absl::Duration kCancelled = absl::Milliseconds(100);
 constexpr int kPortAttempts = 100;
 
-std::shared_ptr<grpc::ServerCredentials> Credentials(const HostSettings& host, const ServerIdentity& identity) {
+std::shared_ptr<grpc::ServerCredentials> Credentials(const HostSettings& host,
+                                                     const ServerIdentity& identity) {
   if (host.client_certificate.empty()) return grpc::InsecureServerCredentials();
-  // The host's certificate is an ECDSA P-521 one. gRPC on OpenSSL verifies it; stock BoringSSL would not.
-  grpc::SslServerCredentialsOptions options(GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY);
+  // The host's certificate is an ECDSA P-521 one. gRPC on OpenSSL verifies it; stock BoringSSL
+  // would not.
+  grpc::SslServerCredentialsOptions options(
+      GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY);
   options.pem_root_certs = host.client_certificate;
   options.pem_key_cert_pairs.push_back({identity.private_key_pem, identity.certificate_pem});
   return grpc::SslServerCredentials(options);
@@ -55,11 +58,14 @@ class PluginServer::Impl {
     }
     const auto credentials = Credentials(host, identity);
     const absl::Status on_unix = StartOnUnixSocket(host, credentials);
-    if (on_unix.ok() || absl::IsNotFound(on_unix) || absl::IsPermissionDenied(on_unix)) return on_unix;
+    if (on_unix.ok() || absl::IsNotFound(on_unix) || absl::IsPermissionDenied(on_unix))
+      return on_unix;
     if (host.client_certificate.empty()) {
-      return WithRemedy(Annotate(on_unix, "without TLS only a Unix socket is safe from other users"),
-                        "Set TMPDIR to a folder with a short path that can be written, or let Terraform use TLS (unset "
-                        "TF_DISABLE_PLUGIN_TLS).");
+      return WithRemedy(
+          Annotate(on_unix, "without TLS only a Unix socket is safe from other users"),
+          "Set TMPDIR to a folder with a short path that can be written, or let Terraform use TLS "
+          "(unset "
+          "TF_DISABLE_PLUGIN_TLS).");
     }
     Logger::Standard().Warn("listening on TCP, loopback only, because no Unix socket can be had",
                             {{"reason", std::string(on_unix.message())}});
@@ -89,13 +95,16 @@ class PluginServer::Impl {
     Address address{Address::Network::kUnix, folder_->socket_path()};
     if (!Listen(address, credentials)) {
       folder_.reset();
-      return absl::FailedPreconditionError(absl::StrCat("no Unix socket could be opened at ", address.text));
+      return absl::FailedPreconditionError(
+          absl::StrCat("no Unix socket could be opened at ", address.text));
     }
     return folder_->OpenToGroup(host.socket_group);
   }
 
-  absl::Status StartOnTcp(const HostSettings& host, const std::shared_ptr<grpc::ServerCredentials>& credentials) {
-    // Another process may take the port between the search and our bind, in which case the next one is tried.
+  absl::Status StartOnTcp(const HostSettings& host,
+                          const std::shared_ptr<grpc::ServerCredentials>& credentials) {
+    // Another process may take the port between the search and our bind, in which case the next one
+    // is tried.
     int port = host.min_port;
     for (int attempt = 0; attempt < kPortAttempts; ++attempt) {
       CHARON_ASSIGN_OR_RETURN(port, FreePort(host, port));
@@ -140,8 +149,8 @@ class PluginServer::Impl {
 PluginServer::PluginServer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 PluginServer::~PluginServer() = default;
 
-absl::StatusOr<std::unique_ptr<PluginServer>> PluginServer::Start(const HostSettings& host, grpc::Service& provider,
-                                                                  std::function<void()> on_shutdown) {
+absl::StatusOr<std::unique_ptr<PluginServer>> PluginServer::Start(
+    const HostSettings& host, grpc::Service& provider, std::function<void()> on_shutdown) {
   auto impl = std::make_unique<Impl>(provider, std::move(on_shutdown));
   CHARON_RETURN_IF_ERROR(impl->Start(host));
   return std::unique_ptr<PluginServer>(new PluginServer(std::move(impl)));

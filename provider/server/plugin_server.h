@@ -18,12 +18,13 @@ namespace charon::server {
 // Serves from Start on. Thread-safe.
 class PluginServer {
  public:
-  // Serves `provider` and the services of PluginServices on a Unix socket, or where none can be had on TCP,
-  // loopback only. With `host.client_certificate` every client must prove that it holds it; without one the
-  // server speaks plain text, as the host asked, but then on a Unix socket only, because any local user could
-  // connect to TCP. `on_shutdown` must only signal. FailedPrecondition or InvalidArgument, for the user to
-  // read, if no place to listen can be had.
-  static absl::StatusOr<std::unique_ptr<PluginServer>> Start(const HostSettings& host, grpc::Service& provider,
+  // Serves `provider` and the services of PluginServices on a Unix socket, or where none can be had
+  // on TCP, loopback only. With `host.client_certificate` every client must prove that it holds it;
+  // without one the server speaks plain text, as the host asked, but then on a Unix socket only,
+  // because any local user could connect to TCP. `on_shutdown` must only signal. FailedPrecondition
+  // or InvalidArgument, for the user to read, if no place to listen can be had.
+  static absl::StatusOr<std::unique_ptr<PluginServer>> Start(const HostSettings& host,
+                                                             grpc::Service& provider,
                                                              std::function<void()> on_shutdown);
 
   PluginServer(const PluginServer&) = delete;
@@ -35,9 +36,9 @@ class PluginServer {
   // Unpadded base64 of the DER; empty without TLS.
   const std::string& certificate() const;
 
-  // Accepts no new calls, waits up to `grace` for those under way, cancels the rest and removes the socket.
-  // False if handlers still run a little later: the process may exit, but the server cannot be destroyed
-  // before they end.
+  // Accepts no new calls, waits up to `grace` for those under way, cancels the rest and removes the
+  // socket. False if handlers still run a little later: the process may exit, but the server cannot
+  // be destroyed before they end.
   bool Shutdown(absl::Duration grace);
 
  private:

@@ -42,19 +42,22 @@ bool IsServed(const std::string& service) {
   return service.empty() || service == "plugin" || service == "tfplugin6.Provider";
 }
 
-// Check answers at once and is an ordinary method; Watch stays open and is held with the other streams.
+// Check answers at once and is an ordinary method; Watch stays open and is held with the other
+// streams.
 class HealthService final : public Health::WithAsyncMethod_Watch<Health::Service> {
  public:
   grpc::Status Check(grpc::ServerContext*, const HealthCheckRequest* request,
                      HealthCheckResponse* response) override {
-    if (!IsServed(request->service())) return grpc::Status(grpc::StatusCode::NOT_FOUND, "unknown service");
+    if (!IsServed(request->service()))
+      return grpc::Status(grpc::StatusCode::NOT_FOUND, "unknown service");
     response->set_status(HealthCheckResponse::SERVING);
     return grpc::Status::OK;
   }
 };
 
-// A call that stays open and carries nothing after its greeting. A synchronous handler would pin a thread for
-// each; here one thread serves them all. Everything but construction happens under the lock of Streams.
+// A call that stays open and carries nothing after its greeting. A synchronous handler would pin a
+// thread for each; here one thread serves them all. Everything but construction happens under the
+// lock of Streams.
 class HeldStream {
  public:
   enum class Event { kAccepted, kGreeted, kFinished, kDone };
@@ -74,14 +77,21 @@ class HeldStream {
   bool Handle(Event event, bool ok, bool ending) {
     switch (event) {
       case Event::kAccepted:
-        // Not accepted: the server shuts down, and the done event of a call that never was does not come.
+        // Not accepted: the server shuts down, and the done event of a call that never was does not
+        // come.
         if (!ok) return true;
         open_ = true;
         greeting_ = Greet(&greeted_);
         break;
-      case Event::kGreeted: greeting_ = false; break;
-      case Event::kFinished: finishing_ = false; break;
-      case Event::kDone: gone_ = true; break;
+      case Event::kGreeted:
+        greeting_ = false;
+        break;
+      case Event::kFinished:
+        finishing_ = false;
+        break;
+      case Event::kDone:
+        gone_ = true;
+        break;
     }
     if (ending) End();
     return gone_ && !greeting_ && !finishing_;
@@ -105,11 +115,12 @@ class HeldStream {
 
  private:
   bool open_ = false, greeting_ = false, finished_ = false, finishing_ = false, gone_ = false;
-  Tag accepted_{this, Event::kAccepted}, greeted_{this, Event::kGreeted}, finished_tag_{this, Event::kFinished},
-      done_{this, Event::kDone};
+  Tag accepted_{this, Event::kAccepted}, greeted_{this, Event::kGreeted},
+      finished_tag_{this, Event::kFinished}, done_{this, Event::kDone};
 };
 
-// What a plugin prints would come here; Terraform logs each byte of it as unexpected, so none is sent.
+// What a plugin prints would come here; Terraform logs each byte of it as unexpected, so none is
+// sent.
 class StdioStream final : public HeldStream {
  public:
   explicit StdioStream(GRPCStdio::AsyncService& service) : service_(service) {}

@@ -1,5 +1,6 @@
-// The services beside the provider's own that a go-plugin host expects: GRPCController (the host ends the
-// plugin with it), GRPCStdio and GRPCBroker (opened once a connection, never used), and gRPC's health check.
+// The services beside the provider's own that a go-plugin host expects: GRPCController (the host
+// ends the plugin with it), GRPCStdio and GRPCBroker (opened once a connection, never used), and
+// gRPC's health check.
 #pragma once
 
 #include <functional>
@@ -11,11 +12,12 @@ class ServerBuilder;
 
 namespace charon::server {
 
-// Thread-safe. Order of life: Register, (the server starts), Start, EndStreams, (the server shuts down), destructor.
+// Thread-safe. Order of life: Register, (the server starts), Start, EndStreams, (the server shuts
+// down), destructor.
 class PluginServices {
  public:
-  // `on_shutdown` is called when the host says that it wants the process to end. It must only signal: the
-  // call it comes from has to be answered before the server can shut down.
+  // `on_shutdown` is called when the host says that it wants the process to end. It must only
+  // signal: the call it comes from has to be answered before the server can shut down.
   explicit PluginServices(std::function<void()> on_shutdown);
   // REQUIRES: the server was shut down, if it was started.
   ~PluginServices();

@@ -36,12 +36,18 @@ void OnSignal(int signal) {
 
 const char* NameOf(int signal) {
   switch (signal) {
-    case SIGSEGV: return "SIGSEGV (invalid memory access)";
-    case SIGBUS: return "SIGBUS (invalid memory access)";
-    case SIGFPE: return "SIGFPE (arithmetic error)";
-    case SIGILL: return "SIGILL (illegal instruction)";
-    case SIGABRT: return "SIGABRT (aborted)";
-    default: return "a fatal signal";
+    case SIGSEGV:
+      return "SIGSEGV (invalid memory access)";
+    case SIGBUS:
+      return "SIGBUS (invalid memory access)";
+    case SIGFPE:
+      return "SIGFPE (arithmetic error)";
+    case SIGILL:
+      return "SIGILL (illegal instruction)";
+    case SIGABRT:
+      return "SIGABRT (aborted)";
+    default:
+      return "a fatal signal";
   }
 }
 
@@ -91,7 +97,8 @@ void Handle(int signal, void (*handler)(int), int flags) {
 
 ProcessEvents::ProcessEvents() : parent_(::getppid()) {
   std::array<int, 2> ends{-1, -1};
-  // Without a pipe (no descriptors left) only the parent's death is noticed; the server could not start either.
+  // Without a pipe (no descriptors left) only the parent's death is noticed; the server could not
+  // start either.
   if (::pipe2(ends.data(), O_CLOEXEC | O_NONBLOCK) == 0) {
     read_ = ends[0];
     write_ = ends[1];
@@ -104,7 +111,8 @@ ProcessEvents& ProcessEvents::Install() {
   // Handlers rather than SIG_IGN, which child processes (exec plugins) would inherit.
   Handle(SIGTERM, OnSignal, SA_RESTART);
   Handle(SIGINT, OnSignal, SA_RESTART);
-  Handle(SIGPIPE, [](int) {}, SA_RESTART);
+  Handle(
+      SIGPIPE, [](int) {}, SA_RESTART);
   return events;
 }
 
@@ -130,7 +138,8 @@ void InstallCrashHandler(absl::string_view program) {
   // The first call may load the unwinder, which a crashed process had better not.
   std::array<void*, 1> frame{};
   ::backtrace(frame.data(), 1);
-  // A stack overflow needs another stack to be reported on (of this thread; those of gRPC have none).
+  // A stack overflow needs another stack to be reported on (of this thread; those of gRPC have
+  // none).
   static std::array<char, 64 * 1024> stack;
   stack_t alternate{};
   alternate.ss_sp = stack.data();

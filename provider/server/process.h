@@ -17,15 +17,17 @@ enum class ProcessEvent : char {
 // Collects what may end the process. One a process, because signal handlers are.
 class ProcessEvents {
  public:
-  // Takes over SIGTERM and SIGINT and makes SIGPIPE harmless. Ctrl-C reaches a plugin as well as its host,
-  // since they share a process group, and must not end it; child processes get the default actions back.
+  // Takes over SIGTERM and SIGINT and makes SIGPIPE harmless. Ctrl-C reaches a plugin as well as
+  // its host, since they share a process group, and must not end it; child processes get the
+  // default actions back.
   static ProcessEvents& Install();
 
   // Async-signal-safe.
   void Notify(ProcessEvent event);
 
-  // Waits for the next event. With `watch_parent` looks once a second whether the parent has changed. (The
-  // kernel's own signal for that goes with the parent's thread, and Go ends threads as it likes.)
+  // Waits for the next event. With `watch_parent` looks once a second whether the parent has
+  // changed. (The kernel's own signal for that goes with the parent's thread, and Go ends threads
+  // as it likes.)
   ProcessEvent Wait(bool watch_parent);
 
  private:
@@ -35,12 +37,13 @@ class ProcessEvents {
   int parent_ = 0;
 };
 
-// From now on a fatal signal or an uncaught exception writes "panic: ...", which Terraform shows its user as a
-// crash of this plugin, and a stack trace to standard error before the process dies of it. `program` names it.
+// From now on a fatal signal or an uncaught exception writes "panic: ...", which Terraform shows
+// its user as a crash of this plugin, and a stack trace to standard error before the process dies
+// of it. `program` names it.
 void InstallCrashHandler(absl::string_view program);
 
-// Points standard output at standard error: after the handshake nothing may be printed there, and a library
-// that does all the same shall not do harm.
+// Points standard output at standard error: after the handshake nothing may be printed there, and a
+// library that does all the same shall not do harm.
 void RedirectStandardOutput();
 
 }  // namespace charon::server

@@ -1,5 +1,5 @@
-// The service tfplugin6.Provider: every call of protocol 6.0 to 6.11 but those of state stores, handed to what
-// the registry holds.
+// The service tfplugin6.Provider: every call of protocol 6.0 to 6.11 but those of state stores,
+// handed to what the registry holds.
 #pragma once
 
 #include <functional>
@@ -18,8 +18,10 @@ namespace charon::server {
 // Thread-safe. Has to live longer than the server it is registered with.
 class ProviderService {
  public:
-  // `make_registry` is called once, on first use. `address` is the provider's source address, for the log.
-  ProviderService(std::string address, std::function<std::unique_ptr<sdk::Registry>()> make_registry);
+  // `make_registry` is called once, on first use. `address` is the provider's source address, for
+  // the log.
+  ProviderService(std::string address,
+                  std::function<std::unique_ptr<sdk::Registry>()> make_registry);
   ~ProviderService();
 
   grpc::Service& service();
@@ -27,8 +29,9 @@ class ProviderService {
   // Makes the registry now, if no call did yet.
   void Prepare();
 
-  // Asks every call under way to end soon, as StopProvider does. Later calls are served as before: a process
-  // in debug mode outlives many Terraform commands, and ephemeral resources are closed after a stop.
+  // Asks every call under way to end soon, as StopProvider does. Later calls are served as before:
+  // a process in debug mode outlives many Terraform commands, and ephemeral resources are closed
+  // after a stop.
   void Stop();
 
  private:

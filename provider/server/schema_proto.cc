@@ -7,11 +7,16 @@ namespace {
 
 tfplugin6::Schema::Object::NestingMode ToProto(Nesting nesting) {
   switch (nesting) {
-    case Nesting::kSingle: return tfplugin6::Schema::Object::SINGLE;
-    case Nesting::kList: return tfplugin6::Schema::Object::LIST;
-    case Nesting::kSet: return tfplugin6::Schema::Object::SET;
-    case Nesting::kMap: return tfplugin6::Schema::Object::MAP;
-    case Nesting::kNone: break;
+    case Nesting::kSingle:
+      return tfplugin6::Schema::Object::SINGLE;
+    case Nesting::kList:
+      return tfplugin6::Schema::Object::LIST;
+    case Nesting::kSet:
+      return tfplugin6::Schema::Object::SET;
+    case Nesting::kMap:
+      return tfplugin6::Schema::Object::MAP;
+    case Nesting::kNone:
+      break;
   }
   return tfplugin6::Schema::Object::INVALID;
 }
@@ -63,12 +68,15 @@ void ToProto(const ObjectSchema& schema, std::int64_t version, tfplugin6::Schema
     block->set_deprecated(true);
     block->set_deprecation_message(schema.deprecation);
   }
-  for (const AttributeSchema& attribute : schema.attributes) AttributeToProto(attribute, block->add_attributes());
+  for (const AttributeSchema& attribute : schema.attributes)
+    AttributeToProto(attribute, block->add_attributes());
 }
 
 void ToProto(const sdk::AnyFunction& function, tfplugin6::Function* out) {
-  for (const sdk::Parameter& parameter : function.parameters()) ParameterToProto(parameter, out->add_parameters());
-  if (function.variadic()) ParameterToProto(*function.variadic(), out->mutable_variadic_parameter());
+  for (const sdk::Parameter& parameter : function.parameters())
+    ParameterToProto(parameter, out->add_parameters());
+  if (function.variadic())
+    ParameterToProto(*function.variadic(), out->mutable_variadic_parameter());
   out->mutable_return_()->set_type(function.returns().ToJson());
   out->set_summary(function.doc().summary);
   out->set_description(function.doc().description);
