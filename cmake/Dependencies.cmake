@@ -18,4 +18,6 @@ if(CHARON_STATIC)
   charon_use_archives()
 elseif(BUILD_TESTING OR NOT DEFINED BUILD_TESTING)
   find_package(GTest CONFIG REQUIRED)
+  # The HTTP server of tests.
+  pkg_check_modules(CPP_HTTPLIB REQUIRED IMPORTED_TARGET GLOBAL cpp-httplib)
 endif()
