@@ -302,7 +302,8 @@ StorageOSVolumeSource
 VsphereVirtualDiskVolumeSource
   fsType=s storagePolicyID=s storagePolicyName=s volumePath=s+
 PersistentVolumeClaim
-  metadata=ObjectMeta spec=PersistentVolumeClaimSpec+ status=PersistentVolumeClaimStatus+
+  apiVersion=s kind=s metadata=ObjectMeta spec=PersistentVolumeClaimSpec+
+  status=PersistentVolumeClaimStatus+
 PersistentVolumeClaimStatus
   accessModes=[s] allocatedResourceStatuses={s} allocatedResources={q} capacity={q}
   conditions=[PersistentVolumeClaimCondition]!type^type currentVolumeAttributesClassName=s?
@@ -314,9 +315,9 @@ ModifyVolumeStatus
 ObjectReference!atomic
   apiVersion=s fieldPath=s kind=s name=s namespace=s resourceVersion=s uid=s
 ConfigMap
-  metadata=ObjectMeta binaryData={y} data={s} immutable=b?
+  apiVersion=s kind=s metadata=ObjectMeta binaryData={y} data={s} immutable=b?
 Endpoints
-  metadata=ObjectMeta subsets=[EndpointSubset]
+  apiVersion=s kind=s metadata=ObjectMeta subsets=[EndpointSubset]
 EndpointSubset
   addresses=[EndpointAddress] notReadyAddresses=[EndpointAddress] ports=[EndpointPort]
 EndpointAddress!atomic
@@ -324,7 +325,7 @@ EndpointAddress!atomic
 EndpointPort!atomic
   appProtocol=s? name=s port=i+ protocol=s
 Event
-  metadata=ObjectMeta action=s count=i eventTime=u+ firstTimestamp=t+
+  apiVersion=s kind=s metadata=ObjectMeta action=s count=i eventTime=u+ firstTimestamp=t+
   involvedObject=ObjectReference+ lastTimestamp=t+ message=s reason=s related=ObjectReference
   reportingComponent=s+ reportingInstance=s+ series=EventSeries source=EventSource+ type=s
 EventSeries
@@ -332,13 +333,13 @@ EventSeries
 EventSource
   component=s host=s
 LimitRange
-  metadata=ObjectMeta spec=LimitRangeSpec+
+  apiVersion=s kind=s metadata=ObjectMeta spec=LimitRangeSpec+
 LimitRangeSpec
   limits=[LimitRangeItem]+
 LimitRangeItem
   default={q} defaultRequest={q} max={q} maxLimitRequestRatio={q} min={q} type=s+
 Namespace
-  metadata=ObjectMeta spec=NamespaceSpec+ status=NamespaceStatus+
+  apiVersion=s kind=s metadata=ObjectMeta spec=NamespaceSpec+ status=NamespaceStatus+
 NamespaceSpec
   finalizers=[s]
 NamespaceStatus
@@ -346,7 +347,7 @@ NamespaceStatus
 NamespaceCondition
   lastTransitionTime=t+ message=s reason=s status=s+ type=s+
 Node
-  metadata=ObjectMeta spec=NodeSpec+ status=NodeStatus+
+  apiVersion=s kind=s metadata=ObjectMeta spec=NodeSpec+ status=NodeStatus+
 NodeSpec
   configSource=NodeConfigSource externalID=s podCIDR=s podCIDRs=[s]!set^ providerID=s
   taints=[Taint] unschedulable=b
@@ -388,7 +389,8 @@ NodeRuntimeHandlerFeatures
 AttachedVolume
   devicePath=s+ name=s+
 PersistentVolume
-  metadata=ObjectMeta spec=PersistentVolumeSpec+ status=PersistentVolumeStatus+
+  apiVersion=s kind=s metadata=ObjectMeta spec=PersistentVolumeSpec+
+  status=PersistentVolumeStatus+
 PersistentVolumeSpec
   accessModes=[s] awsElasticBlockStore=AWSElasticBlockStoreVolumeSource
   azureDisk=AzureDiskVolumeSource azureFile=AzureFilePersistentVolumeSource capacity={q}
@@ -435,7 +437,7 @@ StorageOSPersistentVolumeSource
 PersistentVolumeStatus
   lastPhaseTransitionTime=t? message=s phase=s reason=s
 Pod
-  metadata=ObjectMeta spec=PodSpec+ status=PodStatus+
+  apiVersion=s kind=s metadata=ObjectMeta spec=PodSpec+ status=PodStatus+
 PodStatus
   allocatedResources={q} conditions=[PodCondition]!type^type containerStatuses=[ContainerStatus]
   ephemeralContainerStatuses=[ContainerStatus]
@@ -487,9 +489,10 @@ PodIP
 PodResourceClaimStatus
   name=s+ resourceClaimName=s?
 PodTemplate
-  metadata=ObjectMeta template=PodTemplateSpec+
+  apiVersion=s kind=s metadata=ObjectMeta template=PodTemplateSpec+
 ReplicationController
-  metadata=ObjectMeta spec=ReplicationControllerSpec+ status=ReplicationControllerStatus+
+  apiVersion=s kind=s metadata=ObjectMeta spec=ReplicationControllerSpec+
+  status=ReplicationControllerStatus+
 ReplicationControllerSpec
   minReadySeconds=i replicas=i? selector={s}!atomic template=PodTemplateSpec
 ReplicationControllerStatus
@@ -498,7 +501,7 @@ ReplicationControllerStatus
 ReplicationControllerCondition
   lastTransitionTime=t+ message=s reason=s status=s+ type=s+
 ResourceQuota
-  metadata=ObjectMeta spec=ResourceQuotaSpec+ status=ResourceQuotaStatus+
+  apiVersion=s kind=s metadata=ObjectMeta spec=ResourceQuotaSpec+ status=ResourceQuotaStatus+
 ResourceQuotaSpec
   hard={q} scopeSelector=ScopeSelector scopes=[s]
 ScopeSelector!atomic
@@ -508,9 +511,9 @@ ScopedResourceSelectorRequirement
 ResourceQuotaStatus
   hard={q} used={q}
 Secret
-  metadata=ObjectMeta data={y} immutable=b? stringData={s} type=s
+  apiVersion=s kind=s metadata=ObjectMeta data={y} immutable=b? stringData={s} type=s
 Service
-  metadata=ObjectMeta spec=ServiceSpec+ status=ServiceStatus+
+  apiVersion=s kind=s metadata=ObjectMeta spec=ServiceSpec+ status=ServiceStatus+
 ServiceSpec
   allocateLoadBalancerNodePorts=b? clusterIP=s clusterIPs=[s] externalIPs=[s] externalName=s
   externalTrafficPolicy=s healthCheckNodePort=i internalTrafficPolicy=s? ipFamilies=[s]
@@ -532,8 +535,8 @@ LoadBalancerIngress
 PortStatus
   error=s? port=i+ protocol=s+
 ServiceAccount
-  metadata=ObjectMeta automountServiceAccountToken=b? imagePullSecrets=[LocalObjectReference]
-  secrets=[ObjectReference]!name^name
+  apiVersion=s kind=s metadata=ObjectMeta automountServiceAccountToken=b?
+  imagePullSecrets=[LocalObjectReference] secrets=[ObjectReference]!name^name
 TopologySelectorTerm!atomic
   matchLabelExpressions=[TopologySelectorLabelRequirement]
 TopologySelectorLabelRequirement

@@ -9,7 +9,7 @@ namespace charon::sandbox {
 absl::string_view PlatformTypes() {
   return R"(
 MutatingAdmissionPolicy
-  metadata=ObjectMeta spec=MutatingAdmissionPolicySpec+
+  apiVersion=s kind=s metadata=ObjectMeta spec=MutatingAdmissionPolicySpec+
 MutatingAdmissionPolicySpec
   failurePolicy=s? matchConditions=[MatchCondition]!name^name matchConstraints=MatchResources
   mutations=[Mutation] paramKind=ParamKind reinvocationPolicy=s variables=[Variable]
@@ -31,13 +31,13 @@ ParamKind!atomic
 Variable!atomic
   expression=s+ name=s+
 MutatingAdmissionPolicyBinding
-  metadata=ObjectMeta spec=MutatingAdmissionPolicyBindingSpec+
+  apiVersion=s kind=s metadata=ObjectMeta spec=MutatingAdmissionPolicyBindingSpec+
 MutatingAdmissionPolicyBindingSpec
   matchResources=MatchResources paramRef=ParamRef policyName=s
 ParamRef!atomic
   name=s namespace=s parameterNotFoundAction=s? selector=LabelSelector
 MutatingWebhookConfiguration
-  metadata=ObjectMeta webhooks=[MutatingWebhook]!name^name
+  apiVersion=s kind=s metadata=ObjectMeta webhooks=[MutatingWebhook]!name^name
 MutatingWebhook
   admissionReviewVersions=[s]+ clientConfig=admissionregistration.v1.WebhookClientConfig+
   failurePolicy=s? matchConditions=[MatchCondition]!name^name matchPolicy=s? name=s+
@@ -50,7 +50,8 @@ admissionregistration.v1.ServiceReference
 RuleWithOperations
   apiGroups=[s] apiVersions=[s] operations=[s] resources=[s] scope=s?
 ValidatingAdmissionPolicy
-  metadata=ObjectMeta spec=ValidatingAdmissionPolicySpec+ status=ValidatingAdmissionPolicyStatus+
+  apiVersion=s kind=s metadata=ObjectMeta spec=ValidatingAdmissionPolicySpec+
+  status=ValidatingAdmissionPolicyStatus+
 ValidatingAdmissionPolicySpec
   auditAnnotations=[AuditAnnotation] failurePolicy=s? matchConditions=[MatchCondition]!name^name
   matchConstraints=MatchResources paramKind=ParamKind validations=[Validation]
@@ -66,24 +67,24 @@ TypeChecking
 ExpressionWarning
   fieldRef=s+ warning=s+
 ValidatingAdmissionPolicyBinding
-  metadata=ObjectMeta spec=ValidatingAdmissionPolicyBindingSpec+
+  apiVersion=s kind=s metadata=ObjectMeta spec=ValidatingAdmissionPolicyBindingSpec+
 ValidatingAdmissionPolicyBindingSpec
   matchResources=MatchResources paramRef=ParamRef policyName=s validationActions=[s]!set
 ValidatingWebhookConfiguration
-  metadata=ObjectMeta webhooks=[ValidatingWebhook]!name^name
+  apiVersion=s kind=s metadata=ObjectMeta webhooks=[ValidatingWebhook]!name^name
 ValidatingWebhook
   admissionReviewVersions=[s]+ clientConfig=admissionregistration.v1.WebhookClientConfig+
   failurePolicy=s? matchConditions=[MatchCondition]!name^name matchPolicy=s? name=s+
   namespaceSelector=LabelSelector objectSelector=LabelSelector rules=[RuleWithOperations]
   sideEffects=s? timeoutSeconds=i?
 SelfSubjectReview
-  metadata=ObjectMeta status=SelfSubjectReviewStatus+
+  apiVersion=s kind=s metadata=ObjectMeta status=SelfSubjectReviewStatus+
 SelfSubjectReviewStatus
   userInfo=UserInfo+
 UserInfo
   extra={[s]} groups=[s] uid=s username=s
 authentication.v1.TokenRequest
-  metadata=ObjectMeta spec=TokenRequestSpec+ status=TokenRequestStatus+
+  apiVersion=s kind=s metadata=ObjectMeta spec=TokenRequestSpec+ status=TokenRequestStatus+
 TokenRequestSpec
   audiences=[s]+ boundObjectRef=BoundObjectReference expirationSeconds=l?
 BoundObjectReference
@@ -91,13 +92,14 @@ BoundObjectReference
 TokenRequestStatus
   expirationTimestamp=t+ token=s+
 TokenReview
-  metadata=ObjectMeta spec=TokenReviewSpec+ status=TokenReviewStatus+
+  apiVersion=s kind=s metadata=ObjectMeta spec=TokenReviewSpec+ status=TokenReviewStatus+
 TokenReviewSpec
   audiences=[s] token=s
 TokenReviewStatus
   audiences=[s] authenticated=b error=s user=UserInfo+
 LocalSubjectAccessReview
-  metadata=ObjectMeta spec=SubjectAccessReviewSpec+ status=SubjectAccessReviewStatus+
+  apiVersion=s kind=s metadata=ObjectMeta spec=SubjectAccessReviewSpec+
+  status=SubjectAccessReviewStatus+
 SubjectAccessReviewSpec
   extra={[s]} groups=[s] nonResourceAttributes=NonResourceAttributes
   resourceAttributes=ResourceAttributes uid=s user=s
@@ -113,11 +115,13 @@ LabelSelectorAttributes
 SubjectAccessReviewStatus
   allowed=b+ denied=b evaluationError=s reason=s
 SelfSubjectAccessReview
-  metadata=ObjectMeta spec=SelfSubjectAccessReviewSpec+ status=SubjectAccessReviewStatus+
+  apiVersion=s kind=s metadata=ObjectMeta spec=SelfSubjectAccessReviewSpec+
+  status=SubjectAccessReviewStatus+
 SelfSubjectAccessReviewSpec
   nonResourceAttributes=NonResourceAttributes resourceAttributes=ResourceAttributes
 SelfSubjectRulesReview
-  metadata=ObjectMeta spec=SelfSubjectRulesReviewSpec+ status=SubjectRulesReviewStatus+
+  apiVersion=s kind=s metadata=ObjectMeta spec=SelfSubjectRulesReviewSpec+
+  status=SubjectRulesReviewStatus+
 SelfSubjectRulesReviewSpec
   namespace=s
 SubjectRulesReviewStatus
@@ -128,9 +132,11 @@ NonResourceRule
 ResourceRule
   apiGroups=[s] resourceNames=[s] resources=[s] verbs=[s]+
 SubjectAccessReview
-  metadata=ObjectMeta spec=SubjectAccessReviewSpec+ status=SubjectAccessReviewStatus+
+  apiVersion=s kind=s metadata=ObjectMeta spec=SubjectAccessReviewSpec+
+  status=SubjectAccessReviewStatus+
 CertificateSigningRequest
-  metadata=ObjectMeta spec=CertificateSigningRequestSpec+ status=CertificateSigningRequestStatus+
+  apiVersion=s kind=s metadata=ObjectMeta spec=CertificateSigningRequestSpec+
+  status=CertificateSigningRequestStatus+
 CertificateSigningRequestSpec
   expirationSeconds=i? extra={[s]} groups=[s] request=y+ signerName=s+ uid=s usages=[s] username=s
 CertificateSigningRequestStatus
@@ -138,12 +144,13 @@ CertificateSigningRequestStatus
 CertificateSigningRequestCondition
   lastTransitionTime=t+ lastUpdateTime=t+ message=s reason=s status=s+ type=s+
 Lease
-  metadata=ObjectMeta spec=LeaseSpec+
+  apiVersion=s kind=s metadata=ObjectMeta spec=LeaseSpec+
 LeaseSpec
   acquireTime=u? holderIdentity=s? leaseDurationSeconds=i? leaseTransitions=i? preferredHolder=s?
   renewTime=u? strategy=s?
 EndpointSlice
-  metadata=ObjectMeta addressType=s+ endpoints=[Endpoint]+ ports=[discovery.v1.EndpointPort]+
+  apiVersion=s kind=s metadata=ObjectMeta addressType=s+ endpoints=[Endpoint]+
+  ports=[discovery.v1.EndpointPort]+
 Endpoint
   addresses=[s]+!set conditions=EndpointConditions+ deprecatedTopology={s} hints=EndpointHints
   hostname=s? nodeName=s? targetRef=ObjectReference zone=s?
@@ -158,20 +165,20 @@ ForZone
 discovery.v1.EndpointPort!atomic
   appProtocol=s? name=s? port=i? protocol=s?
 events.v1.Event
-  metadata=ObjectMeta action=s deprecatedCount=i deprecatedFirstTimestamp=t+
+  apiVersion=s kind=s metadata=ObjectMeta action=s deprecatedCount=i deprecatedFirstTimestamp=t+
   deprecatedLastTimestamp=t+ deprecatedSource=EventSource+ eventTime=u+ note=s reason=s
   regarding=ObjectReference+ related=ObjectReference reportingController=s reportingInstance=s
   series=events.v1.EventSeries type=s
 events.v1.EventSeries
   count=i+ lastObservedTime=u+
 IPAddress
-  metadata=ObjectMeta spec=IPAddressSpec+
+  apiVersion=s kind=s metadata=ObjectMeta spec=IPAddressSpec+
 IPAddressSpec
   parentRef=ParentReference
 ParentReference
   group=s name=s namespace=s resource=s
 Ingress
-  metadata=ObjectMeta spec=IngressSpec+ status=IngressStatus+
+  apiVersion=s kind=s metadata=ObjectMeta spec=IngressSpec+ status=IngressStatus+
 IngressSpec
   defaultBackend=IngressBackend ingressClassName=s? rules=[IngressRule] tls=[IngressTLS]
 IngressBackend
@@ -197,13 +204,13 @@ IngressLoadBalancerIngress
 IngressPortStatus
   error=s? port=i+ protocol=s+
 IngressClass
-  metadata=ObjectMeta spec=IngressClassSpec+
+  apiVersion=s kind=s metadata=ObjectMeta spec=IngressClassSpec+
 IngressClassSpec
   controller=s parameters=IngressClassParametersReference
 IngressClassParametersReference
   apiGroup=s? kind=s+ name=s+ namespace=s? scope=s?
 NetworkPolicy
-  metadata=ObjectMeta spec=NetworkPolicySpec+
+  apiVersion=s kind=s metadata=ObjectMeta spec=NetworkPolicySpec+
 NetworkPolicySpec
   egress=[NetworkPolicyEgressRule] ingress=[NetworkPolicyIngressRule] podSelector=LabelSelector+
   policyTypes=[s]
@@ -218,37 +225,38 @@ IPBlock
 NetworkPolicyIngressRule
   from=[NetworkPolicyPeer] ports=[NetworkPolicyPort]
 ServiceCIDR
-  metadata=ObjectMeta spec=ServiceCIDRSpec+ status=ServiceCIDRStatus+
+  apiVersion=s kind=s metadata=ObjectMeta spec=ServiceCIDRSpec+ status=ServiceCIDRStatus+
 ServiceCIDRSpec
   cidrs=[s]
 ServiceCIDRStatus
   conditions=[Condition]!type^type
 RuntimeClass
-  metadata=ObjectMeta handler=s+ overhead=Overhead scheduling=Scheduling
+  apiVersion=s kind=s metadata=ObjectMeta handler=s+ overhead=Overhead scheduling=Scheduling
 Overhead
   podFixed={q}
 Scheduling
   nodeSelector={s}!atomic tolerations=[Toleration]
 ClusterRole
-  metadata=ObjectMeta aggregationRule=AggregationRule rules=[PolicyRule]+
+  apiVersion=s kind=s metadata=ObjectMeta aggregationRule=AggregationRule rules=[PolicyRule]+
 AggregationRule
   clusterRoleSelectors=[LabelSelector]
 PolicyRule
   apiGroups=[s] nonResourceURLs=[s] resourceNames=[s] resources=[s] verbs=[s]+
 ClusterRoleBinding
-  metadata=ObjectMeta roleRef=RoleRef+ subjects=[Subject]
+  apiVersion=s kind=s metadata=ObjectMeta roleRef=RoleRef+ subjects=[Subject]
 RoleRef!atomic
   apiGroup=s+ kind=s+ name=s+
 Subject!atomic
   apiGroup=s kind=s+ name=s+ namespace=s
 Role
-  metadata=ObjectMeta rules=[PolicyRule]+
+  apiVersion=s kind=s metadata=ObjectMeta rules=[PolicyRule]+
 RoleBinding
-  metadata=ObjectMeta roleRef=RoleRef+ subjects=[Subject]
+  apiVersion=s kind=s metadata=ObjectMeta roleRef=RoleRef+ subjects=[Subject]
 PriorityClass
-  metadata=ObjectMeta description=s globalDefault=b preemptionPolicy=s? value=i+
+  apiVersion=s kind=s metadata=ObjectMeta description=s globalDefault=b preemptionPolicy=s?
+  value=i+
 CSIDriver
-  metadata=ObjectMeta spec=CSIDriverSpec+
+  apiVersion=s kind=s metadata=ObjectMeta spec=CSIDriverSpec+
 CSIDriverSpec
   attachRequired=b? fsGroupPolicy=s? nodeAllocatableUpdatePeriodSeconds=l? podInfoOnMount=b?
   preventPodSchedulingIfMissing=b? requiresRepublish=b? seLinuxMount=b?
@@ -257,7 +265,7 @@ CSIDriverSpec
 storage.v1.TokenRequest
   audience=s+ expirationSeconds=l?
 CSINode
-  metadata=ObjectMeta spec=CSINodeSpec+
+  apiVersion=s kind=s metadata=ObjectMeta spec=CSINodeSpec+
 CSINodeSpec
   drivers=[CSINodeDriver]+!name^name
 CSINodeDriver
@@ -265,13 +273,15 @@ CSINodeDriver
 VolumeNodeResources
   count=i?
 CSIStorageCapacity
-  metadata=ObjectMeta capacity=q? maximumVolumeSize=q? nodeTopology=LabelSelector
-  storageClassName=s+
+  apiVersion=s kind=s metadata=ObjectMeta capacity=q? maximumVolumeSize=q?
+  nodeTopology=LabelSelector storageClassName=s+
 StorageClass
-  metadata=ObjectMeta allowVolumeExpansion=b? allowedTopologies=[TopologySelectorTerm]
-  mountOptions=[s] parameters={s} provisioner=s+ reclaimPolicy=s? volumeBindingMode=s?
+  apiVersion=s kind=s metadata=ObjectMeta allowVolumeExpansion=b?
+  allowedTopologies=[TopologySelectorTerm] mountOptions=[s] parameters={s} provisioner=s+
+  reclaimPolicy=s? volumeBindingMode=s?
 VolumeAttachment
-  metadata=ObjectMeta spec=VolumeAttachmentSpec+ status=VolumeAttachmentStatus+
+  apiVersion=s kind=s metadata=ObjectMeta spec=VolumeAttachmentSpec+
+  status=VolumeAttachmentStatus+
 VolumeAttachmentSpec
   attacher=s+ nodeName=s+ source=VolumeAttachmentSource+
 VolumeAttachmentSource
@@ -281,9 +291,10 @@ VolumeAttachmentStatus
 VolumeError
   errorCode=i? message=s time=t+
 VolumeAttributesClass
-  metadata=ObjectMeta driverName=s+ parameters={s}
+  apiVersion=s kind=s metadata=ObjectMeta driverName=s+ parameters={s}
 CustomResourceDefinition
-  metadata=ObjectMeta spec=CustomResourceDefinitionSpec+ status=CustomResourceDefinitionStatus+
+  apiVersion=s kind=s metadata=ObjectMeta spec=CustomResourceDefinitionSpec+
+  status=CustomResourceDefinitionStatus+
 CustomResourceDefinitionSpec
   conversion=CustomResourceConversion group=s+ names=CustomResourceDefinitionNames+
   preserveUnknownFields=b scope=s+ versions=[CustomResourceDefinitionVersion]+
@@ -332,7 +343,7 @@ CustomResourceDefinitionStatus
 CustomResourceDefinitionCondition
   lastTransitionTime=t+ message=s observedGeneration=l reason=s status=s+ type=s+
 APIService
-  metadata=ObjectMeta spec=APIServiceSpec+ status=APIServiceStatus+
+  apiVersion=s kind=s metadata=ObjectMeta spec=APIServiceSpec+ status=APIServiceStatus+
 APIServiceSpec
   caBundle=y group=s groupPriorityMinimum=i+ insecureSkipTLSVerify=b
   service=apiregistration.v1.ServiceReference version=s versionPriority=i+

@@ -9,9 +9,9 @@ namespace charon::sandbox {
 absl::string_view WorkloadTypes() {
   return R"(
 ControllerRevision
-  metadata=ObjectMeta data=* revision=l+
+  apiVersion=s kind=s metadata=ObjectMeta data=* revision=l+
 DaemonSet
-  metadata=ObjectMeta spec=DaemonSetSpec+ status=DaemonSetStatus+
+  apiVersion=s kind=s metadata=ObjectMeta spec=DaemonSetSpec+ status=DaemonSetStatus+
 DaemonSetSpec
   minReadySeconds=i revisionHistoryLimit=i? selector=LabelSelector template=PodTemplateSpec+
   updateStrategy=DaemonSetUpdateStrategy+
@@ -26,7 +26,7 @@ DaemonSetStatus
 DaemonSetCondition
   lastTransitionTime=t+ message=s reason=s status=s+ type=s+
 Deployment
-  metadata=ObjectMeta spec=DeploymentSpec+ status=DeploymentStatus+
+  apiVersion=s kind=s metadata=ObjectMeta spec=DeploymentSpec+ status=DeploymentStatus+
 DeploymentSpec
   minReadySeconds=i paused=b progressDeadlineSeconds=i? replicas=i? revisionHistoryLimit=i?
   selector=LabelSelector strategy=DeploymentStrategy+~ template=PodTemplateSpec+
@@ -41,7 +41,7 @@ DeploymentStatus
 DeploymentCondition
   lastTransitionTime=t+ lastUpdateTime=t+ message=s reason=s status=s+ type=s+
 ReplicaSet
-  metadata=ObjectMeta spec=ReplicaSetSpec+ status=ReplicaSetStatus+
+  apiVersion=s kind=s metadata=ObjectMeta spec=ReplicaSetSpec+ status=ReplicaSetStatus+
 ReplicaSetSpec
   minReadySeconds=i replicas=i? selector=LabelSelector template=PodTemplateSpec+
 ReplicaSetStatus
@@ -50,7 +50,7 @@ ReplicaSetStatus
 ReplicaSetCondition
   lastTransitionTime=t+ message=s reason=s status=s+ type=s+
 StatefulSet
-  metadata=ObjectMeta spec=StatefulSetSpec+ status=StatefulSetStatus+
+  apiVersion=s kind=s metadata=ObjectMeta spec=StatefulSetSpec+ status=StatefulSetStatus+
 StatefulSetSpec
   minReadySeconds=i ordinals=StatefulSetOrdinals
   persistentVolumeClaimRetentionPolicy=StatefulSetPersistentVolumeClaimRetentionPolicy
@@ -72,7 +72,7 @@ StatefulSetStatus
 StatefulSetCondition
   lastTransitionTime=t+ message=s reason=s status=s+ type=s+
 autoscaling.v1.HorizontalPodAutoscaler
-  metadata=ObjectMeta spec=autoscaling.v1.HorizontalPodAutoscalerSpec+
+  apiVersion=s kind=s metadata=ObjectMeta spec=autoscaling.v1.HorizontalPodAutoscalerSpec+
   status=autoscaling.v1.HorizontalPodAutoscalerStatus+
 autoscaling.v1.HorizontalPodAutoscalerSpec
   maxReplicas=i+ minReplicas=i? scaleTargetRef=autoscaling.v1.CrossVersionObjectReference+
@@ -83,13 +83,13 @@ autoscaling.v1.HorizontalPodAutoscalerStatus
   currentCPUUtilizationPercentage=i? currentReplicas=i+ desiredReplicas=i+ lastScaleTime=t?
   observedGeneration=l?
 Scale
-  metadata=ObjectMeta spec=ScaleSpec+ status=ScaleStatus+
+  apiVersion=s kind=s metadata=ObjectMeta spec=ScaleSpec+ status=ScaleStatus+
 ScaleSpec
   replicas=i
 ScaleStatus
   replicas=i+ selector=s
 autoscaling.v2.HorizontalPodAutoscaler
-  metadata=ObjectMeta spec=autoscaling.v2.HorizontalPodAutoscalerSpec+
+  apiVersion=s kind=s metadata=ObjectMeta spec=autoscaling.v2.HorizontalPodAutoscalerSpec+
   status=autoscaling.v2.HorizontalPodAutoscalerStatus+
 autoscaling.v2.HorizontalPodAutoscalerSpec
   behavior=HorizontalPodAutoscalerBehavior maxReplicas=i+ metrics=[MetricSpec] minReplicas=i?
@@ -142,7 +142,7 @@ PodsMetricStatus
 ResourceMetricStatus
   current=MetricValueStatus+ name=s+
 CronJob
-  metadata=ObjectMeta spec=CronJobSpec+ status=CronJobStatus+
+  apiVersion=s kind=s metadata=ObjectMeta spec=CronJobSpec+ status=CronJobStatus+
 CronJobSpec
   concurrencyPolicy=s failedJobsHistoryLimit=i? jobTemplate=JobTemplateSpec+ schedule=s+
   startingDeadlineSeconds=l? successfulJobsHistoryLimit=i? suspend=b? timeZone=s?
@@ -169,7 +169,7 @@ SuccessPolicyRule
 CronJobStatus
   active=[ObjectReference] lastScheduleTime=t? lastSuccessfulTime=t?
 Job
-  metadata=ObjectMeta spec=JobSpec+ status=JobStatus+
+  apiVersion=s kind=s metadata=ObjectMeta spec=JobSpec+ status=JobStatus+
 JobStatus
   active=i completedIndexes=s completionTime=t? conditions=[JobCondition]^type failed=i
   failedIndexes=s? ready=i? startTime=t? succeeded=i terminating=i?
@@ -179,9 +179,10 @@ JobCondition
 UncountedTerminatedPods
   failed=[s]!set succeeded=[s]!set
 Eviction
-  metadata=ObjectMeta deleteOptions=DeleteOptions
+  apiVersion=s kind=s metadata=ObjectMeta deleteOptions=DeleteOptions
 PodDisruptionBudget
-  metadata=ObjectMeta spec=PodDisruptionBudgetSpec+ status=PodDisruptionBudgetStatus+
+  apiVersion=s kind=s metadata=ObjectMeta spec=PodDisruptionBudgetSpec+
+  status=PodDisruptionBudgetStatus+
 PodDisruptionBudgetSpec
   maxUnavailable=x? minAvailable=x? selector=LabelSelector unhealthyPodEvictionPolicy=s?
 PodDisruptionBudgetStatus

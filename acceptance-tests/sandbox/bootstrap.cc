@@ -1,0 +1,109 @@
+#include "bootstrap.h"
+
+#include "absl/strings/str_cat.h"
+#include "objects.h"
+
+namespace charon::sandbox {
+namespace {
+
+Json Node(int index, const std::string& now) {
+  const std::string name = absl::StrCat("node-", index);
+  const Json amounts = {{"cpu", "64"}, {"memory", "256Gi"}, {"pods", "500"},
+                        {"ephemeral-storage", "1Ti"}};
+  return {{"metadata",
+           {{"name", name},
+            {"labels",
+             {{"kubernetes.io/hostname", name},
+              {"kubernetes.io/os", "linux"},
+              {"kubernetes.io/arch", "amd64"},
+              {"beta.kubernetes.io/os", "linux"},
+              {"beta.kubernetes.io/arch", "amd64"}}}}},
+          {"spec", {{"podCIDR", absl::StrCat("10.244.", index, ".0/24")}}},
+          {"status",
+           {{"capacity", amounts},
+            {"allocatable", amounts},
+            {"addresses",
+             Json::array({{{"type", "InternalIP"}, {"address", absl::StrCat("192.0.2.", index)}},
+                          {{"type", "Hostname"}, {"address", name}}})},
+            {"conditions",
+             Json::array({{{"type", "Ready"},
+                           {"status", "True"},
+                           {"reason", "KubeletReady"},
+                           {"message", "kubelet is posting ready status"},
+                           {"lastHeartbeatTime", now},
+                           {"lastTransitionTime", now}}})},
+            {"nodeInfo",
+             {{"kubeletVersion", "v1.36.3"},
+              {"operatingSystem", "linux"},
+              {"architecture", "amd64"},
+              {"osImage", "sandbox"},
+              {"kernelVersion", "sandbox"},
+              {"containerRuntimeVersion", "sandbox://1"}}}}}};
+}
+
+}  // namespace
+
+void Bootstrap(Cluster& cluster, const std::string& ca_pem) {
+  Objects objects(cluster);
+  const char* server = "kube-apiserver";
+  for (const char* name : {"kube-system", "kube-public", "kube-node-lease", "default"}) {
+    objects.CreateInternal("v1", "Namespace", {{"metadata", {{"name", name}}}}, server);
+  }
+  objects.CreateInternal("v1", "ConfigMap",
+                         {{"metadata", {{"name", "sandbox-root-ca"}, {"namespace", "kube-system"}}},
+                          {"data", {{"ca.crt", ca_pem}}}},
+                         server);
+  for (int i = 1; i <= 3; ++i) {
+    objects.CreateInternal("v1", "Node", Node(i, cluster.NowText()), "kubelet");
+  }
+  objects.CreateInternal(
+      "v1", "Service",
+      {{"metadata",
+        {{"name", "kubernetes"},
+         {"namespace", "default"},
+         {"labels", {{"component", "apiserver"}, {"provider", "kubernetes"}}}}},
+       {"spec",
+        {{"clusterIP", "10.96.0.1"},
+         {"ports", Json::array({{{"name", "https"}, {"port", 443}, {"targetPort", 6443}}})}}}},
+      server);
+  const auto priority = [&](const char* name, std::int64_t value, const char* text) {
+    objects.CreateInternal("scheduling.k8s.io/v1", "PriorityClass",
+                           {{"metadata", {{"name", name}}}, {"value", value}, {"description", text}},
+                           server);
+  };
+  priority("system-node-critical", 2000001000, "Highest priority, for what a node cannot do without.");
+  priority("system-cluster-critical", 2000000000, "For what the cluster cannot do without.");
+  objects.CreateInternal(
+      "storage.k8s.io/v1", "StorageClass",
+      {{"metadata",
+        {{"name", "standard"},
+         {"annotations", {{"storageclass.kubernetes.io/is-default-class", "true"}}}}},
+       {"provisioner", "kubernetes.io/host-path"},
+       {"allowVolumeExpansion", true}},
+      server);
+  const auto role = [&](const char* name, Json rules) {
+    objects.CreateInternal("rbac.authorization.k8s.io/v1", "ClusterRole",
+                           {{"metadata", {{"name", name}}}, {"rules", std::move(rules)}}, server);
+  };
+  const Json all = Json::array({"*"});
+  const Json reading = Json::array({"get", "list", "watch"});
+  role("cluster-admin",
+       Json::array({{{"apiGroups", all}, {"resources", all}, {"verbs", all}},
+                    {{"nonResourceURLs", all}, {"verbs", all}}}));
+  role("admin", Json::array({{{"apiGroups", all}, {"resources", all}, {"verbs", all}}}));
+  role("edit", Json::array({{{"apiGroups", all}, {"resources", all}, {"verbs", all}}}));
+  role("view", Json::array({{{"apiGroups", all}, {"resources", all}, {"verbs", reading}}}));
+  objects.CreateInternal(
+      "rbac.authorization.k8s.io/v1", "ClusterRoleBinding",
+      {{"metadata", {{"name", "cluster-admin"}}},
+       {"roleRef",
+        {{"apiGroup", "rbac.authorization.k8s.io"},
+         {"kind", "ClusterRole"},
+         {"name", "cluster-admin"}}},
+       {"subjects", Json::array({{{"apiGroup", "rbac.authorization.k8s.io"},
+                                  {"kind", "Group"},
+                                  {"name", "system:masters"}}})}},
+      server);
+}
+
+}  // namespace charon::sandbox

@@ -1,0 +1,38 @@
+#include "cluster.h"
+
+#include "absl/strings/str_format.h"
+#include "absl/time/clock.h"
+
+namespace charon::sandbox {
+
+std::string TimeText(absl::Time time) {
+  return absl::FormatTime("%Y-%m-%d%ET%H:%M:%SZ", time, absl::UTCTimeZone());
+}
+
+absl::Time ParseTimeText(absl::string_view text) {
+  absl::Time time;
+  std::string error;
+  return absl::ParseTime(absl::RFC3339_full, std::string(text), &time, &error)
+             ? time
+             : absl::InfinitePast();
+}
+
+absl::Time Cluster::Now() const { return absl::Now() + time_offset; }
+
+std::string Cluster::NowText() const { return TimeText(Now()); }
+
+std::string Cluster::NewUid() {
+  const std::uint64_t a = random();
+  const std::uint64_t b = random();
+  return absl::StrFormat("%08x-%04x-4%03x-%04x-%012x", a >> 32, (a >> 16) & 0xffff, a & 0xfff,
+                         0x8000 | ((b >> 48) & 0x3fff), b & 0xffffffffffff);
+}
+
+std::string Cluster::NameSuffix() {
+  constexpr absl::string_view kLetters = "bcdfghjklmnpqrstvwxz2456789";
+  std::string suffix;
+  for (int i = 0; i < 5; ++i) suffix.push_back(kLetters[random() % kLetters.size()]);
+  return suffix;
+}
+
+}  // namespace charon::sandbox
