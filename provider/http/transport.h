@@ -25,14 +25,14 @@ enum class Repeat {
 
 struct Request {
   std::string method = "GET";
-  std::string url;  // absolute
-  std::vector<std::pair<std::string, std::string>> headers;
-  std::string body;
+  std::string url = {};  // absolute
+  std::vector<std::pair<std::string, std::string>> headers = {};
+  std::string body = {};
   Repeat repeat = Repeat::kByMethod;
   // Set for streams (watch): called with each piece of the body of a 2xx response as it arrives,
   // on the transport's thread; must not block. Returning false ends the transfer, which is then
   // a success. The response's body stays empty.
-  std::function<bool(absl::string_view piece)> on_body;
+  std::function<bool(absl::string_view piece)> on_body = {};
 };
 
 // What kByMethod stands for: true if sending `request` twice does no harm.
@@ -41,8 +41,8 @@ bool IsRepeatable(const Request& request);
 struct Response {
   int status = 0;
   // Names in lower case. A header sent twice is joined by ", ".
-  std::map<std::string, std::string> headers;
-  std::string body;
+  std::map<std::string, std::string> headers = {};
+  std::string body = {};
   int attempts = 1;  // how often it was sent until this answer
 };
 
