@@ -10,16 +10,19 @@
 
 namespace charon {
 
-// Decodes stored state: lenient as Terraform is. Missing attributes are null, attributes that the
-// type no longer has are ignored, numbers and bools may be quoted. Numbers keep every digit.
+// Decodes stored state: lenient as Terraform is. Missing attributes are null (up to 65,536 and one
+// for each byte of text), attributes that the type no longer has are ignored, numbers and bools may
+// be quoted, and may stand where a string is required. Numbers keep every digit; unquoted ones are
+// below 1e4932.
 // InvalidArgument with the path for anything else, duplicate keys and nesting beyond kMaxDepth.
+// Messages never quote the text, which may be secret.
 absl::StatusOr<Value> DecodeJson(absl::string_view json, const Type& type);
 
 // Encodes a wholly known value. Internal if it is not, or does not conform.
 absl::StatusOr<std::string> EncodeJson(const Value& value, const Type& type);
 
 // Any JSON text as a value with the type HCL's jsondecode would give it: arrays are tuples, objects
-// are objects.
+// are objects, null is dynamic. InvalidArgument, with the path, as DecodeJson.
 struct TypedValue {
   Type type = Type::Dynamic();
   Value value;

@@ -15,11 +15,12 @@ namespace charon {
 // NFC. Objects must have exactly the attributes of `type`.
 // InvalidArgument with the attribute path for: truncated or trailing bytes, wrong kinds, nesting
 // beyond kMaxDepth, lengths that the rest of the input cannot hold, duplicate keys, invalid UTF-8,
-// NaN. Memory is bounded by a small multiple of bytes.size().
+// NaN and infinities. Memory is at most about 60 bytes for a byte of input, whatever it claims.
 absl::StatusOr<Value> DecodeMsgpack(absl::string_view bytes, const Type& type);
 
-// Encodes `value`, which must conform to `type` (else Internal: it is our bug). Integers of int64
-// range as integers, everything else as decimal text, so that no digit is lost.
+// Encodes `value`, which must conform to `type` and have a ConcreteType() (else Internal, with the
+// path: it is our bug). Integers of int64 range as integers, everything else as decimal text, so
+// that no digit is lost. Unknown values keep their refinements, cut to what Terraform takes.
 absl::StatusOr<std::string> EncodeMsgpack(const Value& value, const Type& type);
 
 // Unicode normal form C. InvalidArgument if `text` is not UTF-8.

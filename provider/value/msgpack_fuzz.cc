@@ -43,7 +43,7 @@ void Check(absl::string_view bytes, const Type& type) {
   }
   Require(Conforms(*value, type).ok());
   const absl::StatusOr<std::string> encoded = EncodeMsgpack(*value, type);
-  if (!encoded.ok()) return;  // Refinements may contradict each other.
+  if (!encoded.ok()) return;  // Refinements may contradict, elements differ in type.
   const absl::StatusOr<Value> again = DecodeMsgpack(*encoded, type);
   Require(again.ok() && *again == *value);
   const absl::StatusOr<std::string> encoded_again = EncodeMsgpack(*again, type);

@@ -530,6 +530,27 @@ TEST(Msgpack, EncodingAnotherTypeIsOurBug) {
             absl::StatusCode::kInternal);
 }
 
+TEST(Msgpack, ElementsOfDifferentTypesNeverGoOut) {
+  const Value text = Value::Dynamic(Type::String(), Str("x"));
+  const Value flag = Value::Dynamic(Type::Bool(), Value::Bool(true));
+  const Type list = Type::List(Type::Dynamic());
+  EXPECT_TRUE(EncodeMsgpack(Value::Of({text, text}), list).ok());
+  EXPECT_TRUE(EncodeMsgpack(Value::Of({Value::Null(), text, Value::Unknown()}), list).ok());
+  const Type type = Type::Object({{"m", Type::Map(Type::Object({{"a", Type::Dynamic()}}))}});
+  const auto encoded = [&](Value first, Value second) {
+    return EncodeMsgpack(
+        Value::Of({{"m", Value::Of({{"1", Value::Of({{"a", std::move(first)}})},
+                                    {"2", Value::Of({{"a", std::move(second)}})}})}}),
+        type);
+  };
+  EXPECT_TRUE(encoded(flag, flag).ok());
+  for (const Value& other : {flag, Value::Null(), Value::Unknown()}) {
+    const absl::Status status = encoded(text, other).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kInternal);
+    EXPECT_EQ(PathText(status), "m");
+  }
+}
+
 TEST(Msgpack, EveryValueComesBack) {
   RandomForTest random(7);
   for (int i = 0; i < 3000; ++i) {

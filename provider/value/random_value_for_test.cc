@@ -20,11 +20,11 @@ Type RandomForTest::AnyType(int depth) {
     case 3:
       return Type::String();
     case 4:
-      return Type::List(AnyType(depth - 1));
+      return Type::List(AnyElementType(depth - 1));
     case 5:
-      return Type::Set(AnyType(depth - 1));
+      return Type::Set(AnyElementType(depth - 1));
     case 6:
-      return Type::Map(AnyType(depth - 1));
+      return Type::Map(AnyElementType(depth - 1));
     case 7: {
       std::vector<Type> elements;
       for (std::size_t i = Below(5); i > 0; --i) elements.push_back(AnyType(depth - 1));
@@ -38,6 +38,11 @@ Type RandomForTest::AnyType(int depth) {
       return Type::Object(std::move(attributes));
     }
   }
+}
+
+Type RandomForTest::AnyElementType(int depth) {
+  Type type = AnyType(depth);
+  return type.HasDynamic() ? Type::String() : type;
 }
 
 Number RandomForTest::AnyNumber() {

@@ -25,6 +25,8 @@ class RandomForTest {
   Value AnyValue(const Type& type, bool unknowns);
 
  private:
+  // Not dynamic: what stands in a collection would have to be of one type.
+  Type AnyElementType(int depth);
   Value AnyUnknown(const Type& type);
 
   std::mt19937_64 engine_;

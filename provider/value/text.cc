@@ -9,6 +9,8 @@
 #include <limits>
 #include <vector>
 
+#include "provider/value/msgpack.h"
+
 namespace charon {
 namespace {
 
@@ -87,7 +89,8 @@ void SortMarks(std::vector<utf8proc_int32_t>& code_points) {
 
 // REQUIRES: `text` is UTF-8.
 void AppendComposed(absl::string_view text, std::string& out) {
-  constexpr std::size_t kMaxDecomposition = 18;  // of one code point, in all of Unicode
+  // No code point has more than four parts (Unicode Standard Annex 15, section 12.2).
+  constexpr std::size_t kMaxDecomposition = 4;
   std::vector<utf8proc_int32_t> code_points;
   code_points.reserve(text.size());
   while (!text.empty()) {
@@ -173,6 +176,12 @@ void AppendJsonString(absl::string_view text, std::string& json) {
   }
   json.append(text.data() + done, text.size() - done);
   json += '"';
+}
+
+absl::StatusOr<std::string> NormalizeNfc(absl::string_view text) {
+  std::string normal;
+  if (!AppendNfc(text, normal)) return absl::InvalidArgumentError("the text is not valid UTF-8");
+  return normal;
 }
 
 }  // namespace charon

@@ -116,6 +116,91 @@ class Checker {
   Trail trail_;
 };
 
+class TypeFinder {
+ public:
+  bool Find(const Value& value, const Type& type, Type& out) {
+    if (!type.HasDynamic() || value.IsNull() || value.IsUnknown()) {
+      out = type;
+      return true;
+    }
+    switch (type.kind()) {
+      case Type::Kind::kDynamic:
+        return Find(value.dynamic_value(), value.dynamic_type(), out);
+      case Type::Kind::kTuple:
+        return FindTuple(value.sequence(), type, out);
+      case Type::Kind::kObject:
+        return FindObject(value.mapping(), type, out);
+      case Type::Kind::kMap:
+        return FindMap(value.mapping(), type, out);
+      default:
+        return FindListOrSet(value.sequence(), type, out);
+    }
+  }
+
+  absl::Status ToStatus() const { return trail_.ToStatus(absl::StatusCode::kInvalidArgument); }
+
+ private:
+  bool FindTuple(const Value::Sequence& values, const Type& type, Type& out) {
+    std::vector<Type> elements = type.elements();
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      if (!Find(values[i], type.elements()[i], elements[i])) {
+        return trail_.FromIndex(static_cast<std::int64_t>(i));
+      }
+    }
+    out = Type::Tuple(std::move(elements));
+    return true;
+  }
+
+  bool FindObject(const Value::Mapping& values, const Type& type, Type& out) {
+    std::map<std::string, Type> attributes = type.attributes();
+    for (auto& [name, attribute] : attributes) {
+      const Type declared = attribute;
+      if (!Find(values.find(name)->second, declared, attribute)) return trail_.FromAttribute(name);
+    }
+    out = Type::Object(std::move(attributes), type.optional());
+    return true;
+  }
+
+  bool FindMap(const Value::Mapping& values, const Type& type, Type& out) {
+    Type common = type.element();
+    for (const auto& [key, value] : values) {
+      Type element = type.element();
+      if (!Find(value, type.element(), element)) return trail_.FromKey(key);
+      if (!Unify(element, key == values.begin()->first, common)) return false;
+    }
+    out = Type::Map(std::move(common));
+    return true;
+  }
+
+  bool FindListOrSet(const Value::Sequence& values, const Type& type, Type& out) {
+    Type common = type.element();
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      Type element = type.element();
+      if (!Find(values[i], type.element(), element)) {
+        if (type.kind() == Type::Kind::kSet) return trail_.FromSet();
+        return trail_.FromIndex(static_cast<std::int64_t>(i));
+      }
+      if (!Unify(element, i == 0, common)) return false;
+    }
+    out = type.kind() == Type::Kind::kSet ? Type::Set(std::move(common))
+                                          : Type::List(std::move(common));
+    return true;
+  }
+
+  // As go-cty does it (cty.ListVal): an element of which not even the type is known suits every
+  // one.
+  bool Unify(const Type& element, bool first, Type& common) {
+    if (first || common.kind() == Type::Kind::kDynamic) {
+      common = element;
+    } else if (element.kind() != Type::Kind::kDynamic && !(element == common)) {
+      return trail_.Fail("the elements differ in their types, which Terraform cannot hold");
+    }
+    return true;
+  }
+
+  Trail trail_;
+};
+
 std::strong_ordering Compare(const Type& a, const Type& b) {
   if (a == b) return std::strong_ordering::equal;
   return a.ToJson().compare(b.ToJson()) <=> 0;
@@ -254,6 +339,13 @@ absl::Status Conforms(const Value& value, const Type& type) {
   Checker checker;
   if (checker.Check(value, type, 0)) return absl::OkStatus();
   return checker.ToStatus();
+}
+
+absl::StatusOr<Type> ConcreteType(const Value& value, const Type& type) {
+  TypeFinder finder;
+  Type concrete = type;
+  if (!finder.Find(value, type, concrete)) return finder.ToStatus();
+  return concrete;
 }
 
 }  // namespace charon

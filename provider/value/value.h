@@ -117,4 +117,9 @@ class Value {
 // InvalidArgument with the path of the first difference.
 absl::Status Conforms(const Value& value, const Type& type);
 
+// `type` with each dynamic place replaced by the type of what stands there. It stays dynamic where
+// that is null or wholly unknown, and in empty collections. InvalidArgument with the path of a
+// list, set or map whose elements differ in type: Terraform crashes on it. REQUIRES: Conforms().
+absl::StatusOr<Type> ConcreteType(const Value& value, const Type& type);
+
 }  // namespace charon

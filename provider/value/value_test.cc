@@ -171,5 +171,42 @@ TEST(Conforms, NamesTheFirstDifference) {
   EXPECT_EQ(PathText(Conforms(more, type)), "zz");
 }
 
+std::string Concrete(const Value& value, const Type& type) {
+  const absl::StatusOr<Type> concrete = ConcreteType(value, type);
+  return concrete.ok() ? concrete->ToJson() : PathText(concrete.status()) + ": error";
+}
+
+TEST(ConcreteType, ReplacesEveryDynamicPlace) {
+  const Value text = Value::Dynamic(Type::String(), Str("x"));
+  const Value flag = Value::Dynamic(Type::Bool(), Value::Null());
+  EXPECT_EQ(Concrete(Str("x"), Type::String()), R"("string")");
+  EXPECT_EQ(Concrete(flag, Type::Dynamic()), R"("bool")");
+  EXPECT_EQ(Concrete(Value::Null(), Type::Dynamic()), R"("dynamic")");
+  EXPECT_EQ(Concrete(Value::Of({flag, text, Value::Unknown()}),
+                     Type::Tuple({Type::Dynamic(), Type::Dynamic(), Type::Dynamic()})),
+            R"(["tuple",["bool","string","dynamic"]])");
+  EXPECT_EQ(Concrete(Value::Of({{"a", text}, {"b", Num(1)}}),
+                     Type::Object({{"a", Type::Dynamic()}, {"b", Type::Number()}}, {"b"})),
+            R"(["object",{"a":"string","b":"number"},["b"]])");
+  EXPECT_EQ(Concrete(Value::Of({Value::Null(), text}), Type::List(Type::Dynamic())),
+            R"(["list","string"])");
+  EXPECT_EQ(Concrete(Value::Of({{"a", text}}), Type::Map(Type::Dynamic())), R"(["map","string"])");
+  EXPECT_EQ(Concrete(Value::Of(Value::Sequence()), Type::Set(Type::Dynamic())),
+            R"(["set","dynamic"])");
+  EXPECT_EQ(
+      Concrete(Value::Dynamic(Type::List(Type::Dynamic()), Value::Of({text})), Type::Dynamic()),
+      R"(["list","string"])");
+}
+
+TEST(ConcreteType, RefusesElementsOfDifferentTypes) {
+  const Value text = Value::Dynamic(Type::String(), Str("x"));
+  const Value flag = Value::Dynamic(Type::Bool(), Value::Null());
+  const Type type = Type::Tuple({Type::Set(Type::Tuple({Type::List(Type::Dynamic())}))});
+  EXPECT_EQ(Concrete(Value::Of({text, flag}), Type::List(Type::Dynamic())), ": error");
+  EXPECT_EQ(Concrete(Value::Of({{"a", text}, {"b", flag}}), Type::Map(Type::Dynamic())), ": error");
+  EXPECT_EQ(Concrete(Value::Of({Value::Of({Value::Of({Value::Of({text, flag})})})}), type),
+            "[0]: error");
+}
+
 }  // namespace
 }  // namespace charon
