@@ -21,11 +21,6 @@ std::string KindName(const Value& value) {
   return "";
 }
 
-// What a dynamic value is, with or without a type.
-const Value& Bare(const Value& value) {
-  return value.kind() == Value::Kind::kDynamic ? value.dynamic_value() : value;
-}
-
 class Checker {
  public:
   std::vector<std::string> found;
@@ -45,7 +40,7 @@ class Checker {
   void Object(const ObjectSchema& schema, const Value& config, const Value& prior, const Value& planned,
               const Path& path) {
     for (const AttributeSchema& attribute : schema.attributes) {
-      Attribute(attribute, config[attribute.name], prior[attribute.name], planned[attribute.name],
+      Attribute(attribute, Inside(config, attribute.name), prior[attribute.name], Inside(planned, attribute.name),
                 path.Attribute(attribute.name));
     }
   }
@@ -54,10 +49,10 @@ class Checker {
                  const Path& path) {
     if (attribute.write_only) return;  // P2, checked apart
     if (planned == config) return;                                              // P5
-    if (planned == prior && !prior.IsNull() && !config.IsNull()) return;        // P6
+    if (planned == prior && !prior.IsNull() && !IsAbsent(config)) return;        // P6
     if (attribute.mode == Mode::kComputed) return;                              // P7
-    if (attribute.computed() && config.IsNull()) return;                        // P8
-    if (config.IsNull()) return Complain("P9", path, absl::StrCat("planned ", KindName(planned), " for a non-computed attribute"));
+    if (attribute.computed() && IsAbsent(config)) return;                        // P8
+    if (IsAbsent(config)) return Complain("P9", path, absl::StrCat("planned ", KindName(planned), " for a non-computed attribute"));
     if (attribute.nested == nullptr || !config.IsKnown()) {
       return Complain("P10", path, absl::StrCat("planned ", KindName(planned), " is neither config (", KindName(config),
                                                 ") nor prior (", KindName(prior), ")"));
@@ -106,11 +101,17 @@ class Checker {
 
   // A6 to A10 on two values of `type`.
   void Compatible(const Type& type, const Value& planned, const Value& actual, const Path& path) {
-    if (Bare(planned).IsUnknown()) return;  // A10 (we send no refinements)
-    if (Bare(planned).IsNull() != Bare(actual).IsNull()) {
-      return Complain("A7", path, absl::StrCat("was ", KindName(Bare(planned)), ", but now ", KindName(Bare(actual))));
+    if (planned.IsUnknown()) return;  // A10 (we send no refinements)
+    if (planned.kind() == Value::Kind::kDynamic) {
+      if (actual.kind() != Value::Kind::kDynamic || !(planned.dynamic_type() == actual.dynamic_type())) {
+        return Complain("A6", path, "the dynamic type differs from the plan");
+      }
+      return Compatible(planned.dynamic_type(), planned.dynamic_value(), actual.dynamic_value(), path);
     }
-    if (Bare(planned).IsNull()) return;
+    if (planned.IsNull() != actual.IsNull()) {
+      return Complain("A7", path, absl::StrCat("was ", KindName(planned), ", but now ", KindName(actual)));
+    }
+    if (planned.IsNull()) return;
     if (planned.kind() != actual.kind()) {
       return Complain("A6", path, absl::StrCat("was ", KindName(planned), ", but now ", KindName(actual)));
     }
@@ -121,10 +122,7 @@ class Checker {
         if (!(planned == actual)) Complain("A6", path, "the value differs from the plan");
         return;
       case Type::Kind::kDynamic:
-        if (!(planned.dynamic_type() == actual.dynamic_type())) {
-          return Complain("A6", path, "the dynamic type differs from the plan");
-        }
-        return Compatible(planned.dynamic_type(), planned.dynamic_value(), actual.dynamic_value(), path);
+        return;  // has its own kind, above
       case Type::Kind::kMap:
         return CompatibleEntries(planned, actual, path, [&](const std::string& key, const Value& a, const Value& b) {
           Compatible(type.element(), a, b, path.Key(key));

@@ -45,12 +45,6 @@ bool IsFixed(const ObjectSchema& schema, const Path& path) {
   return fixed;
 }
 
-// The attribute `name` of an object that may be unknown as a whole.
-const Value& Inside(const Value& object, absl::string_view name) {
-  static const auto& unknown = *new Value(Value::Unknown());
-  return object.IsUnknown() ? unknown : object[name];
-}
-
 // `filled`, an object of `schema` that a default gave, with the prior values of what it leaves to the provider.
 Value WithPriorComputed(const ObjectSchema& schema, Value filled, const Value& prior) {
   return TransformAttributes(
@@ -123,7 +117,7 @@ Value ApplyDefaults(const ObjectSchema& schema, const Input& input, Value planne
   return TransformAttributes(
       schema, input.config, std::move(planned), Path(),
       [&](const AttributeSchema& attribute, const Value& wanted, Value value, const Path& path, bool* descend) {
-        if (!wanted.IsNull()) return value;
+        if (!IsAbsent(wanted)) return value;
         if (attribute.default_value) {
           return InsideSet(schema, path)
                      ? *attribute.default_value
@@ -151,7 +145,7 @@ Value MarkUnknown(const ObjectSchema& schema, const Input& input, Value planned)
   return TransformAttributes(
       schema, input.config, std::move(planned), Path(),
       [&](const AttributeSchema& attribute, const Value& config, Value value, const Path& path, bool* descend) {
-        if (!attribute.computed() || !config.IsNull() || attribute.default_value) return value;
+        if (!attribute.computed() || !IsAbsent(config) || attribute.default_value) return value;
         *descend = false;
         if (!input.prior.IsNull() && IsFixed(schema, path)) {
           const Value& prior = PriorAt(input.prior, path);

@@ -60,7 +60,7 @@ std::vector<const Value*> PairElements(const ObjectSchema& schema, const Value& 
 
 bool AttributeCanComeFrom(const AttributeSchema& attribute, const Value& wanted, const Value& value) {
   if (attribute.write_only) return true;
-  if (wanted.IsNull() && (attribute.computed() || attribute.default_value)) return true;
+  if (IsAbsent(wanted) && (attribute.computed() || attribute.default_value)) return true;
   if (attribute.nested == nullptr || !wanted.IsKnown() || !value.IsKnown()) return wanted == value;
   const ObjectSchema& nested = *attribute.nested;
   if (attribute.nesting == Nesting::kSingle) return CanComeFrom(nested, wanted, value);
@@ -82,9 +82,10 @@ bool AttributeCanComeFrom(const AttributeSchema& attribute, const Value& wanted,
 
 // True if `element` of a set can be what became of `config`: equal except where the provider may fill in.
 bool CanComeFrom(const ObjectSchema& schema, const Value& config, const Value& element) {
-  if (!config.IsKnown() || !element.IsKnown()) return config == element;
+  // Core's proposal for an element that is unknown as a whole has every attribute unknown.
+  if (config.IsNull() || !element.IsKnown()) return config == element;
   return std::all_of(schema.attributes.begin(), schema.attributes.end(), [&](const AttributeSchema& attribute) {
-    return AttributeCanComeFrom(attribute, config[attribute.name], element[attribute.name]);
+    return AttributeCanComeFrom(attribute, Inside(config, attribute.name), element[attribute.name]);
   });
 }
 
@@ -99,14 +100,14 @@ Value TransformElements(const AttributeSchema& attribute, const Value& config, V
     case Nesting::kMap:
       for (auto& [key, element] : value.mapping()) {
         if (!element.IsKnown()) continue;
-        element = TransformAttributes(nested, config[key], std::move(element), path.Key(key), visit);
+        element = TransformAttributes(nested, Inside(config, key), std::move(element), path.Key(key), visit);
       }
       return value;
     case Nesting::kList: {
       std::size_t index = 0;
       for (Value& element : value.sequence()) {
         const bool paired = config.kind() == Value::Kind::kSequence && index < config.sequence().size();
-        const Value& beside = paired ? config.sequence()[index] : NullValue();
+        const Value& beside = paired ? config.sequence()[index] : config.IsUnknown() ? config : NullValue();
         if (element.IsKnown()) {
           element = TransformAttributes(nested, beside, std::move(element),
                                         path.Index(static_cast<std::int64_t>(index)), visit);
@@ -212,7 +213,7 @@ void ValidateAttributes(const ObjectSchema& schema, const Value& config, const P
   for (const AttributeSchema& attribute : schema.attributes) {
     const Value& value = config[attribute.name];
     const Path place = path.Attribute(attribute.name);
-    if (value.IsNull()) {
+    if (IsAbsent(value)) {
       if (attribute.mode == Mode::kRequired) {
         errors->push_back(At(place, absl::InvalidArgumentError(
             absl::StrCat("\"", attribute.name, "\" is required: ", attribute.description))));
@@ -270,12 +271,21 @@ Value ObjectSchema::Empty() const {
   return Value::Of(std::move(entries));
 }
 
+bool IsAbsent(const Value& value) {
+  return value.IsNull() || (value.kind() == Value::Kind::kDynamic && value.dynamic_value().IsNull());
+}
+
+const Value& Inside(const Value& object, absl::string_view name) {
+  static const auto& unknown = *new Value(Value::Unknown());
+  return object.IsUnknown() ? unknown : object[name];
+}
+
 Value TransformAttributes(const ObjectSchema& schema, const Value& config, Value object, const Path& path,
                           const AttributeVisitor& visit) {
   if (!object.IsKnown()) return object;
   for (const AttributeSchema& attribute : schema.attributes) {
     Value& slot = object.mapping()[attribute.name];
-    const Value& beside = config[attribute.name];
+    const Value& beside = Inside(config, attribute.name);
     const Path place = path.Attribute(attribute.name);
     bool descend = true;
     slot = visit(attribute, beside, std::move(slot), place, &descend);

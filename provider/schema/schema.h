@@ -83,8 +83,13 @@ struct ObjectSchema {
   mutable std::optional<Type> type_;  // made on first use, before any concurrent one (Registry::Check)
 };
 
+// True for null, also for one with a type (at a place of dynamic type).
+bool IsAbsent(const Value& value);
+// The attribute `name` of an object: unknown if the object is, null if it has none.
+const Value& Inside(const Value& object, absl::string_view name);
+
 // Calls `visit(schema, config, value, path, descend)` for every attribute of `value`, also nested ones, with the config
-// beside it (null where there is none) and replaces the attribute by the result; then visits what is inside
+// beside it (null where there is none, unknown inside of what is unknown) and replaces the attribute by the result; then visits what is inside
 // the result, unless *descend was set to false. Elements of lists and maps pair by index and key, elements of
 // sets with the config element they can have come from; `path` ends at the set for what is inside it.
 using AttributeVisitor =

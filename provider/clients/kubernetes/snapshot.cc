@@ -12,14 +12,18 @@ namespace charon::kubernetes {
 namespace {
 
 // A single GET costs us about as much CPU time (request, TLS, HTTP/2, wake-ups) as this many objects of a
-// LIST (bytes received and scanned): 0.15-0.25 ms against 3-5 us, measured against v1.36.3 on loopback.
+// LIST (bytes received and scanned): 0.23 ms against 4 us, measured against v1.36.3 on loopback.
 constexpr std::int64_t kItemsPerRead = 50;
 
-// The read that starts a LIST.
+// The read that starts a LIST. One more in a namespace of a kind that is large in the whole: reads that are
+// spread so far that no namespace gets three are cheapest one by one.
 constexpr int kReadsBeforeList = 2;
+constexpr int kReadsBeforeLocalList = 3;
 
-// Long enough to hold most kinds whole, short enough to be given up without regret.
-constexpr int kFirstPage = 200;
+// Long enough to hold most kinds whole, short enough to be given up without regret. Where one kind was too
+// large others will be.
+constexpr int kFirstPage = 150;
+constexpr int kCautiousFirstPage = 20;
 constexpr int kPage = 500;
 
 constexpr absl::Duration kAbsenceAge = absl::Seconds(10);
@@ -150,6 +154,8 @@ Snapshot::Scope* Snapshot::ScopeToList(Kind& kind, const ResourceInfo& info,
   const bool spread = kind.missed_namespaces.size() > 1 || kind.namespaces_listed > 0;
   if (spread && Worthwhile(kind.everywhere)) return &kind.everywhere;
   Scope& local = kind.namespaces[name_space];
+  const bool spread_thin = kind.everywhere.state == Scope::kTooLarge;
+  if (spread_thin && local.missed < kReadsBeforeLocalList) return nullptr;
   return Worthwhile(local) ? &local : nullptr;
 }
 
@@ -216,7 +222,11 @@ absl::Status Snapshot::ListPages(const Call& call, const ResourceInfo& info, Sco
   {
     absl::MutexLock lock(&mutex_);
     ForgetIncoming(scope);
-    if (scope.size > kFirstPage) request.limit = kPage;  // it was given up before, and now is wanted
+    if (scope.size > 0) {
+      request.limit = kPage;  // its size is known, and it is wanted
+    } else if (&scope == &KindOf(info.kind).everywhere && found_large_) {
+      request.limit = kCautiousFirstPage;
+    }
   }
   std::int64_t fetched = 0;
   for (;;) {
@@ -254,6 +264,7 @@ absl::Status Snapshot::ListPages(const Call& call, const ResourceInfo& info, Sco
     if (!FitsBudget(scope, remaining)) {
       scope.size = fetched + remaining;
       scope.state = Scope::kTooLarge;
+      found_large_ = true;
       scope.missed = 0;
       ForgetIncoming(scope);
       return absl::OkStatus();

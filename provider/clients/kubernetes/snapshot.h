@@ -153,6 +153,7 @@ class Snapshot {
   std::map<ObjectKind, std::unique_ptr<Kind>> kinds_ ABSL_GUARDED_BY(mutex_);
   std::set<std::string> deleted_namespaces_ ABSL_GUARDED_BY(mutex_);
   std::size_t kept_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
+  bool found_large_ ABSL_GUARDED_BY(mutex_) = false;  // any scope was kTooLarge
 };
 
 }  // namespace charon::kubernetes

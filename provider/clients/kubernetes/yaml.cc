@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <istream>
 #include <map>
+#include <optional>
 #include <set>
 #include <streambuf>
 #include <utility>
@@ -29,10 +30,6 @@ constexpr std::size_t kDeepestYaml = 490;
 // limited to 1.5 MiB, so this stops no real one.
 constexpr std::size_t kMostCopied = 16U << 20;
 
-absl::Status ErrorAt(absl::string_view what, int line, int column) {
-  return absl::InvalidArgumentError(absl::StrCat("line ", line, ", column ", column, ": ", what));
-}
-
 // Line and column, from 1, of a byte; columns count characters.
 absl::Status ErrorAtByte(absl::string_view text, std::size_t byte, absl::string_view what) {
   byte = std::min(byte, text.size());
@@ -46,7 +43,7 @@ absl::Status ErrorAtByte(absl::string_view text, std::size_t byte, absl::string_
       ++column;
     }
   }
-  return ErrorAt(what, line, column);
+  return absl::InvalidArgumentError(absl::StrCat("line ", line, ", column ", column, ": ", what));
 }
 
 // The length of the UTF-8 sequence at `at`; 0 if it is none (overlong, surrogate, cut off).
@@ -195,19 +192,43 @@ class JsonBuilder : public nlohmann::json_sax<Json> {
 // Builds one document from yaml-cpp's events, with the position of each.
 class YamlBuilder : public YAML::EventHandler {
  public:
+  explicit YamlBuilder(absl::string_view text) : text_(text) {}
+
   Json& result() { return result_; }
   const absl::Status& status() const { return status_; }
+  YAML::Mark start() const { return start_; }
+  // Where the last quoted scalar begins, if no other came after it.
+  std::optional<YAML::Mark> last_quoted() const { return last_quoted_; }
 
-  void OnDocumentStart(const YAML::Mark&) override {}
+  void OnDocumentStart(const YAML::Mark& mark) override { start_ = mark; }
   void OnDocumentEnd() override {}
 
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
+    last_quoted_.reset();
+    // yaml-cpp takes [a,,b] for three items.
+    const auto at = static_cast<std::size_t>(mark.pos);
+    if (anchor == 0 && !open_.empty() && open_.back().flow && open_.back().value.is_array() &&
+        at < text_.size() && text_[at] == ',') {
+      return Fail(mark, "a list item is missing before this comma");
+    }
     Scalar(mark, "?", anchor, "");
   }
 
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                 const std::string& text) override {
-    Scalar(mark, tag, anchor, text);
+    last_quoted_.reset();
+    if (tag == "?") return Scalar(mark, tag, anchor, text);
+    last_quoted_ = mark;
+    // yaml-cpp makes single bytes of the escapes \N (U+0085) and \_ (U+00A0).
+    if (text.find_first_of("\x85\xA0") == std::string::npos) return Scalar(mark, tag, anchor, text);
+    std::string repaired;
+    for (std::size_t at = 0; at < text.size();) {
+      const std::size_t length = SequenceLength(text, at);
+      if (length == 0) repaired.push_back('\xC2');
+      repaired.append(text, at, std::max<std::size_t>(length, 1));
+      at += std::max<std::size_t>(length, 1);
+    }
+    Scalar(mark, tag, anchor, repaired);
   }
 
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
@@ -217,16 +238,16 @@ class YamlBuilder : public YAML::EventHandler {
       return Fail(mark, "the alias is inside what it stands for");
     }
     if (!Charge(mark, found->second.weight)) return;
-    Add(mark, found->second.value, found->second.weight, /*is_merge_key=*/false);
+    Add(mark, found->second.value, found->second.weight);
   }
 
   void OnSequenceStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t anchor,
-                       YAML::EmitterStyle::value) override {
-    Open(mark, anchor, Json::array());
+                       YAML::EmitterStyle::value style) override {
+    Open(mark, anchor, Json::array(), style == YAML::EmitterStyle::Flow);
   }
   void OnMapStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t anchor,
-                  YAML::EmitterStyle::value) override {
-    Open(mark, anchor, Json::object());
+                  YAML::EmitterStyle::value style) override {
+    Open(mark, anchor, Json::object(), style == YAML::EmitterStyle::Flow);
   }
   void OnSequenceEnd() override { Close(); }
   void OnMapEnd() override { Close(); }
@@ -237,6 +258,7 @@ class YamlBuilder : public YAML::EventHandler {
     YAML::Mark mark;
     YAML::anchor_t anchor = 0;
     std::size_t weight = 64;
+    bool flow = false;
     // Of a map: the key whose value comes next.
     bool has_key = false;
     bool is_merge = false;
@@ -249,7 +271,11 @@ class YamlBuilder : public YAML::EventHandler {
   };
 
   void Fail(const YAML::Mark& mark, absl::string_view what) {
-    if (status_.ok()) status_ = ErrorAt(what, mark.line + 1, mark.column + 1);
+    if (status_.ok()) status_ = ErrorAtByte(text_, static_cast<std::size_t>(mark.pos), what);
+  }
+
+  bool ExpectsKey() const {
+    return !open_.empty() && open_.back().value.is_object() && !open_.back().has_key;
   }
 
   bool Charge(const YAML::Mark& mark, std::size_t weight) {
@@ -263,6 +289,11 @@ class YamlBuilder : public YAML::EventHandler {
               const std::string& text) {
     if (!status_.ok()) return;
     const bool is_merge_key = text == "<<" && (tag == "?" || tag == "tag:yaml.org,2002:merge");
+    if (ExpectsKey() && anchor == 0) {
+      open_.back().weight += 64 + text.size();
+      if (is_merge_key) return Key(mark, "", /*is_merge=*/true);
+      return Key(mark, internal::ScalarKey(tag, text), /*is_merge=*/false);
+    }
     absl::StatusOr<Json> value = internal::ScalarValue(tag, text);
     if (!value.ok()) return Fail(mark, value.status().message());
     if (value->is_string() && tag == "tag:yaml.org,2002:binary") {
@@ -275,25 +306,26 @@ class YamlBuilder : public YAML::EventHandler {
     }
     const std::size_t weight = 64 + text.size();
     if (anchor != 0) Remember(mark, anchor, *value, weight);
-    Add(mark, *std::move(value), weight, is_merge_key);
+    Add(mark, *std::move(value), weight);
   }
 
   void Remember(const YAML::Mark& mark, YAML::anchor_t anchor, const Json& value, std::size_t weight) {
     if (Charge(mark, weight)) anchors_.insert_or_assign(anchor, Anchored{value, weight});
   }
 
-  void Open(const YAML::Mark& mark, YAML::anchor_t anchor, Json empty) {
+  void Open(const YAML::Mark& mark, YAML::anchor_t anchor, Json empty, bool flow) {
     if (!status_.ok()) return;
     if (open_.size() >= kDeepestYaml) {
       return Fail(mark, absl::StrCat("nested deeper than ", kDeepestYaml));
     }
-    if (!open_.empty() && open_.back().value.is_object() && !open_.back().has_key) {
+    if (ExpectsKey()) {
       return Fail(mark, "a map key is a map or a list; Kubernetes takes only text (is a value with {{ }} unquoted?)");
     }
     Frame frame;
     frame.value = std::move(empty);
     frame.mark = mark;
     frame.anchor = anchor;
+    frame.flow = flow;
     open_.push_back(std::move(frame));
   }
 
@@ -302,10 +334,10 @@ class YamlBuilder : public YAML::EventHandler {
     Frame frame = std::move(open_.back());
     open_.pop_back();
     if (frame.anchor != 0) Remember(frame.mark, frame.anchor, frame.value, frame.weight);
-    Add(frame.mark, std::move(frame.value), frame.weight, /*is_merge_key=*/false);
+    Add(frame.mark, std::move(frame.value), frame.weight);
   }
 
-  void Add(const YAML::Mark& mark, Json value, std::size_t weight, bool is_merge_key) {
+  void Add(const YAML::Mark& mark, Json value, std::size_t weight) {
     if (!status_.ok()) return;
     if (open_.empty()) {
       result_ = std::move(value);
@@ -322,17 +354,18 @@ class YamlBuilder : public YAML::EventHandler {
       } else {
         frame.value[frame.key] = std::move(value);
       }
+    } else if (value.is_structured()) {
+      Fail(mark, "a map key is a map or a list; Kubernetes takes only text");
     } else {
-      Key(mark, value, is_merge_key, frame);
+      Key(mark, internal::ScalarKey(value), /*is_merge=*/false);
     }
   }
 
-  void Key(const YAML::Mark& mark, const Json& value, bool is_merge_key, Frame& frame) {
+  void Key(const YAML::Mark& mark, absl::StatusOr<std::string> key, bool is_merge) {
+    Frame& frame = open_.back();
     frame.has_key = true;
-    frame.is_merge = is_merge_key;
-    if (is_merge_key) return;
-    if (value.is_structured()) return Fail(mark, "a map key is a map or a list; Kubernetes takes only text");
-    absl::StatusOr<std::string> key = internal::ScalarKey(value);
+    frame.is_merge = is_merge;
+    if (is_merge) return;
     if (!key.ok()) return Fail(mark, key.status().message());
     frame.key = *std::move(key);
     if (frame.value.contains(frame.key) && frame.merged.erase(frame.key) == 0) {
@@ -356,8 +389,11 @@ class YamlBuilder : public YAML::EventHandler {
     }
   }
 
+  const absl::string_view text_;
   Json result_;
   absl::Status status_;
+  YAML::Mark start_;
+  std::optional<YAML::Mark> last_quoted_;
   std::vector<Frame> open_;
   std::map<YAML::anchor_t, Anchored> anchors_;
   std::size_t copied_ = 0;
@@ -391,25 +427,70 @@ std::string Explain(const std::string& message) {
   return message;
 }
 
+// Where the quote at or after `at` (tags and anchors may come before it) opens and is never closed; npos if
+// it is closed, or the scalar there is not quoted. yaml-cpp overlooks it if a line end follows.
+std::size_t UnclosedQuote(absl::string_view text, std::size_t at) {
+  while (at < text.size() && (text[at] == '&' || text[at] == '!')) {
+    at = text.find_first_of(" \t\r\n", at);
+    at = at == absl::string_view::npos ? at : text.find_first_not_of(" \t\r\n", at);
+  }
+  if (at >= text.size() || (text[at] != '"' && text[at] != '\'')) return absl::string_view::npos;
+  const char quote = text[at];
+  for (std::size_t i = at + 1; i < text.size(); ++i) {
+    if (quote == '"' && text[i] == '\\') ++i;
+    else if (text[i] == quote && quote == '\'' && i + 1 < text.size() && text[i + 1] == quote) ++i;
+    else if (text[i] == quote) return absl::string_view::npos;
+  }
+  return at;
+}
+
+// Whether a document may begin at `at`, where it is not the first: at a ---, or after a line of "...". yaml-cpp takes
+// what is left over after a document for the next one.
+bool BeginsDocument(absl::string_view text, std::size_t at) {
+  at = std::min(at, text.size());
+  if (absl::StartsWith(text.substr(at), "---")) return true;
+  absl::string_view before = text.substr(0, at);
+  while (!before.empty()) {
+    const std::size_t newline = before.rfind('\n');
+    const absl::string_view line =
+        absl::StripAsciiWhitespace(newline == absl::string_view::npos ? before : before.substr(newline + 1));
+    if (absl::StartsWith(line, "...")) return true;
+    if (!line.empty() && line[0] != '#') return false;
+    before = newline == absl::string_view::npos ? "" : before.substr(0, newline);
+  }
+  return false;
+}
+
 absl::StatusOr<std::vector<Json>> ReadYaml(absl::string_view text) {
   TextBuffer buffer(text);
   std::istream stream(&buffer);
   std::vector<Json> documents;
+  const auto position = [](const YAML::Mark& mark) { return static_cast<std::size_t>(mark.pos); };
   // The one place where exceptions come from: yaml-cpp throws for every error.
   try {
     YAML::Parser parser(stream);
-    while (true) {
-      YamlBuilder builder;
+    for (bool first = true;; first = false) {
+      YamlBuilder builder(text);
       if (!parser.HandleNextDocument(builder)) break;
       CHARON_RETURN_IF_ERROR(builder.status());
+      if (!first && !BeginsDocument(text, position(builder.start()))) {
+        return ErrorAtByte(text, position(builder.start()),
+                           absl::StrCat("this belongs to nothing above; is it indented too little?",
+                                        TabHint(text, builder.start().line + 1)));
+      }
+      if (builder.last_quoted()) {
+        const std::size_t quote = UnclosedQuote(text, position(*builder.last_quoted()));
+        if (quote != absl::string_view::npos) {
+          return ErrorAtByte(text, quote, "this quote is not closed");
+        }
+      }
       if (!builder.result().is_null()) documents.push_back(std::move(builder.result()));
     }
   } catch (const YAML::DeepRecursion& error) {
-    return ErrorAt(absl::StrCat("nested deeper than ", kDeepestYaml), error.mark.line + 1,
-                   error.mark.column + 1);
+    return ErrorAtByte(text, position(error.mark), absl::StrCat("nested deeper than ", kDeepestYaml));
   } catch (const YAML::Exception& error) {
-    return ErrorAt(absl::StrCat(Explain(error.msg), TabHint(text, error.mark.line + 1)),
-                   error.mark.line + 1, error.mark.column + 1);
+    return ErrorAtByte(text, position(error.mark),
+                       absl::StrCat(Explain(error.msg), TabHint(text, error.mark.line + 1)));
   } catch (const std::exception& error) {
     return absl::InvalidArgumentError(absl::StrCat("the YAML cannot be read: ", error.what()));
   }

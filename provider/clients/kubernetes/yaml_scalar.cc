@@ -95,10 +95,24 @@ std::optional<Json> Float(absl::string_view text) {
   double value = 0;
   if (!IsFloat(text) || !absl::SimpleAtod(text, &value)) return std::nullopt;
   if (!std::isfinite(value)) return std::nullopt;  // too large: Go reports a range error, so it is text
-  return FloatValue(value);
+  return Json(value);
 }
 
-// The value of a plain scalar: text, if it is nothing else.
+// `text` without its underscores; as it is, if one is not between two digits.
+std::string WithoutSeparators(const std::string& text) {
+  std::string digits;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '_') {
+      digits.push_back(text[i]);
+    } else if (i == 0 || i + 1 == text.size() || !absl::ascii_isdigit(text[i - 1]) ||
+               !absl::ascii_isdigit(text[i + 1])) {
+      return text;
+    }
+  }
+  return digits;
+}
+
+// The value of a plain scalar: text, if it is nothing else. Floats are floats here.
 absl::StatusOr<Json> Resolve(const std::string& text) {
   if (text.empty()) return Json();
   const char first = text[0];
@@ -110,7 +124,7 @@ absl::StatusOr<Json> Resolve(const std::string& text) {
     return absl::InvalidArgumentError(
         absl::StrCat(text, " is a number that JSON, and so Kubernetes, does not have; quote it if text is meant"));
   }
-  if (first == '.') return Float(text).value_or(Json(text));
+  if (first == '.') return Float(WithoutSeparators(text)).value_or(Json(text));
   std::string digits = text;
   digits.erase(std::remove(digits.begin(), digits.end(), '_'), digits.end());
   if (std::optional<Json> number = Integer(digits)) return *number;
@@ -122,18 +136,8 @@ absl::Status WrongTag(absl::string_view tag, absl::string_view text) {
       absl::StrCat("\"", text.substr(0, 60), "\" does not fit its tag !!", tag));
 }
 
-}  // namespace
-
-Json FloatValue(double value) {
-  // json.Marshal writes a float without a fraction as an integer, and the API server reads it as one.
-  constexpr double kLimit = 9223372036854775808.0;  // 2^63
-  if (std::trunc(value) == value && value >= -kLimit && value < kLimit) {
-    return Json(static_cast<std::int64_t>(value));
-  }
-  return Json(value);
-}
-
-absl::StatusOr<Json> ScalarValue(absl::string_view tag, const std::string& text) {
+// As ScalarValue, but floats without a fraction are still floats.
+absl::StatusOr<Json> TaggedValue(absl::string_view tag, const std::string& text) {
   if (tag == "?") return Resolve(text);
   if (tag == "!" || !absl::ConsumePrefix(&tag, kTagPrefix)) return Json(text);
   if (tag == "binary") {
@@ -153,6 +157,38 @@ absl::StatusOr<Json> ScalarValue(absl::string_view tag, const std::string& text)
                               : value.is_number();
   if (!fits) return WrongTag(tag, text);
   return value;
+}
+
+}  // namespace
+
+Json FloatValue(double value) {
+  // json.Marshal writes a float without a fraction and below 1e21 as an integer, and the API server reads it as
+  // one if it fits. Its digits are the shortest that give the float back, filled up with zeros.
+  if (std::trunc(value) != value || std::fabs(value) >= 1e19) return Json(value);
+  if (std::fabs(value) < 9007199254740992.0) return Json(static_cast<std::int64_t>(value));  // 2^53
+  std::array<char, 64> text;
+  const auto [end, error] = std::to_chars(text.data(), text.data() + text.size(), value, std::chars_format::scientific);
+  absl::string_view rest(text.data(), static_cast<std::size_t>(end - text.data()));
+  std::string digits;
+  for (; !rest.empty() && rest[0] != 'e'; rest.remove_prefix(1)) {
+    if (rest[0] != '.') digits.push_back(rest[0]);
+  }
+  std::size_t exponent = 0;
+  if (!absl::SimpleAtoi(rest.substr(2), &exponent)) return Json(value);  // "e+18"
+  digits.resize(exponent + 1 + (value < 0 ? 1 : 0), '0');
+  std::int64_t number = 0;
+  return absl::SimpleAtoi(digits, &number) ? Json(number) : Json(value);
+}
+
+absl::StatusOr<Json> ScalarValue(absl::string_view tag, const std::string& text) {
+  CHARON_ASSIGN_OR_RETURN(Json value, TaggedValue(tag, text));
+  if (value.is_number_float()) return FloatValue(value.get<double>());
+  return value;
+}
+
+absl::StatusOr<std::string> ScalarKey(absl::string_view tag, const std::string& text) {
+  CHARON_ASSIGN_OR_RETURN(const Json value, TaggedValue(tag, text));
+  return ScalarKey(value);
 }
 
 absl::StatusOr<std::string> ScalarKey(const Json& value) {

@@ -14,7 +14,9 @@ namespace charon::kubernetes::internal {
 // else the tag. InvalidArgument, without position, for what JSON has no value for or the tag forbids.
 absl::StatusOr<Json> ScalarValue(absl::string_view tag, const std::string& text);
 
-// The same value as the text of a map key. InvalidArgument for null.
+// The same as the text of a map key. InvalidArgument for null.
+absl::StatusOr<std::string> ScalarKey(absl::string_view tag, const std::string& text);
+// A value that came by an alias as a map key.
 absl::StatusOr<std::string> ScalarKey(const Json& value);
 
 // A float as kubectl passes it on: an integer if it is one.

@@ -1,0 +1,46 @@
+#include "provider/functions/all.h"
+
+#include "provider/functions/functions.h"
+
+namespace charon {
+
+void AddFunctions(sdk::Registry& registry) {
+  using sdk::NewFunction;
+  registry.Add(NewFunction(
+      {"manifest_decode", "Decode one Kubernetes manifest",
+       "Decodes one Kubernetes object from JSON or YAML text, with YAML read as kubectl reads it (`yes` is a bool, `0644` is "
+       "octal, merge keys are resolved). Text with several documents is an error: use `manifest_decode_multi`."},
+      {{"manifest", "JSON or YAML text of one object."}}, functions::ManifestDecode));
+  registry.Add(NewFunction(
+      {"manifest_decode_multi", "Decode a file of Kubernetes manifests",
+       "Decodes every document of a YAML text into a list of objects, in their order. Empty documents are left out, and the "
+       "items of a `List` are taken out of it."},
+      {{"manifests", "YAML text with any number of documents."}}, functions::ManifestDecodeMulti));
+  registry.Add(NewFunction({"manifest_encode", "Encode a Kubernetes manifest",
+                            "Encodes an object, or a list of objects as several documents, as YAML that kubectl reads back as "
+                            "the same: text that looks like a bool or a number is quoted."},
+                           {{"manifest", "An object, or a list of objects."}}, functions::ManifestEncode));
+  registry.Add(NewFunction({"quantity_parse", "The number that a Kubernetes quantity means",
+                            "Parses a Kubernetes quantity (`500m`, `1.5Gi`, `2e3`) into a number, exactly: 0.5, 1610612736, 2000."},
+                           {{"quantity", "The quantity."}}, functions::QuantityParse));
+  registry.Add(NewFunction(
+      {"quantity_format", "A number as a Kubernetes quantity",
+       "Formats a number in the canonical form of Kubernetes: the largest suffix that loses nothing. `binary` uses Ki, Mi, "
+       "Gi; `decimal` uses m, k, M, G."},
+      {{"number", "The number."}, {"family", "`binary` or `decimal`."}}, functions::QuantityFormat));
+  registry.Add(NewFunction({"quantity_sum", "The sum of Kubernetes quantities",
+                            "Adds quantities exactly. The result has the suffix family of the first: "
+                            "`quantity_sum(\"512Mi\", \"1Gi\")` is `1536Mi`. Nulls count as nothing."},
+                           {{"quantities", "Quantities; null ones are left out."}}, functions::QuantitySum));
+  registry.Add(NewFunction({"dns_label", "A DNS label from any text",
+                            "Turns text into a DNS label (RFC 1123): lower case letters, digits and `-`, 63 at most. If that "
+                            "loses anything but case, a short hash of the text is appended, so that different texts stay "
+                            "different."},
+                           {{"text", "Any text."}}, functions::DnsLabel));
+  registry.Add(NewFunction({"tier_of", "What a built-in tier stands for",
+                            "The built-in tier of that name, in full (`3-edge`) or short (`edge`): its name, PriorityClass and "
+                            "numbers. Functions do not see the provider block: tiers of `conventions.tiers` are not known here."},
+                           {{"tier", "Name of the tier."}}, functions::TierOf));
+}
+
+}  // namespace charon

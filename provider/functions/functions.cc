@@ -1,0 +1,151 @@
+#include "provider/functions/functions.h"
+
+#include <utility>
+#include <vector>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "nlohmann/json.hpp"
+#include "provider/base/status.h"
+#include "provider/clients/kubernetes/quantity.h"
+#include "provider/clients/kubernetes/yaml.h"
+#include "provider/conventions.h"
+#include "provider/value/json.h"
+
+namespace charon::functions {
+namespace {
+
+using Json = nlohmann::json;
+
+absl::StatusOr<Value> ToValue(const Json& json) {
+  CHARON_ASSIGN_OR_RETURN(TypedValue typed, DecodeAnyJson(json.dump()));
+  return Value::Dynamic(std::move(typed.type), std::move(typed.value));
+}
+
+// FNV-1a, 32 bits: enough to keep apart what one platform names.
+std::uint32_t Hash(absl::string_view text) {
+  std::uint32_t hash = 2166136261U;
+  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 16777619U;
+  return hash;
+}
+
+}  // namespace
+
+absl::StatusOr<Value> ManifestDecode(const std::string& manifest) {
+  absl::StatusOr<Json> object = kubernetes::ParseYaml(manifest);
+  if (!object.ok()) return sdk::AtArgument(0, object.status());
+  return ToValue(*object);
+}
+
+absl::StatusOr<Value> ManifestDecodeMulti(const std::string& manifests) {
+  absl::StatusOr<std::vector<Json>> documents = kubernetes::ParseYamlDocuments(manifests);
+  if (!documents.ok()) return sdk::AtArgument(0, documents.status());
+  Json all = Json::array();
+  for (Json& document : *documents) {
+    const bool list = document.is_object() && absl::EndsWith(document.value("kind", ""), "List") &&
+                      document.contains("items") && document["items"].is_array();
+    if (!list) {
+      all.push_back(std::move(document));
+      continue;
+    }
+    for (Json& item : document["items"]) all.push_back(std::move(item));
+  }
+  return ToValue(all);
+}
+
+absl::StatusOr<std::string> ManifestEncode(const Value& manifest) {
+  absl::StatusOr<std::string> text = EncodeAnyJson(manifest);
+  if (!text.ok()) return sdk::AtArgument(0, text.status());
+  const Json json = Json::parse(*text, nullptr, /*allow_exceptions=*/false);
+  if (!json.is_array()) return kubernetes::EmitYaml(json);
+  std::string documents;
+  for (const Json& document : json) absl::StrAppend(&documents, "---\n", kubernetes::EmitYaml(document));
+  return documents;
+}
+
+absl::StatusOr<Number> QuantityParse(const std::string& quantity) {
+  absl::StatusOr<kubernetes::Quantity> parsed = kubernetes::Quantity::Parse(quantity);
+  if (!parsed.ok()) return sdk::AtArgument(0, parsed.status());
+  // Nano is exact: the decimal point moves nine places.
+  __int128 nano = parsed->nano();
+  const bool negative = nano < 0;
+  if (negative) nano = -nano;
+  const __int128 billion = 1000000000;
+  __int128 whole = nano / billion;
+  std::string digits;
+  do {
+    digits.insert(digits.begin(), static_cast<char>('0' + static_cast<int>(whole % 10)));
+    whole /= 10;
+  } while (whole > 0);
+  return Number::Parse(absl::StrFormat("%s%s.%09d", negative ? "-" : "", digits, static_cast<std::int64_t>(nano % billion)));
+}
+
+absl::StatusOr<std::string> QuantityFormat(const Number& number, const std::string& family) {
+  using Format = kubernetes::Quantity::Format;
+  if (family != "binary" && family != "decimal") {
+    return sdk::AtArgument(1, absl::InvalidArgumentError(absl::StrCat("must be \"binary\" or \"decimal\", not \"", family, "\"")));
+  }
+  absl::StatusOr<kubernetes::Quantity> amount = kubernetes::Quantity::Parse(number.ToString());
+  if (!amount.ok()) return sdk::AtArgument(0, amount.status());
+  return kubernetes::Quantity::FromNano(amount->nano(), family == "binary" ? Format::kBinarySI : Format::kDecimalSI).ToString();
+}
+
+absl::StatusOr<std::string> QuantitySum(const sdk::Variadic<std::optional<std::string>>& quantities) {
+  std::optional<kubernetes::Quantity> sum;
+  for (std::size_t i = 0; i < quantities.values.size(); ++i) {
+    if (!quantities.values[i]) continue;
+    absl::StatusOr<kubernetes::Quantity> quantity = kubernetes::Quantity::Parse(*quantities.values[i]);
+    if (!quantity.ok()) return sdk::AtArgument(i, quantity.status());
+    sum = sum ? *sum + *quantity : *quantity;
+  }
+  return sum.value_or(kubernetes::Quantity()).ToString();
+}
+
+absl::StatusOr<std::string> DnsLabel(const std::string& text) {
+  constexpr std::size_t kMost = 63, kHashSize = 9;  // "-" and eight hex digits
+  std::string label;
+  for (const char c : absl::AsciiStrToLower(text)) {
+    const bool fits = absl::ascii_isalnum(static_cast<unsigned char>(c));
+    if (fits) label.push_back(c);
+    if (!fits && !label.empty() && label.back() != '-') label.push_back('-');
+  }
+  while (!label.empty() && label.back() == '-') label.pop_back();
+  if (text.empty()) return sdk::AtArgument(0, absl::InvalidArgumentError("must not be empty"));
+  if (label == absl::AsciiStrToLower(text) && label.size() <= kMost) return label;
+  label.resize(std::min(label.size(), kMost - kHashSize));
+  while (!label.empty() && label.back() == '-') label.pop_back();
+  return absl::StrFormat("%s%s%08x", label, label.empty() ? "x-" : "-", Hash(text));
+}
+
+const ObjectSpec<Tier>& Tier::Describe() {
+  using M = Tier;
+  static const auto& spec = *new ObjectSpec<M>(
+      "A built-in tier.", {
+                              Field(&M::name, "name", Computed, "Full name."),
+                              Field(&M::short_name, "short_name", Computed, "Name without the leading number."),
+                              Field(&M::priority, "priority", Computed, "Value of the PriorityClass."),
+                              Field(&M::priority_class, "priority_class", Computed, "Name of the PriorityClass."),
+                              Field(&M::preemption_policy, "preemption_policy", Computed, "Its preemption policy."),
+                              Field(&M::limit_range, "limit_range", Computed, "Limits of each container."),
+                              Field(&M::resource_quota, "resource_quota", Computed, "Quota of a namespace."),
+                          });
+  return spec;
+}
+
+absl::StatusOr<Tier> TierOf(const std::string& tier) {
+  absl::StatusOr<TierProfile> profile = Conventions().Tier(tier);
+  if (!profile.ok()) return sdk::AtArgument(0, profile.status());
+  Tier result;
+  result.name = profile->name;
+  result.short_name = ShortTierName(profile->name);
+  result.priority = profile->priority;
+  result.priority_class = profile->priority_class();
+  result.preemption_policy = profile->preempts ? "PreemptLowerPriority" : "Never";
+  result.limit_range = profile->limit_range;
+  result.resource_quota = profile->quota;
+  return result;
+}
+
+}  // namespace charon::functions

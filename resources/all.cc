@@ -1,0 +1,23 @@
+#include "resources/all.h"
+
+#include <memory>
+
+#include "resources/kubernetes/manifest.h"
+#include "resources/kubernetes/restart.h"
+#include "resources/kubernetes/secret.h"
+#include "resources/tier/namespace.h"
+#include "resources/tier/tier.h"
+
+namespace charon {
+
+void AddResources(sdk::Registry& registry, Services& services) {
+  registry.Add(std::make_unique<kubernetes_resources::ManifestResource>(services));
+  registry.Add(std::make_unique<kubernetes_resources::ManifestList>(services));
+  registry.Add(std::make_unique<kubernetes_resources::RestartAction>(services));
+  registry.Add(std::make_unique<kubernetes_resources::SecretResource>(services));
+  registry.Add(std::make_unique<tier::TierResource>(services));
+  registry.Add(std::make_unique<tier::NamespaceResource>(services));
+  registry.Add(std::make_unique<tier::NamespaceList>(services));
+}
+
+}  // namespace charon

@@ -1,0 +1,482 @@
+#include "resources/kubernetes/manifest.h"
+
+#include <optional>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/time/time.h"
+#include "provider/base/status.h"
+#include "provider/clients/kubernetes/ownership.h"
+#include "provider/operations/wait_ready.h"
+#include "provider/schema/checks.h"
+#include "resources/kubernetes/manifest_text.h"
+
+namespace charon::kubernetes_resources {
+namespace {
+
+using kubernetes::ObjectRef;
+
+constexpr char kType[] = "charon_kubernetes_manifest";
+// Private state: what the server made of the object, if that is not what the configuration says (defaults of a
+// webhook, canonical forms that SameMeaning does not know). As long as that stays, nothing has drifted.
+constexpr char kSettled[] = "settled";
+// Private state: set by import, until the first read has filled in the manifest.
+constexpr char kImported[] = "imported";
+
+const char* Form(const ManifestModel& model) { return model.object.IsNull() ? "manifest" : "object"; }
+
+// The object that the configuration declares, without its write-only part.
+absl::StatusOr<Json> Declared(const ManifestModel& model) {
+  absl::StatusOr<Json> object = model.object.IsKnown() ? ObjectFromValue(*model.object) : ParseManifest(*model.manifest);
+  if (!object.ok()) return At(Form(model), object.status());
+  if (absl::Status sound = CheckManifest(*object); !sound.ok()) return At(Form(model), sound);
+  return object;
+}
+
+// What is sent: the write-only part merged over the rest.
+absl::StatusOr<Json> Complete(const ManifestModel& model) {
+  CHARON_ASSIGN_OR_RETURN(Json object, Declared(model));
+  if (model.manifest_wo.IsKnown()) {
+    absl::StatusOr<Json> secret = ParseManifest(*model.manifest_wo);
+    if (!secret.ok()) {
+      // The message would quote the text.
+      return At("manifest_wo", absl::InvalidArgumentError("is neither a JSON nor a YAML map"));
+    }
+    RegisterSecrets(*secret);
+    for (const char* field : {"apiVersion", "kind"}) secret->erase(field);
+    if (secret->contains("metadata")) {
+      (*secret)["metadata"].erase("name");
+      (*secret)["metadata"].erase("namespace");
+    }
+    MergeInto(object, *secret);
+  }
+  return object;
+}
+
+bool IsOpen(const ManifestModel& model) {
+  return model.manifest.IsUnknown() || model.object.IsUnknown() || (model.object.IsKnown() && !model.object->IsWhollyKnown());
+}
+
+// FNV-1a: short, and nothing that has to resist anybody.
+std::string Fingerprint(const std::string& text) {
+  std::uint64_t hash = 14695981039346656037ULL;
+  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ULL;
+  return absl::StrCat(absl::Hex(hash));
+}
+
+// Remembers what the server made of `declared`, where that is not what it says.
+void Settle(const sdk::Context& context, const Json& declared, const Json& live) {
+  context.private_state->Erase(kSettled);
+  if (kubernetes::Compare(declared, live).empty()) return;
+  context.private_state->Set(kSettled, Fingerprint(kubernetes::Overlay(declared, live).dump()));
+}
+
+std::string Describe(const kubernetes::Difference& difference) {
+  std::string who;
+  if (!difference.manager.empty()) {
+    who = absl::StrCat(" by ", difference.manager,
+                       difference.time > absl::UnixEpoch()
+                           ? absl::StrCat(" at ", absl::FormatTime("%Y-%m-%d %H:%M:%S UTC", difference.time, absl::UTCTimeZone()))
+                           : "");
+  }
+  return absl::StrCat(kubernetes::ToString(difference.path), " was ",
+                      difference.live.empty() ? "removed" : "changed", who);
+}
+
+constexpr absl::string_view kWaysOut =
+    "Apply sets it back if nobody owns the field. If another manager does, apply refuses to fight it: leave the field out "
+    "of the manifest, take it over with force_conflicts = true, or move it to \"initial\" to set it only at creation.";
+
+// Whether the kind has namespaces, as far as the server says so.
+absl::Status CheckScope(const Call& call, kubernetes::Cluster& cluster, const ObjectRef& ref) {
+  const absl::StatusOr<kubernetes::ResourceInfo> info = cluster.Resolve(call, ref.kind);
+  if (!info.ok()) return absl::OkStatus();
+  if (info->namespaced && ref.name_space.empty()) {
+    return WithRemedy(absl::InvalidArgumentError(absl::StrCat("metadata.namespace is missing: a ", ref.kind.kind,
+                                                              " lives in a namespace")),
+                      "Name it in the manifest; no default is assumed.");
+  }
+  if (!info->namespaced && !ref.name_space.empty()) {
+    return absl::InvalidArgumentError(absl::StrCat("metadata.namespace is set, but a ", ref.kind.kind, " has no namespace"));
+  }
+  return absl::OkStatus();
+}
+
+// Kinds whose deletion loses data: they are never deleted to repair a failed create.
+bool HoldsData(const std::string& kind) {
+  return kind == "PersistentVolumeClaim" || kind == "PersistentVolume" || kind == "StatefulSet" || kind == "Namespace" ||
+         kind == "CustomResourceDefinition";
+}
+
+}  // namespace
+
+const ObjectSpec<WaitModel>& WaitModel::Describe() {
+  using M = WaitModel;
+  static const auto& spec = *new ObjectSpec<M>(
+      "What to wait for after each change.",
+      {
+          Field(&M::rollout, "rollout", Optional,
+                "Until the workload runs as `kubectl rollout status` judges it; a claim is bound, a load balancer has its "
+                "address, a CRD is established, a Job is complete."),
+          Field(&M::conditions, "conditions", Optional, "Until these conditions have these statuses: `{ Ready = \"True\" }`."),
+          Field(&M::fields, "fields", Optional,
+                "Until these fields match these regular expressions: `{ \"status.phase\" = \"Running|Succeeded\" }`."),
+      });
+  return spec;
+}
+
+const ObjectSpec<ManifestModel>& ManifestModel::Describe() {
+  using M = ManifestModel;
+  static const auto& spec = *new ObjectSpec<M>(
+      "One Kubernetes object of any kind, by server-side apply. Only the fields that the manifest names are sent, compared "
+      "and removed; what controllers, webhooks and other people add is left alone and never shown. The kind need not be known "
+      "to the cluster at plan: a CRD may be installed in the same run.\n\n"
+      "Two resources, also of two stacks, that declare the same object: the second gets an error.",
+      {
+          Field(&M::manifest, "manifest", Optional,
+                "The object as JSON or YAML: `jsonencode({...})`, `yamlencode({...})` or `file(\"...\")`. The fast form.")
+              .Same([](const std::string& a, const std::string& b) {
+                const absl::StatusOr<Json> x = ParseManifest(a);
+                const absl::StatusOr<Json> y = ParseManifest(b);
+                return x.ok() && y.ok() && *x == *y;
+              }),
+          Field(&M::object, "object", Optional,
+                "The object as an HCL value, if unknown parts should show one by one in the plan. Terraform stores its type "
+                "beside it: with many objects, state is about four times as large and plan three times as slow as with "
+                "`manifest`."),
+          Field(&M::manifest_wo, "manifest_wo", Optional,
+                "Fields that no state may have, as JSON or YAML, merged over the manifest: "
+                "`jsonencode({ stringData = { password = var.password } })`. Sent again when `manifest_wo_version` changes.")
+              .WriteOnly(),
+          Field(&M::manifest_wo_version, "manifest_wo_version", Optional,
+                "Any text; change it when `manifest_wo` changes."),
+          Field(&M::initial, "initial", Optional,
+                "Fields whose value counts only at creation, as JSON or YAML: `jsonencode({ spec = { replicas = 1 } })`. They "
+                "are never changed or removed afterwards: an autoscaler or an image updater owns them."),
+          Field(&M::ownership, "ownership", Optional,
+                "`object` (default): the object is this resource's, and destroy deletes it. `fields`: it is somebody else's; "
+                "only the named fields are set, and destroy gives them up.")
+              .Check(OneOf({"object", "fields"})),
+          Field(&M::on_conflict, "on_conflict", Optional,
+                "What to do if the object exists and is not this stack's: `fail` (default), `adopt`, or `replace` (delete it "
+                "first).")
+              .Check(OneOf({"fail", "adopt", "replace"})),
+          Field(&M::force_conflicts, "force_conflicts", Optional,
+                "Take over fields that another field manager owns, instead of an error."),
+          Field(&M::wait, "wait", Optional, "What to wait for after each change; nothing by default."),
+          sdk::TimeoutsField(&M::timeouts),
+      },
+      {ExactlyOneOf({"manifest", "object"}), RequiredTogether({"manifest_wo", "manifest_wo_version"})});
+  return spec;
+}
+
+const ObjectSpec<ObjectIdentity>& ObjectIdentity::Describe() {
+  using M = ObjectIdentity;
+  static const auto& spec = *new ObjectSpec<M>("The object.",
+                                               {
+                                                   Field(&M::api_version, "api_version", Required, "`v1` or `group/version`."),
+                                                   Field(&M::kind, "kind", Required, "The kind."),
+                                                   Field(&M::name_space, "namespace", Optional, "Its namespace, if it has one."),
+                                                   Field(&M::name, "name", Required, "Its name."),
+                                               });
+  return spec;
+}
+
+const sdk::ResourceInfo& ManifestResource::info() const {
+  static const auto& info = *new sdk::ResourceInfo{
+      .type = kType,
+      .noun = "Kubernetes object",
+      .subcategory = "Kubernetes",
+      .timeouts = {},
+      .import_id = "`apiVersion/Kind/namespace/name`, such as `apps/v1/Deployment/shop/web`, without the namespace for kinds "
+                   "that have none: `v1/Namespace/shop`"};
+  return info;
+}
+
+operations::ObjectOptions ManifestResource::Options(const ManifestModel& model, const ObjectRef& ref) const {
+  operations::ObjectOptions options = services_.Ownership(kType, ref.ToString());
+  if (model.ownership.value_or("object") == "fields") options.owner.clear();
+  options.on_conflict = operations::OnConflictFrom(model.on_conflict.value_or("fail"));
+  options.force_conflicts = model.force_conflicts.value_or(false);
+  return options;
+}
+
+absl::Status ManifestResource::Validate(const sdk::Context&, const ManifestModel& config) {
+  if (config.initial.IsKnown()) {
+    absl::StatusOr<Json> initial = ParseManifest(*config.initial);
+    if (!initial.ok()) return At("initial", initial.status());
+    if (!initial->is_object()) return At("initial", absl::InvalidArgumentError("must be a map of fields"));
+  }
+  if (config.manifest_wo.IsKnown()) {
+    const absl::StatusOr<Json> secret = ParseManifest(*config.manifest_wo);
+    if (!secret.ok() || !secret->is_object()) {
+      return At("manifest_wo", absl::InvalidArgumentError("is neither a JSON nor a YAML map"));
+    }
+  }
+  if (IsOpen(config)) return absl::OkStatus();
+  CHARON_RETURN_IF_ERROR(Declared(config).status());
+  return absl::OkStatus();
+}
+
+absl::Status ManifestResource::Plan(const sdk::Context& context, sdk::PlanChange<ManifestModel>& change) {
+  if (change.IsDestroy() || IsOpen(change.config())) return absl::OkStatus();
+  const ManifestModel& config = change.config();
+  const Path form(Form(config));
+  if (change.IsUpdate() && !change.Changes()) return absl::OkStatus();
+  CHARON_ASSIGN_OR_RETURN(const Json wanted, Complete(config));
+  CHARON_ASSIGN_OR_RETURN(const ObjectRef ref, kubernetes::RefOf(wanted));
+
+  if (change.IsUpdate() && !IsOpen(change.prior())) {
+    const absl::StatusOr<Json> before = Declared(change.prior());
+    if (before.ok()) {
+      CHARON_ASSIGN_OR_RETURN(const ObjectRef former, kubernetes::RefOf(*before));
+      const bool same = SameKindMoved(former.kind, ref.kind) &&
+                        former.name_space == ref.name_space && former.name == ref.name;
+      const bool other_ownership =
+          change.prior().ownership.value_or("object") != change.planned().ownership.value_or("object");
+      if (!same) {
+        change.RequireReplace(form);
+        return absl::OkStatus();
+      }
+      if (other_ownership) change.RequireReplace("ownership");
+      if (!ImmutableChange(*before, wanted).empty()) {
+        change.RequireReplace(form);
+        return absl::OkStatus();
+      }
+    }
+  }
+
+  const std::shared_ptr<const Settings> settings = services_.settings();
+  if (context.provider_config_unknown) return absl::OkStatus();
+  const absl::StatusOr<std::shared_ptr<kubernetes::Cluster>> cluster = services_.Kubernetes();
+  if (!cluster.ok()) return absl::OkStatus();  // a kubeconfig that this run may make
+  if (!settings->plan_checks) return absl::OkStatus();
+  CHARON_RETURN_IF_ERROR(At(form, CheckScope(context, **cluster, ref)));
+  operations::ObjectOptions options = Options(config, ref);
+  const absl::Status checked = change.IsCreate() ? operations::CheckCreate(context, **cluster, wanted, options).status()
+                                                 : operations::CheckUpdate(context, **cluster, wanted, options).status();
+  if (absl::IsAborted(checked)) {
+    // The plan stands, and shows the field: whether to fight is the user's to say.
+    context.diagnostics->Warning("Another manager owns a field", At(form, checked));
+    return absl::OkStatus();
+  }
+  if (change.IsUpdate() && absl::IsInvalidArgument(checked) && absl::StrContains(checked.message(), "immutable")) {
+    change.RequireReplace(form);
+    return absl::OkStatus();
+  }
+  return At(form, checked);
+}
+
+absl::Status ManifestResource::Wait(const sdk::Context& context, kubernetes::Cluster& cluster, const ObjectRef& ref,
+                                    const ManifestModel& model) const {
+  if (!model.wait.IsKnown()) return absl::OkStatus();
+  operations::WaitFor wait;
+  wait.rollout = model.wait->rollout.value_or(false);
+  wait.conditions = model.wait->conditions.value_or({});
+  wait.fields = model.wait->fields.value_or({});
+  return At("wait", operations::WaitUntilReady(context, cluster, ref, wait));
+}
+
+sdk::Outcome<ManifestModel> ManifestResource::Create(const sdk::Context& context, const ManifestModel& plan) {
+  CHARON_ASSIGN_OR_RETURN(const auto cluster, services_.Kubernetes());
+  CHARON_ASSIGN_OR_RETURN(const Json declared, Declared(plan));
+  CHARON_ASSIGN_OR_RETURN(const Json wanted, Complete(plan));
+  CHARON_ASSIGN_OR_RETURN(const ObjectRef ref, kubernetes::RefOf(wanted));
+  const Path form(Form(plan));
+  CHARON_RETURN_IF_ERROR(At(form, CheckScope(context, *cluster, ref)));
+  operations::ObjectOptions options = Options(plan, ref);
+  Json initial;
+  if (plan.initial.IsKnown()) {
+    CHARON_ASSIGN_OR_RETURN(initial, ParseManifest(*plan.initial));
+    options.initial = &initial;
+  }
+  if (options.owner.empty()) {
+    const absl::Status there = cluster->Get(context, ref).status();
+    if (absl::IsNotFound(there)) {
+      return At("ownership", WithRemedy(absl::FailedPreconditionError(absl::StrCat(
+                                            ref.ToString(), " does not exist, and ownership = \"fields\" only sets fields of "
+                                                            "objects that somebody else makes")),
+                                        "Make it first, or use ownership = \"object\"."));
+    }
+    CHARON_RETURN_IF_ERROR(there);
+  }
+  absl::StatusOr<Json> live = operations::CreateObject(context, *cluster, wanted, options);
+  if (absl::IsInvalidArgument(live.status()) && absl::StrContains(live.status().message(), "immutable") &&
+      !HoldsData(ref.kind.kind)) {
+    // What a failed create left behind cannot become this: Terraform has announced its replacement.
+    const absl::StatusOr<Json> left = cluster->Get(context, ref);
+    if (left.ok() && operations::ClaimOf(&*left, options) == operations::Claim::kOurs) {
+      CHARON_RETURN_IF_ERROR(operations::DeleteObject(context, *cluster, ref, options));
+      live = operations::CreateObject(context, *cluster, wanted, options);
+    }
+  }
+  if (!live.ok()) return At(form, live.status());
+  Settle(context, declared, *live);
+  if (absl::Status ready = Wait(context, *cluster, ref, plan); !ready.ok()) {
+    return sdk::Outcome<ManifestModel>::Partial(plan, std::move(ready));
+  }
+  return plan;
+}
+
+sdk::Outcome<ManifestModel> ManifestResource::Update(const sdk::Context& context, const ManifestModel&,
+                                                     const ManifestModel& plan) {
+  CHARON_ASSIGN_OR_RETURN(const auto cluster, services_.Kubernetes());
+  CHARON_ASSIGN_OR_RETURN(const Json declared, Declared(plan));
+  CHARON_ASSIGN_OR_RETURN(const Json wanted, Complete(plan));
+  CHARON_ASSIGN_OR_RETURN(const ObjectRef ref, kubernetes::RefOf(wanted));
+  const absl::StatusOr<Json> live = operations::UpdateObject(context, *cluster, wanted, Options(plan, ref));
+  if (!live.ok()) return At(Form(plan), live.status());
+  Settle(context, declared, *live);
+  if (absl::Status ready = Wait(context, *cluster, ref, plan); !ready.ok()) {
+    return sdk::Outcome<ManifestModel>::Partial(plan, std::move(ready));
+  }
+  return plan;
+}
+
+sdk::Outcome<ManifestModel> ManifestResource::Read(const sdk::Context& context, const ManifestModel& prior) {
+  CHARON_ASSIGN_OR_RETURN(const auto cluster, services_.Kubernetes());
+  CHARON_ASSIGN_OR_RETURN(const Json declared, Declared(prior));
+  CHARON_ASSIGN_OR_RETURN(const ObjectRef ref, kubernetes::RefOf(declared));
+  CHARON_ASSIGN_OR_RETURN(const std::shared_ptr<const Json> live, cluster->Read(context, ref));
+  ManifestModel model = prior;
+  if (context.private_state->Get(kImported)) {
+    context.private_state->Erase(kImported);
+    model.manifest = ExportManifest(*live, services_.settings()->field_manager).dump();
+    return model;
+  }
+  const std::vector<kubernetes::Difference> differences = kubernetes::Compare(declared, *live);
+  if (differences.empty()) return model;
+  const Json now = kubernetes::Overlay(declared, *live);
+  if (context.private_state->Get(kSettled) == Fingerprint(now.dump())) return model;
+  std::vector<std::string> lines;
+  for (const kubernetes::Difference& difference : differences) lines.push_back(Describe(difference));
+  context.diagnostics->Warning(absl::StrCat("Changed outside of Terraform: ", ref.ToString()),
+                               absl::StrCat(absl::StrJoin(lines, "\n"), "\n\n", kWaysOut), Form(prior));
+  if (prior.object.IsKnown()) {
+    CHARON_ASSIGN_OR_RETURN(Value object, ValueFromObject(now));
+    model.object = std::move(object);
+  } else {
+    model.manifest = EmitLike(now, *prior.manifest);
+  }
+  return model;
+}
+
+absl::Status ManifestResource::Delete(const sdk::Context& context, const ManifestModel& prior) {
+  CHARON_ASSIGN_OR_RETURN(const auto cluster, services_.Kubernetes());
+  CHARON_ASSIGN_OR_RETURN(const Json declared, Declared(prior));
+  CHARON_ASSIGN_OR_RETURN(const ObjectRef ref, kubernetes::RefOf(declared));
+  return operations::DeleteObject(context, *cluster, ref, Options(prior, ref));
+}
+
+absl::StatusOr<ManifestModel> ManifestResource::Import(const sdk::Context& context, const std::string& id) {
+  CHARON_ASSIGN_OR_RETURN(const ObjectRef ref, ObjectRef::Parse(id));
+  Json stub = {{"apiVersion", ref.kind.api_version}, {"kind", ref.kind.kind}, {"metadata", {{"name", ref.name}}}};
+  if (!ref.name_space.empty()) stub["metadata"]["namespace"] = ref.name_space;
+  context.private_state->Set(kImported, "1");
+  ManifestModel model;
+  model.manifest = stub.dump();
+  return model;
+}
+
+absl::StatusOr<ManifestModel> ManifestResource::ImportByIdentity(const sdk::Context& context, const ObjectIdentity& identity) {
+  return Import(context, ObjectRef{{*identity.api_version, *identity.kind}, identity.name_space.value_or(""), *identity.name}
+                             .ToString());
+}
+
+absl::StatusOr<ObjectIdentity> ManifestResource::Identify(const sdk::Context&, const ManifestModel& state) {
+  CHARON_ASSIGN_OR_RETURN(const Json object, Declared(state));
+  CHARON_ASSIGN_OR_RETURN(const ObjectRef ref, kubernetes::RefOf(object));
+  ObjectIdentity identity;
+  identity.api_version = ref.kind.api_version;
+  identity.kind = ref.kind.kind;
+  if (!ref.name_space.empty()) identity.name_space = ref.name_space;
+  identity.name = ref.name;
+  return identity;
+}
+
+std::string ManifestResource::SameObject(const ManifestModel& model) const {
+  if (IsOpen(model) || model.ownership.value_or("object") != "object") return "";
+  const absl::StatusOr<Json> object = Declared(model);
+  if (!object.ok()) return "";
+  const absl::StatusOr<ObjectRef> ref = kubernetes::RefOf(*object);
+  return ref.ok() ? ref->ToString() : "";
+}
+
+std::vector<sdk::MoveSource<ManifestModel>> ManifestResource::MoveSources() const {
+  auto parse = [](const sdk::MoveRequest& request) {
+    return Json::parse(request.source_state, nullptr, /*allow_exceptions=*/false);
+  };
+  return {
+      // hashicorp/kubernetes: `manifest` is a dynamic value, stored with its type.
+      {"kubernetes_manifest",
+       [parse](const sdk::Context&, const sdk::MoveRequest& request) -> absl::StatusOr<ManifestModel> {
+         Json object = kubernetes::Field(parse(request), "manifest.value");
+         if (!object.is_object()) return absl::InvalidArgumentError("the source has no attribute manifest");
+         DropNulls(object);
+         ManifestModel model;
+         model.manifest = object.dump();
+         return model;
+       }},
+      // alekc/kubectl and gavinbunney/kubectl: `yaml_body` as written, and a namespace that replaces its own.
+      {"kubectl_manifest",
+       [parse](const sdk::Context&, const sdk::MoveRequest& request) -> absl::StatusOr<ManifestModel> {
+         const Json state = parse(request);
+         const std::string yaml = kubernetes::Text(state, "yaml_body");
+         if (yaml.empty()) return absl::InvalidArgumentError("the source has no attribute yaml_body");
+         ManifestModel model;
+         model.manifest = yaml;
+         const std::string name_space = kubernetes::Text(state, "override_namespace");
+         if (!name_space.empty()) {
+           CHARON_ASSIGN_OR_RETURN(Json object, ParseManifest(yaml));
+           object["metadata"]["namespace"] = name_space;
+           model.manifest = EmitLike(object, yaml);
+         }
+         return model;
+       }},
+  };
+}
+
+const ObjectSpec<ManifestListModel>& ManifestListModel::Describe() {
+  using M = ManifestListModel;
+  static const auto& spec = *new ObjectSpec<M>(
+      "Objects of one kind.",
+      {
+          Field(&M::api_version, "api_version", Required, "`v1` or `group/version`."),
+          Field(&M::kind, "kind", Required, "The kind."),
+          Field(&M::name_space, "namespace", Optional, "Only objects of this namespace; of all by default."),
+          Field(&M::label_selector, "label_selector", Optional, "Only objects that match, as kubectl's `-l`."),
+          Field(&M::field_selector, "field_selector", Optional, "Only objects that match, as kubectl's `--field-selector`."),
+      });
+  return spec;
+}
+
+absl::Status ManifestList::List(const sdk::Context& context, const ManifestListModel& config, bool include_resource,
+                                const std::function<bool(sdk::Listed<ManifestModel, ObjectIdentity>)>& emit) {
+  CHARON_ASSIGN_OR_RETURN(const auto cluster, services_.Kubernetes());
+  const kubernetes::ObjectKind kind{*config.api_version, *config.kind};
+  kubernetes::ListOptions options;
+  options.name_space = config.name_space.value_or("");
+  options.label_selector = config.label_selector.value_or("");
+  options.field_selector = config.field_selector.value_or("");
+  CHARON_ASSIGN_OR_RETURN(const std::vector<Json> objects, cluster->List(context, kind, options));
+  for (const Json& object : objects) {
+    CHARON_ASSIGN_OR_RETURN(const ObjectRef ref, kubernetes::RefOf(object));
+    sdk::Listed<ManifestModel, ObjectIdentity> item;
+    item.identity.api_version = ref.kind.api_version;
+    item.identity.kind = ref.kind.kind;
+    if (!ref.name_space.empty()) item.identity.name_space = ref.name_space;
+    item.identity.name = ref.name;
+    item.display_name = ref.name_space.empty() ? ref.name : absl::StrCat(ref.name_space, "/", ref.name);
+    if (include_resource) {
+      ManifestModel model;
+      model.manifest = ExportManifest(object, services_.settings()->field_manager).dump();
+      item.resource = std::move(model);
+    }
+    if (!emit(std::move(item))) break;
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace charon::kubernetes_resources

@@ -1,0 +1,232 @@
+#include "resources/kubernetes/manifest_text.h"
+
+#include <set>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
+#include "provider/base/redact.h"
+#include "provider/base/status.h"
+#include "provider/clients/kubernetes/ownership.h"
+#include "provider/clients/kubernetes/yaml.h"
+#include "provider/operations/apply_object.h"
+#include "provider/value/json.h"
+
+namespace charon::kubernetes_resources {
+namespace {
+
+// Fields of metadata that only the server writes.
+constexpr const char* kServerFields[] = {"uid",  "resourceVersion", "generation",        "creationTimestamp",
+                                         "deletionTimestamp", "deletionGracePeriodSeconds", "managedFields", "selfLink"};
+
+// Managers that are part of the cluster: what they write is no user's wish.
+bool IsController(absl::string_view manager) {
+  return absl::StartsWith(manager, "kube-") || absl::StartsWith(manager, "k3s") || manager == "kubelet" ||
+         absl::EndsWith(manager, "-controller") || absl::EndsWith(manager, "-controller-manager") ||
+         absl::EndsWith(manager, "-operator");
+}
+
+struct ImmutableField {
+  const char* kind;
+  const char* path;
+};
+
+// Fields that the API server refuses to change, by kind (Kubernetes API validation, v1.36: apps, batch, core,
+// rbac, scheduling, storage). StatefulSets list what they do allow, so the rest is handled in code.
+constexpr ImmutableField kImmutable[] = {
+    {"Deployment", "spec.selector"},
+    {"ReplicaSet", "spec.selector"},
+    {"DaemonSet", "spec.selector"},
+    {"Job", "spec.selector"},
+    {"Job", "spec.template"},
+    {"Job", "spec.completionMode"},
+    {"Job", "spec.podFailurePolicy"},
+    {"RoleBinding", "roleRef"},
+    {"ClusterRoleBinding", "roleRef"},
+    {"PriorityClass", "value"},
+    {"PriorityClass", "preemptionPolicy"},
+    {"StorageClass", "provisioner"},
+    {"StorageClass", "parameters"},
+    {"StorageClass", "reclaimPolicy"},
+    {"StorageClass", "volumeBindingMode"},
+    {"Secret", "type"},
+    {"PersistentVolumeClaim", "spec.accessModes"},
+    {"PersistentVolumeClaim", "spec.selector"},
+    {"PersistentVolumeClaim", "spec.storageClassName"},
+    {"PersistentVolumeClaim", "spec.volumeMode"},
+    {"PersistentVolumeClaim", "spec.volumeName"},
+    {"PersistentVolumeClaim", "spec.dataSource"},
+    {"IngressClass", "spec.controller"},
+    {"CustomResourceDefinition", "spec.scope"},
+    {"CustomResourceDefinition", "spec.names.kind"},
+    {"CustomResourceDefinition", "spec.group"},
+    {"EndpointSlice", "addressType"},
+};
+
+// What a StatefulSet may change after its creation (v1.36).
+const char* const kStatefulSetMutable[] = {"replicas", "ordinals", "template", "updateStrategy", "revisionHistoryLimit",
+                                           "persistentVolumeClaimRetentionPolicy", "minReadySeconds"};
+
+bool IsBuiltIn(const std::string& group) {
+  return group.empty() || group == "apps" || group == "batch" || group == "policy" || absl::EndsWith(group, ".k8s.io");
+}
+
+}  // namespace
+
+absl::Status CheckManifest(const Json& object) {
+  if (!object.is_object()) {
+    return absl::InvalidArgumentError("must be one Kubernetes object: a map with apiVersion, kind and metadata");
+  }
+  CHARON_ASSIGN_OR_RETURN(const kubernetes::ObjectRef ref, kubernetes::RefOf(object));
+  if (absl::EndsWith(ref.kind.kind, "List") && object.contains("items")) {
+    return WithRemedy(absl::InvalidArgumentError(absl::StrCat("is a ", ref.kind.kind, ", which holds several objects")),
+                      "Use one resource for each, with for_each over manifest_decode_multi.");
+  }
+  std::vector<std::string> server;
+  for (const char* field : kServerFields) {
+    if (object["metadata"].contains(field)) server.push_back(absl::StrCat("metadata.", field));
+  }
+  if (object.contains("status")) server.push_back("status");
+  if (!server.empty()) {
+    return WithRemedy(
+        absl::InvalidArgumentError(absl::StrCat("has fields that only the server writes: ", absl::StrJoin(server, ", "))),
+        "Remove them from the manifest.");
+  }
+  if (ref.kind == kubernetes::ObjectKind{"v1", "Secret"}) {
+    for (const char* field : {"data", "stringData"}) {
+      const auto values = object.find(field);
+      if (values == object.end() || values->empty()) continue;
+      return WithRemedy(
+          absl::InvalidArgumentError(absl::StrCat("has the values of a Secret (", field, "), which would be stored in "
+                                                  "Terraform's state in plain text")),
+          "Give them as manifest_wo = jsonencode({ stringData = { ... } }) with a manifest_wo_version, or use charon_secret.");
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Json> ParseManifest(absl::string_view text) { return kubernetes::ParseYaml(text); }
+
+void DropNulls(Json& value) {
+  if (value.is_object()) {
+    for (auto entry = value.begin(); entry != value.end();) {
+      if (entry->is_null()) {
+        entry = value.erase(entry);
+      } else {
+        DropNulls(*entry++);
+      }
+    }
+  } else if (value.is_array()) {
+    for (Json& element : value) DropNulls(element);
+  }
+}
+
+absl::StatusOr<Json> ObjectFromValue(const Value& value) {
+  CHARON_ASSIGN_OR_RETURN(const std::string text, EncodeAnyJson(value));
+  Json object = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+  if (object.is_discarded()) return absl::InternalError("an HCL value became invalid JSON");
+  DropNulls(object);
+  return object;
+}
+
+void MergeInto(Json& base, const Json& over) {
+  if (!base.is_object() || !over.is_object()) {
+    base = over;
+    return;
+  }
+  for (const auto& [key, value] : over.items()) MergeInto(base[key], value);
+}
+
+std::string EmitLike(const Json& object, absl::string_view like) {
+  const absl::string_view text = absl::StripLeadingAsciiWhitespace(like);
+  return text.empty() || text[0] == '{' ? object.dump() : kubernetes::EmitYaml(object);
+}
+
+absl::StatusOr<Value> ValueFromObject(const Json& object) {
+  CHARON_ASSIGN_OR_RETURN(TypedValue typed, DecodeAnyJson(object.dump()));
+  return Value::Dynamic(std::move(typed.type), std::move(typed.value));
+}
+
+void RegisterSecrets(const Json& secret) {
+  if (secret.is_string()) {
+    RegisterSecret(secret.get_ref<const std::string&>());
+  } else if (secret.is_structured()) {
+    for (const Json& inner : secret) RegisterSecrets(inner);
+  }
+}
+
+Json ExportManifest(const Json& live, absl::string_view manager) {
+  kubernetes::FieldSet owned = kubernetes::AppliedBy(live, manager);
+  if (owned.empty()) {
+    for (const kubernetes::ManagerEntry& entry : kubernetes::Managers(live)) {
+      if (entry.subresource.empty() && !IsController(entry.manager)) owned = owned.Union(entry.fields);
+    }
+  }
+  Json object = owned.empty() ? live : kubernetes::Project(live, owned);
+  object["apiVersion"] = live.value("apiVersion", "");
+  object["kind"] = live.value("kind", "");
+  Json& metadata = object["metadata"];
+  const Json& live_metadata = kubernetes::Field(live, "metadata");
+  for (const char* field : {"name", "namespace"}) {
+    if (live_metadata.contains(field)) metadata[field] = live_metadata[field];
+  }
+  for (const char* field : kServerFields) metadata.erase(field);
+  if (metadata.contains("annotations")) {
+    metadata["annotations"].erase(operations::kOwnerAnnotation);
+    metadata["annotations"].erase("kubectl.kubernetes.io/last-applied-configuration");
+    metadata["annotations"].erase("deployment.kubernetes.io/revision");
+    if (metadata["annotations"].empty()) metadata.erase("annotations");
+  }
+  object.erase("status");
+  if (kubernetes::Text(object, "kind") == "Secret") {
+    object.erase("data");
+    object.erase("stringData");
+  }
+  return object;
+}
+
+std::string ImmutableChange(const Json& before, const Json& after) {
+  const absl::StatusOr<kubernetes::ObjectRef> ref = kubernetes::RefOf(after);
+  if (!ref.ok() || !IsBuiltIn(ref->kind.group())) return "";
+  const std::string& kind = ref->kind.kind;
+  auto differs = [&](absl::string_view path) {
+    const Json& was = kubernetes::Field(before, path);
+    const Json& now = kubernetes::Field(after, path);
+    // A field that only one side names may have that value by default.
+    return !was.is_null() && !now.is_null() && was != now;
+  };
+  for (const ImmutableField& field : kImmutable) {
+    if (kind == field.kind && differs(field.path)) return field.path;
+  }
+  if (kind == "StatefulSet") {
+    const Json& was = kubernetes::Field(before, "spec");
+    const Json& now = kubernetes::Field(after, "spec");
+    const std::set<std::string> may(std::begin(kStatefulSetMutable), std::end(kStatefulSetMutable));
+    if (!was.is_object() || !now.is_object()) return "";
+    for (const auto& [name, value] : now.items()) {
+      if (may.count(name) == 0 && was.contains(name) && was[name] != value) return absl::StrCat("spec.", name);
+    }
+  }
+  if ((kind == "Secret" || kind == "ConfigMap") && kubernetes::Field(before, "immutable") == true) {
+    for (const char* field : {"data", "binaryData", "immutable"}) {
+      if (kubernetes::Field(before, field) != kubernetes::Field(after, field)) return field;
+    }
+  }
+  return "";
+}
+
+bool SameKindMoved(const kubernetes::ObjectKind& a, const kubernetes::ObjectKind& b) {
+  // Groups that handed kinds on: extensions, and events (Kubernetes deprecation guide).
+  static const std::set<std::string> kHeirsOfExtensions = {"apps", "networking.k8s.io", "policy"};
+  if (a.kind != b.kind) return false;
+  if (a.group() == b.group()) return true;
+  const std::string x = a.group(), y = b.group();
+  if (x == "extensions") return kHeirsOfExtensions.count(y) != 0;
+  if (y == "extensions") return kHeirsOfExtensions.count(x) != 0;
+  return a.kind == "Event" && (x.empty() || x == "events.k8s.io") && (y.empty() || y == "events.k8s.io");
+}
+
+}  // namespace charon::kubernetes_resources

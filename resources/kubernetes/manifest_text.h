@@ -1,0 +1,53 @@
+// What users write as a manifest: text or an HCL object, and its way to JSON and back.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "nlohmann/json.hpp"
+#include "provider/clients/kubernetes/object.h"
+#include "provider/value/value.h"
+
+namespace charon::kubernetes_resources {
+
+using Json = nlohmann::json;
+
+// An object from its text. InvalidArgument for what cannot be one object: see CheckManifest.
+absl::StatusOr<Json> ParseManifest(absl::string_view text);
+
+// An object from an HCL value of dynamic type; nulls are dropped, as HCL has no other way to leave a field out.
+absl::StatusOr<Json> ObjectFromValue(const Value& value);
+
+// Removes the null entries of all maps inside `value`.
+void DropNulls(Json& value);
+
+// What a manifest must not have: a kind that is a list, generateName, fields that only the server writes, the
+// values of a Secret.
+absl::Status CheckManifest(const Json& object);
+
+// `base` with the entries of `over` merged into its maps; other values of `over` replace.
+void MergeInto(Json& base, const Json& over);
+
+// `object` in the words of `like`: JSON if that is JSON, else YAML.
+std::string EmitLike(const Json& object, absl::string_view like);
+// `object` as an HCL value of dynamic type.
+absl::StatusOr<Value> ValueFromObject(const Json& object);
+
+// Every text in `secret`, registered so that no message shows it.
+void RegisterSecrets(const Json& secret);
+
+// The live object as a user would have written it: what `manager` applied if it did, else what other clients than
+// the cluster's own controllers wrote, without the fields of the server and our own marks.
+Json ExportManifest(const Json& live, absl::string_view manager);
+
+// The first field whose change Kubernetes refuses for this kind; "" if there is none that is known. The server
+// has the last word in a dry run.
+std::string ImmutableChange(const Json& before, const Json& after);
+
+// True if both name the same object although the group differs: kinds that moved between groups.
+bool SameKindMoved(const kubernetes::ObjectKind& a, const kubernetes::ObjectKind& b);
+
+}  // namespace charon::kubernetes_resources
