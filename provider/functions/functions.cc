@@ -3,6 +3,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/numeric/int128.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -69,11 +70,11 @@ absl::StatusOr<Number> QuantityParse(const std::string& quantity) {
   absl::StatusOr<kubernetes::Quantity> parsed = kubernetes::Quantity::Parse(quantity);
   if (!parsed.ok()) return sdk::AtArgument(0, parsed.status());
   // Nano is exact: the decimal point moves nine places.
-  __int128 nano = parsed->nano();
+  absl::int128 nano = parsed->nano();
   const bool negative = nano < 0;
   if (negative) nano = -nano;
-  const __int128 billion = 1000000000;
-  __int128 whole = nano / billion;
+  const absl::int128 billion = 1000000000;
+  absl::int128 whole = nano / billion;
   std::string digits;
   do {
     digits.insert(digits.begin(), static_cast<char>('0' + static_cast<int>(whole % 10)));

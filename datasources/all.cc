@@ -1,0 +1,18 @@
+#include "datasources/all.h"
+
+#include <memory>
+
+#include "datasources/kubernetes/object.h"
+#include "datasources/kubernetes/server.h"
+#include "datasources/tier/usage.h"
+
+namespace charon {
+
+void AddDataSources(sdk::Registry& registry, Services& services) {
+  registry.Add(std::make_unique<kubernetes_data::ObjectSource>(services));
+  registry.Add(std::make_unique<kubernetes_data::ObjectsSource>(services));
+  registry.Add(std::make_unique<kubernetes_data::ServerSource>(services));
+  registry.Add(std::make_unique<tier_data::UsageSource>(services));
+}
+
+}  // namespace charon
