@@ -179,7 +179,7 @@ std::vector<Path::Step> TypedSteps(const Trail& trail, const Type& type) {
     const Type::Kind kind = at == nullptr ? Type::Kind::kString : at->kind();
     if (index != nullptr) {
       if (kind == Type::Kind::kSet) break;
-      typed.push_back(*index);
+      typed.emplace_back(*index);
       if (kind == Type::Kind::kList) {
         at = &at->element();
       } else if (kind == Type::Kind::kTuple &&
@@ -194,10 +194,10 @@ std::vector<Path::Step> TypedSteps(const Trail& trail, const Type& type) {
     if (kind == Type::Kind::kDynamic) {
       at = nullptr;  // The step into the "value" or "type" of a dynamic one is none for users.
     } else if (kind == Type::Kind::kMap) {
-      typed.push_back(ElementKey{name});
+      typed.emplace_back(ElementKey{name});
       at = &at->element();
     } else if (kind == Type::Kind::kObject) {
-      typed.push_back(AttributeName{name});
+      typed.emplace_back(AttributeName{name});
       const auto found = at->attributes().find(name);
       at = found == at->attributes().end() ? nullptr : &found->second;
     } else {

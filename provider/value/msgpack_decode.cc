@@ -165,7 +165,7 @@ class Reader {
   template <typename T>
   bool ReadSigned(Head& head) {
     if (Available() < sizeof(T)) return Truncated();
-    const T value = TakeInt<T>();
+    const std::int64_t value{TakeInt<T>()};
     if (value < 0) {
       head.form = Head::Form::kNegative;
       head.negative = value;
@@ -242,7 +242,7 @@ class Reader {
     }
     if (first >= 0xe0) {
       head.form = Head::Form::kNegative;
-      head.negative = static_cast<std::int8_t>(first);
+      head.negative = first - 0x100;
       return true;
     }
     switch (first) {

@@ -199,9 +199,10 @@ std::strong_ordering operator<=>(const Number& a, const Number& b) {
     return static_cast<std::int64_t>(n.digits_.size()) + n.exponent_;
   };
   // Without leading and trailing zeros, digits behind the same point compare as text does.
-  std::strong_ordering magnitude = point(a) <=> point(b);
-  if (magnitude == 0) magnitude = a.digits_.compare(b.digits_) <=> 0;
-  return sign_a > 0 ? magnitude : 0 <=> magnitude;
+  const Number& left = sign_a > 0 ? a : b;  // The larger magnitude is the smaller negative number.
+  const Number& right = sign_a > 0 ? b : a;
+  if (const auto order = point(left) <=> point(right); order != 0) return order;
+  return left.digits_ <=> right.digits_;
 }
 
 }  // namespace charon

@@ -203,7 +203,7 @@ class TypeFinder {
 
 std::strong_ordering Compare(const Type& a, const Type& b) {
   if (a == b) return std::strong_ordering::equal;
-  return a.ToJson().compare(b.ToJson()) <=> 0;
+  return a.ToJson() <=> b.ToJson();
 }
 
 }  // namespace
@@ -311,7 +311,7 @@ std::strong_ordering operator<=>(const Value& a, const Value& b) {
     case Value::Kind::kNumber:
       return a.number() <=> b.number();
     case Value::Kind::kString:
-      return a.string().compare(b.string()) <=> 0;
+      return a.string() <=> b.string();
     case Value::Kind::kSequence: {
       const Value::Sequence &left = a.sequence(), &right = b.sequence();
       for (std::size_t i = 0; i < left.size() && i < right.size(); ++i) {
@@ -322,7 +322,7 @@ std::strong_ordering operator<=>(const Value& a, const Value& b) {
     case Value::Kind::kMapping: {
       auto left = a.mapping().begin(), right = b.mapping().begin();
       for (; left != a.mapping().end() && right != b.mapping().end(); ++left, ++right) {
-        if (const int order = left->first.compare(right->first); order != 0) return order <=> 0;
+        if (const auto order = left->first <=> right->first; order != 0) return order;
         if (const auto order = left->second <=> right->second; order != 0) return order;
       }
       return a.mapping().size() <=> b.mapping().size();
