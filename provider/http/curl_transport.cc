@@ -672,7 +672,8 @@ absl::Status CurlTransport::ErrorOf(Ending ending, const Transfer& transfer, con
   if (!sent) {
     return absl::UnavailableError(absl::StrCat("cannot connect to ", server, through, ": ", detail));
   }
-  if (transfer.result == CURLE_ABORTED_BY_CALLBACK) {
+  // libcurl words a connection that the server has closed at once as a failure of getpeername.
+  if (transfer.result == CURLE_ABORTED_BY_CALLBACK || os_error == ENOTCONN) {
     detail = "the server closed it before it answered";
   }
   return absl::UnavailableError(

@@ -13,7 +13,7 @@ namespace charon::http {
 
 // What a curl transport takes from outside besides its options.
 struct CurlEnvironment {
-  Variable variable;  // for the proxy variables; empty: the process's own
+  Variable variable = {};  // for the proxy variables; empty: the process's own
   // How long a connection may take to be established, TLS included. Short enough that five tries at
   // a dead address end in about a minute.
   absl::Duration connect_timeout = absl::Seconds(10);

@@ -4,6 +4,7 @@
 #include <openssl/bio.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
+#include <sys/socket.h>
 
 #include <set>
 #include <thread>
@@ -59,6 +60,8 @@ TestServer::TestServer(Options options, Handler handler)
   state_->server = MakeServer(options);
   httplib::Server& server = *state_->server;
   server.new_task_queue = [] { return new httplib::ThreadPool(kThreads); };
+  // Answers leave in two writes; the second would wait for the first one's acknowledgement.
+  server.set_tcp_nodelay(true);
   server.set_keep_alive_max_count(100000);
   server.set_keep_alive_timeout(30);
   const auto route = [state = state_.get(), handler = std::move(handler)](
@@ -71,7 +74,12 @@ TestServer::TestServer(Options options, Handler handler)
     handler(request, response);
   };
   server.Get(".*", route).Post(".*", route).Put(".*", route).Patch(".*", route).Delete(".*", route);
+  // The library listens with a backlog of five. When more connect at once, the kernel drops the rest,
+  // who try again a second later.
+  int listener = -1;
+  server.set_socket_options([&listener](int fd) { listener = fd; });
   port_ = server.bind_to_any_port("127.0.0.1");
+  listen(listener, SOMAXCONN);
   state_->thread = std::thread([this] { state_->server->listen_after_bind(); });
   // Asked to stop before it runs, it would not.
   while (!server.is_running()) std::this_thread::yield();

@@ -21,8 +21,8 @@ namespace charon::http {
 class TestServer {
  public:
   struct Options {
-    KeyPair identity;       // empty: plain HTTP
-    std::string client_ca;  // PEM; not empty: clients must show a certificate of it
+    KeyPair identity = {};       // empty: plain HTTP
+    std::string client_ca = {};  // PEM; not empty: clients must show a certificate of it
   };
   using Handler = std::function<void(const httplib::Request&, httplib::Response&)>;
 
