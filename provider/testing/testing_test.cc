@@ -1,0 +1,1 @@
+int unused_placeholder_for_build;
