@@ -24,26 +24,26 @@ class Borrowed final : public Transport {
 
 FakeTransport& FakeTransport::Answer(int status, std::string body,
                                      std::map<std::string, std::string> headers) {
-  const absl::MutexLock lock(&mutex_);
+  const std::scoped_lock lock(mutex_);
   script_.push_back(
       Response{.status = status, .headers = std::move(headers), .body = std::move(body)});
   return *this;
 }
 
 FakeTransport& FakeTransport::Fail(absl::Status status) {
-  const absl::MutexLock lock(&mutex_);
+  const std::scoped_lock lock(mutex_);
   script_.push_back(std::move(status));
   return *this;
 }
 
 FakeTransport& FakeTransport::Handle(Handler handler) {
-  const absl::MutexLock lock(&mutex_);
+  const std::scoped_lock lock(mutex_);
   handler_ = std::move(handler);
   return *this;
 }
 
 FakeTransport& FakeTransport::FailNth(int n, absl::Status status, bool after) {
-  const absl::MutexLock lock(&mutex_);
+  const std::scoped_lock lock(mutex_);
   faults_[requests_.size() + static_cast<std::size_t>(n)] = {std::move(status), after};
   return *this;
 }
@@ -54,7 +54,7 @@ absl::StatusOr<Response> FakeTransport::Send(const Call& call, const Request& re
   std::optional<Fault> fault;
   Handler handler;
   {
-    const absl::MutexLock lock(&mutex_);
+    const std::scoped_lock lock(mutex_);
     requests_.push_back(request);
     if (const auto found = faults_.find(requests_.size()); found != faults_.end()) {
       fault = found->second;
@@ -82,12 +82,12 @@ absl::StatusOr<Response> FakeTransport::Send(const Call& call, const Request& re
 }
 
 std::vector<Request> FakeTransport::requests() const {
-  const absl::MutexLock lock(&mutex_);
+  const std::scoped_lock lock(mutex_);
   return requests_;
 }
 
 std::size_t FakeTransport::count() const {
-  const absl::MutexLock lock(&mutex_);
+  const std::scoped_lock lock(mutex_);
   return requests_.size();
 }
 

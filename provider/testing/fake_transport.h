@@ -5,13 +5,12 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/synchronization/mutex.h"
 #include "provider/http/transport.h"
 
 namespace charon::http {
@@ -45,11 +44,11 @@ class FakeTransport final : public Transport {
     bool after = false;
   };
 
-  mutable absl::Mutex mutex_;
-  std::deque<absl::StatusOr<Response>> script_ ABSL_GUARDED_BY(mutex_);
-  Handler handler_ ABSL_GUARDED_BY(mutex_);
-  std::map<std::size_t, Fault> faults_ ABSL_GUARDED_BY(mutex_);  // by number of the request
-  std::vector<Request> requests_ ABSL_GUARDED_BY(mutex_);
+  mutable std::mutex mutex_;
+  std::deque<absl::StatusOr<Response>> script_;
+  Handler handler_;
+  std::map<std::size_t, Fault> faults_;  // by number of the request
+  std::vector<Request> requests_;
 };
 
 // Sends through a transport that somebody else owns: decorators own theirs, tests keep the fake.

@@ -6,12 +6,12 @@
 #include <openssl/x509.h>
 #include <sys/socket.h>
 
+#include <mutex>
 #include <set>
 #include <thread>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/synchronization/mutex.h"
 
 namespace charon::http {
 namespace {
@@ -50,7 +50,7 @@ std::unique_ptr<httplib::Server> MakeServer(const TestServer::Options& options) 
 struct TestServer::State {
   std::unique_ptr<httplib::Server> server;
   std::thread thread;
-  absl::Mutex mutex;
+  std::mutex mutex;
   std::set<int> ports;  // of the clients
   int requests = 0;
 };
@@ -67,7 +67,7 @@ TestServer::TestServer(Options options, Handler handler)
   const auto route = [state = state_.get(), handler = std::move(handler)](
                          const httplib::Request& request, httplib::Response& response) {
     {
-      const absl::MutexLock lock(&state->mutex);
+      const std::scoped_lock lock(state->mutex);
       state->ports.insert(request.remote_port);
       ++state->requests;
     }
@@ -95,12 +95,12 @@ std::string TestServer::Url(absl::string_view path) const {
 }
 
 int TestServer::connections() const {
-  const absl::MutexLock lock(&state_->mutex);
+  const std::scoped_lock lock(state_->mutex);
   return static_cast<int>(state_->ports.size());
 }
 
 int TestServer::requests() const {
-  const absl::MutexLock lock(&state_->mutex);
+  const std::scoped_lock lock(state_->mutex);
   return state_->requests;
 }
 
