@@ -141,6 +141,20 @@ Value KeepPriorSpelling(const ObjectSchema& schema, const Input& input, Value pl
       });
 }
 
+Value KeepFixed(const ObjectSchema& schema, const Input& input, Value planned) {
+  if (input.prior.IsNull()) return planned;
+  return TransformAttributes(
+      schema, input.config, std::move(planned), Path(),
+      [&](const AttributeSchema& attribute, const Value& config, Value value, const Path& path, bool* descend) {
+        if (!attribute.computed() || !IsAbsent(config) || attribute.default_value) return value;
+        *descend = false;
+        // Inside a set, core's proposal has already paired the elements.
+        if (!IsFixed(schema, path) || InsideSet(schema, path)) return value;
+        const Value& prior = PriorAt(input.prior, path);
+        return prior.IsKnown() ? prior : std::move(value);
+      });
+}
+
 Value MarkUnknown(const ObjectSchema& schema, const Input& input, Value planned) {
   return TransformAttributes(
       schema, input.config, std::move(planned), Path(),
@@ -172,6 +186,7 @@ Result Plan(const ObjectSchema& schema, const Input& input) {
   Value planned = input.proposed;
   planned = ApplyDefaults(schema, input, std::move(planned));
   planned = KeepPriorSpelling(schema, input, std::move(planned));
+  planned = KeepFixed(schema, input, std::move(planned));
   planned = WithoutWriteOnly(schema, std::move(planned));
   if (Changes(input.prior, planned)) planned = MarkUnknown(schema, input, std::move(planned));
   Result result;

@@ -34,6 +34,11 @@ Value ApplyDefaults(const ObjectSchema& schema, const Input& input, Value planne
 // (rule P6).
 Value KeepPriorSpelling(const ObjectSchema& schema, const Input& input, Value planned);
 
+// What is computed once (keep_prior, force_new, inside a force_new attribute) and not configured has its prior
+// value. Core proposes another one only for an object of which a configuration once set a part: without this
+// its removal from the configuration would be a change that never ends.
+Value KeepFixed(const ObjectSchema& schema, const Input& input, Value planned);
+
 // Every computed attribute that the configuration leaves open becomes unknown, except those that keep
 // their prior value: keep_prior, force_new, and whatever is inside a force_new attribute. Call only if
 // something changes.

@@ -199,6 +199,19 @@ INSTANTIATE_TEST_SUITE_P(
              SchemaForTest({Row("quota", OptionalComputed, Nesting::kSingle,
                                 {Row("pods", Optional, Type::Number()), Row("used", Computed)})}),
              R"({"quota": {"pods": 5, "used": "2"}})", "{}", R"({"quota": "<unknown>"})"},
+        // ... and it would do so in every plan.
+        Case{"NotForAnObjectThatIsRemovedButKeepsItsValue",
+             SchemaForTest({Row("quota", OptionalComputed, Nesting::kSingle,
+                                {Row("pods", Optional, Type::Number())})
+                                .KeepPrior(),
+                            Row("seen", Computed)}),
+             R"({"quota": {"pods": 5}, "seen": "s"})", "{}", R"({"quota": {"pods": 5}, "seen": "s"})"},
+        Case{"NotForAnObjectThatIsRemovedAndCannotChange",
+             SchemaForTest({Row("quota", OptionalComputed, Nesting::kSingle,
+                                {Row("pods", Optional, Type::Number())})
+                                .ForceNew(),
+                            Row("seen", Computed)}),
+             R"({"quota": {"pods": 5}, "seen": "s"})", "{}", R"({"quota": {"pods": 5}, "seen": "s"})"},
         Case{"ForAWholeComputedObject",
              SchemaForTest({Row("name", Required),
                             Row("status", Computed, Nesting::kList, {Row("phase", Computed)})}),
@@ -441,6 +454,20 @@ TEST(SetPairing, SeesThroughObjectsInsideTheElements) {
     "to": {"name": "n", "uid": "<unknown>"}, "tags": [{"tag": "t", "uid": "<unknown>"}],
     "by": {"b": {"who": "w", "uid": "<unknown>"}},
     "inner": [{"who": "w", "uid": "<unknown>"}]}]})"));
+}
+
+// `attribute = tostring(null)` at a place of dynamic type.
+TEST(TypedNull, CountsAsLeftOut) {
+  const ObjectSchema schema = SchemaForTest(
+      {Row("a", Optional, Type::Dynamic()).Default("1"), Row("b", OptionalComputed, Type::Dynamic()),
+       Row("c", Optional, Type::Dynamic())});
+  Value config = ObjectForTest(schema, "{}");
+  for (auto& [name, value] : config.mapping()) value = Value::Dynamic(Type::String(), Value());
+  const Value planned = Plan(schema, {config, Value(), config}).planned;
+  EXPECT_EQ(planned["a"], *schema.Find("a")->default_value);
+  EXPECT_TRUE(planned["b"].IsUnknown());
+  EXPECT_EQ(planned["c"], config["c"]);
+  EXPECT_THAT(CheckPlan(schema, config, Value(), planned, {}), IsEmpty());
 }
 
 TEST(Stages, AreUsableAlone) {
