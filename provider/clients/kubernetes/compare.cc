@@ -64,7 +64,8 @@ bool IsKnownDefault(absl::string_view name, const Json& value) {
                                                  {"scope", "*"},
                                                  {"matchPolicy", "Equivalent"},
                                                  {"parameterNotFoundAction", "Allow"}}};
-  if (MeansNothing(value)) return true;
+  // Structs that are written even if empty.
+  if (MeansNothing(value)) return name == "resources" || name == "status";
   if (!value.is_string()) return false;
   for (const Default& known : kDefaults) {
     if (known.name == name && value.get_ref<const std::string&>() == Std(known.value)) return true;
@@ -84,10 +85,7 @@ class Comparison {
         type_(declared),
         owners_(internal::OwnersOf(live)),
         is_secret_(type_.kind == "Secret" && type_.group.empty()) {
-    for (const Owner& owner : owners_) {
-      has_applied_ = has_applied_ || (!manager.empty() && owner.manager == manager &&
-                                      owner.operation == "Apply" && owner.subresource.empty());
-    }
+    for (const Owner& owner : owners_) has_applied_ = has_applied_ || owner.Applies(manager);
   }
 
   // Fills `overlay`, a copy of the declared object, if there is one.
@@ -141,21 +139,25 @@ class Comparison {
     return true;
   }
 
-  // The server moves stringData into data, encoded; the former is never there to read.
+  // The server moves stringData into data, encoded; the former is never there to read. An apply is recorded under
+  // stringData, later changes by others under data.
   void StringData(const Json& declared, const Place& place, Json* overlay) {
     const Json& data = Field(live_, "data");
     const Cursor cursor = Cursor(owners_).Down(Kind::kField, "data");
+    const Cursor written = Cursor(owners_).Down(Kind::kField, "stringData");
     for (auto field = declared.begin(); field != declared.end(); ++field) {
       const std::string& name = field.key();
       const Place below{.parent = &place, .kind = Kind::kField, .text = name};
+      const Cursor stored = cursor.Down(Kind::kField, name);
       const auto found = data.find(name);
       Json text;
       if (found != data.end() && found->is_string()) {
         std::string decoded;
         if (absl::Base64Unescape(found->get_ref<const std::string&>(), &decoded)) text = decoded;
       }
-      const bool kept = Value(*field, text.is_null() ? nullptr : &text, cursor.Down(Kind::kField, name),
-                              below, overlay == nullptr ? nullptr : &(*overlay)[name]);
+      const bool kept = Value(*field, text.is_null() ? nullptr : &text,
+                              stored.at().empty() ? written.Down(Kind::kField, name) : stored, below,
+                              overlay == nullptr ? nullptr : &(*overlay)[name]);
       if (!kept) overlay->erase(name);
     }
   }
@@ -218,10 +220,8 @@ class Comparison {
 
   bool Atomic(const Json& declared, const Json& live, const Cursor& cursor, const Place& place,
               Json* overlay) {
-    if (MeansNothing(declared) && MeansNothing(live)) return true;
-    const bool ours = !manager_.empty() && cursor.AppliedBy(manager_);
-    const bool unsure = manager_.empty() && declared.is_array();
-    const Extras extras = ours || unsure ? Extras::kIgnored : Extras::kDiffer;
+    const bool ours = cursor.AppliedBy(manager_) || owners_.empty();
+    const Extras extras = ours ? Extras::kIgnored : Extras::kDiffer;
     if (SameAtomic(declared, live, extras, place)) return true;
     return Report(declared, &live, cursor, place, overlay);
   }
@@ -232,13 +232,15 @@ class Comparison {
       for (auto field = declared.begin(); field != declared.end(); ++field) {
         const Place below{.parent = &place, .kind = Kind::kField, .text = field.key()};
         const auto found = live.find(field.key());
-        if (found == live.end() ? !MeansNothing(*field) : !SameAtomic(*field, *found, extras, below)) {
+        if (found != live.end() ? !SameAtomic(*field, *found, extras, below)
+                                : !IsNothing(*field, extras)) {
           return false;
         }
       }
       if (extras == Extras::kIgnored) return true;
       for (auto field = live.begin(); field != live.end(); ++field) {
-        if (!declared.contains(field.key()) && !IsKnownDefault(field.key(), *field)) return false;
+        if (declared.contains(field.key()) || IsNothing(*field, extras)) continue;
+        if (!IsKnownDefault(field.key(), *field)) return false;
       }
       return true;
     }
@@ -251,6 +253,13 @@ class Comparison {
       return true;
     }
     return SameScalar(place, declared, live) || (MeansNothing(declared) && MeansNothing(live));
+  }
+
+  // Whether a field may be missing on the other side. An empty map often says something ("all namespaces"), so it
+  // counts once the value is in other hands.
+  static bool IsNothing(const Json& value, Extras extras) {
+    return extras == Extras::kIgnored ? MeansNothing(value)
+                                      : MeansNothing(value) && !value.is_object();
   }
 
   bool SameScalar(const Place& place, const Json& a, const Json& b) const {
@@ -357,10 +366,10 @@ class Collector {
       }
       FieldSet& child = set.Below(step);
       child.Include();
-      if (item.is_object()) {
-        const Place below{.parent = &place, .kind = step.kind, .text = step.text};
-        Fields(item, cursor.Down(step.kind, step.text), below, child);
-      }
+      if (!item.is_object()) continue;
+      const Place below{.parent = &place, .kind = step.kind, .text = step.text};
+      const Cursor there = cursor.Down(step.kind, step.text);
+      if (!internal::IsAtomicMap(there, below, type_)) Fields(item, there, below, child);
     }
   }
 

@@ -368,6 +368,25 @@ void FieldSet::Add(const FieldSet& other) {
   for (const auto& [step, child] : other.children_) children_[step].Add(child);
 }
 
+void FieldSet::RemoveBelow(const FieldPath& path, std::size_t depth) {
+  const auto child = children_.find(path[depth]);
+  if (child == children_.end()) return;
+  if (depth + 1 == path.size()) {
+    children_.erase(child);
+    return;
+  }
+  child->second.RemoveBelow(path, depth + 1);
+  if (child->second.empty()) children_.erase(child);
+}
+
+void FieldSet::Remove(const FieldPath& path) {
+  if (path.empty()) {
+    *this = FieldSet();
+  } else {
+    RemoveBelow(path, 0);
+  }
+}
+
 FieldSet FieldSet::Union(const FieldSet& other) const {
   FieldSet all = *this;
   all.Add(other);

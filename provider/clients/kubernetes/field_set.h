@@ -3,6 +3,7 @@
 #pragma once
 
 #include <compare>
+#include <cstddef>
 #include <map>
 #include <string>
 #include <vector>
@@ -63,6 +64,8 @@ class FieldSet {
   void Include() { member_ = true; }
   FieldSet& Below(const FieldStep& step) { return children_[step]; }
   void Drop(const FieldStep& step) { children_.erase(step); }
+  // Takes out the field and everything below it, and what is then empty above it.
+  void Remove(const FieldPath& path);
   FieldSet Union(const FieldSet& other) const;
   FieldSet Minus(const FieldSet& other) const;      // members of this that are not members of other
   FieldSet Intersect(const FieldSet& other) const;  // members of both
@@ -73,6 +76,7 @@ class FieldSet {
  private:
   static absl::Status ParseInto(const Json& json, int depth, FieldSet& set);
   void Add(const FieldSet& other);
+  void RemoveBelow(const FieldPath& path, std::size_t depth);
   void CollectPaths(FieldPath& at, std::vector<FieldPath>& paths) const;
 
   bool member_ = false;

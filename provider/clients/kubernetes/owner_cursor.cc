@@ -263,15 +263,13 @@ bool Cursor::HasChildren() const {
 }
 
 bool Cursor::AppliedBy(absl::string_view manager) const {
-  return std::any_of(at_.begin(), at_.end(), [manager](const At& at) {
-    return at.owner->manager == manager && at.owner->operation == "Apply" &&
-           at.owner->subresource.empty();
-  });
+  return std::any_of(at_.begin(), at_.end(),
+                     [manager](const At& at) { return at.owner->Applies(manager); });
 }
 
 bool Cursor::OwnedByOthers(absl::string_view manager) const {
   return std::any_of(at_.begin(), at_.end(), [manager](const At& at) {
-    return !at.above && (at.owner->manager != manager || at.owner->operation != "Apply");
+    return !at.above && !at.owner->Applies(manager);
   });
 }
 
@@ -322,7 +320,7 @@ ListShape ShapeOf(const Cursor& cursor, const Place& place, const TypeInfo& type
 }
 
 bool IsAtomicMap(const Cursor& cursor, const Place& place, const TypeInfo& type) {
-  if (place.depth() < 2) return false;
+  if (place.root()) return false;
   if (cursor.HasChildren()) return false;
   for (const Cursor::At& at : cursor.at()) {
     if (at.above) return true;

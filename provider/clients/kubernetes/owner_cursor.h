@@ -1,8 +1,10 @@
 // Inside Compare, Project and FieldsOf: a place in an object, and who stands at it. Not for use elsewhere.
 #pragma once
 
+#include <initializer_list>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/container/inlined_vector.h"
@@ -34,6 +36,11 @@ struct Place {
 struct Owner {
   absl::string_view manager, operation, subresource, time;
   const Json* fields = nullptr;
+
+  // True for the Apply entry of `name`, in the main resource; of anybody, if `name` is empty.
+  bool Applies(absl::string_view name) const {
+    return operation == "Apply" && subresource.empty() && (name.empty() || manager == name);
+  }
 };
 std::vector<Owner> OwnersOf(const Json& object);
 
@@ -58,9 +65,9 @@ class Cursor {
   bool IsLeaf() const;
   // Somebody owns fields below.
   bool HasChildren() const;
-  // `manager` owns the field here or an atomic value above, by Apply, in the main resource.
+  // `manager` (if empty: anybody) owns the field here or an atomic value above, by Apply, in the main resource.
   bool AppliedBy(absl::string_view manager) const;
-  // Somebody else than `manager` owns something here or below.
+  // Somebody else owns something here or below.
   bool OwnedByOthers(absl::string_view manager) const;
   // The latest of the owners here or below; else of those above; null if there are none.
   const Owner* Latest() const;

@@ -116,6 +116,16 @@ class Projection {
   std::optional<std::vector<Owner>> owners_;
 };
 
+std::optional<Json> PatchTo(std::optional<Json> managed_fields, const Json& object) {
+  if (!managed_fields) return std::nullopt;
+  // "replace", not "test": a failed test is a 422, an outdated resourceVersion a 409.
+  return Json::array(
+      {{{"op", "replace"}, {"path", "/metadata/managedFields"}, {"value", *std::move(managed_fields)}},
+       {{"op", "replace"},
+        {"path", "/metadata/resourceVersion"},
+        {"value", Text(object, "metadata.resourceVersion")}}});
+}
+
 }  // namespace
 
 std::vector<ManagerEntry> Managers(const Json& object) {
@@ -225,15 +235,48 @@ std::optional<Json> MigratedManagedFields(const Json& object, absl::string_view 
   return result;
 }
 
+std::optional<Json> ReleasedManagedFields(const Json& object, const std::vector<std::string>& managers,
+                                          const std::vector<FieldPath>* fields) {
+  const Json& entries = Field(object, "metadata.managedFields");
+  if (!entries.is_array()) return std::nullopt;
+  Json result = Json::array();
+  bool changed = false;
+  for (const Json& entry : entries) {
+    const bool is_ours = std::any_of(managers.begin(), managers.end(), [&entry](const std::string& name) {
+      return IsApplyOf(entry, name);
+    });
+    if (is_ours && fields == nullptr) {
+      changed = true;
+      continue;
+    }
+    absl::StatusOr<FieldSet> set = absl::NotFoundError("not ours");
+    if (is_ours) set = FieldSet::Parse(Field(entry, "fieldsV1"));
+    if (!set.ok()) {
+      result.push_back(entry);
+      continue;
+    }
+    FieldSet rest = *set;
+    for (const FieldPath& path : *fields) rest.Remove(path);
+    changed = changed || rest != *set;
+    if (rest.empty()) continue;
+    result.push_back(entry);
+    if (rest != *set) result.back()["fieldsV1"] = rest.ToJson();
+  }
+  if (!changed) return std::nullopt;
+  // The server takes an empty list for "not sent" and keeps what it has; one empty entry clears it (Kubernetes
+  // documentation, "Server-Side Apply", clearing managedFields).
+  if (result.empty()) result.push_back(Json::object());
+  return result;
+}
+
 std::optional<Json> MigrationPatch(const Json& object, absl::string_view manager,
                                    const std::vector<std::string>& from) {
-  std::optional<Json> managed = MigratedManagedFields(object, manager, from);
-  if (!managed) return std::nullopt;
-  // "replace", not "test": a failed test is a 422, an outdated resourceVersion a 409.
-  return Json::array({{{"op", "replace"}, {"path", "/metadata/managedFields"}, {"value", *std::move(managed)}},
-                      {{"op", "replace"},
-                       {"path", "/metadata/resourceVersion"},
-                       {"value", Text(object, "metadata.resourceVersion")}}});
+  return PatchTo(MigratedManagedFields(object, manager, from), object);
+}
+
+std::optional<Json> ReleasePatch(const Json& object, const std::vector<std::string>& managers,
+                                 const std::vector<FieldPath>* fields) {
+  return PatchTo(ReleasedManagedFields(object, managers, fields), object);
 }
 
 }  // namespace charon::kubernetes

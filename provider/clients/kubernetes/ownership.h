@@ -47,12 +47,12 @@ struct Difference {
 };
 
 // The fields of `declared` that `live` has differently; absent subtrees and atomic values count as one.
-// `manager` is the name under which `declared` was applied; without it the answer is less exact in the three
+// `manager` is the name under which `declared` was applied; without it anybody's apply counts as ours in the
 // places marked (*).
 // - Values are compared by meaning: see SameMeaning. Nulls of `declared` and empty maps and lists mean
 //   "nothing here": no difference if live has none, or has what the server filled in by itself. (*) A null is
 //   one if another manager owns a value there. (*) An empty map is one if it is gone and `manager`, which
-//   owns other fields, no longer owns it (emptyDir: {} that became hostPath).
+//   has applied other fields, no longer owns it (emptyDir: {} that became hostPath).
 // - List items are matched by the keys that any manager's entry in live's managedFields shows; where none does
 //   by the merge keys of the built-in kinds (name, mountPath, containerPort + protocol, ...); lists without
 //   keys are atomic. A missing protocol is TCP. Order does not matter where there are keys, nor in sets.
@@ -99,9 +99,18 @@ std::vector<std::string> FormerManagers(const Json& object, absl::string_view ma
 std::optional<Json> MigratedManagedFields(const Json& object, absl::string_view manager,
                                           const std::vector<std::string>& from);
 
-// The JSON patch for it; nullopt as above. It replaces metadata.resourceVersion by the one of `object`, so
+// metadata.managedFields without the Apply entries of `managers`, or, if `fields` is not null, without these
+// fields and what is below them: their values stay, owned by nobody or by whom else they have, and no later
+// apply by `managers` removes them. Nullopt if nothing would change. Fields inside an atomic value cannot be
+// released alone and are passed over.
+std::optional<Json> ReleasedManagedFields(const Json& object, const std::vector<std::string>& managers,
+                                          const std::vector<FieldPath>* fields = nullptr);
+
+// JSON patches for the two; nullopt as above. They replace metadata.resourceVersion by the one of `object`, so
 // that a concurrent write gives 409 Conflict (Aborted) rather than a lost entry: read again and retry.
 std::optional<Json> MigrationPatch(const Json& object, absl::string_view manager,
                                    const std::vector<std::string>& from);
+std::optional<Json> ReleasePatch(const Json& object, const std::vector<std::string>& managers,
+                                 const std::vector<FieldPath>* fields = nullptr);
 
 }  // namespace charon::kubernetes

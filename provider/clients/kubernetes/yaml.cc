@@ -189,6 +189,57 @@ class JsonBuilder : public nlohmann::json_sax<Json> {
   Json* place_ = nullptr;                 // where the value of the key at hand goes
 };
 
+// Where the scalar begins whose mark is `at`: tags and anchors come before it.
+std::size_t ScalarBegin(absl::string_view text, std::size_t at) {
+  while (at < text.size() && (text[at] == '&' || text[at] == '!')) {
+    at = text.find_first_of(" \t\r\n", at);
+    at = at == absl::string_view::npos ? at : text.find_first_not_of(" \t\r\n", at);
+  }
+  return std::min(at, text.size());
+}
+
+// Where the quote of the scalar at `at` is that opens and is never closed; npos if it is closed, or the scalar is not
+// quoted. yaml-cpp overlooks it if a line end follows.
+std::size_t UnclosedQuote(absl::string_view text, std::size_t at) {
+  at = ScalarBegin(text, at);
+  if (at == text.size() || (text[at] != '"' && text[at] != '\'')) return absl::string_view::npos;
+  const char quote = text[at];
+  for (std::size_t i = at + 1; i < text.size(); ++i) {
+    if (quote == '"' && text[i] == '\\') {
+      ++i;
+    } else if (text[i] == quote) {
+      if (quote == '"' || i + 1 == text.size() || text[i + 1] != quote) return absl::string_view::npos;
+      ++i;  // '' stands for one
+    }
+  }
+  return at;
+}
+
+// The number of line feeds that text of the form >+ ends with: one, and one for each empty line after it. yaml-cpp
+// loses one of several. Nullopt for scalars of any other form.
+std::optional<std::size_t> KeptLineFeeds(absl::string_view text, std::size_t at) {
+  at = ScalarBegin(text, at);
+  if (at == text.size() || text[at] != '>') return std::nullopt;
+  const std::size_t header_end = std::min(text.find('\n', at), text.size());
+  const absl::string_view header = text.substr(at, header_end - at);
+  if (!absl::StrContains(header.substr(0, header.find_first_of(" \t#\r")), '+')) return std::nullopt;
+  std::size_t indent = absl::string_view::npos;
+  std::size_t empty_lines = 0;
+  for (at = header_end + 1; at < text.size();) {
+    const std::size_t end = std::min(text.find('\n', at), text.size());
+    const std::size_t first = std::min(text.find_first_not_of(" \r", at), end);
+    if (first == end) {
+      if (end < text.size()) ++empty_lines;
+    } else {
+      if (indent == absl::string_view::npos) indent = first - at;
+      if (first - at < indent) break;
+      empty_lines = 0;
+    }
+    at = end + 1;
+  }
+  return empty_lines + 1;
+}
+
 // Builds one document from yaml-cpp's events, with the position of each.
 class YamlBuilder : public YAML::EventHandler {
  public:
@@ -211,6 +262,11 @@ class YamlBuilder : public YAML::EventHandler {
         at < text_.size() && text_[at] == ',') {
       return Fail(mark, "a list item is missing before this comma");
     }
+    // It takes a line without a colon for a key without a value, and says so where the key stands.
+    if (anchor == 0 && !open_.empty() && !open_.back().flow && open_.back().has_key &&
+        open_.back().key_position == mark.pos && at < text_.size() && text_[at] != '?') {
+      return Fail(mark, "a colon, or the space after it, is missing in this line");
+    }
     Scalar(mark, "?", anchor, "");
   }
 
@@ -219,6 +275,11 @@ class YamlBuilder : public YAML::EventHandler {
     last_quoted_.reset();
     if (tag == "?") return Scalar(mark, tag, anchor, text);
     last_quoted_ = mark;
+    const std::size_t content = text.find_last_not_of('\n') + 1;
+    if (content > 0 && text.size() > content) {
+      const auto lines = KeptLineFeeds(text_, static_cast<std::size_t>(mark.pos));
+      if (lines) return Scalar(mark, tag, anchor, text.substr(0, content).append(*lines, '\n'));
+    }
     // yaml-cpp makes single bytes of the escapes \N (U+0085) and \_ (U+00A0).
     if (text.find_first_of("\x85\xA0") == std::string::npos) return Scalar(mark, tag, anchor, text);
     std::string repaired;
@@ -263,6 +324,7 @@ class YamlBuilder : public YAML::EventHandler {
     bool has_key = false;
     bool is_merge = false;
     std::string key;
+    int key_position = -1;
     std::set<std::string> merged;  // keys that only a merge has set so far
   };
   struct Anchored {
@@ -365,6 +427,7 @@ class YamlBuilder : public YAML::EventHandler {
     Frame& frame = open_.back();
     frame.has_key = true;
     frame.is_merge = is_merge;
+    frame.key_position = mark.pos;
     if (is_merge) return;
     if (!key.ok()) return Fail(mark, key.status().message());
     frame.key = *std::move(key);
@@ -425,23 +488,6 @@ std::string Explain(const std::string& message) {
   if (message == BLOCK_ENTRY) return "a list item where no list can be";
   if (message == TAB_IN_INDENTATION) return "a tab in the indentation";
   return message;
-}
-
-// Where the quote at or after `at` (tags and anchors may come before it) opens and is never closed; npos if
-// it is closed, or the scalar there is not quoted. yaml-cpp overlooks it if a line end follows.
-std::size_t UnclosedQuote(absl::string_view text, std::size_t at) {
-  while (at < text.size() && (text[at] == '&' || text[at] == '!')) {
-    at = text.find_first_of(" \t\r\n", at);
-    at = at == absl::string_view::npos ? at : text.find_first_not_of(" \t\r\n", at);
-  }
-  if (at >= text.size() || (text[at] != '"' && text[at] != '\'')) return absl::string_view::npos;
-  const char quote = text[at];
-  for (std::size_t i = at + 1; i < text.size(); ++i) {
-    if (quote == '"' && text[i] == '\\') ++i;
-    else if (text[i] == quote && quote == '\'' && i + 1 < text.size() && text[i + 1] == quote) ++i;
-    else if (text[i] == quote) return absl::string_view::npos;
-  }
-  return at;
 }
 
 // Whether a document may begin at `at`, where it is not the first: at a ---, or after a line of "...". yaml-cpp takes

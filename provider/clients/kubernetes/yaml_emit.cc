@@ -56,12 +56,14 @@ bool IsPrintable(absl::string_view text) {
   return true;
 }
 
-// Text that needs no quotes, in any YAML reader: begins with a letter, a digit, / or _, contains nothing that ends a
+// Text that needs no quotes, in any YAML reader: begins with a letter, a digit, /, _ or $, contains nothing that ends a
 // plain scalar, and does not look like another type.
 bool IsPlain(const std::string& text) {
   if (text.empty() || text.size() > 2000 || text.back() == ' ' || text.back() == ':') return false;
   const auto first = static_cast<unsigned char>(text[0]);
-  if (!absl::ascii_isalnum(first) && first != '/' && first != '_') return false;
+  if (!absl::ascii_isalnum(first) && first < 0x80 && first != '/' && first != '_' && first != '$') {
+    return false;
+  }
   if (absl::StrContains(text, ": ") || absl::StrContains(text, " #")) return false;
   // In flow style, and for readers that are strict about it.
   if (text.find_first_of(",[]{}\"") != std::string::npos) return false;
@@ -172,7 +174,13 @@ class Emitter {
     if (value.is_object()) return void(out_.append("{}"));
     if (value.is_array()) return void(out_.append("[]"));
     if (value.is_binary() || value.is_discarded()) return void(out_.append("null"));
-    out_.append(value.dump());
+    std::string number = value.dump();
+    // YAML 1.1 wants a point in every float: 1e-07 is text to readers that are strict about it.
+    const std::size_t exponent = number.find('e');
+    if (value.is_number_float() && exponent != std::string::npos && !absl::StrContains(number, '.')) {
+      number.insert(exponent, ".0");
+    }
+    out_.append(number);
   }
 
   void Flow(const Json& value) {
