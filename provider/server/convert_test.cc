@@ -16,14 +16,17 @@ namespace {
 using ::testing::HasSubstr;
 
 TEST(ToUtf8, KeepsWhatIsUtf8) {
-  for (const char* text : {"", "plain", "\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80", "\xf4\x8f\xbf\xbf"}) {
+  for (const char* text :
+       {"", "plain", "\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80", "\xf4\x8f\xbf\xbf"}) {
     EXPECT_EQ(ToUtf8(text), text);
   }
 }
 
 TEST(ToUtf8, ReplacesWhatIsNot) {
   const std::string bad = "\xef\xbf\xbd";
-  EXPECT_EQ(ToUtf8("a\xff" "b"), "a" + bad + "b");
+  EXPECT_EQ(ToUtf8("a\xff"
+                   "b"),
+            "a" + bad + "b");
   EXPECT_EQ(ToUtf8("\xc0\xaf"), bad + bad) << "overlong";
   EXPECT_EQ(ToUtf8("\xe0\x9f\xbf"), bad + bad + bad) << "overlong";
   EXPECT_EQ(ToUtf8("\xed\xa0\x80"), bad + bad + bad) << "surrogate";
@@ -64,7 +67,9 @@ TEST(DynamicValue, PrefersMsgpackToJson) {
   tfplugin6::DynamicValue message;
   message.set_json("\"json\"");
   EXPECT_EQ(FromProto("it", message, Type::String())->string(), "json");
-  message.set_msgpack("\xa3" "abc");
+  message.set_msgpack(
+      "\xa3"
+      "abc");
   EXPECT_EQ(FromProto("it", message, Type::String())->string(), "abc");
 }
 
@@ -78,7 +83,9 @@ TEST(DynamicValue, AnswersInMsgpackAlsoForNull) {
 
 TEST(DynamicValue, ErrorsNameTheValueAndItsPath) {
   tfplugin6::DynamicValue message;
-  message.set_msgpack("\x81\xa1" "a\x01");  // {"a": 1}
+  message.set_msgpack(
+      "\x81\xa1"
+      "a\x01");  // {"a": 1}
   const auto wrong = FromProto("the configuration", message, Type::Object({{"a", Type::Bool()}}));
   EXPECT_TRUE(absl::IsInvalidArgument(wrong.status()));
   EXPECT_THAT(std::string(wrong.status().message()), HasSubstr("the configuration"));
@@ -115,7 +122,8 @@ class Schemas : public ::testing::Test {
 TEST_F(Schemas, EverySchemaHasABlock) {
   EXPECT_TRUE(response_.provider().has_block());
   for (const auto& [type, schema] : response_.resource_schemas()) EXPECT_TRUE(schema.has_block());
-  for (const auto& [type, schema] : response_.data_source_schemas()) EXPECT_TRUE(schema.has_block());
+  for (const auto& [type, schema] : response_.data_source_schemas())
+    EXPECT_TRUE(schema.has_block());
   for (const auto& [type, action] : response_.action_schemas()) {
     EXPECT_TRUE(action.schema().has_block());
   }
@@ -198,7 +206,8 @@ TEST(NestedAttributes, HaveANestedTypeAndNoType) {
   tfplugin6::Schema schema;
   ToProto(Outer::Describe().schema(), 0, &schema);
   ASSERT_EQ(schema.block().attributes_size(), 3);
-  EXPECT_EQ(schema.block().attributes(0).nested_type().nesting(), tfplugin6::Schema::Object::SINGLE);
+  EXPECT_EQ(schema.block().attributes(0).nested_type().nesting(),
+            tfplugin6::Schema::Object::SINGLE);
   EXPECT_EQ(schema.block().attributes(1).nested_type().nesting(), tfplugin6::Schema::Object::LIST);
   EXPECT_EQ(schema.block().attributes(2).nested_type().nesting(), tfplugin6::Schema::Object::MAP);
   for (const auto& attribute : schema.block().attributes()) {

@@ -77,8 +77,8 @@ TEST(HandshakeLine, HasTheSeventhFieldOnlyOnRequest) {
 }
 
 TEST(ReattachJson, IsWhatTerraformReads) {
-  const auto json = nlohmann::json::parse(ReattachJson(
-      "registry.terraform.io/charon/charon", {Address::Network::kUnix, "/tmp/s"}, 4711));
+  const auto json = nlohmann::json::parse(ReattachJson("registry.terraform.io/charon/charon",
+                                                       {Address::Network::kUnix, "/tmp/s"}, 4711));
   const auto& entry = json.at("registry.terraform.io/charon/charon");
   EXPECT_EQ(entry.at("Protocol"), "grpc");
   EXPECT_EQ(entry.at("ProtocolVersion"), 6);
@@ -174,7 +174,8 @@ TEST_F(Folders, GroupMayConnect) {
   EXPECT_EQ(info.st_mode & 07777, 0660u);
   EXPECT_EQ(info.st_gid, own);
   ASSERT_EQ(::stat(path.substr(0, path.rfind('/')).c_str(), &info), 0);
-  EXPECT_EQ(info.st_mode & 07777, 0710u) << "the group must reach the socket and not list the folder";
+  EXPECT_EQ(info.st_mode & 07777, 0710u)
+      << "the group must reach the socket and not list the folder";
 
   const struct group* named = ::getgrgid(own);
   if (named != nullptr) {

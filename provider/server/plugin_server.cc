@@ -45,8 +45,8 @@ class PluginServer::Impl {
   ~Impl() {
     if (server_ != nullptr) Shutdown(absl::ZeroDuration());
     if (ender_.joinable()) ender_.join();
+    if (services_ != nullptr) services_->Drain();
     server_.reset();
-    services_.reset();
   }
 
   absl::Status Start(const HostSettings& host) {

@@ -81,7 +81,8 @@ class HeldStream {
         // come.
         if (!ok) return true;
         open_ = true;
-        greeting_ = Greet(&greeted_);
+        greeting_ = true;
+        Greet(&greeted_);
         break;
       case Event::kGreeted:
         greeting_ = false;
@@ -97,8 +98,6 @@ class HeldStream {
     return gone_ && !greeting_ && !finishing_;
   }
 
-  bool open() const { return open_; }
-
   void End() {
     if (!open_ || greeting_ || finished_ || gone_) return;
     finished_ = finishing_ = true;
@@ -107,8 +106,8 @@ class HeldStream {
 
  protected:
   virtual void Request(grpc::ServerCompletionQueue* queue, void* tag) = 0;
-  // Starts a write if there is something to say, and returns whether it did.
-  virtual bool Greet(void*) { return false; }
+  // Tells the client that the stream is open: its headers, or a first message.
+  virtual void Greet(void* tag) = 0;
   virtual void Finish(void* tag) = 0;
 
   grpc::ServerContext context_;
@@ -129,6 +128,7 @@ class StdioStream final : public HeldStream {
   void Request(grpc::ServerCompletionQueue* queue, void* tag) override {
     service_.RequestStreamStdio(&context_, &request_, &writer_, queue, queue, tag);
   }
+  void Greet(void* tag) override { writer_.SendInitialMetadata(tag); }
   void Finish(void* tag) override { writer_.Finish(grpc::Status::OK, tag); }
 
   GRPCStdio::AsyncService& service_;
@@ -144,6 +144,7 @@ class BrokerStream final : public HeldStream {
   void Request(grpc::ServerCompletionQueue* queue, void* tag) override {
     service_.RequestStartStream(&context_, &stream_, queue, queue, tag);
   }
+  void Greet(void* tag) override { stream_.SendInitialMetadata(tag); }
   void Finish(void* tag) override { stream_.Finish(grpc::Status::OK, tag); }
 
   GRPCBroker::AsyncService& service_;
@@ -158,12 +159,11 @@ class WatchStream final : public HeldStream {
   void Request(grpc::ServerCompletionQueue* queue, void* tag) override {
     service_.RequestWatch(&context_, &request_, &writer_, queue, queue, tag);
   }
-  bool Greet(void* tag) override {
+  void Greet(void* tag) override {
     HealthCheckResponse response;
     response.set_status(IsServed(request_.service()) ? HealthCheckResponse::SERVING
                                                      : HealthCheckResponse::SERVICE_UNKNOWN);
     writer_.Write(response, tag);
-    return true;
   }
   void Finish(void* tag) override { writer_.Finish(grpc::Status::OK, tag); }
 
@@ -178,7 +178,9 @@ class PluginServices::Impl {
  public:
   explicit Impl(std::function<void()> on_shutdown) : controller_(std::move(on_shutdown)) {}
 
-  ~Impl() {
+  ~Impl() { Drain(); }
+
+  void Drain() {
     if (queue_ == nullptr) return;
     EndStreams();  // no stream may be awaited on a queue that was shut down
     queue_->Shutdown();
@@ -187,6 +189,7 @@ class PluginServices::Impl {
     void* tag = nullptr;
     bool ok = false;
     while (queue_->Next(&tag, &ok)) continue;
+    queue_.reset();
   }
 
   void Register(grpc::ServerBuilder& builder) {
@@ -264,5 +267,6 @@ PluginServices::~PluginServices() = default;
 void PluginServices::Register(grpc::ServerBuilder& builder) { impl_->Register(builder); }
 void PluginServices::Start() { impl_->Start(); }
 void PluginServices::EndStreams() { impl_->EndStreams(); }
+void PluginServices::Drain() { impl_->Drain(); }
 
 }  // namespace charon::server

@@ -13,13 +13,12 @@ class ServerBuilder;
 namespace charon::server {
 
 // Thread-safe. Order of life: Register, (the server starts), Start, EndStreams, (the server shuts
-// down), destructor.
+// down), Drain, (the server is destroyed), destructor.
 class PluginServices {
  public:
   // `on_shutdown` is called when the host says that it wants the process to end. It must only
   // signal: the call it comes from has to be answered before the server can shut down.
   explicit PluginServices(std::function<void()> on_shutdown);
-  // REQUIRES: the server was shut down, if it was started.
   ~PluginServices();
 
   void Register(grpc::ServerBuilder& builder);
@@ -27,6 +26,10 @@ class PluginServices {
 
   // Ends every stream that the host holds open, so that the server's shutdown need not wait for it.
   void EndStreams();
+
+  // Takes back what waits for streams that never came; gRPC looks into the server for each.
+  // REQUIRES: the server was shut down and not yet destroyed, or was never started.
+  void Drain();
 
  private:
   class Impl;

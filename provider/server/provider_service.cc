@@ -4,13 +4,13 @@
 
 #include <atomic>
 #include <exception>
+#include <mutex>
 #include <optional>
 #include <stop_token>
 #include <thread>
 #include <utility>
 #include <vector>
 
-#include "absl/base/call_once.h"
 #include "absl/base/thread_annotations.h"
 #include "absl/random/random.h"
 #include "absl/strings/str_cat.h"
@@ -82,8 +82,14 @@ class ProviderService::Impl final : public tfplugin6::Provider::Service {
       : address_(std::move(address)), make_registry_(std::move(make_registry)) {}
 
   const sdk::Registry& registry() {
-    absl::call_once(made_, [this] { registry_ = make_registry_(); });
+    // Not absl::call_once, which would never let anyone in again after an exception.
+    std::call_once(made_, [this] { registry_ = make_registry_(); });
     return *registry_;
+  }
+
+  void Prepare() {
+    // What goes wrong here goes wrong again in the first call, which can say so.
+    Guarded([this] { return registry(), absl::OkStatus(); }).IgnoreError();
   }
 
   void Stop() {
@@ -94,6 +100,13 @@ class ProviderService::Impl final : public tfplugin6::Provider::Service {
       std::swap(old, stop_);
     }
     old.request_stop();
+  }
+
+  bool WaitUntilIdle(absl::Duration limit) {
+    const absl::MutexLock lock(&mutex_);
+    return mutex_.AwaitWithTimeout(absl::Condition(
+                                       +[](int* running) { return *running == 0; }, &running_),
+                                   limit);
   }
 
   // ---- What the provider offers ----
@@ -355,10 +368,11 @@ class ProviderService::Impl final : public tfplugin6::Provider::Service {
   // One call under way: its stop token, its log, its duration.
   class Running {
    public:
-    Running(Impl& service, const Label& label) : started_(absl::Now()) {
+    Running(Impl& service, const Label& label) : service_(service), started_(absl::Now()) {
       {
         const absl::MutexLock lock(&service.mutex_);
         call_.stop = service.stop_.get_token();
+        ++service.running_;
       }
       call_.log = &Logger::Standard();
       if (!call_.log->Enabled(LogLevel::kError)) return;
@@ -377,10 +391,12 @@ class ProviderService::Impl final : public tfplugin6::Provider::Service {
 
     ~Running() {
       watch_.reset();
-      if (!log_) return;
-      call_.log->Trace("served request",
-                       {{"tf_req_duration_ms",
-                         absl::StrCat(absl::ToInt64Milliseconds(absl::Now() - started_))}});
+      if (log_) {
+        const std::int64_t millis = absl::ToInt64Milliseconds(absl::Now() - started_);
+        call_.log->Trace("served request", {{"tf_req_duration_ms", absl::StrCat(millis)}});
+      }
+      const absl::MutexLock lock(&service_.mutex_);
+      --service_.running_;
     }
 
     Running(const Running&) = delete;
@@ -413,6 +429,7 @@ class ProviderService::Impl final : public tfplugin6::Provider::Service {
       void operator()() const { source->request_stop(); }
     };
 
+    Impl& service_;
     const absl::Time started_;
     Call call_;
     std::optional<Logger> log_;
@@ -468,13 +485,14 @@ class ProviderService::Impl final : public tfplugin6::Provider::Service {
 
   const std::string address_;
   const std::function<std::unique_ptr<sdk::Registry>()> make_registry_;
-  absl::once_flag made_;
+  std::once_flag made_;
   std::unique_ptr<sdk::Registry> registry_;
   const std::uint64_t process_id_ = absl::Uniform<std::uint64_t>(absl::BitGen());
   std::atomic<std::uint64_t> request_count_ = 0;
 
   absl::Mutex mutex_;
   std::stop_source stop_ ABSL_GUARDED_BY(mutex_);
+  int running_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
 ProviderService::ProviderService(std::string address,
@@ -482,7 +500,8 @@ ProviderService::ProviderService(std::string address,
     : impl_(std::make_unique<Impl>(std::move(address), std::move(make_registry))) {}
 ProviderService::~ProviderService() = default;
 grpc::Service& ProviderService::service() { return *impl_; }
-void ProviderService::Prepare() { impl_->registry(); }
+void ProviderService::Prepare() { impl_->Prepare(); }
 void ProviderService::Stop() { impl_->Stop(); }
+bool ProviderService::WaitUntilIdle(absl::Duration limit) { return impl_->WaitUntilIdle(limit); }
 
 }  // namespace charon::server

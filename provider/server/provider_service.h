@@ -6,6 +6,8 @@
 #include <memory>
 #include <string>
 
+#include "absl/time/time.h"
+
 namespace grpc {
 class Service;
 }  // namespace grpc
@@ -33,6 +35,9 @@ class ProviderService {
   // a process in debug mode outlives many Terraform commands, and ephemeral resources are closed
   // after a stop.
   void Stop();
+
+  // Waits until no call is under way, at most `limit`. False if some still are.
+  bool WaitUntilIdle(absl::Duration limit);
 
  private:
   class Impl;

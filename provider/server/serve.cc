@@ -127,9 +127,10 @@ int Serve(const PluginInfo& info, const RegistryFactory& make_registry, const Ho
   while (event == ProcessEvent::kInterrupt && !debug) event = events.Wait(/*watch_parent=*/true);
   log.Debug("ending", {{"reason", std::string(Reason(event))}});
   provider.Stop();
-  server.Shutdown(event == ProcessEvent::kShutdown || event == ProcessEvent::kInterrupt
-                      ? kShutdownGrace
-                      : kTerminateGrace);
+  if (event == ProcessEvent::kTerminate || event == ProcessEvent::kParentGone) {
+    provider.WaitUntilIdle(kTerminateGrace);
+  }
+  server.Shutdown(kShutdownGrace);
   std::fflush(nullptr);
   ::_exit(0);
 }

@@ -1,5 +1,6 @@
 #include "provider/server/tiny_provider_for_test.h"
 
+#include <csignal>
 #include <cstdio>
 #include <stdexcept>
 
@@ -97,10 +98,7 @@ class ThingResource final : public sdk::Resource<Thing, ThingIdentity> {
       std::puts("a library prints this");
       std::fflush(stdout);
     }
-    if (*plan.name == "crash") {
-      volatile int* nowhere = nullptr;
-      *nowhere = 1;
-    }
+    if (*plan.name == "crash") std::raise(SIGSEGV);
     return made;
   }
   Outcome<Thing> Read(const Context&, const Thing& prior) override {
@@ -264,8 +262,8 @@ std::unique_ptr<sdk::Registry> MakeTinyRegistry() {
   registry->Add(std::make_unique<TokenEphemeral>());
   registry->Add(std::make_unique<ThingList>());
   registry->Add(std::make_unique<PokeAction>());
-  registry->Add(sdk::NewFunction({"shout", "Shouts.", "In capitals."},
-                                 {{"text", "What to shout."}}, Shout));
+  registry->Add(
+      sdk::NewFunction({"shout", "Shouts.", "In capitals."}, {{"text", "What to shout."}}, Shout));
   registry->Add(sdk::NewFunction({"first", "The first.", "Of all."}, {{"texts", "Some."}}, First));
   return registry;
 }

@@ -13,7 +13,7 @@ namespace charon::server {
 //                "bytes"    creating fails with a message that is no UTF-8
 //                "wait"     creating waits, a minute at most, until it is stopped
 //                "print"    creating prints on standard output
-//                "crash"    creating dereferences a null pointer
+//                "crash"    creating ends in SIGSEGV
 //                anything else works; what is imported as "gone" cannot be read
 // tiny_lookup  data source   tiny_token  ephemeral   tiny_thing  list   tiny_poke  action
 // shout, first               functions
