@@ -356,7 +356,7 @@ std::vector<std::string> Contradictions(const ObjectSchema& schema, absl::string
       complain(a, "needs a description that ends with a full stop");
     }
     if (a.default_value && a.mode != Mode::kOptionalComputed) {
-      complain(a, absl::StrCat("a default on a ", NameOf(a.mode), " attribute"));
+      complain(a, absl::StrCat("has a default, but is ", NameOf(a.mode)));
     }
     if (a.write_only && a.computed()) complain(a, "write-only and computed");
     if (a.write_only && a.force_new) complain(a, "write-only values cannot force replacement; use a version attribute");
