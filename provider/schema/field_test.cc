@@ -66,7 +66,7 @@ struct Everything {
             Field(&M::port, "port", Optional, "Just one port."),
             Field(&M::list, "list", Optional, "Some list."),
             Field(&M::set, "set", Optional, "Texts in any order."),
-            Field(&M::map, "map", Optional, "Some map."),
+            Field(&M::map, "map", Optional, "Numbers by name."),
             Field(&M::ports, "ports", Optional, "Ports in order."),
             Field(&M::named, "named", Computed, "Ports by name.").KeepPrior(),
             Field(&M::deep, "deep", Optional, "Lists by name."),
