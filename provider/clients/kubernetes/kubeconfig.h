@@ -18,32 +18,32 @@ namespace charon::kubernetes {
 // A credential plugin, as users[].user.exec of a kubeconfig describes it (Kubernetes documentation,
 // "client-go credential plugins").
 struct ExecConfig {
-  std::string api_version;  // client.authentication.k8s.io/v1 or /v1beta1
-  std::string command;
-  std::vector<std::string> args;
-  std::map<std::string, std::string> env;
+  std::string api_version = {};  // client.authentication.k8s.io/v1 or /v1beta1
+  std::string command = {};
+  std::vector<std::string> args = {};
+  std::map<std::string, std::string> env = {};
   bool provide_cluster_info = false;
-  std::string cluster_config;  // JSON: the cluster's extension for plugins, sent with the cluster info
-  std::string install_hint;    // shown if the command does not exist
+  std::string cluster_config = {};  // JSON: the cluster's extension for plugins, sent with the cluster info
+  std::string install_hint = {};    // shown if the command does not exist
 };
 
 // What the provider block says; nothing set means "from the environment". Names are the provider's
 // arguments.
 struct ConnectionSettings {
-  std::optional<std::string> config_path;
-  std::vector<std::string> config_paths;
-  std::optional<std::string> config_context;
-  std::optional<std::string> host;
-  std::optional<std::string> token;
-  std::optional<std::string> token_file;
-  std::optional<std::string> client_certificate;  // PEM
-  std::optional<std::string> client_key;          // PEM
-  std::optional<std::string> cluster_ca_certificate;  // PEM
-  std::optional<ExecConfig> exec;
-  std::optional<std::string> proxy_url;
-  std::optional<std::string> tls_server_name;
-  std::optional<bool> insecure;
-  std::optional<bool> in_cluster;
+  std::optional<std::string> config_path = {};
+  std::vector<std::string> config_paths = {};
+  std::optional<std::string> config_context = {};
+  std::optional<std::string> host = {};
+  std::optional<std::string> token = {};
+  std::optional<std::string> token_file = {};
+  std::optional<std::string> client_certificate = {};  // PEM
+  std::optional<std::string> client_key = {};          // PEM
+  std::optional<std::string> cluster_ca_certificate = {};  // PEM
+  std::optional<ExecConfig> exec = {};
+  std::optional<std::string> proxy_url = {};
+  std::optional<std::string> tls_server_name = {};
+  std::optional<bool> insecure = {};
+  std::optional<bool> in_cluster = {};
 };
 
 // Reads variables and files; tests pass their own.
@@ -55,25 +55,26 @@ struct Environment {
 
 // On whose behalf requests are made (as, as-uid, as-groups, as-user-extra).
 struct Impersonation {
-  std::string user;
-  std::string uid;
-  std::vector<std::string> groups;
-  std::map<std::string, std::vector<std::string>> extra;
+  std::string user = {};
+  std::string uid = {};
+  std::vector<std::string> groups = {};
+  std::map<std::string, std::vector<std::string>> extra = {};
 };
 
 // A cluster's address and how to authenticate.
 struct Connection {
-  std::string server;  // "https://host:6443", no trailing slash
-  http::TlsOptions tls;
-  std::string proxy_url;
-  std::string default_namespace;
-  std::string token;       // static
-  std::string token_file;  // re-read on rotation, wins over token
-  std::string username, password;
-  std::optional<ExecConfig> exec;
-  Impersonation impersonation;
+  std::string server = {};  // "https://host:6443", no trailing slash
+  http::TlsOptions tls = {};
+  std::string proxy_url = {};
+  std::string default_namespace = {};
+  std::string token = {};       // static
+  std::string token_file = {};  // re-read on rotation, wins over token
+  std::string username = {};
+  std::string password = {};
+  std::optional<ExecConfig> exec = {};
+  Impersonation impersonation = {};
   // For messages: "context \"prod\", user \"ci\" of /root/.kube/config", "host of the provider block".
-  std::string description;
+  std::string description = {};
 };
 
 // The connection, from the first of these that names a server:
