@@ -24,6 +24,8 @@ void Services::Configure(Settings settings) {
   absl::MutexLock lock(&mutex_);
   settings_ = std::make_shared<const Settings>(std::move(settings));
   cluster_ = nullptr;
+  unreachable_ = false;
+  planned_tiers_.clear();
 }
 
 std::shared_ptr<const Settings> Services::settings() const {
@@ -38,6 +40,36 @@ absl::StatusOr<std::shared_ptr<kubernetes::Cluster>> Services::Kubernetes() cons
     CHARON_ASSIGN_OR_RETURN(cluster_, make_cluster_(settings_->kubernetes));
   }
   return cluster_;
+}
+
+void Services::NotePlannedTier(TierProfile tier) {
+  absl::MutexLock lock(&mutex_);
+  std::string name = tier.name;
+  planned_tiers_.insert_or_assign(std::move(name), std::move(tier));
+}
+
+std::optional<TierProfile> Services::PlannedTier(absl::string_view name) const {
+  absl::MutexLock lock(&mutex_);
+  for (const auto& [key, tier] : planned_tiers_) {
+    if (key == name || ShortTierName(key) == name) return tier;
+  }
+  return std::nullopt;
+}
+
+absl::Status Services::CheckPlan(const Call& call,
+                                 const std::function<absl::Status(kubernetes::Cluster&)>& check) const {
+  {
+    absl::MutexLock lock(&mutex_);
+    if (!settings_->plan_checks || unreachable_) return absl::OkStatus();
+  }
+  const absl::StatusOr<std::shared_ptr<kubernetes::Cluster>> cluster = Kubernetes();
+  if (!cluster.ok()) return absl::OkStatus();  // a kubeconfig, or a cluster, that this very run may make
+  const absl::Status status = check(**cluster);
+  if (!absl::IsUnavailable(status) && !absl::IsDeadlineExceeded(status)) return status;
+  call.log->Info("the cluster does not answer; the plan goes unchecked", {{"error", std::string(status.message())}});
+  absl::MutexLock lock(&mutex_);
+  unreachable_ = true;
+  return absl::OkStatus();
 }
 
 operations::ObjectOptions Services::Ownership(absl::string_view type, absl::string_view identity) const {

@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -46,11 +47,21 @@ class Services {
   // Whose objects are: the field manager and the mark for one resource instance.
   operations::ObjectOptions Ownership(absl::string_view type, absl::string_view identity) const;
 
+  // Tiers that this run will make. Terraform plans what refers to a tier after the tier.
+  void NotePlannedTier(TierProfile tier);
+  std::optional<TierProfile> PlannedTier(absl::string_view name) const;
+
+  // Asks the cluster about a plan, if checks are wanted and possible now: OK otherwise. A cluster that does not
+  // answer is not asked again in this run.
+  absl::Status CheckPlan(const Call& call, const std::function<absl::Status(kubernetes::Cluster&)>& check) const;
+
  private:
   ClusterFactory make_cluster_;
   mutable absl::Mutex mutex_;
   std::shared_ptr<const Settings> settings_ ABSL_GUARDED_BY(mutex_) = std::make_shared<Settings>();
   mutable std::shared_ptr<kubernetes::Cluster> cluster_ ABSL_GUARDED_BY(mutex_);
+  mutable bool unreachable_ ABSL_GUARDED_BY(mutex_) = false;
+  std::map<std::string, TierProfile> planned_tiers_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace charon

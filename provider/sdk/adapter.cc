@@ -59,8 +59,11 @@ absl::Status KeepSpelling(const ObjectSchema& schema, const Value& known, Value&
 std::string Hint(const absl::Status& status, absl::string_view verb, const ObjectSchema& schema) {
   switch (status.code()) {
     case absl::StatusCode::kDeadlineExceeded: {
-      const std::string operation = verb == "delete" ? "delete" : std::string(verb);
-      if (schema.Find("timeouts") == nullptr) return "";
+      const AttributeSchema* timeouts = schema.Find("timeouts");
+      if (timeouts == nullptr || timeouts->nested == nullptr) return "";
+      // Plans, imports and the like have the time of a read.
+      const absl::string_view operation = timeouts->nested->Find(verb) != nullptr ? verb : "read";
+      if (timeouts->nested->Find(operation) == nullptr) return "";
       return absl::StrCat("If it only needs longer, raise `timeouts.", operation, "`.");
     }
     case absl::StatusCode::kCancelled:
@@ -233,7 +236,8 @@ PlanAnswer ResourceRunner::Plan(const Call& call, const PlanRequest& request) {
   // The create half of a replacement comes with the identity of what it replaces.
   if (!request.prior.IsNull()) answer.identity = request.identity;
   PrivateState private_state = PrivateState::Parse(request.private_bytes);
-  const Context context = MakeContext(call, "read", request.proposed, &answer.diagnostics, &private_state);
+  Context context = MakeContext(call, "read", request.proposed, &answer.diagnostics, &private_state);
+  context.planned_before = request.capabilities.deferral_allowed;
   PlanDraft draft{request.config, request.prior, Value::Null(), {}, {}, std::nullopt};
 
   const bool destroy = request.proposed.IsNull();

@@ -41,6 +41,9 @@ struct Context {
   PrivateState* private_state = nullptr;   // in plan: what apply will find; elsewhere: what state keeps
   // The provider block had unknown values: no API can be asked yet.
   bool provider_config_unknown = false;
+  // This plan repeats, at apply, one that was made and checked before. Terraform tells it by allowing deferrals
+  // only there (protocol 4.10); OpenTofu does not tell.
+  bool planned_before = false;
 
   operator const Call&() const { return call; }  // NOLINT(google-explicit-constructor)
 };

@@ -67,10 +67,10 @@ std::string Fingerprint(const std::string& text) {
 }
 
 // Remembers what the server made of `declared`, where that is not what it says.
-void Settle(const sdk::Context& context, const Json& declared, const Json& live) {
+void Settle(const sdk::Context& context, const Json& declared, const Json& live, const std::string& manager) {
   context.private_state->Erase(kSettled);
-  if (kubernetes::Compare(declared, live).empty()) return;
-  context.private_state->Set(kSettled, Fingerprint(kubernetes::Overlay(declared, live).dump()));
+  if (kubernetes::Compare(declared, live, manager).empty()) return;
+  context.private_state->Set(kSettled, Fingerprint(kubernetes::Overlay(declared, live, manager).dump()));
 }
 
 std::string Describe(const kubernetes::Difference& difference) {
@@ -248,15 +248,13 @@ absl::Status ManifestResource::Plan(const sdk::Context& context, sdk::PlanChange
     }
   }
 
-  const std::shared_ptr<const Settings> settings = services_.settings();
-  if (context.provider_config_unknown) return absl::OkStatus();
-  const absl::StatusOr<std::shared_ptr<kubernetes::Cluster>> cluster = services_.Kubernetes();
-  if (!cluster.ok()) return absl::OkStatus();  // a kubeconfig that this run may make
-  if (!settings->plan_checks) return absl::OkStatus();
-  CHARON_RETURN_IF_ERROR(At(form, CheckScope(context, **cluster, ref)));
-  operations::ObjectOptions options = Options(config, ref);
-  const absl::Status checked = change.IsCreate() ? operations::CheckCreate(context, **cluster, wanted, options).status()
-                                                 : operations::CheckUpdate(context, **cluster, wanted, options).status();
+  if (context.provider_config_unknown || context.planned_before) return absl::OkStatus();
+  const absl::Status checked = services_.CheckPlan(context, [&](kubernetes::Cluster& cluster) -> absl::Status {
+    CHARON_RETURN_IF_ERROR(CheckScope(context, cluster, ref));
+    const operations::ObjectOptions options = Options(config, ref);
+    return change.IsCreate() ? operations::CheckCreate(context, cluster, wanted, options).status()
+                             : operations::CheckUpdate(context, cluster, wanted, options).status();
+  });
   if (absl::IsAborted(checked)) {
     // The plan stands, and shows the field: whether to fight is the user's to say.
     context.diagnostics->Warning("Another manager owns a field", At(form, checked));
@@ -313,7 +311,7 @@ sdk::Outcome<ManifestModel> ManifestResource::Create(const sdk::Context& context
     }
   }
   if (!live.ok()) return At(form, live.status());
-  Settle(context, declared, *live);
+  Settle(context, declared, *live, options.manager);
   if (absl::Status ready = Wait(context, *cluster, ref, plan); !ready.ok()) {
     return sdk::Outcome<ManifestModel>::Partial(plan, std::move(ready));
   }
@@ -326,9 +324,15 @@ sdk::Outcome<ManifestModel> ManifestResource::Update(const sdk::Context& context
   CHARON_ASSIGN_OR_RETURN(const Json declared, Declared(plan));
   CHARON_ASSIGN_OR_RETURN(const Json wanted, Complete(plan));
   CHARON_ASSIGN_OR_RETURN(const ObjectRef ref, kubernetes::RefOf(wanted));
-  const absl::StatusOr<Json> live = operations::UpdateObject(context, *cluster, wanted, Options(plan, ref));
+  operations::ObjectOptions options = Options(plan, ref);
+  Json initial;
+  if (plan.initial.IsKnown()) {
+    CHARON_ASSIGN_OR_RETURN(initial, ParseManifest(*plan.initial));
+    options.initial = &initial;
+  }
+  const absl::StatusOr<Json> live = operations::UpdateObject(context, *cluster, wanted, options);
   if (!live.ok()) return At(Form(plan), live.status());
-  Settle(context, declared, *live);
+  Settle(context, declared, *live, options.manager);
   if (absl::Status ready = Wait(context, *cluster, ref, plan); !ready.ok()) {
     return sdk::Outcome<ManifestModel>::Partial(plan, std::move(ready));
   }
@@ -340,15 +344,16 @@ sdk::Outcome<ManifestModel> ManifestResource::Read(const sdk::Context& context, 
   CHARON_ASSIGN_OR_RETURN(const Json declared, Declared(prior));
   CHARON_ASSIGN_OR_RETURN(const ObjectRef ref, kubernetes::RefOf(declared));
   CHARON_ASSIGN_OR_RETURN(const std::shared_ptr<const Json> live, cluster->Read(context, ref));
+  const std::string manager = services_.settings()->field_manager;
   ManifestModel model = prior;
   if (context.private_state->Get(kImported)) {
     context.private_state->Erase(kImported);
-    model.manifest = ExportManifest(*live, services_.settings()->field_manager).dump();
+    model.manifest = ExportManifest(*live, manager).dump();
     return model;
   }
-  const std::vector<kubernetes::Difference> differences = kubernetes::Compare(declared, *live);
+  const std::vector<kubernetes::Difference> differences = kubernetes::Compare(declared, *live, manager);
   if (differences.empty()) return model;
-  const Json now = kubernetes::Overlay(declared, *live);
+  const Json now = kubernetes::Overlay(declared, *live, manager);
   if (context.private_state->Get(kSettled) == Fingerprint(now.dump())) return model;
   std::vector<std::string> lines;
   for (const kubernetes::Difference& difference : differences) lines.push_back(Describe(difference));

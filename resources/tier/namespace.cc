@@ -440,17 +440,18 @@ absl::StatusOr<Attr<EffectiveModel>> NamespaceResource::Effective(const sdk::Con
       if (absl::StatusOr<std::shared_ptr<kubernetes::Cluster>> made = services_.Kubernetes(); made.ok()) cluster = *made;
     }
     absl::StatusOr<TierProfile> found = FindTier(context, settings->conventions, cluster.get(), *config.tier);
+    if (absl::IsNotFound(found.status()) && planning) {
+      if (std::optional<TierProfile> planned = services_.PlannedTier(*config.tier)) found = *std::move(planned);
+    }
     if (found.ok()) {
       profile = *std::move(found);
       effective.priority_class = profile.priority_class();
-    } else if (!planning) {
-      return At("tier", found.status());
+    } else if (!planning || (absl::IsNotFound(found.status()) && cluster != nullptr)) {
+      return At("tier", WithRemedy(found.status(),
+                                   "Use one of these, add it to conventions.tiers of the provider block, or make it with a "
+                                   "charon_tier. If this configuration makes it, refer to it: tier = charon_tier.NAME.name."));
     } else {
-      open = true;  // a charon_tier of this very run may make it, or the cluster cannot be asked now
-      if (absl::IsNotFound(found.status())) {
-        context.diagnostics->Warning("Unknown tier", At("tier", Annotate(found.status(),
-            "it must be made by a charon_tier of this run, or apply will fail")));
-      }
+      open = true;  // the cluster cannot be asked now
     }
   }
   if (open) effective.priority_class = Attr<std::string>::Unknown();
@@ -497,29 +498,27 @@ absl::Status NamespaceResource::Plan(const sdk::Context& context, sdk::PlanChang
 // Asks a reachable server whether it would take what changes.
 absl::Status NamespaceResource::CheckPlanned(const sdk::Context& context, const sdk::PlanChange<NamespaceModel>& change,
                                              const NamespaceModel& planned) const {
-  const std::shared_ptr<const Settings> settings = services_.settings();
-  if (!settings->plan_checks || context.provider_config_unknown) return absl::OkStatus();
-  if (!NamespaceModel::Describe().Encode(planned).IsWhollyKnown() && !planned.name.IsKnown()) return absl::OkStatus();
-  if (!change.Changes()) return absl::OkStatus();
+  const Conventions conventions = services_.settings()->conventions;
+  if (context.provider_config_unknown || context.planned_before || !change.Changes()) return absl::OkStatus();
   const Value value = NamespaceModel::Describe().Encode(planned);
   // Unknown parts cannot be rendered; the namespace itself mostly can.
-  if (!value["labels"].IsWhollyKnown() || !value["annotations"].IsWhollyKnown() || !value["tier"].IsWhollyKnown()) {
-    return absl::OkStatus();
+  for (const char* name : {"name", "labels", "annotations", "tier", "pod_security"}) {
+    if (!value[name].IsWhollyKnown()) return absl::OkStatus();
   }
-  const absl::StatusOr<std::shared_ptr<kubernetes::Cluster>> cluster = services_.Kubernetes();
-  if (!cluster.ok()) return absl::OkStatus();
   const operations::ObjectOptions options = Options(planned);
-  if (change.IsCreate()) {
-    const Json object = NamespaceObject(planned, settings->conventions);
-    return Locate(object, operations::CheckCreate(context, **cluster, object, options).status());
-  }
-  if (!value.IsWhollyKnown()) return absl::OkStatus();
-  const std::vector<Json> before = RenderNamespace(change.prior(), settings->conventions);
-  for (const Json& object : RenderNamespace(planned, settings->conventions)) {
-    if (std::find(before.begin(), before.end(), object) != before.end()) continue;
-    CHARON_RETURN_IF_ERROR(Locate(object, operations::CheckUpdate(context, **cluster, object, options).status()));
-  }
-  return absl::OkStatus();
+  return services_.CheckPlan(context, [&](kubernetes::Cluster& cluster) -> absl::Status {
+    if (change.IsCreate()) {
+      const Json object = NamespaceObject(planned, conventions);
+      return Locate(object, operations::CheckCreate(context, cluster, object, options).status());
+    }
+    if (!value.IsWhollyKnown()) return absl::OkStatus();
+    const std::vector<Json> before = RenderNamespace(change.prior(), conventions);
+    for (const Json& object : RenderNamespace(planned, conventions)) {
+      if (std::find(before.begin(), before.end(), object) != before.end()) continue;
+      CHARON_RETURN_IF_ERROR(Locate(object, operations::CheckUpdate(context, cluster, object, options).status()));
+    }
+    return absl::OkStatus();
+  });
 }
 
 // Fills `model.effective` from the objects that somebody else owns.
@@ -789,21 +788,30 @@ sdk::Outcome<NamespaceModel> NamespaceResource::Read(const sdk::Context& context
     EffectiveModel& effective = model.effective.value();
     const LimitTable limits = prior.effective->limit_range.value_or({});
     const QuotaTable quota = prior.effective->resource_quota.value_or({});
+    // The server fills in a LimitRange (requests from limits): what it added is no drift.
     if (!limits.empty()) {
       const auto object = cluster->Read(context, LimitRangeRef(name));
       if (!object.ok() && !absl::IsNotFound(object.status())) return object.status();
-      effective.limit_range = object.ok() ? InWordsOf(limits, LimitsOf(**object)) : LimitTable();
+      if (!object.ok()) {
+        effective.limit_range = LimitTable();
+      } else if (!kubernetes::Compare(LimitRangeObject(name, limits), **object, options.manager).empty()) {
+        effective.limit_range = InWordsOf(limits, LimitsOf(**object));
+      }
     }
     if (!quota.empty()) {
       const auto object = cluster->Read(context, QuotaRef(name));
       if (!object.ok() && !absl::IsNotFound(object.status())) return object.status();
-      effective.resource_quota = object.ok() ? InWordsOf(quota, QuotaOf(**object)) : QuotaTable();
+      if (!object.ok()) {
+        effective.resource_quota = QuotaTable();
+      } else if (!kubernetes::Compare(QuotaObject(name, quota), **object, options.manager).empty()) {
+        effective.resource_quota = InWordsOf(quota, QuotaOf(**object));
+      }
     }
   }
   if (prior.default_deny.value_or(false)) {
     const auto object = cluster->Read(context, DefaultDenyRef(name));
     if (!object.ok() && !absl::IsNotFound(object.status())) return object.status();
-    model.default_deny = object.ok() && kubernetes::Compare(DefaultDenyObject(name), **object).empty();
+    model.default_deny = object.ok() && kubernetes::Compare(DefaultDenyObject(name), **object, options.manager).empty();
   }
   if (prior.role_bindings.IsKnown()) {
     std::map<std::string, RoleBindingModel> bindings;

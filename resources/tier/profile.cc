@@ -94,9 +94,7 @@ absl::StatusOr<TierProfile> FindTier(const Call& call, const Conventions& conven
                                      absl::string_view name) {
   absl::StatusOr<TierProfile> known = conventions.Tier(name);
   if (known.ok() || !absl::IsNotFound(known.status())) return known;
-  const absl::Status unknown = WithRemedy(
-      Annotate(known.status(), "tier"),
-      "Use one of these, add it to conventions.tiers of the provider block, or make it with a charon_tier.");
+  const absl::Status unknown = known.status();
   if (cluster == nullptr) return unknown;
   TierProfile profile;
   profile.name = std::string(name);

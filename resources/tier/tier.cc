@@ -128,6 +128,11 @@ absl::Status TierResource::Plan(const sdk::Context& context, sdk::PlanChange<Tie
   if (config.limit_range.IsNull()) change.Set("limit_range", Attr<LimitTable>(profile.limit_range));
   if (config.resource_quota.IsNull()) change.Set("resource_quota", Attr<QuotaTable>(profile.quota));
   change.Set("priority_class", Attr<std::string>("tier-" + *config.name));
+  // For namespaces of this run, which are planned before the tier exists.
+  profile.name = *config.name;
+  if (config.limit_range.IsKnown()) profile.limit_range = *config.limit_range;
+  if (config.resource_quota.IsKnown()) profile.quota = *config.resource_quota;
+  if (!config.limit_range.IsUnknown() && !config.resource_quota.IsUnknown()) services_.NotePlannedTier(std::move(profile));
   return absl::OkStatus();
 }
 
