@@ -12,9 +12,9 @@
 namespace charon::kubernetes {
 
 struct Command {
-  std::string program;  // a path, or a name to be found in PATH
-  std::vector<std::string> args;
-  std::map<std::string, std::string> env;  // added to this process's own
+  std::string program = {};  // a path, or a name to be found in PATH
+  std::vector<std::string> args = {};
+  std::map<std::string, std::string> env = {};  // added to this process's own
 };
 
 struct ProcessResult {

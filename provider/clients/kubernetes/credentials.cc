@@ -36,6 +36,15 @@ std::string Bearer(absl::string_view token) {
   return token.empty() ? "" : absl::StrCat("Bearer ", absl::StripAsciiWhitespace(token));
 }
 
+// Variables and flags of plugins: AWS_SECRET_ACCESS_KEY, --oidc-client-secret, --password.
+bool NamesASecret(absl::string_view name) {
+  const std::string lower = absl::AsciiStrToLower(name);
+  for (absl::string_view part : {"secret", "token", "passw", "credential"}) {
+    if (absl::StrContains(lower, part)) return true;
+  }
+  return false;
+}
+
 class FixedSource final : public CredentialSource {
  public:
   FixedSource(Credentials credentials, std::string remedy)
@@ -125,7 +134,21 @@ class TokenFileSource final : public CredentialSource {
 class ExecSource final : public CredentialSource {
  public:
   ExecSource(Credentials base, const Connection& connection)
-      : base_(std::move(base)), exec_(*connection.exec), info_(ExecInfo(connection)) {}
+      : base_(std::move(base)), exec_(*connection.exec), info_(ExecInfo(connection)) {
+    // What the plugin is given to log in with may turn up in what it says when it fails.
+    for (const auto& [name, value] : exec_.env) {
+      if (NamesASecret(name)) RegisterSecret(value);
+    }
+    bool is_value = false;
+    for (const std::string& argument : exec_.args) {
+      const std::size_t equals = argument.find('=');
+      const bool is_flag = absl::StartsWith(argument, "-") &&
+                           NamesASecret(absl::string_view(argument).substr(0, equals));
+      if (is_value) RegisterSecret(argument);
+      if (is_flag && equals != std::string::npos) RegisterSecret(argument.substr(equals + 1));
+      is_value = is_flag && equals == std::string::npos;
+    }
+  }
 
   absl::StatusOr<Credentials> Get(const Call& call) override {
     std::unique_lock lock(mutex_);
