@@ -90,7 +90,10 @@ class Comparison {
 
   // Fills `overlay`, a copy of the declared object, if there is one.
   std::vector<Difference> Run(Json* overlay) {
-    Value(declared_, &live_, Cursor(owners_), Place(), overlay);
+    static const Json& nothing = *new Json(Json::object());
+    if (declared_.is_object()) {
+      Map(declared_, live_.is_object() ? live_ : nothing, Cursor(owners_), Place(), overlay);
+    }
     return std::move(differences_);
   }
 

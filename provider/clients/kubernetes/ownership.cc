@@ -160,8 +160,8 @@ FieldSet AppliedBy(const Json& object, absl::string_view manager) {
 
 Json Project(const Json& live, const FieldSet& owned) {
   Json taken = Json::object();
-  if (owned.empty() || !Projection(live).Take(live, owned, Place(), taken)) return Json::object();
-  return taken;
+  if (owned.empty() || !live.is_object()) return taken;
+  return Projection(live).Take(live, owned, Place(), taken) ? taken : Json::object();
 }
 
 bool IsFormerManager(absl::string_view manager, absl::string_view operation) {

@@ -1,0 +1,35 @@
+// Whatever arrives as a quantity either is refused or has a canonical form of the same amount.
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "provider/clients/kubernetes/quantity.h"
+
+namespace {
+
+using charon::kubernetes::Quantity;
+
+void Require(bool condition) {
+  if (!condition) std::abort();
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const absl::string_view text(reinterpret_cast<const char*>(data), size);
+  const absl::StatusOr<Quantity> quantity = Quantity::Parse(text);
+  if (!quantity.ok()) {
+    Require(quantity.status().code() == absl::StatusCode::kInvalidArgument);
+    return 0;
+  }
+  const absl::StatusOr<Quantity> again = Quantity::Parse(quantity->ToString());
+  Require(again.ok() && *again == *quantity);
+  Require(again->ToString() == quantity->ToString());
+  Require((*quantity - *quantity).nano() == 0);
+  Require(*quantity + *quantity - *quantity <= *quantity || quantity->nano() < 0);
+  Require((quantity->Value() > 0) == (quantity->nano() > 0));
+  Require((quantity->MilliValue() < 0) == (quantity->nano() < 0));
+  return 0;
+}

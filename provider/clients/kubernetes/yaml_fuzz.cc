@@ -1,0 +1,38 @@
+// Whatever arrives as YAML either is refused or is a value that is written and read back the same.
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "nlohmann/json.hpp"
+#include "provider/clients/kubernetes/yaml.h"
+
+namespace {
+
+using charon::kubernetes::EmitYaml;
+using charon::kubernetes::Json;
+using charon::kubernetes::ParseYamlDocuments;
+
+void Require(bool condition) {
+  if (!condition) std::abort();
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const absl::string_view text(reinterpret_cast<const char*>(data), size);
+  const absl::StatusOr<std::vector<Json>> documents = ParseYamlDocuments(text);
+  if (!documents.ok()) {
+    Require(documents.status().code() == absl::StatusCode::kInvalidArgument);
+    Require(!documents.status().message().empty());
+    return 0;
+  }
+  for (const Json& document : *documents) {
+    const absl::StatusOr<std::vector<Json>> again = ParseYamlDocuments(EmitYaml(document));
+    Require(again.ok());
+    Require(again->empty() ? document.is_null() : again->size() == 1 && (*again)[0] == document);
+  }
+  return 0;
+}
