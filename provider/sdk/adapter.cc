@@ -346,7 +346,7 @@ absl::Status ResourceRunner::CompleteIdentity(const Value& identity) const {
   if (!identity.IsKnown()) return absl::InvalidArgumentError("neither an import id nor an identity was given");
   for (const AttributeSchema& part : identity_schema()->attributes) {
     if (part.mode == Mode::kRequired && !identity[part.name].IsKnown()) {
-      return absl::InvalidArgumentError(absl::StrCat("the identity has no "", part.name, """));
+      return absl::InvalidArgumentError(absl::StrCat("the identity has no \"", part.name, "\""));
     }
   }
   return absl::OkStatus();

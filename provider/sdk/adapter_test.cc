@@ -771,11 +771,11 @@ TEST_F(AdapterTest, PlanHookThatTakesAChangeBackTakesItsReplacementBack) {
 TEST_F(AdapterTest, PlanHookMayWarnAndFail) {
   body_.plan = [](const Context& context, PlanChange<HostModel>& change) {
     context.diagnostics->Warning("Large host", "It costs.", "size");
-    return change.IsDestroy() ? absl::FailedPreconditionError("protected") : absl::OkStatus();
+    return change.IsDestroy() ? absl::FailedPreconditionError("protected by its owner") : absl::OkStatus();
   };
   EXPECT_THAT(Messages(Plan("", R"({"name": "a"})").diagnostics), ElementsAre("warning Large host | It costs. | size"));
   EXPECT_THAT(Messages(Plan(kState, "").diagnostics),
-              ElementsAre(HasSubstr("Large host"), HasSubstr("Unable to plan the removal of host | Protected")));
+              ElementsAre(HasSubstr("Large host"), HasSubstr("Unable to plan the removal of host | Protected by its owner.")));
 }
 
 TEST_F(AdapterTest, PlanHookThatBreaksCoresRulesIsReported) {
