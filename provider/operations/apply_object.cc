@@ -1,12 +1,12 @@
 #include "provider/operations/apply_object.h"
 
 #include <algorithm>
+#include <memory>
 #include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "absl/time/time.h"
 #include "nlohmann/json.hpp"
 #include "provider/base/status.h"
 #include "provider/operations/wait_ready.h"
@@ -14,186 +14,401 @@
 namespace charon::operations {
 namespace {
 
-constexpr int kPatchTries = 5;  // of a patch that another writer may overtake
+using kubernetes::ApiError;
+using kubernetes::ApiErrorOf;
+using kubernetes::FieldPath;
+using kubernetes::FieldSet;
+using kubernetes::Missing;
+using kubernetes::MissingOf;
+using kubernetes::PatchType;
+using kubernetes::Text;
 
-std::string InitialManager(const ObjectOptions& options) { return options.manager + "-initial"; }
+// How often a step is repeated because somebody else wrote in between.
+constexpr int kAttempts = 4;
 
-std::string MarkOf(const Json& live) {
-  const Json& annotations = kubernetes::Field(live, "metadata.annotations");
-  return annotations.is_object() ? annotations.value(kOwnerAnnotation, "") : "";
+std::string InitialManager(const ObjectOptions& options) {
+  return absl::StrCat(options.manager, "-initial");
 }
 
-Json WithMark(const Json& object, const ObjectOptions& options) {
+std::string UidOf(const Json& object) { return Text(object, "metadata.uid"); }
+
+std::string MarkOf(const Json& object) {
+  // The annotation's name has dots, so it cannot be part of a path.
+  const Json& annotations = kubernetes::Field(object, "metadata.annotations");
+  if (!annotations.is_object()) return "";
+  const auto mark = annotations.find(kOwnerAnnotation);
+  return mark != annotations.end() && mark->is_string() ? mark->get<std::string>() : "";
+}
+
+Json Marked(const Json& object, const ObjectOptions& options) {
   Json marked = object;
   if (!options.owner.empty()) marked["metadata"]["annotations"][kOwnerAnnotation] = options.owner;
   return marked;
 }
 
-// `base` with the entries of `over` merged in; list items are matched by name where both sides have names.
-void Merge(Json& base, const Json& over) {
-  if (base.is_object() && over.is_object()) {
-    for (const auto& [key, value] : over.items()) Merge(base[key], value);
-    return;
+// apiVersion, kind, name and namespace: what every apply must carry.
+Json IdentityOf(const ObjectRef& ref) {
+  Json object = {{"apiVersion", ref.kind.api_version},
+                 {"kind", ref.kind.kind},
+                 {"metadata", {{"name", ref.name}}}};
+  if (!ref.name_space.empty()) object["metadata"]["namespace"] = ref.name_space;
+  return object;
+}
+
+// The field by which the items of both lists are told apart, as in the built-in kinds; null: there is none.
+const char* MergeKey(const Json& a, const Json& b) {
+  for (const char* key :
+       {"name", "containerPort", "mountPath", "devicePath", "port", "ip", "key", "uid", "topologyKey", "type"}) {
+    const auto has = [key](const Json& item) {
+      return item.is_object() && item.contains(key) && item[key].is_primitive();
+    };
+    if (std::all_of(a.begin(), a.end(), has) && std::all_of(b.begin(), b.end(), has)) return key;
   }
-  if (base.is_array() && over.is_array()) {
-    for (const Json& item : over) {
-      const std::string name = kubernetes::Text(item, "name");
-      const auto found = std::find_if(base.begin(), base.end(), [&](const Json& other) {
-        return !name.empty() && kubernetes::Text(other, "name") == name;
-      });
-      if (found == base.end()) {
-        base.push_back(item);
+  return nullptr;
+}
+
+// Adds to `base` what only `more` has. Where both have a value, that of `base` stands.
+void AddMissing(Json& base, const Json& more) {
+  if (base.is_object() && more.is_object()) {
+    for (const auto& [key, value] : more.items()) {
+      if (base.contains(key)) {
+        AddMissing(base[key], value);
       } else {
-        Merge(*found, item);
+        base[key] = value;
       }
     }
     return;
   }
-  base = over;
-}
-
-std::string OwnerText(const Json& live) {
-  const std::string mark = MarkOf(live);
-  if (!mark.empty()) return absl::StrCat("it belongs to \"", mark, "\" (annotation ", kOwnerAnnotation, ")");
-  std::vector<std::string> managers;
-  for (const kubernetes::ManagerEntry& entry : kubernetes::Managers(live)) {
-    if (!entry.subresource.empty()) continue;
-    if (std::find(managers.begin(), managers.end(), entry.manager) == managers.end()) managers.push_back(entry.manager);
-  }
-  if (managers.empty()) return "nobody has marked it";
-  return absl::StrCat("it was made by ", absl::StrJoin(managers, ", "));
-}
-
-absl::Status Exists(const ObjectRef& ref, const Json& live, const ObjectOptions& options) {
-  const bool foreign = ClaimOf(&live, options) == Claim::kForeign;
-  return WithRemedy(
-      absl::AlreadyExistsError(absl::StrCat(ref.ToString(), " exists already, and is not this stack's: ", OwnerText(live))),
-      foreign ? "Declare it in one stack only. To take it over from the other for good, remove it there (without destroying "
-                "it) and set on_conflict = \"adopt\" here."
-              : "Import it, or set on_conflict = \"adopt\" to take it over as it is, or \"replace\" to delete it first.");
-}
-
-// A conflict over fields, in the words of the user's choices.
-absl::Status Explain(const ObjectRef& ref, absl::Status status) {
-  if (!absl::IsAborted(status)) return status;
-  const kubernetes::ApiError error = kubernetes::ApiErrorOf(status);
-  std::vector<std::string> lines;
-  for (const kubernetes::ApiError::Cause& cause : error.causes) {
-    // The server words it `conflict with "NAME" using apps/v1`.
-    lines.push_back(absl::StrCat(cause.field, ": ", cause.message));
-  }
-  if (lines.empty()) return status;
-  absl::Status explained = absl::AbortedError(absl::StrCat("other field managers own what the configuration of ",
-                                                           ref.ToString(), " sets:\n", absl::StrJoin(lines, "\n")));
-  status.ForEachPayload([&](absl::string_view url, const absl::Cord& payload) { explained.SetPayload(url, payload); });
-  return WithRemedy(explained,
-                    "Leave the field out if the other should own it, declare it external (\"initial\", or an *_owner "
-                    "attribute) to set it only at creation, or take it over with force_conflicts = true.");
-}
-
-// Sends what `make` builds from the object as it is now; again if another writer was faster.
-absl::StatusOr<Json> PatchLive(const Call& call, Cluster& cluster, const ObjectRef& ref, Json live,
-                               const ObjectOptions& options, const std::function<std::optional<Json>(const Json&)>& make) {
-  for (int tries = 1;; ++tries) {
-    const std::optional<Json> patch = make(live);
-    if (!patch) return live;
-    absl::StatusOr<Json> patched = cluster.Patch(call, ref, kubernetes::PatchType::kJson, *patch, options.manager);
-    if (patched.ok() || !absl::IsAborted(patched.status()) || tries == kPatchTries) return patched;
-    CHARON_ASSIGN_OR_RETURN(live, cluster.Get(call, ref));
-  }
-}
-
-// The fields of `initial` that our manager owns move to the initial manager's entry, so that the next apply, which
-// does not have them, leaves them alone.
-absl::StatusOr<Json> HandOver(const Call& call, Cluster& cluster, const ObjectRef& ref, Json live,
-                              const ObjectOptions& options) {
-  if (options.initial == nullptr) return live;
-  return PatchLive(call, cluster, ref, std::move(live), options, [&](const Json& now) -> std::optional<Json> {
-    Json initial = *options.initial;
-    initial["apiVersion"] = ref.kind.api_version;
-    initial["kind"] = ref.kind.kind;
-    const kubernetes::FieldSet owned = kubernetes::AppliedBy(now, options.manager);
-    const kubernetes::FieldSet moving = kubernetes::FieldsOf(initial, now).Intersect(owned);
-    if (moving.empty()) return std::nullopt;
-    const std::vector<kubernetes::FieldPath> paths = moving.Paths();
-    std::optional<Json> entries = kubernetes::ReleasedManagedFields(now, {options.manager}, &paths);
-    if (!entries) return std::nullopt;
-    Json* entry = nullptr;
-    for (Json& candidate : *entries) {
-      if (candidate.value("manager", "") == InitialManager(options) && candidate.value("operation", "") == "Apply") {
-        entry = &candidate;
-      }
-    }
-    if (entry == nullptr) {
-      entries->push_back({{"manager", InitialManager(options)},
-                          {"operation", "Apply"},
-                          {"apiVersion", ref.kind.api_version},
-                          {"time", absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", call.clock->Now(), absl::UTCTimeZone())},
-                          {"fieldsType", "FieldsV1"},
-                          {"fieldsV1", moving.ToJson()}});
+  if (!base.is_array() || !more.is_array()) return;
+  const char* key = MergeKey(base, more);
+  if (key == nullptr) return;
+  for (const Json& item : more) {
+    const auto same = std::find_if(base.begin(), base.end(),
+                                   [&](const Json& other) { return other[key] == item[key]; });
+    if (same == base.end()) {
+      base.push_back(item);
     } else {
-      const auto former = kubernetes::FieldSet::Parse((*entry)["fieldsV1"]);
-      (*entry)["fieldsV1"] = (former.ok() ? former->Union(moving) : moving).ToJson();
+      AddMissing(*same, item);
     }
-    return Json::array(
-        {{{"op", "replace"}, {"path", "/metadata/managedFields"}, {"value", *entries}},
-         {{"op", "replace"}, {"path", "/metadata/resourceVersion"}, {"value", kubernetes::Text(now, "metadata.resourceVersion")}}});
+  }
+}
+
+absl::Status WithMessage(const absl::Status& status, absl::string_view message) {
+  absl::Status changed(status.code(), message);
+  status.ForEachPayload(
+      [&](absl::string_view url, const absl::Cord& payload) { changed.SetPayload(url, payload); });
+  return changed;
+}
+
+bool IsFieldConflict(const absl::Status& status) {
+  if (!absl::IsAborted(status)) return false;
+  const ApiError error = ApiErrorOf(status);
+  return std::any_of(error.causes.begin(), error.causes.end(), [](const ApiError::Cause& cause) {
+    return cause.reason == "FieldManagerConflict";
   });
 }
 
-// Applies to an object that exists and that we may write to.
-absl::StatusOr<Json> ApplyTo(const Call& call, Cluster& cluster, const ObjectRef& ref, Json live, const Json& object,
-                             const ObjectOptions& options, bool dry_run) {
-  if (!dry_run) {
-    if (kubernetes::AppliedBy(live, options.manager).empty() && !options.owner.empty()) {
-      // Ours from now on: what the former tool wrote and the configuration does not have must go with this apply.
-      CHARON_ASSIGN_OR_RETURN(live, PatchLive(call, cluster, ref, std::move(live), options, [&](const Json& now) {
-                                return kubernetes::MigrationPatch(now, options.manager,
-                                                                  kubernetes::FormerManagers(now, options.manager));
-                              }));
+// Refused because the object is there (kMustNotExist), is not there (metadata.uid), or was written to by
+// somebody else (metadata.resourceVersion of a patch, uid of a deletion).
+bool IsPrecondition(const absl::Status& status) {
+  if (absl::IsAborted(status)) return !IsFieldConflict(status);
+  if (!absl::IsInvalidArgument(status)) return false;
+  const ApiError error = ApiErrorOf(status);
+  return std::any_of(error.causes.begin(), error.causes.end(),
+                     [](const ApiError::Cause& cause) { return cause.field == "metadata.uid"; });
+}
+
+// The server words it: conflict with "kubectl-edit" with subresource "scale" using apps/v1.
+std::string ManagerIn(const std::string& message) {
+  const std::size_t open = message.find('"');
+  const std::size_t close = open == std::string::npos ? open : message.find('"', open + 1);
+  return close == std::string::npos ? message : message.substr(open + 1, close - open - 1);
+}
+
+// A conflict over fields, in the words of the user's choices.
+absl::Status ExplainConflict(const absl::Status& status, const ObjectRef& ref) {
+  if (!IsFieldConflict(status)) return status;
+  std::vector<std::string> fields;
+  const ApiError error = ApiErrorOf(status);
+  for (const ApiError::Cause& cause : error.causes) {
+    if (cause.reason != "FieldManagerConflict") continue;
+    fields.push_back(absl::StrCat("- ", cause.field, " belongs to ", ManagerIn(cause.message)));
+  }
+  return WithRemedy(
+      WithMessage(status, absl::StrCat("applying ", ref.ToString(),
+                                       ": other field managers own what the configuration sets:\n",
+                                       absl::StrJoin(fields, "\n"))),
+      "Leave the field out if the other should own it, declare it external (\"initial\", or an *_owner "
+      "attribute) to set it only at creation, or take it over with force_conflicts = true.");
+}
+
+// Who has an object that is not ours.
+std::string OwnerText(const Json& live, const ObjectOptions& options) {
+  const std::string mark = MarkOf(live);
+  if (!mark.empty() && mark != options.owner) {
+    return absl::StrCat("it belongs to \"", mark, "\" (annotation ", kOwnerAnnotation, ")");
+  }
+  std::vector<std::string> managers;
+  for (const kubernetes::ManagerEntry& entry : kubernetes::Managers(live)) {
+    if (!entry.subresource.empty()) continue;
+    if (std::find(managers.begin(), managers.end(), entry.manager) == managers.end()) {
+      managers.push_back(entry.manager);
     }
-    CHARON_ASSIGN_OR_RETURN(live, HandOver(call, cluster, ref, std::move(live), options));
   }
-  kubernetes::ApplyOptions apply;
-  apply.manager = options.manager;
-  apply.force = options.force_conflicts;
-  apply.dry_run = dry_run;
-  // A dry run before the migration would conflict with the very manager that is about to hand over.
-  if (dry_run && kubernetes::AppliedBy(live, options.manager).empty() && !options.owner.empty() &&
-      !kubernetes::FormerManagers(live, options.manager).empty()) {
-    apply.force = true;
+  const std::string created = Text(live, "metadata.creationTimestamp");
+  if (managers.empty()) return absl::StrCat("created ", created);
+  return absl::StrCat("created ", created, ", managed by ", absl::StrJoin(managers, ", "));
+}
+
+absl::Status ExistsStatus(const Json& live, const ObjectRef& ref, const ObjectOptions& options) {
+  const bool foreign = ClaimOf(&live, options) == Claim::kForeign;
+  return WithRemedy(
+      absl::AlreadyExistsError(absl::StrCat(
+          ref.ToString(), " exists already, and is not this stack's: ", OwnerText(live, options))),
+      foreign ? std::string("Declare it in one stack only. To take it over from the other for good, remove it there "
+                            "without destroying it and set on_conflict = \"adopt\" here.")
+              : absl::StrCat("Import it (id ", ref.ToString(),
+                             "), or set on_conflict = \"adopt\" to take it over as it is, or \"replace\" to "
+                             "delete it first."));
+}
+
+absl::Status ForeignStatus(const Json& live, const ObjectRef& ref, const ObjectOptions& options) {
+  return WithRemedy(absl::FailedPreconditionError(absl::StrCat(ref.ToString(), " is not this stack's any more: ",
+                                                               OwnerText(live, options))),
+                    "Declare it in one stack only: take it out of this one with `terraform state rm`, or a removed "
+                    "block with lifecycle { destroy = false }. If conventions.owner was changed on purpose, or to "
+                    "take the object back, set on_conflict = \"adopt\" for one apply.");
+}
+
+absl::Status TwiceStatus(const ObjectRef& ref) {
+  return WithRemedy(absl::AlreadyExistsError(absl::StrCat(
+                        ref.ToString(), " was made in this run by another resource of this configuration")),
+                    "Two resources declare the same object: keep one of them.");
+}
+
+bool IsGoing(const Json& live) {
+  return kubernetes::Field(live, "metadata.deletionTimestamp").is_string();
+}
+
+// One declared object, and what has to happen to it.
+class Applier {
+ public:
+  Applier(const Call& call, Cluster& cluster, ObjectRef ref, const Json& declared,
+          const ObjectOptions& options)
+      : call_(call),
+        cluster_(cluster),
+        ref_(std::move(ref)),
+        declared_(Marked(declared, options)),
+        options_(options) {}
+
+  absl::StatusOr<Json> Create() {
+    if (options_.owner.empty()) return SetFields();
+    if (cluster_.CreatedThisRun(ref_)) return TwiceStatus(ref_);
+    absl::StatusOr<Json> made = Make();
+    for (int attempt = 0; attempt < kAttempts && IsPrecondition(made.status()); ++attempt) {
+      absl::StatusOr<Json> live = cluster_.Get(call_, ref_);
+      if (MissingOf(live.status()) == Missing::kObject) {  // gone in between
+        made = Make();
+      } else {
+        CHARON_RETURN_IF_ERROR(live.status());
+        made = TakeOver(*std::move(live));
+      }
+    }
+    return made;
   }
-  absl::StatusOr<Json> applied = cluster.Apply(call, WithMark(object, options), apply);
-  if (!applied.ok()) return Explain(ref, applied.status());
-  return applied;
+
+  absl::StatusOr<Json> Update() {
+    const auto read = cluster_.Read(call_, ref_);
+    if (MissingOf(read.status()) == Missing::kObject && !options_.owner.empty()) return Create();
+    CHARON_RETURN_IF_ERROR(read.status());
+    absl::StatusOr<Json> changed = Change(**read);
+    for (int attempt = 0; attempt < kAttempts && IsPrecondition(changed.status()); ++attempt) {
+      // What this run knows of it is out of date.
+      absl::StatusOr<Json> live = cluster_.Get(call_, ref_);
+      if (MissingOf(live.status()) == Missing::kObject && !options_.owner.empty()) return Create();
+      CHARON_RETURN_IF_ERROR(live.status());
+      changed = Change(*std::move(live));
+    }
+    return changed;
+  }
+
+ private:
+  // Creates the object, or is refused (IsPrecondition) because it is there: one write, no read.
+  absl::StatusOr<Json> Make() {
+    Json object = declared_;
+    if (options_.initial != nullptr) AddMissing(object, *options_.initial);
+    object["metadata"]["resourceVersion"] = std::string(kubernetes::kMustNotExist);
+    CHARON_ASSIGN_OR_RETURN(Json made, cluster_.Apply(call_, object, {.manager = options_.manager}));
+    // All of it is ours now. The values that count only at creation get a second owner: the next apply does not
+    // have them and leaves them to that one. Should the run be killed here, TakeOver does it.
+    return HandOver(std::move(made));
+  }
+
+  // What stands under our name, although state does not have it.
+  absl::StatusOr<Json> TakeOver(Json live) {
+    if (IsGoing(live)) {
+      CHARON_RETURN_IF_ERROR(WaitUntilGone(call_, cluster_, ref_, UidOf(live)));
+      return Make();
+    }
+    if (ClaimOf(&live, options_) == Claim::kOurs) {
+      // An earlier run made it and was killed before it could say so. In this run it is another resource's.
+      return cluster_.CreatedThisRun(ref_) ? absl::StatusOr<Json>(TwiceStatus(ref_))
+                                           : Change(std::move(live));
+    }
+    switch (options_.on_conflict) {
+      case OnConflict::kFail:
+        return ExistsStatus(live, ref_, options_);
+      case OnConflict::kAdopt:
+        return Change(std::move(live));
+      case OnConflict::kReplace: {
+        const absl::Status deleted = cluster_.Delete(call_, ref_, {.uid = UidOf(live)});
+        if (!absl::IsNotFound(deleted)) CHARON_RETURN_IF_ERROR(deleted);
+        CHARON_RETURN_IF_ERROR(WaitUntilGone(call_, cluster_, ref_, UidOf(live)));
+        return Make();
+      }
+    }
+    return absl::InternalError("unknown on_conflict");
+  }
+
+  // Applies the declaration to `live`, and only to it.
+  absl::StatusOr<Json> Change(Json live) {
+    if (!options_.owner.empty()) {
+      if (ClaimOf(&live, options_) == Claim::kForeign && options_.on_conflict != OnConflict::kAdopt) {
+        return ForeignStatus(live, ref_, options_);
+      }
+      if (kubernetes::AppliedBy(live, options_.manager).empty()) {
+        CHARON_ASSIGN_OR_RETURN(live, Migrate(std::move(live)));
+      }
+    }
+    CHARON_ASSIGN_OR_RETURN(live, HandOver(std::move(live)));
+    return Apply(UidOf(live));
+  }
+
+  absl::StatusOr<Json> Apply(const std::string& uid) {
+    Json object = declared_;
+    // Never makes again what was deleted meanwhile, never writes to another object of that name.
+    object["metadata"]["uid"] = uid;
+    absl::StatusOr<Json> applied = cluster_.Apply(
+        call_, object, {.manager = options_.manager, .force = options_.force_conflicts});
+    if (!applied.ok()) return ExplainConflict(applied.status(), ref_);
+    return applied;
+  }
+
+  // Sets fields of an object that somebody else makes.
+  absl::StatusOr<Json> SetFields() {
+    CHARON_ASSIGN_OR_RETURN(const std::shared_ptr<const Json> live, cluster_.Read(call_, ref_));
+    // An apply drops whatever else its manager has applied: another resource's fields.
+    const FieldSet lost = kubernetes::AppliedBy(*live, options_.manager)
+                              .Minus(kubernetes::FieldsOf(declared_, *live));
+    if (lost.empty()) return Apply(UidOf(*live));
+    std::vector<std::string> names;
+    for (const FieldPath& path : lost.Paths()) {
+      if (names.size() < 5) names.push_back(kubernetes::ToString(path));
+    }
+    return WithRemedy(
+        absl::AlreadyExistsError(absl::StrCat("applying ", ref_.ToString(), ": field manager ",
+                                              options_.manager,
+                                              " owns other fields of it, which this would remove: ",
+                                              absl::StrJoin(names, ", "))),
+        "Declare all fields of the object in one resource, or give this stack a kubernetes.field_manager of its "
+        "own.");
+  }
+
+  // Moves what former tools own to our manager, so that our next apply removes what the configuration does
+  // not have. Returns the object afterwards.
+  absl::StatusOr<Json> Migrate(Json live) {
+    for (int attempt = 0;; ++attempt) {
+      const std::optional<Json> patch = kubernetes::MigrationPatch(
+          live, options_.manager, kubernetes::FormerManagers(live, options_.manager));
+      if (!patch) return live;
+      absl::StatusOr<Json> patched =
+          cluster_.Patch(call_, ref_, PatchType::kJson, *patch, options_.manager);
+      if (!absl::IsAborted(patched.status()) || attempt == kAttempts) return patched;
+      CHARON_ASSIGN_OR_RETURN(live, cluster_.Get(call_, ref_));
+    }
+  }
+
+  // Gives the fields of `initial` that our manager owns a second owner, with the values they have in `live`.
+  // By an apply, not by a patch of managedFields: that one would lose against a controller that writes status.
+  absl::StatusOr<Json> HandOver(Json live) {
+    if (options_.initial == nullptr) return live;
+    const std::string manager = InitialManager(options_);
+    const FieldSet given = kubernetes::AppliedBy(live, manager);
+    const FieldSet wanted = kubernetes::FieldsOf(*options_.initial, live)
+                                .Minus(kubernetes::FieldsOf(declared_, live))
+                                .Intersect(kubernetes::AppliedBy(live, options_.manager))
+                                .Minus(given);
+    if (wanted.empty()) return live;
+    // With all that this manager ever got: an apply of less would take that back.
+    Json object = kubernetes::Project(live, wanted.Union(given));
+    object.update(IdentityOf(ref_), /*merge_objects=*/true);
+    object["metadata"]["uid"] = UidOf(live);
+    absl::StatusOr<Json> handed = cluster_.Apply(call_, object, {.manager = manager});
+    if (!handed.ok()) {
+      return Annotate(ExplainConflict(handed.status(), ref_),
+                      "handing over the values that count only at creation");
+    }
+    return handed;
+  }
+
+  const Call& call_;
+  Cluster& cluster_;
+  const ObjectRef ref_;
+  const Json declared_;  // with the mark
+  const ObjectOptions& options_;
+};
+
+// A dry run that says nothing about the object itself.
+bool CannotTell(const absl::Status& status) {
+  switch (status.code()) {
+    case absl::StatusCode::kUnavailable:
+    case absl::StatusCode::kDeadlineExceeded:
+    case absl::StatusCode::kUnauthenticated:
+    case absl::StatusCode::kUnimplemented:
+      return true;
+    case absl::StatusCode::kNotFound:
+      return MissingOf(status) == Missing::kKind || MissingOf(status) == Missing::kNamespace;
+    case absl::StatusCode::kPermissionDenied:
+      // A plan may run with an account that only reads. These are the authorizer's words (apiserver,
+      // responsewriters/errors.go, forbiddenMessage); an admission plugin that refuses the object has others.
+      return absl::StrContains(status.message(), "cannot patch resource") ||
+             absl::StrContains(status.message(), "cannot create resource") ||
+             absl::StrContains(status.message(), "cannot get resource") ||
+             absl::StrContains(status.message(), "cannot list resource");
+    case absl::StatusCode::kInvalidArgument:
+      // apiserver, admission/plugin/webhook/errors/statuserror.go, NewDryRunUnsupportedErr.
+      return absl::StrContains(status.message(), "does not support dry run");
+    default:
+      return false;
+  }
 }
 
-bool RefusedByPrecondition(const absl::Status& status) {
-  return absl::IsAborted(status) && kubernetes::ApiErrorOf(status).causes.empty();
+absl::StatusOr<std::optional<Json>> Checked(const Call& call, absl::StatusOr<Json> checked,
+                                            const ObjectRef& ref) {
+  if (checked.ok()) return std::optional<Json>(*std::move(checked));
+  CHARON_RETURN_IF_ERROR(call.Alive());
+  if (!CannotTell(checked.status())) return ExplainConflict(checked.status(), ref);
+  call.log->Info("the plan of an object could not be checked by the server",
+                 {{"object", ref.ToString()}, {"reason", std::string(checked.status().message())}});
+  return std::optional<Json>();
 }
 
-absl::StatusOr<Json> Make(const Call& call, Cluster& cluster, const ObjectRef& ref, const Json& object,
-                          const ObjectOptions& options, bool dry_run) {
-  Json sent = WithMark(object, options);
-  if (options.initial != nullptr) Merge(sent, *options.initial);
-  sent["metadata"]["resourceVersion"] = std::string(kubernetes::kMustNotExist);
-  kubernetes::ApplyOptions apply;
-  apply.manager = options.manager;
-  apply.dry_run = dry_run;
-  CHARON_ASSIGN_OR_RETURN(Json made, cluster.Apply(call, sent, apply));
-  if (dry_run) return made;
-  return HandOver(call, cluster, ref, std::move(made), options);
-}
-
-// A server that does not let us ask is no reason against a plan: the credentials may be read-only on purpose.
-bool MayNotAsk(const absl::Status& status) {
-  return absl::IsPermissionDenied(status) && absl::StrContains(status.message(), "cannot patch resource");
-}
-
-absl::StatusOr<std::optional<Json>> Checked(absl::StatusOr<Json> answer) {
-  if (answer.ok()) return std::optional<Json>(*std::move(answer));
-  if (absl::IsNotFound(answer.status()) || MayNotAsk(answer.status())) return std::optional<Json>();
-  return answer.status();
+// A dry run of the declaration on `live`.
+absl::StatusOr<std::optional<Json>> CheckChange(const Call& call, Cluster& cluster, const ObjectRef& ref,
+                                                const Json& object, const Json& live,
+                                                const ObjectOptions& options) {
+  Json wanted = Marked(object, options);
+  wanted["metadata"]["uid"] = UidOf(live);
+  // What former managers own will have been moved to us by then, so that it conflicts with nobody.
+  const bool takes_over = !options.owner.empty() &&
+                          kubernetes::AppliedBy(live, options.manager).empty() &&
+                          !kubernetes::FormerManagers(live, options.manager).empty();
+  return Checked(call,
+                 cluster.Apply(call, wanted,
+                               {.manager = options.manager,
+                                .force = options.force_conflicts || takes_over,
+                                .dry_run = true}),
+                 ref);
 }
 
 }  // namespace
@@ -205,122 +420,122 @@ OnConflict OnConflictFrom(absl::string_view text) {
 }
 
 Claim ClaimOf(const Json* live, const ObjectOptions& options) {
-  if (live == nullptr || live->is_null()) return Claim::kAbsent;
+  if (live == nullptr || !live->is_object()) return Claim::kAbsent;
   const std::string mark = MarkOf(*live);
-  if (mark.empty()) return Claim::kUnclaimed;
-  if (mark != options.owner) return Claim::kForeign;
+  if (!mark.empty() && mark != options.owner) return Claim::kForeign;
+  if (mark.empty() && !options.owner.empty()) return Claim::kUnclaimed;
   // Somebody may have copied the object, annotations and all.
   return kubernetes::AppliedBy(*live, options.manager).empty() ? Claim::kUnclaimed : Claim::kOurs;
 }
 
-absl::StatusOr<Json> CreateObject(const Call& call, Cluster& cluster, const Json& object, const ObjectOptions& options) {
-  CHARON_ASSIGN_OR_RETURN(const ObjectRef ref, kubernetes::RefOf(object));
-  if (options.owner.empty()) return UpdateObject(call, cluster, object, options);
-  if (cluster.CreatedThisRun(ref)) {
-    return WithRemedy(absl::AlreadyExistsError(absl::StrCat(ref.ToString(), " is declared twice in this configuration")),
-                      "Keep one of the two resources.");
-  }
-  absl::StatusOr<Json> made = Make(call, cluster, ref, object, options, /*dry_run=*/false);
-  if (made.ok() || !RefusedByPrecondition(made.status())) return made;
-
-  CHARON_ASSIGN_OR_RETURN(Json live, cluster.Get(call, ref));
-  // Ours: what an earlier run made before it was killed, or a tainted object that is taken over.
-  if (ClaimOf(&live, options) != Claim::kOurs) {
-    if (options.on_conflict == OnConflict::kFail) return Exists(ref, live, options);
-    if (options.on_conflict == OnConflict::kReplace) {
-      kubernetes::DeleteOptions remove;
-      remove.uid = kubernetes::Text(live, "metadata.uid");
-      const absl::Status removed = cluster.Delete(call, ref, remove);
-      if (!removed.ok() && !absl::IsNotFound(removed)) return removed;
-      CHARON_RETURN_IF_ERROR(WaitUntilGone(call, cluster, ref, remove.uid));
-      return Make(call, cluster, ref, object, options, /*dry_run=*/false);
-    }
-  }
-  if (!kubernetes::Text(live, "metadata.deletionTimestamp").empty()) {
-    CHARON_RETURN_IF_ERROR(WaitUntilGone(call, cluster, ref, kubernetes::Text(live, "metadata.uid")));
-    return Make(call, cluster, ref, object, options, /*dry_run=*/false);
-  }
-  return ApplyTo(call, cluster, ref, std::move(live), object, options, /*dry_run=*/false);
+absl::StatusOr<Json> CreateObject(const Call& call, Cluster& cluster, const Json& object,
+                                  const ObjectOptions& options) {
+  CHARON_ASSIGN_OR_RETURN(ObjectRef ref, kubernetes::RefOf(object));
+  return Applier(call, cluster, std::move(ref), object, options).Create();
 }
 
-absl::StatusOr<Json> UpdateObject(const Call& call, Cluster& cluster, const Json& object, const ObjectOptions& options) {
-  CHARON_ASSIGN_OR_RETURN(const ObjectRef ref, kubernetes::RefOf(object));
-  absl::StatusOr<Json> live = cluster.Get(call, ref);
-  if (kubernetes::MissingOf(live.status()) == kubernetes::Missing::kObject && !options.owner.empty()) {
-    return Make(call, cluster, ref, object, options, /*dry_run=*/false);
-  }
-  CHARON_RETURN_IF_ERROR(live.status());
-  if (!options.owner.empty() && ClaimOf(&*live, options) == Claim::kForeign && options.on_conflict != OnConflict::kAdopt) {
-    return WithRemedy(absl::FailedPreconditionError(absl::StrCat(ref.ToString(), " is not this stack's: ", OwnerText(*live))),
-                      "Declare it in one stack only. If conventions.owner was changed on purpose, set on_conflict = "
-                      "\"adopt\" for one apply.");
-  }
-  return ApplyTo(call, cluster, ref, *std::move(live), object, options, /*dry_run=*/false);
+absl::StatusOr<Json> UpdateObject(const Call& call, Cluster& cluster, const Json& object,
+                                  const ObjectOptions& options) {
+  CHARON_ASSIGN_OR_RETURN(ObjectRef ref, kubernetes::RefOf(object));
+  return Applier(call, cluster, std::move(ref), object, options).Update();
 }
 
 absl::StatusOr<std::optional<Json>> CheckCreate(const Call& call, Cluster& cluster, const Json& object,
                                                 const ObjectOptions& options) {
   CHARON_ASSIGN_OR_RETURN(const ObjectRef ref, kubernetes::RefOf(object));
   if (options.owner.empty()) return CheckUpdate(call, cluster, object, options);
-  absl::StatusOr<Json> made = Make(call, cluster, ref, object, options, /*dry_run=*/true);
-  if (!RefusedByPrecondition(made.status())) return Checked(std::move(made));
-  CHARON_ASSIGN_OR_RETURN(Json live, cluster.Get(call, ref));
-  if (options.on_conflict == OnConflict::kReplace) return std::optional<Json>();
-  if (ClaimOf(&live, options) != Claim::kOurs && options.on_conflict == OnConflict::kFail) return Exists(ref, live, options);
-  return Checked(ApplyTo(call, cluster, ref, std::move(live), object, options, /*dry_run=*/true));
+  Json wanted = Marked(object, options);
+  if (options.initial != nullptr) AddMissing(wanted, *options.initial);
+  wanted["metadata"]["resourceVersion"] = std::string(kubernetes::kMustNotExist);
+  absl::StatusOr<Json> made =
+      cluster.Apply(call, wanted, {.manager = options.manager, .dry_run = true});
+  if (!IsPrecondition(made.status())) return Checked(call, std::move(made), ref);
+
+  const absl::StatusOr<Json> live = cluster.Get(call, ref);
+  if (MissingOf(live.status()) == Missing::kObject) return std::optional<Json>();  // gone in between
+  if (!live.ok()) return Checked(call, live, ref);
+  if (IsGoing(*live)) return std::optional<Json>();
+  if (ClaimOf(&*live, options) != Claim::kOurs) {
+    if (options.on_conflict == OnConflict::kFail) return ExistsStatus(*live, ref, options);
+    if (options.on_conflict == OnConflict::kReplace) return std::optional<Json>();
+  }
+  return CheckChange(call, cluster, ref, object, *live, options);
 }
 
 absl::StatusOr<std::optional<Json>> CheckUpdate(const Call& call, Cluster& cluster, const Json& object,
                                                 const ObjectOptions& options) {
   CHARON_ASSIGN_OR_RETURN(const ObjectRef ref, kubernetes::RefOf(object));
-  const absl::StatusOr<std::shared_ptr<const Json>> live = cluster.Read(call, ref);
-  if (!live.ok()) return Checked(live.status());
-  return Checked(ApplyTo(call, cluster, ref, **live, object, options, /*dry_run=*/true));
+  const auto live = cluster.Read(call, ref);
+  if (MissingOf(live.status()) == Missing::kObject) {
+    // With ownership of fields the object may be made in this run.
+    if (options.owner.empty()) return std::optional<Json>();
+    return CheckCreate(call, cluster, object, options);
+  }
+  if (!live.ok()) return Checked(call, live.status(), ref);
+  if (!options.owner.empty() && ClaimOf(live->get(), options) == Claim::kForeign &&
+      options.on_conflict != OnConflict::kAdopt) {
+    return ForeignStatus(**live, ref, options);
+  }
+  return CheckChange(call, cluster, ref, object, **live, options);
 }
 
-absl::Status ReleaseObject(const Call& call, Cluster& cluster, const ObjectRef& ref, const ObjectOptions& options) {
-  CHARON_ASSIGN_OR_RETURN(Json live, cluster.Get(call, ref));
-  return PatchLive(call, cluster, ref, std::move(live), options, [&](const Json& now) -> std::optional<Json> {
-           std::optional<Json> patch = kubernetes::ReleasePatch(now, {options.manager, InitialManager(options)});
-           if (MarkOf(now) == options.owner && !options.owner.empty()) {
-             if (!patch) patch = Json::array();
-             patch->push_back({{"op", "remove"}, {"path", "/metadata/annotations/charon.internal~1owner"}});
-           }
-           return patch;
-         })
-      .status();
+absl::Status ReleaseObject(const Call& call, Cluster& cluster, const ObjectRef& ref,
+                           const ObjectOptions& options) {
+  for (int attempt = 0;; ++attempt) {
+    CHARON_ASSIGN_OR_RETURN(const Json live, cluster.Get(call, ref));
+    const std::optional<Json> release =
+        kubernetes::ReleasePatch(live, {options.manager, InitialManager(options)});
+    Json patch = release.value_or(Json::array());
+    if (!options.owner.empty() && MarkOf(live) == options.owner) {
+      // "/" in a JSON pointer is "~1" (RFC 6901).
+      patch.push_back({{"op", "remove"}, {"path", "/metadata/annotations/charon.internal~1owner"}});
+    }
+    if (patch.empty()) return absl::OkStatus();
+    const absl::Status status =
+        cluster.Patch(call, ref, PatchType::kJson, patch, options.manager).status();
+    if (!absl::IsAborted(status) || attempt == kAttempts) return status;
+  }
 }
 
 absl::Status ReleaseFields(const Call& call, Cluster& cluster, const ObjectRef& ref,
-                           const std::vector<kubernetes::FieldPath>& fields, const ObjectOptions& options) {
-  CHARON_ASSIGN_OR_RETURN(Json live, cluster.Get(call, ref));
-  return PatchLive(call, cluster, ref, std::move(live), options, [&](const Json& now) {
-           return kubernetes::ReleasePatch(now, {options.manager}, &fields);
-         })
-      .status();
+                           const std::vector<FieldPath>& fields, const ObjectOptions& options) {
+  for (int attempt = 0;; ++attempt) {
+    CHARON_ASSIGN_OR_RETURN(const Json live, cluster.Get(call, ref));
+    const std::optional<Json> patch =
+        kubernetes::ReleasePatch(live, {options.manager, InitialManager(options)}, &fields);
+    if (!patch) return absl::OkStatus();
+    const absl::Status status =
+        cluster.Patch(call, ref, PatchType::kJson, *patch, options.manager).status();
+    if (!absl::IsAborted(status) || attempt == kAttempts) return status;
+  }
 }
 
-absl::Status DeleteObject(const Call& call, Cluster& cluster, const ObjectRef& ref, const ObjectOptions& options,
-                          const std::string& propagation) {
-  CHARON_ASSIGN_OR_RETURN(const Json live, cluster.Get(call, ref));
-  if (options.owner.empty()) {
-    Json nothing = {{"apiVersion", ref.kind.api_version}, {"kind", ref.kind.kind}, {"metadata", {{"name", ref.name}}}};
-    if (!ref.name_space.empty()) nothing["metadata"]["namespace"] = ref.name_space;
-    kubernetes::ApplyOptions apply;
-    apply.manager = options.manager;
-    return cluster.Apply(call, nothing, apply).status();
+absl::Status DeleteObject(const Call& call, Cluster& cluster, const ObjectRef& ref,
+                          const ObjectOptions& options, const std::string& propagation) {
+  CHARON_ASSIGN_OR_RETURN(std::shared_ptr<const Json> live, cluster.Read(call, ref));
+  for (int attempt = 0;; ++attempt) {
+    absl::Status status;
+    if (options.owner.empty()) {
+      // Just our fields go.
+      for (const std::string& manager : {options.manager, InitialManager(options)}) {
+        if (!status.ok() || kubernetes::AppliedBy(*live, manager).empty()) continue;
+        Json nothing = IdentityOf(ref);
+        nothing["metadata"]["uid"] = UidOf(*live);
+        status = cluster.Apply(call, nothing, {.manager = manager}).status();
+      }
+      if (status.ok()) return status;
+    } else {
+      if (ClaimOf(live.get(), options) == Claim::kForeign) return ForeignStatus(*live, ref, options);
+      if (!IsGoing(*live)) {
+        status = cluster.Delete(call, ref, {.propagation = propagation, .uid = UidOf(*live)});
+      }
+      if (status.ok()) return WaitUntilGone(call, cluster, ref, UidOf(*live));
+    }
+    if (!IsPrecondition(status) || attempt == kAttempts) return status;
+    // Another object has the name now: whose is it?
+    CHARON_ASSIGN_OR_RETURN(Json now, cluster.Get(call, ref));
+    live = std::make_shared<const Json>(std::move(now));
   }
-  if (ClaimOf(&live, options) == Claim::kForeign) {
-    return WithRemedy(
-        absl::FailedPreconditionError(absl::StrCat(ref.ToString(), " is not this stack's any more: ", OwnerText(live))),
-        "Take it out of this stack without destroying it: a removed block with lifecycle { destroy = false }, or "
-        "`terraform state rm`.");
-  }
-  kubernetes::DeleteOptions remove;
-  remove.propagation = propagation;
-  remove.uid = kubernetes::Text(live, "metadata.uid");
-  CHARON_RETURN_IF_ERROR(cluster.Delete(call, ref, remove));
-  return WaitUntilGone(call, cluster, ref, remove.uid);
 }
 
 }  // namespace charon::operations

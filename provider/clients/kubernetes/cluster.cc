@@ -16,6 +16,7 @@
 #include "provider/clients/kubernetes/list_scanner.h"
 #include "provider/clients/kubernetes/snapshot.h"
 #include "provider/clients/kubernetes/watch.h"
+#include "provider/http/transport.h"
 #include "provider/http/url.h"
 
 namespace charon::kubernetes {

@@ -14,7 +14,10 @@
 #include "nlohmann/json_fwd.hpp"
 #include "provider/base/call.h"
 #include "provider/clients/kubernetes/object.h"
-#include "provider/http/transport.h"
+
+namespace charon::http {
+class Transport;
+}
 
 namespace charon::kubernetes {
 
@@ -27,9 +30,9 @@ struct ResourceInfo {
 };
 
 struct ListOptions {
-  std::string name_space;  // empty: all
-  std::string label_selector;
-  std::string field_selector;
+  std::string name_space{};  // empty: all
+  std::string label_selector{};
+  std::string field_selector{};
   int limit = 0;  // 0: all, fetched in pages
 };
 
@@ -46,7 +49,7 @@ Missing MissingOf(const absl::Status& status);
 
 struct DeleteOptions {
   std::string propagation = "Background";  // "Foreground", "Orphan"
-  std::string uid;                         // precondition; empty: none
+  std::string uid{};                       // precondition; empty: none
   bool dry_run = false;
 };
 

@@ -1,0 +1,44 @@
+// Whether an object is what it should be, judged from the object alone.
+#pragma once
+
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "nlohmann/json_fwd.hpp"
+#include "provider/clients/kubernetes/object.h"
+#include "provider/operations/wait_ready.h"
+
+namespace charon::operations {
+
+struct Verdict {
+  enum State {
+    kReady,
+    kWaiting,
+    kNoStatus,  // nobody has said anything about it yet; perhaps nobody ever will
+    kHopeless,  // will not get better by itself
+  };
+  State state = kWaiting;
+  std::string why;  // "2 of 3 updated replicas are available"; empty if kReady
+};
+
+// The rollout of `object`, by its kind (see WaitFor::rollout). As kubectl's polymorphichelpers judge
+// Deployments, StatefulSets and DaemonSets, and where they give up (OnDelete) by what is running.
+Verdict JudgeRollout(const kubernetes::Json& object);
+
+// status.conditions[type].status, and not of an older generation.
+Verdict JudgeCondition(const kubernetes::Json& object, absl::string_view type, absl::string_view status);
+
+// Whether the text of the field at `path` matches `expression` as a whole; several values (a path through a
+// list without an index) are tried one by one. InvalidArgument if it is no regular expression (RE2).
+absl::StatusOr<Verdict> JudgeField(const kubernetes::Json& object, absl::string_view path,
+                                   absl::string_view expression);
+
+// All of `wait`.
+absl::StatusOr<Verdict> Judge(const kubernetes::Json& object, const WaitFor& wait);
+
+// The conditions that tell of trouble, a line each: "Ready is False (IssuerNotFound): ...". For kinds whose
+// conditions are not known by name, all that are not True.
+std::string DescribeConditions(const kubernetes::Json& object);
+
+}  // namespace charon::operations
