@@ -104,6 +104,7 @@ class HostResource final : public Resource<HostModel, HostIdentity> {
     std::function<absl::Status(const Context&, const HostModel&)> remove;
     std::function<absl::StatusOr<HostIdentity>(const HostModel&)> identify;
     std::function<HostModel(const HostModel&)> to_config;
+    std::function<std::string(const HostModel&)> same_object;
   };
   explicit HostResource(const Body& body) : body_(body) {}
 
@@ -165,6 +166,9 @@ class HostResource final : public Resource<HostModel, HostIdentity> {
                model.password_wo = "leak";
                return model;
              }}};
+  }
+  std::string SameObject(const HostModel& model) const override {
+    return body_.same_object ? body_.same_object(model) : "";
   }
   HostModel ToConfig(const HostModel& state) const override {
     return body_.to_config ? body_.to_config(state) : state;
@@ -816,10 +820,73 @@ TEST_F(AdapterTest, DestroyPlansNothing) {
   EXPECT_THAT(Messages(answer.diagnostics), IsEmpty());
 }
 
-TEST_F(AdapterTest, ConcurrentUseNeedsNoCare) {
-  EXPECT_EQ(&host().schema(), &HostModel::Describe().schema());
-  EXPECT_THAT(registry_->Contradictions(), IsEmpty());
+TEST_F(AdapterTest, ApplyPlansAgainWithoutAskingAgain) {
+  std::vector<bool> before;
+  body_.plan = [&](const Context& context, PlanChange<HostModel>&) {
+    before.push_back(context.planned_before);
+    return absl::OkStatus();
+  };
+  Plan("", R"({"name": "a"})", "", {.deferral_allowed = false});
+  Plan("", R"({"name": "a"})", "", {.deferral_allowed = true});
+  EXPECT_THAT(before, ElementsAre(false, true));
 }
+
+// The order of calls is core's (protocol 4.3): the delete half gets the private bytes of the create half's plan.
+class SameObjectTest : public AdapterTest {
+ protected:
+  SameObjectTest() {
+    body_.same_object = [](const HostModel& model) { return model.name.value_or(""); };
+    body_.remove = [this](const Context&, const HostModel&) {
+      ++deletes_;
+      return absl::OkStatus();
+    };
+  }
+
+  void DeleteHalf(const PlanAnswer& create_half) {
+    ApplyRequest request;
+    request.prior = Object(kState);
+    request.private_bytes = create_half.private_bytes;
+    const StateAnswer answer = host().Apply(call_, request);
+    EXPECT_TRUE(answer.state.IsNull());
+    EXPECT_THAT(Messages(answer.diagnostics), IsEmpty());
+  }
+
+  int deletes_ = 0;
+};
+
+TEST_F(SameObjectTest, TaintedObjectIsTakenOver) {
+  DeleteHalf(Plan("", R"({"name": "a"})"));
+  EXPECT_EQ(deletes_, 0);
+}
+
+TEST_F(SameObjectTest, TaintedObjectOfAnotherNameIsDeleted) {
+  DeleteHalf(Plan("", R"({"name": "b"})"));
+  EXPECT_EQ(deletes_, 1);
+}
+
+TEST_F(SameObjectTest, TaintedObjectIsDeletedIfTheNewNameIsNotKnown) {
+  DeleteHalf(Plan("", R"({"name": "<unknown>"})"));
+  EXPECT_EQ(deletes_, 1);
+}
+
+TEST_F(SameObjectTest, ReplacementThatWasAskedForDeletes) {
+  const PlanAnswer change = Plan(kState, R"({"name": "a", "zone": "z"})");
+  EXPECT_THAT(change.requires_replace, ElementsAre(Path("zone")));
+  DeleteHalf(Plan("", R"({"name": "a", "zone": "z"})", change.private_bytes));
+  EXPECT_EQ(deletes_, 1);
+}
+
+TEST_F(SameObjectTest, DestroyDeletes) {
+  DeleteHalf(Plan(kState, "", Plan("", R"({"name": "a"})").private_bytes));
+  EXPECT_EQ(deletes_, 1);
+}
+
+TEST_F(SameObjectTest, LeavesNothingInTheState) {
+  EXPECT_EQ(Apply("", R"({"name": "a"})").private_bytes, "");
+  EXPECT_EQ(Apply(kState, R"({"name": "b"})").private_bytes, "");
+}
+
+TEST_F(AdapterTest, TableIsSound) { EXPECT_THAT(registry_->Contradictions(), IsEmpty()); }
 
 }  // namespace
 }  // namespace charon::sdk
