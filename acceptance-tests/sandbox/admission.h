@@ -16,7 +16,7 @@ absl::Status Mutate(Cluster& cluster, const Call& call, const Json& live, Json& 
     ABSL_EXCLUSIVE_LOCKS_REQUIRED(cluster.mu);
 
 // Limit ranges' bounds, pod security, quota. Run last, after validation.
-absl::Status Admit(Cluster& cluster, const Call& call, const Json& live, const Json& object)
+absl::Status Admit(Cluster& cluster, Call& call, const Json& live, const Json& object)
     ABSL_EXCLUSIVE_LOCKS_REQUIRED(cluster.mu);
 
 }  // namespace charon::sandbox

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -32,7 +33,15 @@ std::string ManagerOf(const HttpRequest& request) {
   return manager.empty() ? "unknown" : manager;
 }
 
-absl::StatusOr<ParsedDocument> ParseBody(const HttpRequest& request, bool yaml) {
+// The start of a body that could not be read.
+std::string Summary(const std::string& body) {
+  if (body.empty()) return "<empty>";
+  if (body[0] != '{') return absl::BytesToHexString(body.substr(0, 512));
+  return body.size() > 1024 ? body.substr(0, 1024) + " ..." : body;
+}
+
+absl::StatusOr<ParsedDocument> ParseBody(const HttpRequest& request, bool yaml,
+                                         const std::string& kind) {
   if (request.body.size() > kMaxBody) {
     return ApiStatus(413, "RequestEntityTooLarge",
                      absl::StrCat("Request entity too large: limit is ", kMaxBody));
@@ -40,9 +49,12 @@ absl::StatusOr<ParsedDocument> ParseBody(const HttpRequest& request, bool yaml) 
   absl::StatusOr<ParsedDocument> parsed =
       yaml ? ParseYaml(request.body) : ParseJson(request.body);
   if (!parsed.ok()) {
-    return BadRequest(yaml ? absl::StrCat("error decoding YAML: ", parsed.status().message())
-                           : absl::StrCat("couldn't get version/kind; json parse error: ",
-                                          parsed.status().message()));
+    return BadRequest(
+        yaml ? absl::StrCat("error decoding YAML: error converting YAML to JSON: ",
+                            parsed.status().message())
+             : absl::StrCat("the object provided is unrecognized (must be of type ", kind,
+                            "): couldn't get version/kind; json parse error: ",
+                            parsed.status().message(), " (", Summary(request.body), ")"));
   }
   return parsed;
 }
@@ -61,7 +73,7 @@ absl::Status CheckOptions(const HttpRequest& request, const RequestInfo& info, C
     if (it->second == "All") {
       call.dry_run = true;
     } else if (!it->second.empty()) {
-      errors.NotSupported("dryRun", it->second, {"All"});
+      errors.NotSupported("dryRun", Json::array({it->second}), {"All"});
     }
   }
   const std::string validation = request.Query("fieldValidation");
@@ -70,7 +82,7 @@ absl::Status CheckOptions(const HttpRequest& request, const RequestInfo& info, C
   } else if (validation == "Ignore") {
     call.field_validation = FieldValidation::kIgnore;
   } else if (!validation.empty() && validation != "Warn") {
-    errors.NotSupported("fieldValidation", validation, {"Ignore", "Strict", "Warn"});
+    errors.NotSupported("fieldValidation", validation, {"", "Ignore", "Strict", "Warn"});
   }
   const std::string manager = request.Query("fieldManager");
   if (manager.size() > 128) errors.TooLong("fieldManager", 128);
@@ -91,8 +103,9 @@ absl::StatusOr<DeleteOptions> ReadDeleteOptions(const HttpRequest& request, Call
   Json body = Json::object();
   if (!request.body.empty()) {
     SANDBOX_ASSIGN_OR_RETURN(const ParsedDocument parsed,
-                             ParseBody(request, MediaType(request.content_type) ==
-                                                    "application/yaml"));
+                             ParseBody(request,
+                                       MediaType(request.content_type) == "application/yaml",
+                                       "DeleteOptions"));
     if (!parsed.value.is_object()) return BadRequest("the delete options are not an object");
     body = parsed.value;
   }
@@ -353,12 +366,14 @@ absl::StatusOr<HttpResponse> ApiServer::Dispatch(const HttpRequest& request,
       } else if (media == "application/apply-patch+yaml") {
         format = PatchFormat::kApply;
         yaml = true;
+      } else if (media != "application/strategic-merge-patch+json") {
+        return ApiStatus(415, "UnsupportedMediaType", "415: Unsupported Media Type",
+                         Json::object());
       } else {
-        return UnsupportedMediaType(absl::StrCat(
+        return UnsupportedMediaType(
             "the body of the request was in an unknown format - accepted media types include: "
-            "application/json-patch+json, application/merge-patch+json, ",
-            resource.is_custom() ? "" : "application/strategic-merge-patch+json, ",
-            "application/apply-patch+yaml, application/apply-patch+cbor"));
+            "application/json-patch+json, application/merge-patch+json, "
+            "application/apply-patch+yaml");
       }
     } else if (!media.empty() && media != "application/json" && !yaml) {
       return UnsupportedMediaType(
@@ -366,7 +381,7 @@ absl::StatusOr<HttpResponse> ApiServer::Dispatch(const HttpRequest& request,
           "application/json, application/yaml");
     }
     SANDBOX_RETURN_IF_ERROR(CheckOptions(request, info, call, format == PatchFormat::kApply));
-    SANDBOX_ASSIGN_OR_RETURN(const ParsedDocument body, ParseBody(request, yaml));
+    SANDBOX_ASSIGN_OR_RETURN(const ParsedDocument body, ParseBody(request, yaml, resource.kind));
     absl::MutexLock lock(&cluster_.mu);
     absl::StatusOr<Written> written = info.verb == "create"   ? objects.Create(call, body)
                                       : info.verb == "update" ? objects.Update(call, body)

@@ -259,12 +259,12 @@ class Decoder {
         continue;
       }
       Json decoded = Decode(member, *field->type, self, at, at_indexed);
-      const bool always_zero_list =
-          field->presence != Presence::kOmitZero && decoded.is_structured();
       if (decoded.is_null()) continue;
-      const bool pointer_struct = field->type->shape == Type::Shape::kStruct;
-      if (field->presence == Presence::kOmitZero && IsZero(decoded) && !pointer_struct &&
-          !always_zero_list) {
+      const bool is_struct = field->type->shape == Type::Shape::kStruct;
+      // An empty list of managed fields is a request to drop them all.
+      const bool asks_for_reset = key == "managedFields";
+      if (field->presence == Presence::kOmitZero && IsZero(decoded) && !is_struct &&
+          !asks_for_reset) {
         continue;
       }
       out[key] = std::move(decoded);

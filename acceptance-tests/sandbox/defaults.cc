@@ -315,9 +315,7 @@ void ApplyDefaults(const Resource& resource, Json& object) {
     const std::string name = Text(object, {"metadata", "name"});
     if (!name.empty()) {
       Json& labels = Ensure(object, {"metadata", "labels"});
-      if (!labels.contains("kubernetes.io/metadata.name")) {
-        labels["kubernetes.io/metadata.name"] = name;
-      }
+      labels["kubernetes.io/metadata.name"] = name;
     }
   } else if (key == "/secrets") {
     Default(object, "type", "Opaque");

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
@@ -238,7 +239,7 @@ void RecordUpdate(const Json& live, const Json& object, const FieldWriter& write
     Entry& mine = entries[EntryKey{false, writer.manager, writer.api_version, writer.subresource}];
     mine.fields = mine.fields.Union(owned);
     mine.api_version = writer.api_version;
-    mine.time = TimeText(writer.now);
+    if (!writer.keep_time) mine.time = TimeText(writer.now);
   }
   CapUpdates(entries);
 }
@@ -318,9 +319,10 @@ absl::StatusOr<Applied> Apply(const Json& live, const Json& patch, bool force,
   }
   const std::vector<std::string> complaints = CheckTyped(patch, type, Duplicates::kRefuse);
   if (!complaints.empty()) {
-    const std::string place =
-        absl::StrCat(Text(patch, {"metadata", "namespace"}), "/", Text(patch, {"metadata", "name"}),
-                     "; ", writer.api_version, ", Kind=", Text(patch, {"kind"}));
+    const bool core = !absl::StrContains(writer.api_version, "/");
+    const std::string place = absl::StrCat(
+        Text(patch, {"metadata", "namespace"}), "/", Text(patch, {"metadata", "name"}), "; ",
+        core ? "/" : "", writer.api_version, ", Kind=", Text(patch, {"kind"}));
     return PlainError(absl::StrCat(
         "failed to create typed patch object (", place, "): ",
         complaints.size() == 1

@@ -24,6 +24,8 @@ struct FieldWriter {
   // Fields this endpoint never writes (status on the main resource, spec on /status).
   FieldSet ignored;
   absl::Time now;
+  // The scale endpoint keeps the time of an entry, and gives a new one none.
+  bool keep_time = false;
 };
 
 // `object` as a POST, PUT or other PATCH leaves it, with managedFields brought up to date: `writer`

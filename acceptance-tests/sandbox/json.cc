@@ -22,7 +22,8 @@ const Json& EmptyObject() {
 // Builds the document while it remembers where it is, so that duplicates have a path.
 class DocumentReader final : public nlohmann::json_sax<Json> {
  public:
-  explicit DocumentReader(ParsedDocument& out) : out_(out) {}
+  explicit DocumentReader(ParsedDocument& out, std::vector<std::string>* paths = nullptr)
+      : out_(out), paths_(paths) {}
 
   bool null() override { return Add(Json(nullptr)); }
   bool boolean(bool value) override { return Add(Json(value)); }
@@ -40,6 +41,7 @@ class DocumentReader final : public nlohmann::json_sax<Json> {
   bool key(string_t& value) override {
     Frame& top = stack_.back();
     top.key = value;
+    if (paths_ != nullptr) paths_->push_back(PathOf(value));
     if (top.container->contains(value) && top.reported.insert(value).second) {
       out_.duplicates.push_back(PathOf(value));
     }
@@ -107,13 +109,11 @@ class DocumentReader final : public nlohmann::json_sax<Json> {
         absl::StrAppend(&path, path.empty() ? "" : ".", frame.key);
       }
     }
-    if (!stack_.empty() && stack_.size() > 1 && stack_[stack_.size() - 2].container->is_array()) {
-      // The enclosing frame already wrote the index.
-    }
     return absl::StrCat(path, path.empty() ? "" : ".", last);
   }
 
   ParsedDocument& out_;
+  std::vector<std::string>* paths_;
   std::vector<Frame> stack_;
   std::string error_;
 };
@@ -189,6 +189,21 @@ std::string GoValue(const Json& value) {
   return value.is_string() ? value.get<std::string>() : Dump(value);
 }
 
+std::string GoPlain(const Json& value) {
+  if (value.is_string()) return value.get<std::string>();
+  if (value.is_null()) return "<nil>";
+  if (!value.is_structured()) return Dump(value);
+  std::string out = value.is_object() ? "map[" : "[";
+  bool first = true;
+  for (const auto& [key, member] : value.items()) {
+    if (!first) out.push_back(' ');
+    first = false;
+    if (value.is_object()) out += key + ":";
+    out += GoPlain(member);
+  }
+  return out + "]";
+}
+
 std::string Quote(absl::string_view text) { return Dump(Json(std::string(text))); }
 
 absl::StatusOr<ParsedDocument> ParseJson(absl::string_view text) {
@@ -197,7 +212,16 @@ absl::StatusOr<ParsedDocument> ParseJson(absl::string_view text) {
   if (!Json::sax_parse(text.begin(), text.end(), &reader)) {
     return absl::InvalidArgumentError(reader.error().empty() ? "invalid JSON" : reader.error());
   }
+  out.source = std::string(text);
   return out;
+}
+
+std::vector<std::string> KeyPaths(absl::string_view text) {
+  std::vector<std::string> paths;
+  ParsedDocument out;
+  DocumentReader reader(out, &paths);
+  Json::sax_parse(text.begin(), text.end(), &reader);
+  return paths;
 }
 
 }  // namespace charon::sandbox

@@ -40,8 +40,11 @@ void Erase(Json& root, JsonPath path);
 // One line of JSON; bytes that are not UTF-8 are replaced, so this cannot fail.
 std::string Dump(const Json& value);
 
-// How Go prints a value with %v: strings bare, everything else as JSON.
+// Strings bare, everything else as JSON.
 std::string GoValue(const Json& value);
+
+// How Go prints a value with %v: "map[a:1 b:[x y]]".
+std::string GoPlain(const Json& value);
 
 // "text" as Go's %q prints it.
 std::string Quote(absl::string_view text);
@@ -50,10 +53,14 @@ struct ParsedDocument {
   Json value;
   // Paths of keys that occur twice in one object ("spec.replicas"), in reading order.
   std::vector<std::string> duplicates;
+  std::string source;  // The text it was read from; empty if it was not JSON.
 };
 
 // Deepest nesting that is accepted in a body.
 inline constexpr int kMaxNesting = 512;
+
+// Paths of all keys of a JSON text in reading order, for messages that name several of them.
+std::vector<std::string> KeyPaths(absl::string_view text);
 
 // Parses one JSON document and notes duplicate keys; the last one wins, as in Go.
 absl::StatusOr<ParsedDocument> ParseJson(absl::string_view text);

@@ -160,4 +160,26 @@ bool IsCidr(absl::string_view text) {
   return IsIp(parts.first) && absl::SimpleAtoi(parts.second, &bits) && bits >= 0 && bits <= limit;
 }
 
+bool IsStrictSubset(absl::string_view inner, absl::string_view outer) {
+  unsigned char bytes[2][16] = {};
+  int bits[2] = {};
+  const absl::string_view texts[2] = {inner, outer};
+  int families[2] = {};
+  for (int i = 0; i < 2; ++i) {
+    const std::pair<std::string, absl::string_view> parts =
+        absl::StrSplit(texts[i], absl::MaxSplits('/', 1));
+    families[i] = absl::StrContains(parts.first, ":") ? AF_INET6 : AF_INET;
+    if (inet_pton(families[i], parts.first.c_str(), bytes[i]) != 1 ||
+        !absl::SimpleAtoi(parts.second, &bits[i])) {
+      return false;
+    }
+  }
+  if (families[0] != families[1] || bits[0] <= bits[1]) return false;
+  for (int bit = 0; bit < bits[1]; ++bit) {
+    const int mask = 0x80 >> (bit % 8);
+    if ((bytes[0][bit / 8] & mask) != (bytes[1][bit / 8] & mask)) return false;
+  }
+  return true;
+}
+
 }  // namespace charon::sandbox

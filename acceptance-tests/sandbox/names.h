@@ -23,6 +23,8 @@ std::string ConfigKeyError(absl::string_view key);  // keys of a ConfigMap or Se
 std::string EnvNameError(absl::string_view name);
 bool IsIp(absl::string_view text);
 bool IsCidr(absl::string_view text);
+// Both must be CIDRs of one family.
+bool IsStrictSubset(absl::string_view inner, absl::string_view outer);
 
 }  // namespace charon::sandbox
 

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "admission.h"
@@ -33,6 +33,7 @@ FieldWriter WriterOf(const Call& call, absl::Time now) {
   writer.empty = resource.empty;
   writer.ignored = IgnoredFields(resource, call.subresource);
   writer.now = now;
+  writer.keep_time = call.subresource == "scale";
   return writer;
 }
 
@@ -54,14 +55,55 @@ bool SameButTimes(const Json& live, const Json& object) {
   return a == b;
 }
 
-std::string ListFields(const std::vector<std::string>& complaints) {
-  return absl::StrJoin(complaints, ", ");
+// What strict validation says about a body, in the order of the body.
+std::vector<std::string> Complaints(const ParsedDocument& sent,
+                                    const std::vector<std::string>& unknown) {
+  std::vector<std::pair<std::string, std::string>> found;
+  for (const std::string& path : sent.duplicates) {
+    found.emplace_back(path, absl::StrCat("duplicate field ", Quote(path)));
+  }
+  for (const std::string& path : unknown) {
+    found.emplace_back(path, absl::StrCat("unknown field ", Quote(path)));
+  }
+  if (found.size() > 1 && !sent.source.empty()) {
+    const std::vector<std::string> order = KeyPaths(sent.source);
+    std::stable_sort(found.begin(), found.end(), [&](const auto& a, const auto& b) {
+      return std::find(order.begin(), order.end(), a.first) <
+             std::find(order.begin(), order.end(), b.first);
+    });
+  }
+  std::vector<std::string> out;
+  for (auto& [path, text] : found) out.push_back(std::move(text));
+  return out;
+}
+
+absl::Status WrongKind(const Resource& resource, const std::string& version,
+                       const std::string& kind, bool known) {
+  const auto slash = version.find('/');
+  const std::string short_version =
+      slash == std::string::npos ? version : version.substr(slash + 1);
+  const std::string head = absl::StrCat(kind, " in version ", Quote(short_version),
+                                        " cannot be handled as a ", resource.kind, ": ");
+  if (!known) {
+    return BadRequest(absl::StrCat(head, "no kind ", Quote(kind), " is registered for version ",
+                                   Quote(version), " in scheme \"pkg/runtime/scheme.go:111\""));
+  }
+  if (kind == resource.kind) {
+    return BadRequest(absl::StrCat("the API version in the data (", version,
+                                   ") does not match the expected API version (",
+                                   resource.api_version(), ")"));
+  }
+  const std::string group =
+      resource.group.empty() ? "core" : resource.group.substr(0, resource.group.find('.'));
+  return BadRequest(absl::StrCat(head, "converting (", short_version, ".", kind, ") to (", group,
+                                 ".", resource.kind, "): unknown conversion"));
 }
 
 // What the server itself writes in metadata, taken from `live`.
 void KeepServerMetadata(const Json& live, Json& object) {
   Json& metadata = Ensure(object, {"metadata"});
-  for (const char* name : {"uid", "creationTimestamp", "selfLink", "generation",
+  if (Text(metadata, {"uid"}).empty()) metadata["uid"] = Text(live, {"metadata", "uid"});
+  for (const char* name : {"creationTimestamp", "selfLink", "generation",
                            "deletionTimestamp", "deletionGracePeriodSeconds", "generateName"}) {
     const Json* value = Find(live, {"metadata", name});
     if (value == nullptr) {
@@ -91,49 +133,41 @@ absl::StatusOr<ObjectPtr> Objects::Get(const Call& call) const {
   return object;
 }
 
-absl::StatusOr<Json> Objects::Decode(Call& call, const Json& body,
-                                     const std::vector<std::string>& duplicates) const {
+absl::StatusOr<Json> Objects::Decode(Call& call, const Json& body, const ParsedDocument& sent,
+                                     const PatchFormat* patch) const {
   const Resource& resource = *call.resource;
   if (!body.is_object()) {
-    return BadRequest(
-        "couldn't get version/kind; json parse error: json: cannot unmarshal "
-        "array into Go value of type struct { APIVersion string \"json:\\\"apiVersion,omitempty\\\"\"; "
-        "Kind string \"json:\\\"kind,omitempty\\\"\" }");
+    return BadRequest(absl::StrCat(
+        "the object provided is unrecognized (must be of type ", resource.kind,
+        "): couldn't get version/kind; json parse error: json: cannot unmarshal ",
+        body.is_array() ? "array" : "value",
+        " into Go value of type struct { APIVersion string "
+        "\"json:\\\"apiVersion,omitempty\\\"\"; Kind string "
+        "\"json:\\\"kind,omitempty\\\"\" } (",
+        absl::BytesToHexString(sent.source.substr(0, 512)), ")"));
   }
   Json input = body;
   const std::string version = Text(body, {"apiVersion"}, resource.api_version());
   const std::string kind = Text(body, {"kind"}, resource.kind);
-  if (kind != resource.kind) {
-    if (cluster_.kinds.FindKind(version, kind) == nullptr) {
-      return BadRequest(absl::StrCat(
-          kind, " in version ", Quote(version.substr(version.find('/') + 1)),
-          " cannot be handled as a ", resource.kind, ": no kind ", Quote(kind),
-          " is registered for version ", Quote(version), " in scheme ",
-          Quote("pkg/api/legacyscheme/scheme.go:30")));
-    }
-    return BadRequest(absl::StrCat(kind, " in version ",
-                                   Quote(version.substr(version.find('/') + 1)),
-                                   " cannot be handled as a ", resource.kind,
-                                   ": converting (", version, ".", kind, ") to (", resource.kind,
-                                   "): unknown conversion"));
-  }
-  if (version != resource.api_version()) {
-    return BadRequest(absl::StrCat("the API version in the data (", version,
-                                   ") does not match the expected API version (",
-                                   resource.api_version(), ")"));
+  if (kind != resource.kind || version != resource.api_version()) {
+    return WrongKind(resource, version, kind,
+                     cluster_.kinds.FindKind(version, kind) != nullptr);
   }
   input["apiVersion"] = version;
   input["kind"] = kind;
 
-  std::vector<std::string> complaints;
-  for (const std::string& path : duplicates) {
-    complaints.push_back(absl::StrCat("duplicate field ", Quote(path)));
-  }
-  Json object;
-  const auto unreadable = [&](absl::string_view message) {
-    return BadRequest(absl::StrCat(resource.kind, " in version ", Quote(resource.version),
-                                   " cannot be handled as a ", resource.kind, ": ", message));
+  const auto unreadable = [&](absl::string_view message) -> absl::Status {
+    if (patch == nullptr) {
+      return BadRequest(absl::StrCat(resource.kind, " in version ", Quote(resource.version),
+                                     " cannot be handled as a ", resource.kind, ": ", message));
+    }
+    FieldErrors errors;
+    errors.Invalid("patch",
+                   *patch == PatchFormat::kStrategic ? GoPlain(sent.value) : Dump(body), message);
+    return Invalid({}, "", errors);
   };
+  std::vector<std::string> unknown;
+  Json object;
   if (resource.is_custom()) {
     const Type& metadata_type = *TypeSet::BuiltIn().Find("ObjectMeta");
     const Json* metadata = Find(input, {"metadata"});
@@ -142,27 +176,20 @@ absl::StatusOr<Json> Objects::Decode(Call& call, const Json& body,
     if (!decoded.ok()) return unreadable(decoded.status().message());
     object = input;
     object["metadata"] = std::move(decoded->object);
-    for (const std::string& path : decoded->unknown_fields) {
-      complaints.push_back(absl::StrCat("unknown field ", Quote(absl::StrCat("metadata.", path))));
-    }
-    for (const std::string& path : PruneCustom(*resource.custom, object)) {
-      complaints.push_back(absl::StrCat("unknown field ", Quote(path)));
-    }
+    for (const std::string& path : decoded->unknown_fields) unknown.push_back("metadata." + path);
+    for (std::string& path : PruneCustom(*resource.custom, object)) unknown.push_back(path);
   } else {
     absl::StatusOr<Decoded> decoded = DecodeAs(input, *resource.type);
     if (!decoded.ok()) return unreadable(decoded.status().message());
-    for (const std::string& path : decoded->unknown_fields) {
-      complaints.push_back(absl::StrCat("unknown field ", Quote(path)));
-    }
+    unknown = std::move(decoded->unknown_fields);
     object = std::move(decoded->object);
   }
-  if (!complaints.empty()) {
-    if (call.field_validation == FieldValidation::kStrict) {
-      return unreadable(absl::StrCat("strict decoding error: ", ListFields(complaints)));
-    }
-    if (call.field_validation == FieldValidation::kWarn) {
-      call.warnings.insert(call.warnings.end(), complaints.begin(), complaints.end());
-    }
+  const std::vector<std::string> complaints = Complaints(sent, unknown);
+  if (!complaints.empty() && call.field_validation == FieldValidation::kStrict) {
+    return unreadable(absl::StrCat("strict decoding error: ", absl::StrJoin(complaints, ", ")));
+  }
+  if (call.field_validation == FieldValidation::kWarn) {
+    call.warnings.insert(call.warnings.end(), complaints.begin(), complaints.end());
   }
   return object;
 }
@@ -183,7 +210,7 @@ absl::Status Objects::CheckMetadata(const Call& call, Json& object) const {
 }
 
 absl::StatusOr<Written> Objects::Create(Call& call, const ParsedDocument& body) {
-  SANDBOX_ASSIGN_OR_RETURN(Json object, Decode(call, body.value, body.duplicates));
+  SANDBOX_ASSIGN_OR_RETURN(Json object, Decode(call, body.value, body));
   SANDBOX_RETURN_IF_ERROR(CheckMetadata(call, object));
   ApplyDefaults(*call.resource, object);
   object = TrackUpdate(Json(), std::move(object), WriterOf(call, cluster_.Now()));
@@ -233,7 +260,7 @@ absl::StatusOr<Written> Objects::Update(Call& call, const ParsedDocument& body) 
     if (current == nullptr) return NotFound(call.resource->group_resource(), call.name);
     return UpdateScale(call, *InVersion(*call.resource, current), body.value);
   }
-  SANDBOX_ASSIGN_OR_RETURN(Json object, Decode(call, body.value, body.duplicates));
+  SANDBOX_ASSIGN_OR_RETURN(Json object, Decode(call, body.value, body));
   SANDBOX_RETURN_IF_ERROR(CheckMetadata(call, object));
   const std::string name = Text(object, {"metadata", "name"});
   if (name.empty()) object["metadata"]["name"] = call.name;
@@ -250,6 +277,13 @@ absl::StatusOr<Written> Objects::Update(Call& call, const ParsedDocument& body) 
     errors.Invalid("metadata.resourceVersion", 0, "must be specified for an update");
     return Invalid(call.resource->group_kind(), call.name, errors);
   }
+  const std::string uid = Text(object, {"metadata", "uid"});
+  const std::string live_uid = Text(live, {"metadata", "uid"});
+  if (!uid.empty() && uid != live_uid) {
+    return Conflict(call.resource->group_resource(), call.name,
+                    absl::StrCat("Precondition failed: UID in precondition: ", uid,
+                                 ", UID in object meta: ", live_uid));
+  }
   if (!version.empty() && version != Text(live, {"metadata", "resourceVersion"})) {
     return Conflict(call.resource->group_resource(), call.name, kModified);
   }
@@ -259,17 +293,14 @@ absl::StatusOr<Written> Objects::Update(Call& call, const ParsedDocument& body) 
 
 // `object` is what the client wants, in canonical form but without what the server keeps.
 absl::StatusOr<Written> Objects::FinishUpdate(Call& call, const Json& live, Json object) {
-  const Resource& resource = *call.resource;
-  const std::string uid = Text(object, {"metadata", "uid"});
-  const std::string live_uid = Text(live, {"metadata", "uid"});
-  if (!uid.empty() && uid != live_uid) {
-    return Conflict(resource.group_resource(), call.name,
-                    absl::StrCat("Precondition failed: UID in precondition: ", uid,
-                                 ", UID in object meta: ", live_uid));
-  }
   object["metadata"]["resourceVersion"] = Text(live, {"metadata", "resourceVersion"});
   KeepServerMetadata(live, object);
   object = TrackUpdate(live, std::move(object), WriterOf(call, cluster_.Now()));
+  return StoreUpdate(call, live, std::move(object));
+}
+
+absl::StatusOr<Written> Objects::StoreUpdate(Call& call, const Json& live, Json object) {
+  const Resource& resource = *call.resource;
   SANDBOX_RETURN_IF_ERROR(Mutate(cluster_, call, live, object));
   PrepareForUpdate(cluster_, resource, call.subresource, live, object);
   object = CanonicalObject(object, resource);
@@ -305,7 +336,7 @@ absl::StatusOr<Written> Objects::Patch(Call& call, PatchFormat format,
   } else {
     SANDBOX_ASSIGN_OR_RETURN(patched, StrategicMergePatch(live, body.value, *resource.type));
   }
-  SANDBOX_ASSIGN_OR_RETURN(Json object, Decode(call, patched, body.duplicates));
+  SANDBOX_ASSIGN_OR_RETURN(Json object, Decode(call, patched, body, &format));
   SANDBOX_RETURN_IF_ERROR(CheckMetadata(call, object));
   const std::string name = Text(object, {"metadata", "name"});
   if (name != call.name) {
@@ -324,11 +355,11 @@ absl::StatusOr<Written> Objects::ApplyPatch(Call& call, const ParsedDocument& bo
   const Resource& resource = *call.resource;
   if (!body.value.is_object()) {
     return BadRequest(
-        "error decoding YAML: json: cannot unmarshal value into Go value of type "
-        "map[string]interface {}");
+        "error decoding YAML: error unmarshaling JSON: while decoding JSON: json: cannot unmarshal "
+        "value into Go value of type map[string]interface {}");
   }
-  Json patch = body.value;
   if (call.subresource == "scale") return PatchScale(call, PatchFormat::kMerge, body);
+  const Json& patch = body.value;
   const ObjectPtr current = cluster_.store.Get(resource.storage_key(), call.ns, call.name);
   const Json live = current == nullptr ? Json() : *InVersion(resource, current);
   if (current == nullptr && !call.subresource.empty()) {
@@ -336,17 +367,13 @@ absl::StatusOr<Written> Objects::ApplyPatch(Call& call, const ParsedDocument& bo
   }
   const std::string version = Text(patch, {"apiVersion"});
   const std::string kind = Text(patch, {"kind"});
-  if (version.empty() || kind.empty()) {
-    return BadRequest(version.empty() ? "apiVersion must be set" : "Object 'Kind' is missing");
+  if (version != resource.api_version() || kind != resource.kind) {
+    return BadRequest(absl::StrCat("invalid object type: ",
+                                   absl::StrContains(version, "/") ? "" : "/", version,
+                                   ", Kind=", kind));
   }
-  if (version != resource.api_version()) {
-    return BadRequest(absl::StrCat("Incorrect version specified in apply patch. Specified patch "
-                                   "version: ",
-                                   version, ", expected: ", resource.api_version()));
-  }
-  if (kind != resource.kind) {
-    return BadRequest(absl::StrCat("invalid object type: ", version, ", Kind=", kind));
-  }
+  SANDBOX_ASSIGN_OR_RETURN(
+      Applied applied, Apply(live, patch, call.force, WriterOf(call, cluster_.Now())));
   if (call.field_validation == FieldValidation::kStrict && !body.duplicates.empty()) {
     std::vector<std::string> lines;
     for (const std::string& path : body.duplicates) {
@@ -357,65 +384,49 @@ absl::StatusOr<Written> Objects::ApplyPatch(Call& call, const ParsedDocument& bo
                                    "yaml: unmarshal errors:\n",
                                    absl::StrJoin(lines, "\n")));
   }
-  SANDBOX_RETURN_IF_ERROR(CheckMetadata(call, patch));
-  const std::string name = Text(patch, {"metadata", "name"});
-  if (name.empty()) patch["metadata"]["name"] = call.name;
+  Json object = std::move(applied.object);
+  SANDBOX_RETURN_IF_ERROR(CheckMetadata(call, object));
+  const std::string name = Text(object, {"metadata", "name"});
+  if (name.empty()) object["metadata"]["name"] = call.name;
   if (!name.empty() && name != call.name) {
     return BadRequest(absl::StrCat("the name of the object (", name,
                                    ") does not match the name on the URL (", call.name, ")"));
   }
   const std::string sent_version = Text(patch, {"metadata", "resourceVersion"});
-  if (!sent_version.empty() && current == nullptr) {
-    return Conflict(resource.group_resource(), call.name,
-                    absl::StrCat("StorageError: invalid object, Code: 4, Key: ", call.name));
-  }
-  if (!sent_version.empty() && sent_version != Text(live, {"metadata", "resourceVersion"})) {
+  if (current != nullptr && !sent_version.empty() &&
+      sent_version != Text(live, {"metadata", "resourceVersion"})) {
     return Conflict(resource.group_resource(), call.name, kModified);
   }
-  const FieldWriter writer = WriterOf(call, cluster_.Now());
-  SANDBOX_ASSIGN_OR_RETURN(Applied applied, Apply(live, patch, call.force, writer));
-  Json object = std::move(applied.object);
   // What the merge kept in the client's spelling becomes canonical here.
   if (resource.is_custom()) {
-    std::vector<std::string> complaints = PruneCustom(*resource.custom, object);
-    if (!complaints.empty() && call.field_validation == FieldValidation::kStrict) {
-      for (std::string& path : complaints) path = absl::StrCat("unknown field ", Quote(path));
+    std::vector<std::string> unknown = PruneCustom(*resource.custom, object);
+    if (!unknown.empty() && call.field_validation == FieldValidation::kStrict) {
       return BadRequest(absl::StrCat("failed to decode: strict decoding error: ",
-                                     ListFields(complaints)));
+                                     absl::StrJoin(Complaints(body, unknown), ", ")));
     }
   } else {
-    absl::StatusOr<Decoded> decoded = DecodeAs(object, *resource.type);
+    const absl::StatusOr<Decoded> decoded = DecodeAs(object, *resource.type);
     if (!decoded.ok()) {
-      return BadRequest(absl::StrCat("failed to convert new object (", call.ns, "/", call.name,
-                                     "; ", resource.api_version(), ", Kind=", resource.kind,
+      return PlainError(absl::StrCat("failed to convert new object (", call.ns, "/", call.name,
+                                     "; ", resource.group.empty() ? "/" : "",
+                                     resource.api_version(), ", Kind=", resource.kind,
                                      ") to proper version: ", decoded.status().message()));
     }
   }
   object = CanonicalObject(object, resource);
   ApplyDefaults(resource, object);
-  if (current == nullptr) return FinishCreate(call, std::move(object));
-
-  const std::string uid = Text(object, {"metadata", "uid"});
-  const std::string live_uid = Text(live, {"metadata", "uid"});
-  if (uid != live_uid) {
-    return Conflict(resource.group_resource(), call.name,
-                    absl::StrCat("Precondition failed: UID in precondition: ", uid,
-                                 ", UID in object meta: ", live_uid));
+  if (current == nullptr) {
+    if (const std::string uid = Text(patch, {"metadata", "uid"}); !uid.empty()) {
+      FieldErrors errors;
+      errors.Invalid("metadata.uid", uid, "field is immutable");
+      errors.Invalid("metadata.uid", uid, "field is immutable");
+      return Invalid(resource.group_kind(), call.name, errors);
+    }
+    sandbox::Erase(object, {"metadata", "resourceVersion"});
+    return FinishCreate(call, std::move(object));
   }
   KeepServerMetadata(live, object);
-  SANDBOX_RETURN_IF_ERROR(Mutate(cluster_, call, live, object));
-  PrepareForUpdate(cluster_, resource, call.subresource, live, object);
-  object = CanonicalObject(object, resource);
-  if (resource.is_custom()) DefaultCustom(*resource.custom, object);
-  const FieldErrors errors = ValidateUpdate(resource, object, live);
-  if (!errors.empty()) return Invalid(resource.group_kind(), call.name, errors);
-  SANDBOX_RETURN_IF_ERROR(Admit(cluster_, call, live, object));
-  if (SameButTimes(live, object)) return Written{std::make_shared<const Json>(live), false};
-  if (call.dry_run) return Written{std::make_shared<const Json>(std::move(object)), false};
-  ++cluster_.wake_count;
-  const ObjectPtr stored = cluster_.store.Put(resource.storage_key(), std::move(object));
-  FinishDeletion(resource, *stored);
-  return Written{InVersion(resource, stored), false};
+  return StoreUpdate(call, live, std::move(object));
 }
 
 void Objects::Replace(const Resource& resource, Json object, absl::string_view manager,
@@ -442,7 +453,7 @@ bool Objects::CreateInternal(const char* api_version, const char* kind, Json obj
   call.ns = Text(object, {"metadata", "namespace"});
   call.manager = std::string(manager);
   call.internal = true;
-  return Create(call, ParsedDocument{std::move(object), {}}).ok();
+  return Create(call, ParsedDocument{std::move(object), {}, ""}).ok();
 }
 
 }  // namespace charon::sandbox

@@ -83,12 +83,14 @@ class Objects {
     bool unchanged = false;
   };
 
-  // Body to object: kind and version checked, types checked, unknown fields judged.
-  absl::StatusOr<Json> Decode(Call& call, const Json& body,
-                              const std::vector<std::string>& duplicates) const;
+  // Body to object: kind and version checked, types checked, unknown fields judged. `patch` is set
+  // if `body` is the result of that patch, which changes how complaints read.
+  absl::StatusOr<Json> Decode(Call& call, const Json& body, const ParsedDocument& sent,
+                              const PatchFormat* patch = nullptr) const;
   absl::Status CheckMetadata(const Call& call, Json& object) const;
   absl::StatusOr<Written> FinishCreate(Call& call, Json object);
   absl::StatusOr<Written> FinishUpdate(Call& call, const Json& live, Json object);
+  absl::StatusOr<Written> StoreUpdate(Call& call, const Json& live, Json object);
   absl::StatusOr<Written> ApplyPatch(Call& call, const ParsedDocument& body);
   absl::StatusOr<Written> PatchScale(Call& call, PatchFormat format, const ParsedDocument& body);
   absl::StatusOr<Written> UpdateScale(Call& call, const Json& live, const Json& scale);

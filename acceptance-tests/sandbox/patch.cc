@@ -16,10 +16,10 @@ namespace charon::sandbox {
 namespace {
 
 absl::Status DoesNotApply(absl::string_view message) {
+  (void)message;  // The server keeps the reason to itself.
   return ApiStatus(422, "Invalid",
                    "the server rejected our request due to an error in our request",
-                   Json{{"causes", Json::array({Json{{"reason", "UnexpectedServerResponse"},
-                                                     {"message", std::string(message)}}})}});
+                   Json::object());
 }
 
 std::vector<std::string> PointerSteps(const std::string& pointer) {
@@ -111,30 +111,41 @@ constexpr absl::string_view kDeletePrimitive = "$deleteFromPrimitiveList/";
 
 absl::StatusOr<Json> MergeMaps(const Json& target, const Json& patch, const Type* type);
 
-// Applies the order that the client's list has to the items it names; others stay behind the item
-// they followed.
-Json Ordered(const Json& items, const Json& order, const std::string& key) {
-  const auto identity = [&key](const Json& item) -> Json {
-    if (key.empty()) return item;
-    const Json* at = Find(item, {key.c_str()});
-    return at == nullptr ? Json() : *at;
-  };
-  std::vector<Json> wanted;
-  for (const Json& item : order) wanted.push_back(identity(item));
-  const auto rank = [&](const Json& item) {
-    return std::find(wanted.begin(), wanted.end(), identity(item)) - wanted.begin();
-  };
-  std::vector<Json> named;
-  for (const Json& item : items) {
-    if (rank(item) < static_cast<std::ptrdiff_t>(wanted.size())) named.push_back(item);
+Json Identity(const Json& item, const std::string& key) {
+  if (key.empty()) return item;
+  const Json* at = Find(item, {key.c_str()});
+  return at == nullptr ? Json() : *at;
+}
+
+std::ptrdiff_t IndexOf(const Json& list, const Json& item, const std::string& key) {
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    if (Identity(list[i], key) == Identity(item, key)) return static_cast<std::ptrdiff_t>(i);
   }
-  std::stable_sort(named.begin(), named.end(),
-                   [&](const Json& a, const Json& b) { return rank(a) < rank(b); });
-  Json out = Json::array();
-  std::size_t next = 0;
+  return -1;
+}
+
+// Items that `wanted` names come in its order; the others are put before the first of them that
+// they preceded on the server, else at the end.
+Json Interleaved(const Json& items, const Json& wanted, const Json& server, const std::string& key) {
+  std::vector<Json> named;
+  std::vector<Json> others;
   for (const Json& item : items) {
-    const bool is_named = rank(item) < static_cast<std::ptrdiff_t>(wanted.size());
-    out.push_back(is_named ? named[next++] : item);
+    (IndexOf(wanted, item, key) >= 0 ? named : others).push_back(item);
+  }
+  std::stable_sort(named.begin(), named.end(), [&](const Json& a, const Json& b) {
+    return IndexOf(wanted, a, key) < IndexOf(wanted, b, key);
+  });
+  Json out = Json::array();
+  std::size_t i = 0;
+  std::size_t j = 0;
+  while (i < others.size() || j < named.size()) {
+    bool take_other = j >= named.size();
+    if (i < others.size() && j < named.size()) {
+      const std::ptrdiff_t left = IndexOf(server, others[i], key);
+      const std::ptrdiff_t right = IndexOf(server, named[j], key);
+      take_other = left >= 0 && right >= 0 && left < right;
+    }
+    out.push_back(take_other ? others[i++] : named[j++]);
   }
   return out;
 }
@@ -150,12 +161,14 @@ absl::StatusOr<Json> MergeKeyedList(const Json& target, const Json& patch, const
       return out;
     }
   }
-  Json out = target.is_array() ? target : Json::array();
+  const Json server_order = target.is_array() ? target : Json::array();
+  Json out = server_order;
+  Json patch_order = Json::array();
   for (const Json& item : patch) {
     const Json* id = Find(item, {key.c_str()});
     if (id == nullptr) {
       return PlainError(
-          absl::StrCat("map: map[] does not contain declared merge key: ", key));
+          absl::StrCat("map: ", GoPlain(item), " does not contain declared merge key: ", key));
     }
     const auto it = std::find_if(out.begin(), out.end(), [&](const Json& one) {
       const Json* theirs = Find(one, {key.c_str()});
@@ -166,6 +179,7 @@ absl::StatusOr<Json> MergeKeyedList(const Json& target, const Json& patch, const
       if (it != out.end()) out.erase(it);
       continue;
     }
+    patch_order.push_back(item);
     SANDBOX_ASSIGN_OR_RETURN(
         Json merged, MergeMaps(it == out.end() ? Json::object() : *it, item, field.type->element));
     if (it == out.end()) {
@@ -174,7 +188,7 @@ absl::StatusOr<Json> MergeKeyedList(const Json& target, const Json& patch, const
       *it = std::move(merged);
     }
   }
-  return out;
+  return Interleaved(out, patch_order, server_order, key);
 }
 
 absl::StatusOr<Json> MergeMaps(const Json& target, const Json& patch, const Type* type) {
@@ -246,7 +260,10 @@ absl::StatusOr<Json> MergeMaps(const Json& target, const Json& patch, const Type
       const auto list = out.find(name);
       const Field* field = type == nullptr ? nullptr : type->FindField(name);
       if (list == out.end() || !list->is_array()) continue;
-      *list = Ordered(*list, value, field == nullptr ? "" : field->patch_key);
+      const auto before = target.is_object() ? target.find(name) : target.end();
+      *list = Interleaved(*list, value,
+                          target.is_object() && before != target.end() ? *before : Json::array(),
+                          field == nullptr ? "" : field->patch_key);
     }
   }
   return out;
@@ -271,7 +288,7 @@ absl::StatusOr<Json> JsonPatch(Json target, const Json& operations) {
   if (!operations.is_array()) {
     return BadRequest(
         "error decoding patch: json: cannot unmarshal object into Go value of type "
-        "jsonpatch.Patch");
+        "[]handlers.jsonPatchOp");
   }
   if (operations.size() > 10000) {
     return ApiStatus(413, "RequestEntityTooLarge",

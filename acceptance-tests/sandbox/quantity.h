@@ -33,6 +33,7 @@ class Quantity {
   auto operator<=>(const Quantity& other) const { return nano_ <=> other.nano_; }
   bool IsZero() const { return nano_ == 0; }
   bool IsNegative() const { return nano_ < 0; }
+  double ToDouble() const { return static_cast<double>(nano_) / 1e9; }
   bool IsWhole() const { return nano_ % 1'000'000'000 == 0; }
 
  private:

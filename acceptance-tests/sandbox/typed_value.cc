@@ -44,11 +44,20 @@ const Type& Member(const Type& type, absl::string_view key) {
   return member == nullptr ? *AnyType() : *member;
 }
 
+// The wrong value as the server's library prints it, which differs from type to type.
+const char* GoTypeOf(const Json& value) {
+  if (value.is_string()) return "string";
+  if (value.is_boolean()) return "bool";
+  if (value.is_object()) return "map[string]interface {}";
+  if (value.is_array()) return "[]interface {}";
+  return value.is_number_float() ? "float64" : "int64";
+}
+
 void Check(const Json& value, const Type& type, const std::string& path, Duplicates duplicates,
            std::vector<std::string>& out) {
   if (value.is_null()) return;
   const auto wrong = [&](absl::string_view expected) {
-    out.push_back(absl::StrCat(path, ": expected ", expected, ", got &{", GoValue(value), "}"));
+    out.push_back(absl::StrCat(path, ": expected ", expected, ", got &{", GoPlain(value), "}"));
   };
   switch (type.shape) {
     case Type::Shape::kAny:
@@ -60,13 +69,16 @@ void Check(const Json& value, const Type& type, const std::string& path, Duplica
                            type.scalar == Type::Scalar::kInt64 ||
                            type.scalar == Type::Scalar::kNumber;
       if (text_only && !value.is_string()) {
-        wrong("string");
+        out.push_back(absl::StrCat(path, ": expected string, got &value.valueUnstructured{Value:",
+                                   value.is_structured() ? GoTypeOf(value) : "",
+                                   Dump(value), "}"));
       } else if (numeric && !value.is_number()) {
-        wrong("numeric (int or float)");
+        out.push_back(
+            absl::StrCat(path, ": expected numeric (int or float), got ", GoTypeOf(value)));
       } else if (type.scalar == Type::Scalar::kBool && !value.is_boolean()) {
         wrong("boolean");
       } else if (!IsScalarValue(value)) {
-        wrong("untyped");
+        wrong("any scalar");
       }
       return;
     }
@@ -78,6 +90,7 @@ void Check(const Json& value, const Type& type, const std::string& path, Duplica
         const std::string at = absl::StrCat(path, ".", key);
         if (below == nullptr) {
           out.push_back(absl::StrCat(at, ": field not declared in schema"));
+          return;  // The server stops here as well.
         } else {
           Check(member, *below, at, duplicates, out);
         }
@@ -92,7 +105,7 @@ void Check(const Json& value, const Type& type, const std::string& path, Duplica
           const absl::StatusOr<std::string> element = ItemElement(value[i], type);
           if (!element.ok()) {
             out.push_back(absl::StrCat(path, ": element ", i, ": ", element.status().message()));
-            continue;
+            return;
           }
           at = PathText({*element});
           if (!seen.insert(*element).second && duplicates == Duplicates::kRefuse) {
