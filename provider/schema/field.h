@@ -267,8 +267,8 @@ class FieldBuilder {
   }
   // Read at apply, never stored (Terraform and OpenTofu 1.11).
   FieldBuilder&& WriteOnly() && {
+    // Not sensitive as well: there is never a value to hide, and the mark alone would take 150 bytes of state.
     schema_.write_only = true;
-    schema_.sensitive = true;
     return std::move(*this);
   }
   FieldBuilder&& Deprecated(absl::string_view text) && {
@@ -356,12 +356,15 @@ class ObjectSpec {
     return Value::Of(std::move(entries));
   }
 
-  // The same table as a question: `keys` stay as the user writes them (required), the rest is computed. `drop`
-  // names what makes no sense in a question (timeouts, on_conflict); write-only attributes go by themselves,
-  // and nested ones are always null. A data source returns it from spec().
-  ObjectSpec AsLookup(std::initializer_list<absl::string_view> keys,
-                      std::initializer_list<absl::string_view> drop = {}) const {
-    auto listed = [](std::initializer_list<absl::string_view> names, absl::string_view name) {
+  // The same table as a question: `keys` are required, `optional` ones (timeouts) may be given, the rest is
+  // computed. `drop` names what has no place in a question (on_conflict); write-only attributes go by
+  // themselves, and nested ones are always null. A data source returns it from spec().
+  struct LookupOptions {
+    std::vector<absl::string_view> optional, drop;
+  };
+  ObjectSpec AsLookup(const std::vector<absl::string_view>& keys) const { return AsLookup(keys, LookupOptions()); }
+  ObjectSpec AsLookup(const std::vector<absl::string_view>& keys, const LookupOptions& options) const {
+    auto listed = [](const std::vector<absl::string_view>& names, absl::string_view name) {
       return std::find(names.begin(), names.end(), name) != names.end();
     };
     ObjectSpec lookup = *this;
@@ -371,14 +374,15 @@ class ObjectSpec {
     schema->deprecation = schema_->deprecation;
     for (std::size_t i = 0; i < rows_.size(); ++i) {
       const AttributeSchema& attribute = schema_->attributes[i];
-      if (attribute.write_only || listed(drop, attribute.name)) continue;
+      if (attribute.write_only || listed(options.drop, attribute.name)) continue;
       lookup.rows_.push_back(rows_[i]);
-      if (!listed(keys, attribute.name)) {
+      const bool required = listed(keys, attribute.name);
+      if (!required && !listed(options.optional, attribute.name)) {
         schema->attributes.push_back(AsComputed(attribute));
         continue;
       }
       AttributeSchema key = attribute;
-      key.mode = Mode::kRequired;
+      key.mode = required ? Mode::kRequired : Mode::kOptional;
       key.default_value.reset();
       key.force_new = key.keep_prior = false;
       schema->attributes.push_back(std::move(key));

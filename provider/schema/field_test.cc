@@ -284,15 +284,16 @@ TEST(Field, SameIsTyped) {
 }
 
 TEST(AsLookup, KeepsTheKeysAndComputesTheRest) {
-  const ObjectSpec<Everything> lookup = Everything::Describe().AsLookup({"text"}, {"whole", "flag"});
+  const ObjectSpec<Everything> lookup = Everything::Describe().AsLookup({"text"}, {.optional = {"fraction"}, .drop = {"whole", "flag"}});
   const ObjectSchema& schema = lookup.schema();
   EXPECT_THAT(Contradictions(schema, "lookup", true), IsEmpty());
   const AttributeSchema& key = *schema.Find("text");
   EXPECT_EQ(key.mode, Mode::kRequired);
   EXPECT_EQ(key.checks.size(), 1u);
   EXPECT_FALSE(key.force_new);
+  EXPECT_EQ(schema.Find("fraction")->mode, Mode::kOptional);
   for (const AttributeSchema& attribute : schema.attributes) {
-    if (attribute.name == "text") continue;
+    if (attribute.name == "text" || attribute.name == "fraction") continue;
     EXPECT_EQ(attribute.mode, Mode::kComputed) << attribute.name;
     EXPECT_FALSE(attribute.keep_prior) << attribute.name;
     EXPECT_FALSE(attribute.default_value.has_value()) << attribute.name;
@@ -310,7 +311,7 @@ TEST(AsLookup, KeepsTheKeysAndComputesTheRest) {
 }
 
 TEST(AsLookup, DecodesAndEncodesWhatIsLeft) {
-  const ObjectSpec<Everything> lookup = Everything::Describe().AsLookup({"text"}, {"whole"});
+  const ObjectSpec<Everything> lookup = Everything::Describe().AsLookup({"text"}, {.optional = {}, .drop = {"whole"}});
   const absl::StatusOr<Everything> model = lookup.Decode(ObjectForTest(lookup.schema(), R"({"text": "a"})"));
   ASSERT_THAT(model, IsOk());
   Everything answer = *model;

@@ -378,7 +378,7 @@ std::vector<std::string> Contradictions(const ObjectSchema& schema, absl::string
       }
     }
     for (const absl::string_view word : kSecretWords) {
-      if (absl::EndsWith(a.name, word) && !a.sensitive && a.type.kind() == Type::Kind::kString) {
+      if (absl::EndsWith(a.name, word) && !a.sensitive && !a.write_only && a.type.kind() == Type::Kind::kString) {
         complain(a, "looks like a secret but is not sensitive");
       }
     }

@@ -1,0 +1,92 @@
+#include "provider/sdk/diagnostics.h"
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "provider/base/redact.h"
+#include "provider/base/status.h"
+#include "provider/sdk/context.h"
+
+namespace charon::sdk {
+namespace {
+
+using ::testing::Not;
+using ::testing::HasSubstr;
+using ::testing::SizeIs;
+
+Diagnostic Of(const absl::Status& status) {
+  Diagnostics diagnostics;
+  diagnostics.Error("Unable to do it", status);
+  return diagnostics.list().at(0);
+}
+
+TEST(Diagnostics, AreSentences) {
+  EXPECT_EQ(Of(absl::NotFoundError("no user 7")).detail, "No user 7.");
+  EXPECT_EQ(Of(absl::NotFoundError("It is gone.")).detail, "It is gone.");
+  EXPECT_EQ(Of(absl::NotFoundError("is it gone?")).detail, "Is it gone?");
+  // Names stay as they are.
+  EXPECT_EQ(Of(absl::NotFoundError("kube-system: forbidden")).detail, "kube-system: forbidden.");
+  EXPECT_EQ(Of(absl::NotFoundError("https://host/path: 404")).detail, "https://host/path: 404.");
+  EXPECT_EQ(Of(absl::NotFoundError("")).detail, "");
+}
+
+TEST(Diagnostics, CarryPathAndRemedy) {
+  const Diagnostic diagnostic =
+      Of(At("name", WithRemedy(absl::AlreadyExistsError("the name is taken"), "Choose another one.")));
+  EXPECT_EQ(diagnostic.severity, Diagnostic::Severity::kError);
+  EXPECT_EQ(diagnostic.summary, "Unable to do it");
+  EXPECT_EQ(diagnostic.detail, "The name is taken.\n\nChoose another one.");
+  EXPECT_EQ(diagnostic.path, Path("name"));
+}
+
+TEST(Diagnostics, SayNothingOfSuccess) {
+  Diagnostics diagnostics;
+  diagnostics.Error("x", absl::OkStatus());
+  diagnostics.Warning("x", absl::OkStatus());
+  EXPECT_THAT(diagnostics.list(), SizeIs(0));
+}
+
+TEST(Diagnostics, OnlyErrorsAreErrors) {
+  Diagnostics diagnostics;
+  diagnostics.Warning("w", "detail");
+  diagnostics.Warning("w", absl::UnknownError("detail of it"));
+  EXPECT_FALSE(diagnostics.HasError());
+  Diagnostics more;
+  more.Error("e", "detail", "name");
+  diagnostics.Append(std::move(more));
+  EXPECT_TRUE(diagnostics.HasError());
+  EXPECT_THAT(diagnostics.list(), SizeIs(3));
+  EXPECT_EQ(diagnostics.list()[2].path, Path("name"));
+}
+
+TEST(Diagnostics, TellNoSecrets) {
+  RegisterSecret("hunter2-hunter2");
+  Diagnostics diagnostics;
+  diagnostics.Error("e", "the password hunter2-hunter2 is wrong");
+  diagnostics.Warning("w", "hunter2-hunter2");
+  diagnostics.Error("e", WithRemedy(absl::InternalError("with hunter2-hunter2"), "not hunter2-hunter2"));
+  for (const Diagnostic& diagnostic : diagnostics.list()) EXPECT_THAT(diagnostic.detail, Not(HasSubstr("hunter2")));
+}
+
+TEST(PrivateState, RoundTrips) {
+  PrivateState state;
+  EXPECT_EQ(state.ToBytes(), "");
+  state.Set("b", "2");
+  state.Set("a", "ä \"1\"\n");
+  const PrivateState again = PrivateState::Parse(state.ToBytes());
+  EXPECT_EQ(again.Get("a"), "ä \"1\"\n");
+  EXPECT_EQ(again.Get("b"), "2");
+  EXPECT_EQ(again.Get("c"), std::nullopt);
+  EXPECT_EQ(again.ToBytes(), state.ToBytes());
+  state.Erase("a");
+  state.Erase("b");
+  EXPECT_EQ(state.ToBytes(), "");
+}
+
+TEST(PrivateState, ForeignBytesAreEmpty) {
+  for (const char* bytes : {"", "nonsense", "null", "[]", "{\"a\":", "{\"a\":1}"}) {
+    EXPECT_EQ(PrivateState::Parse(bytes).ToBytes(), "") << bytes;
+  }
+}
+
+}  // namespace
+}  // namespace charon::sdk
