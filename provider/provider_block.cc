@@ -253,6 +253,7 @@ sdk::Diagnostics ProviderBlock::Configure(const Call&, const Value& config, cons
   }
   if (model.conventions.IsKnown()) settings.conventions = ToConventions(*model.conventions);
   settings.plan_checks = model.plan_checks.value_or("auto") == "auto";
+  settings.complete = !config_unknown_;
   services_.Configure(std::move(settings));
   return diagnostics;
 }

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "nlohmann/json.hpp"
 #include "provider/base/status.h"
 
 namespace charon {
@@ -24,6 +25,7 @@ void Services::Configure(Settings settings) {
   absl::MutexLock lock(&mutex_);
   settings_ = std::make_shared<const Settings>(std::move(settings));
   cluster_ = nullptr;
+  cluster_id_.reset();
   unreachable_ = false;
   planned_tiers_.clear();
 }
@@ -40,6 +42,32 @@ absl::StatusOr<std::shared_ptr<kubernetes::Cluster>> Services::Kubernetes() cons
     CHARON_ASSIGN_OR_RETURN(cluster_, make_cluster_(settings_->kubernetes));
   }
   return cluster_;
+}
+
+std::string Services::ClusterId(const Call& call) const {
+  {
+    absl::MutexLock lock(&mutex_);
+    if (cluster_id_) return *cluster_id_;
+    if (!settings_->complete) return "";
+  }
+  const absl::StatusOr<std::shared_ptr<kubernetes::Cluster>> cluster = Kubernetes();
+  std::string id;
+  if (cluster.ok()) {
+    const absl::StatusOr<std::shared_ptr<const nlohmann::json>> system =
+        (*cluster)->Read(call, {{"v1", "Namespace"}, "", "kube-system"});
+    if (system.ok()) id = kubernetes::Text(**system, "metadata.uid");
+  }
+  absl::MutexLock lock(&mutex_);
+  cluster_id_ = id;
+  return id;
+}
+
+absl::Status Services::CheckClusterId(const Call& call, const std::optional<std::string>& expected) const {
+  const std::string actual = ClusterId(call);
+  if (!expected || actual.empty() || *expected == actual) return absl::OkStatus();
+  return WithRemedy(absl::FailedPreconditionError(absl::StrCat("the identity is of cluster ", *expected,
+                                                               ", but the provider is connected to ", actual)),
+                    "Use the provider configuration of that cluster.");
 }
 
 void Services::NotePlannedTier(TierProfile tier) {

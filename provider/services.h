@@ -25,6 +25,8 @@ struct Settings {
   kubernetes::ConnectionSettings kubernetes;
   std::string field_manager = "charon";
   bool plan_checks = true;
+  // False before ConfigureProvider (state moves are asked for without it) and while the block has unknown values.
+  bool complete = false;
 };
 
 // One for the life of the process. Contacts nothing until a client is asked for. Safe for concurrent use.
@@ -44,6 +46,12 @@ class Services {
   // The cluster. Errors as kubernetes::Resolve, with the provider argument to look at.
   absl::StatusOr<std::shared_ptr<kubernetes::Cluster>> Kubernetes() const;
 
+  // Uid of the namespace kube-system: the cluster's own identity. Asked once a run; empty if it cannot be had.
+  std::string ClusterId(const Call& call) const;
+
+  // FailedPrecondition if `expected` is the id of another cluster than this one.
+  absl::Status CheckClusterId(const Call& call, const std::optional<std::string>& expected) const;
+
   // Whose objects are: the field manager and the mark for one resource instance.
   operations::ObjectOptions Ownership(absl::string_view type, absl::string_view identity) const;
 
@@ -60,6 +68,7 @@ class Services {
   mutable absl::Mutex mutex_;
   std::shared_ptr<const Settings> settings_ ABSL_GUARDED_BY(mutex_) = std::make_shared<Settings>();
   mutable std::shared_ptr<kubernetes::Cluster> cluster_ ABSL_GUARDED_BY(mutex_);
+  mutable std::optional<std::string> cluster_id_ ABSL_GUARDED_BY(mutex_);
   mutable bool unreachable_ ABSL_GUARDED_BY(mutex_) = false;
   std::map<std::string, TierProfile> planned_tiers_ ABSL_GUARDED_BY(mutex_);
 };

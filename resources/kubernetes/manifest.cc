@@ -180,6 +180,8 @@ const ObjectSpec<ObjectIdentity>& ObjectIdentity::Describe() {
                                                    Field(&M::kind, "kind", Required, "The kind."),
                                                    Field(&M::name_space, "namespace", Optional, "Its namespace, if it has one."),
                                                    Field(&M::name, "name", Required, "Its name."),
+                                                   Field(&M::cluster, "cluster", Optional,
+                                                         "Uid of the cluster's namespace kube-system."),
                                                });
   return spec;
 }
@@ -386,11 +388,12 @@ absl::StatusOr<ManifestModel> ManifestResource::Import(const sdk::Context& conte
 }
 
 absl::StatusOr<ManifestModel> ManifestResource::ImportByIdentity(const sdk::Context& context, const ObjectIdentity& identity) {
+  CHARON_RETURN_IF_ERROR(services_.CheckClusterId(context, identity.cluster.optional()));
   return Import(context, ObjectRef{{*identity.api_version, *identity.kind}, identity.name_space.value_or(""), *identity.name}
                              .ToString());
 }
 
-absl::StatusOr<ObjectIdentity> ManifestResource::Identify(const sdk::Context&, const ManifestModel& state) {
+absl::StatusOr<ObjectIdentity> ManifestResource::Identify(const sdk::Context& context, const ManifestModel& state) {
   CHARON_ASSIGN_OR_RETURN(const Json object, Declared(state));
   CHARON_ASSIGN_OR_RETURN(const ObjectRef ref, kubernetes::RefOf(object));
   ObjectIdentity identity;
@@ -398,6 +401,7 @@ absl::StatusOr<ObjectIdentity> ManifestResource::Identify(const sdk::Context&, c
   identity.kind = ref.kind.kind;
   if (!ref.name_space.empty()) identity.name_space = ref.name_space;
   identity.name = ref.name;
+  if (std::string cluster = services_.ClusterId(context); !cluster.empty()) identity.cluster = std::move(cluster);
   return identity;
 }
 

@@ -31,7 +31,7 @@ struct ManifestModel {
 };
 
 struct ObjectIdentity {
-  Attr<std::string> api_version, kind, name_space, name;
+  Attr<std::string> api_version, kind, name_space, name, cluster;
   static const ObjectSpec<ObjectIdentity>& Describe();
 };
 

@@ -184,6 +184,8 @@ const ObjectSpec<SecretIdentity>& SecretIdentity::Describe() {
       *new ObjectSpec<M>("The Secret.", {
                                             Field(&M::name_space, "namespace", Required, "Namespace of the Secret."),
                                             Field(&M::name, "name", Required, "Name of the Secret."),
+                                            Field(&M::cluster, "cluster", Optional,
+                                                  "Uid of the cluster's namespace kube-system."),
                                         });
   return spec;
 }
@@ -436,13 +438,15 @@ absl::StatusOr<SecretModel> SecretResource::Import(const sdk::Context&, const st
 }
 
 absl::StatusOr<SecretModel> SecretResource::ImportByIdentity(const sdk::Context& context, const SecretIdentity& identity) {
+  CHARON_RETURN_IF_ERROR(services_.CheckClusterId(context, identity.cluster.optional()));
   return Import(context, absl::StrCat(*identity.name_space, "/", *identity.name));
 }
 
-absl::StatusOr<SecretIdentity> SecretResource::Identify(const sdk::Context&, const SecretModel& state) {
+absl::StatusOr<SecretIdentity> SecretResource::Identify(const sdk::Context& context, const SecretModel& state) {
   SecretIdentity identity;
   identity.name_space = state.name_space;
   identity.name = state.name;
+  if (std::string cluster = services_.ClusterId(context); !cluster.empty()) identity.cluster = std::move(cluster);
   return identity;
 }
 

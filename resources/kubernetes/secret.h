@@ -39,7 +39,7 @@ struct SecretModel {
 };
 
 struct SecretIdentity {
-  Attr<std::string> name_space, name;
+  Attr<std::string> name_space, name, cluster;
   static const ObjectSpec<SecretIdentity>& Describe();
 };
 

@@ -347,6 +347,8 @@ const ObjectSpec<NamespaceModel>& NamespaceModel::Describe() {
           Field(&M::on_conflict, "on_conflict", Optional,
                 "What to do if the namespace exists and is not this stack's: `fail` (default) or `adopt`.")
               .Check(OneOf({"fail", "adopt"})),
+          Field(&M::force_conflicts, "force_conflicts", Optional,
+                "Take over fields that another field manager owns, instead of an error."),
           Field(&M::effective, "effective", Computed, "What holds for the namespace, tier and own values taken together."),
           sdk::TimeoutsField(&M::timeouts),
       });
@@ -395,6 +397,7 @@ const sdk::ResourceInfo& NamespaceResource::info() const {
 operations::ObjectOptions NamespaceResource::Options(const NamespaceModel& model) const {
   operations::ObjectOptions options = services_.Ownership(kType, *model.name);
   options.on_conflict = operations::OnConflictFrom(model.on_conflict.value_or("fail"));
+  options.force_conflicts = model.force_conflicts.value_or(false);
   return options;
 }
 
@@ -850,15 +853,20 @@ absl::Status NamespaceResource::Delete(const sdk::Context& context, const Namesp
   return operations::DeleteObject(context, *cluster, NamespaceRef(name), options);
 }
 
+std::string NamespaceResource::SameObject(const NamespaceModel& model) const { return model.name.value_or(""); }
+
 absl::StatusOr<NamespaceModel> NamespaceResource::Import(const sdk::Context&, const std::string& id) { return Stub(id); }
 
 absl::StatusOr<NamespaceModel> NamespaceResource::ImportByIdentity(const sdk::Context& context,
                                                                    const NamespaceIdentity& identity) {
+  CHARON_RETURN_IF_ERROR(services_.CheckClusterId(context, identity.cluster.optional()));
   return Import(context, *identity.name);
 }
 
-absl::StatusOr<NamespaceIdentity> NamespaceResource::Identify(const sdk::Context&, const NamespaceModel& state) {
-  return NamespaceIdentity{state.name, {}};
+absl::StatusOr<NamespaceIdentity> NamespaceResource::Identify(const sdk::Context& context, const NamespaceModel& state) {
+  NamespaceIdentity identity{state.name, {}};
+  if (std::string cluster = services_.ClusterId(context); !cluster.empty()) identity.cluster = std::move(cluster);
+  return identity;
 }
 
 // kubernetes_namespace and kubernetes_namespace_v1: metadata is a list of one block.

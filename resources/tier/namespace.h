@@ -46,7 +46,7 @@ struct NamespaceModel {
   Attr<std::map<std::string, std::map<std::string, std::string>>> limit_range;
   Attr<std::map<std::string, RoleBindingModel>> role_bindings;
   Attr<PodSecurityModel> pod_security;
-  Attr<bool> default_deny, delete_contents;
+  Attr<bool> default_deny, delete_contents, force_conflicts;
   Attr<EffectiveModel> effective;
   Attr<sdk::TimeoutsModel> timeouts;
   static const ObjectSpec<NamespaceModel>& Describe();
@@ -76,6 +76,7 @@ class NamespaceResource final : public sdk::Resource<NamespaceModel, NamespaceId
   absl::StatusOr<NamespaceModel> Import(const sdk::Context& context, const std::string& id) override;
   absl::StatusOr<NamespaceModel> ImportByIdentity(const sdk::Context& context, const NamespaceIdentity& identity) override;
   absl::StatusOr<NamespaceIdentity> Identify(const sdk::Context& context, const NamespaceModel& state) override;
+  std::string SameObject(const NamespaceModel& model) const override;
   std::vector<sdk::MoveSource<NamespaceModel>> MoveSources() const override;
   NamespaceModel ToConfig(const NamespaceModel& state) const override;
 

@@ -83,6 +83,8 @@ const ObjectSpec<TierModel>& TierModel::Describe() {
               .Same([](const QuotaTable& a, const QuotaTable& b) { return SameAmounts(a, b); }),
           Field(&M::priority_class, "priority_class", Computed, "Name of the PriorityClass, for pods that name one.")
               .KeepPrior(),
+          Field(&M::force_conflicts, "force_conflicts", Optional,
+                "Take over fields that another field manager owns, instead of an error."),
           Field(&M::on_conflict, "on_conflict", Optional,
                 "What to do if the PriorityClass exists and is not this stack's: `fail` (default), `adopt` or `replace`.")
               .Check(OneOf({"fail", "adopt", "replace"})),
@@ -92,7 +94,10 @@ const ObjectSpec<TierModel>& TierModel::Describe() {
 
 const ObjectSpec<TierIdentity>& TierIdentity::Describe() {
   static const auto& spec = *new ObjectSpec<TierIdentity>(
-      "The tier.", {Field(&TierIdentity::name, "name", Required, "Name of the tier.")});
+      "The tier.", {
+                       Field(&TierIdentity::name, "name", Required, "Name of the tier."),
+                       Field(&TierIdentity::cluster, "cluster", Optional, "Uid of the cluster's namespace kube-system."),
+                   });
   return spec;
 }
 
@@ -105,6 +110,7 @@ const sdk::ResourceInfo& TierResource::info() const {
 operations::ObjectOptions TierResource::Options(const TierModel& model) const {
   operations::ObjectOptions options = services_.Ownership(kType, *model.name);
   options.on_conflict = operations::OnConflictFrom(model.on_conflict.value_or("fail"));
+  options.force_conflicts = model.force_conflicts.value_or(false);
   return options;
 }
 
@@ -190,6 +196,8 @@ absl::Status TierResource::Delete(const sdk::Context& context, const TierModel& 
   return operations::DeleteObject(context, *cluster, RefOf(prior), Options(prior));
 }
 
+std::string TierResource::SameObject(const TierModel& model) const { return model.name.value_or(""); }
+
 absl::StatusOr<TierModel> TierResource::Import(const sdk::Context&, const std::string& id) {
   TierModel model;
   model.name = id;
@@ -198,11 +206,14 @@ absl::StatusOr<TierModel> TierResource::Import(const sdk::Context&, const std::s
 }
 
 absl::StatusOr<TierModel> TierResource::ImportByIdentity(const sdk::Context& context, const TierIdentity& identity) {
+  CHARON_RETURN_IF_ERROR(services_.CheckClusterId(context, identity.cluster.optional()));
   return Import(context, *identity.name);
 }
 
-absl::StatusOr<TierIdentity> TierResource::Identify(const sdk::Context&, const TierModel& state) {
-  return TierIdentity{state.name};
+absl::StatusOr<TierIdentity> TierResource::Identify(const sdk::Context& context, const TierModel& state) {
+  TierIdentity identity{state.name, {}};
+  if (std::string cluster = services_.ClusterId(context); !cluster.empty()) identity.cluster = std::move(cluster);
+  return identity;
 }
 
 }  // namespace charon::tier

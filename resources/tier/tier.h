@@ -14,14 +14,14 @@ namespace charon::tier {
 struct TierModel {
   Attr<std::string> name, preemption_policy, priority_class, description, on_conflict;
   Attr<std::int64_t> priority;
-  Attr<bool> global_default;
+  Attr<bool> global_default, force_conflicts;
   Attr<std::map<std::string, std::map<std::string, std::string>>> limit_range;
   Attr<std::map<std::string, std::string>> resource_quota;
   static const ObjectSpec<TierModel>& Describe();
 };
 
 struct TierIdentity {
-  Attr<std::string> name;
+  Attr<std::string> name, cluster;
   static const ObjectSpec<TierIdentity>& Describe();
 };
 
@@ -35,6 +35,7 @@ class TierResource final : public sdk::Resource<TierModel, TierIdentity> {
   sdk::Outcome<TierModel> Read(const sdk::Context& context, const TierModel& prior) override;
   sdk::Outcome<TierModel> Update(const sdk::Context& context, const TierModel& prior, const TierModel& plan) override;
   absl::Status Delete(const sdk::Context& context, const TierModel& prior) override;
+  std::string SameObject(const TierModel& model) const override;
   absl::StatusOr<TierModel> Import(const sdk::Context& context, const std::string& id) override;
   absl::StatusOr<TierModel> ImportByIdentity(const sdk::Context& context, const TierIdentity& identity) override;
   absl::StatusOr<TierIdentity> Identify(const sdk::Context& context, const TierModel& state) override;
