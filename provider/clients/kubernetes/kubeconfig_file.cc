@@ -17,8 +17,10 @@ namespace charon::kubernetes {
 namespace {
 
 constexpr char kExecExtension[] = "client.authentication.k8s.io/exec";
-// Nothing in a kubeconfig is deep; an extension may be a little.
+// An extension of a kubeconfig is a handful of settings. The limits are for aliases, of which a few
+// lines can make billions of nodes.
 constexpr int kDeepest = 64;
+constexpr int kMostNodes = 10'000;
 
 // Reads fields of one file. The first failure is kept and the rest reads as empty, so that callers
 // check once.
@@ -113,21 +115,22 @@ nlohmann::json ScalarToJson(const YAML::Node& node) {
   return text;
 }
 
-nlohmann::json ToJson(Reader& reader, const YAML::Node& node, int depth) {
-  if (depth > kDeepest) {
-    reader.Fail(node, "an extension is nested too deeply");
+nlohmann::json ToJson(Reader& reader, const YAML::Node& node, int depth, int& nodes) {
+  if (depth > kDeepest || ++nodes > kMostNodes) {
+    reader.Fail(node, depth > kDeepest ? "an extension is nested too deeply"
+                                       : "an extension is too large");
     return nullptr;
   }
   if (node.IsScalar()) return ScalarToJson(node);
   if (node.IsSequence()) {
     nlohmann::json out = nlohmann::json::array();
-    for (const YAML::Node& item : node) out.push_back(ToJson(reader, item, depth + 1));
+    for (const YAML::Node& item : node) out.push_back(ToJson(reader, item, depth + 1, nodes));
     return out;
   }
   if (node.IsMap()) {
     nlohmann::json out = nlohmann::json::object();
     for (const auto& entry : node) {
-      out[reader.Scalar(entry.first, "key")] = ToJson(reader, entry.second, depth + 1);
+      out[reader.Scalar(entry.first, "key")] = ToJson(reader, entry.second, depth + 1, nodes);
     }
     return out;
   }
@@ -148,7 +151,8 @@ KubeconfigCluster ReadCluster(Reader& reader, const YAML::Node& node) {
   for (const YAML::Node& extension : reader.List(node, "extensions")) {
     if (reader.Text(extension, "name") != kExecExtension) continue;
     if (const YAML::Node config = reader.Map(extension, "extension"); config.IsDefined()) {
-      cluster.exec_config = ToJson(reader, config, 0).dump(
+      int nodes = 0;
+      cluster.exec_config = ToJson(reader, config, 0, nodes).dump(
           -1, ' ', false, nlohmann::json::error_handler_t::replace);
     }
   }

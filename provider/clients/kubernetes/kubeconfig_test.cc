@@ -399,6 +399,19 @@ users:
                 R"({"audience":"7","depth":7,"on":true,"list":[1.5,null,"x"]})"));
 }
 
+TEST_F(ResolveTest, AliasesCannotFillTheMemory) {
+  std::string extension = "{a0: &a0 [x, x]";
+  for (int i = 1; i < 60; ++i) {
+    absl::StrAppend(&extension, ", a", i, ": &a", i, " [*a", i - 1, ", *a", i - 1, "]");
+  }
+  files_["/k"] = absl::StrCat(
+      "clusters: [{name: k, cluster: {server: 'https://k', extensions: [{name: "
+      "client.authentication.k8s.io/exec, extension: ",
+      extension, "}}]}}]\n");
+  settings_.config_path = "/k";
+  EXPECT_THAT(Run(), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("too large")));
+}
+
 TEST_F(ResolveTest, ExecPluginsThatCannotWorkAreRefused) {
   settings_.config_path = "/k/config";
   files_["/k/config"] = WithUser(
