@@ -1,5 +1,6 @@
 #include "provider/server/plugin_server.h"
 
+#include <grpc/support/log.h>
 #include <grpcpp/grpcpp.h>
 
 #include <thread>
@@ -22,6 +23,15 @@ constexpr int kMaxMessageBytes = 256 << 20;
 // How long after the grace a handler may take to notice that it was cancelled.
 constexpr absl::Duration kCancelled = absl::Milliseconds(100);
 constexpr int kPortAttempts = 100;
+
+// What gRPC has to say (a client whose certificate is refused, for one) in the form of our own log.
+void ForwardLog(gpr_log_func_args* line) {
+  const LogLevel level = line->severity == GPR_LOG_SEVERITY_ERROR  ? LogLevel::kError
+                         : line->severity == GPR_LOG_SEVERITY_INFO ? LogLevel::kInfo
+                                                                   : LogLevel::kDebug;
+  Logger::Standard().Log(level, line->message,
+                         {{"grpc_source", absl::StrCat(line->file, ":", line->line)}});
+}
 
 std::shared_ptr<grpc::ServerCredentials> Credentials(const HostSettings& host,
                                                      const ServerIdentity& identity) {
@@ -50,6 +60,7 @@ class PluginServer::Impl {
   }
 
   absl::Status Start(const HostSettings& host) {
+    gpr_set_log_function(ForwardLog);
     ServerIdentity identity;
     if (!host.client_certificate.empty()) {
       CHARON_RETURN_IF_ERROR(CheckClientCertificate(host.client_certificate));

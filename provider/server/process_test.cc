@@ -334,6 +334,20 @@ TEST_F(Plugin, LogsRequestsAsTerraformReadsThem) {
   EXPECT_EQ(diagnostics, 1) << errors;
 }
 
+TEST_F(Plugin, LogsClientsThatItRefuses) {
+  Variables variables = FromTerraform();
+  variables["TF_LOG_PROVIDER"] = "ERROR";
+  Child child({CHARON_TINY_PLUGIN}, variables);
+  const HostIdentity other = MakeHostIdentity();
+  const Connection connection(child.OutputLine(), &other);
+  ASSERT_EQ(connection.fields.size(), 6u);
+  EXPECT_EQ(connection.GetMetadata().error_code(), grpc::StatusCode::UNAVAILABLE);
+  const auto line = nlohmann::json::parse(child.ErrorLine(), nullptr, false);
+  ASSERT_TRUE(line.is_object());
+  EXPECT_EQ(line.at("@level"), "error");
+  EXPECT_THAT(line.at("@message").get<std::string>(), HasSubstr("certificate verify failed"));
+}
+
 TEST_F(Plugin, IsSilentUnlessALogIsWanted) {
   Child child({CHARON_TINY_PLUGIN}, FromTerraform());
   const Connection connection(child.OutputLine(), &identity_);

@@ -93,8 +93,7 @@ int Serve(const PluginInfo& info, const RegistryFactory& make_registry, const Ho
   ProcessEvents& events = ProcessEvents::Install();
   InstallCrashHandler(ProgramName(info));
 
-  // Neither is ever destroyed: the process ends while they may still be in use.
-  auto& provider = *new ProviderService(info.address, make_registry);
+  ProviderService provider(info.address, make_registry);
   absl::StatusOr<std::unique_ptr<PluginServer>> started = PluginServer::Start(
       host, provider.service(), [&events] { events.Notify(ProcessEvent::kShutdown); });
   if (!started.ok()) {
@@ -103,7 +102,7 @@ int Serve(const PluginInfo& info, const RegistryFactory& make_registry, const Ho
                        "\n", RemedyOf(started.status()).value_or(""), "\n"));
     return 1;
   }
-  PluginServer& server = *started->release();
+  PluginServer& server = **started;
 
   if (debug) {
     Print(STDOUT_FILENO, Reattach(info, server));
@@ -131,6 +130,7 @@ int Serve(const PluginInfo& info, const RegistryFactory& make_registry, const Ho
     provider.WaitUntilIdle(kTerminateGrace);
   }
   server.Shutdown(kShutdownGrace);
+  // No destructor runs: handlers that did not end in time may still use all of this.
   std::fflush(nullptr);
   ::_exit(0);
 }
