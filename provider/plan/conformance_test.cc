@@ -77,20 +77,29 @@ TEST(CheckPlan, FindsEachBrokenRule) {
       {"P10 one", R"({"one": {}})", "", "{}"},
       {"P10 one", R"({"one": "<unknown>"})", "", R"({"one": {}})"},
       {"P10 one.a", R"({"one": {"a": "x"}})", R"({"one": {"a": "y"}})", R"({"one": {"a": "z"}})"},
-      {"P10 list[0].a", R"({"list": ["<unknown>"]})", "", R"({"list": [{"a": "x", "seen": "<unknown>"}]})"},
+      {"P10 list[0].a", R"({"list": ["<unknown>"]})", "",
+       R"({"list": [{"a": "x", "seen": "<unknown>"}]})"},
       {"P11 one", R"({"one": {}})", "", R"({"one": "<unknown>"})"},
       {"P11 both", R"({"both": {}})", "", R"({"both": "<unknown>"})"},
       {"P12 list", R"({"list": [{}]})", "", R"({"list": [{}, {}]})"},
       {"P12 map[\"new\"]", R"({"map": {}})", "", R"({"map": {"new": {}}})"},
       {"P12 map[\"gone\"]", R"({"map": {"gone": {}}})", "", R"({"map": {}})"},
       {"P13 set", R"({"set": [{"a": "x"}]})", "", R"({"set": [{"a": "x"}, {"a": "y"}]})"},
-      {"P20 nowhere", R"({"name": "a"})", R"({"name": "a"})", R"({"name": "a"})", {Path("nowhere")}},
-      {"P20 list[3].a", R"({"name": "a"})", R"({"name": "a"})", R"({"name": "a"})",
+      {"P20 nowhere",
+       R"({"name": "a"})",
+       R"({"name": "a"})",
+       R"({"name": "a"})",
+       {Path("nowhere")}},
+      {"P20 list[3].a",
+       R"({"name": "a"})",
+       R"({"name": "a"})",
+       R"({"name": "a"})",
        {Path("list").Index(3).Attribute("a")}},
   };
   for (const PlanRule& row : table) {
     EXPECT_THAT(Check(row.config, row.prior, row.planned, row.replace),
-                ElementsAre(StartsWith(row.rule_and_place + (row.rule_and_place.back() == ' ' ? ":" : ": "))))
+                ElementsAre(StartsWith(row.rule_and_place +
+                                       (row.rule_and_place.back() == ' ' ? ":" : ": "))))
         << "config " << row.config << ", prior " << row.prior << ", planned " << row.planned;
   }
 }
@@ -110,20 +119,26 @@ TEST(CheckPlan, AllowsWhatCoreAllows) {
       {"P5: an element", R"({"list": ["<unknown>"]})", "",
        R"({"list": [{"a": "<unknown>", "seen": "<unknown>"}]})"},
       {"P6", R"({"name": "A"})", R"({"name": "a"})", R"({"name": "a"})"},
-      {"P6 inside", R"({"list": [{"a": "A"}]})", R"({"list": [{"a": "a"}]})", R"({"list": [{"a": "a"}]})"},
+      {"P6 inside", R"({"list": [{"a": "A"}]})", R"({"list": [{"a": "a"}]})",
+       R"({"list": [{"a": "a"}]})"},
       {"P6: unknown", R"({"name": "<unknown>"})", R"({"name": "a"})", R"({"name": "a"})"},
       {"P7", "{}", "", R"({"id": "1"})"},
       {"P7 inside", R"({"map": {"k": {}}})", "", R"({"map": {"k": {"seen": "<unknown>"}}})"},
       {"P8", "{}", "", R"({"zone": "a"})"},
       {"P8: an object", "{}", "", R"({"both": {"a": "x"}})"},
-      {"P13: elements are not looked at", R"({"set": [{"a": "x"}]})", "", R"({"set": [{"a": "y", "seen": "1"}]})"},
+      {"P13: elements are not looked at", R"({"set": [{"a": "x"}]})", "",
+       R"({"set": [{"a": "y", "seen": "1"}]})"},
       {"P13: unknown ones may fall together", R"({"set": [{"a": "<unknown>"}, {"a": "x"}]})", "",
        R"({"set": [{"a": "<unknown>"}]})"},
-      {"P20: only in the prior state", "{}", R"({"list": [{"a": "x"}]})", "{}",
+      {"P20: only in the prior state",
+       "{}",
+       R"({"list": [{"a": "x"}]})",
+       "{}",
        {Path("list").Index(0).Attribute("a")}},
   };
   for (const PlanRule& row : table) {
-    EXPECT_THAT(Check(row.config, row.prior, row.planned, row.replace), IsEmpty()) << row.rule_and_place;
+    EXPECT_THAT(Check(row.config, row.prior, row.planned, row.replace), IsEmpty())
+        << row.rule_and_place;
   }
 }
 
@@ -145,7 +160,8 @@ TEST(CheckApply, FindsEachBrokenRule) {
       {"A6 name", R"({"name": "a"})", R"({"name": "b"})"},
       {"A6 free", R"({"free": "1"})", R"({"free": 1})"},
       {"A6 free", R"({"free": {"a": "1"}})", R"({"free": {"a": "2"}})"},
-      {"A6 one.a", R"({"one": {"a": "x", "seen": "<unknown>"}})", R"({"one": {"a": "y", "seen": "s"}})"},
+      {"A6 one.a", R"({"one": {"a": "x", "seen": "<unknown>"}})",
+       R"({"one": {"a": "y", "seen": "s"}})"},
       {"A7 name", "{}", R"({"name": "a"})"},
       {"A7 name", R"({"name": "a"})", "{}"},
       {"A7 list[0].seen", R"({"list": [{}]})", R"({"list": [{"seen": "s"}]})"},
@@ -174,21 +190,25 @@ TEST(CheckApply, PairsTheElementsOfSets) {
   EXPECT_THAT(check(R"({"tags": ["a", "<unknown>"]})", R"({"tags": ["z", "a"]})"), IsEmpty());
   EXPECT_THAT(check(R"({"tags": ["b", "<unknown>"]})", R"({"tags": ["a", "b"]})"), IsEmpty());
   EXPECT_THAT(check(R"({"tags": ["a", "<unknown>"]})", R"({"tags": ["a"]})"), IsEmpty());
-  EXPECT_THAT(check(R"({"set": [{"a": "x", "seen": "<unknown>"}, {"a": "y", "seen": "<unknown>"}]})",
-                    R"({"set": [{"a": "y", "seen": "0"}, {"a": "x", "seen": "1"}]})"),
-              IsEmpty());
-  EXPECT_THAT(check(R"({"set": [{"a": "x", "seen": "<unknown>"}]})", R"({"set": [{"a": "y", "seen": "0"}]})"),
-              ElementsAre(StartsWith("A9 set: a planned element"), StartsWith("A9 set: an element of the set was not")));
+  EXPECT_THAT(
+      check(R"({"set": [{"a": "x", "seen": "<unknown>"}, {"a": "y", "seen": "<unknown>"}]})",
+            R"({"set": [{"a": "y", "seen": "0"}, {"a": "x", "seen": "1"}]})"),
+      IsEmpty());
+  EXPECT_THAT(check(R"({"set": [{"a": "x", "seen": "<unknown>"}]})",
+                    R"({"set": [{"a": "y", "seen": "0"}]})"),
+              ElementsAre(StartsWith("A9 set: a planned element"),
+                          StartsWith("A9 set: an element of the set was not")));
   EXPECT_THAT(check(R"({"tags": ["<unknown>"]})", R"({"tags": ["a", "b"]})"),
               ElementsAre(StartsWith("A9 tags: the set has more elements")));
 }
 
 TEST(CheckApply, LetsUnknownsBecomeAnything) {
-  EXPECT_THAT(CheckApply(Everything(),
-                         Object(R"({"id": "<unknown>", "one": "<unknown>", "list": [{"seen": "<unknown>"}],
+  EXPECT_THAT(
+      CheckApply(Everything(),
+                 Object(R"({"id": "<unknown>", "one": "<unknown>", "list": [{"seen": "<unknown>"}],
                                    "map": {"k": {"seen": "<unknown>"}}, "free": "<unknown>"})"),
-                         Object(R"({"id": "7", "list": [{"seen": "s"}], "map": {"k": {}}, "free": [1]})")),
-              IsEmpty());
+                 Object(R"({"id": "7", "list": [{"seen": "s"}], "map": {"k": {}}, "free": [1]})")),
+      IsEmpty());
 }
 
 // A null of dynamic type may have a type of its own, which the result must have too.
@@ -203,7 +223,8 @@ TEST(CheckFinalPlan, KeepsToTheSavedPlan) {
   auto check = [](absl::string_view planned, absl::string_view final) {
     return CheckFinalPlan(Everything(), Object(planned), Object(final));
   };
-  EXPECT_THAT(check(R"({"id": "<unknown>", "name": "a"})", R"({"id": "<unknown>", "name": "a"})"), IsEmpty());
+  EXPECT_THAT(check(R"({"id": "<unknown>", "name": "a"})", R"({"id": "<unknown>", "name": "a"})"),
+              IsEmpty());
   EXPECT_THAT(check(R"({"id": "7"})", R"({"id": "<unknown>"})"), ElementsAre(StartsWith("A6 id")));
 }
 

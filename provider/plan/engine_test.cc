@@ -35,9 +35,8 @@ Planned PlanOf(const ObjectSchema& schema, absl::string_view prior_json,
   input.config = ObjectForTest(schema, config_json);
   input.proposed = core::ProposedNewState(schema, input.prior, input.config);
   Result result = Plan(schema, input);
-  EXPECT_THAT(
-      CheckPlan(schema, input.config, input.prior, result.planned, result.requires_replace),
-      IsEmpty());
+  EXPECT_THAT(CheckPlan(schema, input.config, input.prior, result.planned, result.requires_replace),
+              IsEmpty());
   Planned planned{std::move(result.planned), {}};
   for (const Path& path : result.requires_replace) planned.replace.push_back(path.ToString());
   return planned;
@@ -97,10 +96,11 @@ INSTANTIATE_TEST_SUITE_P(
              SchemaForTest({Row("replicas", Optional, Type::Number()).Default("1")}),
              R"({"replicas": 3})", "{}", R"({"replicas": 1})"},
         Case{"OfOtherTypes",
-             SchemaForTest({Row("labels", Optional, Type::Map(Type::String())).Default(R"({"a": "b"})"),
-                            Row("modes", Optional, Type::Set(Type::String())).Default(R"(["x", "w"])"),
-                            Row("on", Optional, Type::Bool()).Default("false"),
-                            Row("text", Optional).Default(R"("")")}),
+             SchemaForTest(
+                 {Row("labels", Optional, Type::Map(Type::String())).Default(R"({"a": "b"})"),
+                  Row("modes", Optional, Type::Set(Type::String())).Default(R"(["x", "w"])"),
+                  Row("on", Optional, Type::Bool()).Default("false"),
+                  Row("text", Optional).Default(R"("")")}),
              "", "{}", R"({"labels": {"a": "b"}, "modes": ["w", "x"], "on": false, "text": ""})"},
         Case{"InsideAList", Ports(Nesting::kList), "",
              R"({"name": "a", "ports": [{"number": 80}, {"number": 53, "protocol": "UDP"}]})",
@@ -129,7 +129,8 @@ INSTANTIATE_TEST_SUITE_P(
              R"({"name": "a", "ports": ["<unknown>"]})", R"({"name": "a", "ports": [
                {"number": "<unknown>", "protocol": "<unknown>", "node_port": "<unknown>",
                 "uid": "<unknown>"}]})"},
-        // The object is the provider's: so are its parts, whatever the table says for configured ones.
+        // The object is the provider's: so are its parts, whatever the table says for configured
+        // ones.
         Case{"NotInsideAnObjectThatTheProviderMade",
              SchemaForTest({Row("quota", OptionalComputed, Nesting::kSingle,
                                 {Row("pods", Optional, Type::Number()).Default("10")})}),
@@ -149,12 +150,14 @@ INSTANTIATE_TEST_SUITE_P(
              SchemaForTest({Row("probe", Optional, Nesting::kSingle,
                                 {Row("port", Optional, Type::Number()), Row("uid", Computed)})
                                 .Default(R"({"port": 80})")}),
-             R"({"probe": {"port": 80, "uid": "u1"}})", "{}", R"({"probe": {"port": 80, "uid": "u1"}})"},
+             R"({"probe": {"port": 80, "uid": "u1"}})", "{}",
+             R"({"probe": {"port": 80, "uid": "u1"}})"},
         Case{"OfAWholeListKeepWhatTheProviderComputed",
              SchemaForTest({Row("ports", Optional, Nesting::kList,
                                 {Row("port", Optional, Type::Number()), Row("uid", Computed)})
                                 .Default(R"([{"port": 80}])")}),
-             R"({"ports": [{"port": 80, "uid": "u1"}]})", "{}", R"({"ports": [{"port": 80, "uid": "u1"}]})"},
+             R"({"ports": [{"port": 80, "uid": "u1"}]})", "{}",
+             R"({"ports": [{"port": 80, "uid": "u1"}]})"},
         Case{"OfAWholeMapKeepWhatTheProviderComputed",
              SchemaForTest({Row("ports", Optional, Nesting::kMap,
                                 {Row("port", Optional, Type::Number()), Row("uid", Computed)})
@@ -169,8 +172,7 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"ForEverythingComputedOnCreate",
              SchemaForTest({Row("name", Required), Row("id", Computed).KeepPrior(),
                             Row("address", OptionalComputed), Row("note", Optional)}),
-             "", R"({"name": "a"})",
-             R"({"name": "a", "id": "<unknown>", "address": "<unknown>"})"},
+             "", R"({"name": "a"})", R"({"name": "a", "id": "<unknown>", "address": "<unknown>"})"},
         Case{"NotForWhatIsConfigured",
              SchemaForTest({Row("name", Required), Row("address", OptionalComputed)}), "",
              R"({"name": "a", "address": "10.0.0.1"})", R"({"name": "a", "address": "10.0.0.1"})"},
@@ -194,7 +196,8 @@ INSTANTIATE_TEST_SUITE_P(
              SchemaForTest({Row("name", Required), Row("address", OptionalComputed)}),
              R"({"name": "a", "address": "10.0.0.1"})", R"({"name": "a"})",
              R"({"name": "a", "address": "10.0.0.1"})"},
-        // Core proposes null where the prior object has parts that only a configuration can have set.
+        // Core proposes null where the prior object has parts that only a configuration can have
+        // set.
         Case{"ForAnObjectThatIsRemoved",
              SchemaForTest({Row("quota", OptionalComputed, Nesting::kSingle,
                                 {Row("pods", Optional, Type::Number()), Row("used", Computed)})}),
@@ -205,13 +208,15 @@ INSTANTIATE_TEST_SUITE_P(
                                 {Row("pods", Optional, Type::Number())})
                                 .KeepPrior(),
                             Row("seen", Computed)}),
-             R"({"quota": {"pods": 5}, "seen": "s"})", "{}", R"({"quota": {"pods": 5}, "seen": "s"})"},
+             R"({"quota": {"pods": 5}, "seen": "s"})", "{}",
+             R"({"quota": {"pods": 5}, "seen": "s"})"},
         Case{"NotForAnObjectThatIsRemovedAndCannotChange",
              SchemaForTest({Row("quota", OptionalComputed, Nesting::kSingle,
                                 {Row("pods", Optional, Type::Number())})
                                 .ForceNew(),
                             Row("seen", Computed)}),
-             R"({"quota": {"pods": 5}, "seen": "s"})", "{}", R"({"quota": {"pods": 5}, "seen": "s"})"},
+             R"({"quota": {"pods": 5}, "seen": "s"})", "{}",
+             R"({"quota": {"pods": 5}, "seen": "s"})"},
         Case{"ForAWholeComputedObject",
              SchemaForTest({Row("name", Required),
                             Row("status", Computed, Nesting::kList, {Row("phase", Computed)})}),
@@ -246,10 +251,11 @@ INSTANTIATE_TEST_SUITE_P(
              R"({"name": "a", "ports": [
                {"number": 53, "protocol": "TCP", "node_port": "<unknown>", "uid": "u1"},
                {"number": 54, "protocol": "TCP", "node_port": "<unknown>", "uid": "<unknown>"}]})"},
-        Case{"InsideASingleObject", Ports(Nesting::kSingle),
-             R"({"name": "a", "ports": {"number": 80, "protocol": "TCP", "node_port": 30080, "uid": "u"}})",
-             R"({"name": "a", "ports": {"number": 81}})",
-             R"({"name": "a", "ports":
+        Case{
+            "InsideASingleObject", Ports(Nesting::kSingle),
+            R"({"name": "a", "ports": {"number": 80, "protocol": "TCP", "node_port": 30080, "uid": "u"}})",
+            R"({"name": "a", "ports": {"number": 81}})",
+            R"({"name": "a", "ports":
                {"number": 81, "protocol": "TCP", "node_port": "<unknown>", "uid": "u"}})"},
         Case{"NoneInsideElementsIfNothingChanges", Ports(Nesting::kList),
              R"({"name": "a", "ports": [
@@ -293,7 +299,8 @@ INSTANTIATE_TEST_SUITE_P(
                                 {Row("login", Required), Row("password_wo", Optional).WriteOnly()}),
                             Row("keys", Optional, Nesting::kList,
                                 {Row("key_wo", Optional).WriteOnly()})}),
-             "", R"({"users": {"a": {"login": "l", "password_wo": "p"}}, "keys": [{"key_wo": "k"}]})",
+             "",
+             R"({"users": {"a": {"login": "l", "password_wo": "p"}}, "keys": [{"key_wo": "k"}]})",
              R"({"users": {"a": {"login": "l"}}, "keys": [{}]})"}),
     NameOf);
 
@@ -315,20 +322,24 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"IsNotKeptForAnUnknown", SchemaForTest({Row("host", Required).Same(SameLetters)}),
              R"({"host": "a"})", R"({"host": "<unknown>"})", R"({"host": "<unknown>"})"},
         Case{"IsNotKeptWhenTheArgumentIsRemoved",
-             SchemaForTest({Row("host", Optional).Same(SameLetters)}), R"({"host": "a"})", "{}", "{}"},
+             SchemaForTest({Row("host", Optional).Same(SameLetters)}), R"({"host": "a"})", "{}",
+             "{}"},
         // After an import the state has the server's spelling of what the default says.
         Case{"OfThePriorStateStaysForADefault",
              SchemaForTest({Row("mode", Optional).Default("\"rolling\"").Same(SameLetters),
                             Row("seen", Computed)}),
              R"({"mode": "Rolling", "seen": "s"})", "{}", R"({"mode": "Rolling", "seen": "s"})"},
-        Case{"StaysInsideListsAndMaps",
-             SchemaForTest({Row("list", Optional, Nesting::kList, {Row("host", Required).Same(SameLetters)}),
-                            Row("map", Optional, Nesting::kMap, {Row("host", Required).Same(SameLetters)})}),
-             R"({"list": [{"host": "A"}, {"host": "B"}], "map": {"x": {"host": "X"}}})",
-             R"({"list": [{"host": "a"}, {"host": "c"}], "map": {"x": {"host": "x"}, "y": {"host": "x"}}})",
-             R"({"list": [{"host": "A"}, {"host": "c"}], "map": {"x": {"host": "X"}, "y": {"host": "x"}}})"},
+        Case{
+            "StaysInsideListsAndMaps",
+            SchemaForTest(
+                {Row("list", Optional, Nesting::kList, {Row("host", Required).Same(SameLetters)}),
+                 Row("map", Optional, Nesting::kMap, {Row("host", Required).Same(SameLetters)})}),
+            R"({"list": [{"host": "A"}, {"host": "B"}], "map": {"x": {"host": "X"}}})",
+            R"({"list": [{"host": "a"}, {"host": "c"}], "map": {"x": {"host": "x"}, "y": {"host": "x"}}})",
+            R"({"list": [{"host": "A"}, {"host": "c"}], "map": {"x": {"host": "X"}, "y": {"host": "x"}}})"},
         Case{"KeepsAForceNewAttributeFromReplacing",
-             SchemaForTest({Row("host", Required).ForceNew().Same(SameLetters), Row("name", Required)}),
+             SchemaForTest({Row("host", Required).ForceNew().Same(SameLetters),
+                            Row("name", Required)}),
              R"({"host": "A", "name": "a"})", R"({"host": "a", "name": "b"})",
              R"({"host": "A", "name": "b"})"}),
     NameOf);
@@ -346,22 +357,34 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Values(
         Case{"ByAChangedAttribute",
              SchemaForTest({Row("zone", Required).ForceNew(), Row("name", Optional)}),
-             R"({"zone": "a", "name": "n"})", R"({"zone": "b", "name": "n"})",
-             R"({"zone": "b", "name": "n"})", {"zone"}},
+             R"({"zone": "a", "name": "n"})",
+             R"({"zone": "b", "name": "n"})",
+             R"({"zone": "b", "name": "n"})",
+             {"zone"}},
         Case{"NotByAnotherAttribute",
              SchemaForTest({Row("zone", Required).ForceNew(), Row("name", Optional)}),
              R"({"zone": "a", "name": "n"})", R"({"zone": "a", "name": "m"})",
              R"({"zone": "a", "name": "m"})"},
         Case{"NotByACreate", SchemaForTest({Row("zone", Required).ForceNew()}), "",
              R"({"zone": "a"})", R"({"zone": "a"})"},
-        Case{"ByAnUnknown", SchemaForTest({Row("zone", Required).ForceNew()}), R"({"zone": "a"})",
-             R"({"zone": "<unknown>"})", R"({"zone": "<unknown>"})", {"zone"}},
+        Case{"ByAnUnknown",
+             SchemaForTest({Row("zone", Required).ForceNew()}),
+             R"({"zone": "a"})",
+             R"({"zone": "<unknown>"})",
+             R"({"zone": "<unknown>"})",
+             {"zone"}},
         Case{"ByRemovalAndAddition",
              SchemaForTest({Row("zone", Optional).ForceNew(), Row("rack", Optional).ForceNew()}),
-             R"({"zone": "a"})", R"({"rack": "r"})", R"({"rack": "r"})", {"rack", "zone"}},
+             R"({"zone": "a"})",
+             R"({"rack": "r"})",
+             R"({"rack": "r"})",
+             {"rack", "zone"}},
         Case{"ByADefaultThatReturns",
-             SchemaForTest({Row("zone", Optional).Default("\"a\"").ForceNew()}), R"({"zone": "b"})",
-             "{}", R"({"zone": "a"})", {"zone"}},
+             SchemaForTest({Row("zone", Optional).Default("\"a\"").ForceNew()}),
+             R"({"zone": "b"})",
+             "{}",
+             R"({"zone": "a"})",
+             {"zone"}},
         // It cannot change in place, so without a replacement it stays as it is.
         Case{"NotByWhatTheProviderSetItself",
              SchemaForTest({Row("zone", OptionalComputed).ForceNew(), Row("name", Optional)}),
@@ -371,14 +394,17 @@ INSTANTIATE_TEST_SUITE_P(
                             Row("net", Optional, Nesting::kSingle,
                                 {Row("cidr", Required), Row("gateway", Computed)})
                                 .ForceNew()}),
-             R"({"name": "n", "net": {"cidr": "c", "gateway": "g"}})", R"({"name": "m", "net": {"cidr": "c"}})",
+             R"({"name": "n", "net": {"cidr": "c", "gateway": "g"}})",
+             R"({"name": "m", "net": {"cidr": "c"}})",
              R"({"name": "m", "net": {"cidr": "c", "gateway": "g"}})"},
         Case{"ByAConfiguredPartOfAForceNewObject",
              SchemaForTest({Row("net", Optional, Nesting::kSingle,
                                 {Row("cidr", Required), Row("gateway", Computed)})
                                 .ForceNew()}),
-             R"({"net": {"cidr": "c", "gateway": "g"}})", R"({"net": {"cidr": "d"}})",
-             R"({"net": {"cidr": "d", "gateway": "g"}})", {"net"}},
+             R"({"net": {"cidr": "c", "gateway": "g"}})",
+             R"({"net": {"cidr": "d"}})",
+             R"({"net": {"cidr": "d", "gateway": "g"}})",
+             {"net"}},
         Case{"NotByAComputedPartOfAForceNewSet",
              SchemaForTest({Row("name", Optional),
                             Row("nets", Optional, Nesting::kSet,
@@ -387,48 +413,72 @@ INSTANTIATE_TEST_SUITE_P(
              R"({"name": "n", "nets": [{"cidr": "c", "gateway": "g"}]})",
              R"({"name": "m", "nets": [{"cidr": "c"}]})",
              R"({"name": "m", "nets": [{"cidr": "c", "gateway": "g"}]})"},
-        Case{"InsideASingleObject", Disks(Nesting::kSingle), R"({"disks": {"size": 1, "class": "a"}})",
-             R"({"disks": {"size": 1, "class": "b"}})", R"({"disks": {"size": 1, "class": "b"}})",
+        Case{"InsideASingleObject",
+             Disks(Nesting::kSingle),
+             R"({"disks": {"size": 1, "class": "a"}})",
+             R"({"disks": {"size": 1, "class": "b"}})",
+             R"({"disks": {"size": 1, "class": "b"}})",
              {"disks.class"}},
-        Case{"InsideAList", Disks(Nesting::kList),
+        Case{"InsideAList",
+             Disks(Nesting::kList),
              R"({"disks": [{"class": "a"}, {"class": "b"}, {"class": "c"}]})",
              R"({"disks": [{"class": "a"}, {"class": "x"}, {"class": "y"}]})",
              R"({"disks": [{"class": "a"}, {"class": "x"}, {"class": "y"}]})",
              {"disks[1].class", "disks[2].class"}},
-        Case{"InsideAMap", Disks(Nesting::kMap), R"({"disks": {"a.b": {"class": "a"}}})",
-             R"({"disks": {"a.b": {"class": "b"}}})", R"({"disks": {"a.b": {"class": "b"}}})",
+        Case{"InsideAMap",
+             Disks(Nesting::kMap),
+             R"({"disks": {"a.b": {"class": "a"}}})",
+             R"({"disks": {"a.b": {"class": "b"}}})",
+             R"({"disks": {"a.b": {"class": "b"}}})",
              {"disks[\"a.b\"].class"}},
         Case{"NotByElementsThatComeOrGo", Disks(Nesting::kMap),
              R"({"disks": {"old": {"class": "a"}, "both": {"class": "b"}}})",
              R"({"disks": {"new": {"class": "a"}, "both": {"class": "b"}}})",
              R"({"disks": {"new": {"class": "a"}, "both": {"class": "b"}}})"},
-        Case{"NotByAnObjectThatGoes", Disks(Nesting::kSingle), R"({"disks": {"class": "a"}})", "{}", "{}"},
-        Case{"NotByAnObjectThatComes", Disks(Nesting::kSingle), "{}", R"({"disks": {"class": "a"}})",
-             R"({"disks": {"class": "a"}})"},
+        Case{"NotByAnObjectThatGoes", Disks(Nesting::kSingle), R"({"disks": {"class": "a"}})", "{}",
+             "{}"},
+        Case{"NotByAnObjectThatComes", Disks(Nesting::kSingle), "{}",
+             R"({"disks": {"class": "a"}})", R"({"disks": {"class": "a"}})"},
         // Core refuses a replacement that shows only at apply.
-        Case{"ByAnObjectThatIsUnknown", Disks(Nesting::kSingle), R"({"disks": {"size": 1, "class": "a"}})",
-             R"({"disks": "<unknown>"})", R"({"disks": "<unknown>"})", {"disks.class"}},
-        Case{"ByAListThatIsUnknown", Disks(Nesting::kList), R"({"disks": [{"class": "a"}, {"class": "b"}]})",
-             R"({"disks": "<unknown>"})", R"({"disks": "<unknown>"})", {"disks[0].class", "disks[1].class"}},
-        Case{"ByAMapThatIsUnknown", Disks(Nesting::kMap), R"({"disks": {"k": {"class": "a"}}})",
-             R"({"disks": "<unknown>"})", R"({"disks": "<unknown>"})", {"disks[\"k\"].class"}},
-        Case{"ByAnElementThatIsUnknown", Disks(Nesting::kList), R"({"disks": [{"class": "a"}]})",
-             R"({"disks": ["<unknown>"]})", R"({"disks": [{"size": "<unknown>", "class": "<unknown>"}]})",
+        Case{"ByAnObjectThatIsUnknown",
+             Disks(Nesting::kSingle),
+             R"({"disks": {"size": 1, "class": "a"}})",
+             R"({"disks": "<unknown>"})",
+             R"({"disks": "<unknown>"})",
+             {"disks.class"}},
+        Case{"ByAListThatIsUnknown",
+             Disks(Nesting::kList),
+             R"({"disks": [{"class": "a"}, {"class": "b"}]})",
+             R"({"disks": "<unknown>"})",
+             R"({"disks": "<unknown>"})",
+             {"disks[0].class", "disks[1].class"}},
+        Case{"ByAMapThatIsUnknown",
+             Disks(Nesting::kMap),
+             R"({"disks": {"k": {"class": "a"}}})",
+             R"({"disks": "<unknown>"})",
+             R"({"disks": "<unknown>"})",
+             {"disks[\"k\"].class"}},
+        Case{"ByAnElementThatIsUnknown",
+             Disks(Nesting::kList),
+             R"({"disks": [{"class": "a"}]})",
+             R"({"disks": ["<unknown>"]})",
+             R"({"disks": [{"size": "<unknown>", "class": "<unknown>"}]})",
              {"disks[0].class"}},
         Case{"NotByAnUnknownListThatWasEmpty", Disks(Nesting::kList), R"({"disks": []})",
              R"({"disks": "<unknown>"})", R"({"disks": "<unknown>"})"},
         Case{"OfASetIsForTheSetToSay",
-             SchemaForTest({Row("disks", Optional, Nesting::kSet, {Row("class", Required).ForceNew()})}),
+             SchemaForTest({Row("disks", Optional, Nesting::kSet,
+                                {Row("class", Required).ForceNew()})}),
              R"({"disks": [{"class": "a"}]})", R"({"disks": [{"class": "b"}]})",
              R"({"disks": [{"class": "b"}]})"}),
     NameOf);
 
-// Which config element became which planned one is decided for all together: the first fit for an element
-// may be the only one for another.
+// Which config element became which planned one is decided for all together: the first fit for an
+// element may be the only one for another.
 TEST(SetPairing, LeavesTheConfigurationOfEachElementAlone) {
-  const ObjectSchema schema = SchemaForTest({Row(
-      "rules", Optional, Nesting::kSet,
-      {Row("verb", Required), Row("group", OptionalComputed), Row("seen", Computed)})});
+  const ObjectSchema schema = SchemaForTest(
+      {Row("rules", Optional, Nesting::kSet,
+           {Row("verb", Required), Row("group", OptionalComputed), Row("seen", Computed)})});
   const Planned planned = PlanOf(
       schema, R"({"rules": [{"verb": "get", "group": "p", "seen": "1"}]})",
       R"({"rules": [{"verb": "get"}, {"verb": "get", "group": "a"}, {"verb": "get", "group": "z"}]})");
@@ -439,14 +489,15 @@ TEST(SetPairing, LeavesTheConfigurationOfEachElementAlone) {
 }
 
 TEST(SetPairing, SeesThroughObjectsInsideTheElements) {
-  const ObjectSchema schema = SchemaForTest({Row(
-      "rules", Optional, Nesting::kSet,
-      {Row("port", Optional, Type::Number()).Default("80"),
-       Row("to", Optional, Nesting::kSingle, {Row("name", Required), Row("uid", Computed)}),
-       Row("tags", Optional, Nesting::kList, {Row("tag", Required), Row("uid", Computed)}),
-       Row("by", Optional, Nesting::kMap, {Row("who", Required), Row("uid", Computed)}),
-       Row("inner", Optional, Nesting::kSet, {Row("who", Required), Row("uid", Computed)})})});
-  const std::string config = R"({"rules": [{"port": 443, "to": {"name": "n"}, "tags": [{"tag": "t"}],
+  const ObjectSchema schema = SchemaForTest(
+      {Row("rules", Optional, Nesting::kSet,
+           {Row("port", Optional, Type::Number()).Default("80"),
+            Row("to", Optional, Nesting::kSingle, {Row("name", Required), Row("uid", Computed)}),
+            Row("tags", Optional, Nesting::kList, {Row("tag", Required), Row("uid", Computed)}),
+            Row("by", Optional, Nesting::kMap, {Row("who", Required), Row("uid", Computed)}),
+            Row("inner", Optional, Nesting::kSet, {Row("who", Required), Row("uid", Computed)})})});
+  const std::string config =
+      R"({"rules": [{"port": 443, "to": {"name": "n"}, "tags": [{"tag": "t"}],
     "by": {"b": {"who": "w"}}, "inner": [{"who": "w"}]}]})";
   // The port stays as configured: the default is for elements that have none.
   const Planned created = PlanOf(schema, "", config);
@@ -458,9 +509,9 @@ TEST(SetPairing, SeesThroughObjectsInsideTheElements) {
 
 // `attribute = tostring(null)` at a place of dynamic type.
 TEST(TypedNull, CountsAsLeftOut) {
-  const ObjectSchema schema = SchemaForTest(
-      {Row("a", Optional, Type::Dynamic()).Default("1"), Row("b", OptionalComputed, Type::Dynamic()),
-       Row("c", Optional, Type::Dynamic())});
+  const ObjectSchema schema = SchemaForTest({Row("a", Optional, Type::Dynamic()).Default("1"),
+                                             Row("b", OptionalComputed, Type::Dynamic()),
+                                             Row("c", Optional, Type::Dynamic())});
   Value config = ObjectForTest(schema, "{}");
   for (auto& [name, value] : config.mapping()) value = Value::Dynamic(Type::String(), Value());
   const Value planned = Plan(schema, {config, Value(), config}).planned;
@@ -473,11 +524,13 @@ TEST(TypedNull, CountsAsLeftOut) {
 TEST(Stages, AreUsableAlone) {
   const ObjectSchema schema = SchemaForTest(
       {Row("a", Optional).Default("\"d\""), Row("b", Computed), Row("c", Required).ForceNew()});
-  const Input input{ObjectForTest(schema, R"({"c": "1"})"), ObjectForTest(schema, R"({"a": "x", "b": "y", "c": "0"})"),
-                    Value()};
+  const Input input{ObjectForTest(schema, R"({"c": "1"})"),
+                    ObjectForTest(schema, R"({"a": "x", "b": "y", "c": "0"})"), Value()};
   const Value start = ObjectForTest(schema, R"({"a": "x", "b": "y", "c": "1"})");
-  EXPECT_EQ(ApplyDefaults(schema, input, start), ObjectForTest(schema, R"({"a": "d", "b": "y", "c": "1"})"));
-  EXPECT_EQ(MarkUnknown(schema, input, start), ObjectForTest(schema, R"({"a": "x", "b": "<unknown>", "c": "1"})"));
+  EXPECT_EQ(ApplyDefaults(schema, input, start),
+            ObjectForTest(schema, R"({"a": "d", "b": "y", "c": "1"})"));
+  EXPECT_EQ(MarkUnknown(schema, input, start),
+            ObjectForTest(schema, R"({"a": "x", "b": "<unknown>", "c": "1"})"));
   EXPECT_EQ(KeepPriorSpelling(schema, input, start), start);
   EXPECT_THAT(ReplacePaths(schema, input.prior, start), ElementsAre(Path("c")));
   EXPECT_THAT(ReplacePaths(schema, Value(), start), IsEmpty());

@@ -1,5 +1,5 @@
-// Random tables, configurations and states: whatever they are, core accepts the plan, the plan made at apply
-// agrees with it, and after the apply there is nothing left to do.
+// Random tables, configurations and states: whatever they are, core accepts the plan, the plan made
+// at apply agrees with it, and after the apply there is nothing left to do.
 #include <algorithm>
 #include <cstdint>
 #include <iterator>
@@ -60,24 +60,28 @@ class Tables {
 
   std::vector<TestRow> Rows(int depth, Around around) {
     std::vector<TestRow> rows;
-    // The key of a set's elements, which keeps them apart when defaults and computed values come in.
+    // The key of a set's elements, which keeps them apart when defaults and computed values come
+    // in.
     if (around.element) rows.push_back(Row("key", around.computed ? Computed : Required));
     const std::size_t count = 1 + dice_.Roll(4);
-    for (std::size_t i = 0; i < count; ++i) rows.push_back(Any(absl::StrCat("a", i), depth, around));
+    for (std::size_t i = 0; i < count; ++i)
+      rows.push_back(Any(absl::StrCat("a", i), depth, around));
     return rows;
   }
 
   TestRow Any(const std::string& name, int depth, Around around) {
     const bool nested = depth > 0 && dice_.Once(3);
-    Mode mode = dice_.Pick(std::vector<Mode>{Required, Optional, Optional, Computed, OptionalComputed});
-    // Core does not pair elements of sets with those of the prior state if one has an object that the other
-    // has not, even if it is the provider's.
+    Mode mode =
+        dice_.Pick(std::vector<Mode>{Required, Optional, Optional, Computed, OptionalComputed});
+    // Core does not pair elements of sets with those of the prior state if one has an object that
+    // the other has not, even if it is the provider's.
     if (nested && around.in_set && mode != Required) mode = Optional;
     if (around.computed) mode = Computed;
     TestRow row = nested ? Nested(name, mode, depth, around) : Leaf(name, mode, around.in_set);
     AttributeSchema& attribute = row.attribute;
     if (attribute.computed() && dice_.Once(3)) attribute.keep_prior = true;
-    if (attribute.mode != Computed && !attribute.write_only && dice_.Once(5)) attribute.force_new = true;
+    if (attribute.mode != Computed && !attribute.write_only && dice_.Once(5))
+      attribute.force_new = true;
     return row;
   }
 
@@ -85,7 +89,8 @@ class Tables {
     TestRow row = Row(name, mode, dice_.Pick(types_));
     if (mode == Optional && !in_set && dice_.Once(6)) return std::move(row).WriteOnly();
     const Type& type = row.attribute.type;
-    if (type == Type::String() && mode != Computed && dice_.Once(4)) row.attribute.same = SameLetters;
+    if (type == Type::String() && mode != Computed && dice_.Once(4))
+      row.attribute.same = SameLetters;
     if (mode != Optional || !dice_.Once(3)) return row;
     if (type == Type::String()) return std::move(row).Default("\"a\"");
     if (type == Type::Number()) return std::move(row).Default("7");
@@ -96,7 +101,8 @@ class Tables {
 
   TestRow Nested(const std::string& name, Mode mode, int depth, Around around) {
     // Nor does it look into sets inside of sets.
-    const std::vector<Nesting> nestings = {Nesting::kSingle, Nesting::kList, Nesting::kMap, Nesting::kSet};
+    const std::vector<Nesting> nestings = {Nesting::kSingle, Nesting::kList, Nesting::kMap,
+                                           Nesting::kSet};
     const Nesting nesting = nestings[dice_.Roll(around.in_set ? 3 : 4)];
     // Write-only attributes may not stand inside of what the provider can make, nor in sets.
     around.element = nesting == Nesting::kSet;
@@ -119,7 +125,8 @@ class Tables {
   static bool HasWriteOnly(const AttributeSchema& attribute) {
     if (attribute.write_only) return true;
     return attribute.nested != nullptr &&
-           std::any_of(attribute.nested->attributes.begin(), attribute.nested->attributes.end(), HasWriteOnly);
+           std::any_of(attribute.nested->attributes.begin(), attribute.nested->attributes.end(),
+                       HasWriteOnly);
   }
   static void ForgetWriteOnly(AttributeSchema& attribute) {
     attribute.write_only = attribute.sensitive = false;
@@ -158,9 +165,10 @@ class Values {
         value = Leaf(attribute.type, unknown);
       } else {
         value = Nested(attribute, [&](std::size_t i) {
-          // Only elements of lists and maps are unknown as a whole: a single object is its attribute.
-          if (attribute.nesting != Nesting::kSingle && attribute.nesting != Nesting::kSet && unknown != 0 &&
-              dice_.Once(unknown)) {
+          // Only elements of lists and maps are unknown as a whole: a single object is its
+          // attribute.
+          if (attribute.nesting != Nesting::kSingle && attribute.nesting != Nesting::kSet &&
+              unknown != 0 && dice_.Once(unknown)) {
             return Value::Unknown();
           }
           return Config(*attribute.nested, unknown, i);
@@ -180,7 +188,8 @@ class Values {
     return Value::Of(std::move(entries));
   }
 
-  // What a provider makes of a plan: something for each unknown, and nothing that only a user can set.
+  // What a provider makes of a plan: something for each unknown, and nothing that only a user can
+  // set.
   Value Complete(const ObjectSchema& schema, const Value& planned) {
     if (!planned.IsKnown()) return planned;
     Value::Mapping entries;
@@ -191,8 +200,9 @@ class Values {
       } else if (attribute.nested == nullptr || value.IsNull()) {
         entries[attribute.name] = CompleteElements(attribute.type, value);
       } else {
-        entries[attribute.name] =
-            ForEach(attribute, value, [&](const Value& element) { return Complete(*attribute.nested, element); });
+        entries[attribute.name] = ForEach(attribute, value, [&](const Value& element) {
+          return Complete(*attribute.nested, element);
+        });
       }
     }
     return Value::Of(std::move(entries));
@@ -206,9 +216,12 @@ class Values {
       if (attribute.write_only || attribute.name == "key") continue;
       Value& value = entries[attribute.name];
       if (dice_.Once(4)) {
-        value = attribute.nested == nullptr ? (dice_.Once(4) ? Value::Null() : Leaf(attribute.type, 0)) : Value::Null();
+        value = attribute.nested == nullptr
+                    ? (dice_.Once(4) ? Value::Null() : Leaf(attribute.type, 0))
+                    : Value::Null();
       } else if (attribute.nested != nullptr && value.IsKnown()) {
-        value = ForEach(attribute, value, [&](const Value& element) { return Drift(*attribute.nested, element); });
+        value = ForEach(attribute, value,
+                        [&](const Value& element) { return Drift(*attribute.nested, element); });
       }
     }
     return Value::Of(std::move(entries));
@@ -217,15 +230,19 @@ class Values {
  private:
   Value Leaf(const Type& type, std::size_t unknown) {
     switch (type.kind()) {
-      case Type::Kind::kNumber: return Value::Of(Number(static_cast<std::int64_t>(dice_.Roll(3))));
-      case Type::Kind::kBool: return Value::Bool(dice_.Once(2));
+      case Type::Kind::kNumber:
+        return Value::Of(Number(static_cast<std::int64_t>(dice_.Roll(3))));
+      case Type::Kind::kBool:
+        return Value::Bool(dice_.Once(2));
       case Type::Kind::kList:
       case Type::Kind::kSet: {
         Value::Sequence elements;
         for (std::size_t i = dice_.Roll(3); i > 0; --i) {
-          elements.push_back(unknown != 0 && dice_.Once(unknown) ? Value::Unknown() : Leaf(type.element(), 0));
+          elements.push_back(unknown != 0 && dice_.Once(unknown) ? Value::Unknown()
+                                                                 : Leaf(type.element(), 0));
         }
-        return type.kind() == Type::Kind::kSet ? Value::Set(std::move(elements)) : Value::Of(std::move(elements));
+        return type.kind() == Type::Kind::kSet ? Value::Set(std::move(elements))
+                                               : Value::Of(std::move(elements));
       }
       case Type::Kind::kMap: {
         Value::Mapping entries;
@@ -234,7 +251,8 @@ class Values {
         }
         return Value::Of(std::move(entries));
       }
-      default: return Value::String(dice_.Pick(texts_));
+      default:
+        return Value::String(dice_.Pick(texts_));
     }
   }
 
@@ -251,7 +269,8 @@ class Values {
     Value::Sequence elements;
     const std::size_t count = dice_.Roll(4);
     for (std::size_t i = 0; i < count; ++i) elements.push_back(make(i));
-    return attribute.nesting == Nesting::kSet ? Value::Set(std::move(elements)) : Value::Of(std::move(elements));
+    return attribute.nesting == Nesting::kSet ? Value::Set(std::move(elements))
+                                              : Value::Of(std::move(elements));
   }
 
   template <typename Change>
@@ -264,7 +283,8 @@ class Values {
     }
     Value::Sequence elements;
     for (const Value& element : value.sequence()) elements.push_back(change(element));
-    return attribute.nesting == Nesting::kSet ? Value::Set(std::move(elements)) : Value::Of(std::move(elements));
+    return attribute.nesting == Nesting::kSet ? Value::Set(std::move(elements))
+                                              : Value::Of(std::move(elements));
   }
 
   Value Resolve(const AttributeSchema& attribute, const Value& value) {
@@ -275,7 +295,8 @@ class Values {
       return Nested(attribute, [&](std::size_t i) { return Config(*attribute.nested, 0, i); });
     }
     if (attribute.nested == nullptr) return CompleteElements(attribute.type, value);
-    return ForEach(attribute, value, [&](const Value& element) { return Resolve(*attribute.nested, element); });
+    return ForEach(attribute, value,
+                   [&](const Value& element) { return Resolve(*attribute.nested, element); });
   }
 
   Value CompleteElements(const Type& type, const Value& value) {
@@ -284,7 +305,8 @@ class Values {
     for (Value& element : elements) {
       if (element.IsUnknown()) element = Leaf(type.element(), 0);
     }
-    return type.kind() == Type::Kind::kSet ? Value::Set(std::move(elements)) : Value::Of(std::move(elements));
+    return type.kind() == Type::Kind::kSet ? Value::Set(std::move(elements))
+                                           : Value::Of(std::move(elements));
   }
 
   // A value of the provider's own.
@@ -311,13 +333,15 @@ class Values {
 nlohmann::ordered_json Describe(const ObjectSchema& schema) {
   nlohmann::ordered_json json;
   for (const AttributeSchema& a : schema.attributes) {
-    std::string text = absl::StrCat(a.mode == Required   ? "required"
-                                    : a.mode == Optional ? "optional"
-                                    : a.mode == Computed ? "computed"
-                                                         : "optional+computed",
-                                    a.force_new ? " force_new" : "", a.keep_prior ? " keep_prior" : "",
-                                    a.write_only ? " write_only" : "", a.same ? " same" : "");
-    if (a.default_value) absl::StrAppend(&text, " default ", ::testing::PrintToString(*a.default_value));
+    std::string text =
+        absl::StrCat(a.mode == Required   ? "required"
+                     : a.mode == Optional ? "optional"
+                     : a.mode == Computed ? "computed"
+                                          : "optional+computed",
+                     a.force_new ? " force_new" : "", a.keep_prior ? " keep_prior" : "",
+                     a.write_only ? " write_only" : "", a.same ? " same" : "");
+    if (a.default_value)
+      absl::StrAppend(&text, " default ", ::testing::PrintToString(*a.default_value));
     if (a.nested == nullptr) {
       json[a.name] = absl::StrCat(text, " ", a.type.FriendlyName());
     } else {
@@ -336,7 +360,9 @@ struct Outcome {
 Outcome PlanAsCore(const ObjectSchema& schema, const Value& prior, const Value& config) {
   Outcome outcome;
   outcome.result = Plan(schema, {config, prior, core::ProposedNewState(schema, prior, config)});
-  EXPECT_THAT(CheckPlan(schema, config, prior, outcome.result.planned, outcome.result.requires_replace), IsEmpty());
+  EXPECT_THAT(
+      CheckPlan(schema, config, prior, outcome.result.planned, outcome.result.requires_replace),
+      IsEmpty());
   outcome.action = core::ActionOf(prior, outcome.result.planned, outcome.result.requires_replace);
   // Planning is a function.
   EXPECT_EQ(Plan(schema, {config, prior, core::ProposedNewState(schema, prior, config)}).planned,
@@ -349,10 +375,10 @@ Value RunOnce(const ObjectSchema& schema, Dice& dice, const Value& prior) {
   Values values(dice);
   const Value config = values.Config(schema, dice.Once(3) ? 0 : 6);
   const Value resolved = values.Resolve(schema, config);
-  ::testing::ScopedTrace trace(
-      __FILE__, __LINE__,
-      absl::StrCat("config ", ::testing::PrintToString(config), "\nresolved ", ::testing::PrintToString(resolved),
-                   "\nprior ", ::testing::PrintToString(prior)));
+  ::testing::ScopedTrace trace(__FILE__, __LINE__,
+                               absl::StrCat("config ", ::testing::PrintToString(config),
+                                            "\nresolved ", ::testing::PrintToString(resolved),
+                                            "\nprior ", ::testing::PrintToString(prior)));
 
   Outcome saved = PlanAsCore(schema, prior, config);
   Value before = prior;
@@ -372,10 +398,12 @@ Value RunOnce(const ObjectSchema& schema, Dice& dice, const Value& prior) {
 
   const Value state = values.Complete(schema, final.result.planned);
   EXPECT_THAT(CheckApply(schema, final.result.planned, state), IsEmpty())
-      << "planned " << ::testing::PrintToString(final.result.planned) << "\nstate " << ::testing::PrintToString(state);
+      << "planned " << ::testing::PrintToString(final.result.planned) << "\nstate "
+      << ::testing::PrintToString(state);
   const Outcome again = PlanAsCore(schema, state, resolved);
-  EXPECT_EQ(again.result.planned, state) << "planned " << ::testing::PrintToString(again.result.planned)
-                                         << "\nstate " << ::testing::PrintToString(state);
+  EXPECT_EQ(again.result.planned, state)
+      << "planned " << ::testing::PrintToString(again.result.planned) << "\nstate "
+      << ::testing::PrintToString(state);
   EXPECT_THAT(again.result.requires_replace, IsEmpty());
   return state;
 }

@@ -29,13 +29,19 @@ TEST(Checks, OfTexts) {
   const TextCase table[] = {
       {LengthBetween(1, 3), {"a", "abc"}, {"", "abcd"}, "must have 1 to 3 characters, not "},
       {OneOf({"TCP", "UDP"}), {"TCP", "UDP"}, {"tcp", ""}, "must be one of \"TCP\", \"UDP\", not "},
-      {DnsLabel(), {"a", "a-b", "0a", label63}, {"", "-a", "a-", "A", "a.b", "ä", label64}, "is no DNS label"},
+      {DnsLabel(),
+       {"a", "a-b", "0a", label63},
+       {"", "-a", "a-", "A", "a.b", "ä", label64},
+       "is no DNS label"},
       {DnsSubdomain(),
        {"a", "a.b-c.d", label64, absl::StrCat(Repeat('a', 126), ".", Repeat('b', 126))},
        {"", ".", "a.", ".a", "a..b", "a_b", "A.b", Repeat('a', 254), absl::StrCat(label64, "_"),
         absl::StrCat(label63, "-.a")},
        "is no DNS subdomain"},
-      {LabelValue(), {"", "a", "A_b.c-9", label63}, {"-a", "a-", "a b", "a/b", label64}, "is no label value"},
+      {LabelValue(),
+       {"", "a", "A_b.c-9", label63},
+       {"-a", "a-", "a b", "a/b", label64},
+       "is no label value"},
       {LabelKey(),
        {"a", "A_b", "example.com/a", "a.b/c_d"},
        {"", "/a", "a/", "a/b/c", "Ex.com/a", "a b", absl::StrCat("x/", label64)},
@@ -56,7 +62,8 @@ TEST(Checks, OfTexts) {
 
 TEST(Checks, SayHowLongATextIsWhereThatIsTheProblem) {
   EXPECT_THAT(DnsLabel().run(Value::String(Repeat('a', 70))),
-              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("it has 70 characters, 63 is the most")));
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       HasSubstr("it has 70 characters, 63 is the most")));
 }
 
 TEST(Checks, OfNumbers) {
@@ -66,19 +73,24 @@ TEST(Checks, OfNumbers) {
   }
   for (const char* bad : {"0", "65535.5", "-1", "1e30"}) {
     EXPECT_THAT(check.run(Value::Of(*Number::Parse(bad))),
-                StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("must lie between 1 and 65535, not ")))
+                StatusIs(absl::StatusCode::kInvalidArgument,
+                         HasSubstr("must lie between 1 and 65535, not ")))
         << bad;
   }
 }
 
 TEST(Checks, OfElementsNameTheElement) {
   const Check check = EachElement(DnsLabel());
-  EXPECT_THAT(check.run(ValueForTest(Type::List(Type::String()), R"(["a", "<unknown>", null])")), IsOk());
-  EXPECT_THAT(check.run(ValueForTest(Type::List(Type::String()), R"(["a", "B"])")), StatusIsAt("[1]"));
-  EXPECT_THAT(check.run(ValueForTest(Type::Map(Type::String()), R"({"k": "a", "l": "B"})")), StatusIsAt("[\"l\"]"));
+  EXPECT_THAT(check.run(ValueForTest(Type::List(Type::String()), R"(["a", "<unknown>", null])")),
+              IsOk());
+  EXPECT_THAT(check.run(ValueForTest(Type::List(Type::String()), R"(["a", "B"])")),
+              StatusIsAt("[1]"));
+  EXPECT_THAT(check.run(ValueForTest(Type::Map(Type::String()), R"({"k": "a", "l": "B"})")),
+              StatusIsAt("[\"l\"]"));
   const Check keys = EachKey(LabelKey());
   EXPECT_THAT(keys.run(ValueForTest(Type::Map(Type::String()), R"({"a/b": "-"})")), IsOk());
-  EXPECT_THAT(keys.run(ValueForTest(Type::Map(Type::String()), R"({"a/b": "", "a b": ""})")), StatusIsAt("[\"a b\"]"));
+  EXPECT_THAT(keys.run(ValueForTest(Type::Map(Type::String()), R"({"a/b": "", "a b": ""})")),
+              StatusIsAt("[\"a b\"]"));
 }
 
 TEST(Checks, HaveTextsForTheDocumentation) {
@@ -89,7 +101,8 @@ TEST(Checks, HaveTextsForTheDocumentation) {
       {DnsLabel(), "is a DNS label (RFC 1123)"},
       {EachElement(OneOf({"a"})), "each is one of \"a\""},
       {EachKey(DnsLabel()), "each key is a DNS label (RFC 1123)"},
-      {TextRule("is a cron expression", [](absl::string_view) { return absl::OkStatus(); }), "is a cron expression"},
+      {TextRule("is a cron expression", [](absl::string_view) { return absl::OkStatus(); }),
+       "is a cron expression"},
   };
   for (const auto& [check, text] : table) EXPECT_EQ(check.text, text);
 }
@@ -101,7 +114,8 @@ struct RuleCase {
 };
 
 TEST(Rules, OverSeveralAttributes) {
-  const ObjectSchema schema = SchemaForTest({Row("a", Optional), Row("b", Optional), Row("c", Optional)});
+  const ObjectSchema schema =
+      SchemaForTest({Row("a", Optional), Row("b", Optional), Row("c", Optional)});
   const ObjectRule exactly = ExactlyOneOf({"a", "b"}), most = AtMostOneOf({"a", "b"}),
                    together = RequiredTogether({"a", "b"}), needs = Needs("a", "b");
   const RuleCase table[] = {
@@ -110,7 +124,7 @@ TEST(Rules, OverSeveralAttributes) {
       {exactly, "{}", false},
       {exactly, R"({"c": "x"})", false},
       {exactly, R"({"a": "x", "b": "y"})", false},
-      {exactly, R"({"a": "<unknown>"})", true},  // may turn out set
+      {exactly, R"({"a": "<unknown>"})", true},            // may turn out set
       {exactly, R"({"a": "<unknown>", "b": "y"})", true},  // may turn out null
       {most, "{}", true},
       {most, R"({"a": "x"})", true},
@@ -129,7 +143,8 @@ TEST(Rules, OverSeveralAttributes) {
       {needs, R"({"a": "x", "b": "y"})", true},
   };
   for (const RuleCase& row : table) {
-    EXPECT_EQ(row.rule.run(ObjectForTest(schema, row.object)).ok(), row.ok) << row.rule.text << " " << row.object;
+    EXPECT_EQ(row.rule.run(ObjectForTest(schema, row.object)).ok(), row.ok)
+        << row.rule.text << " " << row.object;
   }
   EXPECT_EQ(exactly.text, "Exactly one of \"a\", \"b\" must be set.");
   EXPECT_THAT(needs.run(ObjectForTest(schema, R"({"a": "x"})")), StatusIsAt("a"));

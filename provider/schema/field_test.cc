@@ -100,7 +100,8 @@ TEST(Field, TakesTheTypeFromTheMember) {
       {"deep", R"(["map",["list","string"]])"},
       {"secret_wo", "\"string\""},
   };
-  for (const auto& [name, type] : types) EXPECT_EQ(Schema().Find(name)->type.ToJson(), type) << name;
+  for (const auto& [name, type] : types)
+    EXPECT_EQ(Schema().Find(name)->type.ToJson(), type) << name;
   EXPECT_EQ(Schema().attributes.size(), types.size());
 }
 
@@ -167,7 +168,8 @@ TEST(ObjectSpec, TellsNullEmptyAndUnknownApart) {
 }
 
 TEST(ObjectSpec, UnknownElementMakesTheCollectionUnknown) {
-  const absl::StatusOr<Everything> model = Decode(R"({"list": ["x", "<unknown>"], "set": ["<unknown>"],
+  const absl::StatusOr<Everything> model =
+      Decode(R"({"list": ["x", "<unknown>"], "set": ["<unknown>"],
     "map": {"a": "<unknown>"}, "ports": ["<unknown>"], "deep": {"a": ["<unknown>"]}})");
   ASSERT_THAT(model, IsOk());
   EXPECT_TRUE(model->list.IsUnknown());
@@ -178,7 +180,8 @@ TEST(ObjectSpec, UnknownElementMakesTheCollectionUnknown) {
 }
 
 TEST(ObjectSpec, UnknownInsideAnObjectStaysThere) {
-  const absl::StatusOr<Everything> model = Decode(R"({"ports": [{"number": "<unknown>", "protocol": "UDP"}]})");
+  const absl::StatusOr<Everything> model =
+      Decode(R"({"ports": [{"number": "<unknown>", "protocol": "UDP"}]})");
   ASSERT_THAT(model, IsOk());
   EXPECT_TRUE((*model->ports)[0].number.IsUnknown());
   EXPECT_EQ(*(*model->ports)[0].protocol, "UDP");
@@ -210,7 +213,8 @@ TEST(ObjectSpec, ErrorsNameThePlace) {
   };
   for (const auto& row : table) {
     const absl::StatusOr<Everything> model = Decode(row.json);
-    EXPECT_THAT(model, StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr(row.message))) << row.json;
+    EXPECT_THAT(model, StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr(row.message)))
+        << row.json;
     EXPECT_THAT(model, StatusIsAt(row.path)) << row.json;
   }
 }
@@ -265,10 +269,11 @@ struct Host {
   Attr<std::string> name;
   static const ObjectSpec<Host>& Describe() {
     static const auto& spec = *new ObjectSpec<Host>(
-        "A host.", {Field(&Host::name, "name", Required, "The name of the host.")
-                        .Same([](const std::string& a, const std::string& b) { return a.size() == b.size(); })
-                        .Deprecated("Use the address.")
-                        .Sensitive()});
+        "A host.",
+        {Field(&Host::name, "name", Required, "The name of the host.")
+             .Same([](const std::string& a, const std::string& b) { return a.size() == b.size(); })
+             .Deprecated("Use the address.")
+             .Sensitive()});
     return spec;
   }
 };
@@ -284,7 +289,8 @@ TEST(Field, SameIsTyped) {
 }
 
 TEST(AsLookup, KeepsTheKeysAndComputesTheRest) {
-  const ObjectSpec<Everything> lookup = Everything::Describe().AsLookup({"text"}, {.optional = {"fraction"}, .drop = {"whole", "flag"}});
+  const ObjectSpec<Everything> lookup = Everything::Describe().AsLookup(
+      {"text"}, {.optional = {"fraction"}, .drop = {"whole", "flag"}});
   const ObjectSchema& schema = lookup.schema();
   EXPECT_THAT(Contradictions(schema, "lookup", true), IsEmpty());
   const AttributeSchema& key = *schema.Find("text");
@@ -304,20 +310,24 @@ TEST(AsLookup, KeepsTheKeysAndComputesTheRest) {
   }
   EXPECT_THAT(schema.rules, IsEmpty());
   // Write-only attributes have no place in an answer, the others were asked to go.
-  for (const char* gone : {"secret_wo", "whole", "flag"}) EXPECT_EQ(schema.Find(gone), nullptr) << gone;
+  for (const char* gone : {"secret_wo", "whole", "flag"})
+    EXPECT_EQ(schema.Find(gone), nullptr) << gone;
   EXPECT_EQ(schema.type().attributes().count("whole"), 0u);
   // The resource's own table is untouched.
   EXPECT_EQ(Schema().Find("port")->nested->Find("number")->mode, Mode::kRequired);
 }
 
 TEST(AsLookup, DecodesAndEncodesWhatIsLeft) {
-  const ObjectSpec<Everything> lookup = Everything::Describe().AsLookup({"text"}, {.optional = {}, .drop = {"whole"}});
-  const absl::StatusOr<Everything> model = lookup.Decode(ObjectForTest(lookup.schema(), R"({"text": "a"})"));
+  const ObjectSpec<Everything> lookup =
+      Everything::Describe().AsLookup({"text"}, {.optional = {}, .drop = {"whole"}});
+  const absl::StatusOr<Everything> model =
+      lookup.Decode(ObjectForTest(lookup.schema(), R"({"text": "a"})"));
   ASSERT_THAT(model, IsOk());
   Everything answer = *model;
   answer.whole = 3;
   answer.list = std::vector<std::string>{"x"};
-  EXPECT_EQ(lookup.Encode(answer), ObjectForTest(lookup.schema(), R"({"text": "a", "list": ["x"]})"));
+  EXPECT_EQ(lookup.Encode(answer),
+            ObjectForTest(lookup.schema(), R"({"text": "a", "list": ["x"]})"));
 }
 
 }  // namespace

@@ -21,9 +21,10 @@ using ::testing::IsEmpty;
 
 const ObjectSchema& Service() {
   static const auto& schema = *new ObjectSchema([] {
-    TestRow port = Row("ports", Optional, Nesting::kList,
-                       {Row("number", Required, Type::Number()).Check(Between(1, 65535)), Row("uid", Computed),
-                        Row("name", Optional), Row("key_wo", Optional).WriteOnly()});
+    TestRow port =
+        Row("ports", Optional, Nesting::kList,
+            {Row("number", Required, Type::Number()).Check(Between(1, 65535)), Row("uid", Computed),
+             Row("name", Optional), Row("key_wo", Optional).WriteOnly()});
     auto nested = std::make_shared<ObjectSchema>(*port.attribute.nested);
     nested->rules.push_back(Needs("name", "number"));
     port.attribute.nested = std::move(nested);
@@ -34,7 +35,9 @@ const ObjectSchema& Service() {
         Row("id", Computed),
         Row("password_wo", Optional).WriteOnly(),
         std::move(old),
-        Row("labels", Optional, Type::Map(Type::String())).Check(EachKey(LabelKey())).Check(EachElement(LabelValue())),
+        Row("labels", Optional, Type::Map(Type::String()))
+            .Check(EachKey(LabelKey()))
+            .Check(EachElement(LabelValue())),
         std::move(port),
         Row("hosts", Optional, Nesting::kMap, {Row("address", Required)}),
         Row("probe", Optional, Nesting::kSingle, {Row("path", Required)}),
@@ -73,7 +76,8 @@ TEST(ValidateObject, AcceptsWhatIsSound) {
 }
 
 TEST(ValidateObject, SaysNothingAboutTheUnknown) {
-  const Complaints found = Validate(R"({"name": "<unknown>", "labels": {"a": "<unknown>"}, "ports": ["<unknown>",
+  const Complaints found =
+      Validate(R"({"name": "<unknown>", "labels": {"a": "<unknown>"}, "ports": ["<unknown>",
     {"number": "<unknown>"}], "hosts": "<unknown>", "probe": "<unknown>", "rules": [{"verb": "<unknown>"}]})");
   EXPECT_THAT(found.errors, IsEmpty());
 }
@@ -86,7 +90,8 @@ TEST(ValidateObject, FindsEachMistakeAtItsPlace) {
       {R"({"name": "a", "id": "<unknown>"})", "id: \"id\" is set by the provider"},
       {R"({"name": "a", "labels": {"a b": "c"}})", "labels[\"a b\"]: "},
       {R"({"name": "a", "labels": {"a": "-"}})", "labels[\"a\"]: "},
-      {R"({"name": "a", "ports": [{"number": 1}, {"number": 0}]})", "ports[1].number: must lie between"},
+      {R"({"name": "a", "ports": [{"number": 1}, {"number": 0}]})",
+       "ports[1].number: must lie between"},
       {R"({"name": "a", "ports": [{}]})", "ports[0].number: \"number\" is required"},
       {R"({"name": "a", "ports": [{"number": 1, "uid": "u"}]})", "ports[0].uid: "},
       {R"({"name": "a", "ports": [null]})", "ports[0]: The element must not be null."},
@@ -94,7 +99,8 @@ TEST(ValidateObject, FindsEachMistakeAtItsPlace) {
       {R"({"name": "a", "hosts": {"h": null}})", "hosts[\"h\"]: The element must not be null."},
       {R"({"name": "a", "probe": {}})", "probe.path: "},
       {R"({"name": "a", "rules": [{}]})", "rules.verb: "},
-      {R"({"name": "a", "rules": [], "probe": {"path": "/"}})", ": Only one of \"probe\", \"rules\" may be set."},
+      {R"({"name": "a", "rules": [], "probe": {"path": "/"}})",
+       ": Only one of \"probe\", \"rules\" may be set."},
   };
   for (const auto& [config, complaint] : table) {
     EXPECT_THAT(Validate(config).errors, ElementsAre(HasSubstr(complaint))) << config;
@@ -102,20 +108,25 @@ TEST(ValidateObject, FindsEachMistakeAtItsPlace) {
 }
 
 TEST(ValidateObject, FindsAllMistakesAtOnce) {
-  EXPECT_EQ(Validate(R"({"id": "1", "ports": [{"number": 0}, {}], "hosts": {"h": {}}})").errors.size(), 5u);
+  EXPECT_EQ(
+      Validate(R"({"id": "1", "ports": [{"number": 0}, {}], "hosts": {"h": {}}})").errors.size(),
+      5u);
 }
 
 TEST(ValidateObject, RunsTheRulesOfNestedObjects) {
   EXPECT_THAT(Validate(R"({"name": "a", "ports": [{"name": "n"}]})").errors,
-              ElementsAre(HasSubstr("ports[0].number: "), HasSubstr("ports[0].name: \"name\" needs \"number\"")));
+              ElementsAre(HasSubstr("ports[0].number: "),
+                          HasSubstr("ports[0].name: \"name\" needs \"number\"")));
 }
 
 TEST(ValidateObject, RefusesWriteOnlyValuesThatWouldBeStored) {
-  EXPECT_THAT(Validate(R"({"name": "a", "password_wo": "p", "ports": [{"number": 1, "key_wo": "k"}]})",
-                       /*write_only_allowed=*/false)
-                  .errors,
-              ElementsAre(HasSubstr("password_wo: \"password_wo\" is write-only, which needs Terraform 1.11"),
-                          HasSubstr("ports[0].key_wo: ")));
+  EXPECT_THAT(
+      Validate(R"({"name": "a", "password_wo": "p", "ports": [{"number": 1, "key_wo": "k"}]})",
+               /*write_only_allowed=*/false)
+          .errors,
+      ElementsAre(
+          HasSubstr("password_wo: \"password_wo\" is write-only, which needs Terraform 1.11"),
+          HasSubstr("ports[0].key_wo: ")));
   EXPECT_THAT(Validate(R"({"name": "a"})", false).errors, IsEmpty());
 }
 
@@ -133,12 +144,14 @@ TEST(ValidateObject, ARequiredDynamicNullIsMissing) {
 TEST(WriteOnly, IsTakenOutAndPutBackWhereverItStands) {
   const Value config = ObjectForTest(Service(), R"({"name": "a", "password_wo": "p",
     "ports": [{"number": 1, "key_wo": "k"}, {"number": 2}]})");
-  const Value without = ObjectForTest(Service(), R"({"name": "a", "ports": [{"number": 1}, {"number": 2}]})");
+  const Value without =
+      ObjectForTest(Service(), R"({"name": "a", "ports": [{"number": 1}, {"number": 2}]})");
   EXPECT_EQ(WithoutWriteOnly(Service(), config), without);
   EXPECT_EQ(WithWriteOnly(Service(), without, config), config);
   EXPECT_TRUE(WithoutWriteOnly(Service(), Value()).IsNull());
   // An element without a partner has none.
-  const Value more = ObjectForTest(Service(), R"({"name": "a", "ports": [{"number": 1}, {"number": 2}, {"number": 3}]})");
+  const Value more = ObjectForTest(
+      Service(), R"({"name": "a", "ports": [{"number": 1}, {"number": 2}, {"number": 3}]})");
   EXPECT_TRUE(WithWriteOnly(Service(), more, config)["ports"].sequence()[2]["key_wo"].IsNull());
 }
 
@@ -146,13 +159,15 @@ TEST(TransformAttributes, GoesThroughEveryAttributeWithItsConfiguration) {
   const Value config = ObjectForTest(Service(), R"({"name": "a", "ports": [{"number": 1}],
     "hosts": {"h": {"address": "x"}}, "rules": [{"verb": "get"}]})");
   std::vector<std::string> seen;
-  TransformAttributes(Service(), config, config, Path(),
-                      [&](const AttributeSchema&, const Value& beside, Value value, const Path& path, bool*) {
-                        EXPECT_EQ(beside, value) << path.ToString();
-                        if (!value.IsNull()) seen.push_back(path.ToString());
-                        return value;
-                      });
-  EXPECT_THAT(seen, ElementsAre("name", "ports", "ports[0].number", "hosts", "hosts[\"h\"].address", "rules", "rules.verb"));
+  TransformAttributes(
+      Service(), config, config, Path(),
+      [&](const AttributeSchema&, const Value& beside, Value value, const Path& path, bool*) {
+        EXPECT_EQ(beside, value) << path.ToString();
+        if (!value.IsNull()) seen.push_back(path.ToString());
+        return value;
+      });
+  EXPECT_THAT(seen, ElementsAre("name", "ports", "ports[0].number", "hosts", "hosts[\"h\"].address",
+                                "rules", "rules.verb"));
 }
 
 TEST(TransformAttributes, StopsWhereItIsTold) {
@@ -207,33 +222,45 @@ TEST(Contradictions, FindsEach) {
       {"t.a: has a default, but is computed",
        With(Row("a", Computed), [](A& a) { a.default_value = Value::String("x"); })},
       {"t.a: write-only and computed", Only(Row("a", OptionalComputed).WriteOnly())},
-      {"t.a: write-only values cannot force replacement", Only(Row("a", Optional).WriteOnly().ForceNew())},
+      {"t.a: write-only values cannot force replacement",
+       Only(Row("a", Optional).WriteOnly().ForceNew())},
       {"t.a: keeps a prior value but is not computed", Only(Row("a", Optional).KeepPrior())},
       {"t.a: computed and forcing replacement", Only(Row("a", Computed).ForceNew())},
       {"t.a: checks on what the provider sets", Only(Row("a", Computed).Check(DnsLabel()))},
       {"t.a: nested without nesting",
-       With(Row("a", Optional), [](A& a) { a.nested = std::make_shared<ObjectSchema>(SchemaForTest({})); })},
+       With(Row("a", Optional),
+            [](A& a) { a.nested = std::make_shared<ObjectSchema>(SchemaForTest({})); })},
       {"t.outer: a dynamic type inside a nested attribute",
        Only(Inner(Optional, Nesting::kSingle, Row("any", Optional, Type::Dynamic())))},
-      {"t.a: a dynamic type inside a collection", Only(Row("a", Optional, Type::List(Type::Dynamic())))},
-      {"t.a: ", With(Row("a", OptionalComputed), [](A& a) { a.default_value = Value::Bool(true); })},
+      {"t.a: a dynamic type inside a collection",
+       Only(Row("a", Optional, Type::List(Type::Dynamic())))},
+      {"t.a: ",
+       With(Row("a", OptionalComputed), [](A& a) { a.default_value = Value::Bool(true); })},
       {"t.a: the default fails its own check: \"X\" is no DNS label",
        Only(Row("a", Optional).Default("\"X\"").Check(DnsLabel()))},
-      {"t.a: a check for another type of value", Only(Row("a", Optional, Type::Number()).Check(DnsLabel()))},
+      {"t.a: a check for another type of value",
+       Only(Row("a", Optional, Type::Number()).Check(DnsLabel()))},
       {"t.a: a check for another type of value", Only(Row("a", Optional).Check(Between(1, 2)))},
       {"t.a: a check for another type of value",
        Only(Row("a", Optional, Type::List(Type::Number())).Check(EachElement(DnsLabel())))},
-      {"t.admin_password: looks like a secret but is not sensitive", Only(Row("admin_password", Optional))},
-      {"t.outer: write-only inside a set", Only(Inner(Optional, Nesting::kSet, Row("a", Optional).WriteOnly()))},
+      {"t.admin_password: looks like a secret but is not sensitive",
+       Only(Row("admin_password", Optional))},
       {"t.outer: write-only inside a set",
-       Only(Inner(Optional, Nesting::kSet, Inner(Optional, Nesting::kSingle, Row("a", Optional).WriteOnly())))},
+       Only(Inner(Optional, Nesting::kSet, Row("a", Optional).WriteOnly()))},
+      {"t.outer: write-only inside a set",
+       Only(Inner(Optional, Nesting::kSet,
+                  Inner(Optional, Nesting::kSingle, Row("a", Optional).WriteOnly())))},
       {"t.outer: computed, with write-only attributes inside",
        Only(Inner(OptionalComputed, Nesting::kSingle, Row("a", Optional).WriteOnly()))},
-      {"t.outer: computed, but a inside is not", Only(Inner(Computed, Nesting::kList, Row("a", Optional)))},
-      {"t.outer.a: keeps a prior value", Only(Inner(Optional, Nesting::kMap, Row("a", Optional).KeepPrior()))},
+      {"t.outer: computed, but a inside is not",
+       Only(Inner(Computed, Nesting::kList, Row("a", Optional)))},
+      {"t.outer.a: keeps a prior value",
+       Only(Inner(Optional, Nesting::kMap, Row("a", Optional).KeepPrior()))},
   };
   for (const Mistake& row : table) {
-    EXPECT_THAT(Contradictions(row.schema, "t", /*root=*/true), ElementsAre(HasSubstr(row.complaint))) << row.complaint;
+    EXPECT_THAT(Contradictions(row.schema, "t", /*root=*/true),
+                ElementsAre(HasSubstr(row.complaint)))
+        << row.complaint;
   }
 }
 
@@ -241,12 +268,16 @@ TEST(Contradictions, FindsNoneInASoundTable) {
   EXPECT_THAT(Contradictions(Service(), "t", true), IsEmpty());
   // Only the root has reserved names.
   EXPECT_THAT(Contradictions(SchemaForTest({Row("count", Optional)}), "t", false), IsEmpty());
-  EXPECT_THAT(Contradictions(SchemaForTest({Row("count_a", Optional), Row("token_file", Optional)}), "t", true), IsEmpty());
+  EXPECT_THAT(Contradictions(SchemaForTest({Row("count_a", Optional), Row("token_file", Optional)}),
+                             "t", true),
+              IsEmpty());
 }
 
 TEST(AsComputed, ReachesTheInnermost) {
-  const AttributeSchema computed = AsComputed(
-      Inner(Required, Nesting::kList, Inner(Optional, Nesting::kMap, Row("a", Optional).WriteOnly())).attribute);
+  const AttributeSchema computed =
+      AsComputed(Inner(Required, Nesting::kList,
+                       Inner(Optional, Nesting::kMap, Row("a", Optional).WriteOnly()))
+                     .attribute);
   EXPECT_THAT(Contradictions(SchemaForTest({TestRow{computed}}), "t", true), IsEmpty());
   const AttributeSchema& innermost = computed.nested->attributes[0].nested->attributes[0];
   EXPECT_EQ(innermost.mode, Mode::kComputed);

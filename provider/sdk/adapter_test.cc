@@ -129,7 +129,8 @@ class HostResource final : public Resource<HostModel, HostIdentity> {
   Outcome<HostModel> Read(const Context& context, const HostModel& prior) override {
     return body_.read ? body_.read(context, prior) : prior;
   }
-  Outcome<HostModel> Update(const Context& context, const HostModel& prior, const HostModel& plan) override {
+  Outcome<HostModel> Update(const Context& context, const HostModel& prior,
+                            const HostModel& plan) override {
     return body_.update ? body_.update(context, prior, plan) : Filled(plan);
   }
   absl::Status Delete(const Context& context, const HostModel& prior) override {
@@ -142,7 +143,8 @@ class HostResource final : public Resource<HostModel, HostIdentity> {
     model.password_wo = "leak";
     return model;
   }
-  absl::StatusOr<HostModel> ImportByIdentity(const Context&, const HostIdentity& identity) override {
+  absl::StatusOr<HostModel> ImportByIdentity(const Context&,
+                                             const HostIdentity& identity) override {
     HostModel model;
     model.name = identity.name;
     return model;
@@ -151,7 +153,8 @@ class HostResource final : public Resource<HostModel, HostIdentity> {
     if (body_.identify) return body_.identify(state);
     return HostIdentity{.name = state.name, .cluster = {}};
   }
-  absl::StatusOr<HostModel> UpgradeState(const Context& context, std::int64_t version, const std::string& json) override {
+  absl::StatusOr<HostModel> UpgradeState(const Context& context, std::int64_t version,
+                                         const std::string& json) override {
     if (version != 0) return Resource::UpgradeState(context, version, json);
     HostModel model;
     model.name = "from version 0";
@@ -159,13 +162,14 @@ class HostResource final : public Resource<HostModel, HostIdentity> {
     return model;
   }
   std::vector<MoveSource<HostModel>> MoveSources() const override {
-    return {{"other_host", [](const Context&, const MoveRequest& request) -> absl::StatusOr<HostModel> {
-               if (request.source_version != 1) return absl::InvalidArgumentError("only version 1");
-               HostModel model;
-               model.name = request.source_state;
-               model.password_wo = "leak";
-               return model;
-             }}};
+    return {
+        {"other_host", [](const Context&, const MoveRequest& request) -> absl::StatusOr<HostModel> {
+           if (request.source_version != 1) return absl::InvalidArgumentError("only version 1");
+           HostModel model;
+           model.name = request.source_state;
+           model.password_wo = "leak";
+           return model;
+         }}};
   }
   std::string SameObject(const HostModel& model) const override {
     return body_.same_object ? body_.same_object(model) : "";
@@ -194,12 +198,13 @@ class AdapterTest : public ::testing::Test {
   Value Object(absl::string_view json) { return ObjectForTest(schema(), json); }
   Value Identity(absl::string_view json) { return ObjectForTest(*host().identity_schema(), json); }
 
-  PlanAnswer Plan(absl::string_view prior, absl::string_view config, absl::string_view private_bytes = "",
-                  Capabilities capabilities = {false, true}) {
+  PlanAnswer Plan(absl::string_view prior, absl::string_view config,
+                  absl::string_view private_bytes = "", Capabilities capabilities = {false, true}) {
     PlanRequest request;
     if (!prior.empty()) request.prior = Object(prior);
     if (!config.empty()) request.config = Object(config);
-    if (!config.empty()) request.proposed = core::ProposedNewState(schema(), request.prior, request.config);
+    if (!config.empty())
+      request.proposed = core::ProposedNewState(schema(), request.prior, request.config);
     request.private_bytes = std::string(private_bytes);
     request.capabilities = capabilities;
     return host().Plan(call_, request);
@@ -228,8 +233,8 @@ class AdapterTest : public ::testing::Test {
   static std::vector<std::string> Messages(const Diagnostics& diagnostics) {
     std::vector<std::string> messages;
     for (const Diagnostic& d : diagnostics.list()) {
-      messages.push_back((d.severity == Diagnostic::Severity::kError ? "error " : "warning ") + d.summary + " | " +
-                         d.detail + " | " + d.path.ToString());
+      messages.push_back((d.severity == Diagnostic::Severity::kError ? "error " : "warning ") +
+                         d.summary + " | " + d.detail + " | " + d.path.ToString());
     }
     return messages;
   }
@@ -262,11 +267,14 @@ TEST_F(AdapterTest, CreateSeesUnknownsAndDefaults) {
 }
 
 TEST_F(AdapterTest, FailedCreateLeavesNothing) {
-  body_.create = [](const Context&, const HostModel&) { return absl::PermissionDeniedError("no right to make hosts"); };
+  body_.create = [](const Context&, const HostModel&) {
+    return absl::PermissionDeniedError("no right to make hosts");
+  };
   const StateAnswer answer = Apply("", R"({"name": "a"})");
   EXPECT_TRUE(answer.state.IsNull());
   EXPECT_TRUE(answer.identity.IsNull());
-  EXPECT_THAT(Messages(answer.diagnostics), ElementsAre("error Unable to create host | No right to make hosts. | "));
+  EXPECT_THAT(Messages(answer.diagnostics),
+              ElementsAre("error Unable to create host | No right to make hosts. | "));
 }
 
 TEST_F(AdapterTest, PartialCreateKeepsWhatWasMade) {
@@ -274,21 +282,26 @@ TEST_F(AdapterTest, PartialCreateKeepsWhatWasMade) {
     context.private_state->Set("step", "1");
     HostModel made = plan;  // id is known, seen still is not
     made.id = "7";
-    return Outcome<HostModel>::Partial(std::move(made), At("mode", absl::UnavailableError("the mode cannot be set")));
+    return Outcome<HostModel>::Partial(
+        std::move(made), At("mode", absl::UnavailableError("the mode cannot be set")));
   };
   const StateAnswer answer = Apply("", R"({"name": "a", "password_wo": "hush"})");
   EXPECT_EQ(answer.state, Object(R"({"id": "7", "name": "a", "size": 1})"));
   EXPECT_EQ(answer.identity, Identity(R"({"name": "a"})"));
   EXPECT_EQ(PrivateState::Parse(answer.private_bytes).Get("step"), "1");
-  EXPECT_THAT(Messages(answer.diagnostics), ElementsAre("error Unable to create host | The mode cannot be set. | mode"));
+  EXPECT_THAT(Messages(answer.diagnostics),
+              ElementsAre("error Unable to create host | The mode cannot be set. | mode"));
 }
 
 TEST_F(AdapterTest, FailedUpdateKeepsThePriorState) {
-  body_.update = [](const Context&, const HostModel&, const HostModel&) { return absl::AbortedError("conflict with b"); };
+  body_.update = [](const Context&, const HostModel&, const HostModel&) {
+    return absl::AbortedError("conflict with b");
+  };
   const StateAnswer answer = Apply(kState, R"({"name": "b"})", Identity(R"({"name": "a"})"));
   EXPECT_EQ(answer.state, Object(kState));
   EXPECT_EQ(answer.identity, Identity(R"({"name": "a"})"));
-  EXPECT_THAT(Messages(answer.diagnostics), ElementsAre("error Unable to update host | Conflict with b. | "));
+  EXPECT_THAT(Messages(answer.diagnostics),
+              ElementsAre("error Unable to update host | Conflict with b. | "));
 }
 
 TEST_F(AdapterTest, PartialUpdateTellsWhatIsTrue) {
@@ -299,13 +312,18 @@ TEST_F(AdapterTest, PartialUpdateTellsWhatIsTrue) {
   };
   const StateAnswer answer = Apply(kState, R"({"name": "b", "size": 2})");
   EXPECT_EQ(answer.state, Object(R"({"id": "7", "name": "b", "seen": "now", "size": 1})"));
-  EXPECT_THAT(Messages(answer.diagnostics), ElementsAre(HasSubstr("This is a defect of the provider. Please report it")));
+  EXPECT_THAT(Messages(answer.diagnostics),
+              ElementsAre(HasSubstr("This is a defect of the provider. Please report it")));
 }
 
 TEST_F(AdapterTest, SuccessWithoutAStateIsReported) {
-  body_.create = [](const Context&, const HostModel&) { return Outcome<HostModel>(absl::OkStatus()); };
+  body_.create = [](const Context&, const HostModel&) {
+    return Outcome<HostModel>(absl::OkStatus());
+  };
   body_.read = body_.create;
-  body_.update = [](const Context&, const HostModel&, const HostModel&) { return Outcome<HostModel>(absl::OkStatus()); };
+  body_.update = [](const Context&, const HostModel&, const HostModel&) {
+    return Outcome<HostModel>(absl::OkStatus());
+  };
   EXPECT_THAT(Messages(Apply("", R"({"name": "a"})").diagnostics),
               ElementsAre(AllOf(HasSubstr("ended without a state"), HasSubstr("Please report"))));
   const StateAnswer updated = Apply(kState, R"({"name": "b"})");
@@ -337,7 +355,8 @@ TEST_F(AdapterTest, WriteOnlyValuesReachTheOperationsAndNothingElse) {
     return made;
   };
   body_.update = [&](const Context&, const HostModel& prior, const HostModel& plan) {
-    seen.push_back("update " + plan.password_wo.value_or("-") + " from " + prior.password_wo.value_or("-"));
+    seen.push_back("update " + plan.password_wo.value_or("-") + " from " +
+                   prior.password_wo.value_or("-"));
     return plan;
   };
   body_.plan = [&](const Context&, PlanChange<HostModel>& change) {
@@ -347,13 +366,16 @@ TEST_F(AdapterTest, WriteOnlyValuesReachTheOperationsAndNothingElse) {
   };
   EXPECT_TRUE(Apply("", R"({"name": "a", "password_wo": "one"})").state["password_wo"].IsNull());
   body_.update = [&](const Context&, const HostModel& prior, const HostModel& plan) {
-    seen.push_back("update " + plan.password_wo.value_or("-") + " from " + prior.password_wo.value_or("-"));
+    seen.push_back("update " + plan.password_wo.value_or("-") + " from " +
+                   prior.password_wo.value_or("-"));
     HostModel made = Filled(plan);
     made.password_wo = "careless";
     return made;
   };
-  EXPECT_TRUE(Apply(kState, R"({"name": "b", "password_wo": "two"})").state["password_wo"].IsNull());
-  EXPECT_THAT(seen, ElementsAre("plan one null", "create one", "plan two null", "update two from -"));
+  EXPECT_TRUE(
+      Apply(kState, R"({"name": "b", "password_wo": "two"})").state["password_wo"].IsNull());
+  EXPECT_THAT(seen,
+              ElementsAre("plan one null", "create one", "plan two null", "update two from -"));
   body_.read = [](const Context&, const HostModel& prior) {
     HostModel made = prior;
     made.password_wo = "careless";
@@ -385,7 +407,8 @@ TEST_F(AdapterTest, FailedReadKeepsEverything) {
   EXPECT_EQ(answer.state, request.state);
   EXPECT_EQ(answer.identity, request.identity);
   EXPECT_EQ(answer.private_bytes, request.private_bytes);
-  EXPECT_THAT(Messages(answer.diagnostics), ElementsAre("error Unable to read host | No answer. | "));
+  EXPECT_THAT(Messages(answer.diagnostics),
+              ElementsAre("error Unable to read host | No answer. | "));
 }
 
 TEST_F(AdapterTest, ReadKeepsTheSpellingButShowsDrift) {
@@ -395,9 +418,12 @@ TEST_F(AdapterTest, ReadKeepsTheSpellingButShowsDrift) {
     now.size = 5;
     return now;
   };
-  const StateAnswer same = Read(R"({"id": "7", "name": "a", "mode": "fast", "size": 1, "seen": "now"})");
-  EXPECT_EQ(same.state, Object(R"({"id": "7", "name": "a", "mode": "fast", "size": 5, "seen": "now"})"));
-  const StateAnswer other = Read(R"({"id": "7", "name": "a", "mode": "slow", "size": 1, "seen": "now"})");
+  const StateAnswer same =
+      Read(R"({"id": "7", "name": "a", "mode": "fast", "size": 1, "seen": "now"})");
+  EXPECT_EQ(same.state,
+            Object(R"({"id": "7", "name": "a", "mode": "fast", "size": 5, "seen": "now"})"));
+  const StateAnswer other =
+      Read(R"({"id": "7", "name": "a", "mode": "slow", "size": 1, "seen": "now"})");
   EXPECT_EQ(other.state["mode"], Value::String("FAST"));
 }
 
@@ -430,11 +456,14 @@ TEST_F(AdapterTest, NotFoundOnDeleteSucceeds) {
 }
 
 TEST_F(AdapterTest, FailedDeleteKeepsTheObject) {
-  body_.remove = [](const Context&, const HostModel&) { return absl::FailedPreconditionError("still in use"); };
+  body_.remove = [](const Context&, const HostModel&) {
+    return absl::FailedPreconditionError("still in use");
+  };
   const StateAnswer answer = Apply(kState, "", Identity(R"({"name": "a"})"));
   EXPECT_EQ(answer.state, Object(kState));
   EXPECT_EQ(answer.identity, Identity(R"({"name": "a"})"));
-  EXPECT_THAT(Messages(answer.diagnostics), ElementsAre("error Unable to delete host | Still in use. | "));
+  EXPECT_THAT(Messages(answer.diagnostics),
+              ElementsAre("error Unable to delete host | Still in use. | "));
 }
 
 TEST_F(AdapterTest, TimeoutsBecomeDeadlines) {
@@ -455,8 +484,10 @@ TEST_F(AdapterTest, TimeoutsBecomeDeadlines) {
     seen.emplace_back("delete", context.call.Remaining());
     return absl::OkStatus();
   };
-  const std::string timeouts = R"("timeouts": {"create": "1m", "read": "2s", "update": "3m", "delete": "4h"})";
-  const std::string state = R"({"id": "7", "name": "a", "seen": "now", "size": 1, )" + timeouts + "}";
+  const std::string timeouts =
+      R"("timeouts": {"create": "1m", "read": "2s", "update": "3m", "delete": "4h"})";
+  const std::string state =
+      R"({"id": "7", "name": "a", "seen": "now", "size": 1, )" + timeouts + "}";
   Apply("", R"({"name": "a", )" + timeouts + "}");
   Apply(state, R"({"name": "b", )" + timeouts + "}");
   Read(state);
@@ -464,9 +495,11 @@ TEST_F(AdapterTest, TimeoutsBecomeDeadlines) {
   // Without the attribute: what the resource says, else what the SDK does.
   Apply("", R"({"name": "a"})");
   Apply(kState, R"({"name": "b"})");
-  EXPECT_THAT(seen, ElementsAre(std::pair("create", absl::Minutes(1)), std::pair("update", absl::Minutes(3)),
-                                std::pair("read", absl::Seconds(2)), std::pair("delete", absl::Hours(4)),
-                                std::pair("create", absl::Minutes(9)), std::pair("update", absl::Minutes(10))));
+  EXPECT_THAT(
+      seen,
+      ElementsAre(std::pair("create", absl::Minutes(1)), std::pair("update", absl::Minutes(3)),
+                  std::pair("read", absl::Seconds(2)), std::pair("delete", absl::Hours(4)),
+                  std::pair("create", absl::Minutes(9)), std::pair("update", absl::Minutes(10))));
 }
 
 TEST_F(AdapterTest, TimeoutsNeverExtendTheCall) {
@@ -479,35 +512,56 @@ TEST_F(AdapterTest, TimeoutsNeverExtendTheCall) {
 }
 
 TEST_F(AdapterTest, RunningOutOfTimeNamesTheTimeout) {
-  body_.create = [](const Context&, const HostModel&) { return absl::DeadlineExceededError("not ready yet"); };
-  EXPECT_THAT(Messages(Apply("", R"({"name": "a"})").diagnostics),
-              ElementsAre("error Unable to create host | Not ready yet.\n\nIf it only needs longer, raise "
-                          "`timeouts.create`. | "));
-  body_.remove = [](const Context&, const HostModel&) { return absl::DeadlineExceededError("still there"); };
+  body_.create = [](const Context&, const HostModel&) {
+    return absl::DeadlineExceededError("not ready yet");
+  };
+  EXPECT_THAT(
+      Messages(Apply("", R"({"name": "a"})").diagnostics),
+      ElementsAre("error Unable to create host | Not ready yet.\n\nIf it only needs longer, raise "
+                  "`timeouts.create`. | "));
+  body_.remove = [](const Context&, const HostModel&) {
+    return absl::DeadlineExceededError("still there");
+  };
   EXPECT_THAT(Messages(Apply(kState, "").diagnostics), ElementsAre(HasSubstr("`timeouts.delete`")));
   // A plan has the time of a read.
-  body_.plan = [](const Context&, PlanChange<HostModel>&) { return absl::DeadlineExceededError("slow"); };
-  EXPECT_THAT(Messages(Plan("", R"({"name": "a"})").diagnostics), ElementsAre(HasSubstr("`timeouts.read`")));
+  body_.plan = [](const Context&, PlanChange<HostModel>&) {
+    return absl::DeadlineExceededError("slow");
+  };
+  EXPECT_THAT(Messages(Plan("", R"({"name": "a"})").diagnostics),
+              ElementsAre(HasSubstr("`timeouts.read`")));
 }
 
 TEST_F(AdapterTest, StopSaysHowToGoOn) {
-  body_.create = [](const Context&, const HostModel&) { return absl::CancelledError("stopped by the user"); };
-  EXPECT_THAT(Messages(Apply("", R"({"name": "a"})").diagnostics), ElementsAre(HasSubstr("run the command again")));
+  body_.create = [](const Context&, const HostModel&) {
+    return absl::CancelledError("stopped by the user");
+  };
+  EXPECT_THAT(Messages(Apply("", R"({"name": "a"})").diagnostics),
+              ElementsAre(HasSubstr("run the command again")));
 }
 
 TEST_F(AdapterTest, ExceptionsBecomeDiagnostics) {
-  body_.create = [](const Context&, const HostModel&) -> Outcome<HostModel> { throw std::runtime_error("boom"); };
+  body_.create = [](const Context&, const HostModel&) -> Outcome<HostModel> {
+    throw std::runtime_error("boom");
+  };
   body_.read = [](const Context&, const HostModel&) -> Outcome<HostModel> { throw 42; };
-  body_.remove = [](const Context&, const HostModel&) -> absl::Status { throw std::runtime_error("boom"); };
-  EXPECT_THAT(Messages(Apply("", R"({"name": "a"})").diagnostics),
-              ElementsAre(AllOf(HasSubstr("nexpected exception: boom"), HasSubstr("Please report"))));
+  body_.remove = [](const Context&, const HostModel&) -> absl::Status {
+    throw std::runtime_error("boom");
+  };
+  EXPECT_THAT(
+      Messages(Apply("", R"({"name": "a"})").diagnostics),
+      ElementsAre(AllOf(HasSubstr("nexpected exception: boom"), HasSubstr("Please report"))));
   const StateAnswer read = Read(kState);
   EXPECT_THAT(Messages(read.diagnostics), ElementsAre(HasSubstr("nexpected exception")));
   EXPECT_EQ(read.state, Object(kState));
   EXPECT_EQ(Apply(kState, "").state, Object(kState));
-  body_.validate = [](const Context&, const HostModel&) -> absl::Status { throw std::runtime_error("boom"); };
-  EXPECT_THAT(Messages(host().Validate(call_, Object(R"({"name": "a"})"), {})), ElementsAre(HasSubstr("boom")));
-  body_.plan = [](const Context&, PlanChange<HostModel>&) -> absl::Status { throw std::runtime_error("boom"); };
+  body_.validate = [](const Context&, const HostModel&) -> absl::Status {
+    throw std::runtime_error("boom");
+  };
+  EXPECT_THAT(Messages(host().Validate(call_, Object(R"({"name": "a"})"), {})),
+              ElementsAre(HasSubstr("boom")));
+  body_.plan = [](const Context&, PlanChange<HostModel>&) -> absl::Status {
+    throw std::runtime_error("boom");
+  };
   EXPECT_THAT(Messages(Plan("", R"({"name": "a"})").diagnostics), ElementsAre(HasSubstr("boom")));
 }
 
@@ -518,7 +572,9 @@ TEST_F(AdapterTest, ExceptionsAfterTheCreateDoNotLoseTheState) {
     made.mode = "throw";
     return made;
   };
-  body_.identify = [](const HostModel&) -> absl::StatusOr<HostIdentity> { throw std::runtime_error("nobody"); };
+  body_.identify = [](const HostModel&) -> absl::StatusOr<HostIdentity> {
+    throw std::runtime_error("nobody");
+  };
   const StateAnswer answer = Apply("", R"({"name": "a", "mode": "fast"})");
   EXPECT_EQ(answer.state["id"], Value::String("7"));
   EXPECT_THAT(Messages(answer.diagnostics), ElementsAre(HasSubstr("out of luck")));
@@ -560,7 +616,9 @@ TEST_F(AdapterTest, PrivateStateIsCarriedThrough) {
   EXPECT_EQ(PrivateState::Parse(plan.private_bytes).Get("token_id"), "9");
   EXPECT_EQ(PrivateState::Parse(plan.private_bytes).Get("planned"), "yes");
   // A destroy needs it as well.
-  EXPECT_EQ(PrivateState::Parse(Plan(kState, "", R"({"token_id":"9"})").private_bytes).Get("token_id"), "9");
+  EXPECT_EQ(
+      PrivateState::Parse(Plan(kState, "", R"({"token_id":"9"})").private_bytes).Get("token_id"),
+      "9");
 
   body_.update = [](const Context& context, const HostModel&, const HostModel& planned) {
     EXPECT_EQ(context.private_state->Get("token_id"), "9");
@@ -581,7 +639,8 @@ TEST_F(AdapterTest, PrivateStateIsCarriedThrough) {
 }
 
 TEST_F(AdapterTest, ForeignPrivateBytesCountAsNone) {
-  for (const char* bytes : {"", "{", "\xff\x00\x01", "[1]", R"({"schema_version":"1","timeouts":{}})"}) {
+  for (const char* bytes :
+       {"", "{", "\xff\x00\x01", "[1]", R"({"schema_version":"1","timeouts":{}})"}) {
     ReadRequest read;
     read.state = Object(kState);
     read.private_bytes = bytes;
@@ -591,7 +650,9 @@ TEST_F(AdapterTest, ForeignPrivateBytesCountAsNone) {
 }
 
 TEST_F(AdapterTest, IdentityStaysOnceGiven) {
-  body_.identify = [](const HostModel& state) { return HostIdentity{.name = state.name, .cluster = "c1"}; };
+  body_.identify = [](const HostModel& state) {
+    return HostIdentity{.name = state.name, .cluster = "c1"};
+  };
   ReadRequest read;
   read.state = Object(kState);
   read.identity = Identity(R"({"name": "a"})");  // from a time when the cluster was not reachable
@@ -599,7 +660,8 @@ TEST_F(AdapterTest, IdentityStaysOnceGiven) {
   read.identity = Value();  // from a time before there were identities
   EXPECT_EQ(host().Read(call_, read).identity, Identity(R"({"name": "a", "cluster": "c1"})"));
   // Renamed in place: still the same object.
-  EXPECT_EQ(Apply(kState, R"({"name": "b"})", Identity(R"({"name": "a"})")).identity, Identity(R"({"name": "a"})"));
+  EXPECT_EQ(Apply(kState, R"({"name": "b"})", Identity(R"({"name": "a"})")).identity,
+            Identity(R"({"name": "a"})"));
 }
 
 // Core hands the identity of what is replaced to the plan of the new object.
@@ -609,7 +671,8 @@ TEST_F(AdapterTest, ReplacementHasItsOwnIdentity) {
   plan.proposed = plan.config;
   plan.identity = Identity(R"({"name": "a"})");
   EXPECT_TRUE(host().Plan(call_, plan).identity.IsNull());
-  EXPECT_EQ(Apply("", R"({"name": "b"})", Identity(R"({"name": "a"})")).identity, Identity(R"({"name": "b"})"));
+  EXPECT_EQ(Apply("", R"({"name": "b"})", Identity(R"({"name": "a"})")).identity,
+            Identity(R"({"name": "b"})"));
   plan.prior = Object(kState);
   EXPECT_EQ(host().Plan(call_, plan).identity, plan.identity);
 }
@@ -623,7 +686,8 @@ TEST_F(AdapterTest, ImportById) {
   EXPECT_EQ(answer.identity, Identity(R"({"name": "a"})"));
   request.id = "lost";
   EXPECT_THAT(Messages(host().Import(call_, request).diagnostics),
-              ElementsAre("error Unable to import host | Import id \"lost\": no such name.\n\nThe import id of a host is "
+              ElementsAre("error Unable to import host | Import id \"lost\": no such name.\n\nThe "
+                          "import id of a host is "
                           "the host's name. | "));
 }
 
@@ -635,13 +699,16 @@ TEST_F(AdapterTest, ImportByIdentity) {
   EXPECT_EQ(answer.state, Object(R"({"name": "a"})"));
   EXPECT_EQ(answer.identity, request.identity);
   request.identity = Identity(R"({"cluster": "c"})");
-  EXPECT_THAT(Messages(host().Import(call_, request).diagnostics), ElementsAre(HasSubstr("he identity has no \"name\"")));
+  EXPECT_THAT(Messages(host().Import(call_, request).diagnostics),
+              ElementsAre(HasSubstr("he identity has no \"name\"")));
   request.identity = Value();
-  EXPECT_THAT(Messages(host().Import(call_, request).diagnostics), ElementsAre(HasSubstr("either an import id nor")));
+  EXPECT_THAT(Messages(host().Import(call_, request).diagnostics),
+              ElementsAre(HasSubstr("either an import id nor")));
 }
 
 TEST_F(AdapterTest, UpgradeIsLenientAtTheSameVersion) {
-  const StateAnswer answer = host().Upgrade(call_, 2, R"({"id": "7", "name": "a", "gone": true, "size": "3", "password_wo": "x"})");
+  const StateAnswer answer = host().Upgrade(
+      call_, 2, R"({"id": "7", "name": "a", "gone": true, "size": "3", "password_wo": "x"})");
   EXPECT_THAT(Messages(answer.diagnostics), IsEmpty());
   EXPECT_EQ(answer.state, Object(R"({"id": "7", "name": "a", "size": 3})"));
 }
@@ -652,11 +719,13 @@ TEST_F(AdapterTest, UpgradeFromAnOlderVersionIsTheResources) {
   EXPECT_THAT(Messages(host().Upgrade(call_, 1, "{}").diagnostics),
               ElementsAre(HasSubstr("o upgrade from state version 1")));
   EXPECT_THAT(Messages(host().Upgrade(call_, 2, R"({"size": "x"})").diagnostics),
-              ElementsAre(AllOf(HasSubstr("Unable to read the stored state of host"), HasSubstr("| size"))));
+              ElementsAre(AllOf(HasSubstr("Unable to read the stored state of host"),
+                                HasSubstr("| size"))));
 }
 
 TEST_F(AdapterTest, UpgradeIdentity) {
-  EXPECT_EQ(host().UpgradeIdentity(call_, 0, R"({"name": "a"})").identity, Identity(R"({"name": "a"})"));
+  EXPECT_EQ(host().UpgradeIdentity(call_, 0, R"({"name": "a"})").identity,
+            Identity(R"({"name": "a"})"));
   EXPECT_TRUE(host().UpgradeIdentity(call_, 1, "{}").diagnostics.HasError());
 }
 
@@ -677,7 +746,8 @@ TEST_F(AdapterTest, MoveFromAnotherType) {
 
 TEST_F(AdapterTest, GeneratedConfigurationIsWhatAUserWouldWrite) {
   const StateAnswer answer = host().GenerateConfig(
-      call_, Object(R"({"id": "7", "name": "a", "seen": "now", "size": 1, "note": "old", "zone": "z",
+      call_,
+      Object(R"({"id": "7", "name": "a", "seen": "now", "size": 1, "note": "old", "zone": "z",
                         "ports": [{"number": 80, "uid": "p"}], "timeouts": {"read": "1s"}})"));
   EXPECT_EQ(answer.state, Object(R"({"name": "a", "zone": "z", "ports": [{"number": 80}]})"));
   EXPECT_EQ(host().GenerateConfig(call_, Object(R"({"name": "a", "size": 2})")).state,
@@ -687,18 +757,22 @@ TEST_F(AdapterTest, GeneratedConfigurationIsWhatAUserWouldWrite) {
     config.mode = Attr<std::string>::Null();
     return config;
   };
-  EXPECT_EQ(host().GenerateConfig(call_, Object(R"({"name": "a", "mode": "m"})")).state, Object(R"({"name": "a"})"));
+  EXPECT_EQ(host().GenerateConfig(call_, Object(R"({"name": "a", "mode": "m"})")).state,
+            Object(R"({"name": "a"})"));
 }
 
 TEST_F(AdapterTest, ValidateAddsTheResourcesOwnRules) {
   body_.validate = [](const Context&, const HostModel& config) {
-    return config.name.value_or("") == "bad" ? At("name", absl::InvalidArgumentError("must not be bad")) : absl::OkStatus();
+    return config.name.value_or("") == "bad"
+               ? At("name", absl::InvalidArgumentError("must not be bad"))
+               : absl::OkStatus();
   };
   EXPECT_THAT(Messages(host().Validate(call_, Object(R"({"name": "good"})"), {})), IsEmpty());
   EXPECT_THAT(Messages(host().Validate(call_, Object(R"({"name": "bad"})"), {})),
               ElementsAre("error Invalid host | Must not be bad. | name"));
   // Only for what the table finds sound.
-  EXPECT_THAT(Messages(host().Validate(call_, Object(R"({"name": "bad", "id": "1"})"), {})), ElementsAre(HasSubstr("| id")));
+  EXPECT_THAT(Messages(host().Validate(call_, Object(R"({"name": "bad", "id": "1"})"), {})),
+              ElementsAre(HasSubstr("| id")));
   EXPECT_THAT(Messages(host().Validate(call_, Object(R"({"name": "a", "size": 0.5})"), {})),
               ElementsAre(AllOf(HasSubstr("whole number"), HasSubstr("| size"))));
   EXPECT_THAT(Messages(host().Validate(call_, Object(R"({"name": "a", "password_wo": "x"})"), {})),
@@ -712,8 +786,11 @@ TEST_F(AdapterTest, ValidateAddsTheResourcesOwnRules) {
 TEST_F(AdapterTest, PlanHookSeesWhatHappens) {
   std::vector<std::string> seen;
   body_.plan = [&](const Context&, PlanChange<HostModel>& change) {
-    seen.push_back(std::string(change.IsCreate() ? "create" : change.IsDestroy() ? "destroy" : "update") +
-                   (change.Changes() ? " changes" : "") + (change.RequiresReplace() ? " replaces" : ""));
+    seen.push_back(std::string(change.IsCreate()    ? "create"
+                               : change.IsDestroy() ? "destroy"
+                                                    : "update") +
+                   (change.Changes() ? " changes" : "") +
+                   (change.RequiresReplace() ? " replaces" : ""));
     return absl::OkStatus();
   };
   Plan("", R"({"name": "a"})");
@@ -721,7 +798,8 @@ TEST_F(AdapterTest, PlanHookSeesWhatHappens) {
   Plan(kState, R"({"name": "b"})");
   Plan(kState, R"({"name": "a", "zone": "z"})");
   EXPECT_TRUE(Plan(kState, "").planned.IsNull());
-  EXPECT_THAT(seen, ElementsAre("create changes", "update", "update changes", "update changes replaces", "destroy changes"));
+  EXPECT_THAT(seen, ElementsAre("create changes", "update", "update changes",
+                                "update changes replaces", "destroy changes"));
 }
 
 TEST_F(AdapterTest, PlanHookThatChangesSomethingMakesTheRestUnknown) {
@@ -739,7 +817,8 @@ TEST_F(AdapterTest, PlanHookMayKnowMoreThanTheTable) {
     change.SetUnknown("id");
     return absl::OkStatus();
   };
-  EXPECT_EQ(Plan(kState, R"({"name": "b"})").planned, Object(R"({"id": "<unknown>", "name": "b", "seen": "now", "size": 1})"));
+  EXPECT_EQ(Plan(kState, R"({"name": "b"})").planned,
+            Object(R"({"id": "<unknown>", "name": "b", "seen": "now", "size": 1})"));
 }
 
 TEST_F(AdapterTest, PlanHookMayFindThatNothingChanges) {
@@ -759,7 +838,8 @@ TEST_F(AdapterTest, PlanHookMayReplace) {
     EXPECT_TRUE(change.RequiresReplace());
     return absl::OkStatus();
   };
-  EXPECT_THAT(Plan(kState, R"({"name": "b", "zone": "z"})").requires_replace, ElementsAre(Path("name"), Path("zone")));
+  EXPECT_THAT(Plan(kState, R"({"name": "b", "zone": "z"})").requires_replace,
+              ElementsAre(Path("name"), Path("zone")));
 }
 
 TEST_F(AdapterTest, PlanHookThatTakesAChangeBackTakesItsReplacementBack) {
@@ -767,7 +847,9 @@ TEST_F(AdapterTest, PlanHookThatTakesAChangeBackTakesItsReplacementBack) {
     change.KeepPrior("zone");
     return absl::OkStatus();
   };
-  const PlanAnswer answer = Plan(R"({"id": "7", "name": "a", "seen": "now", "size": 1, "zone": "y"})", R"({"name": "b", "zone": "z"})");
+  const PlanAnswer answer =
+      Plan(R"({"id": "7", "name": "a", "seen": "now", "size": 1, "zone": "y"})",
+           R"({"name": "b", "zone": "z"})");
   EXPECT_THAT(answer.requires_replace, IsEmpty());
   EXPECT_EQ(answer.planned["zone"], Value::String("y"));
 }
@@ -775,11 +857,15 @@ TEST_F(AdapterTest, PlanHookThatTakesAChangeBackTakesItsReplacementBack) {
 TEST_F(AdapterTest, PlanHookMayWarnAndFail) {
   body_.plan = [](const Context& context, PlanChange<HostModel>& change) {
     context.diagnostics->Warning("Large host", "It costs.", "size");
-    return change.IsDestroy() ? absl::FailedPreconditionError("protected by its owner") : absl::OkStatus();
+    return change.IsDestroy() ? absl::FailedPreconditionError("protected by its owner")
+                              : absl::OkStatus();
   };
-  EXPECT_THAT(Messages(Plan("", R"({"name": "a"})").diagnostics), ElementsAre("warning Large host | It costs. | size"));
-  EXPECT_THAT(Messages(Plan(kState, "").diagnostics),
-              ElementsAre(HasSubstr("Large host"), HasSubstr("Unable to plan the removal of host | Protected by its owner.")));
+  EXPECT_THAT(Messages(Plan("", R"({"name": "a"})").diagnostics),
+              ElementsAre("warning Large host | It costs. | size"));
+  EXPECT_THAT(
+      Messages(Plan(kState, "").diagnostics),
+      ElementsAre(HasSubstr("Large host"),
+                  HasSubstr("Unable to plan the removal of host | Protected by its owner.")));
 }
 
 TEST_F(AdapterTest, PlanHookThatBreaksCoresRulesIsReported) {
@@ -788,7 +874,8 @@ TEST_F(AdapterTest, PlanHookThatBreaksCoresRulesIsReported) {
     return absl::OkStatus();
   };
   EXPECT_THAT(Messages(Plan("", R"({"name": "a"})").diagnostics),
-              ElementsAre(AllOf(HasSubstr("Invalid plan by the provider"), HasSubstr("P10 name"), Not(HasSubstr("mine")))));
+              ElementsAre(AllOf(HasSubstr("Invalid plan by the provider"), HasSubstr("P10 name"),
+                                Not(HasSubstr("mine")))));
 }
 
 TEST_F(AdapterTest, ResultThatBreaksCoresRulesIsReported) {
@@ -797,8 +884,9 @@ TEST_F(AdapterTest, ResultThatBreaksCoresRulesIsReported) {
     made.name = "mine";
     return made;
   };
-  EXPECT_THAT(Messages(Apply("", R"({"name": "a"})").diagnostics),
-              ElementsAre(AllOf(HasSubstr("Invalid result by the provider"), HasSubstr("A6 name"))));
+  EXPECT_THAT(
+      Messages(Apply("", R"({"name": "a"})").diagnostics),
+      ElementsAre(AllOf(HasSubstr("Invalid result by the provider"), HasSubstr("A6 name"))));
 }
 
 TEST_F(AdapterTest, DeferralNeedsLeaveAndAnUnknown) {
@@ -831,7 +919,8 @@ TEST_F(AdapterTest, ApplyPlansAgainWithoutAskingAgain) {
   EXPECT_THAT(before, ElementsAre(false, true));
 }
 
-// The order of calls is core's (protocol 4.3): the delete half gets the private bytes of the create half's plan.
+// The order of calls is core's (protocol 4.3): the delete half gets the private bytes of the create
+// half's plan.
 class SameObjectTest : public AdapterTest {
  protected:
   SameObjectTest() {

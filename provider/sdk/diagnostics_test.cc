@@ -9,8 +9,8 @@
 namespace charon::sdk {
 namespace {
 
-using ::testing::Not;
 using ::testing::HasSubstr;
+using ::testing::Not;
 using ::testing::SizeIs;
 
 Diagnostic Of(const absl::Status& status) {
@@ -30,8 +30,8 @@ TEST(Diagnostics, AreSentences) {
 }
 
 TEST(Diagnostics, CarryPathAndRemedy) {
-  const Diagnostic diagnostic =
-      Of(At("name", WithRemedy(absl::AlreadyExistsError("the name is taken"), "Choose another one.")));
+  const Diagnostic diagnostic = Of(
+      At("name", WithRemedy(absl::AlreadyExistsError("the name is taken"), "Choose another one.")));
   EXPECT_EQ(diagnostic.severity, Diagnostic::Severity::kError);
   EXPECT_EQ(diagnostic.summary, "Unable to do it");
   EXPECT_EQ(diagnostic.detail, "The name is taken.\n\nChoose another one.");
@@ -63,8 +63,10 @@ TEST(Diagnostics, TellNoSecrets) {
   Diagnostics diagnostics;
   diagnostics.Error("e", "the password hunter2-hunter2 is wrong");
   diagnostics.Warning("w", "hunter2-hunter2");
-  diagnostics.Error("e", WithRemedy(absl::InternalError("with hunter2-hunter2"), "not hunter2-hunter2"));
-  for (const Diagnostic& diagnostic : diagnostics.list()) EXPECT_THAT(diagnostic.detail, Not(HasSubstr("hunter2")));
+  diagnostics.Error("e",
+                    WithRemedy(absl::InternalError("with hunter2-hunter2"), "not hunter2-hunter2"));
+  for (const Diagnostic& diagnostic : diagnostics.list())
+    EXPECT_THAT(diagnostic.detail, Not(HasSubstr("hunter2")));
 }
 
 TEST(PrivateState, RoundTrips) {

@@ -39,13 +39,17 @@ absl::StatusOr<std::vector<std::int64_t>> Lengths(const std::vector<std::string>
   return lengths;
 }
 
-absl::StatusOr<std::string> Kind(const std::optional<std::string>& nullable, const Attr<bool>& any) {
+absl::StatusOr<std::string> Kind(const std::optional<std::string>& nullable,
+                                 const Attr<bool>& any) {
   return absl::StrCat(nullable.has_value() ? *nullable : "null", " ",
-                      any.IsUnknown() ? "unknown" : any.IsNull() ? "null" : "known");
+                      any.IsUnknown() ? "unknown"
+                      : any.IsNull()  ? "null"
+                                      : "known");
 }
 
 absl::StatusOr<Value> Echo(const Value& any, const Variadic<std::optional<std::int64_t>>& more) {
-  if (!more.values.empty()) return Value::Dynamic(Type::Bool(), Value::Bool(more.values[0].has_value()));
+  if (!more.values.empty())
+    return Value::Dynamic(Type::Bool(), Value::Bool(more.values[0].has_value()));
   return any;
 }
 
@@ -79,7 +83,8 @@ TEST(Function, TakesItsTypesFromTheSignature) {
 }
 
 TEST(Function, Computes) {
-  EXPECT_THAT(NewRepeat()->Call({Value::String("ab"), Value::Of(Number(3))}), IsOkAndHolds(Value::String("ababab")));
+  EXPECT_THAT(NewRepeat()->Call({Value::String("ab"), Value::Of(Number(3))}),
+              IsOkAndHolds(Value::String("ababab")));
   const auto lengths = NewFunction({"lengths", "s", "d"}, {{"texts", "Texts."}}, Lengths);
   EXPECT_THAT(lengths->Call({ValueForTest(Type::List(Type::String()), R"(["a", "bcd"])")}),
               IsOkAndHolds(ValueForTest(Type::List(Type::Number()), "[1, 3]")));
@@ -89,54 +94,65 @@ TEST(Function, Computes) {
 }
 
 TEST(Function, VariadicsTakeAnyNumber) {
-  const auto join = NewFunction({"join", "s", "d"}, {{"separator", "Between."}, {"parts", "What to join."}}, Join);
+  const auto join = NewFunction({"join", "s", "d"},
+                                {{"separator", "Between."}, {"parts", "What to join."}}, Join);
   ASSERT_EQ(join->parameters().size(), 1u);
   ASSERT_TRUE(join->variadic().has_value());
   EXPECT_EQ(join->variadic()->name, "parts");
   EXPECT_EQ(join->variadic()->type, Type::String());
   EXPECT_THAT(join->Call({Value::String("-")}), IsOkAndHolds(Value::String("")));
-  EXPECT_THAT(join->Call({Value::String("-"), Value::String("a")}), IsOkAndHolds(Value::String("a")));
-  EXPECT_THAT(join->Call({Value::String("-"), Value::String("a"), Value::String("b")}), IsOkAndHolds(Value::String("a-b")));
+  EXPECT_THAT(join->Call({Value::String("-"), Value::String("a")}),
+              IsOkAndHolds(Value::String("a")));
+  EXPECT_THAT(join->Call({Value::String("-"), Value::String("a"), Value::String("b")}),
+              IsOkAndHolds(Value::String("a-b")));
 }
 
 TEST(Function, NullsAndUnknownsReachThoseThatTakeThem) {
-  const auto kind = NewFunction({"kind", "s", "d"}, {{"nullable", "A text."}, {"any", "A flag."}}, Kind);
+  const auto kind =
+      NewFunction({"kind", "s", "d"}, {{"nullable", "A text."}, {"any", "A flag."}}, Kind);
   EXPECT_TRUE(kind->parameters()[0].allow_null);
   EXPECT_FALSE(kind->parameters()[0].allow_unknown);
   EXPECT_TRUE(kind->parameters()[1].allow_null);
   EXPECT_TRUE(kind->parameters()[1].allow_unknown);
   EXPECT_THAT(kind->Call({Value(), Value::Unknown()}), IsOkAndHolds(Value::String("null unknown")));
   EXPECT_THAT(kind->Call({Value::String("x"), Value()}), IsOkAndHolds(Value::String("x null")));
-  EXPECT_THAT(kind->Call({Value::String("x"), Value::Bool(true)}), IsOkAndHolds(Value::String("x known")));
+  EXPECT_THAT(kind->Call({Value::String("x"), Value::Bool(true)}),
+              IsOkAndHolds(Value::String("x known")));
 }
 
 TEST(Function, DynamicValuesPassThrough) {
-  const auto echo = NewFunction({"echo", "s", "d"}, {{"any", "Anything."}, {"more", "Numbers."}}, Echo);
+  const auto echo =
+      NewFunction({"echo", "s", "d"}, {{"any", "Anything."}, {"more", "Numbers."}}, Echo);
   EXPECT_EQ(echo->parameters()[0].type, Type::Dynamic());
   EXPECT_EQ(echo->returns(), Type::Dynamic());
   EXPECT_TRUE(echo->variadic()->allow_null);
   const Value any = ValueForTest(Type::Dynamic(), R"({"a": [1, "x"]})");
   EXPECT_THAT(echo->Call({any}), IsOkAndHolds(any));
-  EXPECT_THAT(echo->Call({any, Value()}), IsOkAndHolds(Value::Dynamic(Type::Bool(), Value::Bool(false))));
+  EXPECT_THAT(echo->Call({any, Value()}),
+              IsOkAndHolds(Value::Dynamic(Type::Bool(), Value::Bool(false))));
 }
 
 TEST(Function, ErrorsTellTheArgument) {
-  const absl::StatusOr<Value> negative = NewRepeat()->Call({Value::String("a"), Value::Of(Number(-1))});
+  const absl::StatusOr<Value> negative =
+      NewRepeat()->Call({Value::String("a"), Value::Of(Number(-1))});
   EXPECT_THAT(negative, StatusIs(absl::StatusCode::kInvalidArgument, "must not be negative"));
   EXPECT_EQ(ArgumentOf(negative.status()), 1);
 
-  const absl::StatusOr<Value> fraction = NewRepeat()->Call({Value::String("a"), Value::Of(*Number::Parse("0.5"))});
+  const absl::StatusOr<Value> fraction =
+      NewRepeat()->Call({Value::String("a"), Value::Of(*Number::Parse("0.5"))});
   EXPECT_THAT(fraction, StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("whole number")));
   EXPECT_EQ(ArgumentOf(fraction.status()), 1);
 
   // Variadic ones count on.
-  const auto echo = NewFunction({"echo", "s", "d"}, {{"any", "Anything."}, {"more", "Numbers."}}, Echo);
-  const absl::StatusOr<Value> third =
-      echo->Call({ValueForTest(Type::Dynamic(), "1"), Value::Of(Number(1)), Value::Of(*Number::Parse("0.5"))});
+  const auto echo =
+      NewFunction({"echo", "s", "d"}, {{"any", "Anything."}, {"more", "Numbers."}}, Echo);
+  const absl::StatusOr<Value> third = echo->Call(
+      {ValueForTest(Type::Dynamic(), "1"), Value::Of(Number(1)), Value::Of(*Number::Parse("0.5"))});
   EXPECT_EQ(ArgumentOf(third.status()), 2);
 
   const auto lengths = NewFunction({"lengths", "s", "d"}, {{"texts", "Texts."}}, Lengths);
-  const absl::StatusOr<Value> null = lengths->Call({ValueForTest(Type::List(Type::String()), R"(["a", null])")});
+  const absl::StatusOr<Value> null =
+      lengths->Call({ValueForTest(Type::List(Type::String()), R"(["a", null])")});
   EXPECT_THAT(null, StatusIs(absl::StatusCode::kInvalidArgument, "must not be null"));
   EXPECT_EQ(ArgumentOf(null.status()), 0);
 

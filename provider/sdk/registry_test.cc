@@ -21,7 +21,8 @@ struct ThingIdentity {
   Attr<std::vector<std::string>> parts;
   static const ObjectSpec<ThingIdentity>& Describe() {
     using I = ThingIdentity;
-    static const auto& spec = *new ObjectSpec<I>("Which thing.", {Field(&I::name, "name", Required, "Its name here.")});
+    static const auto& spec =
+        *new ObjectSpec<I>("Which thing.", {Field(&I::name, "name", Required, "Its name here.")});
     return spec;
   }
 };
@@ -31,8 +32,9 @@ struct BadIdentity {
   Attr<std::vector<std::string>> parts;
   static const ObjectSpec<BadIdentity>& Describe() {
     using I = BadIdentity;
-    static const auto& spec = *new ObjectSpec<I>("Which thing.", {Field(&I::name, "name", Computed, "Its name here."),
-                                                                  Field(&I::parts, "parts", Optional, "Its parts here.")});
+    static const auto& spec = *new ObjectSpec<I>(
+        "Which thing.", {Field(&I::name, "name", Computed, "Its name here."),
+                         Field(&I::parts, "parts", Optional, "Its parts here.")});
     return spec;
   }
 };
@@ -41,7 +43,8 @@ struct ThingModel {
   Attr<std::string> name;
   static const ObjectSpec<ThingModel>& Describe() {
     using M = ThingModel;
-    static const auto& spec = *new ObjectSpec<M>("A thing.", {Field(&M::name, "name", Required, "Its name here.")});
+    static const auto& spec =
+        *new ObjectSpec<M>("A thing.", {Field(&M::name, "name", Required, "Its name here.")});
     return spec;
   }
 };
@@ -62,7 +65,8 @@ class Thing : public Resource<ThingModel, I> {
 class Things final : public ListResource<ThingModel, ThingModel, ThingIdentity> {
  public:
   const ResourceInfo& info() const override {
-    static const auto& info = *new ResourceInfo{.type = "charon_thing", .noun = "thing", .subcategory = "Tests"};
+    static const auto& info =
+        *new ResourceInfo{.type = "charon_thing", .noun = "thing", .subcategory = "Tests"};
     return info;
   }
   absl::Status List(const Context&, const ThingModel&, bool,
@@ -92,7 +96,8 @@ class RegistryTest : public ::testing::Test {
 TEST_F(RegistryTest, HoldsWhatItIsGivenByName) {
   registry_->Add(std::make_unique<Thing<ThingIdentity>>(Info()));
   registry_->Add(std::make_unique<Things>());
-  registry_->Add(NewFunction({"same", "The same.", "The same text."}, {{"text", "Any text."}}, Same));
+  registry_->Add(
+      NewFunction({"same", "The same.", "The same text."}, {{"text", "Any text."}}, Same));
   EXPECT_EQ(registry_->resources().at("charon_thing")->info().noun, "thing");
   EXPECT_EQ(registry_->lists().at("charon_thing")->info().type, "charon_thing");
   EXPECT_EQ(registry_->functions().at("same")->doc().summary, "The same.");
@@ -101,7 +106,8 @@ TEST_F(RegistryTest, HoldsWhatItIsGivenByName) {
 }
 
 TEST_F(RegistryTest, FindsTablesThatContradictThemselves) {
-  provider_->mutable_schema() = SchemaForTest({Row("secret_key", Optional), Row("alias", Optional)});
+  provider_->mutable_schema() =
+      SchemaForTest({Row("secret_key", Optional), Row("alias", Optional)});
   EXPECT_THAT(registry_->Contradictions(),
               ElementsAre("provider.secret_key: looks like a secret but is not sensitive",
                           "provider.alias: a name that Terraform reserves"));
@@ -109,25 +115,30 @@ TEST_F(RegistryTest, FindsTablesThatContradictThemselves) {
 
 TEST_F(RegistryTest, FindsWhatIsMissingBesideTheTable) {
   registry_->Add(std::make_unique<Thing<NoIdentity>>(ResourceInfo{.type = "other_thing"}));
-  EXPECT_THAT(registry_->Contradictions(), ElementsAre("resource other_thing: the type does not start with charon_",
-                                                       "resource other_thing: no noun for messages",
-                                                       "resource other_thing: no subcategory"));
+  EXPECT_THAT(registry_->Contradictions(),
+              ElementsAre("resource other_thing: the type does not start with charon_",
+                          "resource other_thing: no noun for messages",
+                          "resource other_thing: no subcategory"));
 }
 
 TEST_F(RegistryTest, FindsTwoOfOneName) {
   registry_->Add(std::make_unique<Thing<NoIdentity>>(Info()));
   registry_->Add(std::make_unique<Thing<NoIdentity>>(Info()));
   for (int i = 0; i < 2; ++i) {
-    registry_->Add(NewFunction({"same", "The same.", "The same text."}, {{"text", "Any text."}}, Same));
+    registry_->Add(
+        NewFunction({"same", "The same.", "The same text."}, {{"text", "Any text."}}, Same));
   }
-  EXPECT_THAT(registry_->Contradictions(), ElementsAre("charon_thing: registered twice", "same: registered twice"));
+  EXPECT_THAT(registry_->Contradictions(),
+              ElementsAre("charon_thing: registered twice", "same: registered twice"));
 }
 
 TEST_F(RegistryTest, FindsAListWithoutItsResource) {
   registry_->Add(std::make_unique<Things>());
-  EXPECT_THAT(registry_->Contradictions(), ElementsAre("list charon_thing: no resource of that type with an identity"));
+  EXPECT_THAT(registry_->Contradictions(),
+              ElementsAre("list charon_thing: no resource of that type with an identity"));
   registry_->Add(std::make_unique<Thing<NoIdentity>>(Info()));
-  EXPECT_THAT(registry_->Contradictions(), ElementsAre("list charon_thing: no resource of that type with an identity"));
+  EXPECT_THAT(registry_->Contradictions(),
+              ElementsAre("list charon_thing: no resource of that type with an identity"));
 }
 
 TEST_F(RegistryTest, FindsIdentitiesThatTerraformWouldRefuse) {
@@ -139,9 +150,11 @@ TEST_F(RegistryTest, FindsIdentitiesThatTerraformWouldRefuse) {
 
 TEST_F(RegistryTest, FindsFunctionsWithoutTexts) {
   registry_->Add(NewFunction({"same", "", ""}, {{"text", "no end"}}, Same));
-  registry_->Add(NewFunction({"both", "Both.", "Both texts."}, {{"text", "One."}, {"text", "Two."}}, Both));
+  registry_->Add(
+      NewFunction({"both", "Both.", "Both texts."}, {{"text", "One."}, {"text", "Two."}}, Both));
   EXPECT_THAT(registry_->Contradictions(),
-              ElementsAre("function both: two parameters called text", "function same: no summary or description",
+              ElementsAre("function both: two parameters called text",
+                          "function same: no summary or description",
                           "function same: text needs a description that ends with a full stop"));
 }
 

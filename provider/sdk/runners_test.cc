@@ -28,10 +28,11 @@ struct ThingModel {
   static const ObjectSpec<ThingModel>& Describe() {
     using M = ThingModel;
     static const auto& spec = *new ObjectSpec<M>(
-        "A thing.", {Field(&M::name, "name", Required, "Name of the thing.").Check(DnsLabel()),
-                     Field(&M::seen, "seen", Computed, "When it was seen."),
-                     Field(&M::secret_wo, "secret_wo", Optional, "Secret of the thing.").WriteOnly(),
-                     TimeoutsField(&M::timeouts)});
+        "A thing.",
+        {Field(&M::name, "name", Required, "Name of the thing.").Check(DnsLabel()),
+         Field(&M::seen, "seen", Computed, "When it was seen."),
+         Field(&M::secret_wo, "secret_wo", Optional, "Secret of the thing.").WriteOnly(),
+         TimeoutsField(&M::timeouts)});
     return spec;
   }
 };
@@ -40,18 +41,22 @@ struct ThingIdentity {
   Attr<std::string> name;
   static const ObjectSpec<ThingIdentity>& Describe() {
     using I = ThingIdentity;
-    static const auto& spec = *new ObjectSpec<I>("Which thing.", {Field(&I::name, "name", Required, "Its name here.")});
+    static const auto& spec =
+        *new ObjectSpec<I>("Which thing.", {Field(&I::name, "name", Required, "Its name here.")});
     return spec;
   }
 };
 
 const ResourceInfo& Info() {
-  static const auto& info = *new ResourceInfo{.type = "charon_thing", .noun = "thing", .subcategory = "Tests"};
+  static const auto& info =
+      *new ResourceInfo{.type = "charon_thing", .noun = "thing", .subcategory = "Tests"};
   return info;
 }
 
 absl::Status NotBad(const ThingModel& config) {
-  return config.name.value_or("") == "bad" ? At("name", absl::InvalidArgumentError("must not be bad")) : absl::OkStatus();
+  return config.name.value_or("") == "bad"
+             ? At("name", absl::InvalidArgumentError("must not be bad"))
+             : absl::OkStatus();
 }
 
 class Source final : public DataSource<ThingModel> {
@@ -60,11 +65,16 @@ class Source final : public DataSource<ThingModel> {
   explicit Source(Body& body) : body_(body) {}
   const ResourceInfo& info() const override { return Info(); }
   const ObjectSpec<ThingModel>& spec() const override {
-    static const auto& spec = *new ObjectSpec<ThingModel>(ThingModel::Describe().AsLookup({"name"}, {.optional = {"timeouts"}, .drop = {}}));
+    static const auto& spec = *new ObjectSpec<ThingModel>(
+        ThingModel::Describe().AsLookup({"name"}, {.optional = {"timeouts"}, .drop = {}}));
     return spec;
   }
-  absl::Status Validate(const Context&, const ThingModel& config) override { return NotBad(config); }
-  Outcome<ThingModel> Read(const Context& context, const ThingModel& config) override { return body_(context, config); }
+  absl::Status Validate(const Context&, const ThingModel& config) override {
+    return NotBad(config);
+  }
+  Outcome<ThingModel> Read(const Context& context, const ThingModel& config) override {
+    return body_(context, config);
+  }
 
  private:
   Body& body_;
@@ -80,14 +90,19 @@ class Lease final : public Ephemeral<ThingModel> {
  public:
   explicit Lease(EphemeralBody& body) : body_(body) {}
   const ResourceInfo& info() const override { return Info(); }
-  absl::Status Validate(const Context&, const ThingModel& config) override { return NotBad(config); }
-  absl::StatusOr<Opened<ThingModel>> Open(const Context& context, const ThingModel& config) override {
+  absl::Status Validate(const Context&, const ThingModel& config) override {
+    return NotBad(config);
+  }
+  absl::StatusOr<Opened<ThingModel>> Open(const Context& context,
+                                          const ThingModel& config) override {
     return body_.open(context, config);
   }
   absl::StatusOr<std::optional<absl::Time>> Renew(const Context& context) override {
     return body_.renew ? body_.renew(context) : Ephemeral::Renew(context);
   }
-  absl::Status Close(const Context& context) override { return body_.close ? body_.close(context) : Ephemeral::Close(context); }
+  absl::Status Close(const Context& context) override {
+    return body_.close ? body_.close(context) : Ephemeral::Close(context);
+  }
 
  private:
   EphemeralBody& body_;
@@ -99,8 +114,11 @@ class Things final : public ListResource<ThingModel, ThingModel, ThingIdentity> 
   using Body = std::function<absl::Status(const Context&, const ThingModel&, bool, const Emit&)>;
   explicit Things(Body& body) : body_(body) {}
   const ResourceInfo& info() const override { return Info(); }
-  absl::Status Validate(const Context&, const ThingModel& config) override { return NotBad(config); }
-  absl::Status List(const Context& context, const ThingModel& config, bool include_resource, const Emit& emit) override {
+  absl::Status Validate(const Context&, const ThingModel& config) override {
+    return NotBad(config);
+  }
+  absl::Status List(const Context& context, const ThingModel& config, bool include_resource,
+                    const Emit& emit) override {
     return body_(context, config, include_resource, emit);
   }
 
@@ -117,11 +135,14 @@ class Restart final : public Action<ThingModel> {
  public:
   explicit Restart(ActionBody& body) : body_(body) {}
   const ResourceInfo& info() const override { return Info(); }
-  absl::Status Validate(const Context&, const ThingModel& config) override { return NotBad(config); }
+  absl::Status Validate(const Context&, const ThingModel& config) override {
+    return NotBad(config);
+  }
   absl::Status Plan(const Context& context, const ThingModel& config) override {
     return body_.plan ? body_.plan(context, config) : Action::Plan(context, config);
   }
-  absl::Status Invoke(const Context& context, const ThingModel& config, const Progress& progress) override {
+  absl::Status Invoke(const Context& context, const ThingModel& config,
+                      const Progress& progress) override {
     return body_.invoke(context, config, progress);
   }
 
@@ -146,7 +167,9 @@ class RunnersTest : public ::testing::Test {
   AnyEphemeral& lease() { return *registry_->ephemerals().at("charon_thing"); }
   AnyList& list() { return *registry_->lists().at("charon_thing"); }
   AnyAction& restart() { return *registry_->actions().at("charon_thing"); }
-  Value Object(absl::string_view json) { return ObjectForTest(ThingModel::Describe().schema(), json); }
+  Value Object(absl::string_view json) {
+    return ObjectForTest(ThingModel::Describe().schema(), json);
+  }
   Value Question(absl::string_view json) { return ObjectForTest(source().schema(), json); }
 
   static std::vector<std::string> Messages(const Diagnostics& diagnostics) {
@@ -168,18 +191,21 @@ class RunnersTest : public ::testing::Test {
 };
 
 TEST_F(RunnersTest, AllValidateByTheTableThenByThemselves) {
-  const Value wrong = Object(R"({"name": "No Label"})"), bad = Object(R"({"name": "bad"})"), good = Object(R"({"name": "a"})");
+  const Value wrong = Object(R"({"name": "No Label"})"), bad = Object(R"({"name": "bad"})"),
+              good = Object(R"({"name": "a"})");
   const std::vector<std::function<Diagnostics(const Value&)>> all = {
       [&](const Value& config) { return lease().Validate(call_, config); },
       [&](const Value& config) { return list().Validate(call_, config); },
       [&](const Value& config) { return restart().Validate(call_, config); },
   };
   for (const auto& validate : all) {
-    EXPECT_THAT(Messages(validate(wrong)), ElementsAre(AllOf(HasSubstr("is no DNS label"), HasSubstr("| name"))));
+    EXPECT_THAT(Messages(validate(wrong)),
+                ElementsAre(AllOf(HasSubstr("is no DNS label"), HasSubstr("| name"))));
     EXPECT_THAT(Messages(validate(bad)), ElementsAre("Invalid thing | Must not be bad. | name"));
     EXPECT_THAT(Messages(validate(good)), IsEmpty());
   }
-  EXPECT_THAT(Messages(source().Validate(call_, Question(R"({"name": "bad"})"))), ElementsAre("Invalid thing | Must not be bad. | name"));
+  EXPECT_THAT(Messages(source().Validate(call_, Question(R"({"name": "bad"})"))),
+              ElementsAre("Invalid thing | Must not be bad. | name"));
 }
 
 // Data sources.
@@ -196,16 +222,20 @@ TEST_F(RunnersTest, DataSourceAnswers) {
     answer.seen = "now";
     return answer;
   };
-  const StateAnswer answer = source().Read(call_, Question(R"({"name": "a", "timeouts": {"read": "7s"}})"), {});
+  const StateAnswer answer =
+      source().Read(call_, Question(R"({"name": "a", "timeouts": {"read": "7s"}})"), {});
   EXPECT_THAT(Messages(answer.diagnostics), IsEmpty());
   EXPECT_EQ(answer.state, Question(R"({"name": "a", "seen": "now", "timeouts": {"read": "7s"}})"));
 }
 
 TEST_F(RunnersTest, DataSourceThatFindsNothingFails) {
-  read_ = [](const Context&, const ThingModel&) { return absl::NotFoundError("no thing is called a"); };
+  read_ = [](const Context&, const ThingModel&) {
+    return absl::NotFoundError("no thing is called a");
+  };
   const StateAnswer answer = source().Read(call_, Question(R"({"name": "a"})"), {});
   EXPECT_TRUE(answer.state.IsNull());
-  EXPECT_THAT(Messages(answer.diagnostics), ElementsAre("Unable to read thing | No thing is called a. | "));
+  EXPECT_THAT(Messages(answer.diagnostics),
+              ElementsAre("Unable to read thing | No thing is called a. | "));
 }
 
 TEST_F(RunnersTest, DataSourceDefectsAreReported) {
@@ -217,9 +247,13 @@ TEST_F(RunnersTest, DataSourceDefectsAreReported) {
     answer.seen = Attr<std::string>::Unknown();
     return answer;
   };
-  EXPECT_THAT(Messages(source().Read(call_, Question(R"({"name": "a"})"), {}).diagnostics), ElementsAre(HasSubstr("left a value unknown")));
-  read_ = [](const Context&, const ThingModel&) -> Outcome<ThingModel> { throw std::runtime_error("boom"); };
-  EXPECT_THAT(Messages(source().Read(call_, Question(R"({"name": "a"})"), {}).diagnostics), ElementsAre(HasSubstr("boom")));
+  EXPECT_THAT(Messages(source().Read(call_, Question(R"({"name": "a"})"), {}).diagnostics),
+              ElementsAre(HasSubstr("left a value unknown")));
+  read_ = [](const Context&, const ThingModel&) -> Outcome<ThingModel> {
+    throw std::runtime_error("boom");
+  };
+  EXPECT_THAT(Messages(source().Read(call_, Question(R"({"name": "a"})"), {}).diagnostics),
+              ElementsAre(HasSubstr("boom")));
 }
 
 TEST_F(RunnersTest, DataSourceWaitsForTheProvider) {
@@ -227,7 +261,8 @@ TEST_F(RunnersTest, DataSourceWaitsForTheProvider) {
   read_ = [](const Context&, const ThingModel&) { return absl::InternalError("asked"); };
   const Value question = Question(R"({"name": "a"})");
   EXPECT_THAT(Messages(source().Read(call_, question, {}).diagnostics),
-              ElementsAre(AllOf(HasSubstr("he provider block has values that are not known yet"), HasSubstr("Apply what"))));
+              ElementsAre(AllOf(HasSubstr("he provider block has values that are not known yet"),
+                                HasSubstr("Apply what"))));
   const StateAnswer deferred = source().Read(call_, question, {.deferral_allowed = true});
   EXPECT_EQ(deferred.deferred, Defer::kProviderConfigUnknown);
   EXPECT_THAT(Messages(deferred.diagnostics), IsEmpty());
@@ -237,7 +272,8 @@ TEST_F(RunnersTest, DataSourceWaitsForTheProvider) {
 // Ephemeral resources.
 
 TEST_F(RunnersTest, EphemeralOpensRenewsAndCloses) {
-  lease_.open = [&](const Context& context, const ThingModel& config) -> absl::StatusOr<Opened<ThingModel>> {
+  lease_.open = [&](const Context& context,
+                    const ThingModel& config) -> absl::StatusOr<Opened<ThingModel>> {
     context.private_state->Set("lease", "L1");
     ThingModel result = config;
     result.seen = "now";
@@ -277,9 +313,13 @@ TEST_F(RunnersTest, EphemeralFailuresAreReported) {
   };
   const EphemeralAnswer opened = lease().Open(call_, Object(R"({"name": "a"})"));
   EXPECT_TRUE(opened.result.IsNull());
-  EXPECT_THAT(Messages(opened.diagnostics), ElementsAre("Unable to open thing | The token has expired. | "));
-  lease_.renew = [](const Context&) -> absl::StatusOr<std::optional<absl::Time>> { return absl::AbortedError("too late, alas"); };
-  EXPECT_THAT(Messages(lease().Renew(call_, "").diagnostics), ElementsAre(HasSubstr("Unable to renew thing")));
+  EXPECT_THAT(Messages(opened.diagnostics),
+              ElementsAre("Unable to open thing | The token has expired. | "));
+  lease_.renew = [](const Context&) -> absl::StatusOr<std::optional<absl::Time>> {
+    return absl::AbortedError("too late, alas");
+  };
+  EXPECT_THAT(Messages(lease().Renew(call_, "").diagnostics),
+              ElementsAre(HasSubstr("Unable to renew thing")));
   lease_.close = [](const Context&) { return absl::UnavailableError("no answer"); };
   EXPECT_THAT(Messages(lease().Close(call_, "")), ElementsAre(HasSubstr("Unable to close thing")));
   lease_.close = [](const Context&) { return absl::NotFoundError("gone already"); };
@@ -287,7 +327,8 @@ TEST_F(RunnersTest, EphemeralFailuresAreReported) {
   lease_.close = [](const Context&) -> absl::Status { throw std::runtime_error("boom"); };
   EXPECT_THAT(Messages(lease().Close(call_, "")), ElementsAre(HasSubstr("boom")));
   provider_->set_config_unknown(true);
-  EXPECT_THAT(Messages(lease().Open(call_, Object(R"({"name": "a"})")).diagnostics), ElementsAre(HasSubstr("not known yet")));
+  EXPECT_THAT(Messages(lease().Open(call_, Object(R"({"name": "a"})")).diagnostics),
+              ElementsAre(HasSubstr("not known yet")));
 }
 
 // Lists.
@@ -316,7 +357,8 @@ TEST_F(RunnersTest, ListStreamsUpToTheLimit) {
   EXPECT_THAT(Messages(list().List(call_, {Object(R"({"name": "a"})"), true, 3}, keep)), IsEmpty());
   ASSERT_EQ(got.size(), 3u);
   EXPECT_EQ(made, 2);  // told to stop with the third
-  EXPECT_EQ(got[1].identity, ObjectForTest(ThingIdentity::Describe().schema(), R"({"name": "n1"})"));
+  EXPECT_EQ(got[1].identity,
+            ObjectForTest(ThingIdentity::Describe().schema(), R"({"name": "n1"})"));
   EXPECT_EQ(got[1].display_name, "Thing 1");
   EXPECT_EQ(got[1].resource, Object(R"({"name": "n1"})"));
 
@@ -346,10 +388,13 @@ TEST_F(RunnersTest, ListNeverEmitsBeyondTheLimit) {
 }
 
 TEST_F(RunnersTest, ListFailuresAreReported) {
-  list_ = [](const Context&, const ThingModel&, bool, const Things::Emit&) { return absl::UnavailableError("no answer"); };
+  list_ = [](const Context&, const ThingModel&, bool, const Things::Emit&) {
+    return absl::UnavailableError("no answer");
+  };
   const ListRequest request{Object(R"({"name": "a"})"), false, 0};
   auto none = [](ListedObject) { return true; };
-  EXPECT_THAT(Messages(list().List(call_, request, none)), ElementsAre("Unable to list thing | No answer. | "));
+  EXPECT_THAT(Messages(list().List(call_, request, none)),
+              ElementsAre("Unable to list thing | No answer. | "));
   provider_->set_config_unknown(true);
   EXPECT_THAT(Messages(list().List(call_, request, none)), ElementsAre(HasSubstr("not known yet")));
 }
@@ -362,29 +407,39 @@ TEST_F(RunnersTest, ActionIsPlannedAndInvoked) {
     seen.push_back(config.name.IsUnknown() ? "plan unknown" : "plan " + *config.name);
     return absl::OkStatus();
   };
-  restart_.invoke = [&](const Context& context, const ThingModel& config, const Progress& progress) {
+  restart_.invoke = [&](const Context& context, const ThingModel& config,
+                        const Progress& progress) {
     EXPECT_EQ(context.call.Remaining(), absl::Minutes(10));
     progress("restarting " + *config.name);
     return absl::OkStatus();
   };
-  EXPECT_THAT(Messages(restart().Plan(call_, Object(R"({"name": "<unknown>"})"), {}).diagnostics), IsEmpty());
-  EXPECT_THAT(Messages(restart().Invoke(call_, Object(R"({"name": "a"})"),
-                                        [&](const std::string& message) { seen.push_back(message); })),
+  EXPECT_THAT(Messages(restart().Plan(call_, Object(R"({"name": "<unknown>"})"), {}).diagnostics),
               IsEmpty());
+  EXPECT_THAT(
+      Messages(restart().Invoke(call_, Object(R"({"name": "a"})"),
+                                [&](const std::string& message) { seen.push_back(message); })),
+      IsEmpty());
   EXPECT_THAT(seen, ElementsAre("plan unknown", "restarting a"));
 }
 
 TEST_F(RunnersTest, ActionFailuresAreReported) {
-  restart_.plan = [](const Context&, const ThingModel&) { return At("name", absl::NotFoundError("no such thing")); };
-  restart_.invoke = [](const Context&, const ThingModel&, const Progress&) -> absl::Status { throw std::runtime_error("boom"); };
+  restart_.plan = [](const Context&, const ThingModel&) {
+    return At("name", absl::NotFoundError("no such thing"));
+  };
+  restart_.invoke = [](const Context&, const ThingModel&, const Progress&) -> absl::Status {
+    throw std::runtime_error("boom");
+  };
   auto silent = [](const std::string&) {};
   const Value config = Object(R"({"name": "a"})");
-  EXPECT_THAT(Messages(restart().Plan(call_, config, {}).diagnostics), ElementsAre("Unable to plan thing | No such thing. | name"));
+  EXPECT_THAT(Messages(restart().Plan(call_, config, {}).diagnostics),
+              ElementsAre("Unable to plan thing | No such thing. | name"));
   EXPECT_THAT(Messages(restart().Invoke(call_, config, silent)), ElementsAre(HasSubstr("boom")));
   provider_->set_config_unknown(true);
   EXPECT_THAT(Messages(restart().Plan(call_, config, {}).diagnostics), IsEmpty());
-  EXPECT_EQ(restart().Plan(call_, config, {.deferral_allowed = true}).deferred, Defer::kProviderConfigUnknown);
-  EXPECT_THAT(Messages(restart().Invoke(call_, config, silent)), ElementsAre(HasSubstr("not known yet")));
+  EXPECT_EQ(restart().Plan(call_, config, {.deferral_allowed = true}).deferred,
+            Defer::kProviderConfigUnknown);
+  EXPECT_THAT(Messages(restart().Invoke(call_, config, silent)),
+              ElementsAre(HasSubstr("not known yet")));
 }
 
 }  // namespace

@@ -24,8 +24,10 @@ bool HasConfigured(const AttributeSchema& attribute, const Value& value) {
                        });
   };
   switch (attribute.nesting) {
-    case Nesting::kNone: return false;
-    case Nesting::kSingle: return in_object(value);
+    case Nesting::kNone:
+      return false;
+    case Nesting::kSingle:
+      return in_object(value);
     case Nesting::kMap:
       return std::any_of(value.mapping().begin(), value.mapping().end(),
                          [&](const auto& entry) { return in_object(entry.second); });
@@ -69,11 +71,10 @@ bool AttributeCanHaveComeFrom(const AttributeSchema& attribute, const Value& pri
 bool CanHaveComeFrom(const ObjectSchema& schema, const Value& prior, const Value& config) {
   if (prior == config) return true;
   if (!prior.IsKnown() || !config.IsKnown()) return false;
-  return std::all_of(schema.attributes.begin(), schema.attributes.end(),
-                     [&](const AttributeSchema& attribute) {
-                       return AttributeCanHaveComeFrom(attribute, prior[attribute.name],
-                                                       config[attribute.name]);
-                     });
+  return std::all_of(
+      schema.attributes.begin(), schema.attributes.end(), [&](const AttributeSchema& attribute) {
+        return AttributeCanHaveComeFrom(attribute, prior[attribute.name], config[attribute.name]);
+      });
 }
 
 Value MergeObject(const ObjectSchema& schema, const Value& prior, const Value& config);
@@ -82,15 +83,16 @@ Value MergeNested(const AttributeSchema& attribute, const Value& prior, const Va
   if (!config.IsKnown()) return config;
   const ObjectSchema& nested = *attribute.nested;
   switch (attribute.nesting) {
-    case Nesting::kNone: return config;
-    case Nesting::kSingle: return MergeObject(nested, prior, config);
+    case Nesting::kNone:
+      return config;
+    case Nesting::kSingle:
+      return MergeObject(nested, prior, config);
     case Nesting::kList: {
       Value::Sequence elements;
       for (std::size_t i = 0; i < config.sequence().size(); ++i) {
         const bool partner = prior.IsKnown() && i < prior.sequence().size();
-        elements.push_back(partner
-                               ? MergeObject(nested, prior.sequence()[i], config.sequence()[i])
-                               : config.sequence()[i]);
+        elements.push_back(partner ? MergeObject(nested, prior.sequence()[i], config.sequence()[i])
+                                   : config.sequence()[i]);
       }
       return Value::Of(std::move(elements));
     }
@@ -146,7 +148,8 @@ Value ProposedNewState(const ObjectSchema& schema, const Value& prior, const Val
   return MergeObject(schema, prior, config);
 }
 
-Action ActionOf(const Value& prior, const Value& planned, const std::vector<Path>& requires_replace) {
+Action ActionOf(const Value& prior, const Value& planned,
+                const std::vector<Path>& requires_replace) {
   if (prior.IsNull()) return planned.IsNull() ? Action::kNoOp : Action::kCreate;
   if (planned.IsNull()) return Action::kDelete;
   const bool replace =
@@ -162,11 +165,16 @@ Action ActionOf(const Value& prior, const Value& planned, const std::vector<Path
 
 std::ostream& operator<<(std::ostream& out, Action action) {
   switch (action) {
-    case Action::kNoOp: return out << "no-op";
-    case Action::kCreate: return out << "create";
-    case Action::kUpdate: return out << "update";
-    case Action::kReplace: return out << "replace";
-    case Action::kDelete: return out << "delete";
+    case Action::kNoOp:
+      return out << "no-op";
+    case Action::kCreate:
+      return out << "create";
+    case Action::kUpdate:
+      return out << "update";
+    case Action::kReplace:
+      return out << "replace";
+    case Action::kDelete:
+      return out << "delete";
   }
   return out;
 }

@@ -1,5 +1,6 @@
-// What Terraform core does around a provider's plan, as far as tests need it: the merge of prior state and
-// configuration that it proposes, and which action a plan means (plugin protocol 5.1 and 5.2).
+// What Terraform core does around a provider's plan, as far as tests need it: the merge of prior
+// state and configuration that it proposes, and which action a plan means (plugin protocol 5.1
+// and 5.2).
 #pragma once
 
 #include <ostream>
@@ -17,7 +18,8 @@ Value ProposedNewState(const ObjectSchema& schema, const Value& prior, const Val
 enum class Action { kNoOp, kCreate, kUpdate, kReplace, kDelete };
 
 // Paths whose values are equal count for nothing, none does for a create.
-Action ActionOf(const Value& prior, const Value& planned, const std::vector<Path>& requires_replace);
+Action ActionOf(const Value& prior, const Value& planned,
+                const std::vector<Path>& requires_replace);
 
 std::ostream& operator<<(std::ostream& out, Action action);
 

@@ -40,8 +40,8 @@ class FakeClock final : public Clock {
   }
 
  private:
-  // Not absl::Mutex: the packaged abseil is not built for the thread sanitizer, which then reports races
-  // that are none.
+  // Not absl::Mutex: the packaged abseil is not built for the thread sanitizer, which then reports
+  // races that are none.
   mutable std::mutex mutex_;
   absl::Time now_;
   std::vector<absl::Duration> sleeps_;

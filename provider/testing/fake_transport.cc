@@ -69,10 +69,9 @@ absl::StatusOr<Response> FakeTransport::Send(const Call& call, const Request& re
   // Without the lock: handlers may block, or send themselves.
   absl::StatusOr<Response> result =
       scripted.has_value() ? *std::move(scripted)
-      : handler != nullptr
-          ? handler(call, request)
-          : absl::InternalError(
-                absl::StrCat("no answer was scripted for ", request.method, " ", request.url));
+      : handler != nullptr ? handler(call, request)
+                           : absl::InternalError(absl::StrCat("no answer was scripted for ",
+                                                              request.method, " ", request.url));
   if (fault.has_value()) return fault->status;
   if (result.ok() && request.on_body != nullptr && result->status / 100 == 2) {
     if (!result->body.empty()) request.on_body(result->body);

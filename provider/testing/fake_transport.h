@@ -29,8 +29,8 @@ class FakeTransport final : public Transport {
   // Answers what the script does not.
   FakeTransport& Handle(Handler handler);
 
-  // The n-th request from now on, counted from 1, fails. With `after` the handler or script is asked
-  // first: the server has acted, but its answer is lost.
+  // The n-th request from now on, counted from 1, fails. With `after` the handler or script is
+  // asked first: the server has acted, but its answer is lost.
   FakeTransport& FailNth(int n, absl::Status status, bool after = false);
 
   absl::StatusOr<Response> Send(const Call& call, const Request& request) override;

@@ -30,7 +30,8 @@ std::string TextOf(const sdk::Diagnostic& diagnostic) {
                       lines[0].empty() ? "" : ": ", lines[0]);
 }
 
-// Goes through both values in the table's order; `visit` gets every part that is no object of a table.
+// Goes through both values in the table's order; `visit` gets every part that is no object of a
+// table.
 template <typename Visit>
 void Walk(const ObjectSchema& schema, const Value& before, const Value& after, const Path& path,
           const Visit& visit) {
@@ -121,7 +122,7 @@ std::string ReadableJson(const Json& json, std::size_t width) {
 Json GoldenPlanOf(sdk::AnyResource& resource, const Json& input) {
   const ObjectSchema& schema = resource.schema();
   const auto object = [&](const char* name) {
-    return input.contains(name) ? ValueForTest(schema.type(), input[name]) : Value();
+    return input.contains(name) ? ValueFromJsonForTest(schema.type(), input[name]) : Value();
   };
   const Value prior = object("prior");
   const Value config = object("config");
@@ -139,18 +140,19 @@ Json GoldenPlanOf(sdk::AnyResource& resource, const Json& input) {
     request.proposed = config.IsKnown() ? core::ProposedNewState(schema, prior, config) : Value();
     request.capabilities = capabilities;
     sdk::PlanAnswer answer = resource.Plan(call, request);
-    Walk(schema, prior, answer.planned, Path(),
-         [&](const Path& path, const Value& was, const Value& is) {
-           if (!is.IsWhollyKnown()) {
-             unknown.push_back(TextOf(path));
-           } else if (!(was == is)) {
-             changed.push_back(TextOf(path));
-           }
-         });
+    // Of a destroy there is nothing to tell but the diagnostics.
+    if (config.IsKnown())
+      Walk(schema, prior, answer.planned, Path(),
+           [&](const Path& path, const Value& was, const Value& is) {
+             if (!is.IsWhollyKnown()) {
+               unknown.push_back(TextOf(path));
+             } else if (!(was == is)) {
+               changed.push_back(TextOf(path));
+             }
+           });
     for (const Path& path : answer.requires_replace) replace.push_back(TextOf(path));
-    for (const auto& [name, value] : input.value("expect", Json::object())
-                                         .value("values", Json::object())
-                                         .items()) {
+    const Json wanted = input.value("expect", Json::object()).value("values", Json::object());
+    for (const auto& [name, value] : wanted.items()) {
       values[name] = JsonForTest(answer.planned[name]);
     }
     found.Append(std::move(answer.diagnostics));
@@ -165,8 +167,7 @@ Json GoldenPlanOf(sdk::AnyResource& resource, const Json& input) {
 }
 
 void RunGoldenPlans(sdk::AnyResource& resource, absl::string_view folder) {
-  const std::filesystem::path root =
-      std::filesystem::path(CHARON_SOURCE_DIR) / std::string(folder);
+  const std::filesystem::path root = std::filesystem::path(CHARON_SOURCE_DIR) / std::string(folder);
   std::vector<std::filesystem::path> files;
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator(root, error)) {

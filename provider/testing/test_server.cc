@@ -74,8 +74,8 @@ TestServer::TestServer(Options options, Handler handler)
     handler(request, response);
   };
   server.Get(".*", route).Post(".*", route).Put(".*", route).Patch(".*", route).Delete(".*", route);
-  // The library listens with a backlog of five. When more connect at once, the kernel drops the rest,
-  // who try again a second later.
+  // The library listens with a backlog of five. When more connect at once, the kernel drops the
+  // rest, who try again a second later.
   int listener = -1;
   server.set_socket_options([&listener](int fd) { listener = fd; });
   port_ = server.bind_to_any_port("127.0.0.1");

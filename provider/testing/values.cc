@@ -41,7 +41,8 @@ Value FromJson(const Type& type, const Json& json, const std::string& place) {
         if (type.kind() == Type::Kind::kTuple && index >= type.elements().size()) {
           Refuse(place, "the tuple has fewer elements");
         }
-        const Type& of = type.kind() == Type::Kind::kTuple ? type.elements()[index] : type.element();
+        const Type& of =
+            type.kind() == Type::Kind::kTuple ? type.elements()[index] : type.element();
         elements.push_back(FromJson(of, element, place + "[" + std::to_string(index) + "]"));
       }
       return type.kind() == Type::Kind::kSet ? Value::Set(std::move(elements))
@@ -60,8 +61,8 @@ Value FromJson(const Type& type, const Json& json, const std::string& place) {
       Value::Mapping entries;
       for (const auto& [name, of] : type.attributes()) {
         const auto entry = json.find(name);
-        entries.emplace(name, entry == json.end() ? Value::Null()
-                                                  : FromJson(of, *entry, place + "." + name));
+        entries.emplace(
+            name, entry == json.end() ? Value::Null() : FromJson(of, *entry, place + "." + name));
       }
       for (const auto& [name, entry] : json.items()) {
         if (type.attributes().count(name) == 0) Refuse(place + "." + name, "no such attribute");
@@ -93,7 +94,7 @@ Value ValueForTest(const Type& type, absl::string_view json) {
   return FromJson(type, parsed, "");
 }
 
-Value ValueForTest(const Type& type, const Json& json) { return FromJson(type, json, ""); }
+Value ValueFromJsonForTest(const Type& type, const Json& json) { return FromJson(type, json, ""); }
 
 Value ObjectForTest(const ObjectSchema& schema, absl::string_view json) {
   return ValueForTest(schema.type(), json);
@@ -101,14 +102,18 @@ Value ObjectForTest(const ObjectSchema& schema, absl::string_view json) {
 
 Json JsonForTest(const Value& value) {
   switch (value.kind()) {
-    case Value::Kind::kNull: return nullptr;
-    case Value::Kind::kUnknown: return kUnknown;
-    case Value::Kind::kBool: return value.bool_value();
+    case Value::Kind::kNull:
+      return nullptr;
+    case Value::Kind::kUnknown:
+      return kUnknown;
+    case Value::Kind::kBool:
+      return value.bool_value();
     case Value::Kind::kNumber: {
       if (const auto integer = value.number().ToInt64()) return *integer;
       return value.number().ToDouble();
     }
-    case Value::Kind::kString: return value.string();
+    case Value::Kind::kString:
+      return value.string();
     case Value::Kind::kSequence: {
       Json array = Json::array();
       for (const Value& element : value.sequence()) array.push_back(JsonForTest(element));
@@ -119,7 +124,8 @@ Json JsonForTest(const Value& value) {
       for (const auto& [name, entry] : value.mapping()) object[name] = JsonForTest(entry);
       return object;
     }
-    case Value::Kind::kDynamic: return JsonForTest(value.dynamic_value());
+    case Value::Kind::kDynamic:
+      return JsonForTest(value.dynamic_value());
   }
   return nullptr;
 }

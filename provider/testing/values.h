@@ -12,11 +12,11 @@
 
 namespace charon {
 
-// A value of `type`. Attributes that are left out are null; "<unknown>" may stand for a value of any type.
-// A place of dynamic type takes the type that HCL's jsondecode gives. Aborts the program with the path if
-// `json` does not fit: tests have no use for a wrong input.
+// A value of `type`. Attributes that are left out are null; "<unknown>" may stand for a value of
+// any type. A place of dynamic type takes the type that HCL's jsondecode gives. Aborts the program
+// with the path if `json` does not fit: tests have no use for a wrong input.
 Value ValueForTest(const Type& type, absl::string_view json);
-Value ValueForTest(const Type& type, const nlohmann::ordered_json& json);
+Value ValueFromJsonForTest(const Type& type, const nlohmann::ordered_json& json);
 // An object of `schema`.
 Value ObjectForTest(const ObjectSchema& schema, absl::string_view json);
 
