@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "nlohmann/json.hpp"
 #include "provider/base/status.h"
+#include "provider/clients/kubernetes/utf8.h"
 
 namespace charon::kubernetes {
 namespace {
@@ -75,7 +76,7 @@ bool IsCanonical(absl::string_view text) {
 absl::StatusOr<bool> ParseStep(const std::string& text, FieldStep& step) {
   if (text.size() < 2 || text[1] != ':') {
     return absl::InvalidArgumentError(
-        absl::StrCat("\"", text.substr(0, 80), "\" is no field of FieldsV1 (f:, k:, v:, i:)"));
+        absl::StrCat("\"", internal::Excerpt(text, 80), "\" is no field of FieldsV1 (f:, k:, v:, i:)"));
   }
   switch (text[0]) {
     case 'f':
@@ -103,7 +104,7 @@ absl::StatusOr<bool> ParseStep(const std::string& text, FieldStep& step) {
                                                 : !value.is_discarded();
   if (!fits) {
     return absl::InvalidArgumentError(
-        absl::StrCat("\"", text.substr(0, 80), "\" is no field of FieldsV1: after the colon comes ",
+        absl::StrCat("\"", internal::Excerpt(text, 80), "\" is no field of FieldsV1: after the colon comes ",
                      step.kind == Kind::kKey ? "a JSON map" : "JSON"));
   }
   step.text = CanonicalStepText(value);
@@ -144,7 +145,7 @@ class PathReader {
 
  private:
   absl::Status Error(absl::string_view why) const {
-    return absl::InvalidArgumentError(absl::StrCat("\"", text_, "\" is no field path: ", why,
+    return absl::InvalidArgumentError(absl::StrCat("\"", internal::Excerpt(text_, 200), "\" is no field path: ", why,
                                                    " at character ", at_ + 1));
   }
 

@@ -10,6 +10,7 @@
 #include "absl/strings/strip.h"
 #include "nlohmann/json.hpp"
 #include "provider/base/status.h"
+#include "provider/clients/kubernetes/utf8.h"
 
 namespace charon::kubernetes {
 namespace {
@@ -17,6 +18,8 @@ namespace {
 constexpr char kApiErrorPayload[] = "charon.internal/kubernetes-api-error";
 // Proxies and load balancers answer with whole HTML pages; a message needs no more than this.
 constexpr std::size_t kLongestForeignBody = 300;
+// The server's own texts are passed on whole; a webhook might send anything.
+constexpr std::size_t kLongestMessage = 16'384;
 
 std::string_view Std(absl::string_view text) { return {text.data(), text.size()}; }
 
@@ -58,17 +61,13 @@ int IntOr(const Json& value, int fallback) {
 
 std::string OneLine(absl::string_view body) {
   std::string line;
-  for (const char c : body) {
-    const bool space = absl::ascii_isspace(c) || absl::ascii_iscntrl(c);
+  for (const char c : body.substr(0, 4 * kLongestForeignBody)) {
+    const auto byte = static_cast<unsigned char>(c);
+    const bool space = absl::ascii_isspace(byte) || absl::ascii_iscntrl(byte);
     if (space && (line.empty() || line.back() == ' ')) continue;
     line.push_back(space ? ' ' : c);
-    if (line.size() == kLongestForeignBody) {
-      // Not in the middle of a UTF-8 sequence.
-      while (!line.empty() && (static_cast<unsigned char>(line.back()) & 0x80) != 0) line.pop_back();
-      return absl::StrCat(line, "...");
-    }
   }
-  return std::string(absl::StripAsciiWhitespace(line));
+  return internal::Excerpt(absl::StripAsciiWhitespace(line), kLongestForeignBody);
 }
 
 // metav1.Status, and what stands in its place: {"message": ...} of aggregated API servers, Rancher's
@@ -194,7 +193,7 @@ std::string ObjectRef::ToString() const {
 absl::StatusOr<ObjectRef> ObjectRef::Parse(absl::string_view id) {
   const auto refuse = [id](absl::string_view why) {
     return absl::InvalidArgumentError(absl::StrCat(
-        "\"", id, "\" names no object: ", why,
+        "\"", internal::Excerpt(id, 200), "\" names no object: ", why,
         ". Write apiVersion/kind/namespace/name, as \"apps/v1/Deployment/shop/web\" or "
         "\"v1/ConfigMap/shop/settings\"; without the namespace for what has none, as "
         "\"v1/Namespace/shop\" or \"rbac.authorization.k8s.io/v1/ClusterRole/reader\""));
@@ -218,7 +217,7 @@ absl::StatusOr<ObjectRef> ObjectRef::Parse(absl::string_view id) {
                        : "after the group come version, kind, namespace and name");
   }
   if (!absl::ascii_isupper(parts[kind_at][0])) {
-    return refuse(absl::StrCat("\"", parts[kind_at], "\" is no kind (a kind is written Deployment)"));
+    return refuse(absl::StrCat("\"", internal::Excerpt(parts[kind_at], 60), "\" is no kind (a kind is written Deployment)"));
   }
   ObjectRef ref;
   ref.kind.api_version = core ? parts[0] : absl::StrCat(parts[0], "/", parts[1]);
@@ -279,6 +278,7 @@ absl::Status StatusFromResponse(int http_status, absl::string_view body) {
                                  error.reason.empty() ? "" : " ", error.reason,
                                  " without a message");
   }
+  error.message = internal::Excerpt(error.message, kLongestMessage);
   absl::Status status(CodeOf(http_status, error), error.message);
   status.SetPayload(kApiErrorPayload,
                     absl::Cord(ToJson(error).dump(-1, ' ', false, Json::error_handler_t::replace)));

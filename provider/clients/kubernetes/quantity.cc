@@ -8,6 +8,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "provider/clients/kubernetes/utf8.h"
 
 namespace charon::kubernetes {
 namespace {
@@ -129,12 +130,12 @@ absl::Status Refuse(absl::string_view text, absl::string_view suffix) {
   } else if (lower.size() > 1 && lower.back() == 'b') {
     hint = "the unit has no letter b: 1 GB is 1G (10^9 bytes) or 1Gi (2^30 bytes)";
   } else if (!suffix.empty()) {
-    hint = absl::StrCat("\"", suffix, "\" is no suffix");
+    hint = absl::StrCat("\"", internal::Excerpt(suffix, 20), "\" is no suffix");
   } else {
     hint = "it is no number";
   }
   return absl::InvalidArgumentError(
-      absl::StrCat("\"", text.substr(0, 60), "\" is no quantity: ", hint,
+      absl::StrCat("\"", internal::Excerpt(text, 60), "\" is no quantity: ", hint,
                    ". Accepted is a number and one of n, u, m, k, M, G, T, P, E (powers of 1000), Ki, Mi, Gi, "
                    "Ti, Pi, Ei (powers of 1024), an exponent as in 5e3, or nothing: \"500m\", \"1.5Gi\""));
 }
@@ -205,7 +206,7 @@ absl::StatusOr<Quantity> Quantity::Parse(absl::string_view text) {
   }
   if (!nano) {
     return absl::InvalidArgumentError(
-        absl::StrCat("the quantity \"", text.substr(0, 60), "\" is too large: it must be below 1e29"));
+        absl::StrCat("the quantity \"", internal::Excerpt(text, 60), "\" is too large: it must be below 1e29"));
   }
   Quantity quantity;
   quantity.nano_ = negative ? -*nano : *nano;

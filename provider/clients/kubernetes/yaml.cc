@@ -14,6 +14,9 @@
 #include "absl/strings/strip.h"
 #include "nlohmann/json.hpp"
 #include "provider/base/status.h"
+#include "provider/clients/kubernetes/json_text.h"
+#include "provider/clients/kubernetes/utf8.h"
+#include "provider/clients/kubernetes/yaml_plain.h"
 #include "provider/clients/kubernetes/yaml_scalar.h"
 #include "yaml-cpp/depthguard.h"
 #include "yaml-cpp/eventhandler.h"
@@ -43,23 +46,8 @@ absl::Status ErrorAtByte(absl::string_view text, std::size_t byte, absl::string_
       ++column;
     }
   }
-  return absl::InvalidArgumentError(absl::StrCat("line ", line, ", column ", column, ": ", what));
-}
-
-// The length of the UTF-8 sequence at `at`; 0 if it is none (overlong, surrogate, cut off).
-std::size_t SequenceLength(absl::string_view text, std::size_t at) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char first = byte(at);
-  if (first < 0x80) return 1;
-  const std::size_t length = first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : 2;
-  if (first < 0xC2 || first > 0xF4 || at + length > text.size()) return 0;
-  for (std::size_t i = at + 1; i < at + length; ++i) {
-    if ((byte(i) & 0xC0) != 0x80) return 0;
-  }
-  const unsigned char second = byte(at + 1);
-  if ((first == 0xE0 && second < 0xA0) || (first == 0xED && second > 0x9F)) return 0;
-  if ((first == 0xF0 && second < 0x90) || (first == 0xF4 && second > 0x8F)) return 0;
-  return length;
+  return absl::InvalidArgumentError(
+      absl::StrCat("line ", line, ", column ", column, ": ", internal::Excerpt(what, 500)));
 }
 
 // The text is UTF-8 without control characters other than tab and line ends.
@@ -69,7 +57,7 @@ absl::Status CheckCharacters(absl::string_view text) {
     if ((c < 0x20 && c != '\t' && c != '\n' && c != '\r') || c == 0x7F) {
       return ErrorAtByte(text, at, "a control character; in YAML and JSON it is written as an escape");
     }
-    const std::size_t length = SequenceLength(text, at);
+    const std::size_t length = internal::SequenceLength(text, at);
     if (length == 0) {
       return ErrorAtByte(text, at, "the text is not UTF-8 here (is it a binary file, or another encoding?)");
     }
@@ -92,102 +80,6 @@ std::string TabHint(absl::string_view text, int line) {
   }
   return "";
 }
-
-// Builds one value from the parser's calls, which know nothing of how it is nested. The first error wins; what
-// comes after it is passed over.
-class JsonBuilder : public nlohmann::json_sax<Json> {
- public:
-  Json& result() { return result_; }
-  const absl::Status& status() const { return status_; }
-  std::size_t error_byte() const { return error_byte_; }
-
-  bool null() override { return Add(Json()); }
-  bool boolean(bool value) override { return Add(Json(value)); }
-  bool number_integer(number_integer_t value) override { return Add(Json(value)); }
-  bool number_unsigned(number_unsigned_t value) override { return Add(Json(value)); }
-  bool number_float(number_float_t value, const string_t&) override {
-    return Add(internal::FloatValue(value));
-  }
-  bool string(string_t& value) override { return Add(Json(std::move(value))); }
-  bool binary(binary_t&) override { return false; }
-
-  bool start_object(std::size_t) override { return Open(Json::object()); }
-  bool start_array(std::size_t) override { return Open(Json::array()); }
-  bool end_object() override { return Close(); }
-  bool end_array() override { return Close(); }
-
-  bool key(string_t& name) override {
-    const auto [entry, added] = open_.back()->get_ref<Json::object_t&>().try_emplace(name);
-    if (!added) {
-      status_ = absl::InvalidArgumentError(
-          absl::StrCat("the key \"", name, "\" is twice in the same map", Where()));
-      return false;
-    }
-    place_ = &entry->second;
-    keys_.back() = &entry->first;
-    return true;
-  }
-
-  bool parse_error(std::size_t byte, const std::string&, const Json::exception& error) override {
-    error_byte_ = byte == 0 ? 0 : byte - 1;
-    // "[json.exception.parse_error.101] parse error at line 1, column 2: syntax error while parsing ..."
-    absl::string_view what = error.what();
-    const std::size_t colon = what.find(": ");
-    if (colon != absl::string_view::npos) what.remove_prefix(colon + 2);
-    status_ = absl::InvalidArgumentError(what);
-    return false;
-  }
-
- private:
-  Json* Put(Json value) {
-    if (open_.empty()) {
-      result_ = std::move(value);
-      return &result_;
-    }
-    if (open_.back()->is_object()) {
-      *place_ = std::move(value);
-      return place_;
-    }
-    open_.back()->push_back(std::move(value));
-    return &open_.back()->back();
-  }
-  bool Add(Json value) {
-    Put(std::move(value));
-    return true;
-  }
-  bool Open(Json value) {
-    if (open_.size() >= kDeepestJson) {
-      status_ = absl::InvalidArgumentError(absl::StrCat("nested deeper than ", kDeepestJson));
-      return false;
-    }
-    open_.push_back(Put(std::move(value)));
-    keys_.push_back(nullptr);
-    return true;
-  }
-  bool Close() {
-    open_.pop_back();
-    keys_.pop_back();
-    return true;
-  }
-  std::string Where() const {
-    std::string where;
-    for (std::size_t i = 0; i + 1 < open_.size(); ++i) {
-      if (open_[i]->is_array()) {
-        absl::StrAppend(&where, "[", open_[i]->size() - 1, "]");
-      } else {
-        absl::StrAppend(&where, where.empty() ? "" : ".", *keys_[i]);
-      }
-    }
-    return where.empty() ? "" : absl::StrCat(", at ", where);
-  }
-
-  Json result_;
-  absl::Status status_;
-  std::size_t error_byte_ = 0;
-  std::vector<Json*> open_;
-  std::vector<const std::string*> keys_;  // the key at hand of each open map
-  Json* place_ = nullptr;                 // where the value of the key at hand goes
-};
 
 // Where the scalar begins whose mark is `at`: tags and anchors come before it.
 std::size_t ScalarBegin(absl::string_view text, std::size_t at) {
@@ -284,7 +176,7 @@ class YamlBuilder : public YAML::EventHandler {
     if (text.find_first_of("\x85\xA0") == std::string::npos) return Scalar(mark, tag, anchor, text);
     std::string repaired;
     for (std::size_t at = 0; at < text.size();) {
-      const std::size_t length = SequenceLength(text, at);
+      const std::size_t length = internal::SequenceLength(text, at);
       if (length == 0) repaired.push_back('\xC2');
       repaired.append(text, at, std::max<std::size_t>(length, 1));
       at += std::max<std::size_t>(length, 1);
@@ -361,7 +253,7 @@ class YamlBuilder : public YAML::EventHandler {
     if (value->is_string() && tag == "tag:yaml.org,2002:binary") {
       const auto& bytes = value->get_ref<const std::string&>();
       for (std::size_t at = 0; at < bytes.size();) {
-        const std::size_t length = SequenceLength(bytes, at);
+        const std::size_t length = internal::SequenceLength(bytes, at);
         if (length == 0) return Fail(mark, "the !!binary value is not UTF-8, so JSON cannot hold it");
         at += length;
       }
@@ -507,7 +399,15 @@ bool BeginsDocument(absl::string_view text, std::size_t at) {
   return false;
 }
 
-absl::StatusOr<std::vector<Json>> ReadYaml(absl::string_view text) {
+// True if what follows the first bracket is as in JSON: then its parser's message is the better one.
+bool LooksLikeJson(absl::string_view text) {
+  text = absl::StripLeadingAsciiWhitespace(text.substr(1));
+  return text.empty() || absl::string_view("\"{[]}").find(text[0]) != absl::string_view::npos;
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<Json>> internal::ReadFullYaml(absl::string_view text) {
   TextBuffer buffer(text);
   std::istream stream(&buffer);
   std::vector<Json> documents;
@@ -543,29 +443,21 @@ absl::StatusOr<std::vector<Json>> ReadYaml(absl::string_view text) {
   return documents;
 }
 
-// True if what follows the first bracket is as in JSON: then its parser's message is the better one.
-bool LooksLikeJson(absl::string_view text) {
-  text = absl::StripLeadingAsciiWhitespace(text.substr(1));
-  return text.empty() || absl::string_view("\"{[]}").find(text[0]) != absl::string_view::npos;
-}
-
-}  // namespace
-
 absl::StatusOr<std::vector<Json>> ParseYamlDocuments(absl::string_view text) {
   absl::ConsumePrefix(&text, "\xEF\xBB\xBF");  // a byte order mark
   const absl::string_view start = absl::StripLeadingAsciiWhitespace(text);
   absl::Status json_error;
   if (!start.empty() && (start[0] == '{' || start[0] == '[')) {
-    JsonBuilder builder;
-    if (Json::sax_parse(text.begin(), text.end(), &builder)) {
-      return std::vector<Json>{std::move(builder.result())};
-    }
-    // Found by us, not by the parser: it is JSON, so there is no second opinion to ask for.
-    if (builder.error_byte() == 0 && !builder.status().ok()) return builder.status();
-    json_error = ErrorAtByte(text, builder.error_byte(), builder.status().message());
+    Json value;
+    const std::optional<internal::JsonError> error = internal::ReadJson(text, kDeepestJson, value);
+    if (!error) return std::vector<Json>{std::move(value)};
+    // It is JSON, so there is no second opinion to ask for.
+    if (!error->byte) return error->status;
+    json_error = ErrorAtByte(text, *error->byte, error->status.message());
   }
   CHARON_RETURN_IF_ERROR(CheckCharacters(text));
-  absl::StatusOr<std::vector<Json>> documents = ReadYaml(text);
+  if (std::optional<Json> value = internal::ReadPlainYaml(text)) return std::vector<Json>{*std::move(value)};
+  absl::StatusOr<std::vector<Json>> documents = internal::ReadFullYaml(text);
   if (!documents.ok() && !json_error.ok() && LooksLikeJson(start)) return json_error;
   return documents;
 }

@@ -2,18 +2,22 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <optional>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "nlohmann/json.hpp"
 #include "provider/clients/kubernetes/yaml.h"
+#include "provider/clients/kubernetes/yaml_plain.h"
 
 namespace {
 
 using charon::kubernetes::EmitYaml;
 using charon::kubernetes::Json;
 using charon::kubernetes::ParseYamlDocuments;
+using charon::kubernetes::internal::ReadFullYaml;
+using charon::kubernetes::internal::ReadPlainYaml;
 
 void Require(bool condition) {
   if (!condition) std::abort();
@@ -28,6 +32,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     Require(documents.status().code() == absl::StatusCode::kInvalidArgument);
     Require(!documents.status().message().empty());
     return 0;
+  }
+  // The short way must lead where the long one does.
+  if (const std::optional<Json> plain = ReadPlainYaml(text)) {
+    const absl::StatusOr<std::vector<Json>> full = ReadFullYaml(text);
+    Require(full.ok() && full->size() == 1 && (*full)[0].dump() == plain->dump());
   }
   for (const Json& document : *documents) {
     const absl::StatusOr<std::vector<Json>> again = ParseYamlDocuments(EmitYaml(document));

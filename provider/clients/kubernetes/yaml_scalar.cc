@@ -16,6 +16,7 @@
 #include "absl/strings/strip.h"
 #include "nlohmann/json.hpp"
 #include "provider/base/status.h"
+#include "provider/clients/kubernetes/utf8.h"
 
 namespace charon::kubernetes::internal {
 namespace {
@@ -133,7 +134,7 @@ absl::StatusOr<Json> Resolve(const std::string& text) {
 
 absl::Status WrongTag(absl::string_view tag, absl::string_view text) {
   return absl::InvalidArgumentError(
-      absl::StrCat("\"", text.substr(0, 60), "\" does not fit its tag !!", tag));
+      absl::StrCat("\"", Excerpt(text, 60), "\" does not fit its tag !!", tag));
 }
 
 // As ScalarValue, but floats without a fraction are still floats.
