@@ -238,7 +238,9 @@ class Applier {
     Json object = declared_;
     if (options_.initial != nullptr) AddMissing(object, *options_.initial);
     object["metadata"]["resourceVersion"] = std::string(kubernetes::kMustNotExist);
-    CHARON_ASSIGN_OR_RETURN(Json made, cluster_.Apply(call_, object, {.manager = options_.manager}));
+    // Forced, because the server looks for conflicts over fields before it looks at the resourceVersion.
+    CHARON_ASSIGN_OR_RETURN(
+        Json made, cluster_.Apply(call_, object, {.manager = options_.manager, .force = true}));
     // All of it is ours now. The values that count only at creation get a second owner: the next apply does not
     // have them and leaves them to that one. Should the run be killed here, TakeOver does it.
     return HandOver(std::move(made));
@@ -448,7 +450,7 @@ absl::StatusOr<std::optional<Json>> CheckCreate(const Call& call, Cluster& clust
   if (options.initial != nullptr) AddMissing(wanted, *options.initial);
   wanted["metadata"]["resourceVersion"] = std::string(kubernetes::kMustNotExist);
   absl::StatusOr<Json> made =
-      cluster.Apply(call, wanted, {.manager = options.manager, .dry_run = true});
+      cluster.Apply(call, wanted, {.manager = options.manager, .force = true, .dry_run = true});
   if (!IsPrecondition(made.status())) return Checked(call, std::move(made), ref);
 
   const absl::StatusOr<Json> live = cluster.Get(call, ref);

@@ -92,7 +92,8 @@ ContainerTrouble TroubleOf(const Json& status, bool init, bool restarts) {
   const bool ended_badly = last.is_object() && Number(last, "exitCode") != 0;
   if (waiting.is_object()) {
     const std::string reason = Text(waiting, "reason");
-    if (reason.empty() || reason == "ContainerCreating" || reason == "PodInitializing") return trouble;
+    // An init container that has not ended yet is told of by itself.
+    if (reason.empty() || reason == "PodInitializing") return trouble;
     trouble.text = reason;
     trouble.hopeless = Has(kHopelessWaits, reason);
     if (const std::string message = Text(waiting, "message");
@@ -154,6 +155,10 @@ Diagnosis DiagnosePodWith(const Json& pod, std::vector<FailedContainer>* failed)
           trouble.hopeless);
       if (trouble.failed && failed != nullptr) failed->push_back({name, container, trouble.previous});
     }
+  }
+  const bool scheduled = !Text(pod, "spec.nodeName").empty();
+  if (phase == "Pending" && scheduled && Items(pod, "status.containerStatuses").empty()) {
+    add(absl::StrCat("pod ", name, " waits for node ", Text(pod, "spec.nodeName"), " to start it"), false);
   }
   for (const Json& condition : Items(pod, "status.conditions")) {
     if (Text(condition, "type") != "PodScheduled" || Text(condition, "status") != "False") continue;
@@ -321,14 +326,17 @@ class Examiner {
       }
       const std::string reason = Text(event, "reason");
       const std::string message = Shortened(Text(event, "message"));
-      if (told.size() == kMostEvents || !told.insert(absl::StrCat(reason, message)).second) continue;
+      // The latest of each reason: older ones differ in a pod's name or a time.
+      const std::string key = absl::StrCat(Text(event, "involvedObject.kind"), " ", reason);
+      if (told.size() == kMostEvents || !told.insert(key).second) continue;
       const std::int64_t count = std::max(Number(event, "count"), Number(event, "series.count"));
       diagnosis_.lines.push_back(absl::StrCat(
           "event on ", Text(event, "involvedObject.kind"), " ", Text(event, "involvedObject.name"), ": ",
           reason, ": ", message, count > 1 ? absl::StrCat(" (", count, " times)") : ""));
-      if (reason == "FailedCreate" && diagnosis_.hopeless.empty()) {
-        diagnosis_.hopeless = diagnosis_.lines.back();
-      }
+      // Pods that cannot be made; a claim whose storage class does not exist.
+      const bool hopeless = reason == "FailedCreate" ||
+                            (reason == "ProvisioningFailed" && absl::EndsWith(message, "not found"));
+      if (hopeless && diagnosis_.hopeless.empty()) diagnosis_.hopeless = diagnosis_.lines.back();
     }
     if (diagnosis_.hopeless.empty() && !waiting_for_node_.empty() && !HelpIsComing()) {
       diagnosis_.hopeless = waiting_for_node_;

@@ -332,6 +332,7 @@ std::string DescribeConditions(const Json& object) {
   std::string lines;
   for (const Json& condition : conditions) {
     const std::string type = Text(condition, "type");
+    if (type == "ReplicaFailure") continue;  // Diagnose tells of it
     // Conditions of which "True" is the bad news.
     const bool about_failure = absl::EndsWith(type, "Failure") || absl::EndsWith(type, "Failed") ||
                                absl::EndsWith(type, "Pressure") || absl::EndsWith(type, "Unavailable") ||

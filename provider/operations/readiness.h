@@ -37,8 +37,8 @@ absl::StatusOr<Verdict> JudgeField(const kubernetes::Json& object, absl::string_
 // All of `wait`.
 absl::StatusOr<Verdict> Judge(const kubernetes::Json& object, const WaitFor& wait);
 
-// The conditions that tell of trouble, a line each: "Ready is False (IssuerNotFound): ...". For kinds whose
-// conditions are not known by name, all that are not True.
+// The conditions that tell of trouble, a line each: "condition Ready is False (IssuerNotFound): ...". Those that
+// are not True, or True if their name says failure.
 std::string DescribeConditions(const kubernetes::Json& object);
 
 }  // namespace charon::operations

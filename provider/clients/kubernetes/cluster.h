@@ -102,7 +102,8 @@ class Cluster {
   // conflicting managers and fields as causes; InvalidArgument with fields as causes.
   //
   // An object that carries metadata.resourceVersion = kMustNotExist is created or refused, atomically:
-  // Aborted without causes if it is there already. One that carries metadata.uid is only ever applied to
+  // Aborted without causes if it is there already, provided that `force` is set (the server looks for
+  // conflicts over fields first). One that carries metadata.uid is only ever applied to
   // that very object: Aborted if it is gone, InvalidArgument (field metadata.uid) if another has its name.
   virtual absl::StatusOr<Json> Apply(const Call& call, const Json& object,
                                      const ApplyOptions& options) = 0;

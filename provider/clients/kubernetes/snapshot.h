@@ -114,6 +114,7 @@ class Snapshot {
     std::map<std::string, Scope> namespaces;
     std::set<std::string> missed_namespaces;  // since the last LIST of everything
     int namespaces_listed = 0;
+    std::int64_t bytes_an_item = 0;  // of the last single GET
     std::map<std::string, Own> own;  // by "namespace/name"
     bool deleted = false;            // its definition was
   };

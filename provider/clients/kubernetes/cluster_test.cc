@@ -1,0 +1,325 @@
+#include "provider/clients/kubernetes/cluster.h"
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "nlohmann/json.hpp"
+#include "provider/base/status.h"
+#include "provider/http/transport.h"
+#include "provider/testing/fake_clock.h"
+#include "provider/testing/fake_transport.h"
+#include "provider/testing/status_matchers.h"
+
+namespace charon::kubernetes {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Pair;
+using ::testing::SizeIs;
+using ::testing::StartsWith;
+
+// Bodies are v1.36.3's, one line each.
+constexpr char kNotFound[] =
+    R"({"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure","message":"configmaps \"a\" not found","reason":"NotFound","details":{"name":"a","kind":"configmaps"},"code":404})";
+constexpr char kNoNamespace[] =
+    R"({"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure","message":"namespaces \"x\" not found","reason":"NotFound","details":{"name":"x","kind":"namespaces"},"code":404})";
+constexpr char kNoResource[] =
+    R"({"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure","message":"the server could not find the requested resource","reason":"NotFound","details":{},"code":404})";
+constexpr char kDeletedStatus[] =
+    R"({"kind":"Status","apiVersion":"v1","metadata":{},"status":"Success","details":{"name":"a","kind":"configmaps","uid":"u"}})";
+constexpr char kNoGroups[] = R"({"kind":"APIGroupDiscoveryList","items":[]})";
+constexpr char kStored[] =
+    R"({"kind":"ConfigMap","apiVersion":"v1","metadata":{"name":"a","namespace":"x","uid":"u","resourceVersion":"7"},"data":{"k":"v"}})";
+
+const ObjectRef kRef{{"v1", "ConfigMap"}, "x", "a"};
+
+class ClusterTest : public ::testing::Test {
+ protected:
+  ClusterTest() : cluster_(NewCluster(http::Borrow(transport_), "context test")) {
+    call_.clock = &clock_;
+    call_.deadline = clock_.Now() + absl::Minutes(10);
+  }
+
+  Json Declared() const { return Json::parse(kStored); }
+
+  std::vector<std::string> Sent() const {
+    std::vector<std::string> lines;
+    for (const http::Request& request : transport_.requests()) {
+      lines.push_back(absl::StrCat(request.method, " ", request.url));
+    }
+    return lines;
+  }
+  http::Request Last() const { return transport_.requests().back(); }
+
+  FakeClock clock_;
+  Call call_;
+  http::FakeTransport transport_;
+  std::unique_ptr<Cluster> cluster_;
+};
+
+TEST_F(ClusterTest, AddressesObjects) {
+  transport_.Handle([](const Call&, const http::Request&) { return http::Response{.status = 200, .body = "{}"}; });
+  (void)cluster_->Get(call_, kRef);
+  (void)cluster_->Get(call_, {{"apps/v1", "Deployment"}, "x", "web"});
+  (void)cluster_->Get(call_, {{"rbac.authorization.k8s.io/v1", "ClusterRole"}, "", "system:a/b c"});
+  EXPECT_THAT(Sent(), ElementsAre("GET /api/v1/namespaces/x/configmaps/a",
+                                  "GET /apis/apps/v1/namespaces/x/deployments/web",
+                                  "GET /apis/rbac.authorization.k8s.io/v1/clusterroles/system%3Aa%2Fb%20c"));
+}
+
+TEST_F(ClusterTest, ScopeAndNamespaceMustGoTogether) {
+  EXPECT_THAT(cluster_->Get(call_, {{"v1", "ConfigMap"}, "", "a"}),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("metadata.namespace is missing")));
+  EXPECT_THAT(cluster_->Get(call_, {{"v1", "Namespace"}, "x", "a"}),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("takes no metadata.namespace")));
+  EXPECT_THAT(Sent(), IsEmpty());
+}
+
+TEST_F(ClusterTest, AppliesWithManagerAndStrictChecks) {
+  transport_.Answer(201, kStored);
+  ASSERT_THAT(cluster_->Apply(call_, Declared(), {.manager = "m", .force = true, .dry_run = true}), IsOk());
+  EXPECT_EQ(Last().method, "PATCH");
+  EXPECT_EQ(Last().url,
+            "/api/v1/namespaces/x/configmaps/a?fieldManager=m&fieldValidation=Strict&force=true&dryRun=All");
+  EXPECT_THAT(Last().headers, ::testing::Contains(Pair("Content-Type", "application/apply-patch+yaml")));
+  EXPECT_EQ(Last().repeat, http::Repeat::kSafe);
+  EXPECT_EQ(Json::parse(Last().body), Declared());
+}
+
+TEST_F(ClusterTest, EscapesWhatYamlWouldRefuseOrFold) {
+  transport_.Answer(200, kStored);
+  Json object = Declared();
+  object["data"] = {{"k", "\x7f \xC2\x81 \xC2\x85 \xE2\x80\xA8 \xE2\x80\xA9 \xEF\xBB\xBF \xEF\xBF\xBE \xEF\xBF\xBD "
+                          "\xF0\x9F\x98\x80 \xC3\xA9 \t"}};
+  ASSERT_THAT(cluster_->Apply(call_, object, {}), IsOk());
+  EXPECT_THAT(Last().body, HasSubstr("\"\\u007f \\u0081 \\u0085 \\u2028 \\u2029 \\ufeff \\ufffe \xEF\xBF\xBD "
+                                     "\xF0\x9F\x98\x80 \xC3\xA9 \\t\""));
+  EXPECT_EQ(Json::parse(Last().body), object);
+}
+
+TEST_F(ClusterTest, CreatesWithPost) {
+  transport_.Answer(201, kStored);
+  ASSERT_THAT(cluster_->Create(call_, Declared(), {.manager = "m"}), IsOk());
+  EXPECT_EQ(Last().method, "POST");
+  EXPECT_EQ(Last().url, "/api/v1/namespaces/x/configmaps?fieldManager=m&fieldValidation=Strict");
+  EXPECT_TRUE(cluster_->CreatedThisRun(kRef));
+}
+
+TEST_F(ClusterTest, KnowsWhatItCreatedInThisRun) {
+  transport_.Answer(200, kStored);
+  ASSERT_THAT(cluster_->Apply(call_, Declared(), {}), IsOk());
+  EXPECT_FALSE(cluster_->CreatedThisRun(kRef));
+  transport_.Answer(201, kStored);
+  ASSERT_THAT(cluster_->Apply(call_, Declared(), {.dry_run = true}), IsOk());
+  EXPECT_FALSE(cluster_->CreatedThisRun(kRef));
+  transport_.Answer(201, kStored);
+  ASSERT_THAT(cluster_->Apply(call_, Declared(), {}), IsOk());
+  EXPECT_TRUE(cluster_->CreatedThisRun(kRef));
+  transport_.Answer(200, kDeletedStatus);
+  ASSERT_THAT(cluster_->Delete(call_, kRef, {}), IsOk());
+  EXPECT_FALSE(cluster_->CreatedThisRun(kRef));
+}
+
+TEST_F(ClusterTest, PatchesWithTheRightType) {
+  for (const auto& [type, expected] :
+       {std::pair{PatchType::kMerge, "application/merge-patch+json"},
+        std::pair{PatchType::kJson, "application/json-patch+json"},
+        std::pair{PatchType::kStrategicMerge, "application/strategic-merge-patch+json"}}) {
+    transport_.Answer(200, kStored);
+    ASSERT_THAT(cluster_->Patch(call_, kRef, type, Json::object(), "m"), IsOk());
+    EXPECT_THAT(Last().headers, ::testing::Contains(Pair("Content-Type", expected)));
+    EXPECT_EQ(Last().repeat, http::Repeat::kByMethod);
+  }
+}
+
+TEST_F(ClusterTest, DeletesWithPrecondition) {
+  transport_.Answer(200, kDeletedStatus);
+  ASSERT_THAT(cluster_->Delete(call_, kRef, {.propagation = "Foreground", .uid = "u"}), IsOk());
+  EXPECT_EQ(Json::parse(Last().body),
+            Json::parse(R"({"kind":"DeleteOptions","apiVersion":"v1","propagationPolicy":"Foreground","preconditions":{"uid":"u"}})"));
+}
+
+TEST_F(ClusterTest, ADeletionWhoseAnswerWasLostHasHappened) {
+  transport_.Handle([](const Call&, const http::Request&) {
+    return http::Response{.status = 404, .body = kNotFound, .attempts = 2};
+  });
+  EXPECT_THAT(cluster_->Delete(call_, kRef, {}), IsOk());
+}
+
+TEST_F(ClusterTest, ADeletionOfNothingIsNotFound) {
+  transport_.Answer(404, kNotFound);
+  EXPECT_THAT(cluster_->Delete(call_, kRef, {}), StatusIs(absl::StatusCode::kNotFound));
+}
+
+TEST_F(ClusterTest, OwnWritesAreReadBackWithoutARequest) {
+  transport_.Answer(201, kStored);
+  ASSERT_THAT(cluster_->Apply(call_, Declared(), {}), IsOk());
+  const auto read = cluster_->Read(call_, kRef);
+  ASSERT_THAT(read, IsOk());
+  EXPECT_EQ(Text(**read, "metadata.resourceVersion"), "7");
+  transport_.Answer(200, kDeletedStatus);
+  ASSERT_THAT(cluster_->Delete(call_, kRef, {}), IsOk());
+  EXPECT_THAT(cluster_->Read(call_, kRef), StatusIs(absl::StatusCode::kNotFound));
+  EXPECT_THAT(Sent(), SizeIs(2));
+}
+
+TEST_F(ClusterTest, WhatFinalizersKeepIsReadFromTheServer) {
+  transport_.Answer(200, kStored);  // the object itself: it is still there
+  ASSERT_THAT(cluster_->Delete(call_, kRef, {}), IsOk());
+  transport_.Answer(200, kStored);
+  EXPECT_THAT(cluster_->Read(call_, kRef), IsOk());
+  EXPECT_THAT(Sent(), SizeIs(2));
+}
+
+TEST_F(ClusterTest, AWriteThatFailedMakesTheNextReadAsk) {
+  transport_.Answer(201, kStored);
+  ASSERT_THAT(cluster_->Apply(call_, Declared(), {}), IsOk());
+  transport_.Fail(absl::UnavailableError("connection lost"));
+  EXPECT_THAT(cluster_->Apply(call_, Declared(), {}), StatusIs(absl::StatusCode::kUnavailable));
+  transport_.Answer(404, kNotFound);
+  EXPECT_THAT(cluster_->Read(call_, kRef), StatusIs(absl::StatusCode::kNotFound));
+}
+
+TEST_F(ClusterTest, ADryRunChangesNothingThatWeKnow) {
+  transport_.Answer(200, kStored);
+  ASSERT_THAT(cluster_->Read(call_, kRef), IsOk());
+  transport_.Answer(200, R"({"metadata":{"name":"a","resourceVersion":"8"}})");
+  ASSERT_THAT(cluster_->Apply(call_, Declared(), {.dry_run = true}), IsOk());
+  EXPECT_EQ(Text(**cluster_->Read(call_, kRef), "metadata.resourceVersion"), "7");
+}
+
+TEST_F(ClusterTest, ListsInPages) {
+  transport_.Answer(200, R"({"metadata":{"continue":"c 1"},"items":[{"metadata":{"name":"a"}}]})");
+  transport_.Answer(200, R"({"metadata":{},"items":[{"metadata":{"name":"b"}}]})");
+  const auto objects = cluster_->List(call_, {"v1", "ConfigMap"},
+                                      {.name_space = "x", .label_selector = "a in (b)", .field_selector = "f=1"});
+  ASSERT_THAT(objects, IsOk());
+  ASSERT_THAT(*objects, SizeIs(2));
+  EXPECT_EQ((*objects)[1]["kind"], "ConfigMap");
+  EXPECT_EQ((*objects)[1]["apiVersion"], "v1");
+  EXPECT_THAT(Sent(),
+              ElementsAre("GET /api/v1/namespaces/x/configmaps?labelSelector=a%20in%20%28b%29&fieldSelector=f%3D1&limit=500",
+                          AllOf(StartsWith("GET /api/v1/namespaces/x/configmaps?"), HasSubstr("continue=c%201"))));
+}
+
+TEST_F(ClusterTest, AListStopsAtItsLimit) {
+  transport_.Answer(200, R"({"metadata":{"continue":"c"},"items":[{"metadata":{"name":"a"}},{"metadata":{"name":"b"}}]})");
+  const auto objects = cluster_->List(call_, {"v1", "ConfigMap"}, {.limit = 2});
+  ASSERT_THAT(objects, IsOk());
+  EXPECT_THAT(*objects, SizeIs(2));
+  EXPECT_THAT(Sent(), ElementsAre("GET /api/v1/configmaps?limit=2"));
+}
+
+TEST_F(ClusterTest, ErrorsNameTheObjectAndWhatWasDone) {
+  transport_.Answer(403, R"({"kind":"Status","status":"Failure","message":"configmaps \"a\" is forbidden: User \"u\" cannot patch resource \"configmaps\" in API group \"\" in the namespace \"x\"","reason":"Forbidden","details":{"name":"a","kind":"configmaps"},"code":403})");
+  EXPECT_THAT(cluster_->Apply(call_, Declared(), {}),
+              StatusIs(absl::StatusCode::kPermissionDenied,
+                       "applying v1/ConfigMap/x/a: configmaps \"a\" is forbidden: User \"u\" cannot patch resource "
+                       "\"configmaps\" in API group \"\" in the namespace \"x\""));
+  transport_.Fail(absl::UnavailableError("no connection to h:6443: refused"));
+  EXPECT_THAT(cluster_->Get(call_, kRef),
+              StatusIs(absl::StatusCode::kUnavailable, "reading v1/ConfigMap/x/a: no connection to h:6443: refused"));
+}
+
+TEST_F(ClusterTest, TellsApartWhatIsMissing) {
+  transport_.Answer(404, kNotFound);
+  EXPECT_EQ(MissingOf(cluster_->Get(call_, kRef).status()), Missing::kObject);
+  transport_.Answer(404, kNoNamespace);
+  const auto no_namespace = cluster_->Apply(call_, Declared(), {});
+  EXPECT_EQ(MissingOf(no_namespace.status()), Missing::kNamespace);
+  EXPECT_THAT(no_namespace, StatusIs(absl::StatusCode::kNotFound, HasSubstr("namespaces \"x\" not found")));
+  // The namespace itself is an object like any other.
+  transport_.Answer(404, kNoNamespace);
+  EXPECT_EQ(MissingOf(cluster_->Get(call_, {{"v1", "Namespace"}, "", "x"}).status()), Missing::kObject);
+  for (const char* body : {kNoResource, "404 page not found\n"}) {
+    transport_.Answer(404, body).Answer(200, kNoGroups);
+    auto fresh = NewCluster(http::Borrow(transport_), "");
+    const auto missing = fresh->Get(call_, {{"batch/v1", "CronJob"}, "x", "a"});
+    EXPECT_EQ(MissingOf(missing.status()), Missing::kKind);
+    EXPECT_THAT(missing, StatusIs(absl::StatusCode::kNotFound, HasSubstr("no kind \"CronJob\" in batch/v1")));
+  }
+  EXPECT_EQ(MissingOf(absl::OkStatus()), Missing::kNothing);
+}
+
+TEST_F(ClusterTest, AFieldThatTheKindLacksIsTheUsersMistake) {
+  transport_.Answer(500, R"({"kind":"Status","status":"Failure","message":"failed to create typed patch object (x/a; /v1, Kind=ConfigMap): .daata: field not declared in schema","code":500})");
+  const auto refused = cluster_->Apply(call_, Declared(), {});
+  EXPECT_THAT(refused, StatusIs(absl::StatusCode::kInvalidArgument,
+                                "applying v1/ConfigMap/x/a: .daata: field not declared in schema"));
+  const ApiError error = ApiErrorOf(refused.status());
+  ASSERT_THAT(error.causes, SizeIs(1));
+  EXPECT_EQ(error.causes[0].field, ".daata");
+  transport_.Answer(500, R"({"kind":"Status","status":"Failure","message":"failed to create typed patch object (x/a; /v1, Kind=ConfigMap): errors:\n  .a: field not declared in schema\n  .b: expected string, got &value.valueUnstructured{Value:1}","code":500})");
+  EXPECT_THAT(ApiErrorOf(cluster_->Apply(call_, Declared(), {}).status()).causes, SizeIs(2));
+}
+
+TEST_F(ClusterTest, ServesAKindThatWeDefinedAMomentAgo) {
+  const Json crd = Json::parse(R"({"apiVersion":"apiextensions.k8s.io/v1","kind":"CustomResourceDefinition",
+      "metadata":{"name":"nuts.own.test"},"spec":{"group":"own.test","scope":"Namespaced",
+      "names":{"plural":"nuts","kind":"Nut"},"versions":[{"name":"v1","served":true}]}})");
+  transport_.Answer(201, crd.dump());
+  ASSERT_THAT(cluster_->Apply(call_, crd, {}), IsOk());
+  const Json nut = {{"apiVersion", "own.test/v1"}, {"kind", "Nut"}, {"metadata", {{"name", "n"}, {"namespace", "x"}}}};
+  transport_.Answer(404, "404 page not found\n").Answer(404, "404 page not found\n").Answer(201, nut.dump());
+  EXPECT_THAT(cluster_->Apply(call_, nut, {}), IsOk());
+  EXPECT_THAT(Sent(), SizeIs(4));
+  EXPECT_THAT(Sent(), ::testing::Contains(StartsWith("PATCH /apis/own.test/v1/namespaces/x/nuts/n?")).Times(3));
+
+  // But not for ever.
+  clock_.Advance(absl::Minutes(1));
+  transport_.Answer(404, "404 page not found\n").Answer(200, kNoGroups);
+  EXPECT_EQ(MissingOf(cluster_->Apply(call_, nut, {}).status()), Missing::kKind);
+}
+
+TEST_F(ClusterTest, AsksForTheVersionOnce) {
+  transport_.Answer(200, R"({"major":"1","minor":"31+","gitVersion":"v1.31.2-eks-7f9249a"})");
+  for (int i = 0; i < 2; ++i) {
+    const auto version = cluster_->Version(call_);
+    ASSERT_THAT(version, IsOk());
+    EXPECT_EQ(version->major, 1);
+    EXPECT_EQ(version->minor, 31);
+    EXPECT_EQ(version->git_version, "v1.31.2-eks-7f9249a");
+  }
+  EXPECT_THAT(Sent(), SizeIs(1));
+}
+
+TEST_F(ClusterTest, WatchesByName) {
+  transport_.Answer(200, R"({"metadata":{"resourceVersion":"9"},"items":[{"metadata":{"name":"a","resourceVersion":"5"}}]})");
+  transport_.Answer(200, R"({"type":"MODIFIED","object":{"metadata":{"name":"a","resourceVersion":"10"}}})" "\n");
+  std::vector<std::string> seen;
+  EXPECT_THAT(cluster_->Watch(call_, kRef,
+                              [&](const WatchEvent& event) {
+                                seen.push_back(event.type);
+                                return seen.size() == 2;
+                              }),
+              IsOk());
+  EXPECT_THAT(seen, ElementsAre("ADDED", "MODIFIED"));
+  EXPECT_THAT(Sent(), ElementsAre("GET /api/v1/namespaces/x/configmaps?fieldSelector=metadata.name%3Da",
+                                  "GET /api/v1/namespaces/x/configmaps?fieldSelector=metadata.name%3Da&watch=1&"
+                                  "allowWatchBookmarks=true&resourceVersion=9&timeoutSeconds=120"));
+}
+
+TEST_F(ClusterTest, WatchesByPollingWhereOnlyGetIsAllowed) {
+  transport_.Answer(403, R"({"kind":"Status","status":"Failure","message":"cannot list","reason":"Forbidden","code":403})");
+  transport_.Answer(200, kStored).Answer(404, kNotFound);
+  std::vector<std::string> seen;
+  EXPECT_THAT(cluster_->Watch(call_, kRef,
+                              [&](const WatchEvent& event) {
+                                seen.push_back(event.type);
+                                return event.type == "DELETED";
+                              }),
+              IsOk());
+  EXPECT_THAT(seen, ElementsAre("ADDED", "DELETED"));
+}
+
+}  // namespace
+}  // namespace charon::kubernetes

@@ -1,0 +1,186 @@
+#include "provider/clients/kubernetes/discovery.h"
+
+#include <atomic>
+#include <map>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "nlohmann/json.hpp"
+#include "provider/base/status.h"
+#include "provider/testing/fake_clock.h"
+#include "provider/testing/status_matchers.h"
+
+namespace charon::kubernetes {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+
+// Shapes of v1.36.3.
+constexpr char kGroups[] = R"({"kind":"APIGroupDiscoveryList","apiVersion":"apidiscovery.k8s.io/v2","items":[
+  {"metadata":{"name":"apps"},"versions":[{"version":"v1","freshness":"Current","resources":[
+    {"resource":"deployments","responseKind":{"group":"","version":"","kind":"Deployment"},"scope":"Namespaced",
+     "verbs":["get","list"],"subresources":[{"subresource":"scale","responseKind":{"kind":"Scale"},"verbs":["get"]}]}]}]},
+  {"metadata":{"name":"acme.test"},"versions":[{"version":"v1","freshness":"Current","resources":[
+    {"resource":"bars","responseKind":{"group":"acme.test","version":"v1","kind":"Bar"},"scope":"Cluster","verbs":["get","list"]},
+    {"resource":"foos","responseKind":{"group":"acme.test","version":"v1","kind":"Foo"},"scope":"Namespaced","verbs":["get","list"]}]}]},
+  {"metadata":{"name":"reviews.test"},"versions":[{"version":"v1","resources":[
+    {"resource":"accessreviews","responseKind":{"kind":"AccessReview"},"scope":"Cluster","verbs":["create"]}]}]},
+  {"metadata":{"name":"metrics.test"},"versions":[{"version":"v1","freshness":"Stale","resources":[]}]}]})";
+
+class DiscoveryTest : public ::testing::Test {
+ protected:
+  DiscoveryTest() { call_.clock = &clock_; }
+
+  Discovery Make() {
+    return Discovery([this](const Call&, const std::string& path, absl::string_view) {
+      absl::MutexLock lock(&mutex_);
+      asked_.push_back(path);
+      const auto found = answers_.find(path);
+      return found == answers_.end() ? absl::StatusOr<std::string>(absl::UnavailableError("down"))
+                                     : absl::StatusOr<std::string>(found->second);
+    });
+  }
+
+  FakeClock clock_;
+  Call call_;
+  absl::Mutex mutex_;
+  std::map<std::string, std::string> answers_ = {{"/apis", kGroups}};
+  std::vector<std::string> asked_;
+};
+
+TEST_F(DiscoveryTest, KnowsBuiltInKindsWithoutAsking) {
+  Discovery discovery = Make();
+  const auto info = discovery.Resolve(call_, {"networking.k8s.io/v1", "Ingress"});
+  ASSERT_THAT(info, IsOk());
+  EXPECT_EQ(info->plural, "ingresses");
+  EXPECT_TRUE(info->namespaced);
+  EXPECT_FALSE(discovery.Resolve(call_, {"v1", "Namespace"})->namespaced);
+  EXPECT_THAT(asked_, IsEmpty());
+}
+
+TEST_F(DiscoveryTest, AsksOnceForTheRest) {
+  Discovery discovery = Make();
+  const auto foo = discovery.Resolve(call_, {"acme.test/v1", "Foo"});
+  ASSERT_THAT(foo, IsOk());
+  EXPECT_EQ(foo->plural, "foos");
+  EXPECT_TRUE(foo->namespaced);
+  EXPECT_FALSE(discovery.Resolve(call_, {"acme.test/v1", "Bar"})->namespaced);
+  EXPECT_THAT(asked_, ElementsAre("/apis"));
+}
+
+TEST_F(DiscoveryTest, ConcurrentCallersShareOneRequest) {
+  Discovery discovery = Make();
+  std::vector<std::jthread> threads;
+  std::atomic<int> found = 0;
+  for (int i = 0; i < 8; ++i) {
+    threads.emplace_back([&] { found += discovery.Resolve(call_, {"acme.test/v1", "Foo"}).ok() ? 1 : 0; });
+  }
+  threads.clear();
+  EXPECT_EQ(found, 8);
+  EXPECT_THAT(asked_, ElementsAre("/apis"));
+}
+
+TEST_F(DiscoveryTest, NamesWhatThereIsInsteadOfAMissingKind) {
+  Discovery discovery = Make();
+  const auto code = absl::StatusCode::kNotFound;
+  EXPECT_THAT(discovery.Resolve(call_, {"acme.test/v2", "Foo"}),
+              StatusIs(code, "no kind \"Foo\" in acme.test/v2; the server has it in acme.test/v1"));
+  EXPECT_THAT(discovery.Resolve(call_, {"acme.test/v1", "Baz"}),
+              StatusIs(code, "no kind \"Baz\" in acme.test/v1; is its CRD installed? The server has there: Bar, Foo"));
+  EXPECT_THAT(discovery.Resolve(call_, {"acme.test/v2", "Baz"}),
+              StatusIs(code, HasSubstr("is its CRD installed? Of this group the server has acme.test/v1")));
+  EXPECT_THAT(discovery.Resolve(call_, {"cert-manager.io/v1", "Certificate"}),
+              StatusIs(code, HasSubstr("The server has no API group \"cert-manager.io\"")));
+  EXPECT_THAT(discovery.Resolve(call_, {"extensions/v1beta1", "Deployment"}),
+              StatusIs(code, HasSubstr("\"Deployment\" is in apps/v1")));
+  EXPECT_THAT(discovery.Resolve(call_, {"metrics.test/v1", "PodMetrics"}),
+              StatusIs(code, HasSubstr("does not answer")));
+  EXPECT_THAT(discovery.Resolve(call_, {"reviews.test/v1", "AccessReview"}), StatusIs(code));
+  EXPECT_TRUE(RemedyOf(discovery.Resolve(call_, {"acme.test/v2", "Foo"}).status()).has_value());
+}
+
+TEST_F(DiscoveryTest, MissesShareARequestForAWhile) {
+  Discovery discovery = Make();
+  for (int i = 0; i < 20; ++i) (void)discovery.Resolve(call_, {"late.test/v1", "Late"});
+  EXPECT_THAT(asked_, ElementsAre("/apis"));
+  // Somebody else installs it.
+  answers_["/apis"] = R"({"items":[{"metadata":{"name":"late.test"},"versions":[{"version":"v1","resources":[
+      {"resource":"lates","responseKind":{"kind":"Late"},"scope":"Cluster","verbs":["get"]}]}]}]})";
+  clock_.Advance(absl::Seconds(6));
+  EXPECT_THAT(discovery.Resolve(call_, {"late.test/v1", "Late"}), IsOk());
+  EXPECT_THAT(asked_, ElementsAre("/apis", "/apis"));
+}
+
+const Json kCrd = Json::parse(R"({"apiVersion":"apiextensions.k8s.io/v1","kind":"CustomResourceDefinition",
+  "metadata":{"name":"nuts.own.test"},"spec":{"group":"own.test","scope":"Namespaced","names":{"plural":"nuts","kind":"Nut"},
+  "versions":[{"name":"v1","served":true},{"name":"v0","served":false}]}})");
+
+TEST_F(DiscoveryTest, KindsOfOurOwnDefinitionsAreKnownAtOnce) {
+  Discovery discovery = Make();
+  discovery.Wrote(kCrd, clock_.Now());
+  const auto nut = discovery.Resolve(call_, {"own.test/v1", "Nut"});
+  ASSERT_THAT(nut, IsOk());
+  EXPECT_EQ(nut->plural, "nuts");
+  EXPECT_THAT(asked_, IsEmpty());
+  EXPECT_EQ(discovery.WrittenAt({"own.test/v1", "Nut"}), clock_.Now());
+  EXPECT_EQ(discovery.WrittenAt({"own.test/v0", "Nut"}), std::nullopt);
+  discovery.Deleted("nuts.own.test");
+  EXPECT_THAT(discovery.Resolve(call_, {"own.test/v1", "Nut"}), Not(IsOk()));
+}
+
+TEST_F(DiscoveryTest, ADefinitionOfOursMakesTheAnswerOutOfDate) {
+  Discovery discovery = Make();
+  ASSERT_THAT(discovery.Resolve(call_, {"acme.test/v1", "Foo"}), IsOk());
+  discovery.Wrote(kCrd, clock_.Now());
+  ASSERT_THAT(discovery.Resolve(call_, {"acme.test/v1", "Bar"}), IsOk());
+  EXPECT_THAT(asked_, ElementsAre("/apis", "/apis"));
+}
+
+TEST_F(DiscoveryTest, TheServerCorrectsTheTable) {
+  Discovery discovery = Make();
+  // A server without autoscaling/v2 answered 404.
+  EXPECT_THAT(discovery.Missing(call_, {"autoscaling/v2", "HorizontalPodAutoscaler"}),
+              StatusIs(absl::StatusCode::kNotFound, HasSubstr("no kind")));
+  EXPECT_THAT(discovery.Resolve(call_, {"autoscaling/v2", "HorizontalPodAutoscaler"}), Not(IsOk()));
+}
+
+TEST_F(DiscoveryTest, AsksGroupByGroupWhereThereIsNoAggregation) {
+  // Before 1.26 the Accept header is passed over and the old lists come.
+  answers_ = {{"/apis", R"({"kind":"APIGroupList","groups":[
+                 {"name":"acme.test","versions":[{"groupVersion":"acme.test/v1","version":"v1"}]},
+                 {"name":"dead.test","versions":[{"groupVersion":"dead.test/v1","version":"v1"}]}]})"},
+              {"/apis/acme.test/v1", R"({"kind":"APIResourceList","groupVersion":"acme.test/v1","resources":[
+                 {"name":"foos","namespaced":true,"kind":"Foo","verbs":["get"]},
+                 {"name":"foos/status","namespaced":true,"kind":"Foo","verbs":["get"]}]})"},
+              {"/api", R"({"kind":"APIVersions","versions":["v1"]})"},
+              {"/api/v1", R"({"resources":[{"name":"pods","namespaced":true,"kind":"Pod","verbs":["get"]}]})"}};
+  Discovery discovery = Make();
+  const auto foo = discovery.Resolve(call_, {"acme.test/v1", "Foo"});
+  ASSERT_THAT(foo, IsOk());
+  EXPECT_EQ(foo->plural, "foos");
+  EXPECT_THAT(asked_, ElementsAre("/apis", "/apis/acme.test/v1"));
+  const auto kinds = discovery.Kinds(call_);
+  ASSERT_THAT(kinds, IsOk());
+  std::vector<std::string> names;
+  for (const ResourceInfo& info : *kinds) names.push_back(info.kind.ToString());
+  EXPECT_THAT(names, ElementsAre("v1/Pod", "acme.test/v1/Foo"));
+}
+
+TEST_F(DiscoveryTest, SaysThatTheServerCouldNotBeAsked) {
+  answers_.clear();
+  Discovery discovery = Make();
+  EXPECT_THAT(discovery.Resolve(call_, {"acme.test/v1", "Foo"}),
+              StatusIs(absl::StatusCode::kUnavailable, HasSubstr("asking the server which kinds it has")));
+  // The next one tries again.
+  answers_ = {{"/apis", kGroups}};
+  EXPECT_THAT(discovery.Resolve(call_, {"acme.test/v1", "Foo"}), IsOk());
+}
+
+}  // namespace
+}  // namespace charon::kubernetes
