@@ -129,7 +129,7 @@ class Tables {
                        HasWriteOnly);
   }
   static void ForgetWriteOnly(AttributeSchema& attribute) {
-    attribute.write_only = attribute.sensitive = false;
+    attribute.write_only = false;
     if (attribute.nested == nullptr) return;
     auto nested = std::make_shared<ObjectSchema>(*attribute.nested);
     for (AttributeSchema& inner : nested->attributes) ForgetWriteOnly(inner);

@@ -126,7 +126,6 @@ TEST(Field, SettersFillTheRow) {
   EXPECT_EQ(*flag.default_value, Value::Bool(true));
   const AttributeSchema& secret = *Schema().Find("secret_wo");
   EXPECT_TRUE(secret.write_only);
-  EXPECT_TRUE(secret.sensitive);
   EXPECT_TRUE(Schema().Find("named")->keep_prior);
   EXPECT_EQ(Schema().rules.size(), 1u);
   EXPECT_EQ(Schema().Find("nothing"), nullptr);

@@ -182,33 +182,41 @@ bool IsForAnotherType(const Check& check, const Type& type) {
 }
 
 void ValidateAttributes(const ObjectSchema& schema, const Value& config, const Path& path, bool write_only_allowed,
-                        std::vector<absl::Status>* errors, std::vector<absl::Status>* warnings);
+                        bool secret, std::vector<absl::Status>* errors, std::vector<absl::Status>* warnings);
+
+// What `check` found, in words that do not quote the value, as its own do. The path inside the value stays.
+absl::Status WithoutValue(const Check& check, const absl::Status& status) {
+  const absl::string_view link = absl::StartsWith(check.text, "each ") ? "of which " : "that ";
+  return At(PathOf(status).value_or(Path()),
+            absl::InvalidArgumentError(absl::StrCat("The value must be one ", link, check.text,
+                                                    ". This one is not, and it is not shown because it is secret.")));
+}
 
 void ValidateNested(const AttributeSchema& attribute, const Value& value, const Path& path, bool write_only_allowed,
-                    std::vector<absl::Status>* errors, std::vector<absl::Status>* warnings) {
+                    bool secret, std::vector<absl::Status>* errors, std::vector<absl::Status>* warnings) {
   const ObjectSchema& nested = *attribute.nested;
   if (attribute.nesting == Nesting::kSingle) {
-    ValidateAttributes(nested, value, path, write_only_allowed, errors, warnings);
+    ValidateAttributes(nested, value, path, write_only_allowed, secret, errors, warnings);
   } else if (attribute.nesting == Nesting::kMap) {
     for (const auto& [key, element] : value.mapping()) {
       if (element.IsNull()) {
         errors->push_back(At(path.Key(key), absl::InvalidArgumentError("The element must not be null.")));
       }
-      ValidateAttributes(nested, element, path.Key(key), write_only_allowed, errors, warnings);
+      ValidateAttributes(nested, element, path.Key(key), write_only_allowed, secret, errors, warnings);
     }
   } else {
     std::int64_t index = 0;
     for (const Value& element : value.sequence()) {
       const Path place = attribute.nesting == Nesting::kList ? path.Index(index) : path;
       if (element.IsNull()) errors->push_back(At(place, absl::InvalidArgumentError("The element must not be null.")));
-      ValidateAttributes(nested, element, place, write_only_allowed, errors, warnings);
+      ValidateAttributes(nested, element, place, write_only_allowed, secret, errors, warnings);
       ++index;
     }
   }
 }
 
 void ValidateAttributes(const ObjectSchema& schema, const Value& config, const Path& path, bool write_only_allowed,
-                        std::vector<absl::Status>* errors, std::vector<absl::Status>* warnings) {
+                        bool secret, std::vector<absl::Status>* errors, std::vector<absl::Status>* warnings) {
   if (!config.IsKnown()) return;
   for (const AttributeSchema& attribute : schema.attributes) {
     const Value& value = config[attribute.name];
@@ -235,11 +243,13 @@ void ValidateAttributes(const ObjectSchema& schema, const Value& config, const P
       warnings->push_back(At(place, absl::UnknownError(attribute.deprecation)));
     }
     if (value.IsUnknown()) continue;
+    const bool hidden = secret || attribute.sensitive || attribute.write_only;
     for (const Check& check : attribute.checks) {
-      if (absl::Status status = check.run(value); !status.ok()) errors->push_back(At(place, std::move(status)));
+      absl::Status status = check.run(value);
+      if (!status.ok()) errors->push_back(At(place, hidden ? WithoutValue(check, status) : std::move(status)));
     }
     if (attribute.nested != nullptr) {
-      ValidateNested(attribute, value, place, write_only_allowed, errors, warnings);
+      ValidateNested(attribute, value, place, write_only_allowed, hidden, errors, warnings);
     }
   }
   for (const ObjectRule& rule : schema.rules) {
@@ -313,7 +323,7 @@ Value WithWriteOnly(const ObjectSchema& schema, Value object, const Value& confi
 std::vector<absl::Status> ValidateObject(const ObjectSchema& schema, const Value& config, bool write_only_allowed,
                                          std::vector<absl::Status>* warnings) {
   std::vector<absl::Status> errors;
-  ValidateAttributes(schema, config, Path(), write_only_allowed, &errors, warnings);
+  ValidateAttributes(schema, config, Path(), write_only_allowed, /*secret=*/false, &errors, warnings);
   return errors;
 }
 
@@ -378,7 +388,7 @@ std::vector<std::string> Contradictions(const ObjectSchema& schema, absl::string
       }
     }
     for (const absl::string_view word : kSecretWords) {
-      if (absl::EndsWith(a.name, word) && !a.sensitive && !a.write_only && a.type.kind() == Type::Kind::kString) {
+      if (absl::EndsWith(a.name, word) && !a.sensitive && !a.write_only && !a.write_only && a.type.kind() == Type::Kind::kString) {
         complain(a, "looks like a secret but is not sensitive");
       }
     }

@@ -18,6 +18,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 
 const ObjectSchema& Service() {
   static const auto& schema = *new ObjectSchema([] {
@@ -128,6 +129,32 @@ TEST(ValidateObject, RefusesWriteOnlyValuesThatWouldBeStored) {
           HasSubstr("password_wo: \"password_wo\" is write-only, which needs Terraform 1.11"),
           HasSubstr("ports[0].key_wo: ")));
   EXPECT_THAT(Validate(R"({"name": "a"})", false).errors, IsEmpty());
+}
+
+TEST(ValidateObject, QuotesNoSecrets) {
+  TestRow inside = Row("token", Required).Check(OneOf({"a", "b"}));
+  TestRow sensitive = Row("outer", Optional, Nesting::kMap, {std::move(inside)});
+  sensitive.attribute.sensitive = true;
+  const ObjectSchema schema = SchemaForTest({Row("key_wo", Optional).WriteOnly().Check(DnsLabel()),
+                                             Row("keys_wo", Optional, Type::List(Type::String()))
+                                                 .WriteOnly()
+                                                 .Check(EachElement(DnsLabel())),
+                                             std::move(sensitive)});
+  const std::vector<absl::Status> errors = ValidateObject(
+      schema,
+      ObjectForTest(
+          schema,
+          R"({"key_wo": "HUSH", "keys_wo": ["a", "HUSH"], "outer": {"k": {"token": "HUSH"}}})"),
+      true, nullptr);
+  ASSERT_EQ(errors.size(), 3u);
+  for (const absl::Status& error : errors) {
+    EXPECT_THAT(error, StatusIs(absl::StatusCode::kInvalidArgument, Not(HasSubstr("HUSH"))));
+  }
+  EXPECT_THAT(errors[0],
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       HasSubstr("The value must be one that is a DNS label (RFC 1123).")));
+  EXPECT_THAT(errors[1], StatusIsAt("keys_wo[1]"));
+  EXPECT_THAT(errors[2], StatusIsAt("outer[\"k\"].token"));
 }
 
 TEST(ValidateObject, WarnsAboutDeprecatedAttributes) {
@@ -282,7 +309,6 @@ TEST(AsComputed, ReachesTheInnermost) {
   const AttributeSchema& innermost = computed.nested->attributes[0].nested->attributes[0];
   EXPECT_EQ(innermost.mode, Mode::kComputed);
   EXPECT_FALSE(innermost.write_only);
-  EXPECT_TRUE(innermost.sensitive);
 }
 
 }  // namespace

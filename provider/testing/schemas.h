@@ -38,7 +38,7 @@ struct TestRow {
     return std::move(*this);
   }
   TestRow&& WriteOnly() && {
-    attribute.write_only = attribute.sensitive = true;
+    attribute.write_only = true;
     return std::move(*this);
   }
   TestRow&& Same(std::function<bool(const Value&, const Value&)> same) && {
