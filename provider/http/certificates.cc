@@ -91,8 +91,7 @@ std::string Date(absl::Time time) {
 // outlive the transfer that opened it.
 int VerificationIndex() {
   static const int index = SSL_CTX_get_ex_new_index(
-      0, nullptr, nullptr, nullptr,
-      [](void*, void* pointer, CRYPTO_EX_DATA*, int, long, void*) {
+      0, nullptr, nullptr, nullptr, [](void*, void* pointer, CRYPTO_EX_DATA*, int, long, void*) {
         delete static_cast<std::shared_ptr<Verification>*>(pointer);
       });
   return index;
@@ -161,8 +160,8 @@ absl::Status CheckKeyPair(absl::string_view certificate_pem, absl::string_view k
   }
   if (key == nullptr) return absl::InvalidArgumentError("no PEM private key");
   if (!matches) {
-    return absl::InvalidArgumentError(absl::StrCat("the private key is not that of the certificate ",
-                                                   Describe(certificate.get()).subject));
+    return absl::InvalidArgumentError(absl::StrCat(
+        "the private key is not that of the certificate ", Describe(certificate.get()).subject));
   }
   return absl::OkStatus();
 }
@@ -201,9 +200,9 @@ std::string ExplainRefusal(const Verification& verification, absl::string_view s
       return absl::StrCat(which, " is signed by \"", at_fault.issuer, "\", which is not the CA in ",
                           ca_source);
     default:
-      return absl::StrCat(which, " was refused: ",
-                          X509_verify_cert_error_string(verification.error), " (checked against ",
-                          ca_source, ")");
+      return absl::StrCat(which,
+                          " was refused: ", X509_verify_cert_error_string(verification.error),
+                          " (checked against ", ca_source, ")");
   }
   if (absl::StrContains(detail, "subject name") && !verification.names.empty()) {
     std::vector<std::string> names = verification.names;
@@ -212,8 +211,8 @@ std::string ExplainRefusal(const Verification& verification, absl::string_view s
     return absl::StrCat("the certificate of ", server, " is not for \"", host, "\" but for ",
                         absl::StrJoin(names, ", "), more ? ", ..." : "");
   }
-  return absl::StrCat("the certificate of ", server, " was refused: ", detail,
-                      " (checked against ", ca_source, ")");
+  return absl::StrCat("the certificate of ", server, " was refused: ", detail, " (checked against ",
+                      ca_source, ")");
 }
 
 }  // namespace charon::http

@@ -29,9 +29,9 @@ absl::Status CheckKeyPair(absl::string_view certificate_pem, absl::string_view k
 
 // What OpenSSL found wrong with a server's certificate.
 struct Verification {
-  long error = 0;  // X509_V_ERR_*; 0: nothing, or it was not asked
-  int depth = 0;   // 0: the server's own certificate, above: a CA of its chain
-  Certificate certificate;          // the one at fault
+  long error = 0;                  // X509_V_ERR_*; 0: nothing, or it was not asked
+  int depth = 0;                   // 0: the server's own certificate, above: a CA of its chain
+  Certificate certificate;         // the one at fault
   std::vector<std::string> names;  // of the server's own certificate
 };
 

@@ -87,9 +87,9 @@ struct Transfer {
   // The engine's thread only, until done.
   Response response;
   std::array<char, CURL_ERROR_SIZE> error{};
-  int times_sent = 0;        // how often it had a connection to go out on
-  bool too_large = false;    // the body
-  bool ended = false;        // by on_body
+  int times_sent = 0;      // how often it had a connection to go out on
+  bool too_large = false;  // the body
+  bool ended = false;      // by on_body
   bool body_begun = false;
 
   // Guarded by the engine's mutex.
@@ -154,9 +154,9 @@ class Engine {
 
  private:
   // Transfers to a server that no connection is known of. The first one goes ahead; the others wait
-  // to learn whether they share its connection (HTTP/2) or open their own. libcurl has the same idea
-  // (CURLOPT_PIPEWAIT), but lets those that wait try one after the other when the first one fails,
-  // each for the whole connect timeout. Here they fail with it.
+  // to learn whether they share its connection (HTTP/2) or open their own. libcurl has the same
+  // idea (CURLOPT_PIPEWAIT), but lets those that wait try one after the other when the first one
+  // fails, each for the whole connect timeout. Here they fail with it.
   struct Origin {
     bool connected = false;
     Transfer* leader = nullptr;
@@ -357,8 +357,7 @@ std::size_t OnBody(char* data, std::size_t size, std::size_t count, void* pointe
 
 curl_socket_t OnOpenSocket(void*, curlsocktype, curl_sockaddr* address) {
   // Close-on-exec, because exec plugins are started from this process.
-  const int fd =
-      socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+  const int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
   if (fd >= 0 && address->socktype == SOCK_STREAM) {
     setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &kUnacknowledgedMs, sizeof(kUnacknowledgedMs));
   }
@@ -412,8 +411,8 @@ class CurlTransport final : public Transport {
     SetUp(transfer, url, proxy, ca_source);
 
     const Ending ending = engine_.Run(call, transfer);
-    const bool succeeded = transfer.result == CURLE_OK ||
-                           (transfer.result == CURLE_WRITE_ERROR && transfer.ended);
+    const bool succeeded =
+        transfer.result == CURLE_OK || (transfer.result == CURLE_WRITE_ERROR && transfer.ended);
     if (ending == Ending::kDone && succeeded) {
       long status = 0;
       curl_easy_getinfo(transfer.easy.get(), CURLINFO_RESPONSE_CODE, &status);
@@ -428,8 +427,8 @@ class CurlTransport final : public Transport {
  private:
   std::string ProxyFor(const UrlParts& url) const {
     if (!options_.proxy_url.empty()) return NormalizeProxy(options_.proxy_url);
-    return ProxyFromEnvironment(url, environment_.variable ? environment_.variable
-                                                           : Variable(ProcessVariable));
+    return ProxyFromEnvironment(
+        url, environment_.variable ? environment_.variable : Variable(ProcessVariable));
   }
 
   // What the server's certificate is checked against, in words; the path if it is the system's.
@@ -440,9 +439,8 @@ class CurlTransport final : public Transport {
     }
     absl::StatusOr<std::string> path = SystemCaBundle();
     if (path.ok()) return path;
-    absl::Status error = absl::UnauthenticatedError(
-        absl::StrCat("the certificate of ", url.HostPort(),
-                     " cannot be checked: ", path.status().message()));
+    absl::Status error = absl::UnauthenticatedError(absl::StrCat(
+        "the certificate of ", url.HostPort(), " cannot be checked: ", path.status().message()));
     if (const auto remedy = RemedyOf(path.status())) error = WithRemedy(std::move(error), *remedy);
     return MarkUnsent(std::move(error));
   }
@@ -553,9 +551,8 @@ class CurlTransport final : public Transport {
       Set(easy, CURLOPT_NOBODY, 1L);
       return;
     }
-    const bool sends_body =
-        !request.body.empty() || request.method == "POST" || request.method == "PUT" ||
-        request.method == "PATCH";
+    const bool sends_body = !request.body.empty() || request.method == "POST" ||
+                            request.method == "PUT" || request.method == "PATCH";
     if (sends_body) {
       Set(easy, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body.size()));
       Set(easy, CURLOPT_POSTFIELDS, request.body.data());
@@ -578,8 +575,7 @@ class CurlTransport final : public Transport {
 std::string ProxyName(const std::string& proxy) { return UrlForLog(proxy); }
 
 absl::Status CurlTransport::ErrorOf(Ending ending, const Transfer& transfer, const UrlParts& url,
-                                    const std::string& proxy,
-                                    const std::string& ca_source) const {
+                                    const std::string& proxy, const std::string& ca_source) const {
   const std::string server = url.HostPort();
   const std::string through =
       proxy.empty() ? "" : absl::StrCat(" through the proxy ", ProxyName(proxy));
@@ -603,35 +599,34 @@ absl::Status CurlTransport::ErrorOf(Ending ending, const Transfer& transfer, con
   switch (transfer.result) {
     case CURLE_WRITE_ERROR:
       if (transfer.too_large) {
-        return absl::ResourceExhaustedError(absl::StrCat("the answer of ", server, " is larger than ",
-                                                         transfer.max_body_bytes, " bytes"));
+        return absl::ResourceExhaustedError(absl::StrCat(
+            "the answer of ", server, " is larger than ", transfer.max_body_bytes, " bytes"));
       }
       break;
     case CURLE_COULDNT_RESOLVE_PROXY:
-      return WithRemedy(absl::UnavailableError(absl::StrCat("the name of the proxy ",
-                                                            ProxyName(proxy),
-                                                            " cannot be resolved")),
+      return WithRemedy(absl::UnavailableError(absl::StrCat(
+                            "the name of the proxy ", ProxyName(proxy), " cannot be resolved")),
                         proxy_remedy);
     case CURLE_COULDNT_RESOLVE_HOST:
       return WithRemedy(
           absl::UnavailableError(absl::StrCat("the name \"", url.host, "\" cannot be resolved")),
           "Check the host's spelling, and this machine's DNS or VPN.");
     case CURLE_COULDNT_CONNECT: {
-      const std::string cause =
-          os_error != 0 ? std::strerror(static_cast<int>(os_error)) : detail;
-      absl::Status error = absl::UnavailableError(
-          absl::StrCat("cannot connect to ", server, through, ": ", cause));
+      const std::string cause = os_error != 0 ? std::strerror(static_cast<int>(os_error)) : detail;
+      absl::Status error =
+          absl::UnavailableError(absl::StrCat("cannot connect to ", server, through, ": ", cause));
       return proxy.empty() ? error : WithRemedy(std::move(error), proxy_remedy);
     }
     case CURLE_OPERATION_TIMEDOUT:
-      return WithRemedy(absl::UnavailableError(absl::StrCat(
-                            "cannot connect to ", server, through, ": no answer within ",
-                            absl::FormatDuration(environment_.connect_timeout))),
-                        "Check the address, and whether a firewall or a missing VPN is in the way.");
+      return WithRemedy(
+          absl::UnavailableError(absl::StrCat("cannot connect to ", server, through,
+                                              ": no answer within ",
+                                              absl::FormatDuration(environment_.connect_timeout))),
+          "Check the address, and whether a firewall or a missing VPN is in the way.");
     case CURLE_PEER_FAILED_VERIFICATION: {
-      const absl::string_view name =
-          options_.tls.server_name.empty() ? absl::string_view(url.host)
-                                           : absl::string_view(options_.tls.server_name);
+      const absl::string_view name = options_.tls.server_name.empty()
+                                         ? absl::string_view(url.host)
+                                         : absl::string_view(options_.tls.server_name);
       return absl::UnauthenticatedError(
           ExplainRefusal(*transfer.verification, server, name, ca_source, detail));
     }
@@ -643,12 +638,12 @@ absl::Status CurlTransport::ErrorOf(Ending ending, const Transfer& transfer, con
     case CURLE_RECV_ERROR:
     case CURLE_SEND_ERROR:
       if (IsAboutOurCertificate(detail)) {
-        return absl::UnauthenticatedError(absl::StrCat(
-            server,
-            options_.tls.client_cert_pem.empty()
-                ? " wants a client certificate, and none is configured"
-                : " refused the client certificate",
-            " (", detail, ")"));
+        return absl::UnauthenticatedError(
+            absl::StrCat(server,
+                         options_.tls.client_cert_pem.empty()
+                             ? " wants a client certificate, and none is configured"
+                             : " refused the client certificate",
+                         " (", detail, ")"));
       }
       if (absl::StrContains(detail, "wrong version number") ||
           absl::StrContains(detail, "packet length too long")) {
@@ -664,13 +659,14 @@ absl::Status CurlTransport::ErrorOf(Ending ending, const Transfer& transfer, con
   curl_easy_getinfo(transfer.easy.get(), CURLINFO_HTTP_CONNECTCODE, &proxy_status);
   if (!proxy.empty() && !sent && proxy_status >= 300) {
     return WithRemedy(
-        absl::UnavailableError(absl::StrCat("the proxy ", ProxyName(proxy), " refused to connect to ",
-                                            server, ": status ", proxy_status,
-                                            proxy_status == 407 ? " (it wants a login)" : "")),
+        absl::UnavailableError(absl::StrCat(
+            "the proxy ", ProxyName(proxy), " refused to connect to ", server, ": status ",
+            proxy_status, proxy_status == 407 ? " (it wants a login)" : "")),
         proxy_remedy);
   }
   if (!sent) {
-    return absl::UnavailableError(absl::StrCat("cannot connect to ", server, through, ": ", detail));
+    return absl::UnavailableError(
+        absl::StrCat("cannot connect to ", server, through, ": ", detail));
   }
   // libcurl words a connection that the server has closed at once as a failure of getpeername.
   if (transfer.result == CURLE_ABORTED_BY_CALLBACK || os_error == ENOTCONN) {
@@ -699,8 +695,8 @@ absl::StatusOr<std::unique_ptr<Transport>> NewCurlTransport(TransportOptions opt
     }
     CHARON_RETURN_IF_ERROR(
         Annotate(ReadCertificates(tls.client_cert_pem).status(), "the client certificate"));
-    CHARON_RETURN_IF_ERROR(Annotate(CheckKeyPair(tls.client_cert_pem, tls.client_key_pem),
-                                    "the client certificate"));
+    CHARON_RETURN_IF_ERROR(
+        Annotate(CheckKeyPair(tls.client_cert_pem, tls.client_key_pem), "the client certificate"));
     RegisterSecret(tls.client_key_pem);
   }
   if (!options.proxy_url.empty()) {

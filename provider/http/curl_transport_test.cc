@@ -129,7 +129,8 @@ const KeyPair& ServerIdentity() {
   return identity;
 }
 
-std::unique_ptr<Transport> NewTransport(TransportOptions options = {}, CurlEnvironment environment = {
+std::unique_ptr<Transport> NewTransport(TransportOptions options = {},
+                                        CurlEnvironment environment = {
                                             .variable = [](const std::string&) {
                                               return std::optional<std::string>();
                                             }}) {
@@ -147,18 +148,17 @@ Call Patient() {
 
 TEST(CurlTransport, CarriesRequestAndAnswer) {
   std::string seen;
-  const TestServer server({.identity = ServerIdentity()},
-                          [&](const httplib::Request& request, httplib::Response& response) {
-                            seen = absl::StrCat(request.method, " ", request.target, " ",
-                                                request.get_header_value("X-Mine"), " ",
-                                                request.get_header_value("User-Agent"), " ",
-                                                request.get_header_value("Content-Type"), " ",
-                                                request.body);
-                            response.status = 418;
-                            response.set_header("X-Twice", "a");
-                            response.headers.emplace("X-Twice", "b");
-                            response.set_content("short and stout", "text/plain");
-                          });
+  const TestServer server({.identity = ServerIdentity()}, [&](const httplib::Request& request,
+                                                              httplib::Response& response) {
+    seen =
+        absl::StrCat(request.method, " ", request.target, " ", request.get_header_value("X-Mine"),
+                     " ", request.get_header_value("User-Agent"), " ",
+                     request.get_header_value("Content-Type"), " ", request.body);
+    response.status = 418;
+    response.set_header("X-Twice", "a");
+    response.headers.emplace("X-Twice", "b");
+    response.set_content("short and stout", "text/plain");
+  });
   const auto transport = NewTransport({.tls = {}, .user_agent = "charon/1"});
   const auto response = transport->Send(
       Patient(), {.method = "PATCH",
@@ -184,10 +184,10 @@ TEST(CurlTransport, SendsEveryMethodWithAndWithoutBody) {
   });
   const auto transport = NewTransport();
   for (const char* method : {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"}) {
-    EXPECT_THAT(transport->Send(Patient(), {.method = method,
-                                            .url = absl::StrCat("http://127.0.0.1:", server.port(),
-                                                                "/")}),
-                IsOk())
+    EXPECT_THAT(
+        transport->Send(Patient(), {.method = method,
+                                    .url = absl::StrCat("http://127.0.0.1:", server.port(), "/")}),
+        IsOk())
         << method;
   }
   const std::string large(2 << 20, 'x');
@@ -264,18 +264,18 @@ class Gate {
 
 TEST(CurlTransport, StreamsArriveAsTheyAreSent) {
   Gate first_seen;
-  const TestServer server(
-      {.identity = ServerIdentity()}, [&](const httplib::Request&, httplib::Response& response) {
-        response.set_chunked_content_provider(
-            "application/json", [&](std::size_t, httplib::DataSink& sink) {
-              sink.write("one\n", 4);
-              // The second piece is only sent once the first one has arrived.
-              if (!first_seen.Wait()) return false;
-              sink.write("two\n", 4);
-              sink.done();
-              return true;
-            });
-      });
+  const TestServer server({.identity = ServerIdentity()},
+                          [&](const httplib::Request&, httplib::Response& response) {
+                            response.set_chunked_content_provider(
+                                "application/json", [&](std::size_t, httplib::DataSink& sink) {
+                                  sink.write("one\n", 4);
+                                  // The second piece is only sent once the first one has arrived.
+                                  if (!first_seen.Wait()) return false;
+                                  sink.write("two\n", 4);
+                                  sink.done();
+                                  return true;
+                                });
+                          });
   std::string seen;
   Request watch{.url = server.Url("/watch")};
   watch.on_body = [&](absl::string_view piece) {
@@ -478,24 +478,22 @@ TEST(CurlTransportTls, AWrongCaIsToldApartAndNamed) {
   const TestServer server({.identity = ServerIdentity()},
                           [](const httplib::Request&, httplib::Response&) {});
   const TestCa other("Another CA");
-  const auto transport = NewTransport(
-      {.tls = {.ca_pem = other.pem(), .ca_source = "cluster_ca_certificate"}});
+  const auto transport =
+      NewTransport({.tls = {.ca_pem = other.pem(), .ca_source = "cluster_ca_certificate"}});
   const auto response = transport->Send(Patient(), {.url = server.Url()});
-  EXPECT_THAT(response,
-              StatusIs(absl::StatusCode::kUnauthenticated,
-                       AllOf(HasSubstr(absl::StrCat("127.0.0.1:", server.port())),
-                             HasSubstr("signed by \"CN=Charon test CA\""),
-                             HasSubstr("not the CA in cluster_ca_certificate"))));
+  EXPECT_THAT(response, StatusIs(absl::StatusCode::kUnauthenticated,
+                                 AllOf(HasSubstr(absl::StrCat("127.0.0.1:", server.port())),
+                                       HasSubstr("signed by \"CN=Charon test CA\""),
+                                       HasSubstr("not the CA in cluster_ca_certificate"))));
   EXPECT_TRUE(IsUnsent(response.status()));
   EXPECT_EQ(server.requests(), 0);
 }
 
 TEST(CurlTransportTls, AnExpiredCertificateIsToldWithItsDate) {
   const TestServer server(
-      {.identity = Ca().Issue({.not_before = absl::FromCivil(absl::CivilDay(2020, 1, 1),
-                                                             absl::UTCTimeZone()),
-                               .not_after = absl::FromCivil(absl::CivilDay(2021, 2, 3),
-                                                            absl::UTCTimeZone())})},
+      {.identity = Ca().Issue(
+           {.not_before = absl::FromCivil(absl::CivilDay(2020, 1, 1), absl::UTCTimeZone()),
+            .not_after = absl::FromCivil(absl::CivilDay(2021, 2, 3), absl::UTCTimeZone())})},
       [](const httplib::Request&, httplib::Response&) {});
   EXPECT_THAT(NewTransport()->Send(Patient(), {.url = server.Url()}),
               StatusIs(absl::StatusCode::kUnauthenticated,
@@ -512,9 +510,9 @@ TEST(CurlTransportTls, ACertificateFromTheFutureBlamesTheClock) {
 }
 
 TEST(CurlTransportTls, AWrongNameListsTheRightOnes) {
-  const TestServer server(
-      {.identity = Ca().Issue({.dns_names = {"kubernetes", "api.example"}, .addresses = {"10.0.0.1"}})},
-      [](const httplib::Request&, httplib::Response&) {});
+  const TestServer server({.identity = Ca().Issue({.dns_names = {"kubernetes", "api.example"},
+                                                   .addresses = {"10.0.0.1"}})},
+                          [](const httplib::Request&, httplib::Response&) {});
   EXPECT_THAT(NewTransport()->Send(Patient(), {.url = server.Url()}),
               StatusIs(absl::StatusCode::kUnauthenticated,
                        AllOf(HasSubstr("is not for \"127.0.0.1\""),
@@ -523,11 +521,10 @@ TEST(CurlTransportTls, AWrongNameListsTheRightOnes) {
 
 TEST(CurlTransportTls, ServerNameReplacesTheHostInVerificationOnly) {
   std::string host;
-  const TestServer server(
-      {.identity = Ca().Issue({.dns_names = {"kubernetes"}, .addresses = {}})},
-      [&](const httplib::Request& request, httplib::Response&) {
-        host = request.get_header_value("Host");
-      });
+  const TestServer server({.identity = Ca().Issue({.dns_names = {"kubernetes"}, .addresses = {}})},
+                          [&](const httplib::Request& request, httplib::Response&) {
+                            host = request.get_header_value("Host");
+                          });
   const auto transport = NewTransport({.tls = {.server_name = "kubernetes"}});
   EXPECT_THAT(transport->Send(Patient(), {.url = server.Url("/x")}), IsOk());
   EXPECT_EQ(host, absl::StrCat("127.0.0.1:", server.port()));
@@ -602,11 +599,11 @@ TEST(CurlTransportTls, AMissingClientCertificateIsSaidToBeMissing) {
 TEST(CurlTransportTls, ARefusedClientCertificateIsSaidToBeRefused) {
   StrictTlsServer server;
   const KeyPair stranger = TestCa("Another CA").Issue({.common_name = "stranger"});
-  EXPECT_THAT(NewTransport({.tls = {.client_cert_pem = stranger.certificate_pem,
-                                    .client_key_pem = stranger.key_pem}})
-                  ->Send(Patient(), {.url = server.Url()}),
-              StatusIs(absl::StatusCode::kUnauthenticated,
-                       HasSubstr("refused the client certificate")));
+  EXPECT_THAT(
+      NewTransport({.tls = {.client_cert_pem = stranger.certificate_pem,
+                            .client_key_pem = stranger.key_pem}})
+          ->Send(Patient(), {.url = server.Url()}),
+      StatusIs(absl::StatusCode::kUnauthenticated, HasSubstr("refused the client certificate")));
 }
 
 TEST(CurlTransportTls, BadPemIsRefusedBeforeAnyRequest) {
@@ -618,8 +615,9 @@ TEST(CurlTransportTls, BadPemIsRefusedBeforeAnyRequest) {
   EXPECT_THAT(error({.ca_pem = "/etc/ca.crt", .ca_source = "cluster_ca_certificate"}),
               StatusIs(absl::StatusCode::kInvalidArgument,
                        AllOf(HasSubstr("cluster_ca_certificate"), HasSubstr("-----BEGIN"))));
-  EXPECT_THAT(error({.ca_pem = absl::StrCat(a.certificate_pem, "-----BEGIN CERTIFICATE-----\nxx\n"
-                                                               "-----END CERTIFICATE-----\n")}),
+  EXPECT_THAT(error({.ca_pem = absl::StrCat(a.certificate_pem,
+                                            "-----BEGIN CERTIFICATE-----\nxx\n"
+                                            "-----END CERTIFICATE-----\n")}),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("certificate number 2")));
   EXPECT_THAT(error({.client_cert_pem = a.certificate_pem, .client_key_pem = b.key_pem}),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("not that of")));
@@ -633,9 +631,9 @@ TEST(CurlTransportTls, BadPemIsRefusedBeforeAnyRequest) {
 
 TEST(CurlTransportTls, APlainServerIsRecognised) {
   const TestServer server({}, [](const httplib::Request&, httplib::Response&) {});
-  EXPECT_THAT(NewTransport()->Send(Patient(),
-                                   {.url = absl::StrCat("https://127.0.0.1:", server.port())}),
-              StatusIs(absl::StatusCode::kUnavailable, HasSubstr("does not speak TLS")));
+  EXPECT_THAT(
+      NewTransport()->Send(Patient(), {.url = absl::StrCat("https://127.0.0.1:", server.port())}),
+      StatusIs(absl::StatusCode::kUnavailable, HasSubstr("does not speak TLS")));
 }
 
 // Connections that fail.
@@ -669,15 +667,16 @@ TEST(CurlTransport, ThoseWhoWaitForAConnectionFailWithIt) {
     while (read(fd, &byte, 1) > 0) {
     }
   });
-  const auto transport = NewTransport({}, {.variable = {}, .connect_timeout = absl::Milliseconds(300)});
+  const auto transport =
+      NewTransport({}, {.variable = {}, .connect_timeout = absl::Milliseconds(300)});
   const absl::Time begin = absl::Now();
   std::vector<std::jthread> threads;
   for (int i = 0; i < 10; ++i) {
     threads.emplace_back([&] {
       const auto response = transport->Send(
           Patient(), {.method = "POST", .url = absl::StrCat("https://127.0.0.1:", silent.port())});
-      EXPECT_THAT(response, StatusIs(absl::StatusCode::kUnavailable,
-                                     HasSubstr("no answer within 300ms")));
+      EXPECT_THAT(response,
+                  StatusIs(absl::StatusCode::kUnavailable, HasSubstr("no answer within 300ms")));
       EXPECT_TRUE(IsUnsent(response.status()));
     });
   }
@@ -752,8 +751,8 @@ TEST(CurlTransport, ATruncatedAnswerIsABrokenConnection) {
     RawServer::ReadRequest(fd);
     RawServer::Write(fd, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nonly this");
   });
-  const auto response = NewTransport()->Send(
-      Patient(), {.url = absl::StrCat("http://127.0.0.1:", server.port())});
+  const auto response =
+      NewTransport()->Send(Patient(), {.url = absl::StrCat("http://127.0.0.1:", server.port())});
   EXPECT_THAT(response, StatusIs(absl::StatusCode::kUnavailable,
                                  HasSubstr(absl::StrCat("127.0.0.1:", server.port(), " broke"))));
   EXPECT_FALSE(IsUnsent(response.status()));
@@ -773,9 +772,10 @@ TEST(CurlTransportProxy, TheEnvironmentsProxyCarriesTheRequest) {
     RawServer::Write(fd, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
   });
   const std::string address = absl::StrCat("http://127.0.0.1:", proxy.port());
-  const auto transport = NewTransport({}, {.variable = [&](const std::string& name) {
-    return name == "HTTP_PROXY" ? std::optional(address) : std::nullopt;
-  }});
+  const auto transport =
+      NewTransport({}, {.variable = [&](const std::string& name) {
+                     return name == "HTTP_PROXY" ? std::optional(address) : std::nullopt;
+                   }});
   EXPECT_THAT(transport->Send(Patient(), {.url = "http://far.example/x"}), IsOk());
   EXPECT_THAT(seen, HasSubstr("GET http://far.example/x HTTP/1.1"));
 }
@@ -808,8 +808,8 @@ TEST(CurlTransportProxy, ProxyUrlCarriesTlsThroughATunnel) {
     back.join();
     close(out);
   });
-  const auto transport = NewTransport(
-      {.tls = {}, .proxy_url = absl::StrCat("http://me:pw@127.0.0.1:", proxy.port())});
+  const auto transport =
+      NewTransport({.tls = {}, .proxy_url = absl::StrCat("http://me:pw@127.0.0.1:", proxy.port())});
   const auto response = transport->Send(Patient(), {.url = server.Url("/x")});
   ASSERT_THAT(response, IsOk());
   EXPECT_EQ(response->body, "through");
@@ -826,11 +826,11 @@ TEST(CurlTransportProxy, ARefusedTunnelNamesProxyHostAndStatus) {
   const auto transport = NewTransport(
       {.tls = {}, .proxy_url = absl::StrCat("http://me:geheim@127.0.0.1:", proxy.port())});
   const auto response = transport->Send(Patient(), {.url = "https://far.example:6443"});
-  EXPECT_THAT(response,
-              StatusIs(absl::StatusCode::kUnavailable,
-                       AllOf(HasSubstr(absl::StrCat("the proxy http://127.0.0.1:", proxy.port())),
-                             HasSubstr("far.example:6443"), HasSubstr("407"),
-                             Not(HasSubstr("geheim")))));
+  EXPECT_THAT(
+      response,
+      StatusIs(absl::StatusCode::kUnavailable,
+               AllOf(HasSubstr(absl::StrCat("the proxy http://127.0.0.1:", proxy.port())),
+                     HasSubstr("far.example:6443"), HasSubstr("407"), Not(HasSubstr("geheim")))));
   EXPECT_EQ(RemedyOf(response.status()), "Check proxy_url.");
   EXPECT_TRUE(IsUnsent(response.status()));
 }

@@ -19,8 +19,8 @@ constexpr std::size_t kMostBytes = 16 << 10;
 // Parts of path segments. "preauthkey" and "apikey" are Headscale's and others', "userdata" may
 // carry anything.
 constexpr std::array<absl::string_view, 10> kSecretSegments = {
-    "secret", "token", "credential", "login", "password",
-    "key",    "ticket", "session",   "userdata", "user-data"};
+    "secret", "token",  "credential", "login",    "password",
+    "key",    "ticket", "session",    "userdata", "user-data"};
 
 std::string Shorten(absl::string_view body) {
   // Redacted before it is cut, or half a secret would no longer be recognised.
@@ -39,8 +39,8 @@ class LoggingTransport final : public Transport {
     if (!call.log->Enabled(LogLevel::kDebug)) return inner_->Send(call, request);
     const absl::Time begin = call.clock->Now();
     absl::StatusOr<Response> result = inner_->Send(call, request);
-    const std::string duration = absl::FormatDuration(
-        absl::Trunc(call.clock->Now() - begin, absl::Microseconds(10)));
+    const std::string duration =
+        absl::FormatDuration(absl::Trunc(call.clock->Now() - begin, absl::Microseconds(10)));
     const std::string url = UrlForLog(request.url);
     if (!result.ok()) {
       call.log->Debug("HTTP request failed", {{"http_method", request.method},

@@ -20,7 +20,8 @@ namespace {
 std::vector<std::uint8_t> ParseAddress(absl::string_view text) {
   std::array<std::uint8_t, 16> bytes;
   const std::string copy(text);
-  if (inet_pton(AF_INET, copy.c_str(), bytes.data()) == 1) return {bytes.begin(), bytes.begin() + 4};
+  if (inet_pton(AF_INET, copy.c_str(), bytes.data()) == 1)
+    return {bytes.begin(), bytes.begin() + 4};
   if (inet_pton(AF_INET6, copy.c_str(), bytes.data()) == 1) return {bytes.begin(), bytes.end()};
   return {};
 }

@@ -83,29 +83,27 @@ class RetryTransport final : public Transport {
     if (const auto header = result->headers.find("retry-after"); header != result->headers.end()) {
       asked = ParseRetryAfter(header->second, call.clock->Now());
     }
-    const bool again =
-        result->status == 429 ||
-        (IsRepeatable(request) && IsPassing(result->status, asked.has_value()));
+    const bool again = result->status == 429 ||
+                       (IsRepeatable(request) && IsPassing(result->status, asked.has_value()));
     if (!again) return std::nullopt;
     return asked.has_value() ? *asked : Backoff(tries);
   }
 
   absl::Duration Backoff(int tries) {
     // 2^20 * 250 ms is far beyond any longest delay.
-    const absl::Duration ceiling = std::min(options_.longest_delay,
-                                            options_.first_delay * (1 << std::min(tries - 1, 20)));
+    const absl::Duration ceiling =
+        std::min(options_.longest_delay, options_.first_delay * (1 << std::min(tries - 1, 20)));
     return ceiling * options_.random();
   }
 
   static absl::Status WithTries(const absl::Status& status, int tries, absl::Duration spent) {
     if (tries == 1) return status;
-    absl::Status longer(status.code(),
-                        absl::StrCat(status.message(), " (tried ", tries, " times in ",
-                                     absl::FormatDuration(absl::Trunc(spent, absl::Milliseconds(1))),
-                                     ")"));
-    status.ForEachPayload([&](absl::string_view url, const absl::Cord& payload) {
-      longer.SetPayload(url, payload);
-    });
+    absl::Status longer(
+        status.code(),
+        absl::StrCat(status.message(), " (tried ", tries, " times in ",
+                     absl::FormatDuration(absl::Trunc(spent, absl::Milliseconds(1))), ")"));
+    status.ForEachPayload(
+        [&](absl::string_view url, const absl::Cord& payload) { longer.SetPayload(url, payload); });
     return longer;
   }
 

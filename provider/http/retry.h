@@ -20,7 +20,8 @@ struct RetryOptions {
 };
 
 // A transport that repeats
-//   - what got no connection, and 408, 502, 503, 504, if the request is repeatable (IsRepeatable, or
+//   - what got no connection, and 408, 502, 503, 504, if the request is repeatable (IsRepeatable,
+//   or
 //     the server certainly did not see it), likewise any other 5xx that carries Retry-After,
 //   - 429 whatever the method: the server refused before it acted.
 // Between tries it waits as long as Retry-After says, else a random time (full jitter) below

@@ -100,8 +100,8 @@ TEST_F(RetryTest, RepeatOverridesTheMethod) {
 
 TEST_F(RetryTest, BackoffDoublesUpToTheLongestDelay) {
   for (int i = 0; i < 8; ++i) fake_.Answer(503);
-  const auto retry = NewRetryTransport(
-      Borrow(fake_), {.max_tries = 8, .random = [] { return 1.0; }});
+  const auto retry =
+      NewRetryTransport(Borrow(fake_), {.max_tries = 8, .random = [] { return 1.0; }});
   const auto response = retry->Send(call_, Get());
   EXPECT_EQ(response->status, 503);
   EXPECT_EQ(response->attempts, 8);
@@ -120,8 +120,8 @@ TEST_F(RetryTest, JitterTakesAnyShareOfTheDelay) {
 TEST_F(RetryTest, GivesUpAfterFiveTriesAndSaysSo) {
   for (int i = 0; i < 5; ++i) fake_.Fail(WithRemedy(absl::UnavailableError("no route"), "fix it"));
   const auto response = Send(Get());
-  EXPECT_THAT(response, StatusIs(absl::StatusCode::kUnavailable,
-                                 "no route (tried 5 times in 3.75s)"));
+  EXPECT_THAT(response,
+              StatusIs(absl::StatusCode::kUnavailable, "no route (tried 5 times in 3.75s)"));
   EXPECT_EQ(RemedyOf(response.status()), "fix it");
   EXPECT_EQ(fake_.count(), 5U);
 }
@@ -186,8 +186,8 @@ TEST_F(RetryTest, AStreamThatHasBegunIsNotRepeated) {
 }
 
 TEST(ParseRetryAfter, ReadsSecondsAndTheThreeDateForms) {
-  const absl::Time now = absl::FromCivil(absl::CivilSecond(1994, 11, 6, 8, 49, 30),
-                                         absl::UTCTimeZone());
+  const absl::Time now =
+      absl::FromCivil(absl::CivilSecond(1994, 11, 6, 8, 49, 30), absl::UTCTimeZone());
   EXPECT_EQ(ParseRetryAfter(" 120 ", now), absl::Seconds(120));
   EXPECT_EQ(ParseRetryAfter("0", now), absl::ZeroDuration());
   EXPECT_EQ(ParseRetryAfter("Sun, 06 Nov 1994 08:49:37 GMT", now), absl::Seconds(7));

@@ -27,8 +27,6 @@ absl::Status MarkUnsent(absl::Status status) {
   return status;
 }
 
-bool IsUnsent(const absl::Status& status) {
-  return status.GetPayload(kUnsentPayload).has_value();
-}
+bool IsUnsent(const absl::Status& status) { return status.GetPayload(kUnsentPayload).has_value(); }
 
 }  // namespace charon::http

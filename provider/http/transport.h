@@ -68,12 +68,12 @@ bool IsUnsent(const absl::Status& status);
 
 // How one server is reached. Where a text is empty the default holds.
 struct TlsOptions {
-  std::string ca_pem = {};           // empty: the system's bundle
-  std::string ca_source = {};        // for messages: where ca_pem is from ("cluster_ca_certificate")
+  std::string ca_pem = {};     // empty: the system's bundle
+  std::string ca_source = {};  // for messages: where ca_pem is from ("cluster_ca_certificate")
   std::string client_cert_pem = {};  // with client_key_pem: mutual TLS
   std::string client_key_pem = {};
-  std::string server_name = {};      // for SNI and verification, if not the URL's host
-  bool insecure = false;        // no verification at all
+  std::string server_name = {};  // for SNI and verification, if not the URL's host
+  bool insecure = false;         // no verification at all
 };
 
 struct TransportOptions {

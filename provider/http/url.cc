@@ -104,7 +104,8 @@ absl::StatusOr<UrlParts> SplitUrl(absl::string_view url) {
     if (close == absl::string_view::npos) return BadUrl(url, "a \"]\" is missing");
     parts.host = absl::AsciiStrToLower(authority.substr(1, close - 1));
     const absl::string_view after = authority.substr(close + 1);
-    if (!after.empty() && after[0] != ':') return BadUrl(url, "after \"]\" comes a port or nothing");
+    if (!after.empty() && after[0] != ':')
+      return BadUrl(url, "after \"]\" comes a port or nothing");
     has_port = !after.empty();
     port = has_port ? after.substr(1) : "";
   } else {
@@ -148,9 +149,8 @@ std::string UrlForLog(absl::string_view url) {
       const std::size_t equals = pair.find('=');
       absl::StrAppend(&kept, std::string(1, separator), pair.substr(0, equals));
       if (equals != absl::string_view::npos) {
-        absl::StrAppend(
-            &kept, "=",
-            IsSecretName(pair.substr(0, equals)) ? kRedacted : pair.substr(equals + 1));
+        absl::StrAppend(&kept, "=",
+                        IsSecretName(pair.substr(0, equals)) ? kRedacted : pair.substr(equals + 1));
       }
       separator = '&';
     }

@@ -119,8 +119,8 @@ absl::StatusOr<pid_t> Spawn(const Command& command, const Fd& out, const Fd& err
   posix_spawnattr_setsigdefault(&attributes, &all);  // a provider ignores SIGINT
   posix_spawnattr_setsigmask(&attributes, &none);
   posix_spawnattr_setpgroup(&attributes, 0);
-  posix_spawnattr_setflags(
-      &attributes, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP);
+  posix_spawnattr_setflags(&attributes,
+                           POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP);
 
   std::vector<std::string> argv = {command.program};
   argv.insert(argv.end(), command.args.begin(), command.args.end());
@@ -200,8 +200,8 @@ absl::StatusOr<ProcessResult> RunProcess(const Call& call, const Command& comman
     if (result.err.size() > kKeptErrors) {
       result.err.erase(0, result.err.size() - kKeptErrors);
     }
-    is_over = ended.get() >= 0 ? polled[2].revents != 0
-                               : out_reader.get() < 0 && err_reader.get() < 0;
+    is_over =
+        ended.get() >= 0 ? polled[2].revents != 0 : out_reader.get() < 0 && err_reader.get() < 0;
   }
   if (!failure.ok()) kill(-*pid, SIGKILL);
   result.exit_code = Reap(*pid);

@@ -126,10 +126,9 @@ class AuthenticatedTransport final : public http::Transport {
 
   absl::Status Refused(const http::Response& response) const {
     const std::string message = ServerMessage(response.body);
-    return WithRemedy(absl::UnauthenticatedError(
-                          absl::StrCat("the cluster at ", server_, " refused the credentials of ",
-                                       description_, " (401",
-                                       message.empty() ? "" : ": ", message, ")")),
+    return WithRemedy(absl::UnauthenticatedError(absl::StrCat(
+                          "the cluster at ", server_, " refused the credentials of ", description_,
+                          " (401", message.empty() ? "" : ": ", message, ")")),
                       source_->Remedy());
   }
 
@@ -157,8 +156,9 @@ absl::StatusOr<std::unique_ptr<http::Transport>> ConnectThrough(const Connection
 absl::StatusOr<std::unique_ptr<http::Transport>> Connect(const Connection& connection,
                                                          std::string user_agent) {
   const std::string proxy_url = connection.proxy_url;
-  const auto make = [proxy_url, user_agent = std::move(user_agent)](const http::TlsOptions& tls)
-      -> absl::StatusOr<std::unique_ptr<http::Transport>> {
+  const auto make =
+      [proxy_url, user_agent = std::move(user_agent)](
+          const http::TlsOptions& tls) -> absl::StatusOr<std::unique_ptr<http::Transport>> {
     http::TransportOptions options;
     options.tls = tls;
     options.proxy_url = proxy_url;

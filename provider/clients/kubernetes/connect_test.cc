@@ -117,9 +117,10 @@ TEST_F(ConnectThroughTest, AUrlIsOurBug) {
 
 TEST_F(ConnectThroughTest, ARefusalNamesContextUserFileAndWhatToDo) {
   fake_.Answer(401, kUnauthorized);
-  const auto transport = Open({.server = "https://k:6443",
-                               .token = "abc",
-                               .description = "context \"prod\", user \"ci\" of /root/.kube/config"});
+  const auto transport =
+      Open({.server = "https://k:6443",
+            .token = "abc",
+            .description = "context \"prod\", user \"ci\" of /root/.kube/config"});
   const auto response = transport->Send({}, {.url = "/version"});
   EXPECT_THAT(response,
               StatusIs(absl::StatusCode::kUnauthenticated,
@@ -167,8 +168,8 @@ TEST_F(ConnectThroughTest, APluginsNewCertificateMakesNewConnections) {
   const KeyPair one = Ca().Issue({.common_name = "one"});
   const KeyPair two = Ca().Issue({.common_name = "two"});
   const auto status = [](const KeyPair& pair) {
-    return nlohmann::json({{"clientCertificateData", pair.certificate_pem},
-                           {"clientKeyData", pair.key_pem}})
+    return nlohmann::json(
+               {{"clientCertificateData", pair.certificate_pem}, {"clientKeyData", pair.key_pem}})
         .dump();
   };
   fake_.Answer(200).Answer(200).Answer(401).Answer(200);
@@ -194,10 +195,10 @@ TEST_F(ConnectThroughTest, APluginsFailureNamesTheConnection) {
 }
 
 TEST(Connect, AnExpiredClientCertificateIsToldBeforeAnyRequest) {
-  const KeyPair old = Ca().Issue(
-      {.common_name = "ci",
-       .not_before = absl::FromCivil(absl::CivilDay(2020, 1, 1), absl::UTCTimeZone()),
-       .not_after = absl::FromCivil(absl::CivilDay(2021, 2, 3), absl::UTCTimeZone())});
+  const KeyPair old =
+      Ca().Issue({.common_name = "ci",
+                  .not_before = absl::FromCivil(absl::CivilDay(2020, 1, 1), absl::UTCTimeZone()),
+                  .not_after = absl::FromCivil(absl::CivilDay(2021, 2, 3), absl::UTCTimeZone())});
   const auto transport =
       Connect({.server = "https://k:6443",
                .tls = {.client_cert_pem = old.certificate_pem, .client_key_pem = old.key_pem},
@@ -212,12 +213,13 @@ TEST(Connect, AnExpiredClientCertificateIsToldBeforeAnyRequest) {
 TEST(Connect, AKeyThatDoesNotFitIsToldBeforeAnyRequest) {
   const KeyPair one = Ca().Issue({});
   const KeyPair two = Ca().Issue({});
-  EXPECT_THAT(Connect({.server = "https://k:6443",
-                       .tls = {.client_cert_pem = one.certificate_pem, .client_key_pem = two.key_pem},
-                       .description = "KUBE_HOST, KUBE_CLIENT_CERT_DATA"},
-                      "charon"),
-              StatusIs(absl::StatusCode::kInvalidArgument,
-                       AllOf(HasSubstr("KUBE_CLIENT_CERT_DATA"), HasSubstr("not that of"))));
+  EXPECT_THAT(
+      Connect({.server = "https://k:6443",
+               .tls = {.client_cert_pem = one.certificate_pem, .client_key_pem = two.key_pem},
+               .description = "KUBE_HOST, KUBE_CLIENT_CERT_DATA"},
+              "charon"),
+      StatusIs(absl::StatusCode::kInvalidArgument,
+               AllOf(HasSubstr("KUBE_CLIENT_CERT_DATA"), HasSubstr("not that of"))));
 }
 
 Call Patient() {
@@ -228,18 +230,18 @@ Call Patient() {
 
 TEST(Connect, TheWholeChainReachesAServer) {
   std::vector<std::string> seen;
-  const TestServer server({.identity = Ca().Issue({}), .client_ca = Ca().pem()},
-                          [&](const httplib::Request& request, httplib::Response& response) {
-                            seen.push_back(absl::StrCat(request.get_header_value("Authorization"),
-                                                        " ",
-                                                        request.get_header_value("User-Agent")));
-                            if (seen.size() == 1) {
-                              response.status = 429;
-                              response.set_header("Retry-After", "0");
-                            } else {
-                              response.set_content("{}", "application/json");
-                            }
-                          });
+  const TestServer server(
+      {.identity = Ca().Issue({}), .client_ca = Ca().pem()},
+      [&](const httplib::Request& request, httplib::Response& response) {
+        seen.push_back(absl::StrCat(request.get_header_value("Authorization"), " ",
+                                    request.get_header_value("User-Agent")));
+        if (seen.size() == 1) {
+          response.status = 429;
+          response.set_header("Retry-After", "0");
+        } else {
+          response.set_content("{}", "application/json");
+        }
+      });
   const KeyPair client = Ca().Issue({.common_name = "ci"});
   const auto transport = Connect({.server = server.Url(),
                                   .tls = {.ca_pem = Ca().pem(),
@@ -259,10 +261,11 @@ TEST(Connect, TheWholeChainReachesAServer) {
 TEST(Connect, AWrongCaNamesWhereTheCaIsFrom) {
   const TestServer server({.identity = Ca().Issue({})},
                           [](const httplib::Request&, httplib::Response&) {});
-  const auto transport = Connect({.server = server.Url(),
-                                  .tls = {.ca_pem = TestCa("Other").pem(), .ca_source = "/etc/other.crt"},
-                                  .description = "context \"c\" of /k"},
-                                 "charon");
+  const auto transport =
+      Connect({.server = server.Url(),
+               .tls = {.ca_pem = TestCa("Other").pem(), .ca_source = "/etc/other.crt"},
+               .description = "context \"c\" of /k"},
+              "charon");
   ASSERT_THAT(transport, IsOk());
   EXPECT_THAT((*transport)->Send(Patient(), {.url = "/version"}),
               StatusIs(absl::StatusCode::kUnauthenticated,

@@ -22,8 +22,7 @@ absl::StatusOr<std::string> FileOrData(const std::string& file, const std::strin
   if (!data.empty()) {
     std::string decoded;
     if (absl::Base64Unescape(data, &decoded)) return decoded;
-    return absl::InvalidArgumentError(
-        absl::StrCat(kubeconfig, ": ", what, "-data is no base64"));
+    return absl::InvalidArgumentError(absl::StrCat(kubeconfig, ": ", what, "-data is no base64"));
   }
   if (file.empty()) return "";
   absl::StatusOr<std::string> text = environment.read_file(file);
@@ -65,13 +64,12 @@ absl::Status FillUser(const KubeconfigUser& user, const Environment& environment
   if (!user.auth_provider.empty() && !HasCredentials(user)) {
     return LegacyProvider(user.auth_provider, user);
   }
+  CHARON_ASSIGN_OR_RETURN(connection.tls.client_cert_pem,
+                          FileOrData(user.client_certificate_file, user.client_certificate_data,
+                                     "client-certificate", user.file, environment));
   CHARON_ASSIGN_OR_RETURN(
-      connection.tls.client_cert_pem,
-      FileOrData(user.client_certificate_file, user.client_certificate_data, "client-certificate",
-                 user.file, environment));
-  CHARON_ASSIGN_OR_RETURN(connection.tls.client_key_pem,
-                          FileOrData(user.client_key_file, user.client_key_data, "client-key",
-                                     user.file, environment));
+      connection.tls.client_key_pem,
+      FileOrData(user.client_key_file, user.client_key_data, "client-key", user.file, environment));
   if (connection.tls.client_cert_pem.empty() != connection.tls.client_key_pem.empty()) {
     return absl::InvalidArgumentError(
         absl::StrCat(user.file, ": client-certificate and client-key go together, and ",
@@ -154,7 +152,8 @@ absl::Status CheckExec(const ExecConfig& exec) {
       absl::InvalidArgumentError(absl::StrCat("exec has the API version \"", exec.api_version,
                                               "\"; supported are ", kGroup, "v1 and ", kGroup,
                                               "v1beta1")),
-      "v1alpha1 was dropped with Kubernetes 1.24: have the kubeconfig written anew by the tool that "
+      "v1alpha1 was dropped with Kubernetes 1.24: have the kubeconfig written anew by the tool "
+      "that "
       "made it (aws eks update-kubeconfig, gcloud container clusters get-credentials, ...).");
 }
 
@@ -181,7 +180,8 @@ absl::StatusOr<Loaded> Load(const std::vector<std::string>& paths, const Source&
       absl::NotFoundError(absl::StrCat("the kubeconfig ", absl::StrJoin(missing, ", "),
                                        " does not exist (named by ", source.name,
                                        source.is_argument ? " of the provider block)" : ")")),
-      "Create the file, or name another one: config_path in the provider's kubernetes block, or the "
+      "Create the file, or name another one: config_path in the provider's kubernetes block, or "
+      "the "
       "environment variable KUBE_CONFIG_PATH."));
 }
 
@@ -193,9 +193,9 @@ absl::StatusOr<Draft> FromKubeconfig(const Loaded& loaded,
   const std::string context_name = wanted.has_value() ? wanted->first : config.current_context;
   if (context_name.empty()) {
     return loaded.source.Blame(WithRemedy(
-        absl::InvalidArgumentError(absl::StrCat("the kubeconfig ", files,
-                                                " has no current-context; its contexts: ",
-                                                NamesOf(config.contexts))),
+        absl::InvalidArgumentError(
+            absl::StrCat("the kubeconfig ", files,
+                         " has no current-context; its contexts: ", NamesOf(config.contexts))),
         "Set config_context in the provider's kubernetes block, or the environment variable "
         "KUBE_CTX."));
   }
@@ -219,16 +219,16 @@ absl::StatusOr<Draft> FromKubeconfig(const Loaded& loaded,
 
   const auto cluster = config.clusters.find(chosen.cluster);
   if (cluster != config.clusters.end()) {
-    absl::Status filled = FillCluster(cluster->first, cluster->second, environment,
-                                      draft.connection);
+    absl::Status filled =
+        FillCluster(cluster->first, cluster->second, environment, draft.connection);
     if (!filled.ok()) return loaded.source.Blame(std::move(filled));
   }
   if (draft.connection.server.empty() && needs_server) {
     return loaded.source.Blame(absl::InvalidArgumentError(
         cluster == config.clusters.end()
             ? absl::StrCat(chosen.file, ": context \"", context_name, "\" names the cluster \"",
-                           chosen.cluster, "\", which is not there; its clusters: ",
-                           NamesOf(config.clusters))
+                           chosen.cluster,
+                           "\", which is not there; its clusters: ", NamesOf(config.clusters))
             : absl::StrCat(cluster->second.file, ": cluster \"", chosen.cluster,
                            "\" has no server")));
   }
@@ -267,8 +267,8 @@ absl::StatusOr<Draft> FromPod(const Environment& environment) {
   }
   Draft draft;
   const bool is_ipv6 = absl::StrContains(*host, ':') && !absl::StartsWith(*host, "[");
-  draft.connection.server = absl::StrCat("https://", is_ipv6 ? "[" : "", *host, is_ipv6 ? "]" : "",
-                                         ":", *port);
+  draft.connection.server =
+      absl::StrCat("https://", is_ipv6 ? "[" : "", *host, is_ipv6 ? "]" : "", ":", *port);
   draft.connection.token_file = kPodToken;
   if (absl::StatusOr<std::string> ca = environment.read_file(kPodCa); ca.ok()) {
     draft.connection.tls.ca_pem = *std::move(ca);

@@ -1,5 +1,6 @@
-// One place that may say how to reach a cluster (a context of kubeconfigs, a pod's service account),
-// read into the beginnings of a connection. Resolve (kubeconfig.h) chooses the place and fills in the rest.
+// One place that may say how to reach a cluster (a context of kubeconfigs, a pod's service
+// account), read into the beginnings of a connection. Resolve (kubeconfig.h) chooses the place and
+// fills in the rest.
 #pragma once
 
 #include <optional>
@@ -53,13 +54,14 @@ struct Loaded {
 absl::StatusOr<Loaded> Load(const std::vector<std::string>& paths, const Source& source,
                             const Environment& environment);
 
-// What the context `wanted`, else the current one, says. `needs_server` is false if the server is given
-// elsewhere. InvalidArgument as Resolve.
+// What the context `wanted`, else the current one, says. `needs_server` is false if the server is
+// given elsewhere. InvalidArgument as Resolve.
 absl::StatusOr<Draft> FromKubeconfig(const Loaded& loaded,
                                      const std::optional<std::pair<std::string, Source>>& wanted,
                                      bool needs_server, const Environment& environment);
 
-// The service account of the pod that this runs in. NotFound, saying what is missing, if it is none.
+// The service account of the pod that this runs in. NotFound, saying what is missing, if it is
+// none.
 absl::StatusOr<Draft> FromPod(const Environment& environment);
 
 }  // namespace charon::kubernetes

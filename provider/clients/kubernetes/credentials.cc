@@ -202,8 +202,8 @@ class ExecSource final : public CredentialSource {
 
  private:
   std::string CommandLine() const {
-    return Redact(absl::StrCat(exec_.command, exec_.args.empty() ? "" : " ",
-                               absl::StrJoin(exec_.args, " ")));
+    return Redact(
+        absl::StrCat(exec_.command, exec_.args.empty() ? "" : " ", absl::StrJoin(exec_.args, " ")));
   }
 
   absl::StatusOr<ExecCredential> Run(const Call& call) {
@@ -211,21 +211,19 @@ class ExecSource final : public CredentialSource {
     command.env["KUBERNETES_EXEC_INFO"] = info_;
     const absl::Time begin = call.clock->Now();
     absl::StatusOr<ProcessResult> result = RunProcess(call, command, kPluginLimit);
-    call.log->Debug(
-        "exec plugin",
-        {{"command", exec_.command},
-         {"duration", absl::FormatDuration(call.clock->Now() - begin)},
-         {"result", result.ok() ? absl::StrCat("exit code ", result->exit_code)
-                                : std::string(result.status().message())}});
+    call.log->Debug("exec plugin",
+                    {{"command", exec_.command},
+                     {"duration", absl::FormatDuration(call.clock->Now() - begin)},
+                     {"result", result.ok() ? absl::StrCat("exit code ", result->exit_code)
+                                            : std::string(result.status().message())}});
     if (!result.ok()) return StartFailure(call, result.status());
     if (result->exit_code != 0) {
       const std::string said = Redact(absl::StripAsciiWhitespace(result->err));
-      return absl::UnauthenticatedError(
-          absl::StrCat("the exec plugin ", exec_.command, " failed with exit code ",
-                       result->exit_code, said.empty() ? "" : ": ", said));
+      return absl::UnauthenticatedError(absl::StrCat("the exec plugin ", exec_.command,
+                                                     " failed with exit code ", result->exit_code,
+                                                     said.empty() ? "" : ": ", said));
     }
-    absl::StatusOr<ExecCredential> credential =
-        ParseExecCredential(result->out, exec_.api_version);
+    absl::StatusOr<ExecCredential> credential = ParseExecCredential(result->out, exec_.api_version);
     if (!credential.ok()) {
       return Annotate(credential.status(), absl::StrCat("the exec plugin ", exec_.command));
     }
@@ -256,8 +254,8 @@ class ExecSource final : public CredentialSource {
   std::mutex mutex_;
   std::condition_variable_any changed_;
   bool running_ = false;
-  std::uint64_t run_ = 0;   // how many runs have ended
-  absl::Status failure_;    // of the last run, unless its call had ended
+  std::uint64_t run_ = 0;  // how many runs have ended
+  absl::Status failure_;   // of the last run, unless its call had ended
   std::optional<Credentials> kept_;
   absl::Time expiration_;
 };
@@ -266,8 +264,8 @@ absl::StatusOr<std::string> OptionalText(const json& status, const char* key) {
   const auto found = status.find(key);
   if (found == status.end() || found->is_null()) return "";
   if (!found->is_string()) {
-    return absl::UnauthenticatedError(absl::StrCat("its answer has a status.", key,
-                                                   " that is no text"));
+    return absl::UnauthenticatedError(
+        absl::StrCat("its answer has a status.", key, " that is no text"));
   }
   return found->get<std::string>();
 }
@@ -357,8 +355,7 @@ std::unique_ptr<CredentialSource> NewCredentialSource(const Connection& connecti
   }
   if (!connection.username.empty()) {
     credentials.authorization = absl::StrCat(
-        "Basic ",
-        absl::Base64Escape(absl::StrCat(connection.username, ":", connection.password)));
+        "Basic ", absl::Base64Escape(absl::StrCat(connection.username, ":", connection.password)));
     RegisterSecret(credentials.authorization);
     return std::make_unique<FixedSource>(
         std::move(credentials),

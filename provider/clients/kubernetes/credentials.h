@@ -37,12 +37,13 @@ class CredentialSource {
   virtual std::string Remedy() const = 0;
 };
 
-// The source for a connection: token_file before exec before token before username and password. The
-// client certificate is the connection's, unless a plugin returns one.
+// The source for a connection: token_file before exec before token before username and password.
+// The client certificate is the connection's, unless a plugin returns one.
 std::unique_ptr<CredentialSource> NewCredentialSource(const Connection& connection);
 
 // What an exec plugin's standard output says: an ExecCredential of `api_version`, with `expiration`
-// InfiniteFuture if it names none. Unauthenticated if it is anything else; the text is never quoted.
+// InfiniteFuture if it names none. Unauthenticated if it is anything else; the text is never
+// quoted.
 struct ExecCredential {
   std::string token;
   std::string client_cert_pem;

@@ -74,8 +74,8 @@ TEST(Credentials, UsernameAndPasswordAreBasic) {
 }
 
 TEST(Credentials, TheCertificateComesAlong) {
-  const auto source = NewCredentialSource(
-      {.tls = {.client_cert_pem = "C", .client_key_pem = "K"}, .token = "abc"});
+  const auto source =
+      NewCredentialSource({.tls = {.client_cert_pem = "C", .client_key_pem = "K"}, .token = "abc"});
   const auto credentials = source->Get({});
   EXPECT_EQ(credentials->client_cert_pem, "C");
   EXPECT_EQ(credentials->client_key_pem, "K");
@@ -133,9 +133,8 @@ TEST_F(TokenFileTest, TheOldTokenServesWhileTheFileIsAway) {
 }
 
 TEST_F(TokenFileTest, AMissingOrEmptyFileIsSaidToBe) {
-  EXPECT_THAT(source_->Get(call_),
-              StatusIs(absl::StatusCode::kUnauthenticated,
-                       AllOf(HasSubstr(path_), HasSubstr("No such file"))));
+  EXPECT_THAT(source_->Get(call_), StatusIs(absl::StatusCode::kUnauthenticated,
+                                            AllOf(HasSubstr(path_), HasSubstr("No such file"))));
   TempFolder::Write(path_, "\n");
   EXPECT_THAT(source_->Get(call_),
               StatusIs(absl::StatusCode::kUnauthenticated, HasSubstr("is empty")));
@@ -183,8 +182,8 @@ TEST_F(ExecTest, ATokenIsKeptAndTheSourceRunsOnce) {
 }
 
 TEST_F(ExecTest, ItRunsAgainShortlyBeforeTheExpiry) {
-  const std::string expiry = absl::FormatTime(absl::RFC3339_sec, clock_.Now() + absl::Minutes(10),
-                                              absl::UTCTimeZone());
+  const std::string expiry =
+      absl::FormatTime(absl::RFC3339_sec, clock_.Now() + absl::Minutes(10), absl::UTCTimeZone());
   const auto source = PluginSaying(
       Answer(absl::StrCat(R"({"token":"t-one","expirationTimestamp":")", expiry, "\"}")));
   EXPECT_THAT(source->Get(call_), IsOk());
@@ -252,9 +251,8 @@ TEST_F(ExecTest, AStoppedRunIsNoFailureOfTheOthers) {
   std::stop_source stop;
   Call first = call_;
   first.stop = stop.get_token();
-  std::jthread leader([&] {
-    EXPECT_THAT(source->Get(first), StatusIs(absl::StatusCode::kCancelled));
-  });
+  std::jthread leader(
+      [&] { EXPECT_THAT(source->Get(first), StatusIs(absl::StatusCode::kCancelled)); });
   while (Runs() == 0) std::this_thread::yield();
   std::jthread follower([&] { EXPECT_THAT(source->Get(call_), IsOk()); });
   stop.request_stop();
@@ -286,10 +284,10 @@ TEST_F(ExecTest, SecretsAmongArgumentsAndVariablesAreRedacted) {
 }
 
 TEST_F(ExecTest, AMissingPluginShowsItsInstallHint) {
-  const auto source = NewCredentialSource(
-      {.exec = ExecConfig{.api_version = kV1,
-                          .command = "charon-no-such-plugin",
-                          .install_hint = "Get it from the shop."}});
+  const auto source =
+      NewCredentialSource({.exec = ExecConfig{.api_version = kV1,
+                                              .command = "charon-no-such-plugin",
+                                              .install_hint = "Get it from the shop."}});
   const auto credentials = source->Get(call_);
   EXPECT_THAT(credentials, StatusIs(absl::StatusCode::kUnauthenticated,
                                     "the exec plugin charon-no-such-plugin was not found in PATH"));
@@ -308,14 +306,13 @@ TEST_F(ExecTest, ThePluginIsToldWhatItIsFor) {
 }
 
 TEST(ExecInfo, CarriesTheClusterIfAskedTo) {
-  const Connection connection{
-      .server = "https://k:6443",
-      .tls = {.ca_pem = "PEM", .server_name = "name", .insecure = true},
-      .proxy_url = "http://p",
-      .exec = ExecConfig{.api_version = kV1,
-                         .command = "x",
-                         .provide_cluster_info = true,
-                         .cluster_config = R"({"audience":"a"})"}};
+  const Connection connection{.server = "https://k:6443",
+                              .tls = {.ca_pem = "PEM", .server_name = "name", .insecure = true},
+                              .proxy_url = "http://p",
+                              .exec = ExecConfig{.api_version = kV1,
+                                                 .command = "x",
+                                                 .provide_cluster_info = true,
+                                                 .cluster_config = R"({"audience":"a"})"}};
   const auto cluster = nlohmann::json::parse(ExecInfo(connection))["spec"]["cluster"];
   EXPECT_EQ(cluster, nlohmann::json::parse(R"({"server":"https://k:6443","tls-server-name":"name",
       "insecure-skip-tls-verify":true,"certificate-authority-data":"UEVN","proxy-url":"http://p",
@@ -323,10 +320,10 @@ TEST(ExecInfo, CarriesTheClusterIfAskedTo) {
 }
 
 TEST(ParseExecCredential, ReadsTokenCertificateAndExpiry) {
-  const auto credential = ParseExecCredential(
-      Answer(R"({"token":"t","clientCertificateData":"c","clientKeyData":"k",
+  const auto credential =
+      ParseExecCredential(Answer(R"({"token":"t","clientCertificateData":"c","clientKeyData":"k",
                  "expirationTimestamp":"2026-01-02T03:04:05Z"})"),
-      kV1);
+                          kV1);
   ASSERT_THAT(credential, IsOk());
   EXPECT_EQ(credential->token, "t");
   EXPECT_EQ(credential->client_cert_pem, "c");

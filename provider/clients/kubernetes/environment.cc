@@ -22,7 +22,8 @@ Environment Environment::Real() {
         if (file != nullptr) {
           char buffer[16384];
           std::size_t size = 0;
-          while ((size = std::fread(buffer, 1, sizeof(buffer), file)) > 0) text.append(buffer, size);
+          while ((size = std::fread(buffer, 1, sizeof(buffer), file)) > 0)
+            text.append(buffer, size);
           error = std::ferror(file) != 0 ? errno : 0;
           std::fclose(file);
           if (error == 0) return text;

@@ -32,11 +32,13 @@ absl::StatusOr<std::string> PemText(const std::string& text, const Source& sourc
   if (absl::Base64Unescape(text, &decoded) && absl::StrContains(decoded, "-----BEGIN")) {
     return decoded;
   }
-  return source.Blame(WithRemedy(
-      absl::InvalidArgumentError(absl::StrCat(source.name, " holds no PEM text")),
-      absl::StrCat("Set ", source.name, " to the text of a PEM file, which contains \"-----BEGIN\", "
-                   "not to its path: ", source.is_argument ? "file(\"...\") reads one."
-                                                            : "\"$(cat file)\" reads one.")));
+  return source.Blame(
+      WithRemedy(absl::InvalidArgumentError(absl::StrCat(source.name, " holds no PEM text")),
+                 absl::StrCat("Set ", source.name,
+                              " to the text of a PEM file, which contains \"-----BEGIN\", "
+                              "not to its path: ",
+                              source.is_argument ? "file(\"...\") reads one."
+                                                 : "\"$(cat file)\" reads one.")));
 }
 
 absl::Status NothingConfigured(const Environment& environment, absl::string_view pod_missing) {
@@ -57,7 +59,8 @@ absl::Status NothingConfigured(const Environment& environment, absl::string_view
   }
   return WithRemedy(
       absl::NotFoundError(absl::StrCat(
-          "no Kubernetes cluster is configured. Looked at: config_path, config_paths and host in the "
+          "no Kubernetes cluster is configured. Looked at: config_path, config_paths and host in "
+          "the "
           "provider's kubernetes block; the environment variables KUBE_HOST, KUBE_CONFIG_PATH and "
           "KUBE_CONFIG_PATHS, which are not set; ",
           kubeconfig, "; in-cluster: ", pod_missing)),
@@ -91,7 +94,8 @@ absl::Status CheckSettings(const ConnectionSettings& settings) {
   }
   if (settings.exec.has_value()) {
     if (settings.token.has_value() || settings.token_file.has_value()) {
-      return At("exec", absl::InvalidArgumentError("exec and token or token_file exclude each other"));
+      return At("exec",
+                absl::InvalidArgumentError("exec and token or token_file exclude each other"));
     }
     CHARON_RETURN_IF_ERROR(At("exec", CheckExec(*settings.exec)));
   }
@@ -149,9 +153,8 @@ class Resolver {
          {connection.token, connection.password, connection.tls.client_key_pem}) {
       RegisterSecret(secret);
     }
-    connection.description =
-        absl::StrCat(draft_.place, draft_.user.empty() ? ", without credentials" : ", ",
-                     draft_.user);
+    connection.description = absl::StrCat(
+        draft_.place, draft_.user.empty() ? ", without credentials" : ", ", draft_.user);
     return connection;
   }
 
@@ -188,9 +191,10 @@ class Resolver {
     if (settings_.in_cluster == true) {
       absl::StatusOr<Draft> pod = FromPod(environment_);
       if (pod.ok()) return pod;
-      return At("in_cluster",
-                Annotate(pod.status(),
-                         "in_cluster = true, but this does not run in a pod with a service account"));
+      return At(
+          "in_cluster",
+          Annotate(pod.status(),
+                   "in_cluster = true, but this does not run in a pod with a service account"));
     }
     if (settings_.config_path.has_value()) {
       return FromFiles({*settings_.config_path}, Argument("config_path"),
@@ -209,8 +213,8 @@ class Resolver {
       }
       draft.connection.server = *host;
       draft.server_source = FromVariable("KUBE_HOST");
-      draft.place = draft.from_kubeconfig ? absl::StrCat("KUBE_HOST with ", draft.place)
-                                          : "KUBE_HOST";
+      draft.place =
+          draft.from_kubeconfig ? absl::StrCat("KUBE_HOST with ", draft.place) : "KUBE_HOST";
       return draft;
     }
     if (files.has_value()) return FromFiles(files->first, files->second, true);
@@ -333,9 +337,9 @@ class Resolver {
         names.push_back(absl::StrCat("token_file ", connection.token_file));
       }
       if (settings_.client_certificate.has_value()) {
-        CHARON_RETURN_IF_ERROR(
-            SetCertificate(*settings_.client_certificate, Argument("client_certificate"),
-                           *settings_.client_key, Argument("client_key")));
+        CHARON_RETURN_IF_ERROR(SetCertificate(*settings_.client_certificate,
+                                              Argument("client_certificate"), *settings_.client_key,
+                                              Argument("client_key")));
         names.push_back("client_certificate");
       }
       if (settings_.exec.has_value()) {

@@ -33,9 +33,9 @@ class Reader {
   void Fail(const YAML::Node& node, absl::string_view message) {
     if (!status_.ok()) return;
     const int line = node.Mark().line;
-    status_ = absl::InvalidArgumentError(
-        line >= 0 ? absl::StrCat(path_, ":", line + 1, ": ", message)
-                  : absl::StrCat(path_, ": ", message));
+    status_ =
+        absl::InvalidArgumentError(line >= 0 ? absl::StrCat(path_, ":", line + 1, ": ", message)
+                                             : absl::StrCat(path_, ": ", message));
   }
 
   // The map at `key`; an undefined node if there is none.
@@ -117,8 +117,8 @@ nlohmann::json ScalarToJson(const YAML::Node& node) {
 
 nlohmann::json ToJson(Reader& reader, const YAML::Node& node, int depth, int& nodes) {
   if (depth > kDeepest || ++nodes > kMostNodes) {
-    reader.Fail(node, depth > kDeepest ? "an extension is nested too deeply"
-                                       : "an extension is too large");
+    reader.Fail(
+        node, depth > kDeepest ? "an extension is nested too deeply" : "an extension is too large");
     return nullptr;
   }
   if (node.IsScalar()) return ScalarToJson(node);
@@ -152,8 +152,8 @@ KubeconfigCluster ReadCluster(Reader& reader, const YAML::Node& node) {
     if (reader.Text(extension, "name") != kExecExtension) continue;
     if (const YAML::Node config = reader.Map(extension, "extension"); config.IsDefined()) {
       int nodes = 0;
-      cluster.exec_config = ToJson(reader, config, 0, nodes).dump(
-          -1, ' ', false, nlohmann::json::error_handler_t::replace);
+      cluster.exec_config = ToJson(reader, config, 0, nodes)
+                                .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
     }
   }
   return cluster;

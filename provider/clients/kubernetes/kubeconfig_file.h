@@ -11,8 +11,8 @@
 
 namespace charon::kubernetes {
 
-// Every entry knows its file, for messages. Data fields are as in the file: base64 of PEM. Paths are
-// absolute, or relative to the working directory if the file's own path is.
+// Every entry knows its file, for messages. Data fields are as in the file: base64 of PEM. Paths
+// are absolute, or relative to the working directory if the file's own path is.
 struct KubeconfigCluster {
   std::string file;
   std::string server;

@@ -16,8 +16,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         if (path == "/config") return text;
         return absl::NotFoundError(path);
       }};
-  const auto connection =
-      charon::kubernetes::Resolve({.config_path = "/config"}, environment);
+  const auto connection = charon::kubernetes::Resolve({.config_path = "/config"}, environment);
   // An error without words helps nobody.
   if (!connection.ok() && connection.status().message().empty()) __builtin_trap();
   return 0;

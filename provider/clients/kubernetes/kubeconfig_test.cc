@@ -4,8 +4,8 @@
 #include <string>
 
 #include "absl/strings/escaping.h"
-#include "absl/strings/str_replace.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
@@ -71,18 +71,20 @@ contexts:
 class ResolveTest : public ::testing::Test {
  protected:
   absl::StatusOr<Connection> Run() {
-    return Resolve(settings_, {
-        .variable = [this](const std::string& name) {
-          const auto found = variables_.find(name);
-          return found == variables_.end() ? std::nullopt : std::optional(found->second);
-        },
-        .read_file = [this](const std::string& path) -> absl::StatusOr<std::string> {
-          const auto found = files_.find(path);
-          if (found == files_.end()) {
-            return absl::NotFoundError(absl::StrCat(path, ": No such file or directory"));
-          }
-          return found->second;
-        }});
+    return Resolve(
+        settings_,
+        {.variable =
+             [this](const std::string& name) {
+               const auto found = variables_.find(name);
+               return found == variables_.end() ? std::nullopt : std::optional(found->second);
+             },
+         .read_file = [this](const std::string& path) -> absl::StatusOr<std::string> {
+           const auto found = files_.find(path);
+           if (found == files_.end()) {
+             return absl::NotFoundError(absl::StrCat(path, ": No such file or directory"));
+           }
+           return found->second;
+         }});
   }
 
   // A kubeconfig of one context whose user has these lines.
@@ -181,8 +183,13 @@ TEST_F(ResolveTest, EmptyTextsCountAsNotSet) {
   files_["/a"] = TwoClusters();
   variables_["KUBE_CONFIG_PATH"] = "/a";
   variables_["KUBE_HOST"] = "";
-  settings_ = {.config_path = "", .config_paths = {""}, .config_context = "", .host = "",
-               .token = "", .client_certificate = "", .client_key = ""};
+  settings_ = {.config_path = "",
+               .config_paths = {""},
+               .config_context = "",
+               .host = "",
+               .token = "",
+               .client_certificate = "",
+               .client_key = ""};
   EXPECT_EQ(Run()->token, "prod-token-1");
 }
 
@@ -205,8 +212,7 @@ users: [{name: a, user: {token: token-of-two}}, {name: b, user: {tokenFile: ../t
   ASSERT_THAT(connection, IsOk());
   EXPECT_EQ(connection->server, "https://one");
   EXPECT_EQ(connection->token, "token-of-one");
-  EXPECT_EQ(connection->description,
-            "context \"c\" of /two/two, user \"a\" of /one");
+  EXPECT_EQ(connection->description, "context \"c\" of /two/two, user \"a\" of /one");
   settings_.config_context = "d";
   connection = Run();
   ASSERT_THAT(connection, IsOk());
@@ -299,7 +305,8 @@ TEST_F(ResolveTest, WhatIsNoKubeconfigIsSaidWithItsLine) {
        "/k:4: \"insecure-skip-tls-verify\" must be true or false"},
       {"clusters: [\n", "/k:2:1: this is no YAML"},
       {"a: b: c\n", "this is no YAML"},
-      {"users:\n- name: a\n  user:\n    exec: {apiVersion: x}\n", "/k:4: \"exec\" has no \"command\""},
+      {"users:\n- name: a\n  user:\n    exec: {apiVersion: x}\n",
+       "/k:4: \"exec\" has no \"command\""},
   };
   settings_.config_path = "/k";
   for (const Case& c : cases) {
@@ -316,7 +323,8 @@ TEST_F(ResolveTest, AnEmptyFileHasNoContexts) {
 }
 
 TEST_F(ResolveTest, JsonIsAKubeconfigToo) {
-  files_["/k"] = R"({"current-context":"c","clusters":[{"name":"k","cluster":{"server":"https://j"}}],
+  files_["/k"] =
+      R"({"current-context":"c","clusters":[{"name":"k","cluster":{"server":"https://j"}}],
     "contexts":[{"name":"c","context":{"cluster":"k","user":"u"}}],
     "users":[{"name":"u","user":{"username":"me","password":"geheimnis"}}]})";
   settings_.config_path = "/k";
@@ -327,7 +335,8 @@ TEST_F(ResolveTest, JsonIsAKubeconfigToo) {
 }
 
 TEST_F(ResolveTest, CertificatesByFileAndByData) {
-  files_["/k/config"] = WithUser("    client-certificate: pki/me.crt\n    client-key: /abs/me.key\n");
+  files_["/k/config"] =
+      WithUser("    client-certificate: pki/me.crt\n    client-key: /abs/me.key\n");
   files_["/k/pki/me.crt"] = "CERT";
   files_["/abs/me.key"] = "KEY";
   settings_.config_path = "/k/config";
@@ -395,8 +404,7 @@ users:
   EXPECT_TRUE(connection->exec->provide_cluster_info);
   EXPECT_EQ(connection->exec->install_hint, "Get it there.");
   EXPECT_EQ(nlohmann::json::parse(connection->exec->cluster_config),
-            nlohmann::json::parse(
-                R"({"audience":"7","depth":7,"on":true,"list":[1.5,null,"x"]})"));
+            nlohmann::json::parse(R"({"audience":"7","depth":7,"on":true,"list":[1.5,null,"x"]})"));
 }
 
 TEST_F(ResolveTest, AliasesCannotFillTheMemory) {
@@ -414,8 +422,8 @@ TEST_F(ResolveTest, AliasesCannotFillTheMemory) {
 
 TEST_F(ResolveTest, ExecPluginsThatCannotWorkAreRefused) {
   settings_.config_path = "/k/config";
-  files_["/k/config"] = WithUser(
-      "    exec: {apiVersion: client.authentication.k8s.io/v1alpha1, command: aws}\n");
+  files_["/k/config"] =
+      WithUser("    exec: {apiVersion: client.authentication.k8s.io/v1alpha1, command: aws}\n");
   const auto old = Run();
   EXPECT_THAT(old, StatusIs(absl::StatusCode::kInvalidArgument,
                             AllOf(HasSubstr("v1alpha1"), HasSubstr("user \"u\""))));
@@ -456,8 +464,9 @@ TEST_F(ResolveTest, ATokenAndAUsernameExcludeEachOther) {
 
 TEST_F(ResolveTest, AClusterWithCaAndInsecureIsRefused) {
   files_["/k"] = absl::StrReplaceAll(
-      TwoClusters(), {{"    insecure-skip-tls-verify: true\n",
-                       "    insecure-skip-tls-verify: true\n    certificate-authority-data: QQ==\n"}});
+      TwoClusters(),
+      {{"    insecure-skip-tls-verify: true\n",
+        "    insecure-skip-tls-verify: true\n    certificate-authority-data: QQ==\n"}});
   settings_.config_path = "/k";
   settings_.config_context = "lab";
   EXPECT_THAT(Run(), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("has both")));
@@ -484,8 +493,9 @@ TEST_F(ResolveTest, ArgumentsWinOverTheKubeconfig) {
 }
 
 TEST_F(ResolveTest, CredentialsAreNotMixed) {
-  files_["/k"] = WithUser("    client-certificate-data: REFUQQ==\n    client-key-data: S0RBVEE=\n"
-                          "    as: jane\n");
+  files_["/k"] = WithUser(
+      "    client-certificate-data: REFUQQ==\n    client-key-data: S0RBVEE=\n"
+      "    as: jane\n");
   settings_.config_path = "/k";
   settings_.token = "block-token";
   const auto connection = Run();
@@ -562,7 +572,8 @@ TEST_F(ResolveTest, KubeClientCertificateVariablesGoTogether) {
   variables_["KUBE_CLIENT_CERT_DATA"] = kPem;
   EXPECT_THAT(Run(), StatusIs(absl::StatusCode::kInvalidArgument,
                               HasSubstr("KUBE_CLIENT_KEY_DATA is not set")));
-  variables_["KUBE_CLIENT_KEY_DATA"] = "-----BEGIN PRIVATE KEY-----\nx\n-----END PRIVATE KEY-----\n";
+  variables_["KUBE_CLIENT_KEY_DATA"] =
+      "-----BEGIN PRIVATE KEY-----\nx\n-----END PRIVATE KEY-----\n";
   EXPECT_EQ(Run()->tls.client_cert_pem, kPem);
 }
 
