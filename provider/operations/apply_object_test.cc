@@ -1,0 +1,451 @@
+#include "provider/operations/apply_object.h"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "nlohmann/json.hpp"
+#include "provider/base/status.h"
+#include "provider/http/transport.h"
+#include "provider/testing/fake_clock.h"
+#include "provider/testing/fake_transport.h"
+#include "provider/testing/status_matchers.h"
+
+namespace charon::operations {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using ::testing::SizeIs;
+
+const ObjectRef kRef{{"v1", "ConfigMap"}, "x", "a"};
+constexpr char kMark[] = "default/t/a";
+
+// Bodies are v1.36.3's, one line each.
+constexpr char kExists[] =
+    R"({"kind":"Status","status":"Failure","message":"Operation cannot be fulfilled on configmaps \"a\": the object has been modified; please apply your changes to the latest version and try again","reason":"Conflict","details":{"name":"a","kind":"configmaps"},"code":409})";
+constexpr char kNoSuchUid[] =
+    R"({"kind":"Status","status":"Failure","message":"Operation cannot be fulfilled on configmaps \"a\": uid mismatch: the provided object specified uid u, and no existing object was found","reason":"Conflict","details":{"name":"a","kind":"configmaps"},"code":409})";
+constexpr char kOtherUid[] =
+    R"({"kind":"Status","status":"Failure","message":"ConfigMap \"a\" is invalid: metadata.uid: Invalid value: \"u\": field is immutable","reason":"Invalid","details":{"name":"a","kind":"ConfigMap","causes":[{"reason":"FieldValueInvalid","message":"field is immutable","field":"metadata.uid"}]},"code":422})";
+constexpr char kConflict[] =
+    R"({"kind":"Status","status":"Failure","message":"Apply failed with 1 conflict: conflict with \"kubectl-edit\" using v1: .data.k","reason":"Conflict","details":{"causes":[{"reason":"FieldManagerConflict","message":"conflict with \"kubectl-edit\" using v1","field":".data.k"}]},"code":409})";
+constexpr char kNotFound[] =
+    R"({"kind":"Status","status":"Failure","message":"configmaps \"a\" not found","reason":"NotFound","details":{"name":"a","kind":"configmaps"},"code":404})";
+constexpr char kNoNamespace[] =
+    R"({"kind":"Status","status":"Failure","message":"namespaces \"x\" not found","reason":"NotFound","details":{"name":"x","kind":"namespaces"},"code":404})";
+constexpr char kGone[] = R"({"kind":"Status","status":"Success","details":{"name":"a","kind":"configmaps","uid":"u"}})";
+
+Json Entry(const std::string& manager, const std::string& operation, const Json& fields) {
+  return {{"manager", manager}, {"operation", operation}, {"apiVersion", "v1"},
+          {"fieldsType", "FieldsV1"}, {"fieldsV1", fields}};
+}
+
+// The object as the server has it. Its mark is left out if empty.
+Json Live(const std::string& mark, std::vector<Json> managed, const std::string& uid = "u") {
+  Json object = Json::parse(R"({"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a","namespace":"x","resourceVersion":"7",
+      "creationTimestamp":"2026-01-01T00:00:00Z"},"data":{"k":"v","n":"3"}})");
+  object["metadata"]["uid"] = uid;
+  if (!mark.empty()) object["metadata"]["annotations"][kOwnerAnnotation] = mark;
+  object["metadata"]["managedFields"] = managed;
+  return object;
+}
+const Json kOurFields = Json::parse(
+    R"({"f:data":{"f:k":{}},"f:metadata":{"f:annotations":{"f:charon.internal/owner":{}}}})");
+Json Ours() { return Live(kMark, {Entry("charon", "Apply", kOurFields)}); }
+
+class ApplyObjectTest : public ::testing::Test {
+ protected:
+  ApplyObjectTest() : cluster_(kubernetes::NewCluster(http::Borrow(transport_), "")) {
+    call_.clock = &clock_;
+    call_.deadline = clock_.Now() + absl::Minutes(10);
+    options_.owner = kMark;
+  }
+
+  void Answer(int status, const Json& body) { transport_.Answer(status, body.dump()); }
+
+  // What was sent: method, and what of the query matters.
+  std::vector<std::string> Sent() const {
+    std::vector<std::string> lines;
+    for (const http::Request& request : transport_.requests()) {
+      std::string line = request.method;
+      for (const char* part : {"fieldManager=charon-initial", "force=true", "dryRun=All", "fieldSelector"}) {
+        if (absl::StrContains(request.url, part)) absl::StrAppend(&line, " ", part);
+      }
+      for (const auto& [name, value] : request.headers) {
+        if (name == "Content-Type" && absl::StrContains(value, "json-patch")) absl::StrAppend(&line, " json-patch");
+      }
+      lines.push_back(line);
+    }
+    return lines;
+  }
+  Json Body(std::size_t index) const { return Json::parse(transport_.requests()[index].body); }
+
+  const Json declared_ =
+      Json::parse(R"({"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a","namespace":"x"},"data":{"k":"v"}})");
+  FakeClock clock_;
+  http::FakeTransport transport_;
+  std::unique_ptr<kubernetes::Cluster> cluster_;
+  Call call_;
+  ObjectOptions options_;
+};
+
+TEST_F(ApplyObjectTest, APlainCreateIsOneWriteThatTouchesNothingThatExists) {
+  Answer(201, Ours());
+  ASSERT_THAT(CreateObject(call_, *cluster_, declared_, options_), IsOk());
+  EXPECT_THAT(Sent(), ElementsAre("PATCH force=true"));
+  Json expected = declared_;
+  expected["metadata"]["annotations"][kOwnerAnnotation] = kMark;
+  expected["metadata"]["resourceVersion"] = "1";
+  EXPECT_EQ(Body(0), expected);
+}
+
+TEST_F(ApplyObjectTest, WhatAKilledRunMadeIsTakenOver) {
+  transport_.Answer(409, kExists);
+  Answer(200, Ours());
+  Answer(200, Ours());
+  ASSERT_THAT(CreateObject(call_, *cluster_, declared_, options_), IsOk());
+  EXPECT_THAT(Sent(), ElementsAre("PATCH force=true", "GET", "PATCH"));
+  EXPECT_EQ(Body(2)["metadata"]["uid"], "u");
+  EXPECT_FALSE(Body(2)["metadata"].contains("resourceVersion"));
+}
+
+TEST_F(ApplyObjectTest, ACreateWhoseAnswerWasLostIsTakenOver) {
+  // The transport sends it again and is told that the object is there: by us.
+  Answer(201, Ours());
+  transport_.FailNth(1, absl::UnavailableError("connection lost"), /*after=*/true);
+  EXPECT_THAT(CreateObject(call_, *cluster_, declared_, options_), StatusIs(absl::StatusCode::kUnavailable));
+  transport_.Answer(409, kExists);
+  Answer(200, Ours());
+  Answer(200, Ours());
+  EXPECT_THAT(CreateObject(call_, *cluster_, declared_, options_), IsOk());
+}
+
+TEST_F(ApplyObjectTest, TwoResourcesWithOneObjectAreAnError) {
+  Answer(201, Ours());
+  ASSERT_THAT(CreateObject(call_, *cluster_, declared_, options_), IsOk());
+  EXPECT_THAT(CreateObject(call_, *cluster_, declared_, options_),
+              StatusIs(absl::StatusCode::kAlreadyExists, HasSubstr("in this run by another resource")));
+  EXPECT_THAT(Sent(), SizeIs(1));
+}
+
+TEST_F(ApplyObjectTest, WhatExistsAndIsNotOursIsNamedWithTheWaysOut) {
+  transport_.Answer(409, kExists);
+  Answer(200, Live("", {Entry("helm", "Update", kOurFields)}));
+  auto refused = CreateObject(call_, *cluster_, declared_, options_);
+  EXPECT_THAT(refused, StatusIs(absl::StatusCode::kAlreadyExists,
+                                AllOf(HasSubstr("v1/ConfigMap/x/a exists already"), HasSubstr("managed by helm"))));
+  EXPECT_THAT(*RemedyOf(refused.status()), AllOf(HasSubstr("Import it"), HasSubstr("adopt"), HasSubstr("replace")));
+
+  // Another stack's, although its field manager is the same.
+  transport_.Answer(409, kExists);
+  Answer(200, Live("other/t/a", {Entry("charon", "Apply", kOurFields)}));
+  refused = CreateObject(call_, *cluster_, declared_, options_);
+  EXPECT_THAT(refused, StatusIs(absl::StatusCode::kAlreadyExists, HasSubstr("it belongs to \"other/t/a\"")));
+  EXPECT_THAT(Sent(), ElementsAre("PATCH force=true", "GET", "PATCH force=true", "GET"));
+}
+
+TEST_F(ApplyObjectTest, AdoptingMovesWhatTheFormerToolOwned) {
+  options_.on_conflict = OnConflict::kAdopt;
+  const Json former = Live("", {Entry("kubectl-client-side-apply", "Update", Json::parse(R"({"f:data":{"f:k":{},"f:n":{}}})"))});
+  transport_.Answer(409, kExists);
+  Answer(200, former);
+  transport_.Answer(409, kExists);  // the patch: somebody wrote in between
+  Answer(200, former);
+  Answer(200, Live("", {Entry("charon", "Apply", Json::parse(R"({"f:data":{"f:k":{},"f:n":{}}})"))}));
+  Answer(200, Ours());
+  ASSERT_THAT(CreateObject(call_, *cluster_, declared_, options_), IsOk());
+  EXPECT_THAT(Sent(), ElementsAre("PATCH force=true", "GET", "PATCH json-patch", "GET", "PATCH json-patch", "PATCH"));
+  const Json patch = Body(4);
+  EXPECT_EQ(patch[0]["path"], "/metadata/managedFields");
+  EXPECT_EQ(patch[0]["value"][0]["manager"], "charon");
+  EXPECT_EQ(patch[1]["value"], "7");
+  EXPECT_EQ(Body(5)["metadata"]["annotations"][kOwnerAnnotation], kMark);
+}
+
+TEST_F(ApplyObjectTest, ReplacingDeletesWhatWasSeenAndNothingElse) {
+  options_.on_conflict = OnConflict::kReplace;
+  transport_.Answer(409, kExists);
+  Answer(200, Live("", {}));
+  transport_.Answer(200, kGone);
+  Answer(201, Ours());
+  ASSERT_THAT(CreateObject(call_, *cluster_, declared_, options_), IsOk());
+  EXPECT_THAT(Sent(), ElementsAre("PATCH force=true", "GET", "DELETE", "PATCH force=true"));
+  EXPECT_EQ(Body(2)["preconditions"]["uid"], "u");
+}
+
+TEST_F(ApplyObjectTest, AnObjectThatIsBeingDeletedIsWaitedForAndMadeAnew) {
+  Json going = Ours();
+  going["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z";
+  transport_.Answer(409, kExists);
+  Answer(200, going);   // what is there
+  Answer(200, going);   // the snapshot
+  Answer(200, Json({{"metadata", {{"resourceVersion", "9"}}}, {"items", Json::array()}}));  // the watch: gone
+  Answer(201, Ours());
+  ASSERT_THAT(CreateObject(call_, *cluster_, declared_, options_), IsOk());
+  EXPECT_THAT(Sent(), ElementsAre("PATCH force=true", "GET", "GET", "GET fieldSelector", "PATCH force=true"));
+}
+
+TEST_F(ApplyObjectTest, ValuesForCreationOnlyGetASecondOwner) {
+  const Json initial = Json::parse(R"({"data":{"k":"not this one","n":"3"}})");
+  options_.initial = &initial;
+  Json fields = kOurFields;
+  fields["f:data"]["f:n"] = Json::object();
+  Answer(201, Live(kMark, {Entry("charon", "Apply", fields)}));
+  Answer(200, Ours());
+  ASSERT_THAT(CreateObject(call_, *cluster_, declared_, options_), IsOk());
+  EXPECT_THAT(Sent(), ElementsAre("PATCH force=true", "PATCH fieldManager=charon-initial"));
+  EXPECT_EQ(Body(0)["data"], Json::parse(R"({"k":"v","n":"3"})")) << "what is declared stands";
+  EXPECT_EQ(Body(1)["data"], Json::parse(R"({"n":"3"})"));
+  EXPECT_EQ(Body(1)["metadata"]["uid"], "u");
+  EXPECT_FALSE(Body(1)["metadata"].contains("annotations")) << "the mark is not part of it";
+}
+
+TEST_F(ApplyObjectTest, ListsOfInitialValuesMeetByName) {
+  const Json deployment = Json::parse(R"({"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"a","namespace":"x"},
+      "spec":{"template":{"spec":{"containers":[{"name":"app","ports":[{"containerPort":80}]},{"name":"side","image":"s:1"}]}}}})");
+  const Json initial = Json::parse(R"({"spec":{"replicas":2,"template":{"spec":{"containers":[{"name":"app","image":"i:1"}]}}}})");
+  options_.initial = &initial;
+  Answer(201, deployment);
+  (void)CreateObject(call_, *cluster_, deployment, options_);
+  EXPECT_EQ(Body(0)["spec"], Json::parse(R"({"replicas":2,"template":{"spec":{"containers":[
+      {"name":"app","image":"i:1","ports":[{"containerPort":80}]},{"name":"side","image":"s:1"}]}}})"));
+}
+
+TEST_F(ApplyObjectTest, AFieldThatBecomesExternalIsHandedOverWithItsLiveValue) {
+  const Json initial = Json::parse(R"({"data":{"n":"1"}})");
+  options_.initial = &initial;
+  Json fields = kOurFields;
+  fields["f:data"]["f:n"] = Json::object();
+  const Json live = Live(kMark, {Entry("charon", "Apply", fields)});
+  Answer(200, live);
+  Answer(200, live);
+  Answer(200, Ours());
+  ASSERT_THAT(UpdateObject(call_, *cluster_, declared_, options_), IsOk());
+  EXPECT_THAT(Sent(), ElementsAre("GET", "PATCH fieldManager=charon-initial", "PATCH"));
+  EXPECT_EQ(Body(1)["data"], Json::parse(R"({"n":"3"})")) << "the value that it has, not the one from creation";
+}
+
+TEST_F(ApplyObjectTest, WhatWasHandedOverStaysSo) {
+  const Json initial = Json::parse(R"({"data":{"n":"1"}})");
+  options_.initial = &initial;
+  Answer(200, Live(kMark, {Entry("charon", "Apply", kOurFields),
+                           Entry("charon-initial", "Apply", Json::parse(R"({"f:data":{"f:n":{}}})"))}));
+  Answer(200, Ours());
+  ASSERT_THAT(UpdateObject(call_, *cluster_, declared_, options_), IsOk());
+  EXPECT_THAT(Sent(), ElementsAre("GET", "PATCH"));
+}
+
+TEST_F(ApplyObjectTest, AnUpdateWritesOnceAndOnlyToTheObjectItRead) {
+  Answer(200, Ours());
+  Answer(200, Ours());
+  ASSERT_THAT(UpdateObject(call_, *cluster_, declared_, options_), IsOk());
+  EXPECT_THAT(Sent(), ElementsAre("GET", "PATCH"));
+  EXPECT_EQ(Body(1)["metadata"]["uid"], "u");
+  // What the answer said is what we know now.
+  Answer(200, Ours());
+  ASSERT_THAT(UpdateObject(call_, *cluster_, declared_, options_), IsOk());
+  EXPECT_THAT(Sent(), ElementsAre("GET", "PATCH", "PATCH"));
+}
+
+TEST_F(ApplyObjectTest, AnUpdateOfWhatIsGoneMakesItAgain) {
+  transport_.Answer(404, kNotFound);
+  Answer(201, Ours());
+  ASSERT_THAT(UpdateObject(call_, *cluster_, declared_, options_), IsOk());
+  EXPECT_THAT(Sent(), ElementsAre("GET", "PATCH force=true"));
+}
+
+TEST_F(ApplyObjectTest, AnUpdateNoticesThatTheObjectChangedHandsMeanwhile) {
+  Answer(200, Ours());
+  transport_.Answer(422, kOtherUid);
+  Answer(200, Live("other/t/a", {Entry("charon", "Apply", kOurFields)}, "u2"));
+  const auto refused = UpdateObject(call_, *cluster_, declared_, options_);
+  EXPECT_THAT(refused, StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("other/t/a")));
+  EXPECT_THAT(Sent(), ElementsAre("GET", "PATCH", "GET"));
+
+  Answer(200, Ours());
+  transport_.Answer(409, kNoSuchUid).Answer(404, kNotFound);
+  Answer(201, Ours());
+  auto fresh = kubernetes::NewCluster(http::Borrow(transport_), "");
+  EXPECT_THAT(UpdateObject(call_, *fresh, declared_, options_), IsOk());
+}
+
+TEST_F(ApplyObjectTest, AnImportedObjectIsTakenFromItsFormerTool) {
+  Answer(200, Live("", {Entry("HashiCorp", "Update", Json::parse(R"({"f:data":{"f:k":{},"f:n":{}}})"))}));
+  Answer(200, Live("", {Entry("charon", "Apply", Json::parse(R"({"f:data":{"f:k":{},"f:n":{}}})"))}));
+  Answer(200, Ours());
+  ASSERT_THAT(UpdateObject(call_, *cluster_, declared_, options_), IsOk());
+  EXPECT_THAT(Sent(), ElementsAre("GET", "PATCH json-patch", "PATCH"));
+}
+
+TEST_F(ApplyObjectTest, AConflictNamesManagerFieldAndWaysOut) {
+  Answer(200, Ours());
+  transport_.Answer(409, kConflict);
+  const auto refused = UpdateObject(call_, *cluster_, declared_, options_);
+  EXPECT_THAT(refused, StatusIs(absl::StatusCode::kAborted, HasSubstr(".data.k belongs to kubectl-edit")));
+  EXPECT_THAT(*RemedyOf(refused.status()), HasSubstr("force_conflicts = true"));
+  EXPECT_THAT(kubernetes::ApiErrorOf(refused.status()).causes, SizeIs(1));
+
+  options_.force_conflicts = true;
+  Answer(200, Ours());
+  Answer(200, Ours());
+  ASSERT_THAT(UpdateObject(call_, *cluster_, declared_, options_), IsOk());
+  EXPECT_EQ(Sent().back(), "PATCH force=true");
+}
+
+TEST_F(ApplyObjectTest, FieldsOfAnothersObjectCarryNoMark) {
+  options_.owner.clear();
+  Answer(200, Live("", {Entry("helm", "Update", kOurFields)}));
+  Answer(200, Live("", {}));
+  ASSERT_THAT(CreateObject(call_, *cluster_, declared_, options_), IsOk());
+  EXPECT_THAT(Sent(), ElementsAre("GET", "PATCH"));
+  EXPECT_FALSE(Body(1)["metadata"].contains("annotations"));
+  EXPECT_EQ(Body(1)["metadata"]["uid"], "u");
+}
+
+TEST_F(ApplyObjectTest, FieldsOfAnotherResourceAreNotDropped) {
+  options_.owner.clear();
+  Answer(200, Live("", {Entry("charon", "Apply", Json::parse(R"({"f:data":{"f:n":{}}})"))}));
+  EXPECT_THAT(CreateObject(call_, *cluster_, declared_, options_),
+              StatusIs(absl::StatusCode::kAlreadyExists, HasSubstr(".data.n")));
+  EXPECT_THAT(Sent(), ElementsAre("GET"));
+}
+
+TEST_F(ApplyObjectTest, APlannedCreateIsOneDryRun) {
+  Answer(201, Ours());
+  const auto checked = CheckCreate(call_, *cluster_, declared_, options_);
+  ASSERT_THAT(checked, IsOk());
+  EXPECT_TRUE(checked->has_value());
+  EXPECT_THAT(Sent(), ElementsAre("PATCH force=true dryRun=All"));
+  EXPECT_FALSE(cluster_->CreatedThisRun(kRef));
+}
+
+TEST_F(ApplyObjectTest, APlannedCreateOfWhatExistsIsSeenInThePlan) {
+  transport_.Answer(409, kExists);
+  Answer(200, Live("other/t/a", {}));
+  EXPECT_THAT(CheckCreate(call_, *cluster_, declared_, options_), StatusIs(absl::StatusCode::kAlreadyExists));
+  transport_.Answer(409, kExists);
+  Answer(200, Ours());
+  Answer(200, Ours());
+  EXPECT_THAT(CheckCreate(call_, *cluster_, declared_, options_), IsOk());
+  EXPECT_EQ(Sent().back(), "PATCH dryRun=All");
+}
+
+TEST_F(ApplyObjectTest, WhatCannotBeCheckedIsNoErrorOfThePlan) {
+  const auto tells_nothing = [&] {
+    const auto checked = CheckCreate(call_, *cluster_, declared_, options_);
+    return checked.ok() && !checked->has_value();
+  };
+  transport_.Answer(404, kNoNamespace);
+  EXPECT_TRUE(tells_nothing());
+  transport_.Fail(absl::UnavailableError("refused"));
+  EXPECT_TRUE(tells_nothing());
+  transport_.Answer(403, R"({"kind":"Status","status":"Failure","message":"configmaps \"a\" is forbidden: User \"u\" cannot patch resource \"configmaps\" in API group \"\" in the namespace \"x\"","reason":"Forbidden","code":403})");
+  EXPECT_TRUE(tells_nothing());
+  transport_.Answer(400, R"({"kind":"Status","status":"Failure","message":"admission webhook \"w.e.org\" does not support dry run","reason":"BadRequest","code":400})");
+  EXPECT_TRUE(tells_nothing());
+  // The control run: an admission plugin that refuses the object.
+  transport_.Answer(403, R"({"kind":"Status","status":"Failure","message":"configmaps \"a\" is forbidden: ValidatingAdmissionPolicy 'p' with binding 'b' denied request: no","reason":"Forbidden","code":403})");
+  EXPECT_THAT(CheckCreate(call_, *cluster_, declared_, options_), StatusIs(absl::StatusCode::kPermissionDenied));
+}
+
+TEST_F(ApplyObjectTest, APlannedChangeIsOneDryRun) {
+  Answer(200, Ours());
+  transport_.Answer(409, kConflict);
+  EXPECT_THAT(CheckUpdate(call_, *cluster_, declared_, options_),
+              StatusIs(absl::StatusCode::kAborted, HasSubstr("kubectl-edit")));
+  EXPECT_THAT(Sent(), ElementsAre("GET", "PATCH dryRun=All"));
+}
+
+TEST_F(ApplyObjectTest, APlannedChangeAfterAnImportDoesNotConflictWithTheFormerTool) {
+  Answer(200, Live("", {Entry("helm", "Update", kOurFields)}));
+  Answer(200, Ours());
+  EXPECT_THAT(CheckUpdate(call_, *cluster_, declared_, options_), IsOk());
+  EXPECT_THAT(Sent(), ElementsAre("GET", "PATCH force=true dryRun=All"));
+}
+
+TEST_F(ApplyObjectTest, ReleasingLeavesTheValuesAndTakesTheMark) {
+  Answer(200, Live(kMark, {Entry("charon", "Apply", kOurFields), Entry("kube-controller-manager", "Update", Json::object())}));
+  Answer(200, Live("", {}));
+  EXPECT_THAT(ReleaseObject(call_, *cluster_, kRef, options_), IsOk());
+  EXPECT_THAT(Sent(), ElementsAre("GET", "PATCH json-patch"));
+  const std::string patch = Body(1).dump();
+  EXPECT_THAT(patch, AllOf(HasSubstr("kube-controller-manager"), Not(HasSubstr("\"charon\"")),
+                           HasSubstr(R"({"op":"remove","path":"/metadata/annotations/charon.internal~1owner"})")));
+}
+
+TEST_F(ApplyObjectTest, ReleasingAFieldTakesItOutOfOurEntry) {
+  Answer(200, Ours());
+  Answer(200, Ours());
+  const auto path = kubernetes::ParseFieldPath(".data.k");
+  ASSERT_THAT(path, IsOk());
+  EXPECT_THAT(ReleaseFields(call_, *cluster_, kRef, {*path}, options_), IsOk());
+  EXPECT_THAT(Sent(), ElementsAre("GET", "PATCH json-patch"));
+  EXPECT_THAT(Body(1).dump(), AllOf(HasSubstr("f:charon.internal/owner"), Not(HasSubstr("f:k"))));
+}
+
+TEST_F(ApplyObjectTest, DeletesWhatIsOursWithOneRequest) {
+  Answer(200, Ours());
+  transport_.Answer(200, kGone);
+  EXPECT_THAT(DeleteObject(call_, *cluster_, kRef, options_), IsOk());
+  EXPECT_THAT(Sent(), ElementsAre("GET", "DELETE"));
+  EXPECT_EQ(Body(1)["preconditions"]["uid"], "u");
+}
+
+TEST_F(ApplyObjectTest, DoesNotDeleteWhatAnotherStackMarked) {
+  Answer(200, Live("other/t/a", {Entry("charon", "Apply", kOurFields)}));
+  EXPECT_THAT(DeleteObject(call_, *cluster_, kRef, options_),
+              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("other/t/a")));
+  EXPECT_THAT(Sent(), ElementsAre("GET"));
+}
+
+TEST_F(ApplyObjectTest, ADeletionOfWhatIsGoneIsNotFound) {
+  transport_.Answer(404, kNotFound);
+  EXPECT_THAT(DeleteObject(call_, *cluster_, kRef, options_), StatusIs(absl::StatusCode::kNotFound));
+}
+
+TEST_F(ApplyObjectTest, ADeletionLooksAgainIfAnotherObjectHasTheName) {
+  Answer(200, Ours());
+  transport_.Answer(409, kExists);
+  Answer(200, Live("other/t/a", {}, "u2"));
+  EXPECT_THAT(DeleteObject(call_, *cluster_, kRef, options_), StatusIs(absl::StatusCode::kFailedPrecondition));
+  EXPECT_THAT(Sent(), ElementsAre("GET", "DELETE", "GET"));
+}
+
+TEST_F(ApplyObjectTest, DeletingFieldsAppliesNothing) {
+  options_.owner.clear();
+  Answer(200, Live("", {Entry("charon", "Apply", Json::parse(R"({"f:data":{"f:k":{}}})"))}));
+  Answer(200, Live("", {}));
+  EXPECT_THAT(DeleteObject(call_, *cluster_, kRef, options_), IsOk());
+  EXPECT_THAT(Sent(), ElementsAre("GET", "PATCH"));
+  EXPECT_EQ(Body(1), Json::parse(R"({"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a","namespace":"x","uid":"u"}})"));
+}
+
+TEST(ClaimOf, NeedsManagerAndMark) {
+  ObjectOptions options;
+  options.owner = kMark;
+  const auto claim = [&](const Json& live) { return ClaimOf(&live, options); };
+  EXPECT_EQ(ClaimOf(nullptr, options), Claim::kAbsent);
+  EXPECT_EQ(claim(Ours()), Claim::kOurs);
+  EXPECT_EQ(claim(Live("", {Entry("charon", "Apply", kOurFields)})), Claim::kUnclaimed);
+  // Copied with kubectl, annotations and all.
+  EXPECT_EQ(claim(Live(kMark, {Entry("kubectl", "Apply", kOurFields)})), Claim::kUnclaimed);
+  EXPECT_EQ(claim(Live("other", {Entry("charon", "Apply", kOurFields)})), Claim::kForeign);
+  EXPECT_EQ(claim(Live(kMark, {Entry("charon", "Update", kOurFields)})), Claim::kUnclaimed);
+}
+
+TEST(OnConflict, FromText) {
+  EXPECT_EQ(OnConflictFrom("adopt"), OnConflict::kAdopt);
+  EXPECT_EQ(OnConflictFrom("replace"), OnConflict::kReplace);
+  EXPECT_EQ(OnConflictFrom("fail"), OnConflict::kFail);
+  EXPECT_EQ(OnConflictFrom(""), OnConflict::kFail);
+}
+
+}  // namespace
+}  // namespace charon::operations
