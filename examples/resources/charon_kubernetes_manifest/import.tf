@@ -1,0 +1,4 @@
+import {
+  to = charon_kubernetes_manifest.service
+  id = "v1/Service/redmine/redmine"
+}

@@ -1,0 +1,4 @@
+import {
+  to = charon_secret.database
+  id = "nextcloud/nextcloud-database"
+}

@@ -1,0 +1,4 @@
+import {
+  to = charon_tier.batch
+  id = "5-batch"
+}

@@ -1,0 +1,2 @@
+# By the namespace's name.
+terraform import charon_tier_namespace.monitoring monitoring

@@ -1,0 +1,4 @@
+import {
+  to = charon_tier_namespace.monitoring
+  id = "monitoring"
+}
