@@ -97,7 +97,7 @@ macro(problem text)
 endmacro()
 
 foreach(file IN LISTS files)
-  if(file MATCHES "_(test|fuzz)[.]cc$" OR file MATCHES "^provider/testing/")
+  if(file MATCHES "(_(test|fuzz)[.]cc|_for_test[.](h|cc))$" OR file MATCHES "^provider/testing/")
     continue()
   endif()
   layer_of("${file}" layer)
