@@ -254,6 +254,10 @@ HttpResponse ApiServer::HandlePath(const HttpRequest& request) {
     if (!core && parts.size() == 2) body = GroupInfo(kinds, parts[1]);
     if (!core && parts.size() == 3) body = ResourceList(kinds, parts[1], parts[2]);
     if (body.has_value()) return JsonResponse(*body);
+    // Known groups answer for their unknown versions.
+    if (parts.size() == (core ? 2u : 3u) && (core || GroupInfo(kinds, parts[1]).has_value())) {
+      return StatusResponse(PathNotFound());
+    }
   }
   if (path == "/openapi/v3") return JsonResponse(OpenApiIndex(kinds));
   if (absl::StartsWith(path, "/openapi/v3/") && parts.size() >= 4) {
@@ -330,7 +334,11 @@ absl::StatusOr<HttpResponse> ApiServer::Dispatch(const HttpRequest& request,
   if (info.verb == "list") return List(request, call);
   if (info.verb == "watch") return Watch(request, call);
   if (info.verb == "deletecollection") return DeleteCollection(request, call);
-  if (info.verb.empty()) return MethodNotAllowed();
+  const bool needs_name = info.verb == "update" || info.verb == "patch";
+  if (info.verb.empty() || (needs_name && call.name.empty()) ||
+      (info.verb == "create" && !call.name.empty())) {
+    return MethodNotAllowed();
+  }
 
   SANDBOX_ASSIGN_OR_RETURN(Representation how, ChooseRepresentation(request.accept));
   if (request.HasQuery("includeObject")) how.include_object = request.Query("includeObject");

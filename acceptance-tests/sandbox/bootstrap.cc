@@ -17,13 +17,15 @@ Json Node(int index, const std::string& now) {
               {"kubernetes.io/os", "linux"},
               {"kubernetes.io/arch", "amd64"},
               {"beta.kubernetes.io/os", "linux"},
-              {"beta.kubernetes.io/arch", "amd64"}}}}},
-          {"spec", {{"podCIDR", absl::StrCat("10.244.", index, ".0/24")}}},
+              {"beta.kubernetes.io/arch", "amd64"},
+              {"topology.kubernetes.io/region", "test"},
+              {"topology.kubernetes.io/zone", absl::StrCat("test-", index)}}}}},
+          {"spec", {{"podCIDR", absl::StrCat("10.244.", index * 16 - 16, ".0/20")}}},
           {"status",
            {{"capacity", amounts},
             {"allocatable", amounts},
             {"addresses",
-             Json::array({{{"type", "InternalIP"}, {"address", absl::StrCat("192.0.2.", index)}},
+             Json::array({{{"type", "InternalIP"}, {"address", absl::StrCat("192.0.2.", 10 + index)}},
                           {{"type", "Hostname"}, {"address", name}}})},
             {"conditions",
              Json::array({{{"type", "Ready"},
@@ -44,15 +46,12 @@ Json Node(int index, const std::string& now) {
 }  // namespace
 
 void Bootstrap(Cluster& cluster, const std::string& ca_pem) {
+  cluster.ca_pem = ca_pem;
   Objects objects(cluster);
   const char* server = "kube-apiserver";
   for (const char* name : {"kube-system", "kube-public", "kube-node-lease", "default"}) {
     objects.CreateInternal("v1", "Namespace", {{"metadata", {{"name", name}}}}, server);
   }
-  objects.CreateInternal("v1", "ConfigMap",
-                         {{"metadata", {{"name", "sandbox-root-ca"}, {"namespace", "kube-system"}}},
-                          {"data", {{"ca.crt", ca_pem}}}},
-                         server);
   for (int i = 1; i <= 3; ++i) {
     objects.CreateInternal("v1", "Node", Node(i, cluster.NowText()), "kubelet");
   }
@@ -78,9 +77,19 @@ void Bootstrap(Cluster& cluster, const std::string& ca_pem) {
       {{"metadata",
         {{"name", "standard"},
          {"annotations", {{"storageclass.kubernetes.io/is-default-class", "true"}}}}},
-       {"provisioner", "kubernetes.io/host-path"},
-       {"allowVolumeExpansion", true}},
+       {"provisioner", "kubernetes.io/host-path"}},
       server);
+  objects.CreateInternal("storage.k8s.io/v1", "StorageClass",
+                         {{"metadata", {{"name", "standard-wait"}}},
+                          {"provisioner", "kubernetes.io/host-path"},
+                          {"volumeBindingMode", "WaitForFirstConsumer"}},
+                         server);
+  // Not on the test cluster: for rehearsing volumes that grow.
+  objects.CreateInternal("storage.k8s.io/v1", "StorageClass",
+                         {{"metadata", {{"name", "expandable"}}},
+                          {"provisioner", "kubernetes.io/host-path"},
+                          {"allowVolumeExpansion", true}},
+                         server);
   const auto role = [&](const char* name, Json rules) {
     objects.CreateInternal("rbac.authorization.k8s.io/v1", "ClusterRole",
                            {{"metadata", {{"name", name}}}, {"rules", std::move(rules)}}, server);

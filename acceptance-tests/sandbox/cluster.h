@@ -38,6 +38,7 @@ struct Cluster {
   std::vector<MutationRule> mutation_rules ABSL_GUARDED_BY(mu);
   absl::Duration time_offset ABSL_GUARDED_BY(mu);
   std::mt19937_64 random ABSL_GUARDED_BY(mu);
+  std::string ca_pem ABSL_GUARDED_BY(mu);
   int next_ip ABSL_GUARDED_BY(mu) = 1;
   int next_node_port ABSL_GUARDED_BY(mu) = 30000;
   bool stopping ABSL_GUARDED_BY(mu) = false;

@@ -260,6 +260,8 @@ class Decoder {
       }
       Json decoded = Decode(member, *field->type, self, at, at_indexed);
       if (decoded.is_null()) continue;
+      // Stored without elements, a list comes back as none.
+      if (field->presence == Presence::kAlways && decoded.is_array() && decoded.empty()) continue;
       const bool is_struct = field->type->shape == Type::Shape::kStruct;
       // An empty list of managed fields is a request to drop them all.
       const bool asks_for_reset = key == "managedFields";

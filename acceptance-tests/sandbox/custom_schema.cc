@@ -172,12 +172,14 @@ void ValidateText(const Json& schema, const Json& value, const std::string& path
   if (const Json* limit = Find(schema, {"maxLength"});
       limit != nullptr && length > limit->get<std::int64_t>()) {
     errors.TooLong(path, static_cast<int>(limit->get<std::int64_t>()));
+    return;  // One complaint a text, as the server does it.
   }
   if (const Json* limit = Find(schema, {"minLength"});
       limit != nullptr && length < limit->get<std::int64_t>()) {
     errors.Invalid(path, value,
                    absl::StrCat(path, " in body should be at least ", Number(*limit),
                                 " chars long"));
+    return;
   }
   const std::string pattern = Text(schema, {"pattern"});
   if (!pattern.empty() && !MatchesPattern(pattern, text)) {
@@ -287,7 +289,7 @@ void ValidateValue(const Json& schema, const Json& value, const std::string& pat
                                       Quote(actual)));
     }
   } else if (!fits) {
-    errors.TypeInvalid(path, value.is_structured() ? Json(actual) : value,
+    errors.TypeInvalid(path, actual,
                        absl::StrCat(path.empty() ? "body" : path, " in body must be of type ",
                                     type, ": ", Quote(actual)));
     return;
@@ -415,11 +417,15 @@ void ValidateDefinition(const Json& definition, FieldErrors& errors) {
     }
   }
   if (stored != 1) {
-    errors.Invalid("spec.versions", versions, "must have exactly one version marked as storage version");
+    errors.Invalid("spec.versions", versions.empty() ? Json() : versions,
+                   "must have exactly one version marked as storage version");
   }
   for (const char* field : {"plural", "singular", "kind", "listKind"}) {
     const std::string value = Text(definition, {"spec", "names", field});
     if (value.empty()) errors.Required(absl::StrCat("spec.names.", field));
+  }
+  if (versions.empty()) {
+    errors.Invalid("status.storedVersions", nullptr, "must have at least one stored version");
   }
 }
 

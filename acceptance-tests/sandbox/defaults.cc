@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <string>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/string_view.h"
+#include "custom_schema.h"
 #include "kinds.h"
 
 namespace charon::sandbox {
@@ -196,6 +198,9 @@ void DefaultStatefulSet(Json& object) {
 
 void DefaultDaemonSet(Json& object) {
   Json& spec = Ensure(object, {"spec"});
+  // An old field that lives on as an annotation.
+  Default(Ensure(object, {"metadata", "annotations"}), "deprecated.daemonset.template.generation",
+          "1");
   Default(spec, "revisionHistoryLimit", 10);
   Json& strategy = Ensure(spec, {"updateStrategy"});
   Default(strategy, "type", "RollingUpdate");
@@ -307,7 +312,7 @@ void DefaultPodSpec(Json& spec, bool in_template) {
 }
 
 void ApplyDefaults(const Resource& resource, Json& object) {
-  if (resource.is_custom()) return;
+  if (resource.is_custom()) return DefaultCustom(*resource.custom, object);
   const std::string key = resource.storage_key();
   if (key == "/pods") {
     With(object, "spec", [](Json& spec) { DefaultPodSpec(spec, false); });
@@ -319,6 +324,12 @@ void ApplyDefaults(const Resource& resource, Json& object) {
     }
   } else if (key == "/secrets") {
     Default(object, "type", "Opaque");
+    // Write-only: goes into data at once.
+    const Json texts = Members(object, {"stringData"});
+    for (const auto& [name, text] : texts.items()) {
+      Ensure(object, {"data"})[name] = absl::Base64Escape(GoValue(text));
+    }
+    object.erase("stringData");
   } else if (key == "/services") {
     DefaultService(object);
   } else if (key == "/persistentvolumeclaims") {
@@ -342,6 +353,10 @@ void ApplyDefaults(const Resource& resource, Json& object) {
     DefaultDaemonSet(object);
   } else if (key == "batch/jobs") {
     DefaultJobSpec(Ensure(object, {"spec"}), false);
+    const Json labels = Members(object, {"spec", "template", "metadata", "labels"});
+    if (Members(object, {"metadata", "labels"}).empty() && !labels.empty()) {
+      Ensure(object, {"metadata"})["labels"] = labels;
+    }
     DefaultWorkload(object);
   } else if (key == "batch/cronjobs") {
     Json& spec = Ensure(object, {"spec"});

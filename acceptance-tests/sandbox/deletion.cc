@@ -67,7 +67,9 @@ void Objects::MarkDeleted(const Call& call, const DeleteOptions& options, Json& 
   Json& metadata = object["metadata"];
   if (!metadata.contains("deletionTimestamp")) {
     metadata["deletionTimestamp"] = TimeText(cluster_.Now() + absl::Seconds(grace));
-    metadata["deletionGracePeriodSeconds"] = grace;
+    if (call.resource->storage_key() != "/namespaces") {
+      metadata["deletionGracePeriodSeconds"] = grace;
+    }
     if (metadata.contains("generation")) {
       metadata["generation"] = Integer(metadata, {"generation"}) + 1;
     }
@@ -88,15 +90,17 @@ absl::StatusOr<Objects::Deleted> Objects::Delete(Call& call, const DeleteOptions
   const std::string uid = Text(*current, {"metadata", "uid"});
   const std::string version = Text(*current, {"metadata", "resourceVersion"});
   if (!options.uid.empty() && options.uid != uid) {
-    return Conflict(resource.group_resource(), call.name,
-                    absl::StrCat("Precondition failed: UID in precondition: ", options.uid,
-                                 ", UID in object meta: ", uid));
+    return Conflict(resource.group_kind(), call.name,
+                    absl::StrCat("the UID in the precondition (", options.uid,
+                                 ") does not match the UID in record (", uid,
+                                 "). The object might have been deleted and then recreated"));
   }
   if (!options.resource_version.empty() && options.resource_version != version) {
-    return Conflict(resource.group_resource(), call.name,
-                    absl::StrCat("Precondition failed: ResourceVersion in precondition: ",
+    return Conflict(resource.group_kind(), call.name,
+                    absl::StrCat("the ResourceVersion in the precondition (",
                                  options.resource_version,
-                                 ", ResourceVersion in object meta: ", version));
+                                 ") does not match the ResourceVersion in record (", version,
+                                 "). The object might have been modified"));
   }
   if (resource.storage_key() == "/namespaces" && !call.internal &&
       (call.name == "default" || call.name == "kube-system" || call.name == "kube-public")) {

@@ -19,6 +19,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "bootstrap.h"
+#include "controllers.h"
 #include "discovery.h"
 #include "http_server.h"
 #include "tls.h"
@@ -160,6 +161,8 @@ int Main(int argc, char** argv) {
   RequestLog log((dir / "requests.jsonl").string());
   ApiServer api(cluster, {options.token, options.powerless_token});
   ControlApi control(api, faults, log);
+  Controllers controllers(cluster);
+  controllers.Start();
   HttpServer server(api, control, faults, log, options.plain ? nullptr : &*identity);
   const absl::StatusOr<int> port = server.Bind(options.port);
   if (!port.ok()) Fail(std::string(port.status().message()));

@@ -57,7 +57,7 @@ bool SameButTimes(const Json& live, const Json& object) {
 
 // What strict validation says about a body, in the order of the body.
 std::vector<std::string> Complaints(const ParsedDocument& sent,
-                                    const std::vector<std::string>& unknown) {
+                                    const std::vector<std::string>& unknown, bool in_order) {
   std::vector<std::pair<std::string, std::string>> found;
   for (const std::string& path : sent.duplicates) {
     found.emplace_back(path, absl::StrCat("duplicate field ", Quote(path)));
@@ -65,7 +65,7 @@ std::vector<std::string> Complaints(const ParsedDocument& sent,
   for (const std::string& path : unknown) {
     found.emplace_back(path, absl::StrCat("unknown field ", Quote(path)));
   }
-  if (found.size() > 1 && !sent.source.empty()) {
+  if (found.size() > 1 && !sent.source.empty() && in_order) {
     const std::vector<std::string> order = KeyPaths(sent.source);
     std::stable_sort(found.begin(), found.end(), [&](const auto& a, const auto& b) {
       return std::find(order.begin(), order.end(), a.first) <
@@ -184,7 +184,7 @@ absl::StatusOr<Json> Objects::Decode(Call& call, const Json& body, const ParsedD
     unknown = std::move(decoded->unknown_fields);
     object = std::move(decoded->object);
   }
-  const std::vector<std::string> complaints = Complaints(sent, unknown);
+  const std::vector<std::string> complaints = Complaints(sent, unknown, !resource.is_custom());
   if (!complaints.empty() && call.field_validation == FieldValidation::kStrict) {
     return unreadable(absl::StrCat("strict decoding error: ", absl::StrJoin(complaints, ", ")));
   }
@@ -250,7 +250,25 @@ absl::StatusOr<Written> Objects::FinishCreate(Call& call, Json object) {
   }
   if (call.dry_run) return Written{std::make_shared<const Json>(std::move(object)), true};
   ++cluster_.wake_count;
-  return Written{InVersion(resource, cluster_.store.Put(resource.storage_key(), object)), true};
+  const ObjectPtr stored = cluster_.store.Put(resource.storage_key(), object);
+  if (resource.storage_key() == "/namespaces") FillNamespace(call.name);
+  return Written{InVersion(resource, stored), true};
+}
+
+// What every namespace holds from the first moment.
+void Objects::FillNamespace(const std::string& ns) {
+  CreateInternal("v1", "ServiceAccount", {{"metadata", {{"name", "default"}, {"namespace", ns}}}},
+                 "kube-controller-manager");
+  CreateInternal(
+      "v1", "ConfigMap",
+      {{"metadata",
+        {{"name", "kube-root-ca.crt"},
+         {"namespace", ns},
+         {"annotations",
+          {{"kubernetes.io/description",
+            "The certificate authority of this server's internal endpoints."}}}}},
+       {"data", {{"ca.crt", cluster_.ca_pem}}}},
+      "kube-controller-manager");
 }
 
 absl::StatusOr<Written> Objects::Update(Call& call, const ParsedDocument& body) {
@@ -275,7 +293,7 @@ absl::StatusOr<Written> Objects::Update(Call& call, const ParsedDocument& body) 
   if (version.empty() && !AllowsUnconditionalUpdate(*call.resource)) {
     FieldErrors errors;
     errors.Invalid("metadata.resourceVersion", 0, "must be specified for an update");
-    return Invalid(call.resource->group_kind(), call.name, errors);
+    return Invalid(call.resource->group_resource(), call.name, errors);
   }
   const std::string uid = Text(object, {"metadata", "uid"});
   const std::string live_uid = Text(live, {"metadata", "uid"});
@@ -402,7 +420,7 @@ absl::StatusOr<Written> Objects::ApplyPatch(Call& call, const ParsedDocument& bo
     std::vector<std::string> unknown = PruneCustom(*resource.custom, object);
     if (!unknown.empty() && call.field_validation == FieldValidation::kStrict) {
       return BadRequest(absl::StrCat("failed to decode: strict decoding error: ",
-                                     absl::StrJoin(Complaints(body, unknown), ", ")));
+                                     absl::StrJoin(Complaints(body, unknown, false), ", ")));
     }
   } else {
     const absl::StatusOr<Decoded> decoded = DecodeAs(object, *resource.type);

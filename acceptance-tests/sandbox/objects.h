@@ -94,6 +94,7 @@ class Objects {
   absl::StatusOr<Written> ApplyPatch(Call& call, const ParsedDocument& body);
   absl::StatusOr<Written> PatchScale(Call& call, PatchFormat format, const ParsedDocument& body);
   absl::StatusOr<Written> UpdateScale(Call& call, const Json& live, const Json& scale);
+  void FillNamespace(const std::string& ns);
   void MarkDeleted(const Call& call, const DeleteOptions& options, Json& object) const;
 
   Cluster& cluster_;

@@ -306,8 +306,11 @@ absl::StatusOr<Json> JsonPatch(Json target, const Json& operations) {
     } else if (op == "remove") {
       SANDBOX_RETURN_IF_ERROR(RemoveAt(target, path));
     } else if (op == "replace") {
+      // The server's library replaces a missing member of an object as well.
       const std::vector<std::string> steps = PointerSteps(path);
       Json* at = Walk(target, steps, steps.size());
+      Json* parent = steps.empty() ? nullptr : Walk(target, steps, steps.size() - 1);
+      if (at == nullptr && parent != nullptr && parent->is_object()) at = &(*parent)[steps.back()];
       if (at == nullptr) return Missing("replace", path);
       *at = value == nullptr ? Json() : *value;
     } else if (op == "move" || op == "copy") {

@@ -109,6 +109,24 @@ std::string MissingAmounts(const Json& quota, const Json& pod) {
   return absl::StrJoin(parts, "; ");
 }
 
+// Could objects of this resource use any of what `hard` names?
+bool Concerns(const Resource& resource, const Json& hard) {
+  const std::string key = resource.storage_key();
+  const std::string counted = absl::StrCat("count/", resource.group_resource().ToString());
+  for (const auto& [name, limit] : hard.items()) {
+    if (name == counted || (resource.group.empty() && name == resource.plural)) return true;
+    if (key == "/services" && absl::StartsWith(name, "services.")) return true;
+    const bool storage = absl::StrContains(name, "requests.storage") ||
+                         absl::StrContains(name, ".storageclass.");
+    if (key == "/persistentvolumeclaims" && storage) return true;
+    const bool compute = name == "cpu" || name == "memory" || name == "ephemeral-storage" ||
+                         absl::StartsWith(name, "requests.") || absl::StartsWith(name, "limits.") ||
+                         absl::StartsWith(name, "hugepages-");
+    if (key == "/pods" && compute && !storage) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 Amounts PodAmounts(const Json& pod, const char* which) {
@@ -182,7 +200,7 @@ Json QuotaUsed(const Cluster& cluster, const Json& quota) {
     const auto slash = key.rfind('/');
     const ResourcePtr resource =
         cluster.kinds.FindAnyVersion(key.substr(0, slash), key.substr(slash + 1));
-    if (resource == nullptr || !resource->namespaced) continue;
+    if (resource == nullptr || !resource->namespaced || !Concerns(*resource, hard)) continue;
     for (const ObjectPtr& object : cluster.store.In(key, ns)) {
       if (!InScope(quota, *resource, *object)) continue;
       for (const auto& [name, amount] : UsageOf(*resource, *object)) used[name] += amount;
@@ -208,6 +226,7 @@ absl::Status CheckQuota(const Cluster& cluster, const Resource& resource, const 
   if (delta.empty()) return absl::OkStatus();
   for (const ObjectPtr& quota : quotas) {
     if (!InScope(*quota, resource, object)) continue;
+    if (!Concerns(resource, Members(*quota, {"spec", "hard"}))) continue;
     const std::string quota_name = Text(*quota, {"metadata", "name"});
     if (resource.storage_key() == "/pods" && live.is_null()) {
       const std::string missing = MissingAmounts(*quota, object);

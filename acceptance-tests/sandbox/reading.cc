@@ -3,6 +3,7 @@
 #include <memory>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
@@ -123,6 +124,9 @@ absl::StatusOr<HttpResponse> ApiServer::List(const HttpRequest& request, const C
     absl::MutexLock lock(&cluster_.mu);
     now = cluster_.Now();
     if (!token.empty()) {
+      if (!absl::StartsWith(token, "sandbox-")) {
+        return BadRequest("invalid continue token: continue key is not valid: not made here");
+      }
       const auto it = snapshots_.find(token);
       if (it == snapshots_.end() || now - it->second.made > kContinueLifetime) {
         return Expired(ExpiredContinue());

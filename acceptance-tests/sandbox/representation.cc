@@ -58,8 +58,9 @@ absl::StatusOr<Representation> ChooseRepresentation(absl::string_view accept) {
     return out;
   }
   return ApiStatus(406, "NotAcceptable",
-                   "only the following media types are accepted: application/json, "
-                   "application/yaml, application/vnd.kubernetes.protobuf");
+                   "406: Not Acceptable\n\nAvailable representations: application/json, "
+                   "application/yaml, application/vnd.kubernetes.protobuf",
+                   Json::object());
 }
 
 Json Represent(const Representation& how, const Resource& resource, const Json& object,
@@ -97,7 +98,17 @@ std::string RepresentList(const Representation& how, const Resource& resource,
   for (const ObjectPtr& object : objects) {
     if (!first) out.push_back(',');
     first = false;
-    out += Dump(metadata_only ? MetadataOnly(how.meta_version, *object) : *object);
+    if (metadata_only) {
+      out += Dump(MetadataOnly(how.meta_version, *object));
+    } else if (resource.is_custom()) {
+      out += Dump(*object);
+    } else {
+      // The items of a typed list do not repeat its kind.
+      Json item = *object;
+      item.erase("apiVersion");
+      item.erase("kind");
+      out += Dump(item);
+    }
   }
   return out + "]}";
 }

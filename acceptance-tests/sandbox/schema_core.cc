@@ -13,7 +13,7 @@ ObjectMeta
   finalizers=[s]!set^ generateName=s generation=l labels={s} managedFields=[ManagedFieldsEntry]
   name=s namespace=s ownerReferences=[OwnerReference]!uid^uid resourceVersion=s selfLink=s uid=s
 ManagedFieldsEntry
-  apiVersion=s fieldsType=s fieldsV1=* manager=s operation=s subresource=s time=t?
+  apiVersion=s fieldsType=s fieldsV1=*? manager=s operation=s subresource=s time=t?
 OwnerReference!atomic
   apiVersion=s+ blockOwnerDeletion=b? controller=b? kind=s+ name=s+ uid=s+
 LabelSelector!atomic

@@ -317,10 +317,10 @@ CustomResourceColumnDefinition
 CustomResourceValidation
   openAPIV3Schema=JSONSchemaProps
 JSONSchemaProps
-  $ref=s? $schema=s additionalItems=* additionalProperties=* allOf=[JSONSchemaProps]
-  anyOf=[JSONSchemaProps] default=* definitions={JSONSchemaProps} dependencies={*} description=s
-  enum=[*] example=* exclusiveMaximum=b exclusiveMinimum=b externalDocs=ExternalDocumentation
-  format=s id=s items=* maxItems=l? maxLength=l? maxProperties=l? maximum=n? minItems=l?
+  $ref=s? $schema=s additionalItems=*? additionalProperties=*? allOf=[JSONSchemaProps]
+  anyOf=[JSONSchemaProps] default=*? definitions={JSONSchemaProps} dependencies={*} description=s
+  enum=[*] example=*? exclusiveMaximum=b exclusiveMinimum=b externalDocs=ExternalDocumentation
+  format=s id=s items=*? maxItems=l? maxLength=l? maxProperties=l? maximum=n? minItems=l?
   minLength=l? minProperties=l? minimum=n? multipleOf=n? not=JSONSchemaProps nullable=b
   oneOf=[JSONSchemaProps] pattern=s patternProperties={JSONSchemaProps}
   properties={JSONSchemaProps} required=[s] title=s type=s uniqueItems=b
@@ -334,7 +334,7 @@ ValidationRule
 SelectableField
   jsonPath=s+
 CustomResourceSubresources
-  scale=CustomResourceSubresourceScale status=*
+  scale=CustomResourceSubresourceScale status=*?
 CustomResourceSubresourceScale
   labelSelectorPath=s? specReplicasPath=s+ statusReplicasPath=s+
 CustomResourceDefinitionStatus

@@ -70,7 +70,7 @@ absl::StatusOr<LabelSelector> LabelSelector::Parse(absl::string_view text) {
                    : Operator::kIn;
       rest = absl::StripAsciiWhitespace(rest);
       if (!absl::ConsumePrefix(&rest, "(") || !absl::ConsumeSuffix(&rest, ")")) {
-        return Unparsable(absl::StrCat("found '", rest, "', expected: '('"));
+        return Unparsable(absl::StrCat("found '", rest, "' expected: '('"));
       }
       for (absl::string_view value : absl::StrSplit(rest, ',')) {
         one.values.emplace_back(absl::StripAsciiWhitespace(value));
@@ -86,10 +86,14 @@ absl::StatusOr<LabelSelector> LabelSelector::Parse(absl::string_view text) {
         one.op = Operator::kLess;
       } else {
         return absl::InvalidArgumentError(
-            absl::StrCat("unable to parse requirement: found '", rest,
+            absl::StrCat("unable to parse requirement: found '",
+                         rest.substr(0, rest.find_first_of(" =!<>(\t")),
                          "', expected: in, notin, =, ==, !=, gt, lt"));
       }
       one.values.emplace_back(absl::StripAsciiWhitespace(rest));
+      if (absl::StartsWith(one.values.back(), "=")) {
+        return Unparsable("found '=', expected: identifier");
+      }
     }
     for (const std::string& value : one.values) {
       if (const std::string wrong = LabelValueError(value); !wrong.empty()) {

@@ -6,6 +6,7 @@
 #include "api_server.h"
 #include "authorization.h"
 #include "codec.h"
+#include "field_ownership.h"
 #include "status.h"
 #include "yaml.h"
 
@@ -38,7 +39,13 @@ absl::StatusOr<HttpResponse> ApiServer::Review(const HttpRequest& request, const
   Json review = CanonicalObject(body->value, *call.resource);
   const std::string& kind = call.resource->kind;
   absl::MutexLock lock(&cluster_.mu);
-  review["metadata"]["creationTimestamp"] = cluster_.NowText();
+  FieldWriter writer;
+  writer.manager = call.manager;
+  writer.api_version = call.resource->api_version();
+  writer.type = call.resource->type;
+  writer.empty = call.resource->empty;
+  writer.now = cluster_.Now();
+  review = TrackUpdate(Json(), std::move(review), writer);
   if (kind == "SelfSubjectReview") {
     review["status"] = {{"userInfo", UserInfo(call.user)}};
   } else if (kind == "SelfSubjectRulesReview") {

@@ -89,11 +89,25 @@ void FieldErrors::TooMany(absl::string_view field, int actual, int limit) {
       absl::StrCat("must have at most ", limit, limit == 1 ? " item" : " items"));
 }
 
+void FieldErrors::InvalidStruct(absl::string_view field, absl::string_view printed,
+                                absl::string_view detail) {
+  Add("FieldValueInvalid", field, absl::StrCat("Invalid value: ", printed), detail);
+}
+
+void FieldErrors::DuplicateStruct(absl::string_view field, absl::string_view printed) {
+  Add("FieldValueDuplicate", field, absl::StrCat("Duplicate value: ", printed), "");
+}
+
 void FieldErrors::NotSupported(absl::string_view field, const Json& value,
                                const std::vector<std::string>& supported) {
+  NotSupportedStruct(field, Printed(value), supported);
+}
+
+void FieldErrors::NotSupportedStruct(absl::string_view field, absl::string_view printed,
+                                     const std::vector<std::string>& supported) {
   std::vector<std::string> quoted;
   for (const std::string& one : supported) quoted.push_back(Quote(one));
-  Add("FieldValueNotSupported", field, absl::StrCat("Unsupported value: ", Printed(value)),
+  Add("FieldValueNotSupported", field, absl::StrCat("Unsupported value: ", printed),
       supported.empty() ? "" : absl::StrCat("supported values: ", absl::StrJoin(quoted, ", ")));
 }
 

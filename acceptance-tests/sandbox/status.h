@@ -57,6 +57,11 @@ class FieldErrors {
   void TooMany(absl::string_view field, int actual, int limit);
   void NotSupported(absl::string_view field, const Json& value,
                     const std::vector<std::string>& supported);
+  // Where the server prints one of its own structs: `printed` is that text.
+  void InvalidStruct(absl::string_view field, absl::string_view printed, absl::string_view detail);
+  void NotSupportedStruct(absl::string_view field, absl::string_view printed,
+                          const std::vector<std::string>& supported);
+  void DuplicateStruct(absl::string_view field, absl::string_view printed);
 
   bool empty() const { return errors_.empty(); }
   const std::vector<FieldError>& errors() const { return errors_; }

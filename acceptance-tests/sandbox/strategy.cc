@@ -1,5 +1,6 @@
 #include "strategy.h"
 
+#include <algorithm>
 #include <set>
 #include <string>
 
@@ -179,6 +180,8 @@ void PrepareForCreate(Cluster& cluster, const Resource& resource, Json& object) 
   } else if (key == "batch/jobs") {
     // The selector and its labels are made from the job's uid.
     Json& spec = object["spec"];
+    const bool shares_labels = Members(object, {"metadata", "labels"}) ==
+                               Members(spec, {"template", "metadata", "labels"});
     if (!Flag(spec, {"manualSelector"})) {
       const std::string uid = Text(object, {"metadata", "uid"});
       const std::string name = Text(object, {"metadata", "name"});
@@ -187,13 +190,19 @@ void PrepareForCreate(Cluster& cluster, const Resource& resource, Json& object) 
       labels["controller-uid"] = uid;
       labels["batch.kubernetes.io/job-name"] = name;
       labels["job-name"] = name;
-      spec["selector"] = {{"matchLabels", {{"batch.kubernetes.io/controller-uid", uid}}}};
+      Ensure(spec, {"selector", "matchLabels"})["batch.kubernetes.io/controller-uid"] = uid;
+    }
+    if (shares_labels) {
+      object["metadata"]["labels"] = Members(spec, {"template", "metadata", "labels"});
     }
   } else if (key == "/persistentvolumeclaims" || key == "/persistentvolumes") {
     Json& finalizers = object["metadata"]["finalizers"];
     if (!finalizers.is_array()) finalizers = Json::array();
-  } else if (key == "/nodes" || key == "/serviceaccounts") {
-    // Nothing to add.
+    const Json held = key == "/persistentvolumes" ? "kubernetes.io/pv-protection"
+                                                  : "kubernetes.io/pvc-protection";
+    if (std::find(finalizers.begin(), finalizers.end(), held) == finalizers.end()) {
+      finalizers.push_back(held);
+    }
   }
 }
 
@@ -241,11 +250,7 @@ void PrepareForUpdate(Cluster& cluster, const Resource& resource, absl::string_v
     }
     return;
   }
-  if (resource.has_status && key != "/resourcequotas" && key != "/nodes") {
-    keep({"status"}, "status");
-  } else if (resource.has_status) {
-    keep({"status"}, "status");
-  }
+  if (resource.has_status) keep({"status"}, "status");
   if (key == "/namespaces") {
     if (const Json* finalizers = Find(live, {"spec", "finalizers"})) {
       Ensure(object, {"spec"})["finalizers"] = *finalizers;

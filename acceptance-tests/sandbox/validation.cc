@@ -66,7 +66,8 @@ void ValidateMetadata(const Resource& resource, const Json& object, FieldErrors&
       errors.Invalid(path, one, wrong);
     }
     const bool standard = one == "orphan" || one == "foregroundDeletion" || one == "kubernetes";
-    if (!absl::StrContains(one, '/') && !standard && !resource.is_custom()) {
+    const bool free = resource.is_custom() || resource.group == "apiextensions.k8s.io";
+    if (!absl::StrContains(one, '/') && !standard && !free) {
       errors.Invalid(path, one,
                      "name is neither a standard finalizer name nor is it fully qualified");
     }
@@ -115,10 +116,13 @@ FieldErrors ValidateUpdate(const Resource& resource, const Json& object, const J
       for (const Json& one : added) {
         absl::StrAppend(&names, names.empty() ? "" : ", ", Dump(one));
       }
-      errors.Forbidden("metadata.finalizers",
-                       absl::StrCat("no new finalizers can be added if the object is being "
-                                    "deleted, found new finalizers []string{",
-                                    names, "}"));
+      const std::string text =
+          absl::StrCat("no new finalizers can be added if the object is being deleted, found new "
+                       "finalizers []string{",
+                       names, "}");
+      // Checked twice by the server.
+      errors.Forbidden("metadata.finalizers", text);
+      errors.Forbidden("metadata.finalizers", text);
     }
   }
   ValidateObject(resource, object, errors);

@@ -4,6 +4,7 @@
 #include <optional>
 #include <set>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -498,6 +499,26 @@ void ValidateAutoscaler(const Json& object, FieldErrors& errors) {
                    Text(spec, {"scaleTargetRef", "apiVersion"}),
                    "apiVersion must specify API group");
   }
+  const Json& metrics = Items(spec, {"metrics"});
+  for (std::size_t i = 0; i < metrics.size(); ++i) {
+    const std::string at = At("spec.metrics", i);
+    const std::string type = Text(metrics[i], {"type"});
+    const std::vector<std::string> known = {"ContainerResource", "External", "Object", "Pods",
+                                            "Resource"};
+    if (type.empty()) {
+      errors.Required(at + ".type", "must specify a metric source type");
+    } else if (std::find(known.begin(), known.end(), type) == known.end()) {
+      errors.NotSupported(at + ".type", type, known);
+      errors.NotSupported(at + ".type", type, known);
+    } else {
+      std::string field = type;
+      field[0] = absl::ascii_tolower(static_cast<unsigned char>(field[0]));
+      if (!metrics[i].contains(field)) {
+        errors.Required(at + "." + field,
+                        "must populate information for the given metric source");
+      }
+    }
+  }
 }
 
 void ValidateDisruptionBudget(const Json& object, FieldErrors& errors) {
@@ -505,14 +526,14 @@ void ValidateDisruptionBudget(const Json& object, FieldErrors& errors) {
   if (spec.contains("minAvailable") && spec.contains("maxUnavailable")) {
     const auto in_go = [&](const char* name) {
       const Json* value = Find(spec, {name});
-      return value == nullptr ? Json() : *value;
+      return value == nullptr ? std::string("null") : Dump(*value);
     };
-    errors.Invalid("spec",
-                   {{"MinAvailable", in_go("minAvailable")},
-                    {"Selector", in_go("selector")},
-                    {"MaxUnavailable", in_go("maxUnavailable")},
-                    {"UnhealthyPodEvictionPolicy", in_go("unhealthyPodEvictionPolicy")}},
-                   "minAvailable and maxUnavailable cannot be both set");
+    errors.InvalidStruct(
+        "spec",
+        absl::StrCat("{\"MinAvailable\":", in_go("minAvailable"), ",\"Selector\":",
+                     in_go("selector"), ",\"MaxUnavailable\":", in_go("maxUnavailable"),
+                     ",\"UnhealthyPodEvictionPolicy\":", in_go("unhealthyPodEvictionPolicy"), "}"),
+        "minAvailable and maxUnavailable cannot be both set");
   }
   CheckIntOrPercent(spec, "minAvailable", "spec", errors);
   CheckIntOrPercent(spec, "maxUnavailable", "spec", errors);
@@ -620,11 +641,12 @@ void ValidatePlatformUpdate(const Resource& resource, const Json& object, const 
   } else if (key == "rbac.authorization.k8s.io/rolebindings" ||
              key == "rbac.authorization.k8s.io/clusterrolebindings") {
     if (Members(object, {"roleRef"}) != Members(live, {"roleRef"})) {
-      errors.Invalid("roleRef",
-                     {{"APIGroup", Text(object, {"roleRef", "apiGroup"})},
-                      {"Kind", Text(object, {"roleRef", "kind"})},
-                      {"Name", Text(object, {"roleRef", "name"})}},
-                     "cannot change roleRef");
+      errors.InvalidStruct(
+          "roleRef",
+          absl::StrCat("{\"APIGroup\":", Quote(Text(object, {"roleRef", "apiGroup"})),
+                       ",\"Kind\":", Quote(Text(object, {"roleRef", "kind"})),
+                       ",\"Name\":", Quote(Text(object, {"roleRef", "name"})), "}"),
+          "cannot change roleRef");
     }
   } else if (key == "scheduling.k8s.io/priorityclasses") {
     if (Integer(object, {"value"}) != Integer(live, {"value"})) {

@@ -7,6 +7,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 #include "names.h"
 #include "quantity.h"
 #include "validation_parts.h"
@@ -252,15 +253,20 @@ void ValidateMounts(const Json& container, const std::string& path,
 }
 
 // The server prints its own struct here, with Go's field names.
-Json SecurityContextInGo(const Json& context) {
-  Json out = Json::object();
-  const auto get = [&](const char* name) {
+std::string SecurityContextInGo(const Json& context) {
+  std::string out = "{";
+  for (const char* name :
+       {"capabilities", "privileged", "seLinuxOptions", "windowsOptions", "runAsUser", "runAsGroup",
+        "runAsNonRoot", "readOnlyRootFilesystem", "allowPrivilegeEscalation", "procMount",
+        "seccompProfile", "appArmorProfile"}) {
     const Json* value = Find(context, {name});
-    return value == nullptr ? Json() : *value;
-  };
-  out["Privileged"] = get("privileged");
-  out["AllowPrivilegeEscalation"] = get("allowPrivilegeEscalation");
-  return out;
+    std::string go_name = name;
+    go_name[0] = absl::ascii_toupper(static_cast<unsigned char>(go_name[0]));
+    if (go_name == "SeLinuxOptions") go_name = "SELinuxOptions";
+    absl::StrAppend(&out, out.size() > 1 ? "," : "", Quote(go_name), ":",
+                    value == nullptr ? "null" : Dump(*value));
+  }
+  return out + "}";
 }
 
 void ValidateContainer(const Json& container, const std::string& path, bool init,
@@ -301,8 +307,8 @@ void ValidateContainer(const Json& container, const std::string& path, bool init
   CheckUserId(context, "runAsUser", path + ".securityContext", errors);
   CheckUserId(context, "runAsGroup", path + ".securityContext", errors);
   if (Flag(context, {"privileged"}) && !Flag(context, {"allowPrivilegeEscalation"}, true)) {
-    errors.Invalid(path + ".securityContext", SecurityContextInGo(context),
-                   "cannot set `allowPrivilegeEscalation` to false and `privileged` to true");
+    errors.InvalidStruct(path + ".securityContext", SecurityContextInGo(context),
+                         "cannot set `allowPrivilegeEscalation` to false and `privileged` to true");
   }
 }
 
@@ -393,10 +399,31 @@ void ValidateAffinity(const Json& affinity, const std::string& path, FieldErrors
     for (std::size_t i = 0; i < terms.size(); ++i) {
       const std::string at = absl::StrCat(path, ".", kind, ".", kRequired, "[", i, "]");
       const std::string topology = Text(terms[i], {"topologyKey"});
-      if (topology.empty()) errors.Required(at + ".topologyKey", "can not be empty");
+      if (topology.empty()) {
+        // Checked as a key, as a label name in two ways, and as a key again.
+        errors.Required(at + ".topologyKey", "can not be empty");
+        errors.Invalid(at + ".topologyKey", "", "name part must be non-empty");
+        errors.Invalid(at + ".topologyKey", "",
+                       "name part must consist of alphanumeric characters, '-', '_' or '.', and "
+                       "must start and end with an alphanumeric character (e.g. 'MyName',  or "
+                       "'my.name',  or '123-abc', regex used for validation is "
+                       "'([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')");
+        errors.Required(at + ".topologyKey", "can not be empty");
+      }
       CheckSelector(Members(terms[i], {"labelSelector"}), at + ".labelSelector", errors);
     }
   }
+}
+
+bool IsSearchDomain(absl::string_view name) {
+  if (absl::EndsWith(name, ".")) name.remove_suffix(1);
+  std::string without;
+  for (absl::string_view label : absl::StrSplit(name, '.')) {
+    absl::ConsumePrefix(&label, "_");
+    absl::StrAppend(&without, without.empty() ? "" : ".", label);
+  }
+  for (char& c : without) c = c == '_' ? '-' : c;
+  return DnsSubdomainError(without).empty();
 }
 
 void ValidateDns(const Json& spec, const std::string& path, FieldErrors& errors) {
@@ -410,6 +437,16 @@ void ValidateDns(const Json& spec, const std::string& path, FieldErrors& errors)
   for (std::size_t i = 0; i < servers.size(); ++i) {
     if (!IsIp(GoValue(servers[i]))) {
       errors.Invalid(At(path + ".dnsConfig.nameservers", i), servers[i], kNotAnIp);
+    }
+  }
+  const Json& searches = Items(spec, {"dnsConfig", "searches"});
+  for (std::size_t i = 0; i < searches.size(); ++i) {
+    if (!IsSearchDomain(GoValue(searches[i]))) {
+      errors.Invalid(At(path + ".dnsConfig.searches", i), searches[i],
+                     "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric "
+                     "characters, '_', '-' or '.', and must start and end with an alphanumeric "
+                     "character (e.g. 'example.com', regex used for validation is "
+                     "'_?[a-z0-9]([-_a-z0-9]*[a-z0-9])?(\\._?[a-z0-9]([-_a-z0-9]*[a-z0-9])?)*')");
     }
   }
   const Json& options = Items(spec, {"dnsConfig", "options"});
@@ -468,6 +505,20 @@ void ValidatePodSpec(const Json& spec, const std::string& path, FieldErrors& err
   const Json& context = Members(spec, {"securityContext"});
   for (const char* field : {"fsGroup", "runAsUser", "runAsGroup"}) {
     CheckUserId(context, field, path + ".securityContext", errors);
+  }
+  const Json& sysctls = Items(context, {"sysctls"});
+  for (std::size_t i = 0; i < sysctls.size(); ++i) {
+    const std::string name = Text(sysctls[i], {"name"});
+    const bool allowed = std::all_of(name.begin(), name.end(), [](char c) {
+      return absl::ascii_islower(static_cast<unsigned char>(c)) ||
+             absl::ascii_isdigit(static_cast<unsigned char>(c)) ||
+             absl::StrContains("-_./", absl::string_view(&c, 1));
+    });
+    if (name.empty() || !allowed) {
+      errors.Invalid(At(path + ".securityContext.sysctls", i) + ".name", name,
+                     "must have at most 253 characters and match regex "
+                     "^([a-z0-9]([-_a-z0-9]*[a-z0-9])?[\\./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?$");
+    }
   }
   for (const char* field : {"serviceAccountName", "nodeName", "priorityClassName"}) {
     CheckSubdomain(spec, field, path, errors);

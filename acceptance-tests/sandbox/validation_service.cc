@@ -11,13 +11,11 @@ namespace {
 constexpr char kNotAnIp[] = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)";
 constexpr char kNotACidr[] = "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)";
 
-Json PortInGo(const Json& port) {
-  return {{"Name", Text(port, {"name"})},
-          {"Protocol", Text(port, {"protocol"})},
-          {"AppProtocol", nullptr},
-          {"Port", Integer(port, {"port"})},
-          {"TargetPort", 0},
-          {"NodePort", Integer(port, {"nodePort"})}};
+// The server prints its own struct here, with what identifies the port.
+std::string PortInGo(const Json& port) {
+  return absl::StrCat("{\"Name\":\"\",\"Protocol\":", Quote(Text(port, {"protocol"})),
+                      ",\"AppProtocol\":null,\"Port\":", Integer(port, {"port"}),
+                      ",\"TargetPort\":0,\"NodePort\":0}");
 }
 
 void ValidatePorts(const Json& spec, const std::string& type, FieldErrors& errors) {
@@ -60,7 +58,7 @@ void ValidatePorts(const Json& spec, const std::string& type, FieldErrors& error
     const std::string identity =
         absl::StrCat(Text(port, {"protocol"}), "/", Integer(port, {"port"}));
     if (!numbers.insert(identity).second && Integer(port, {"port"}) != 0) {
-      errors.Duplicate(absl::StrCat("spec.ports[", i, "]"), PortInGo(port));
+      errors.DuplicateStruct(absl::StrCat("spec.ports[", i, "]"), PortInGo(port));
     }
   }
 }

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "absl/time/time.h"
 #include "names.h"
 #include "quantity.h"
 #include "selector.h"
@@ -119,10 +120,10 @@ bool IsZero(const Json* value) {
 }
 
 // What a change of this server's own struct prints as: Go's names, not the API's.
-Json StrategyInGo(const Json& strategy) {
+std::string StrategyInGo(const Json& strategy) {
   const Json* rolling = Find(strategy, {"rollingUpdate"});
-  return {{"Type", Text(strategy, {"type"})},
-          {"RollingUpdate", rolling == nullptr ? Json() : *rolling}};
+  return absl::StrCat("{\"Type\":", Quote(Text(strategy, {"type"})),
+                      ",\"RollingUpdate\":", rolling == nullptr ? "null" : Dump(*rolling), "}");
 }
 
 void ValidateTemplate(const Json& spec, const std::string& path, FieldErrors& errors) {
@@ -203,7 +204,7 @@ void ValidateDeployment(const Json& spec, FieldErrors& errors) {
       }
     }
   } else {
-    errors.NotSupported("spec.strategy", StrategyInGo(strategy), {"Recreate", "RollingUpdate"});
+    errors.NotSupportedStruct("spec.strategy", StrategyInGo(strategy), {"Recreate", "RollingUpdate"});
   }
   CheckNonNegative(spec, "minReadySeconds", "spec", errors);
   CheckNonNegative(spec, "revisionHistoryLimit", "spec", errors);
@@ -225,7 +226,7 @@ void ValidateStatefulSet(const Json& spec, FieldErrors& errors) {
   const Json& strategy = Members(spec, {"updateStrategy"});
   const std::string type = Text(strategy, {"type"});
   if (type != "RollingUpdate" && type != "OnDelete") {
-    errors.Invalid("spec.updateStrategy", StrategyInGo(strategy),
+    errors.InvalidStruct("spec.updateStrategy", StrategyInGo(strategy),
                    "must be 'RollingUpdate' or 'OnDelete'");
   }
   CheckNonNegative(spec, "replicas", "spec", errors);
@@ -244,8 +245,8 @@ void ValidateDaemonSet(const Json& spec, FieldErrors& errors) {
   const Json& strategy = Members(spec, {"updateStrategy"});
   const std::string type = Text(strategy, {"type"});
   if (type != "RollingUpdate" && type != "OnDelete") {
-    errors.NotSupported("spec.updateStrategy", StrategyInGo(strategy),
-                        {"RollingUpdate", "OnDelete"});
+    errors.NotSupportedStruct("spec.updateStrategy", StrategyInGo(strategy),
+                              {"RollingUpdate", "OnDelete"});
   }
 }
 
@@ -257,6 +258,12 @@ void ValidateJobSpec(const Json& spec, const std::string& path, bool in_template
   }
   CheckOneOf(spec, "completionMode", path, {"NonIndexed", "Indexed"}, errors);
   if (!in_template) {
+    const Json& chosen = Members(spec, {"selector", "matchLabels"});
+    if (!Flag(spec, {"manualSelector"}) &&
+        (chosen.size() != 1 || !chosen.contains("batch.kubernetes.io/controller-uid"))) {
+      errors.Invalid(path + ".selector", Members(spec, {"selector"}),
+                     "`selector` not auto-generated");
+    }
     const Json* selector = Find(spec, {"selector"});
     const Json* labels = Find(spec, {"template", "metadata", "labels"});
     if (selector != nullptr && labels != nullptr &&
@@ -305,6 +312,11 @@ void ValidateCronJob(const Json& object, FieldErrors& errors) {
     errors.Invalid("spec.schedule", schedule, wrong);
   }
   CheckNonNegative(spec, "startingDeadlineSeconds", "spec", errors);
+  const std::string zone = Text(spec, {"timeZone"});
+  absl::TimeZone loaded;
+  if (!zone.empty() && !absl::LoadTimeZone(zone, &loaded)) {
+    errors.Invalid("spec.timeZone", zone, absl::StrCat("unknown time zone ", zone));
+  }
   CheckOneOf(spec, "concurrencyPolicy", "spec", {"Allow", "Forbid", "Replace"}, errors);
   ValidateJobSpec(Members(spec, {"jobTemplate", "spec"}), "spec.jobTemplate.spec", true, errors);
   CheckNonNegative(spec, "successfulJobsHistoryLimit", "spec", errors);
