@@ -302,6 +302,10 @@ class Names:
     def __call__(self, prefix: str) -> str:
         return f"{prefix}-{self._run}"
 
+    def are_in(self, text: str) -> bool:
+        """Whether a name of these occurs in it."""
+        return self._run in text
+
 
 class Exclusive:
     """Held by one test of the run at a time: for what exists once in a cluster."""

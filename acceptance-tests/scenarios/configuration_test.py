@@ -1,0 +1,329 @@
+"""Field study A9: how providers are really configured."""
+
+import base64
+import json
+import shutil
+import textwrap
+
+import pytest
+
+from harness import certificates, hcl, proxy
+from harness.hcl import Expression
+from harness.kubernetes import write_kubeconfig
+from harness.plugin import Plugin
+
+NAMESPACE = "charon_tier_namespace.x"
+
+
+def provider(**kubernetes):
+    return hcl.block('provider "charon"', {"kubernetes": kubernetes})
+
+
+def namespace(name, label="x", **more):
+    return hcl.resource("charon_tier_namespace", label, {"name": name} | more)
+
+
+@pytest.fixture
+def bare(new_stack):
+    """A stack without any connection in its environment."""
+    return new_stack("bare", kubeconfig=None)
+
+
+# --- Nothing there yet --------------------------------------------------------------------------
+
+
+def test_no_configuration_at_all_validates_and_plans(bare, cluster, names):
+    bare.write(namespace(names("n"), tier="edge"))
+    assert bare.validate() == []
+    assert bare.plan().actions == {NAMESPACE: "create"}
+    result = bare.run("apply", "-json", "-input=false", "-auto-approve", codes=(1,))
+    # The error says what is missing, as an argument and as a variable.
+    assert result.says("config_path", "KUBE_CONFIG_PATH"), result
+
+
+def test_arguments_that_are_unknown_at_plan(bare, cluster, names):
+    """The cluster is made in the same run: its address and credentials come out of another resource."""
+    bare.write(
+        hcl.resource("terraform_data", "cluster", {"input": {
+            "host": cluster.server, "token": cluster.token, "ca": cluster.ca_file.read_text(),
+        }})
+        + provider(host=Expression("terraform_data.cluster.output.host"),
+                   token=Expression("terraform_data.cluster.output.token"),
+                   cluster_ca_certificate=Expression("terraform_data.cluster.output.ca"))
+        + namespace(names("n"), tier="edge")
+    )
+    plan = bare.apply()
+    assert plan.actions == {NAMESPACE: "create", "terraform_data.cluster": "create"}
+    assert cluster.has("Namespace", None, names("n"))
+    bare.destroy()
+
+
+def test_a_data_source_that_waits_for_apply_feeds_the_provider(bare, cluster, names):
+    second = write_kubeconfig(cluster.folder / "later", cluster.server, cluster.ca_file.read_bytes(),
+                              {"token": cluster.token})
+    bare.environment["KUBE_CONFIG_PATH"] = str(cluster.kubeconfig)
+    bare.write(
+        hcl.resource("terraform_data", "first", {"input": "x"})
+        + 'data "charon_kubernetes_server" "x" {\n  depends_on = [terraform_data.first]\n}\n'
+        + 'provider "charon" {\n  alias = "later"\n  kubernetes = {\n'
+        + f'    config_path = data.charon_kubernetes_server.x.version != "" ? "{second}" : "/nowhere"\n  }}\n}}\n'
+        + hcl.resource("charon_tier_namespace", "x", {"name": names("n")}, "provider = charon.later")
+    )
+    plan = bare.plan()
+    assert plan.actions[NAMESPACE] == "create"
+    bare.apply()
+    assert cluster.has("Namespace", None, names("n"))
+    bare.destroy()
+
+
+def test_a_kubeconfig_that_appears_during_apply(bare, cluster, names):
+    later = bare.folder / "later.kubeconfig"
+    bare.write(
+        hcl.resource("terraform_data", "cluster", {}, f"""
+provisioner "local-exec" {{
+  command = "cp {cluster.kubeconfig} {later}"
+}}
+""")
+        + provider(config_path=str(later))
+        + hcl.resource("charon_tier_namespace", "x", {"name": names("n"), "tier": "edge"},
+                       "depends_on = [terraform_data.cluster]")
+    )
+    assert bare.apply().actions == {NAMESPACE: "create", "terraform_data.cluster": "create"}
+    assert cluster.has("Namespace", None, names("n"))
+    bare.destroy()
+
+
+# --- Ways in ------------------------------------------------------------------------------------
+
+
+def test_everything_from_the_environment(bare, cluster, names):
+    bare.environment |= {
+        "KUBE_HOST": cluster.server,
+        "KUBE_TOKEN": cluster.token,
+        "KUBE_CLUSTER_CA_CERT_DATA": cluster.ca_file.read_text(),
+    }
+    bare.write('provider "charon" {}\n' + namespace(names("n")))
+    bare.apply()
+    bare.destroy()
+
+
+@pytest.mark.parametrize("variable", ["KUBE_CONFIG_PATH", "KUBE_CONFIG_PATHS", "KUBECONFIG"])
+def test_kubeconfig_variables(bare, cluster, names, variable):
+    bare.environment[variable] = str(cluster.kubeconfig)
+    bare.write(namespace(names("n")))
+    bare.apply(checked=False)
+    bare.destroy()
+
+
+def test_merged_kubeconfigs_and_a_context(bare, cluster, names):
+    """The cluster is in one file, the user and the context in another; the current context is no good."""
+    parts = json.loads(cluster.kubeconfig.read_text())
+    clusters, users = bare.folder / "clusters", bare.folder / "users"
+    clusters.write_text(json.dumps({"apiVersion": "v1", "kind": "Config", "clusters": parts["clusters"],
+                                    "current-context": "nothing"}))
+    users.write_text(json.dumps({"apiVersion": "v1", "kind": "Config", "users": parts["users"],
+                                 "contexts": parts["contexts"]}))
+    bare.write(provider(config_paths=[str(clusters), str(users)], config_context=parts["current-context"])
+               + namespace(names("n")))
+    bare.apply(checked=False)
+    bare.write(provider(config_paths=[str(clusters), str(users)], config_context="other") + namespace(names("n")))
+    result = bare.plan(fails=True)
+    assert result.says("other"), result
+    bare.write(provider(config_paths=[str(clusters), str(users)], config_context=parts["current-context"])
+               + namespace(names("n")))
+    bare.destroy()
+
+
+def test_an_exec_plugin_is_asked_once_a_process(bare, cluster, names):
+    calls = bare.folder / "calls"
+    plugin = bare.folder / "get-token"
+    credential = {"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential",
+                  "status": {"token": cluster.token, "expirationTimestamp": "2100-01-01T00:00:00Z"}}
+    plugin.write_text(f"#!/bin/sh\necho \"$STAGE $*\" >> {calls}\ncat <<'EOF'\n{json.dumps(credential)}\nEOF\n")
+    plugin.chmod(0o755)
+    bare.write(
+        hcl.block('provider "charon"', {"kubernetes": {
+            "host": cluster.server,
+            "cluster_ca_certificate": cluster.ca_file.read_text(),
+            "exec": {"api_version": "client.authentication.k8s.io/v1", "command": str(plugin),
+                     "args": ["--cluster", "x"], "env": {"STAGE": "test"}},
+        }}) + "".join(namespace(names(f"n{i}"), f"n{i}") for i in range(5))
+    )
+    bare.apply(checked=False)
+    lines = calls.read_text().splitlines()
+    assert set(lines) == {"test --cluster x"}
+    assert len(lines) <= 3, "plan and apply start few processes, each asks once"
+    bare.destroy()
+
+
+def test_a_client_certificate(bare, cluster, names):
+    if cluster.kind == "sandbox":
+        pytest.skip("the sandbox knows tokens only")
+    keys = cluster.ca_file.parent
+    bare.write(provider(host=cluster.server, cluster_ca_certificate=cluster.ca_file.read_text(),
+                        client_certificate=(keys / "admin.crt").read_text(),
+                        client_key=(keys / "admin.key").read_text()) + namespace(names("n")))
+    bare.apply(checked=False)
+    bare.destroy()
+
+
+def test_a_token_file_that_is_rotated_in_the_middle_of_an_apply(bare, cluster, names):
+    """As a service account's token: the old one stops to be accepted while we write."""
+    front = cluster.proxy()
+    token_file = bare.folder / "token"
+    token_file.write_text("first-token")
+    accepted = {"first-token"}
+
+    def rotate(_):
+        token_file.write_text("second-token\n")
+        accepted.clear()
+        accepted.add("second-token")
+
+    def stranger(exchange):
+        return exchange.headers.get("authorization", "").removeprefix("Bearer ") not in accepted
+
+    def let_in(exchange):
+        exchange.headers["authorization"] = f"Bearer {cluster.token}"
+
+    front.on(proxy.write(2), proxy.Call(lambda e: (let_in(e), rotate(e)), "before"))
+    front.on(stranger, proxy.Answer(401, "Unauthorized", "Unauthorized"), None)
+    front.on(proxy.everything, proxy.Call(let_in, "before"), None)
+    bare.write(provider(host=front.url, cluster_ca_certificate=front.ca.decode(), token_file=str(token_file))
+               + "".join(namespace(names(f"n{i}"), f"n{i}", tier="edge") for i in range(3)))
+    bare.apply()
+    used = {e.headers["authorization"] for e in front.log() if e.fault != "Answer"}
+    assert len(front.writes()) > 6 and used == {f"Bearer {cluster.token}"}
+    bare.destroy()
+
+
+def test_two_aliases_lead_to_two_clusters(bare, cluster, new_sandbox, names):
+    other = new_sandbox("other")
+    text = ""
+    for alias, one in (("here", cluster), ("there", other)):
+        text += hcl.block('provider "charon"', {"alias": alias, "kubernetes": {"config_path": str(one.kubeconfig)}})
+        text += hcl.resource("charon_tier_namespace", alias, {"name": names(alias)}, f"provider = charon.{alias}")
+        text += hcl.resource("charon_tier_namespace", f"both_{alias}", {"name": names("both")},
+                             f"provider = charon.{alias}")
+    bare.write(text)
+    bare.apply()
+    for one, alias, stranger in ((cluster, "here", "there"), (other, "there", "here")):
+        assert one.has("Namespace", None, names(alias)) and one.has("Namespace", None, names("both"))
+        assert not one.has("Namespace", None, names(stranger))
+    bare.destroy()
+
+
+def test_a_proxy_in_the_way(bare, cluster, names):
+    """tls_server_name, and `insecure` where the certificate is nobody's."""
+    front = cluster.proxy()
+    bare.write(provider(host=front.url, token=cluster.token, insecure=True) + namespace(names("n")))
+    bare.apply(checked=False)
+    bare.write(provider(host=front.url, token=cluster.token, cluster_ca_certificate=front.ca.decode(),
+                        tls_server_name="localhost") + namespace(names("n")))
+    bare.expect_no_changes()
+    bare.destroy()
+
+
+# --- Bad configuration --------------------------------------------------------------------------
+
+
+BAD = {
+    "token without host": (
+        'kubernetes = {\n token = "t"\n}', ["token", "host", "KUBE_HOST", "KUBE_CONFIG_PATH"]),
+    "host that is no URL": (
+        'kubernetes = {\n host = "192.0.2.1:6443"\n token = "t"\n}', ["https://"]),
+    "two token arguments": (
+        'kubernetes = {\n host = "https://x"\n token = "t"\n token_file = "f"\n}', ["token_file"]),
+    "certificate without key": (
+        'kubernetes = {\n host = "https://x"\n client_certificate = "-----BEGIN CERTIFICATE-----"\n}',
+        ["client_key"]),
+    "CA that is a path": (
+        'kubernetes = {\n host = "https://x"\n token = "t"\n cluster_ca_certificate = "/etc/ca.crt"\n}', ["file("]),
+    "an owner with blanks": ('conventions = {\n owner = "my stack"\n}', ["owner"]),
+    "a tier with a bad quantity": (
+        'conventions = {\n tiers = {\n x = {\n resource_quota = { pods = "1 Gb" }\n}\n}\n}', ["1 Gb"]),
+}
+
+
+@pytest.mark.sandbox_only("nothing is contacted")
+@pytest.mark.parametrize("what", BAD)
+def test_bad_arguments_are_named(bare, cluster, what):
+    arguments, expected = BAD[what]
+    bare.write(f'provider "charon" {{\n{textwrap.indent(arguments, "  ")}\n}}\n'
+               'resource "charon_tier_namespace" "x" {\n  name = "x"\n}\n')
+    result = bare.plan(fails=True)
+    assert result.says(*expected), result
+    assert "terraform-provider-charon" not in result.error.text
+    assert cluster.requests() == []
+
+
+def test_wrong_authority(bare, cluster, names):
+    other = certificates.Authority("somebody else")
+    bare.write(provider(host=cluster.server, token=cluster.token, cluster_ca_certificate=other.pem.decode())
+               + namespace(names("n")))
+    result = bare.run("apply", "-json", "-input=false", "-auto-approve", codes=(1,))
+    assert result.says("certificate", "cluster_ca_certificate"), result
+
+
+def test_wrong_token(bare, cluster, names):
+    path = cluster.kubeconfig_for({"token": "wrong"}, name="wrong-token")
+    bare.write(provider(config_path=str(path)) + namespace(names("n")))
+    result = bare.run("apply", "-json", "-input=false", "-auto-approve", codes=(1,))
+    # Which context, which user, which file.
+    assert result.says("401", "charon-test", str(path)), result
+
+
+def test_a_user_without_rights(bare, cluster, names):
+    path = cluster.kubeconfig_for({"token": cluster.powerless_token}, name="powerless")
+    bare.write(provider(config_path=str(path)) + namespace(names("n")))
+    result = bare.run("apply", "-json", "-input=false", "-auto-approve", codes=(1,))
+    assert result.says("namespaces") and (result.says("patch") or result.says("create")), result
+
+
+def test_an_unreachable_server_is_no_obstacle_for_a_plan(bare, cluster, names):
+    front = cluster.proxy()
+    path = cluster.kubeconfig_for({"token": "t"}, name="gone", server=front.url, ca=front.ca)
+    front.stop()
+    bare.write(provider(config_path=str(path)) + namespace(names("n"), tier="edge", timeouts={"create": "3s"}))
+    assert bare.plan().actions == {NAMESPACE: "create"}
+    result = bare.run("apply", "-json", "-input=false", "-auto-approve", codes=(1,))
+    assert result.says("127.0.0.1"), result
+
+
+def test_an_expired_certificate(bare, cluster, names, folder):
+    front = cluster.proxy()
+    authority = certificates.Authority()
+    expired = authority.issue(not_before=-2 * certificates.DAY, not_after=-certificates.DAY)
+    front._client_context = certificates.server_context(expired, folder, "expired")
+    bare.write(provider(host=front.url, token=cluster.token, cluster_ca_certificate=authority.pem.decode())
+               + namespace(names("n")))
+    result = bare.run("apply", "-json", "-input=false", "-auto-approve", codes=(1,))
+    assert result.says("expired"), result
+
+
+# --- Processes ----------------------------------------------------------------------------------
+
+
+def test_provider_processes_and_their_files_end_with_the_command(stack, cluster, names):
+    stack.write(namespace(names("n")))
+    stack.apply()
+    stack.destroy()
+    assert stack.provider_processes() == []
+    assert list(stack.temporary.iterdir()) == [], "sockets and folders are left in TMPDIR"
+
+
+@pytest.mark.one_cli("no program takes part")
+@pytest.mark.sandbox_only("no server takes part")
+def test_the_handshake(folder, cluster, stack):
+    with Plugin(stack.provider, folder / "plugin") as plugin:
+        assert plugin.handshake[2] == "unix" and "=" not in plugin.handshake[5]
+        base64.b64decode(plugin.handshake[5] + "==")
+        health = plugin.call("Check", _health("plugin"), proto="grpc_health", service="Health")
+        assert health.status == 1
+        assert plugin.shutdown() == 0
+    assert not shutil.os.path.exists(plugin.handshake[3])
+
+
+def _health(service):
+    from harness.plugin import messages
+
+    return messages("grpc_health").HealthCheckRequest(service=service)

@@ -1,0 +1,173 @@
+"""Fixtures of the scenarios: which program, which cluster, a stack in a folder of its own.
+
+    /usr/bin/python3 -m pytest acceptance-tests/scenarios            # sandbox, terraform and tofu
+    ... --clusters sandbox,real --clis terraform -n 4 -k deleted
+"""
+
+import os
+import pathlib
+import shutil
+
+import pytest
+
+from harness import cli as cli_module
+from harness import clusters
+from harness.clusters import Exclusive, Names, RealCluster, RealServer, SandboxCluster
+from harness.errors import HarnessError
+from harness.stack import Stack
+
+
+def pytest_addoption(parser):
+    real = os.environ.get("CHARON_REAL") == "1"
+    group = parser.getgroup("charon")
+    group.addoption("--clusters", default="sandbox,real" if real else "sandbox",
+                    help="where scenarios run: sandbox, real or both with a comma (CHARON_REAL=1: both)")
+    group.addoption("--real", action="store_const", dest="clusters", const="sandbox,real",
+                    help="short for --clusters sandbox,real")
+    group.addoption("--clis", default="terraform,tofu", help="what applies them: terraform, tofu or both")
+
+
+def pytest_configure(config):
+    for marker in (
+        "sandbox_only(why): says something about the sandbox, or needs what only it can do",
+        "real_only(why): needs what only real controllers do",
+        "one_cli(why): does not depend on the program that applies, so the first one does",
+    ):
+        config.addinivalue_line("markers", marker)
+
+
+def pytest_generate_tests(metafunc):
+    clis = metafunc.config.getoption("clis").split(",")
+    kinds = metafunc.config.getoption("clusters").split(",")
+    if "cli" in metafunc.fixturenames:
+        if metafunc.definition.get_closest_marker("one_cli"):
+            clis = clis[:1]
+        metafunc.parametrize("cli", clis, indirect=True)
+    if "cluster" in metafunc.fixturenames:
+        if metafunc.definition.get_closest_marker("sandbox_only"):
+            kinds = [kind for kind in kinds if kind == "sandbox"]
+        if metafunc.definition.get_closest_marker("real_only"):
+            kinds = [kind for kind in kinds if kind == "real"]
+        metafunc.parametrize("cluster", kinds, indirect=True)
+
+
+def pytest_collection_modifyitems(config, items):
+    """Drops what has no cluster left to run against, which pytest would report as skipped."""
+    kept = [
+        item for item in items
+        if not hasattr(item, "callspec") or isinstance(item.callspec.params.get("cluster", ""), str)
+    ]
+    config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+    items[:] = kept
+
+
+# --- The shared real cluster --------------------------------------------------------------------
+
+
+def shared_folder(config_or_factory) -> pathlib.Path:
+    """One folder for all processes of a run: workers have theirs below it."""
+    base = config_or_factory.getbasetemp()
+    return base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
+
+
+def pytest_sessionfinish(session):
+    """The process that began the run stops the real cluster; workers have ended before it."""
+    factory = getattr(session.config, "_tmp_path_factory", None)
+    if factory is not None and not os.environ.get("PYTEST_XDIST_WORKER"):
+        if factory._basetemp is not None:
+            RealServer(shared_folder(factory) / "real").stop()
+
+
+@pytest.fixture(scope="session")
+def real_server(tmp_path_factory):
+    return RealServer(shared_folder(tmp_path_factory) / "real").start()
+
+
+@pytest.fixture
+def exclusive(tmp_path_factory, cluster):
+    """`with exclusive("x"):` is held by one test at a time where tests share a cluster."""
+    folder = shared_folder(tmp_path_factory) if cluster.kind == "real" else cluster.folder
+    return lambda what: Exclusive(folder, what)
+
+
+# --- A test's own things ------------------------------------------------------------------------
+
+
+def missing(text: str):
+    """A desk may lack a program; in CI every test has to run."""
+    (pytest.fail if os.environ.get("CI") else pytest.skip)(text)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    outcome = yield
+    if outcome.get_result().failed:
+        item.has_failed = True
+
+
+@pytest.fixture
+def folder(request, tmp_path):
+    """Where everything of a test goes. It stays if the test fails: traces are large."""
+    yield tmp_path
+    if not getattr(request.node, "has_failed", False):
+        shutil.rmtree(tmp_path, ignore_errors=True)
+
+
+@pytest.fixture
+def names():
+    return Names()
+
+
+@pytest.fixture
+def cli(request):
+    found = cli_module.find(request.param)
+    if not found:
+        missing(f"there is no {request.param} here (PATH, or CHARON_{request.param.upper()})")
+    return found
+
+
+@pytest.fixture
+def cluster(request, folder):
+    if request.param == "sandbox":
+        made = SandboxCluster(folder / "sandbox")
+    else:
+        try:
+            record = request.getfixturevalue("real_server")
+        except HarnessError as error:
+            missing(str(error))
+        made = RealCluster(folder / "real", record)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def new_sandbox(folder):
+    """Makes further sandboxes: new_sandbox("other")."""
+    made = []
+
+    def make(name: str) -> clusters.SandboxCluster:
+        made.append(SandboxCluster(folder / name))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
+@pytest.fixture
+def new_stack(folder, cluster, cli):
+    """Makes stacks of the test's cluster: new_stack("second", kubeconfig=...)."""
+    made = []
+
+    def make(name: str, **options) -> Stack:
+        made.append(Stack(folder / name, cli, **({"kubeconfig": cluster.kubeconfig} | options)))
+        return made[-1]
+
+    yield make
+    for stack in made:
+        stack.close()
+
+
+@pytest.fixture
+def stack(new_stack):
+    return new_stack("stack")

@@ -1,0 +1,417 @@
+"""What every resource has to do, for each entry of entries.py."""
+
+import json
+
+import pytest
+
+from entries import ENTRIES, Entry, changed
+from harness import hcl, proxy
+from harness.clusters import Names
+from harness.hcl import Expression
+
+ADDRESS = "subject"
+
+pytestmark = pytest.mark.parametrize("entry", ENTRIES, ids=str)
+
+
+@pytest.fixture(autouse=True)
+def taking_turns(entry, cluster, names, exclusive):
+    if not entry.exclusive:
+        yield
+        return
+    with exclusive(entry.exclusive):
+        yield
+        # A test that failed must not make the next one fail.
+        kind = entry.objects(entry.full(names))[0][0]
+        for left in cluster.api.list(kind):
+            if names.are_in(left["metadata"]["name"]):
+                cluster.api.delete(kind, None, left["metadata"]["name"])
+
+
+@pytest.fixture(autouse=True)
+def prepared(entry, cluster, names):
+    entry.prepare(cluster, names)
+
+
+@pytest.fixture
+def address(entry):
+    return f"{entry.type}.{ADDRESS}"
+
+
+def text(entry: Entry, attributes, *more: str) -> str:
+    return hcl.resource(entry.type, ADDRESS, attributes, *more)
+
+
+def expect_in_state(entry: Entry, state, attributes, names=None):
+    """State says at least what was configured, and nothing that is write-only."""
+    for name in names or attributes:
+        wanted, has = attributes[name], state[name]
+        if name in entry.write_only:
+            assert has is None, f"{name} is write-only"
+        else:
+            assert covers(has, wanted), f"{name}: configured {wanted}, in state {has}"
+
+
+def covers(has, wanted) -> bool:
+    """Whether a value of state says at least what was configured. A dynamic value has its type beside it."""
+    if isinstance(has, dict) and has.keys() == {"type", "value"}:
+        has = has["value"]
+    if isinstance(wanted, dict):
+        return isinstance(has, dict) and all(covers(has.get(k), v) for k, v in wanted.items())
+    if isinstance(wanted, list):
+        return (
+            isinstance(has, list) and len(has) == len(wanted)
+            and all(covers(h, w) for h, w in zip(has, wanted))
+        )
+    return has == wanted
+
+
+def present(cluster, refs):
+    return [ref for ref in refs if cluster.has(*ref)]
+
+
+def expect_gone(cluster, refs):
+    assert present(cluster, refs) == [], "these are still there"
+
+
+def test_create_read_and_destroy(entry, address, stack, cluster, names):
+    for attributes in (entry.minimal(names), entry.full(names)):
+        stack.write(text(entry, attributes))
+        assert stack.apply().actions.keys() == {address}
+        objects = entry.objects(attributes)
+        assert present(cluster, objects) == objects
+        expect_in_state(entry, stack.state()[address], attributes)
+    # What changes by itself is not in state, so a refresh has nothing to write.
+    before = stack.state().document
+    stack.refresh()
+    assert stack.state().document == before
+    stack.destroy()
+    assert stack.state().resources == {}
+    expect_gone(cluster, objects)
+
+
+def test_each_attribute_updates(entry, address, stack, cluster, names):
+    attributes = entry.full(names)
+    stack.write(text(entry, attributes))
+    stack.apply(checked=False)
+    for attribute, updates in entry.updates(names).items():
+        for update in updates:
+            former = entry.objects(attributes)
+            attributes = changed(attributes, update.also | {attribute: update.value})
+            stack.write(text(entry, attributes))
+            what = f"{attribute} = {update.value}"
+            assert stack.apply(checked=False).actions == {address: update.action}, what
+            stack.expect_empty()
+            expect_in_state(entry, stack.state()[address], attributes, [attribute])
+            objects = entry.objects(attributes)
+            assert present(cluster, objects) == objects, what
+            external = attributes.get("governance", "internal") != "internal"
+            if not external:
+                expect_gone(cluster, [ref for ref in former if ref not in objects])
+    stack.expect_no_changes()
+    stack.destroy()
+    expect_gone(cluster, entry.objects(attributes))
+
+
+def test_each_optional_attribute_can_be_unset(entry, address, stack, cluster, names):
+    full, minimal = entry.full(names), entry.minimal(names)
+    stack.write(text(entry, full))
+    stack.apply(checked=False)
+    attributes = full
+    for attribute in [name for name in full if name not in minimal]:
+        if attribute not in attributes:
+            continue  # went with another one
+        former = entry.objects(attributes)
+        along = dict.fromkeys(entry.unset_with.get(attribute, ()))
+        attributes = changed(attributes, along | {attribute: None})
+        stack.write(text(entry, attributes))
+        plan = stack.apply(checked=False)
+        wanted = entry.unset.get(attribute, "update")
+        assert plan.actions in ({address: wanted}, {}), f"without {attribute}"
+        if not plan.actions:
+            # Only a value that is the default anyway leaves nothing to do.
+            assert covers(stack.state()[address][attribute], full[attribute]), f"without {attribute}"
+        stack.expect_empty()
+        objects = entry.objects(attributes)
+        assert present(cluster, objects) == objects, f"without {attribute}"
+        expect_gone(cluster, [ref for ref in former if ref not in objects])
+    stack.expect_no_changes()
+    # And it is as if nothing else had ever been set.
+    unset = stack.state()[address]
+    stack.destroy()
+    fresh = {k: v for k, v in full.items() if k in minimal}
+    stack.write(text(entry, fresh))
+    stack.apply(checked=False)
+    made = stack.state()[address]
+    assert {k: made[k] for k in made if k not in entry.history} == {
+        k: unset[k] for k in unset if k not in entry.history
+    }
+    stack.destroy()
+
+
+def same(a, b) -> bool:
+    """Equal, or JSON texts of the same value."""
+    try:
+        return a == b or json.loads(a) == json.loads(b)
+    except (TypeError, ValueError):
+        return False
+
+
+def test_import_gives_the_same_state(entry, address, stack, new_stack, names):
+    attributes = {k: v for k, v in entry.full(names).items() if k not in entry.imported_otherwise}
+    stack.write(text(entry, attributes))
+    stack.apply(checked=False)
+    made = stack.state()[address]
+
+    imported = new_stack("imported")
+    imported.write(text(entry, attributes))
+    imported.import_(address, entry.import_id(attributes))
+    found = imported.state()[address]
+    differing = {name for name in made if not same(made[name], found[name])} - entry.not_imported - entry.history
+    assert not differing, {name: (made[name], found[name]) for name in differing}
+    # What import cannot know is taken from the configuration: nothing is replaced.
+    assert set(imported.plan().actions.values()) <= {"update"}
+    imported.apply()
+    after = imported.state()[address]
+    assert {k: after[k] for k in after if k not in entry.history} == {
+        k: made[k] for k in made if k not in entry.history
+    }
+    imported.destroy()
+
+
+def test_import_block_with_generated_configuration(entry, address, stack, new_stack, names):
+    attributes = entry.importable(names)
+    stack.write(text(entry, attributes))
+    stack.apply(checked=False)
+    made = stack.state()[address]
+
+    imported = new_stack("imported")
+    imported.write(hcl.block("import", {"to": Expression(address), "id": entry.import_id(attributes)}))
+    plan = imported.plan("-generate-config-out=generated.tf")
+    assert plan.summary["import"] == 1 and plan.actions == {}, imported.show(plan)
+    imported.apply()
+    found = imported.state()[address]
+    differing = {name for name in made if not same(made[name], found[name])} - entry.history
+    assert not differing, {name: (made[name], found[name]) for name in differing}
+    imported.destroy()
+
+
+def test_import_of_what_is_not_there_fails(entry, address, stack, names):
+    attributes = entry.minimal(names)
+    stack.write(text(entry, attributes))
+    result = stack.import_(address, entry.import_id(attributes), fails=True)
+    assert result.says("non-existent remote object") or result.says("not found"), result
+    assert address not in stack.state()
+
+
+def test_deleted_outside_is_planned_again(entry, address, stack, cluster, names):
+    attributes = entry.full(names)
+    stack.write(text(entry, attributes))
+    stack.apply(checked=False)
+    main, *parts = entry.objects(attributes)
+    for ref in parts:
+        cluster.api.delete(*ref)
+    if parts:
+        assert stack.apply().actions == {address: "update"}
+        assert present(cluster, parts) == parts
+    cluster.api.delete(*main)
+    assert stack.apply().actions == {address: "create"}
+    assert present(cluster, [main, *parts]) == [main, *parts]
+    stack.destroy()
+
+
+def test_changed_outside_is_shown(entry, address, stack, cluster, names):
+    """A field of ours that somebody took: plan says who has it now and what can be done, and the way out that
+    always works is to take it back."""
+    attributes = entry.full(names)
+    stack.write(text(entry, attributes))
+    stack.apply(checked=False)
+    before = [cluster.get(*ref) for ref in entry.objects(attributes)]
+    entry.change_outside(cluster, attributes)
+    # Without a refresh nobody looks.
+    stack.expect_empty("-refresh=false")
+    plan = stack.plan()
+    assert plan.actions == {address: "update"} and plan.drift == {address: "update"}
+    assert plan.says("somebody", "force_conflicts") and plan.warnings[0].address == address, plan
+    result = stack.run("apply", "-json", "-input=false", str(plan.file), codes=(1,))
+    assert result.says("somebody", "force_conflicts") and result.error.address == address, result
+    stack.write(text(entry, attributes | {"force_conflicts": True}))
+    stack.apply()
+    for old, ref in zip(before, entry.objects(attributes)):
+        new = cluster.get(*ref)
+        assert {k: v for k, v in new.items() if k != "metadata"} == {
+            k: v for k, v in old.items() if k != "metadata"
+        }
+    stack.destroy()
+
+
+def test_removed_outside_is_put_back(entry, address, stack, cluster, names):
+    """A field of ours that somebody removed is nobody's, so it simply comes back."""
+    attributes = entry.full(names)
+    stack.write(text(entry, attributes))
+    stack.apply(checked=False)
+    before = [cluster.get(*ref) for ref in entry.objects(attributes)]
+    entry.remove_outside(cluster, attributes)
+    stack.expect_empty("-refresh=false")
+    plan = stack.apply()
+    assert plan.actions == {address: "update"} and plan.drift == {address: "update"}
+    for old, ref in zip(before, entry.objects(attributes)):
+        new = cluster.get(*ref)
+        assert {k: v for k, v in new.items() if k != "metadata"} == {
+            k: v for k, v in old.items() if k != "metadata"
+        }
+    stack.destroy()
+
+
+def test_deleting_what_is_gone_succeeds(entry, stack, cluster, names):
+    attributes = entry.full(names)
+    stack.write(text(entry, attributes))
+    stack.apply(checked=False)
+    for ref in reversed(entry.objects(attributes)):
+        cluster.api.delete(*ref)
+    # Without a refresh, so that the provider's delete is what finds nothing.
+    stack.destroy("-refresh=false")
+    assert stack.state().resources == {}
+
+
+def test_unknown_inputs_plan(entry, address, stack, cluster, names):
+    attributes = entry.full(names)
+    source = hcl.resource("terraform_data", "source", {"input": attributes})
+    unknown = {name: Expression(f"terraform_data.source.output.{name}") for name in attributes}
+    for name in attributes:
+        stack.write(source + text(entry, attributes | {name: unknown[name]}))
+        assert stack.plan().actions == {address: "create", "terraform_data.source": "create"}, name
+    expect_gone(cluster, entry.objects(attributes))
+    # All of them at once, and through to the end.
+    stack.write(source + text(entry, unknown))
+    stack.apply()
+    objects = entry.objects(attributes)
+    assert present(cluster, objects) == objects
+    # The whole configuration unknown again, while the objects exist.
+    stack.write(hcl.resource("terraform_data", "source", {"input": attributes, "triggers_replace": "again"})
+                + text(entry, unknown))
+    assert stack.plan().actions[address] in ("update", "replace")
+    stack.apply()
+    stack.destroy()
+    expect_gone(cluster, objects)
+
+
+def test_without_refresh(entry, address, stack, cluster, names):
+    attributes = entry.full(names)
+    stack.write(text(entry, attributes))
+    stack.apply("-refresh=false")
+    attribute, update = next(
+        (name, updates[0]) for name, updates in entry.updates(names).items() if updates[0].action == "update"
+    )
+    stack.write(text(entry, attributes | {attribute: update.value}))
+    assert stack.apply("-refresh=false").actions == {address: "update"}
+    stack.destroy("-refresh=false")
+    expect_gone(cluster, entry.objects(attributes))
+
+
+def test_target(entry, address, stack, cluster, names):
+    first = entry.minimal(names)
+    others = Names()
+    entry.prepare(cluster, others)
+    second = entry.minimal(others)
+    stack.write(text(entry, first), second=hcl.resource(entry.type, "second", second))
+    plan = stack.plan(f"-target={address}")
+    assert plan.actions == {address: "create"}
+    stack.apply(f"-target={address}", checked=False)
+    assert cluster.has(*entry.objects(first)[0]) and not cluster.has(*entry.objects(second)[0])
+    assert stack.apply().actions == {f"{entry.type}.second": "create"}
+    stack.destroy(f"-target={address}")
+    assert not cluster.has(*entry.objects(first)[0]) and cluster.has(*entry.objects(second)[0])
+    stack.destroy()
+
+
+def test_replace(entry, address, stack, cluster, names):
+    attributes = entry.full(names)
+    stack.write(text(entry, attributes))
+    stack.apply(checked=False)
+    main = entry.objects(attributes)[0]
+    before = cluster.get(*main)["metadata"]["uid"]
+    plan = stack.apply(f"-replace={address}")
+    assert plan.actions == {address: "replace"}
+    assert plan.changes[address]["reason"] == "requested"
+    assert cluster.get(*main)["metadata"]["uid"] != before
+    assert present(cluster, entry.objects(attributes)) == entry.objects(attributes)
+    stack.destroy()
+
+
+@pytest.mark.sandbox_only("no server is asked at all")
+def test_mock_provider(entry, address, stack, cluster, names):
+    attributes = entry.full(names)
+    first = next(iter(attributes))
+    stack.environment["KUBE_CONFIG_PATH"] = "/nonexistent/kubeconfig"
+    stack.write(text(entry, attributes))
+    stack.write_file("tests/main.tftest.hcl", f"""
+mock_provider "charon" {{}}
+
+run "plan" {{
+  command = plan
+  assert {{
+    condition     = {address}.{first} == {hcl.value(attributes[first])}
+    error_message = "{first}"
+  }}
+}}
+
+run "apply" {{
+  assert {{
+    condition     = {address}.{first} == {hcl.value(attributes[first])}
+    error_message = "{first}"
+  }}
+}}
+""")
+    result = stack.run("test", "-json")
+    summary = next(m["test_summary"] for m in result.messages if m["type"] == "test_summary")
+    assert (summary["passed"], summary["failed"], summary["errored"]) == (2, 0, 0)
+    assert cluster.requests() == []
+
+
+# --- When the server has trouble in the middle of it ---------------------------------------------
+
+
+TROUBLE = {
+    "the server errs": proxy.Answer(500, message="etcdserver: injected by the test"),
+    "the answer is lost": proxy.Drop(acted=True),
+    "the request is lost": proxy.Drop(acted=False),
+}
+
+
+@pytest.mark.parametrize("trouble", TROUBLE)
+def test_create_goes_on_after_trouble(entry, address, new_stack, cluster, names, trouble):
+    """The n-th write of a create fails, for each n: what state says is there, what is missing comes
+    with the next apply, and nothing is in its own way."""
+    attributes = entry.full(names)
+    front = cluster.proxy()
+    for number in range(1, 100):
+        # A retry of the lost write succeeds, so that all of them have to get lost.
+        front.reset()
+        rule = front.on(proxy.write(number), TROUBLE[trouble])
+        stack = new_stack(f"stack{number}", kubeconfig=front.kubeconfig)
+        stack.write(text(entry, attributes))
+        stack.plan()
+        result = stack.run("apply", "-json", "-input=false", "-auto-approve", codes=(0, 1))
+        if rule.left:
+            assert result.code == 0 and number > 1
+            break
+        front.heal()
+        if result.code:
+            assert result.errors and all(e.address == address for e in result.errors), result
+        expect_state_is_true(stack)
+        stack.apply()
+        objects = entry.objects(attributes)
+        assert present(cluster, objects) == objects
+        stack.destroy()
+        expect_gone(cluster, objects)
+    else:
+        raise AssertionError("a create of a hundred writes?")
+    assert number - 1 >= len(entry.objects(attributes))
+    stack.destroy()
+
+
+def expect_state_is_true(stack):
+    """What state claims is what the server has: a refresh would change nothing."""
+    plan = stack.plan("-refresh-only")
+    assert plan.drift == {} and plan.code == 0, stack.show(plan)

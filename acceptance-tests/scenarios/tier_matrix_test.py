@@ -1,0 +1,352 @@
+"""Field study A6: the tiers as they are used, and a policy engine that owns limits and quotas."""
+
+import json
+import pathlib
+
+import pytest
+
+from harness import hcl
+from harness.hcl import Expression
+
+ADDRESS = "charon_tier_namespace.x"
+
+# Field study 2.3: priority, preemption, default memory limit, default requests, ceiling, quota.
+TIERS = {
+    "0-core": (1_000_000, True, "256Mi", ("100m", "256Mi"), "8Gi", ("8", "8Gi", "64Gi", "100")),
+    "1-cluster": (800_000, True, "256Mi", ("100m", "256Mi"), "8Gi", ("4", "4Gi", "32Gi", "30")),
+    "2-gpu": (600_000, True, "1Gi", ("200m", "1Gi"), "16Gi", ("8", "12Gi", "32Gi", "40")),
+    "3-edge": (400_000, True, "256Mi", ("50m", "128Mi"), "8Gi", ("4", "4Gi", "32Gi", "30")),
+    "4-aux": (200_000, False, "256Mi", ("50m", "64Mi"), "4Gi", ("2", "3Gi", "16Gi", "20")),
+}
+
+
+def limits_of(cluster, namespace):
+    (item,) = cluster.get("LimitRange", namespace, "tier-defaults")["spec"]["limits"]
+    return item
+
+
+def quota_of(cluster, namespace):
+    return cluster.get("ResourceQuota", namespace, "tier-quota")["spec"]["hard"]
+
+
+def expected_limits(tier):
+    _, _, limit, (cpu, memory), ceiling, _ = TIERS[tier]
+    return {"type": "Container", "default": {"memory": limit},
+            "defaultRequest": {"cpu": cpu, "memory": memory}, "max": {"memory": ceiling}}
+
+
+def expected_quota(tier):
+    cpu, memory, limit, pods = TIERS[tier][5]
+    return {"requests.cpu": cpu, "requests.memory": memory, "limits.memory": limit, "pods": pods}
+
+
+def policy_engine(cluster, namespace, manager="kyverno"):
+    """What a generate policy makes in a namespace with a tier label."""
+    metadata = {"namespace": namespace, "labels": {"app.kubernetes.io/managed-by": "kyverno"}}
+    cluster.api.apply({
+        "apiVersion": "v1", "kind": "LimitRange", "metadata": metadata | {"name": "tier-defaults"},
+        "spec": {"limits": [{"type": "Container", "default": {"memory": "200Mi"}}]},
+    }, manager)
+    cluster.api.apply({
+        "apiVersion": "v1", "kind": "ResourceQuota", "metadata": metadata | {"name": "tier-quota"},
+        "spec": {"hard": {"pods": "11"}},
+    }, manager)
+
+
+def test_internal_governance_reproduces_the_numbers(stack, cluster, names, exclusive):
+    """Five tiers by their short and full names, one namespace without, one with both of its own, one of a
+    tier that is not built in."""
+    spaces = {tier: names(tier.partition("-")[2]) for tier in TIERS}
+    parts = [hcl.resource("charon_tier", tier.partition("-")[2], {"name": tier}) for tier in TIERS]
+    parts += [
+        hcl.resource("charon_tier_namespace", f"in_{tier.partition('-')[2]}",
+                     {"name": name, "tier": tier if tier < "2" else tier.partition("-")[2]})
+        for tier, name in spaces.items()
+    ]
+    parts.append(hcl.resource("charon_tier_namespace", "plain", {"name": names("plain")}))
+    parts.append(hcl.resource("charon_tier_namespace", "own", {
+        "name": names("own"), "tier": "0-core",
+        "limit_range": {"max": {"memory": "40Gi"}},
+        "resource_quota": {"requests.cpu": "8", "requests.memory": "24Gi", "limits.memory": "40Gi", "pods": "40"},
+    }))
+    gpu = names("gpu-workload")
+    parts.append(hcl.resource("charon_tier", "batch", {
+        "name": gpu, "priority": 1_200_000, "limit_range": {"default": {"memory": "2Gi"}},
+        "resource_quota": {"requests.nvidia.com/gpu": "1"},
+    }))
+    parts.append(hcl.resource("charon_tier_namespace", "batch", {
+        "name": names("batch"), "tier": Expression("charon_tier.batch.name"),
+    }))
+    stack.write("\n".join(parts))
+    with exclusive("built-in-tiers"):
+        stack.apply()
+        for tier, (priority, preempts, *_) in TIERS.items():
+            made = cluster.get("PriorityClass", None, f"tier-{tier}")
+            assert made["value"] == priority and not made.get("globalDefault")
+            assert made["preemptionPolicy"] == ("PreemptLowerPriority" if preempts else "Never")
+            assert limits_of(cluster, spaces[tier]) == expected_limits(tier)
+            assert quota_of(cluster, spaces[tier]) == expected_quota(tier)
+            assert cluster.get("Namespace", None, spaces[tier])["metadata"]["labels"]["tier"] == tier
+            effective = stack.state()[f"charon_tier_namespace.in_{tier.partition('-')[2]}"]["effective"]
+            assert effective["priority_class"] == f"tier-{tier}"
+            assert effective["resource_quota"] == expected_quota(tier)
+            assert effective["limit_range"] == {
+                k: v for k, v in expected_limits(tier).items() if k != "type"
+            }
+            # A quota of CPU limits blocks every pod that has none.
+            assert not any("limits.cpu" in key for key in quota_of(cluster, spaces[tier]))
+        assert cluster.api.contents(names("plain")) == []
+        assert quota_of(cluster, names("own"))["requests.memory"] == "24Gi"
+        assert limits_of(cluster, names("own"))["max"] == {"memory": "40Gi"}
+        assert cluster.get("PriorityClass", None, f"tier-{gpu}")["value"] == 1_200_000
+        assert quota_of(cluster, names("batch")) == {"requests.nvidia.com/gpu": "1"}
+        stack.destroy()
+    assert not cluster.has("PriorityClass", None, "tier-3-edge")
+
+
+def test_two_stacks_share_a_tier_without_a_fight(new_stack, cluster, names):
+    tier, one, two = names("shared"), names("one"), names("two")
+    first, second = new_stack("first"), new_stack("second")
+    owner = 'provider "charon" {{\n  conventions = {{\n    owner = "{}"\n  }}\n}}\n'
+    first.write(owner.format("first") + hcl.resource("charon_tier", "x", {
+        "name": tier, "priority": 5, "limit_range": {"max": {"memory": "1Gi"}}, "resource_quota": {"pods": "4"},
+    }) + hcl.resource("charon_tier_namespace", "x", {"name": one, "tier": Expression("charon_tier.x.name")}))
+    first.apply()
+    # The second uses the tier by its name, as it finds it in the cluster.
+    second.write(owner.format("second") + hcl.resource("charon_tier_namespace", "x", {"name": two, "tier": tier}))
+    plan = second.apply()
+    assert plan.actions == {ADDRESS: "create"} and plan.warnings == []
+    assert quota_of(cluster, two) == {"pods": "4"}
+    # But declaring it as well, or the first's namespace, is an error.
+    second.write_file("more.tf", hcl.resource("charon_tier", "x", {"name": tier, "priority": 5})
+                      + hcl.resource("charon_tier_namespace", "taken", {"name": one}))
+    result = second.run("apply", "-json", "-input=false", "-auto-approve", codes=(1,))
+    assert {e.address for e in result.errors} == {"charon_tier.x", "charon_tier_namespace.taken"}, result
+    assert result.says("first/charon_tier") and result.says("first/charon_tier_namespace")
+    assert quota_of(cluster, two) == {"pods": "4"}
+    (second.config / "more.tf").unlink()
+    second.destroy()
+    first.expect_no_changes()
+    first.destroy()
+
+
+def test_external_governance_makes_only_the_namespace_and_reads_the_rest(stack, cluster, names):
+    name = names("external")
+    attributes = {"name": name, "tier": "edge", "governance": "external", "governance_wait": "1s"}
+    stack.write(hcl.resource("charon_tier_namespace", "x", attributes))
+    # Nobody makes limits and quota: a warning, not a failure.
+    plan = stack.apply()
+    assert [w.address for w in plan.applied.warnings] == [ADDRESS]
+    assert plan.applied.says("1s", "tier-quota")
+    assert cluster.get("Namespace", None, name)["metadata"]["labels"]["tier"] == "3-edge"
+    assert cluster.api.contents(name) == []
+    # The policy engine comes later; what it made is read with the next change, not rewritten at a refresh.
+    policy_engine(cluster, name)
+    stack.expect_no_changes()
+    stack.write(hcl.resource("charon_tier_namespace", "x", attributes | {"labels": {"a": "b"}}))
+    stack.apply()
+    stack.destroy()
+
+
+def test_external_governance_shows_what_the_policy_engine_made(stack, cluster, names):
+    name = names("external")
+    cluster.api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+    policy_engine(cluster, name)
+    stack.write(hcl.resource("charon_tier_namespace", "x", {
+        "name": name, "tier": "edge", "governance": "external", "on_conflict": "adopt",
+    }))
+    plan = stack.apply()
+    assert plan.applied.warnings == []
+    effective = stack.state()[ADDRESS]["effective"]
+    assert effective["governance"] == "external"
+    assert effective["limit_range"] == {"default": {"memory": "200Mi"}}
+    assert effective["resource_quota"] == {"pods": "11"}
+    managers = {e["manager"] for e in cluster.get("ResourceQuota", name, "tier-quota")["metadata"]["managedFields"]}
+    assert "charon" not in managers
+    stack.destroy()
+
+
+def test_a_policy_engines_objects_are_not_taken_over(stack, cluster, names):
+    """Governance is internal, and somebody else has made the objects: an error with the ways out."""
+    name = names("mixed")
+    cluster.api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+    policy_engine(cluster, name)
+    stack.write(hcl.resource("charon_tier_namespace", "x", {"name": name, "tier": "edge"}))
+    result = stack.run("apply", "-json", "-input=false", "-auto-approve", codes=(1,))
+    assert result.says("adopt") and all(e.address == ADDRESS for e in result.errors)
+    assert quota_of(cluster, name) == {"pods": "11"}
+
+
+def test_switching_to_external_gives_up_without_deleting(stack, cluster, names):
+    name = names("switch")
+    attributes = {"name": name, "tier": "edge"}
+    stack.write(hcl.resource("charon_tier_namespace", "x", attributes))
+    stack.apply()
+    uids = [cluster.get(*ref)["metadata"]["uid"] for ref in
+            (("LimitRange", name, "tier-defaults"), ("ResourceQuota", name, "tier-quota"))]
+    stack.write(hcl.resource("charon_tier_namespace", "x", attributes | {"governance": "external"}))
+    plan = stack.apply()
+    assert plan.actions == {ADDRESS: "update"} and plan.applied.warnings == []
+    assert limits_of(cluster, name) == expected_limits("3-edge")
+    assert quota_of(cluster, name) == expected_quota("3-edge")
+    for kind, object_name, uid in (("LimitRange", "tier-defaults", uids[0]), ("ResourceQuota", "tier-quota", uids[1])):
+        live = cluster.get(kind, name, object_name)
+        assert live["metadata"]["uid"] == uid
+        managers = {entry["manager"] for entry in live["metadata"].get("managedFields", ())}
+        assert not {"charon", "charon-initial"} & managers
+        assert "charon.internal/owner" not in live["metadata"].get("annotations", {})
+    # The policy engine may now do with them what it wants.
+    cluster.api.patch("ResourceQuota", name, "tier-quota", {"spec": {"hard": {"pods": "2"}}})
+    stack.expect_no_changes()
+    assert stack.state()[ADDRESS]["effective"]["governance"] == "external"
+    stack.destroy()
+
+
+def test_foreign_labels_survive_updates(stack, cluster, names):
+    name = names("labels")
+    stack.write(hcl.resource("charon_tier_namespace", "x", {"name": name, "labels": {"ours": "1"}}))
+    stack.apply()
+    foreign = {"goldilocks.fairwinds.com/vpa-update-mode": "off", "pod-security.kubernetes.io/enforce": "baseline"}
+    cluster.api.patch("Namespace", None, name, {"metadata": {"labels": foreign, "annotations": {"theirs": "x"}}})
+    stack.expect_no_changes()
+    stack.write(hcl.resource("charon_tier_namespace", "x", {"name": name, "labels": {"ours": "2"}, "tier": "aux"}))
+    stack.apply()
+    labels = cluster.get("Namespace", None, name)["metadata"]["labels"]
+    assert foreign.items() <= labels.items() and labels["ours"] == "2" and labels["tier"] == "4-aux"
+    stack.write(hcl.resource("charon_tier_namespace", "x", {"name": name}))
+    stack.apply()
+    live = cluster.get("Namespace", None, name)["metadata"]
+    assert foreign.items() <= live["labels"].items() and not {"ours", "tier"} & live["labels"].keys()
+    assert live["annotations"]["theirs"] == "x"
+    stack.destroy()
+
+
+def test_own_tiers_by_conventions(stack, cluster, names):
+    name = names("own")
+    stack.write("""
+provider "charon" {
+  conventions = {
+    owner          = "platform"
+    managed_by     = "someone"
+    default_labels = { "example.org/team" = "infra" }
+    tiers = {
+      "7-lab" = {
+        priority       = 7
+        resource_quota = { pods = "1" }
+      }
+      "3-edge" = {
+        resource_quota = { pods = "2" }
+      }
+    }
+  }
+}
+""" + hcl.resource("charon_tier_namespace", "lab", {"name": name, "tier": "lab"})
+        + hcl.resource("charon_tier_namespace", "edge", {"name": names("edge"), "tier": "3-edge"}))
+    stack.apply()
+    assert quota_of(cluster, name) == {"pods": "1"} and quota_of(cluster, names("edge")) == {"pods": "2"}
+    labels = cluster.get("Namespace", None, name)["metadata"]["labels"]
+    assert labels["app.kubernetes.io/managed-by"] == "someone" and labels["example.org/team"] == "infra"
+    owner = cluster.get("Namespace", None, name)["metadata"]["annotations"]["charon.internal/owner"]
+    assert owner == f"platform/charon_tier_namespace/{name}"
+    stack.destroy()
+
+
+def test_a_tier_that_does_not_exist(stack, cluster, names):
+    stack.write(hcl.resource("charon_tier_namespace", "x", {"name": names("n"), "tier": "egde"}))
+    plan = stack.plan()
+    assert [w.address for w in plan.warnings] == [ADDRESS] and plan.says("egde", "3-edge")
+    result = stack.run("apply", "-json", "-input=false", "-auto-approve", codes=(1,))
+    assert result.error.address == ADDRESS and "tier" in result.error.code
+    assert result.says("egde", "3-edge")
+    assert not cluster.has("Namespace", None, names("n"))
+
+
+# --- The namespace's end ------------------------------------------------------------------------
+
+
+def config_map(namespace, finalizers=()):
+    return {"apiVersion": "v1", "kind": "ConfigMap",
+            "metadata": {"name": "precious", "namespace": namespace, "finalizers": list(finalizers)},
+            "data": {"a": "b"}}
+
+
+def test_a_namespace_with_foreign_contents_is_not_deleted(stack, cluster, names):
+    name = names("full")
+    stack.write(hcl.resource("charon_tier_namespace", "x", {"name": name, "tier": "edge", "default_deny": True}))
+    stack.apply()
+    cluster.api.create(config_map(name))
+    result = stack.destroy(fails=True)
+    assert result.says("ConfigMap/precious", "delete_contents") and result.error.address == ADDRESS
+    assert cluster.get("Namespace", None, name)["status"]["phase"] == "Active"
+    assert ADDRESS in stack.state()
+    stack.write(hcl.resource("charon_tier_namespace", "x", {
+        "name": name, "tier": "edge", "default_deny": True, "delete_contents": True,
+    }))
+    stack.apply(checked=False)
+    stack.destroy()
+    assert not cluster.has("Namespace", None, name)
+
+
+def test_what_kubernetes_makes_itself_is_no_obstacle(stack, cluster, names):
+    """Service accounts, the root CA, events, endpoints, and what an owner takes along."""
+    name = names("busy")
+    stack.write(hcl.resource("charon_tier_namespace", "x", {"name": name}))
+    stack.apply()
+    cluster.api.eventually(lambda: cluster.has("ServiceAccount", name, "default"), "the default service account")
+    cluster.api.eventually(lambda: cluster.has("ConfigMap", name, "kube-root-ca.crt"), "the root CA")
+    owner = cluster.get("Namespace", None, "default")["metadata"]["uid"]
+    owned = config_map(name)
+    owned["metadata"]["ownerReferences"] = [
+        {"apiVersion": "v1", "kind": "Namespace", "name": "default", "uid": owner}
+    ]
+    cluster.api.create(owned)
+    stack.destroy()
+    assert not cluster.has("Namespace", None, name)
+
+
+def test_a_stuck_deletion_names_what_holds_it(stack, cluster, names):
+    name = names("stuck")
+    stack.write(hcl.resource("charon_tier_namespace", "x", {
+        "name": name, "delete_contents": True, "timeouts": {"delete": "8s"},
+    }))
+    stack.apply()
+    cluster.api.create(config_map(name, ["example.org/keep"]))
+    result = stack.destroy(fails=True)
+    assert result.says(name, "example.org/keep") and result.error.address == ADDRESS, result
+    cluster.api.patch("ConfigMap", name, "precious", {"metadata": {"finalizers": None}})
+    cluster.api.eventually(lambda: not cluster.has("Namespace", None, name), "the namespace to go")
+    stack.destroy()
+
+
+def test_adoption_of_a_namespace(stack, cluster, names):
+    """One that kubectl made: an error that names the way out, and then that way."""
+    name = names("adopted")
+    cluster.api.create({
+        "apiVersion": "v1", "kind": "Namespace",
+        "metadata": {"name": name, "labels": {"before": "1", "team": "old"},
+                     "annotations": {"kubectl.kubernetes.io/last-applied-configuration": json.dumps({"x": 1})}},
+    }, manager="kubectl-client-side-apply")
+    attributes = {"name": name, "labels": {"team": "new"}}
+    stack.write(hcl.resource("charon_tier_namespace", "x", attributes))
+    result = stack.run("apply", "-json", "-input=false", "-auto-approve", codes=(1,))
+    assert result.says("adopt", "import") and result.errors[0].address == ADDRESS
+    stack.write(hcl.resource("charon_tier_namespace", "x", attributes | {"on_conflict": "adopt"}))
+    stack.apply()
+    assert cluster.get("Namespace", None, name)["metadata"]["labels"]["team"] == "new"
+    # A line that goes from HCL goes from the object, also after adoption.
+    stack.write(hcl.resource("charon_tier_namespace", "x", {"name": name, "on_conflict": "adopt"}))
+    stack.apply()
+    assert "team" not in cluster.get("Namespace", None, name)["metadata"]["labels"]
+    stack.destroy()
+    assert not cluster.has("Namespace", None, name)
+
+
+EXAMPLES = pathlib.Path(__file__).resolve().parents[2] / "examples"
+
+
+@pytest.mark.sandbox_only("built-in tiers exist once in a cluster")
+def test_the_example_stack(stack, cluster):
+    stack.copy(EXAMPLES / "stacks/tiers")
+    stack.apply()
+    assert stack.state().outputs
+    stack.destroy()
