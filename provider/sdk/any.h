@@ -29,8 +29,8 @@ struct Timeouts {
 
 // What a resource is, beside its attributes.
 struct ResourceInfo {
-  std::string type;            // "charon_tier_namespace"
-  std::string noun;            // for messages: "Unable to create tier namespace"
+  std::string type{};          // "charon_tier_namespace"
+  std::string noun{};          // for messages: "Unable to create tier namespace"
   std::string subcategory{};   // the group in the documentation
   std::int64_t version = 0;    // of the state's schema
   Timeouts timeouts{};         // defaults
