@@ -22,6 +22,7 @@ resource "charon_secret" "database" {
 ephemeral "charon_kubernetes_secret" "database" {
   namespace = charon_secret.database.namespace
   name      = charon_secret.database.name
+  revision  = charon_secret.database.revision # read it after it is made, and again when it changes
 }
 
 # A file with a password in it, as programs want it.
