@@ -20,6 +20,11 @@ const ObjectSpec<KubernetesSecretModel>& KubernetesSecretModel::Describe() {
       {
           Field(&M::name, "name", Required, "Name of the Secret.").Check(DnsSubdomain()),
           Field(&M::name_space, "namespace", Required, "Namespace of the Secret.").Check(DnsLabel()),
+          // Terraform opens an ephemeral resource in plan as soon as its configuration is known, also if it depends on
+          // what is not made yet (1.11; depends_on does not change that).
+          Field(&M::revision, "revision", Optional,
+                "For a Secret that this configuration makes or rotates: `charon_secret.NAME.revision`. While that is not "
+                "known, Terraform puts off reading the Secret until it is there. The text itself has no effect."),
           Field(&M::type, "type", Computed, "Type of the Secret."),
           Field(&M::data, "data", Computed, "Values that are text (UTF-8), by key.").Sensitive(),
           Field(&M::binary_data, "binary_data", Computed, "All other values in base64, by key.").Sensitive(),

@@ -11,7 +11,7 @@
 namespace charon::ephemeral {
 
 struct KubernetesSecretModel {
-  Attr<std::string> name, name_space, type;
+  Attr<std::string> name, name_space, revision, type;
   Attr<std::map<std::string, std::string>> data, binary_data;
   static const ObjectSpec<KubernetesSecretModel>& Describe();
 };
