@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <signal.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -19,6 +20,7 @@
 #include <thread>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -183,6 +185,11 @@ class Engine {
   }
 
   void Loop() {
+    // Signals are for other threads; and a write to a connection that the server has closed must
+    // not end the process by SIGPIPE, which libcurl leaves alone under CURLOPT_NOSIGNAL.
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, nullptr);
     while (true) {
       std::vector<Transfer*> incoming;
       std::vector<Transfer*> cancelled;
@@ -387,6 +394,20 @@ bool IsAboutOurCertificate(absl::string_view detail) {
   return false;
 }
 
+// A line break would begin another header, or the body: a token read from a file may hold one.
+absl::Status CheckHeaders(const Request& request) {
+  for (const auto& [name, value] : request.headers) {
+    for (const char c : absl::StrCat(name, value)) {
+      if (absl::ascii_iscntrl(static_cast<unsigned char>(c)) && c != '\t') {
+        return absl::InvalidArgumentError(
+            absl::StrCat("the value of the header ", Redact(absl::CHexEscape(name)),
+                         " contains a line break or another control character"));
+      }
+    }
+  }
+  return absl::OkStatus();
+}
+
 class CurlTransport final : public Transport {
  public:
   CurlTransport(TransportOptions options, CurlEnvironment environment)
@@ -397,6 +418,7 @@ class CurlTransport final : public Transport {
   absl::StatusOr<Response> Send(const Call& call, const Request& request) override {
     CHARON_RETURN_IF_ERROR(call.Alive());
     CHARON_ASSIGN_OR_RETURN(const UrlParts url, SplitUrl(request.url));
+    CHARON_RETURN_IF_ERROR(CheckHeaders(request));
     Transfer transfer;
     transfer.request = &request;
     transfer.engine = &engine_;

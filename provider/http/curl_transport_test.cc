@@ -763,6 +763,18 @@ TEST(CurlTransport, BadUrlsAreRefused) {
               StatusIs(absl::StatusCode::kInvalidArgument));
 }
 
+TEST(CurlTransport, LineBreaksInHeadersAreRefused) {
+  const TestServer server({}, [](const httplib::Request&, httplib::Response&) {});
+  const auto transport = NewTransport();
+  for (const char* value : {"a\r\nX-Other: b", "a\nb"}) {
+    EXPECT_THAT(
+        transport->Send(Patient(), {.url = server.Url(), .headers = {{"Authorization", value}}}),
+        StatusIs(absl::StatusCode::kInvalidArgument,
+                 AllOf(HasSubstr("Authorization"), Not(HasSubstr("X-Other")))));
+  }
+  EXPECT_EQ(server.requests(), 0);
+}
+
 // Proxies.
 
 TEST(CurlTransportProxy, TheEnvironmentsProxyCarriesTheRequest) {

@@ -57,7 +57,7 @@ class Transport {
   //                     it refused ours
   //   DeadlineExceeded  the call's deadline; Cancelled: its stop token
   //   ResourceExhausted the body is larger than allowed
-  //   InvalidArgument   the URL is not one
+  //   InvalidArgument   the URL is not one, or a header contains a control character
   // An Unavailable that IsUnsent() certainly reached no server.
   virtual absl::StatusOr<Response> Send(const Call& call, const Request& request) = 0;
 };
