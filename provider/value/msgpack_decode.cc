@@ -70,19 +70,10 @@ class Reader {
     switch (type.kind()) {
       case Type::Kind::kDynamic:
         return ReadDynamic(head, depth, out);
-      case Type::Kind::kString: {
-        if (head.form != Head::Form::kStr) return WrongForm(head, type);
-        std::string text;
-        if (!AppendNfc(Take(head.size), text)) return trail_.Fail("the string is not valid UTF-8");
-        out = Value::String(std::move(text));
-        return true;
-      }
-      case Type::Kind::kNumber: {
-        Number number;
-        if (!ReadNumber(head, number)) return false;
-        out = Value::Of(std::move(number));
-        return true;
-      }
+      case Type::Kind::kString:
+        return head.form == Head::Form::kStr ? ReadString(head, out) : WrongForm(head, type);
+      case Type::Kind::kNumber:
+        return ReadNumber(head, out);
       case Type::Kind::kBool:
         if (head.form != Head::Form::kBool) return WrongForm(head, type);
         out = Value::Bool(head.boolean);
@@ -100,6 +91,21 @@ class Reader {
         return CheckDepth(depth) && ReadObject(head.size, type, depth + 1, out);
     }
     return false;
+  }
+
+  // What follows is kept out of Read(), whose frame stands on the stack once a level.
+  [[gnu::noinline]] bool ReadString(const Head& head, Value& out) {
+    std::string text;
+    if (!AppendNfc(Take(head.size), text)) return trail_.Fail("the string is not valid UTF-8");
+    out = Value::String(std::move(text));
+    return true;
+  }
+
+  [[gnu::noinline]] bool ReadNumber(const Head& head, Value& out) {
+    Number number;
+    if (!ReadNumber(head, number)) return false;
+    out = Value::Of(std::move(number));
+    return true;
   }
 
   // Reads what an extension of code 12 holds.
@@ -123,7 +129,7 @@ class Reader {
  private:
   bool Truncated() { return trail_.Fail("the data ends in the middle of this value"); }
 
-  bool WrongForm(const Head& head, const Type& type) {
+  [[gnu::noinline]] bool WrongForm(const Head& head, const Type& type) {
     return trail_.Fail(
         absl::StrCat(type.FriendlyName(), " is required, but this is ", NameOf(head.form)));
   }
@@ -344,7 +350,7 @@ class Reader {
     return true;
   }
 
-  bool ReadSequence(std::uint64_t count, const Type& type, int depth, Value& out) {
+  [[gnu::noinline]] bool ReadSequence(std::uint64_t count, const Type& type, int depth, Value& out) {
     const bool is_tuple = type.kind() == Type::Kind::kTuple;
     if (is_tuple && count != type.elements().size()) {
       return trail_.Fail(absl::StrCat("a tuple of ", type.elements().size(),
@@ -373,7 +379,7 @@ class Reader {
     return true;
   }
 
-  bool ReadMap(std::uint64_t count, const Type& element, int depth, Value& out) {
+  [[gnu::noinline]] bool ReadMap(std::uint64_t count, const Type& element, int depth, Value& out) {
     out = Value::Of(Value::Mapping());
     Value::Mapping& entries = out.mapping();
     for (std::uint64_t i = 0; i < count; ++i) {
@@ -393,7 +399,7 @@ class Reader {
     return true;
   }
 
-  bool ReadObject(std::uint64_t count, const Type& type, int depth, Value& out) {
+  [[gnu::noinline]] bool ReadObject(std::uint64_t count, const Type& type, int depth, Value& out) {
     const std::map<std::string, Type>& attributes = type.attributes();
     out = Value::Of(Value::Mapping());
     Value::Mapping& entries = out.mapping();
@@ -438,7 +444,7 @@ class Reader {
     return trail_.FromAttribute(name);
   }
 
-  bool ReadDynamic(Head head, int depth, Value& out) {
+  [[gnu::noinline]] bool ReadDynamic(Head head, int depth, Value& out) {
     while (true) {
       if (head.form != Head::Form::kArray || head.size != 2) {
         return trail_.Fail(absl::StrCat(
@@ -469,7 +475,7 @@ class Reader {
     }
   }
 
-  bool ReadUnknown(const Head& head, const Type& type, Value& out) {
+  [[gnu::noinline]] bool ReadUnknown(const Head& head, const Type& type, Value& out) {
     const absl::string_view payload = Take(head.size);
     out = Value::Unknown();
     // A value of which not even the type is known cannot be refined.
