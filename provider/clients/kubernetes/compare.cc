@@ -1,4 +1,6 @@
-// Compare, Overlay, FieldsOf and SameMeaning: a configuration beside the live object.
+// Compare, Overlay, FieldsOf and SameMeaning: a configuration beside the live object;
+// CheckQuantities.
+#include <algorithm>
 #include <array>
 #include <unordered_map>
 #include <utility>
@@ -6,8 +8,10 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "nlohmann/json.hpp"
+#include "provider/base/status.h"
 #include "provider/clients/kubernetes/owner_cursor.h"
 #include "provider/clients/kubernetes/ownership.h"
+#include "provider/clients/kubernetes/quantity.h"
 
 namespace charon::kubernetes {
 namespace {
@@ -27,13 +31,13 @@ std::string Compact(const Json& value) {
   return value.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-// Fields of metadata that are the server's, or name the object (apimachinery 0.36, stripMeta, and the times of
-// deletion).
+// Fields of metadata that are the server's, or name the object (apimachinery 0.36, stripMeta, and
+// the times of deletion).
 bool IsServerMetadata(absl::string_view name) {
   constexpr std::array<absl::string_view, 12> kNames = {
-      "name",        "namespace",  "creationTimestamp", "deletionGracePeriodSeconds",
-      "generation",  "selfLink",   "deletionTimestamp", "resourceVersion",
-      "clusterName", "generateName", "managedFields",   "uid"};
+      "name",        "namespace",    "creationTimestamp", "deletionGracePeriodSeconds",
+      "generation",  "selfLink",     "deletionTimestamp", "resourceVersion",
+      "clusterName", "generateName", "managedFields",     "uid"};
   return std::find(kNames.begin(), kNames.end(), name) != kNames.end();
 }
 
@@ -44,14 +48,14 @@ bool IsIgnored(const Place& holder, absl::string_view name, const Cursor& cursor
     if (name != "status") return false;
     // Most kinds take status only through the subresource and drop it from everything else.
     const Cursor status = cursor.Down(Kind::kField, "status");
-    return std::all_of(status.at().begin(), status.at().end(), [](const Cursor::At& at) {
-      return !at.owner->subresource.empty();
-    });
+    return std::all_of(status.at().begin(), status.at().end(),
+                       [](const Cursor::At& at) { return !at.owner->subresource.empty(); });
   }
   return holder.Is({"metadata"}) && IsServerMetadata(name);
 }
 
-// What the API server fills into items of atomic values (Kubernetes 1.36, pkg/apis/*/*/defaults.go).
+// What the API server fills into items of atomic values (Kubernetes 1.36,
+// pkg/apis/*/*/defaults.go).
 bool IsKnownDefault(absl::string_view name, const Json& value) {
   struct Default {
     absl::string_view name, value;
@@ -98,8 +102,8 @@ class Comparison {
   }
 
  private:
-  // Compares what is declared at `place` with what is there (null: nothing). Returns false if `overlay` has
-  // to be removed from its parent.
+  // Compares what is declared at `place` with what is there (null: nothing). Returns false if
+  // `overlay` has to be removed from its parent.
   bool Value(const Json& declared, const Json* live, const Cursor& cursor, const Place& place,
              Json* overlay) {
     const bool absent = live == nullptr || live->is_null();
@@ -117,7 +121,8 @@ class Comparison {
       }
       return Map(declared, *live, cursor, place, overlay);
     }
-    if (declared.is_array() && live->is_array()) return List(declared, *live, cursor, place, overlay);
+    if (declared.is_array() && live->is_array())
+      return List(declared, *live, cursor, place, overlay);
     if (SameScalar(place, declared, *live)) return true;
     if (MeansNothing(declared) && MeansNothing(*live)) return true;
     return Report(declared, live, cursor, place, overlay);
@@ -134,16 +139,16 @@ class Comparison {
         continue;
       }
       const auto found = live.find(name);
-      const bool kept = Value(*field, found == live.end() ? nullptr : &*found,
-                              cursor.Down(Kind::kField, name), below,
-                              overlay == nullptr ? nullptr : &(*overlay)[name]);
+      const bool kept =
+          Value(*field, found == live.end() ? nullptr : &*found, cursor.Down(Kind::kField, name),
+                below, overlay == nullptr ? nullptr : &(*overlay)[name]);
       if (!kept) overlay->erase(name);
     }
     return true;
   }
 
-  // The server moves stringData into data, encoded; the former is never there to read. An apply is recorded under
-  // stringData, later changes by others under data.
+  // The server moves stringData into data, encoded; the former is never there to read. An apply is
+  // recorded under stringData, later changes by others under data.
   void StringData(const Json& declared, const Place& place, Json* overlay) {
     const Json& data = Field(live_, "data");
     const Cursor cursor = Cursor(owners_).Down(Kind::kField, "data");
@@ -159,8 +164,8 @@ class Comparison {
         if (absl::Base64Unescape(found->get_ref<const std::string&>(), &decoded)) text = decoded;
       }
       const bool kept = Value(*field, text.is_null() ? nullptr : &text,
-                              stored.at().empty() ? written.Down(Kind::kField, name) : stored, below,
-                              overlay == nullptr ? nullptr : &(*overlay)[name]);
+                              stored.at().empty() ? written.Down(Kind::kField, name) : stored,
+                              below, overlay == nullptr ? nullptr : &(*overlay)[name]);
       if (!kept) overlay->erase(name);
     }
   }
@@ -169,7 +174,8 @@ class Comparison {
             Json* overlay) {
     const ListShape shape = internal::ShapeOf(cursor, place, type_);
     if (shape.kind == ListShape::Kind::kSet) return Set(declared, live, cursor, place, overlay);
-    if (shape.kind == ListShape::Kind::kAtomic) return Atomic(declared, live, cursor, place, overlay);
+    if (shape.kind == ListShape::Kind::kAtomic)
+      return Atomic(declared, live, cursor, place, overlay);
     std::vector<std::string> texts;
     texts.reserve(declared.size());
     for (const Json& item : declared) {
@@ -189,9 +195,9 @@ class Comparison {
     for (std::size_t i = 0; i < declared.size(); ++i) {
       const Place below{.parent = &place, .kind = Kind::kKey, .text = texts[i]};
       const auto found = items.find(texts[i]);
-      const bool kept =
-          Value(declared[i], found == items.end() ? nullptr : found->second,
-                cursor.Down(Kind::kKey, texts[i]), below, overlay == nullptr ? nullptr : &(*overlay)[i]);
+      const bool kept = Value(declared[i], found == items.end() ? nullptr : found->second,
+                              cursor.Down(Kind::kKey, texts[i]), below,
+                              overlay == nullptr ? nullptr : &(*overlay)[i]);
       if (!kept) gone.push_back(i);
     }
     Remove(gone, overlay);
@@ -258,8 +264,8 @@ class Comparison {
     return SameScalar(place, declared, live) || (MeansNothing(declared) && MeansNothing(live));
   }
 
-  // Whether a field may be missing on the other side. An empty map often says something ("all namespaces"), so it
-  // counts once the value is in other hands.
+  // Whether a field may be missing on the other side. An empty map often says something ("all
+  // namespaces"), so it counts once the value is in other hands.
   static bool IsNothing(const Json& value, Extras extras) {
     return extras == Extras::kIgnored ? MeansNothing(value)
                                       : MeansNothing(value) && !value.is_object();
@@ -274,8 +280,9 @@ class Comparison {
            absl::Base64Unescape(b.get_ref<const std::string&>(), &right) && left == right;
   }
 
-  // An empty map that was applied keeps its entry in managedFields, whether the server stores it (emptyDir) or
-  // not (labels). If it is absent and we, who own other fields, do not own it, somebody has replaced it.
+  // An empty map that was applied keeps its entry in managedFields, whether the server stores it
+  // (emptyDir) or not (labels). If it is absent and we, who own other fields, do not own it,
+  // somebody has replaced it.
   bool IsTakenAway(const Json& declared, const Cursor& cursor) const {
     return has_applied_ && declared.is_object() && declared.empty() && !cursor.AppliedBy(manager_);
   }
@@ -289,8 +296,9 @@ class Comparison {
     }
     Difference difference;
     difference.path = place.ToPath();
-    const bool sensitive = is_secret_ && !difference.path.empty() &&
-                           (difference.path[0].text == "data" || difference.path[0].text == "stringData");
+    const bool sensitive =
+        is_secret_ && !difference.path.empty() &&
+        (difference.path[0].text == "data" || difference.path[0].text == "stringData");
     difference.declared = sensitive ? kSensitive : Compact(declared);
     if (live != nullptr) difference.live = sensitive ? kSensitive : Compact(*live);
     if (const Owner* owner = cursor.Latest()) {
@@ -326,8 +334,8 @@ class Collector {
   }
 
  private:
-  // structured-merge-diff v6, typed/tofieldset.go: leaves and atomic values are members, so are nulls, empty maps
-  // and every item of a list; an empty list with keys is not.
+  // structured-merge-diff v6, typed/tofieldset.go: leaves and atomic values are members, so are
+  // nulls, empty maps and every item of a list; an empty list with keys is not.
   void Value(const Json& declared, const Cursor& cursor, const Place& place, FieldSet& set) {
     if (declared.is_object() && !declared.empty()) {
       if (!internal::IsAtomicMap(cursor, place, type_)) {
@@ -380,6 +388,26 @@ class Collector {
   const std::vector<Owner> owners_;
 };
 
+absl::Status CheckQuantitiesIn(const Json& value, const Place& place) {
+  if (value.is_object()) {
+    for (auto field = value.begin(); field != value.end(); ++field) {
+      const Place below{.parent = &place, .kind = Kind::kField, .text = field.key()};
+      CHARON_RETURN_IF_ERROR(CheckQuantitiesIn(*field, below));
+    }
+  } else if (value.is_array()) {
+    for (std::size_t i = 0; i < value.size(); ++i) {
+      const std::string index = absl::StrCat(i);
+      const Place below{.parent = &place, .kind = Kind::kIndex, .text = index};
+      CHARON_RETURN_IF_ERROR(CheckQuantitiesIn(value[i], below));
+    }
+  } else if ((value.is_string() || value.is_boolean()) && internal::IsQuantityPlace(place)) {
+    const std::string text = value.is_string() ? value.get<std::string>() : value.dump();
+    const absl::StatusOr<Quantity> quantity = Quantity::Parse(text);
+    if (!quantity.ok()) return Annotate(quantity.status(), ToString(place.ToPath()));
+  }
+  return absl::OkStatus();
+}
+
 bool SameValue(const Place& place, const Json& a, const Json& b) {
   static const Json& nothing = *new Json();
   if (a.is_object() && b.is_object()) {
@@ -418,6 +446,11 @@ Json Overlay(const Json& declared, const Json& live, absl::string_view manager) 
 
 FieldSet FieldsOf(const Json& declared, const Json& live) {
   return Collector(declared, live).Collect(declared);
+}
+
+absl::Status CheckQuantities(const Json& object) {
+  if (!TypeInfo(object).built_in) return absl::OkStatus();
+  return CheckQuantitiesIn(object, Place());
 }
 
 bool SameMeaning(const FieldPath& path, const Json& a, const Json& b) {

@@ -18,12 +18,15 @@ using Kind = FieldStep::Kind;
 
 constexpr int kDeepest = 512;
 
-// Maps whose keys are free text and often contain dots; the rest of a path up to '[' is one name there.
+// Maps whose keys are free text and often contain dots; the rest of a path up to '[' is one name
+// there.
 constexpr std::array<absl::string_view, 14> kFreeMaps = {
-    "labels", "annotations", "matchLabels", "nodeSelector", "data",    "binaryData",     "stringData",
-    "limits", "requests",    "hard",        "capacity",     "default", "defaultRequest", "parameters"};
+    "labels",     "annotations", "matchLabels",    "nodeSelector", "data",
+    "binaryData", "stringData",  "limits",         "requests",     "hard",
+    "capacity",   "default",     "defaultRequest", "parameters"};
 
-// Keys and values are scalars in practice; the parser takes any depth, but writing out would recurse.
+// Keys and values are scalars in practice; the parser takes any depth, but writing out would
+// recurse.
 constexpr int kDeepestStep = 64;
 
 // The JSON of a step; discarded if it is none.
@@ -37,8 +40,9 @@ Json ParseStepJson(absl::string_view text) {
 
 bool IsPlainAscii(char c) { return c >= 0x20 && c < 0x7f && c != '"' && c != '\\'; }
 
-// True if `text` is what CanonicalStepText would make of it: the common case, found without parsing.
-// Covers maps of plain strings and small integers with ascending keys, and plain strings and integers.
+// True if `text` is what CanonicalStepText would make of it: the common case, found without
+// parsing. Covers maps of plain strings and small integers with ascending keys, and plain strings
+// and integers.
 bool IsCanonical(absl::string_view text) {
   std::size_t at = 0;
   const auto string = [&](absl::string_view* value) {
@@ -75,8 +79,8 @@ bool IsCanonical(absl::string_view text) {
 // "f:name" as a step. Steps of unknown kinds give false; InvalidArgument for what is no step.
 absl::StatusOr<bool> ParseStep(const std::string& text, FieldStep& step) {
   if (text.size() < 2 || text[1] != ':') {
-    return absl::InvalidArgumentError(
-        absl::StrCat("\"", internal::Excerpt(text, 80), "\" is no field of FieldsV1 (f:, k:, v:, i:)"));
+    return absl::InvalidArgumentError(absl::StrCat("\"", internal::Excerpt(text, 80),
+                                                   "\" is no field of FieldsV1 (f:, k:, v:, i:)"));
   }
   switch (text[0]) {
     case 'f':
@@ -103,9 +107,9 @@ absl::StatusOr<bool> ParseStep(const std::string& text, FieldStep& step) {
                     : step.kind == Kind::kIndex ? value.is_number_integer()
                                                 : !value.is_discarded();
   if (!fits) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("\"", internal::Excerpt(text, 80), "\" is no field of FieldsV1: after the colon comes ",
-                     step.kind == Kind::kKey ? "a JSON map" : "JSON"));
+    return absl::InvalidArgumentError(absl::StrCat(
+        "\"", internal::Excerpt(text, 80), "\" is no field of FieldsV1: after the colon comes ",
+        step.kind == Kind::kKey ? "a JSON map" : "JSON"));
   }
   step.text = CanonicalStepText(value);
   return true;
@@ -145,8 +149,9 @@ class PathReader {
 
  private:
   absl::Status Error(absl::string_view why) const {
-    return absl::InvalidArgumentError(absl::StrCat("\"", internal::Excerpt(text_, 200), "\" is no field path: ", why,
-                                                   " at character ", at_ + 1));
+    return absl::InvalidArgumentError(absl::StrCat("\"", internal::Excerpt(text_, 200),
+                                                   "\" is no field path: ", why, " at character ",
+                                                   at_ + 1));
   }
 
   void Push(Kind kind, std::string text) {
@@ -234,7 +239,8 @@ class PathReader {
       const std::string word(text_.substr(at_, end - at_));
       if (word.empty()) return Error("the brackets are empty");
       at_ = end;
-      const bool index = word.size() < 10 && std::all_of(word.begin(), word.end(), absl::ascii_isdigit);
+      const bool index =
+          word.size() < 10 && std::all_of(word.begin(), word.end(), absl::ascii_isdigit);
       Push(index ? Kind::kIndex : Kind::kField, index ? absl::StrCat(std::stoi(word)) : word);
       return Close();
     }
@@ -306,7 +312,8 @@ absl::StatusOr<FieldPath> ParseFieldPath(absl::string_view text, const Json* obj
 
 absl::Status FieldSet::ParseInto(const Json& json, int depth, FieldSet& set) {
   if (!json.is_object()) {
-    return absl::InvalidArgumentError(absl::StrCat("FieldsV1 consists of maps; one is ", json.type_name()));
+    return absl::InvalidArgumentError(
+        absl::StrCat("FieldsV1 consists of maps; one is ", json.type_name()));
   }
   if (depth > kDeepest) {
     return absl::InvalidArgumentError(absl::StrCat("FieldsV1 nested deeper than ", kDeepest));

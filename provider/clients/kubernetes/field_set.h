@@ -1,5 +1,5 @@
-// Fields of an object as the API server names them in metadata.managedFields: format FieldsV1 (Kubernetes
-// API reference, "FieldsV1"; structured-merge-diff v6, fieldpath/serialize.go).
+// Fields of an object as the API server names them in metadata.managedFields: format FieldsV1
+// (Kubernetes API reference, "FieldsV1"; structured-merge-diff v6, fieldpath/serialize.go).
 #pragma once
 
 #include <compare>
@@ -15,8 +15,8 @@
 
 namespace charon::kubernetes {
 
-// One step into an object, as FieldsV1 has it: f: (field of a map or struct), k: (item of an associative
-// list, by its keys), v: (item of a set, by value), i: (index, rare).
+// One step into an object, as FieldsV1 has it: f: (field of a map or struct), k: (item of an
+// associative list, by its keys), v: (item of a set, by value), i: (index, rare).
 struct FieldStep {
   enum class Kind { kField, kKey, kValue, kIndex };
   Kind kind = Kind::kField;
@@ -26,25 +26,27 @@ struct FieldStep {
 };
 using FieldPath = std::vector<FieldStep>;
 
-// The canonical form of a key, a set's value or an index: compact, keys in byte order, as the server has it.
+// The canonical form of a key, a set's value or an index: compact, keys in byte order, as the
+// server has it.
 std::string CanonicalStepText(const Json& value);
 
-// ".spec.template.spec.containers[name=\"app\"].image", the form the API server uses in conflicts. Names with
-// dots are not quoted there (".metadata.labels.app.kubernetes.io/name"), hence `object` below.
+// ".spec.template.spec.containers[name=\"app\"].image", the form the API server uses in conflicts.
+// Names with dots are not quoted there (".metadata.labels.app.kubernetes.io/name"), hence `object`
+// below.
 std::string ToString(const FieldPath& path);
 
 // Reads that form back, and the one of validation errors too ("spec.containers[0].image",
-// "metadata.labels[app]"): a leading dot may be missing, [word] is a field. Where names contain dots, those
-// that `object` (or, if null, the usual maps: labels, annotations, data, limits, ...) has decide where
-// a name ends. InvalidArgument, with the position, if it is not such a path.
+// "metadata.labels[app]"): a leading dot may be missing, [word] is a field. Where names contain
+// dots, those that `object` (or, if null, the usual maps: labels, annotations, data, limits, ...)
+// has decide where a name ends. InvalidArgument, with the position, if it is not such a path.
 absl::StatusOr<FieldPath> ParseFieldPath(absl::string_view text, const Json* object = nullptr);
 
 // A set of fields as a tree. A value; copies are deep.
 class FieldSet {
  public:
   FieldSet() = default;
-  // InvalidArgument if `fields_v1` is not of that format or nested deeper than 512. Steps of a kind that is
-  // not one of the four are passed over, as the server does it.
+  // InvalidArgument if `fields_v1` is not of that format or nested deeper than 512. Steps of a kind
+  // that is not one of the four are passed over, as the server does it.
   static absl::StatusOr<FieldSet> Parse(const Json& fields_v1);
   Json ToJson() const;
 
@@ -59,8 +61,8 @@ class FieldSet {
   bool leaf() const { return member_ && children_.empty(); }
 
   void Insert(const FieldPath& path);
-  // For building a set while walking an object: makes this field a member; the subtree at `step`, made if
-  // there is none. Drop() takes a subtree out.
+  // For building a set while walking an object: makes this field a member; the subtree at `step`,
+  // made if there is none. Drop() takes a subtree out.
   void Include() { member_ = true; }
   FieldSet& Below(const FieldStep& step) { return children_[step]; }
   void Drop(const FieldStep& step) { children_.erase(step); }

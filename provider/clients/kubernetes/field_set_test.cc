@@ -38,14 +38,16 @@ TEST(FieldSet, ReadsAndWritesFieldsV1) {
       R"("f:spec":{"f:list":{"i:3":{}},"f:ports":{"k:{\"port\":80,\"protocol\":\"TCP\"}":{".":{},"f:port":{}}}}})";
   const FieldSet set = Set(text);
   EXPECT_EQ(set.ToJson().dump(), text);
-  EXPECT_THAT(Texts(set), ElementsAre(".metadata.finalizers", ".metadata.finalizers[=\"a/b\"]", ".metadata.labels.app",
-                                      ".spec.list[3]", ".spec.ports[port=80,protocol=\"TCP\"]",
+  EXPECT_THAT(Texts(set), ElementsAre(".metadata.finalizers", ".metadata.finalizers[=\"a/b\"]",
+                                      ".metadata.labels.app", ".spec.list[3]",
+                                      ".spec.ports[port=80,protocol=\"TCP\"]",
                                       ".spec.ports[port=80,protocol=\"TCP\"].port"));
 }
 
 TEST(FieldSet, KeysHaveOneForm) {
   // The server escapes some characters (Go's JSON), and other writers may order keys differently.
-  const FieldSet set = Set(R"({"f:m":{"k:{\"mountPath\":\"/a\\u0026\\u003cé\\u003e\"}":{},"k:{\"b\": 1, \"a\": \"x\"}":{}}})");
+  const FieldSet set = Set(
+      R"({"f:m":{"k:{\"mountPath\":\"/a\\u0026\\u003cé\\u003e\"}":{},"k:{\"b\": 1, \"a\": \"x\"}":{}}})");
   EXPECT_TRUE(set.Contains(At(".m[mountPath=\"/a&<\xC3\xA9>\"]")));
   EXPECT_TRUE(set.Contains(At(".m[a=\"x\",b=1]")));
 }
@@ -62,9 +64,12 @@ TEST(FieldSet, MembersAreLeavesAndDots) {
 }
 
 TEST(FieldSet, WhatIsNoFieldsV1IsRefused) {
-  for (const char* text : {R"([])", R"({"f:a":1})", R"({"a":{}})", R"({"":{}})", R"({"f:a":{"f:b":[]}})", R"({"k:{":{}})",
-                           R"({"k:[1]":{}})", R"({"v:":{}})", R"({"i:x":{}})", R"({"i:1.5":{}})"}) {
-    EXPECT_EQ(FieldSet::Parse(Json::parse(text)).status().code(), absl::StatusCode::kInvalidArgument) << text;
+  for (const char* text :
+       {R"([])", R"({"f:a":1})", R"({"a":{}})", R"({"":{}})", R"({"f:a":{"f:b":[]}})",
+        R"({"k:{":{}})", R"({"k:[1]":{}})", R"({"v:":{}})", R"({"i:x":{}})", R"({"i:1.5":{}})"}) {
+    EXPECT_EQ(FieldSet::Parse(Json::parse(text)).status().code(),
+              absl::StatusCode::kInvalidArgument)
+        << text;
   }
   // A kind of step from the future, as structured-merge-diff passes over it.
   EXPECT_TRUE(Set(R"({"x:a":{"f:b":{}}})").empty());
@@ -75,7 +80,8 @@ TEST(FieldSet, NestingIsBounded) {
   Json deep = Json::object();
   for (int i = 0; i < 512; ++i) deep = {{"f:a", deep}};
   EXPECT_TRUE(FieldSet::Parse(deep).ok());
-  EXPECT_THAT(std::string(FieldSet::Parse({{"f:a", deep}}).status().message()), HasSubstr("deeper than 512"));
+  EXPECT_THAT(std::string(FieldSet::Parse({{"f:a", deep}}).status().message()),
+              HasSubstr("deeper than 512"));
   EXPECT_FALSE(FieldSet::Parse({{"v:" + std::string(100'000, '['), Json::object()}}).ok());
 }
 
@@ -95,7 +101,8 @@ TEST(FieldSet, InsertAndRemove) {
   FieldSet set;
   set.Insert(At(".spec.ports[port=80].name"));
   set.Insert(At(".spec.replicas"));
-  EXPECT_EQ(set.ToJson().dump(), R"({"f:spec":{"f:ports":{"k:{\"port\":80}":{"f:name":{}}},"f:replicas":{}}})");
+  EXPECT_EQ(set.ToJson().dump(),
+            R"({"f:spec":{"f:ports":{"k:{\"port\":80}":{"f:name":{}}},"f:replicas":{}}})");
   set.Remove(At(".spec.ports"));
   set.Remove(At(".spec.nothing.here"));
   EXPECT_EQ(set.ToJson().dump(), R"({"f:spec":{"f:replicas":{}}})");
@@ -105,15 +112,16 @@ TEST(FieldSet, InsertAndRemove) {
 }
 
 TEST(FieldPath, ReadsTheServersConflicts) {
-  const FieldPath path = At(".spec.template.spec.containers[name=\"app\"].ports[containerPort=80,protocol=\"TCP\"].name");
+  const FieldPath path = At(
+      ".spec.template.spec.containers[name=\"app\"].ports[containerPort=80,protocol=\"TCP\"].name");
   ASSERT_EQ(path.size(), 8U);
   EXPECT_EQ(path[4], (FieldStep{Kind::kKey, R"({"name":"app"})"}));
   EXPECT_EQ(path[6], (FieldStep{Kind::kKey, R"({"containerPort":80,"protocol":"TCP"})"}));
   EXPECT_EQ(path[7].text, "name");
   EXPECT_EQ(At(".a[=\"x],y\"]").back(), (FieldStep{Kind::kValue, "\"x],y\""}));
   EXPECT_EQ(At(".a[name=\"x\\\"]\",z=true].b")[1].text, R"({"name":"x\"]","z":true})");
-  for (const char* text : {".spec.replicas", ".a[0].b", ".metadata.labels.app", ".a[=1.5]", ".a[=null]",
-                           ".spec.containers[name=\"app\"].env[name=\"A\"].value",
+  for (const char* text : {".spec.replicas", ".a[0].b", ".metadata.labels.app", ".a[=1.5]",
+                           ".a[=null]", ".spec.containers[name=\"app\"].env[name=\"A\"].value",
                            ".metadata.annotations.example.org/a.b", ".spec.hard.requests.cpu",
                            ".spec.resources.limits.nvidia.com/gpu"}) {
     EXPECT_EQ(ToString(At(text)), text);
@@ -121,8 +129,10 @@ TEST(FieldPath, ReadsTheServersConflicts) {
 }
 
 TEST(FieldPath, ReadsValidationErrorsToo) {
-  EXPECT_EQ(ToString(At("spec.template.spec.containers[0].image")), ".spec.template.spec.containers[0].image");
-  EXPECT_EQ(At("metadata.labels[app.kubernetes.io/name]").back(), (FieldStep{Kind::kField, "app.kubernetes.io/name"}));
+  EXPECT_EQ(ToString(At("spec.template.spec.containers[0].image")),
+            ".spec.template.spec.containers[0].image");
+  EXPECT_EQ(At("metadata.labels[app.kubernetes.io/name]").back(),
+            (FieldStep{Kind::kField, "app.kubernetes.io/name"}));
   EXPECT_EQ(At("spec.hard[requests.cpu]").back().text, "requests.cpu");
 }
 
@@ -138,8 +148,9 @@ TEST(FieldPath, DotsInNamesAreFoundInTheObject) {
 }
 
 TEST(FieldPath, OtherTextsAreRefused) {
-  for (const char* text : {"", ".", "a..b", "a.", ".a[", ".a[]", ".a[name=", ".a[name=x]", ".a[name=\"x\"", ".a[=]",
-                           ".a[name=\"x\",]", ".a[0]b", ".a[=[[[[", ".a[\"", ".a[=\"\\"}) {
+  for (const char* text :
+       {"", ".", "a..b", "a.", ".a[", ".a[]", ".a[name=", ".a[name=x]", ".a[name=\"x\"", ".a[=]",
+        ".a[name=\"x\",]", ".a[0]b", ".a[=[[[[", ".a[\"", ".a[=\"\\"}) {
     const absl::StatusOr<FieldPath> path = ParseFieldPath(text);
     ASSERT_FALSE(path.ok()) << text << " is " << ToString(*path);
     EXPECT_EQ(path.status().code(), absl::StatusCode::kInvalidArgument);

@@ -11,8 +11,8 @@
 namespace charon::kubernetes::internal {
 namespace {
 
-// Builds one value from the parser's calls, which know nothing of how it is nested. The first error wins; what
-// comes after it is passed over.
+// Builds one value from the parser's calls, which know nothing of how it is nested. The first error
+// wins; what comes after it is passed over.
 class JsonBuilder : public nlohmann::json_sax<Json> {
  public:
   explicit JsonBuilder(std::size_t deepest) : deepest_(deepest) {}
@@ -50,7 +50,8 @@ class JsonBuilder : public nlohmann::json_sax<Json> {
 
   bool parse_error(std::size_t byte, const std::string&, const Json::exception& error) override {
     error_byte_ = byte == 0 ? 0 : byte - 1;
-    // "[json.exception.parse_error.101] parse error at line 1, column 2: syntax error while parsing ..."
+    // "[json.exception.parse_error.101] parse error at line 1, column 2: syntax error while parsing
+    // ..."
     absl::string_view what = error.what();
     const std::size_t colon = what.find(": ");
     if (colon != absl::string_view::npos) what.remove_prefix(colon + 2);

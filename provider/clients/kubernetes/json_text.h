@@ -12,11 +12,13 @@
 namespace charon::kubernetes::internal {
 
 struct JsonError {
-  absl::Status status;              // InvalidArgument
-  std::optional<std::size_t> byte;  // where it is no JSON; none: it is, but nested too deep or a key is twice
+  absl::Status status;  // InvalidArgument
+  std::optional<std::size_t>
+      byte;  // where it is no JSON; none: it is, but nested too deep or a key is twice
 };
 
-// Reads one value: floats without a fraction become integers, duplicate keys are refused. Nullopt if all is well.
+// Reads one value: floats without a fraction become integers, duplicate keys are refused. Nullopt
+// if all is well.
 std::optional<JsonError> ReadJson(absl::string_view text, std::size_t deepest, Json& value);
 
 }  // namespace charon::kubernetes::internal

@@ -1,4 +1,5 @@
-// Whatever an API server sends as an object with managedFields is read, compared, projected and migrated without harm.
+// Whatever an API server sends as an object with managedFields is read, compared, projected and
+// migrated without harm.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -57,7 +58,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     Require(overlay.is_object() == live->is_object());
     (void)Overlay(declared, *live, manager);
   }
-  if (const std::optional<Json> moved = MigratedManagedFields(*live, "charon", FormerManagers(*live, "charon"))) {
+  if (const std::optional<Json> moved =
+          MigratedManagedFields(*live, "charon", FormerManagers(*live, "charon"))) {
     Json object = *live;
     object["metadata"]["managedFields"] = *moved;
     Require(owned.Minus(AppliedBy(object, "charon")).empty());

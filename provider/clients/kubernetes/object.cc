@@ -10,6 +10,7 @@
 #include "absl/strings/strip.h"
 #include "nlohmann/json.hpp"
 #include "provider/base/status.h"
+#include "provider/clients/kubernetes/field_set.h"
 #include "provider/clients/kubernetes/utf8.h"
 
 namespace charon::kubernetes {
@@ -23,8 +24,8 @@ constexpr std::size_t kLongestMessage = 16'384;
 
 std::string_view Std(absl::string_view text) { return {text.data(), text.size()}; }
 
-// "v1", "v1beta1", "v2alpha3": what the part of an id that follows a group looks like. Version names of
-// CRDs may be any DNS label, so this only serves to tell the two forms of an id apart.
+// "v1", "v1beta1", "v2alpha3": what the part of an id that follows a group looks like. Version
+// names of CRDs may be any DNS label, so this only serves to tell the two forms of an id apart.
 bool LooksLikeVersion(absl::string_view text) {
   if (!absl::ConsumePrefix(&text, "v") || text.empty() || !absl::ascii_isdigit(text[0])) {
     return false;
@@ -49,7 +50,8 @@ absl::StatusOr<std::string> RequiredText(const Json& object, absl::string_view p
         absl::StrCat("the object's ", path, " is ", value.type_name(), ", not a string"));
   }
   const auto& text = value.get_ref<const std::string&>();
-  if (text.empty()) return absl::InvalidArgumentError(absl::StrCat("the object's ", path, " is empty"));
+  if (text.empty())
+    return absl::InvalidArgumentError(absl::StrCat("the object's ", path, " is empty"));
   return text;
 }
 
@@ -70,13 +72,13 @@ std::string OneLine(absl::string_view body) {
   return internal::Excerpt(absl::StripAsciiWhitespace(line), kLongestForeignBody);
 }
 
-// metav1.Status, and what stands in its place: {"message": ...} of aggregated API servers, Rancher's
+// metav1.Status, and what stands in its place: {"message": ...} of aggregated API servers,
+// Rancher's
 // {"type": "error", ...}, {"error": ...} of proxies, plain text and HTML.
 ApiError ReadError(int http_status, absl::string_view body) {
   ApiError error;
   error.code = http_status;
-  const Json status =
-      Json::parse(body.begin(), body.end(), nullptr, /*allow_exceptions=*/false);
+  const Json status = Json::parse(body.begin(), body.end(), nullptr, /*allow_exceptions=*/false);
   if (!status.is_object()) {
     error.message = OneLine(body);
     return error;
@@ -107,6 +109,51 @@ ApiError ReadError(int http_status, absl::string_view body) {
   return error;
 }
 
+// The server reports what its schema does not allow in an apply as 500 without a reason, and the
+// fields only in the text (Kubernetes 1.36,
+// apimachinery/pkg/util/managedfields/internal/structuredmerge.go):
+//   failed to create typed patch object (NS/NAME; apps/v1, Kind=Deployment): .spec.x: field not
+//   declared in schema failed to create typed patch object (...): errors:\n  .spec.a: ...\n
+//   .spec.b: ... failed to convert new object (...) to proper version: unable to convert
+//   unstructured object to ...: quantities ...
+bool IsSchemaError(const ApiError& error) {
+  return error.code == 500 && error.reason.empty() &&
+         (absl::StartsWith(error.message, "failed to create typed patch object (") ||
+          absl::StartsWith(error.message, "failed to convert new object ("));
+}
+
+// "expected string, got &value.valueUnstructured{Value:1}" and "got &{yes}" show Go's types.
+std::string WithoutGoTypes(absl::string_view text) {
+  for (const absl::string_view open : {", got &value.valueUnstructured{Value:", ", got &{"}) {
+    const std::size_t at = text.find(open);
+    if (at == absl::string_view::npos || !absl::EndsWith(text, "}")) continue;
+    const absl::string_view value = text.substr(at + open.size());
+    return absl::StrCat(text.substr(0, at), ", got ", value.substr(0, value.size() - 1));
+  }
+  return std::string(text);
+}
+
+void AddSchemaCauses(ApiError& error) {
+  absl::string_view text = error.message;
+  const std::size_t open = text.find("): ");
+  if (open == absl::string_view::npos) return;
+  text.remove_prefix(open + 3);
+  absl::ConsumePrefix(&text, "errors:\n");
+  for (absl::string_view line : absl::StrSplit(text, '\n')) {
+    line = absl::StripAsciiWhitespace(line);
+    if (line.empty() || line[0] != '.') continue;
+    // The path ends at the first ": " that leaves a whole one: keys of list items may contain it.
+    for (std::size_t colon = line.find(": "); colon != absl::string_view::npos;
+         colon = line.find(": ", colon + 1)) {
+      if (!ParseFieldPath(line.substr(0, colon)).ok()) continue;
+      error.causes.push_back({.reason = "FieldValueInvalid",
+                              .field = std::string(line.substr(0, colon)),
+                              .message = WithoutGoTypes(line.substr(colon + 2))});
+      break;
+    }
+  }
+}
+
 bool HasCause(const ApiError& error, absl::string_view reason) {
   for (const ApiError::Cause& cause : error.causes) {
     if (cause.reason == reason) return true;
@@ -116,7 +163,8 @@ bool HasCause(const ApiError& error, absl::string_view reason) {
 
 absl::StatusCode CodeOf(int http_status, const ApiError& error) {
   using enum absl::StatusCode;
-  // Reasons first: they are finer than the HTTP status (apimachinery, meta/v1/types.go, StatusReason*).
+  // Reasons first: they are finer than the HTTP status (apimachinery, meta/v1/types.go,
+  // StatusReason*).
   const std::string& reason = error.reason;
   if (reason == "NotFound") return kNotFound;
   if (reason == "AlreadyExists") return kAlreadyExists;
@@ -128,6 +176,7 @@ absl::StatusCode CodeOf(int http_status, const ApiError& error) {
   }
   if (reason == "Expired" || reason == "Gone") return kOutOfRange;
   if (HasCause(error, "NamespaceTerminating")) return kFailedPrecondition;
+  if (IsSchemaError(error)) return kInvalidArgument;
   switch (http_status) {
     case 400:
     case 413:
@@ -136,8 +185,10 @@ absl::StatusCode CodeOf(int http_status, const ApiError& error) {
     case 401:
       return kUnauthenticated;
     case 403:
-      // The quota admission plugin has no reason of its own; its text is "exceeded quota: NAME, requested:
-      // ..., used: ..., limited: ..." (kubernetes 1.36, plugin/pkg/admission/resourcequota/controller.go).
+      // The quota admission plugin has no reason of its own; its text is "exceeded quota: NAME,
+      // requested:
+      // ..., used: ..., limited: ..." (kubernetes 1.36,
+      // plugin/pkg/admission/resourcequota/controller.go).
       return absl::StrContains(error.message, "exceeded quota:") ? kResourceExhausted
                                                                  : kPermissionDenied;
     case 404:
@@ -168,8 +219,9 @@ Json ToJson(const ApiError& error) {
     causes.push_back(
         {{"reason", cause.reason}, {"field", cause.field}, {"message", cause.message}});
   }
-  return {{"code", error.code},   {"reason", error.reason}, {"message", error.message},
-          {"kind", error.kind},   {"group", error.group},   {"name", error.name},
+  return {{"code", error.code},          {"reason", error.reason},
+          {"message", error.message},    {"kind", error.kind},
+          {"group", error.group},        {"name", error.name},
           {"causes", std::move(causes)}, {"retryAfterSeconds", error.retry_after_seconds}};
 }
 
@@ -205,8 +257,8 @@ absl::StatusOr<ObjectRef> ObjectRef::Parse(absl::string_view id) {
       if (absl::ascii_isspace(c) || absl::ascii_iscntrl(c)) return refuse("it contains a space");
     }
   }
-  // Three to five parts. The core group has no group part: four parts are core and namespaced ("v1/...") or
-  // a group and cluster-scoped; the first part tells, as no group is called "v1".
+  // Three to five parts. The core group has no group part: four parts are core and namespaced
+  // ("v1/...") or a group and cluster-scoped; the first part tells, as no group is called "v1".
   if (parts.size() < 3) return refuse("it has too few parts");
   if (parts.size() > 5) return refuse("it has too many parts");
   const bool core = LooksLikeVersion(parts[0]);
@@ -217,7 +269,8 @@ absl::StatusOr<ObjectRef> ObjectRef::Parse(absl::string_view id) {
                        : "after the group come version, kind, namespace and name");
   }
   if (!absl::ascii_isupper(parts[kind_at][0])) {
-    return refuse(absl::StrCat("\"", internal::Excerpt(parts[kind_at], 60), "\" is no kind (a kind is written Deployment)"));
+    return refuse(absl::StrCat("\"", internal::Excerpt(parts[kind_at], 60),
+                               "\" is no kind (a kind is written Deployment)"));
   }
   ObjectRef ref;
   ref.kind.api_version = core ? parts[0] : absl::StrCat(parts[0], "/", parts[1]);
@@ -243,7 +296,8 @@ absl::StatusOr<ObjectRef> RefOf(const Json& object) {
   }
   if (Field(metadata, "name").is_null() && !Field(metadata, "generateName").is_null()) {
     return absl::InvalidArgumentError(
-        "the object has metadata.generateName and no metadata.name: the server would make a new object "
+        "the object has metadata.generateName and no metadata.name: the server would make a new "
+        "object "
         "with a new name at each apply. Give it a name (random_id or uuidv5 make one that stays)");
   }
   CHARON_ASSIGN_OR_RETURN(ref.name, RequiredText(object, "metadata.name"));
@@ -274,11 +328,12 @@ absl::Status StatusFromResponse(int http_status, absl::string_view body) {
   if (http_status >= 200 && http_status < 300) return absl::OkStatus();
   ApiError error = ReadError(http_status, body);
   if (error.message.empty()) {
-    error.message = absl::StrCat("the API server answered HTTP ", http_status,
-                                 error.reason.empty() ? "" : " ", error.reason,
-                                 " without a message");
+    error.message =
+        absl::StrCat("the API server answered HTTP ", http_status, error.reason.empty() ? "" : " ",
+                     error.reason, " without a message");
   }
   error.message = internal::Excerpt(error.message, kLongestMessage);
+  if (IsSchemaError(error)) AddSchemaCauses(error);
   absl::Status status(CodeOf(http_status, error), error.message);
   status.SetPayload(kApiErrorPayload,
                     absl::Cord(ToJson(error).dump(-1, ' ', false, Json::error_handler_t::replace)));

@@ -35,14 +35,14 @@ struct ObjectRef {
 
   // The import id: `apps/v1/Deployment/ns/name`, `v1/Namespace/name`.
   std::string ToString() const;
-  // InvalidArgument, showing both forms, for anything else. Cluster-scoped kinds have one part less:
-  // whether a kind is namespaced is taken from the number of parts.
+  // InvalidArgument, showing both forms, for anything else. Cluster-scoped kinds have one part
+  // less: whether a kind is namespaced is taken from the number of parts.
   static absl::StatusOr<ObjectRef> Parse(absl::string_view id);
   friend auto operator<=>(const ObjectRef&, const ObjectRef&) = default;
 };
 
-// From apiVersion, kind, metadata.namespace and metadata.name. InvalidArgument, naming the field, if
-// one is missing or no string; a generateName without a name is refused with the reason.
+// From apiVersion, kind, metadata.namespace and metadata.name. InvalidArgument, naming the field,
+// if one is missing or no string; a generateName without a name is refused with the reason.
 absl::StatusOr<ObjectRef> RefOf(const Json& object);
 
 // The value at a dotted path of map keys ("metadata.labels"); a null if there is none.
@@ -55,7 +55,8 @@ struct ApiError {
   int code = 0;
   std::string reason;  // "NotFound", "AlreadyExists", "Conflict", "Invalid", "Forbidden", ...
   std::string message;
-  // The object, where the server names one. A NotFound without a name is about the kind or the path.
+  // The object, where the server names one. A NotFound without a name is about the kind or the
+  // path.
   std::string kind;  // mostly the plural ("deployments"), as the server words it
   std::string group;
   std::string name;
@@ -68,13 +69,15 @@ struct ApiError {
   std::vector<Cause> causes;
 };
 
-// The status for an error answer: the code from reason and HTTP status, the server's own message, and
-// the ApiError as payload. OK for 2xx. Bodies that are no v1.Status (a proxy's page) give one line of their
-// text, shortened.
-//   404 NotFound · 409 AlreadyExists reason: AlreadyExists · 409 Conflict: Aborted · 422, 413 and 400:
-//   InvalidArgument · 401 Unauthenticated · 403 PermissionDenied (quota: ResourceExhausted; the namespace is
-//   being deleted: FailedPrecondition) · 405, 406, 415: Unimplemented · 410 OutOfRange · 412
-//   FailedPrecondition · 429 and 5xx: Unavailable (408, 504 and reason Timeout: DeadlineExceeded)
+// What an apply's schema errors say in text only (HTTP 500, "failed to create typed patch object
+// ...") is read into causes, reason FieldValueInvalid. The status for an error answer: the code
+// from reason and HTTP status, the server's own message, and the ApiError as payload. OK for 2xx.
+// Bodies that are no v1.Status (a proxy's page) give one line of their text, shortened.
+//   404 NotFound · 409 AlreadyExists reason: AlreadyExists · 409 Conflict: Aborted · 422, 413 and
+//   400: InvalidArgument, so are an apply's schema errors · 401 Unauthenticated · 403
+//   PermissionDenied (quota: ResourceExhausted; the namespace is being deleted: FailedPrecondition)
+//   · 405, 406, 415: Unimplemented · 410 OutOfRange · 412 FailedPrecondition · 429 and 5xx:
+//   Unavailable (408, 504 and reason Timeout: DeadlineExceeded)
 absl::Status StatusFromResponse(int http_status, absl::string_view body);
 
 // The ApiError that a status carries; code 0 if none.

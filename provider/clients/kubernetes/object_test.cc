@@ -9,13 +9,13 @@
 namespace charon::kubernetes {
 namespace {
 
-using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 TEST(ObjectRef, ReadsItsOwnText) {
-  for (const char* id : {"v1/Namespace/shop", "v1/ConfigMap/shop/settings", "apps/v1/Deployment/shop/web",
-                         "rbac.authorization.k8s.io/v1/ClusterRole/system:node", "example.org/v1beta1/Thing/one",
-                         "example.org/stable/Thing/ns/one"}) {
+  for (const char* id :
+       {"v1/Namespace/shop", "v1/ConfigMap/shop/settings", "apps/v1/Deployment/shop/web",
+        "rbac.authorization.k8s.io/v1/ClusterRole/system:node", "example.org/v1beta1/Thing/one",
+        "example.org/stable/Thing/ns/one"}) {
     const absl::StatusOr<ObjectRef> ref = ObjectRef::Parse(id);
     ASSERT_TRUE(ref.ok()) << ref.status();
     EXPECT_EQ(ref->ToString(), id);
@@ -32,8 +32,9 @@ TEST(ObjectRef, ReadsItsOwnText) {
 }
 
 TEST(ObjectRef, OtherTextsAreRefusedShowingBothForms) {
-  for (const char* id : {"", "web", "v1/web", "v1/Namespace", "apps/v1/Deployment", "v1/Pod/a/b/c", "a/b/C/d/e/f",
-                         "v1//a", "v1/Pod/", "v1/Pod/a b", "v1/pod/a", "apps/v1/deployment/a/b"}) {
+  for (const char* id :
+       {"", "web", "v1/web", "v1/Namespace", "apps/v1/Deployment", "v1/Pod/a/b/c", "a/b/C/d/e/f",
+        "v1//a", "v1/Pod/", "v1/Pod/a b", "v1/pod/a", "apps/v1/deployment/a/b"}) {
     const absl::StatusOr<ObjectRef> ref = ObjectRef::Parse(id);
     ASSERT_FALSE(ref.ok()) << id;
     EXPECT_EQ(ref.status().code(), absl::StatusCode::kInvalidArgument);
@@ -59,8 +60,10 @@ TEST(RefOf, NamesTheFieldThatIsWrong) {
   EXPECT_THAT(error(R"({"apiVersion":1})"), HasSubstr("apiVersion is number"));
   EXPECT_THAT(error(R"({"apiVersion":"v1"})"), HasSubstr("no kind"));
   EXPECT_THAT(error(R"({"apiVersion":"v1","kind":"A"})"), HasSubstr("no metadata.name"));
-  EXPECT_THAT(error(R"({"apiVersion":"v1","kind":"A","metadata":[]})"), HasSubstr("metadata is array"));
-  EXPECT_THAT(error(R"({"apiVersion":"v1","kind":"A","metadata":{"name":""}})"), HasSubstr("metadata.name is empty"));
+  EXPECT_THAT(error(R"({"apiVersion":"v1","kind":"A","metadata":[]})"),
+              HasSubstr("metadata is array"));
+  EXPECT_THAT(error(R"({"apiVersion":"v1","kind":"A","metadata":{"name":""}})"),
+              HasSubstr("metadata.name is empty"));
   EXPECT_THAT(error(R"({"apiVersion":"v1","kind":"A","metadata":{"name":"a","namespace":true}})"),
               HasSubstr("metadata.namespace is boolean"));
   EXPECT_THAT(error(R"({"apiVersion":"v1","kind":"A","metadata":{"generateName":"a-"}})"),
@@ -94,22 +97,28 @@ const ErrorShape kShapes[] = {
      absl::StatusCode::kAlreadyExists, "namespaces \"t\" already exists"},
     {"changed meanwhile", 409,
      R"({"kind":"Status","message":"Operation cannot be fulfilled on configmaps \"c\": the object has been modified","reason":"Conflict","code":409})",
-     absl::StatusCode::kAborted, "Operation cannot be fulfilled on configmaps \"c\": the object has been modified"},
-    {"no credentials", 401, R"({"kind":"Status","message":"Unauthorized","reason":"Unauthorized","code":401})",
+     absl::StatusCode::kAborted,
+     "Operation cannot be fulfilled on configmaps \"c\": the object has been modified"},
+    {"no credentials", 401,
+     R"({"kind":"Status","message":"Unauthorized","reason":"Unauthorized","code":401})",
      absl::StatusCode::kUnauthenticated, "Unauthorized"},
     {"no right", 403,
      R"({"kind":"Status","message":"secrets is forbidden: User \"u\" cannot list resource \"secrets\" in API group \"\" in the namespace \"t\"","reason":"Forbidden","code":403})",
      absl::StatusCode::kPermissionDenied,
-     "secrets is forbidden: User \"u\" cannot list resource \"secrets\" in API group \"\" in the namespace \"t\""},
+     "secrets is forbidden: User \"u\" cannot list resource \"secrets\" in API group \"\" in the "
+     "namespace \"t\""},
     {"quota", 403,
      R"({"kind":"Status","message":"pods \"p\" is forbidden: exceeded quota: q, requested: pods=1, used: pods=1, limited: pods=1","reason":"Forbidden","code":403})",
      absl::StatusCode::kResourceExhausted,
-     "pods \"p\" is forbidden: exceeded quota: q, requested: pods=1, used: pods=1, limited: pods=1"},
+     "pods \"p\" is forbidden: exceeded quota: q, requested: pods=1, used: pods=1, limited: "
+     "pods=1"},
     {"namespace goes away", 403,
      R"({"kind":"Status","message":"configmaps \"c\" is forbidden: unable to create new content in namespace t because it is being terminated","reason":"Forbidden","details":{"name":"c","kind":"configmaps","causes":[{"reason":"NamespaceTerminating","message":"namespace t is being terminated","field":"metadata.namespace"}]},"code":403})",
      absl::StatusCode::kFailedPrecondition,
-     "configmaps \"c\" is forbidden: unable to create new content in namespace t because it is being terminated"},
-    {"invalid", 422, R"({"kind":"Status","message":"Deployment.apps \"w\" is invalid","reason":"Invalid","code":422})",
+     "configmaps \"c\" is forbidden: unable to create new content in namespace t because it is "
+     "being terminated"},
+    {"invalid", 422,
+     R"({"kind":"Status","message":"Deployment.apps \"w\" is invalid","reason":"Invalid","code":422})",
      absl::StatusCode::kInvalidArgument, "Deployment.apps \"w\" is invalid"},
     {"webhook", 400,
      R"({"kind":"Status","message":"admission webhook \"w\" denied the request: no","reason":"BadRequest","code":400})",
@@ -118,23 +127,31 @@ const ErrorShape kShapes[] = {
      R"({"kind":"Status","message":"Internal error occurred: failed calling webhook \"w\": context deadline exceeded","reason":"InternalError","code":500})",
      absl::StatusCode::kUnavailable,
      "Internal error occurred: failed calling webhook \"w\": context deadline exceeded"},
-    {"server timeout", 504, R"({"kind":"Status","message":"Timeout: request did not complete","reason":"Timeout","code":504})",
+    {"server timeout", 504,
+     R"({"kind":"Status","message":"Timeout: request did not complete","reason":"Timeout","code":504})",
      absl::StatusCode::kDeadlineExceeded, "Timeout: request did not complete"},
-    {"busy", 429, R"({"kind":"Status","message":"too many requests","reason":"TooManyRequests","details":{"retryAfterSeconds":3},"code":429})",
+    {"busy", 429,
+     R"({"kind":"Status","message":"too many requests","reason":"TooManyRequests","details":{"retryAfterSeconds":3},"code":429})",
      absl::StatusCode::kUnavailable, "too many requests"},
-    {"expired", 410, R"({"kind":"Status","message":"too old resource version","reason":"Expired","code":410})",
+    {"expired", 410,
+     R"({"kind":"Status","message":"too old resource version","reason":"Expired","code":410})",
      absl::StatusCode::kOutOfRange, "too old resource version"},
-    {"patch type", 415, R"({"kind":"Status","message":"unsupported","reason":"UnsupportedMediaType","code":415})",
+    {"patch type", 415,
+     R"({"kind":"Status","message":"unsupported","reason":"UnsupportedMediaType","code":415})",
      absl::StatusCode::kUnimplemented, "unsupported"},
-    {"verb", 405, R"({"kind":"Status","message":"not allowed","reason":"MethodNotAllowed","code":405})",
+    {"verb", 405,
+     R"({"kind":"Status","message":"not allowed","reason":"MethodNotAllowed","code":405})",
      absl::StatusCode::kUnimplemented, "not allowed"},
-    {"a proxy's page", 502, "<html>\r\n<body>\n  <h1>502  Bad Gateway</h1>\n", absl::StatusCode::kUnavailable,
-     "<html> <body> <h1>502 Bad Gateway</h1>"},
+    {"a proxy's page", 502, "<html>\r\n<body>\n  <h1>502  Bad Gateway</h1>\n",
+     absl::StatusCode::kUnavailable, "<html> <body> <h1>502 Bad Gateway</h1>"},
     {"a proxy's JSON", 403, R"({"type":"error","status":"403","message":"no project"})",
      absl::StatusCode::kPermissionDenied, "no project"},
-    {"error text", 401, R"({"error":"token expired"})", absl::StatusCode::kUnauthenticated, "token expired"},
-    {"nothing", 503, "", absl::StatusCode::kUnavailable, "the API server answered HTTP 503 without a message"},
-    {"status without message", 500, R"({"kind":"Status","reason":"InternalError"})", absl::StatusCode::kUnavailable,
+    {"error text", 401, R"({"error":"token expired"})", absl::StatusCode::kUnauthenticated,
+     "token expired"},
+    {"nothing", 503, "", absl::StatusCode::kUnavailable,
+     "the API server answered HTTP 503 without a message"},
+    {"status without message", 500, R"({"kind":"Status","reason":"InternalError"})",
+     absl::StatusCode::kUnavailable,
      "the API server answered HTTP 500 InternalError without a message"},
     {"JSON of no known shape", 500, R"([1])", absl::StatusCode::kUnavailable, "[1]"},
 };
@@ -150,7 +167,8 @@ TEST(StatusFromResponse, EveryShapeOfError) {
 }
 
 TEST(StatusFromResponse, CarriesTheCauses) {
-  const absl::Status status = StatusFromResponse(409, R"({"kind":"Status","status":"Failure","reason":"Conflict","code":409,
+  const absl::Status status =
+      StatusFromResponse(409, R"({"kind":"Status","status":"Failure","reason":"Conflict","code":409,
     "message":"Apply failed with 2 conflicts","details":{"name":"web","group":"apps","kind":"deployments","causes":[
       {"reason":"FieldManagerConflict","message":"conflict with \"kubectl\" with subresource \"scale\"","field":".spec.replicas"},
       {"reason":"FieldManagerConflict","message":"conflict with \"helm\"","field":".spec.template.spec.containers[name=\"app\"].image"}]}})");
@@ -165,8 +183,44 @@ TEST(StatusFromResponse, CarriesTheCauses) {
   EXPECT_THAT(error.causes[1].message, HasSubstr("helm"));
 }
 
+// The server answers schema errors of an apply with 500 and nothing but text (Kubernetes 1.36.3).
+TEST(StatusFromResponse, SchemaErrorsOfAnApplyAreNotTheServersFault) {
+  const auto read = [](const std::string& message) {
+    return StatusFromResponse(
+        500, Json({{"kind", "Status"}, {"message", message}, {"code", 500}}).dump());
+  };
+  const std::string head =
+      "failed to create typed patch object (t/web; apps/v1, Kind=Deployment): ";
+  const absl::Status one = read(
+      head + ".spec.template.spec.containers[name=\"a: b\"].prots: field not declared in schema");
+  EXPECT_EQ(one.code(), absl::StatusCode::kInvalidArgument);
+  ASSERT_EQ(ApiErrorOf(one).causes.size(), 1U);
+  EXPECT_EQ(ApiErrorOf(one).causes[0].field, ".spec.template.spec.containers[name=\"a: b\"].prots");
+  EXPECT_EQ(ApiErrorOf(one).causes[0].message, "field not declared in schema");
+
+  const absl::Status two = read(head +
+                                "errors:\n  .spec.containers[0].name: expected string, got "
+                                "&value.valueUnstructured{Value:1}\n"
+                                "  .spec.paused: expected boolean, got &{yes}");
+  ASSERT_EQ(ApiErrorOf(two).causes.size(), 2U);
+  EXPECT_EQ(ApiErrorOf(two).causes[0].message, "expected string, got 1");
+  EXPECT_EQ(ApiErrorOf(two).causes[1].field, ".spec.paused");
+  EXPECT_EQ(ApiErrorOf(two).causes[1].message, "expected boolean, got yes");
+
+  const absl::Status quantity = read(
+      "failed to convert new object (/bad; apps/v1, Kind=Deployment) to proper version: unable to "
+      "convert unstructured object "
+      "to apps/v1, Kind=Deployment: quantities must match the regular expression "
+      "'^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'");
+  EXPECT_EQ(quantity.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_TRUE(ApiErrorOf(quantity).causes.empty());
+}
+
 TEST(StatusFromResponse, SaysHowLongToWait) {
-  EXPECT_EQ(ApiErrorOf(StatusFromResponse(429, R"({"message":"m","details":{"retryAfterSeconds":3}})")).retry_after_seconds, 3);
+  EXPECT_EQ(
+      ApiErrorOf(StatusFromResponse(429, R"({"message":"m","details":{"retryAfterSeconds":3}})"))
+          .retry_after_seconds,
+      3);
   EXPECT_EQ(ApiErrorOf(absl::NotFoundError("x")).code, 0);
 }
 
@@ -174,7 +228,8 @@ TEST(StatusFromResponse, SurvivesAnyBody) {
   const std::string long_body(10'000, 'x');
   EXPECT_LE(StatusFromResponse(500, long_body).message().size(), 310U);
   EXPECT_FALSE(StatusFromResponse(500, "\xff\xfe\x01").ok());
-  EXPECT_FALSE(StatusFromResponse(500, "{\"message\":{\"a\":1},\"details\":[],\"code\":\"x\"}").ok());
+  EXPECT_FALSE(
+      StatusFromResponse(500, "{\"message\":{\"a\":1},\"details\":[],\"code\":\"x\"}").ok());
   EXPECT_FALSE(StatusFromResponse(500, "{\"details\":{\"causes\":[1,null,{}]}}").ok());
 }
 

@@ -23,18 +23,29 @@ bool IsOneOf(const std::array<absl::string_view, n>& names, absl::string_view na
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
-// What follows is the merge behaviour of the built-in kinds, from the schema of the API server (Kubernetes 1.36,
-// x-kubernetes-list-type, x-kubernetes-list-map-keys, x-kubernetes-map-type), as far as objects that people
-// write have it.
+// What follows is the merge behaviour of the built-in kinds, from the schema of the API server
+// (Kubernetes 1.36, x-kubernetes-list-type, x-kubernetes-list-map-keys, x-kubernetes-map-type), as
+// far as objects that people write have it.
 
-constexpr std::array<absl::string_view, 19> kBuiltInGroups = {
-    "admissionregistration.k8s.io", "apiextensions.k8s.io",   "apiregistration.k8s.io",
-    "authentication.k8s.io",        "authorization.k8s.io",   "certificates.k8s.io",
-    "coordination.k8s.io",          "discovery.k8s.io",       "events.k8s.io",
-    "flowcontrol.apiserver.k8s.io", "internal.apiserver.k8s.io", "networking.k8s.io",
-    "node.k8s.io",                  "rbac.authorization.k8s.io", "resource.k8s.io",
-    "scheduling.k8s.io",            "storage.k8s.io",         "storagemigration.k8s.io",
-    "metrics.k8s.io"};
+constexpr std::array<absl::string_view, 19> kBuiltInGroups = {"admissionregistration.k8s.io",
+                                                              "apiextensions.k8s.io",
+                                                              "apiregistration.k8s.io",
+                                                              "authentication.k8s.io",
+                                                              "authorization.k8s.io",
+                                                              "certificates.k8s.io",
+                                                              "coordination.k8s.io",
+                                                              "discovery.k8s.io",
+                                                              "events.k8s.io",
+                                                              "flowcontrol.apiserver.k8s.io",
+                                                              "internal.apiserver.k8s.io",
+                                                              "networking.k8s.io",
+                                                              "node.k8s.io",
+                                                              "rbac.authorization.k8s.io",
+                                                              "resource.k8s.io",
+                                                              "scheduling.k8s.io",
+                                                              "storage.k8s.io",
+                                                              "storagemigration.k8s.io",
+                                                              "metrics.k8s.io"};
 
 struct KeyedList {
   absl::string_view name;
@@ -63,19 +74,36 @@ constexpr std::array<absl::string_view, 3> kContainerLists = {"containers", "ini
                                                               "ephemeralContainers"};
 constexpr std::array<absl::string_view, 2> kSets = {"validationActions", "volumeLifecycleModes"};
 // In flowcontrol only; the same names in RBAC rules are atomic.
-constexpr std::array<absl::string_view, 5> kFlowControlSets = {"apiGroups", "namespaces",
-                                                               "nonResourceURLs", "resources", "verbs"};
-constexpr std::array<absl::string_view, 28> kAtomicMaps = {
-    "claimRef",           "configMapKeyRef",      "controllerExpandSecretRef",
-    "controllerPublishSecretRef", "dataSource",   "fieldRef",
-    "fileKeyRef",         "involvedObject",       "labelSelector",
-    "matchConstraints",   "matchResources",       "namespaceSelector",
-    "nodeExpandSecretRef", "nodePublishSecretRef", "nodeSelector",
-    "nodeStageSecretRef", "nodeTopology",         "objectSelector",
-    "paramKind",          "paramRef",             "podSelector",
-    "preference",         "required",             "resourceFieldRef",
-    "roleRef",            "scopeSelector",        "secretKeyRef",
-    "selector"};
+constexpr std::array<absl::string_view, 5> kFlowControlSets = {
+    "apiGroups", "namespaces", "nonResourceURLs", "resources", "verbs"};
+constexpr std::array<absl::string_view, 28> kAtomicMaps = {"claimRef",
+                                                           "configMapKeyRef",
+                                                           "controllerExpandSecretRef",
+                                                           "controllerPublishSecretRef",
+                                                           "dataSource",
+                                                           "fieldRef",
+                                                           "fileKeyRef",
+                                                           "involvedObject",
+                                                           "labelSelector",
+                                                           "matchConstraints",
+                                                           "matchResources",
+                                                           "namespaceSelector",
+                                                           "nodeExpandSecretRef",
+                                                           "nodePublishSecretRef",
+                                                           "nodeSelector",
+                                                           "nodeStageSecretRef",
+                                                           "nodeTopology",
+                                                           "objectSelector",
+                                                           "paramKind",
+                                                           "paramRef",
+                                                           "podSelector",
+                                                           "preference",
+                                                           "required",
+                                                           "resourceFieldRef",
+                                                           "roleRef",
+                                                           "scopeSelector",
+                                                           "secretKeyRef",
+                                                           "selector"};
 
 // Maps from names to quantities, and single fields that hold one.
 constexpr std::array<absl::string_view, 14> kQuantityMaps = {
@@ -83,6 +111,10 @@ constexpr std::array<absl::string_view, 14> kQuantityMaps = {
     "default", "defaultRequest", "max",  "min",  "overhead", "podFixed",    "maxLimitRequestRatio"};
 constexpr std::array<absl::string_view, 5> kQuantities = {"sizeLimit", "divisor", "averageValue",
                                                           "capacity", "maximumVolumeSize"};
+// Maps of people's own words.
+constexpr std::array<absl::string_view, 8> kTextMaps = {"labels",     "annotations", "data",
+                                                        "stringData", "matchLabels", "nodeSelector",
+                                                        "selector",   "parameters"};
 constexpr std::array<absl::string_view, 5> kIntOrString = {"port", "targetPort", "maxUnavailable",
                                                            "maxSurge", "minAvailable"};
 
@@ -118,16 +150,6 @@ ListShape BuiltInShape(const Place& place, const TypeInfo& type) {
 std::string NumberText(const Json& value) {
   if (value.is_string()) return value.get_ref<const std::string&>();
   return value.is_number() ? value.dump() : "";
-}
-
-bool IsQuantityPlace(const Place& place) {
-  if (place.kind != Kind::kField || place.root()) return false;
-  const Place& parent = *place.parent;
-  if (!parent.root() && parent.kind == Kind::kField) {
-    if (IsOneOf(kQuantityMaps, parent.text)) return true;
-    if (place.text == "value" && parent.text == "target") return true;
-  }
-  return IsOneOf(kQuantities, place.text);
 }
 
 bool SameQuantity(const Json& a, const Json& b) {
@@ -239,7 +261,8 @@ Cursor Cursor::Down(FieldStep::Kind kind, absl::string_view text) const {
     if (found == at.fields->end() && ambiguous) {
       for (auto entry = at.fields->begin(); entry != at.fields->end(); ++entry) {
         const std::string& name = entry.key();
-        if (name.find('\\') == std::string::npos || !absl::StartsWith(name, key.substr(0, 2))) continue;
+        if (name.find('\\') == std::string::npos || !absl::StartsWith(name, key.substr(0, 2)))
+          continue;
         const Json value = Json::parse(name.begin() + 2, name.end(), nullptr, false);
         if (value.is_structured() && !value.is_object()) continue;
         if (CanonicalStepText(value) == Std(text)) found = entry;
@@ -268,9 +291,8 @@ bool Cursor::AppliedBy(absl::string_view manager) const {
 }
 
 bool Cursor::OwnedByOthers(absl::string_view manager) const {
-  return std::any_of(at_.begin(), at_.end(), [manager](const At& at) {
-    return !at.above && !at.owner->Applies(manager);
-  });
+  return std::any_of(at_.begin(), at_.end(),
+                     [manager](const At& at) { return !at.above && !at.owner->Applies(manager); });
 }
 
 const Owner* Cursor::Latest() const {
@@ -359,6 +381,17 @@ bool MeansNothing(const Json& value) {
   if (value.is_null()) return true;
   if (value.is_array()) return value.empty();
   return value.is_object() && std::all_of(value.begin(), value.end(), MeansNothing);
+}
+
+bool IsQuantityPlace(const Place& place) {
+  if (place.kind != Kind::kField || place.root()) return false;
+  const Place& parent = *place.parent;
+  if (!parent.root() && parent.kind == Kind::kField) {
+    if (IsOneOf(kQuantityMaps, parent.text)) return true;
+    if (IsOneOf(kTextMaps, parent.text)) return false;
+    if (place.text == "value" && parent.text == "target") return true;
+  }
+  return IsOneOf(kQuantities, place.text);
 }
 
 bool SameScalar(const Place& place, const Json& a, const Json& b) {

@@ -1,4 +1,5 @@
-// Inside Compare, Project and FieldsOf: a place in an object, and who stands at it. Not for use elsewhere.
+// Inside Compare, Project and FieldsOf: a place in an object, and who stands at it. Not for use
+// elsewhere.
 #pragma once
 
 #include <initializer_list>
@@ -44,8 +45,8 @@ struct Owner {
 };
 std::vector<Owner> OwnersOf(const Json& object);
 
-// The owners that have something at, above or below one place. Walks the JSON of fieldsV1 in step with the
-// object: building field sets first would cost more than the comparison.
+// The owners that have something at, above or below one place. Walks the JSON of fieldsV1 in step
+// with the object: building field sets first would cost more than the comparison.
 class Cursor {
  public:
   Cursor() = default;
@@ -56,8 +57,8 @@ class Cursor {
   struct At {
     const Owner* owner;
     const Json* fields;  // {} at a leaf
-    bool above;          // the owner has an ancestor of this place as a leaf: an atomic value, or a map
-                         // that was applied empty
+    bool above;  // the owner has an ancestor of this place as a leaf: an atomic value, or a map
+                 // that was applied empty
   };
   const absl::InlinedVector<At, 6>& at() const { return at_; }
 
@@ -65,7 +66,8 @@ class Cursor {
   bool IsLeaf() const;
   // Somebody owns fields below.
   bool HasChildren() const;
-  // `manager` (if empty: anybody) owns the field here or an atomic value above, by Apply, in the main resource.
+  // `manager` (if empty: anybody) owns the field here or an atomic value above, by Apply, in the
+  // main resource.
   bool AppliedBy(absl::string_view manager) const;
   // Somebody else owns something here or below.
   bool OwnedByOthers(absl::string_view manager) const;
@@ -94,14 +96,17 @@ struct TypeInfo {
 ListShape ShapeOf(const Cursor& cursor, const Place& place, const TypeInfo& type);
 bool IsAtomicMap(const Cursor& cursor, const Place& place, const TypeInfo& type);
 
-// The text of an item's step ("{\"name\":\"app\"}"); nullopt if it has none of the keys. A missing protocol is
-// TCP, as in the API's own defaults.
+// The text of an item's step ("{\"name\":\"app\"}"); nullopt if it has none of the keys. A missing
+// protocol is TCP, as in the API's own defaults.
 std::optional<std::string> KeyText(const Json& item, const std::vector<std::string>& keys);
 
 // A map, list or null that holds nothing: {}, [], {"limits": {}}.
 bool MeansNothing(const Json& value);
 
 bool SameScalar(const Place& place, const Json& a, const Json& b);
+
+// True where the built-in kinds have a quantity: in resources.limits and the like, by name.
+bool IsQuantityPlace(const Place& place);
 
 inline std::string_view Std(absl::string_view text) { return {text.data(), text.size()}; }
 

@@ -119,11 +119,12 @@ class Projection {
 std::optional<Json> PatchTo(std::optional<Json> managed_fields, const Json& object) {
   if (!managed_fields) return std::nullopt;
   // "replace", not "test": a failed test is a 422, an outdated resourceVersion a 409.
-  return Json::array(
-      {{{"op", "replace"}, {"path", "/metadata/managedFields"}, {"value", *std::move(managed_fields)}},
-       {{"op", "replace"},
-        {"path", "/metadata/resourceVersion"},
-        {"value", Text(object, "metadata.resourceVersion")}}});
+  return Json::array({{{"op", "replace"},
+                       {"path", "/metadata/managedFields"},
+                       {"value", *std::move(managed_fields)}},
+                      {{"op", "replace"},
+                       {"path", "/metadata/resourceVersion"},
+                       {"value", Text(object, "metadata.resourceVersion")}}});
 }
 
 }  // namespace
@@ -165,16 +166,19 @@ Json Project(const Json& live, const FieldSet& owned) {
 }
 
 bool IsFormerManager(absl::string_view manager, absl::string_view operation) {
-  // kubectl calls itself kubectl-COMMAND, or kubectl for server-side apply; kubectl-last-applied holds the
-  // annotation when it does both. Commands that change single fields (edit, patch, set, scale, label) are a
-  // person's decisions about a living object and no former owners.
-  constexpr std::array<absl::string_view, 6> kUpdate = {
-      "kubectl-client-side-apply", "kubectl-create", "kubectl-replace",
-      "kubectl-run",               "kubectl-expose", "before-first-apply"};
-  // Helm 3 updates, Helm 4 applies. HashiCorp is what older versions of hashicorp/kubernetes sent (the start
-  // of their user agent); Terraform is the default of kubernetes_manifest.
-  constexpr std::array<absl::string_view, 6> kBoth = {"kubectl",   "kubectl-last-applied", "helm",
-                                                      "Terraform", "terraform",            "HashiCorp"};
+  // kubectl calls itself kubectl-COMMAND, or kubectl for server-side apply; kubectl-last-applied
+  // holds the annotation when it does both. Commands that change single fields (edit, patch, set,
+  // scale, label) are a person's decisions about a living object and no former owners.
+  constexpr std::array<absl::string_view, 6> kUpdate = {"kubectl-client-side-apply",
+                                                        "kubectl-create",
+                                                        "kubectl-replace",
+                                                        "kubectl-run",
+                                                        "kubectl-expose",
+                                                        "before-first-apply"};
+  // Helm 3 updates, Helm 4 applies. HashiCorp is what older versions of hashicorp/kubernetes sent
+  // (the start of their user agent); Terraform is the default of kubernetes_manifest.
+  constexpr std::array<absl::string_view, 6> kBoth = {
+      "kubectl", "kubectl-last-applied", "helm", "Terraform", "terraform", "HashiCorp"};
   if (std::find(kBoth.begin(), kBoth.end(), manager) != kBoth.end()) return true;
   // The name of the program where no other is given: terraform-provider-kubernetes_v2.38.0_x5.
   if (absl::StartsWith(manager, "terraform-provider-")) return true;
@@ -188,7 +192,8 @@ std::vector<std::string> FormerManagers(const Json& object, absl::string_view ma
     if (!owner.subresource.empty() || owner.manager == manager) continue;
     if (!IsFormerManager(owner.manager, owner.operation)) continue;
     std::string name(owner.manager);
-    if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(std::move(name));
+    if (std::find(names.begin(), names.end(), name) == names.end())
+      names.push_back(std::move(name));
   }
   return names;
 }
@@ -235,16 +240,17 @@ std::optional<Json> MigratedManagedFields(const Json& object, absl::string_view 
   return result;
 }
 
-std::optional<Json> ReleasedManagedFields(const Json& object, const std::vector<std::string>& managers,
+std::optional<Json> ReleasedManagedFields(const Json& object,
+                                          const std::vector<std::string>& managers,
                                           const std::vector<FieldPath>* fields) {
   const Json& entries = Field(object, "metadata.managedFields");
   if (!entries.is_array()) return std::nullopt;
   Json result = Json::array();
   bool changed = false;
   for (const Json& entry : entries) {
-    const bool is_ours = std::any_of(managers.begin(), managers.end(), [&entry](const std::string& name) {
-      return IsApplyOf(entry, name);
-    });
+    const bool is_ours =
+        std::any_of(managers.begin(), managers.end(),
+                    [&entry](const std::string& name) { return IsApplyOf(entry, name); });
     if (is_ours && fields == nullptr) {
       changed = true;
       continue;
@@ -263,8 +269,8 @@ std::optional<Json> ReleasedManagedFields(const Json& object, const std::vector<
     if (rest != *set) result.back()["fieldsV1"] = rest.ToJson();
   }
   if (!changed) return std::nullopt;
-  // The server takes an empty list for "not sent" and keeps what it has; one empty entry clears it (Kubernetes
-  // documentation, "Server-Side Apply", clearing managedFields).
+  // The server takes an empty list for "not sent" and keeps what it has; one empty entry clears it
+  // (Kubernetes documentation, "Server-Side Apply", clearing managedFields).
   if (result.empty()) result.push_back(Json::object());
   return result;
 }

@@ -96,7 +96,8 @@ std::string Times(const std::string& digits, unsigned factor) {
   return product.substr(out);
 }
 
-// The whole part of `digits` times ten to the power of `exponent`, rounded up; nullopt from 10^38 on.
+// The whole part of `digits` times ten to the power of `exponent`, rounded up; nullopt from 10^38
+// on.
 std::optional<absl::int128> Scaled(absl::string_view digits, std::int64_t exponent) {
   while (!digits.empty() && digits[0] == '0') digits.remove_prefix(1);
   if (digits.empty()) return absl::int128(0);
@@ -134,10 +135,10 @@ absl::Status Refuse(absl::string_view text, absl::string_view suffix) {
   } else {
     hint = "it is no number";
   }
-  return absl::InvalidArgumentError(
-      absl::StrCat("\"", internal::Excerpt(text, 60), "\" is no quantity: ", hint,
-                   ". Accepted is a number and one of n, u, m, k, M, G, T, P, E (powers of 1000), Ki, Mi, Gi, "
-                   "Ti, Pi, Ei (powers of 1024), an exponent as in 5e3, or nothing: \"500m\", \"1.5Gi\""));
+  return absl::InvalidArgumentError(absl::StrCat(
+      "\"", internal::Excerpt(text, 60), "\" is no quantity: ", hint,
+      ". Accepted is a number and one of n, u, m, k, M, G, T, P, E (powers of 1000), Ki, Mi, Gi, "
+      "Ti, Pi, Ei (powers of 1024), an exponent as in 5e3, or nothing: \"500m\", \"1.5Gi\""));
 }
 
 std::int64_t RoundedUp(absl::int128 nano, absl::int128 unit) {
@@ -205,8 +206,8 @@ absl::StatusOr<Quantity> Quantity::Parse(absl::string_view text) {
     nano = Scaled(digits, bounded - fraction + kNanoDigits);
   }
   if (!nano) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("the quantity \"", internal::Excerpt(text, 60), "\" is too large: it must be below 1e29"));
+    return absl::InvalidArgumentError(absl::StrCat("the quantity \"", internal::Excerpt(text, 60),
+                                                   "\" is too large: it must be below 1e29"));
   }
   Quantity quantity;
   quantity.nano_ = negative ? -*nano : *nano;

@@ -6,8 +6,11 @@
 #include <string>
 
 #include "absl/numeric/int128.h"
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "nlohmann/json_fwd.hpp"
+#include "provider/clients/kubernetes/object.h"
 
 namespace charon::kubernetes {
 
@@ -17,9 +20,9 @@ class Quantity {
   enum class Format { kDecimalSI, kBinarySI, kDecimalExponent };
 
   Quantity() = default;
-  // InvalidArgument, showing what is accepted, for anything else ("1 Gb", "1GB", ""). As the server does it:
-  // finer than nano rounds away from zero, binary amounts above 2^63-1 are that. From 10^29 on it is
-  // refused (the server has no such limit, and nothing that large).
+  // InvalidArgument, showing what is accepted, for anything else ("1 Gb", "1GB", ""). As the server
+  // does it: finer than nano rounds away from zero, binary amounts above 2^63-1 are that. From
+  // 10^29 on it is refused (the server has no such limit, and nothing that large).
   static absl::StatusOr<Quantity> Parse(absl::string_view text);
   // Amounts of 10^29 units and more become the largest below.
   static Quantity FromNano(absl::int128 nano, Format format);
@@ -32,8 +35,8 @@ class Quantity {
   double AsDouble() const;
 
   // The server's canonical form: no fraction, largest suffix that loses nothing ("1000m" is "1",
-  // "0.5" is "500m", "1024Mi" is "1Gi"). A binary amount below 1024 or with a fraction is written as a
-  // decimal one.
+  // "0.5" is "500m", "1024Mi" is "1Gi"). A binary amount below 1024 or with a fraction is written
+  // as a decimal one.
   std::string ToString() const;
 
   // Keeps this one's format, unless this one is zero: then the other's.
@@ -51,5 +54,10 @@ class Quantity {
   absl::int128 nano_ = 0;
   Format format_ = Format::kDecimalSI;
 };
+
+// InvalidArgument, naming the field, for the first quantity of an object of a built-in kind that is
+// none. The API server does not say which field it means when an apply has a wrong one. OK for
+// other kinds.
+absl::Status CheckQuantities(const Json& object);
 
 }  // namespace charon::kubernetes

@@ -11,7 +11,8 @@ namespace charon::kubernetes::internal {
 // The length of the UTF-8 sequence at `at`; 0 if it is none (overlong, surrogate, cut off).
 std::size_t SequenceLength(absl::string_view text, std::size_t at);
 
-// At most `most` bytes of `text`, followed by "..." if there are more; valid UTF-8 (bytes that are not become '?').
+// At most `most` bytes of `text`, followed by "..." if there are more; valid UTF-8 (bytes that are
+// not become '?').
 std::string Excerpt(absl::string_view text, std::size_t most);
 
 }  // namespace charon::kubernetes::internal

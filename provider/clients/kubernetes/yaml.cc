@@ -27,10 +27,11 @@ namespace charon::kubernetes {
 namespace {
 
 constexpr std::size_t kDeepestJson = 512;
-// yaml-cpp 0.7 gives up at 500 by itself (singledocparser.cpp, DepthGuard); stay below, so that the message is ours.
+// yaml-cpp 0.7 gives up at 500 by itself (singledocparser.cpp, DepthGuard); stay below, so that the
+// message is ours.
 constexpr std::size_t kDeepestYaml = 490;
-// What aliases and merges may add to a document, in bytes and about 64 for a value. Objects in a cluster are
-// limited to 1.5 MiB, so this stops no real one.
+// What aliases and merges may add to a document, in bytes and about 64 for a value. Objects in a
+// cluster are limited to 1.5 MiB, so this stops no real one.
 constexpr std::size_t kMostCopied = 16U << 20;
 
 // Line and column, from 1, of a byte; columns count characters.
@@ -55,19 +56,21 @@ absl::Status CheckCharacters(absl::string_view text) {
   for (std::size_t at = 0; at < text.size();) {
     const auto c = static_cast<unsigned char>(text[at]);
     if ((c < 0x20 && c != '\t' && c != '\n' && c != '\r') || c == 0x7F) {
-      return ErrorAtByte(text, at, "a control character; in YAML and JSON it is written as an escape");
+      return ErrorAtByte(text, at,
+                         "a control character; in YAML and JSON it is written as an escape");
     }
     const std::size_t length = internal::SequenceLength(text, at);
     if (length == 0) {
-      return ErrorAtByte(text, at, "the text is not UTF-8 here (is it a binary file, or another encoding?)");
+      return ErrorAtByte(text, at,
+                         "the text is not UTF-8 here (is it a binary file, or another encoding?)");
     }
     at += length;
   }
   return absl::OkStatus();
 }
 
-// The first indentation with a tab at or before `line` (from 1), as a hint; YAML allows only spaces there, and the
-// parser stumbles over it at some later place.
+// The first indentation with a tab at or before `line` (from 1), as a hint; YAML allows only spaces
+// there, and the parser stumbles over it at some later place.
 std::string TabHint(absl::string_view text, int line) {
   for (int number = 1; number <= line && !text.empty(); ++number) {
     const std::size_t end = std::min(text.find('\n'), text.size());
@@ -90,8 +93,8 @@ std::size_t ScalarBegin(absl::string_view text, std::size_t at) {
   return std::min(at, text.size());
 }
 
-// Where the quote of the scalar at `at` is that opens and is never closed; npos if it is closed, or the scalar is not
-// quoted. yaml-cpp overlooks it if a line end follows.
+// Where the quote of the scalar at `at` is that opens and is never closed; npos if it is closed, or
+// the scalar is not quoted. yaml-cpp overlooks it if a line end follows.
 std::size_t UnclosedQuote(absl::string_view text, std::size_t at) {
   at = ScalarBegin(text, at);
   if (at == text.size() || (text[at] != '"' && text[at] != '\'')) return absl::string_view::npos;
@@ -100,21 +103,23 @@ std::size_t UnclosedQuote(absl::string_view text, std::size_t at) {
     if (quote == '"' && text[i] == '\\') {
       ++i;
     } else if (text[i] == quote) {
-      if (quote == '"' || i + 1 == text.size() || text[i + 1] != quote) return absl::string_view::npos;
+      if (quote == '"' || i + 1 == text.size() || text[i + 1] != quote)
+        return absl::string_view::npos;
       ++i;  // '' stands for one
     }
   }
   return at;
 }
 
-// The number of line feeds that text of the form >+ ends with: one, and one for each empty line after it. yaml-cpp
-// loses one of several. Nullopt for scalars of any other form.
+// The number of line feeds that text of the form >+ ends with: one, and one for each empty line
+// after it. yaml-cpp loses one of several. Nullopt for scalars of any other form.
 std::optional<std::size_t> KeptLineFeeds(absl::string_view text, std::size_t at) {
   at = ScalarBegin(text, at);
   if (at == text.size() || text[at] != '>') return std::nullopt;
   const std::size_t header_end = std::min(text.find('\n', at), text.size());
   const absl::string_view header = text.substr(at, header_end - at);
-  if (!absl::StrContains(header.substr(0, header.find_first_of(" \t#\r")), '+')) return std::nullopt;
+  if (!absl::StrContains(header.substr(0, header.find_first_of(" \t#\r")), '+'))
+    return std::nullopt;
   std::size_t indent = absl::string_view::npos;
   std::size_t empty_lines = 0;
   for (at = header_end + 1; at < text.size();) {
@@ -254,7 +259,8 @@ class YamlBuilder : public YAML::EventHandler {
       const auto& bytes = value->get_ref<const std::string&>();
       for (std::size_t at = 0; at < bytes.size();) {
         const std::size_t length = internal::SequenceLength(bytes, at);
-        if (length == 0) return Fail(mark, "the !!binary value is not UTF-8, so JSON cannot hold it");
+        if (length == 0)
+          return Fail(mark, "the !!binary value is not UTF-8, so JSON cannot hold it");
         at += length;
       }
     }
@@ -263,7 +269,8 @@ class YamlBuilder : public YAML::EventHandler {
     Add(mark, *std::move(value), weight);
   }
 
-  void Remember(const YAML::Mark& mark, YAML::anchor_t anchor, const Json& value, std::size_t weight) {
+  void Remember(const YAML::Mark& mark, YAML::anchor_t anchor, const Json& value,
+                std::size_t weight) {
     if (Charge(mark, weight)) anchors_.insert_or_assign(anchor, Anchored{value, weight});
   }
 
@@ -273,7 +280,9 @@ class YamlBuilder : public YAML::EventHandler {
       return Fail(mark, absl::StrCat("nested deeper than ", kDeepestYaml));
     }
     if (ExpectsKey()) {
-      return Fail(mark, "a map key is a map or a list; Kubernetes takes only text (is a value with {{ }} unquoted?)");
+      return Fail(mark,
+                  "a map key is a map or a list; Kubernetes takes only text (is a value with {{ }} "
+                  "unquoted?)");
     }
     Frame frame;
     frame.value = std::move(empty);
@@ -328,12 +337,13 @@ class YamlBuilder : public YAML::EventHandler {
     }
   }
 
-  // What a merge brings overrides what stands before it, as in go.yaml.in/yaml/v2 (decode.go, merge); of several
-  // maps the first wins.
+  // What a merge brings overrides what stands before it, as in go.yaml.in/yaml/v2 (decode.go,
+  // merge); of several maps the first wins.
   void Merge(const YAML::Mark& mark, const Json& value, Frame& frame) {
     if (value.is_object()) return MergeMap(value, frame);
-    const bool maps = value.is_array() && std::all_of(value.begin(), value.end(),
-                                                      [](const Json& item) { return item.is_object(); });
+    const bool maps =
+        value.is_array() &&
+        std::all_of(value.begin(), value.end(), [](const Json& item) { return item.is_object(); });
     if (!maps) return Fail(mark, "<< takes a map or a list of maps");
     for (auto map = value.rbegin(); map != value.rend(); ++map) MergeMap(*map, frame);
   }
@@ -358,7 +368,8 @@ class YamlBuilder : public YAML::EventHandler {
 class TextBuffer : public std::streambuf {
  public:
   explicit TextBuffer(absl::string_view text) {
-    char* begin = const_cast<char*>(text.data());  // NOLINT(cppcoreguidelines-pro-type-const-cast): only read
+    char* begin =
+        const_cast<char*>(text.data());  // NOLINT(cppcoreguidelines-pro-type-const-cast): only read
     setg(begin, begin, begin + text.size());
   }
 };
@@ -367,7 +378,8 @@ class TextBuffer : public std::streambuf {
 std::string Explain(const std::string& message) {
   using namespace YAML::ErrorMsg;  // NOLINT(google-build-using-namespace)
   if (message == MAP_VALUE) {
-    return "a colon where no value can begin; text that contains \": \" must be quoted, and keys of one map "
+    return "a colon where no value can begin; text that contains \": \" must be quoted, and keys "
+           "of one map "
            "be indented alike";
   }
   if (message == END_OF_MAP || message == END_OF_SEQ) {
@@ -382,16 +394,16 @@ std::string Explain(const std::string& message) {
   return message;
 }
 
-// Whether a document may begin at `at`, where it is not the first: at a ---, or after a line of "...". yaml-cpp takes
-// what is left over after a document for the next one.
+// Whether a document may begin at `at`, where it is not the first: at a ---, or after a line of
+// "...". yaml-cpp takes what is left over after a document for the next one.
 bool BeginsDocument(absl::string_view text, std::size_t at) {
   at = std::min(at, text.size());
   if (absl::StartsWith(text.substr(at), "---")) return true;
   absl::string_view before = text.substr(0, at);
   while (!before.empty()) {
     const std::size_t newline = before.rfind('\n');
-    const absl::string_view line =
-        absl::StripAsciiWhitespace(newline == absl::string_view::npos ? before : before.substr(newline + 1));
+    const absl::string_view line = absl::StripAsciiWhitespace(
+        newline == absl::string_view::npos ? before : before.substr(newline + 1));
     if (absl::StartsWith(line, "...")) return true;
     if (!line.empty() && line[0] != '#') return false;
     before = newline == absl::string_view::npos ? "" : before.substr(0, newline);
@@ -399,7 +411,8 @@ bool BeginsDocument(absl::string_view text, std::size_t at) {
   return false;
 }
 
-// True if what follows the first bracket is as in JSON: then its parser's message is the better one.
+// True if what follows the first bracket is as in JSON: then its parser's message is the better
+// one.
 bool LooksLikeJson(absl::string_view text) {
   text = absl::StripLeadingAsciiWhitespace(text.substr(1));
   return text.empty() || absl::string_view("\"{[]}").find(text[0]) != absl::string_view::npos;
@@ -433,7 +446,8 @@ absl::StatusOr<std::vector<Json>> internal::ReadFullYaml(absl::string_view text)
       if (!builder.result().is_null()) documents.push_back(std::move(builder.result()));
     }
   } catch (const YAML::DeepRecursion& error) {
-    return ErrorAtByte(text, position(error.mark), absl::StrCat("nested deeper than ", kDeepestYaml));
+    return ErrorAtByte(text, position(error.mark),
+                       absl::StrCat("nested deeper than ", kDeepestYaml));
   } catch (const YAML::Exception& error) {
     return ErrorAtByte(text, position(error.mark),
                        absl::StrCat(Explain(error.msg), TabHint(text, error.mark.line + 1)));
@@ -456,7 +470,8 @@ absl::StatusOr<std::vector<Json>> ParseYamlDocuments(absl::string_view text) {
     json_error = ErrorAtByte(text, *error->byte, error->status.message());
   }
   CHARON_RETURN_IF_ERROR(CheckCharacters(text));
-  if (std::optional<Json> value = internal::ReadPlainYaml(text)) return std::vector<Json>{*std::move(value)};
+  if (std::optional<Json> value = internal::ReadPlainYaml(text))
+    return std::vector<Json>{*std::move(value)};
   absl::StatusOr<std::vector<Json>> documents = internal::ReadFullYaml(text);
   if (!documents.ok() && !json_error.ok() && LooksLikeJson(start)) return json_error;
   return documents;

@@ -15,9 +15,11 @@
 namespace charon::kubernetes {
 namespace {
 
-// A simple key must fit in 1024 characters (YAML 1.2, section 7.4.2); longer ones take the "? " form.
+// A simple key must fit in 1024 characters (YAML 1.2, section 7.4.2); longer ones take the "? "
+// form.
 constexpr std::size_t kLongestSimpleKey = 500;
-// Deeper than this the rest is written in flow style, which is valid at any depth and not quadratic in size.
+// Deeper than this the rest is written in flow style, which is valid at any depth and not quadratic
+// in size.
 constexpr std::size_t kDeepestIndent = 100;
 
 // One character of UTF-8: its code point and length; U+FFFD for a byte that begins none.
@@ -42,7 +44,8 @@ Rune RuneAt(absl::string_view text, std::size_t at) {
   return {code, size};
 }
 
-// What YAML may show as it is: no controls, no other line breaks than \n, no byte order mark, no invalid UTF-8.
+// What YAML may show as it is: no controls, no other line breaks than \n, no byte order mark, no
+// invalid UTF-8.
 bool IsPrintable(absl::string_view text) {
   for (std::size_t at = 0; at < text.size();) {
     const Rune rune = RuneAt(text, at);
@@ -56,8 +59,8 @@ bool IsPrintable(absl::string_view text) {
   return true;
 }
 
-// Text that needs no quotes, in any YAML reader: begins with a letter, a digit, /, _ or $, contains nothing that ends a
-// plain scalar, and does not look like another type.
+// Text that needs no quotes, in any YAML reader: begins with a letter, a digit, /, _ or $, contains
+// nothing that ends a plain scalar, and does not look like another type.
 bool IsPlain(const std::string& text) {
   if (text.empty() || text.size() > 2000 || text.back() == ' ' || text.back() == ':') return false;
   const auto first = static_cast<unsigned char>(text[0]);
@@ -74,7 +77,7 @@ bool IsPlain(const std::string& text) {
       return false;
     }
   }
-  constexpr std::array<absl::string_view, 11> kWords = {"y",  "n",    "yes",   "no",  "on", "off",
+  constexpr std::array<absl::string_view, 11> kWords = {"y",    "n",     "yes",  "no",  "on", "off",
                                                         "true", "false", "null", "nan", "inf"};
   const std::string lower = absl::AsciiStrToLower(text);
   for (const absl::string_view word : kWords) {
@@ -155,7 +158,8 @@ class Emitter {
     }
   }
 
-  // A scalar or an empty map or list, without the line feed; `depth` is that of the lines of a block.
+  // A scalar or an empty map or list, without the line feed; `depth` is that of the lines of a
+  // block.
   void Scalar(const Json& value, std::size_t depth) {
     if (value.is_string()) {
       const auto& text = value.get_ref<const std::string&>();
@@ -177,7 +181,8 @@ class Emitter {
     std::string number = value.dump();
     // YAML 1.1 wants a point in every float: 1e-07 is text to readers that are strict about it.
     const std::size_t exponent = number.find('e');
-    if (value.is_number_float() && exponent != std::string::npos && !absl::StrContains(number, '.')) {
+    if (value.is_number_float() && exponent != std::string::npos &&
+        !absl::StrContains(number, '.')) {
       number.insert(exponent, ".0");
     }
     out_.append(number);
@@ -261,7 +266,8 @@ class Emitter {
       }
     }
     for (const auto& field : fields) {
-      const bool written = is_object && std::find(kFirst.begin(), kFirst.end(), field.first) != kFirst.end();
+      const bool written =
+          is_object && std::find(kFirst.begin(), kFirst.end(), field.first) != kFirst.end();
       if (!written) order.push_back(&field);
     }
     return order;

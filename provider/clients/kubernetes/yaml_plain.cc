@@ -17,7 +17,8 @@ namespace charon::kubernetes::internal {
 namespace {
 
 constexpr int kDeepest = 60;
-constexpr std::size_t kLongestKey = 200;  // far from the 1024 characters where YAML ends a simple key
+constexpr std::size_t kLongestKey =
+    200;  // far from the 1024 characters where YAML ends a simple key
 
 // Functions return false to give up.
 class Reader {
@@ -150,8 +151,10 @@ class Reader {
 
   static bool Plain(absl::string_view rest, Json& value) {
     const auto first = static_cast<unsigned char>(rest[0]);
-    if (!absl::ascii_isalnum(first) && !absl::StrContains("/_.-+$(~<", rest.substr(0, 1))) return false;
-    if (IsItem(rest) || absl::StartsWith(rest, "---") || absl::StartsWith(rest, "...")) return false;
+    if (!absl::ascii_isalnum(first) && !absl::StrContains("/_.-+$(~<", rest.substr(0, 1)))
+      return false;
+    if (IsItem(rest) || absl::StartsWith(rest, "---") || absl::StartsWith(rest, "..."))
+      return false;
     const std::size_t comment = rest.find(" #");
     if (comment != absl::string_view::npos) {
       rest = absl::StripTrailingAsciiWhitespace(rest.substr(0, comment));
@@ -208,8 +211,8 @@ class Reader {
     while (!rest.empty() && rest[0] == ' ') rest.remove_prefix(1);
   }
 
-  // Takes one value off the front of `rest`: a list, a map whose keys are followed by ": ", quoted text without escapes,
-  // or a word of letters that mean nothing in flow style.
+  // Takes one value off the front of `rest`: a list, a map whose keys are followed by ": ", quoted
+  // text without escapes, or a word of letters that mean nothing in flow style.
   static bool FlowValue(absl::string_view& rest, int levels, Json& value) {
     if (levels <= 0 || rest.empty()) return false;
     if (rest[0] != '[' && rest[0] != '{') return FlowScalar(rest, value);

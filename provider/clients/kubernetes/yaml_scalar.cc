@@ -43,8 +43,8 @@ std::optional<Json> Word(absl::string_view text) {
 }
 
 bool IsNotFinite(absl::string_view text) {
-  for (const char* word : {".nan", ".NaN", ".NAN", ".inf", ".Inf", ".INF", "+.inf", "+.Inf", "+.INF",
-                           "-.inf", "-.Inf", "-.INF"}) {
+  for (const char* word : {".nan", ".NaN", ".NAN", ".inf", ".Inf", ".INF", "+.inf", "+.Inf",
+                           "+.INF", "-.inf", "-.Inf", "-.INF"}) {
     if (text == word) return true;
   }
   return false;
@@ -95,7 +95,8 @@ bool IsFloat(absl::string_view text) {
 std::optional<Json> Float(absl::string_view text) {
   double value = 0;
   if (!IsFloat(text) || !absl::SimpleAtod(text, &value)) return std::nullopt;
-  if (!std::isfinite(value)) return std::nullopt;  // too large: Go reports a range error, so it is text
+  if (!std::isfinite(value))
+    return std::nullopt;  // too large: Go reports a range error, so it is text
   return Json(value);
 }
 
@@ -120,10 +121,12 @@ absl::StatusOr<Json> Resolve(const std::string& text) {
   if (absl::string_view("yYnNtTfFoO~").find(first) != absl::string_view::npos) {
     return Word(text).value_or(Json(text));
   }
-  if (first != '.' && first != '+' && first != '-' && !absl::ascii_isdigit(first)) return Json(text);
+  if (first != '.' && first != '+' && first != '-' && !absl::ascii_isdigit(first))
+    return Json(text);
   if (IsNotFinite(text)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(text, " is a number that JSON, and so Kubernetes, does not have; quote it if text is meant"));
+    return absl::InvalidArgumentError(absl::StrCat(
+        text,
+        " is a number that JSON, and so Kubernetes, does not have; quote it if text is meant"));
   }
   if (first == '.') return Float(WithoutSeparators(text)).value_or(Json(text));
   std::string digits = text;
@@ -163,12 +166,14 @@ absl::StatusOr<Json> TaggedValue(absl::string_view tag, const std::string& text)
 }  // namespace
 
 Json FloatValue(double value) {
-  // json.Marshal writes a float without a fraction and below 1e21 as an integer, and the API server reads it as
-  // one if it fits. Its digits are the shortest that give the float back, filled up with zeros.
+  // json.Marshal writes a float without a fraction and below 1e21 as an integer, and the API server
+  // reads it as one if it fits. Its digits are the shortest that give the float back, filled up
+  // with zeros.
   if (std::trunc(value) != value || std::fabs(value) >= 1e19) return Json(value);
   if (std::fabs(value) < 9007199254740992.0) return Json(static_cast<std::int64_t>(value));  // 2^53
   std::array<char, 64> text;
-  const auto [end, error] = std::to_chars(text.data(), text.data() + text.size(), value, std::chars_format::scientific);
+  const auto [end, error] =
+      std::to_chars(text.data(), text.data() + text.size(), value, std::chars_format::scientific);
   absl::string_view rest(text.data(), static_cast<std::size_t>(end - text.data()));
   std::string digits;
   for (; !rest.empty() && rest[0] != 'e'; rest.remove_prefix(1)) {
@@ -198,12 +203,13 @@ absl::StatusOr<std::string> ScalarKey(const Json& value) {
     return absl::InvalidArgumentError("a map key is missing (null); quote it if text is meant");
   }
   if (!value.is_number_float()) return value.dump();
-  // Go's FormatFloat(value, 'g', -1, 32): shortest for a 32-bit float, with an exponent outside [-4, 6).
+  // Go's FormatFloat(value, 'g', -1, 32): shortest for a 32-bit float, with an exponent outside
+  // [-4, 6).
   const auto number = static_cast<float>(value.get<double>());
   std::array<char, 64> text;
   const float size = std::fabs(number);
   const auto format = size != 0 && (size < 1e-4F || size >= 1e6F) ? std::chars_format::scientific
-                                                                 : std::chars_format::fixed;
+                                                                  : std::chars_format::fixed;
   const auto [end, error] = std::to_chars(text.data(), text.data() + text.size(), number, format);
   return std::string(text.data(), end);
 }

@@ -10,8 +10,9 @@
 
 namespace charon::kubernetes::internal {
 
-// The value of a scalar. `tag` as yaml-cpp gives it: "?" for a plain one without a tag, "!" for a quoted one,
-// else the tag. InvalidArgument, without position, for what JSON has no value for or the tag forbids.
+// The value of a scalar. `tag` as yaml-cpp gives it: "?" for a plain one without a tag, "!" for a
+// quoted one, else the tag. InvalidArgument, without position, for what JSON has no value for or
+// the tag forbids.
 absl::StatusOr<Json> ScalarValue(absl::string_view tag, const std::string& text);
 
 // The same as the text of a map key. InvalidArgument for null.

@@ -30,8 +30,8 @@ std::string Nested(const std::string& open, int depth, const std::string& close)
   return text;
 }
 
-// What sigs.k8s.io/yaml 1.6.0 (YAMLToJSON; the one in kubectl 1.36) makes of these texts: inputs ours, results
-// recorded from it.
+// What sigs.k8s.io/yaml 1.6.0 (YAMLToJSON; the one in kubectl 1.36) makes of these texts: inputs
+// ours, results recorded from it.
 struct Vector {
   const char* yaml;
   const char* json;
@@ -157,7 +157,8 @@ constexpr Vector kVectors[] = {
     {"a: !!set {b, c}\n", R"({"a":{"b":null,"c":null}})"},
     {"x: &a {b: 1, c: 2}\ny: {<<: *a, c: 3}\n", R"({"true":{"b":1,"c":3},"x":{"b":1,"c":2}})"},
     {"x: &a {b: 1, c: 2}\ny: {c: 3, <<: *a}\n", R"({"true":{"b":1,"c":2},"x":{"b":1,"c":2}})"},
-    {"x: &a {b: 1}\ny: &b {b: 2, d: 4}\nz: {<<: [*a, *b], q: 1}\n", R"({"true":{"b":2,"d":4},"x":{"b":1},"z":{"b":1,"d":4,"q":1}})"},
+    {"x: &a {b: 1}\ny: &b {b: 2, d: 4}\nz: {<<: [*a, *b], q: 1}\n",
+     R"({"true":{"b":2,"d":4},"x":{"b":1},"z":{"b":1,"d":4,"q":1}})"},
     {"z: {<<: {b: 1}, q: 1}\n", R"({"z":{"b":1,"q":1}})"},
     {"z: {\"<<\": {b: 1}}\n", R"({"z":{"<<":{"b":1}}})"},
     {"z: {!!merge <<: {b: 1}}\n", R"({"z":{"b":1}})"},
@@ -198,7 +199,9 @@ constexpr Vector kVectors[] = {
     {"0.00001: a\n", R"({"1e-05":"a"})"},
     {"0644: a\n", R"({"420":"a"})"},
     {"\xc3\xa9: \xc3\xbc\n", R"({"\u00e9":"\u00fc"})"},
-    {"\xef\xbb\xbf""a: 1\n", R"({"a":1})"},
+    {"\xef\xbb\xbf"
+     "a: 1\n",
+     R"({"a":1})"},
     {"a: x\r\nb: y\r\n", R"({"a":"x","b":true})"},
     {"a: {b: 1,}\n", R"({"a":{"b":1}})"},
     {"- a: 1\n  b: 2\n- c: 3\n", R"([{"a":1,"b":2},{"c":3}])"},
@@ -217,13 +220,16 @@ TEST(Yaml, MeansWhatItMeansToKubectl) {
 
 TEST(Yaml, IsStricterThanKubectlWhereThatHidesMistakes) {
   // kubectl takes the last of two equal keys, and drops what follows a document that ends early.
-  EXPECT_EQ(ErrorOf("a: 1\nb: 2\na: 3\n"), "line 3, column 1: the key \"a\" is twice in the same map");
-  EXPECT_THAT(ErrorOf(" a: 1\nb: 2\n"), StartsWith("line 2, column 1: this belongs to nothing above"));
+  EXPECT_EQ(ErrorOf("a: 1\nb: 2\na: 3\n"),
+            "line 3, column 1: the key \"a\" is twice in the same map");
+  EXPECT_THAT(ErrorOf(" a: 1\nb: 2\n"),
+              StartsWith("line 2, column 1: this belongs to nothing above"));
   EXPECT_THAT(ErrorOf("- a\nb\n"), StartsWith("line 2, column 1: "));
 }
 
 TEST(Yaml, RefusesWhatKubectlRefuses) {
-  EXPECT_THAT(ErrorOf("a: .inf\n"), AllOf(StartsWith("line 1, column 4: .inf"), HasSubstr("quote")));
+  EXPECT_THAT(ErrorOf("a: .inf\n"),
+              AllOf(StartsWith("line 1, column 4: .inf"), HasSubstr("quote")));
   EXPECT_THAT(ErrorOf("a: -.INF\n"), HasSubstr("-.INF"));
   EXPECT_THAT(ErrorOf("a: .nan\n"), HasSubstr(".nan"));
   EXPECT_THAT(ErrorOf("~: 1\n"), HasSubstr("a map key is missing"));
@@ -280,19 +286,24 @@ TEST(Yaml, OneDocumentIsExpected) {
 }
 
 TEST(Yaml, DocumentsComeInOrderWithoutEmptyOnes) {
-  const auto documents = ParseYamlDocuments("---\n# c\n---\na: 1\n--- # d\n{\"b\": 2}\n...\nc: 3\n---\n");
+  const auto documents =
+      ParseYamlDocuments("---\n# c\n---\na: 1\n--- # d\n{\"b\": 2}\n...\nc: 3\n---\n");
   ASSERT_TRUE(documents.ok()) << documents.status();
   EXPECT_EQ(*documents, (std::vector<Json>{{{"a", 1}}, {{"b", 2}}, {{"c", 3}}}));
-  EXPECT_THAT(std::string(ParseYamlDocuments("a: 1\n---\nb: [\n").status().message()), StartsWith("line 4, "));
+  EXPECT_THAT(std::string(ParseYamlDocuments("a: 1\n---\nb: [\n").status().message()),
+              StartsWith("line 4, "));
   EXPECT_TRUE(ParseYamlDocuments("").value().empty());
 }
 
 TEST(Yaml, AnchorsBelongToTheirDocument) {
-  EXPECT_THAT(std::string(ParseYamlDocuments("a: &x 1\n---\nb: *x\n").status().message()), HasSubstr("anchor"));
+  EXPECT_THAT(std::string(ParseYamlDocuments("a: &x 1\n---\nb: *x\n").status().message()),
+              HasSubstr("anchor"));
 }
 
 TEST(Json, IsReadAsKubectlPassesItOn) {
-  EXPECT_EQ(ParseYaml(R"( {"a": 1.0, "b": 18446744073709551615, "c": -1, "d": 1e3, "e": 0.5} )").value().dump(),
+  EXPECT_EQ(ParseYaml(R"( {"a": 1.0, "b": 18446744073709551615, "c": -1, "d": 1e3, "e": 0.5} )")
+                .value()
+                .dump(),
             R"({"a":1,"b":18446744073709551615,"c":-1,"d":1000,"e":0.5})");
   // Escapes that YAML does not have.
   EXPECT_EQ(ParseYaml(R"({"a":"\ud83d\ude00\/"})").value()["a"], "\xF0\x9F\x98\x80/");
@@ -306,7 +317,8 @@ TEST(Json, FlowYamlIsNoJson) {
 
 TEST(Json, ErrorsComeFromTheParserThatFits) {
   EXPECT_EQ(ErrorOf("{\"a\": 1,\n \"b\" 2}"),
-            "line 2, column 6: syntax error while parsing object separator - unexpected number literal; expected "
+            "line 2, column 6: syntax error while parsing object separator - unexpected number "
+            "literal; expected "
             "':'");
   EXPECT_THAT(ErrorOf("{a: [}\n"), Not(HasSubstr("syntax error")));
 }
@@ -389,30 +401,87 @@ spec:
 }
 
 TEST(EmitYaml, QuotesWhatSomeReaderWouldTakeForSomethingElse) {
-  for (const char* text :
-       {"yes", "No", "ON", "y", "n", "true", "null", "~", "", " ", "a ", " a", "1", "1.5", "0644", "0x1f", "1e3", ".5",
-        ".inf", "-", "- a", "a: b", "a:", "a #b", "#a", "@a", "`a", "%a", "&a", "*a", "!a", "|", ">", "?", "{a", "[a",
-        "a, b", "'a", "\"a", "2001-01-01", "12:30", "1_000", "<<", "=", "\t", "a\tb", "\x7f", "\xC2\x85", "\xE2\x80\xA8",
-        "\xEF\xBB\xBF", "a\rb", "---", "...", "nan", "1.2.3"}) {
+  for (const char* text : {"yes",
+                           "No",
+                           "ON",
+                           "y",
+                           "n",
+                           "true",
+                           "null",
+                           "~",
+                           "",
+                           " ",
+                           "a ",
+                           " a",
+                           "1",
+                           "1.5",
+                           "0644",
+                           "0x1f",
+                           "1e3",
+                           ".5",
+                           ".inf",
+                           "-",
+                           "- a",
+                           "a: b",
+                           "a:",
+                           "a #b",
+                           "#a",
+                           "@a",
+                           "`a",
+                           "%a",
+                           "&a",
+                           "*a",
+                           "!a",
+                           "|",
+                           ">",
+                           "?",
+                           "{a",
+                           "[a",
+                           "a, b",
+                           "'a",
+                           "\"a",
+                           "2001-01-01",
+                           "12:30",
+                           "1_000",
+                           "<<",
+                           "=",
+                           "\t",
+                           "a\tb",
+                           "\x7f",
+                           "\xC2\x85",
+                           "\xE2\x80\xA8",
+                           "\xEF\xBB\xBF",
+                           "a\rb",
+                           "---",
+                           "...",
+                           "nan",
+                           "1.2.3"}) {
     const std::string yaml = EmitYaml(Json({{"k", text}}));
     EXPECT_THAT(yaml, StartsWith("k: \"")) << text;
     EXPECT_EQ(ParseYaml(yaml).value()["k"], text);
   }
-  for (const char* text : {"a", "nginx:1.27", "/bin/sh", "a b", "a#b", "it's", "http://x:80/y?z=1", "v1", "1Gi", "a-b",
-                           "\xC3\xA9t\xC3\xA9", "$(X)", "_a", "yesterday"}) {
+  for (const char* text : {"a", "nginx:1.27", "/bin/sh", "a b", "a#b", "it's", "http://x:80/y?z=1",
+                           "v1", "1Gi", "a-b", "\xC3\xA9t\xC3\xA9", "$(X)", "_a", "yesterday"}) {
     EXPECT_EQ(EmitYaml(Json({{"k", text}})), std::string("k: ") + text + "\n");
   }
 }
 
 TEST(EmitYaml, ReadsBackAsTheSame) {
-  for (const char* text : {
-           R"(null)", R"(1)", R"("x")", R"([])", R"({})", R"("a\nb\n")", R"([[1,[2,[]]],[{}]])",
-           R"({"a":"x\n\n","b":"\n","c":"\nx","d":" x\ny","e":"x\n \ny","f":"x\n\ty","g":"x\ny\n\n\n","h":"\r\n"})",
-           R"([{"a":{"b":[{"c":"d\ne"},"f\ng\n"]}},["h\ni"],"--- x\ny"])",
-           R"({"":1,"yes":2,"1":3,"a: b":4,"#":5,"-":6,"{":7,"é":8,"\u0001":9,"<<":10})",
-           R"([0,-1,1.5,1e300,18446744073709551615,-9223372036854775808,true,false,null,0.1])",
-           R"({"k":"\u0000\u001f\u007f\u0080\u2028\ufeff\uffff😀","s":"trailing \nspaces \n"})",
-       }) {
+  for (
+      const char* text : {
+          R"(null)",
+          R"(1)",
+          R"("x")",
+          R"([])",
+          R"({})",
+          R"("a\nb\n")",
+          R"([[1,[2,[]]],[{}]])",
+          R"({"a":"x\n\n","b":"\n","c":"\nx","d":" x\ny","e":"x\n \ny","f":"x\n\ty","g":"x\ny\n\n\n","h":"\r\n"})",
+          R"([{"a":{"b":[{"c":"d\ne"},"f\ng\n"]}},["h\ni"],"--- x\ny"])",
+          R"({"":1,"yes":2,"1":3,"a: b":4,"#":5,"-":6,"{":7,"é":8,"\u0001":9,"<<":10})",
+          R"([0,-1,1.5,1e300,18446744073709551615,-9223372036854775808,true,false,null,0.1])",
+          R"({"k":"\u0000\u001f\u007f\u0080\u2028\ufeff\uffff😀","s":"trailing \nspaces \n"})",
+      }) {
     const Json value = Json::parse(text);
     const std::string yaml = EmitYaml(value);
     const auto back = ParseYamlDocuments(yaml);
@@ -424,7 +493,8 @@ TEST(EmitYaml, ReadsBackAsTheSame) {
 TEST(EmitYaml, LongKeysAndDeepValuesReadBack) {
   Json deep = 1;
   for (int i = 0; i < 400; ++i) deep = i % 2 == 0 ? Json::array({deep}) : Json{{"a", deep}};
-  const Json value = {{std::string(3000, 'k'), {{"x", 1}}}, {std::string(600, 'l'), "m\nn"}, {"deep", deep}};
+  const Json value = {
+      {std::string(3000, 'k'), {{"x", 1}}}, {std::string(600, 'l'), "m\nn"}, {"deep", deep}};
   EXPECT_EQ(ParseYaml(EmitYaml(value)).value(), value);
 }
 
