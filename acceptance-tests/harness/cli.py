@@ -120,7 +120,7 @@ class Diagnostic:
         return f"{self.severity}: {self.text}{where}"
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(repr=False)
 class Result:
     """A command that has ended."""
 
@@ -170,6 +170,9 @@ class Result:
         text = squeezed(f"{printed} {self.stdout} {self.stderr}")
         return all(squeezed(part) in text for part in parts)
 
+    def __repr__(self) -> str:
+        return f"<{self}>"  # what pytest shows of a failed assertion
+
     def __str__(self) -> str:
         shown = "\n".join(f"  {d}" for d in self.diagnostics)
         if not shown:
@@ -192,8 +195,15 @@ class Plan(Result):
 
     @property
     def actions(self) -> dict[str, str]:
-        """By address: create, update, replace, delete, read, move, remove. What stays is left out."""
-        return {a: c["action"] for a, c in self.changes.items() if c["action"] not in ("noop", "no-op")}
+        """By address: create, update, replace, delete, read, move, remove. What stays is left out, and what is
+        only imported: `importing` has that."""
+        stays = ("noop", "no-op", "import")
+        return {a: c["action"] for a, c in self.changes.items() if c["action"] not in stays}
+
+    @property
+    def importing(self) -> set[str]:
+        """Addresses of what is imported, whatever else happens to it."""
+        return {a for a, c in self.changes.items() if "importing" in c}
 
     @property
     def drift(self) -> dict[str, str]:

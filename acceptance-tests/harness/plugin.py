@@ -298,7 +298,7 @@ class Plugin:
     def invoke_action(self, type_: str, config: dict[str, Any]) -> list[Any]:
         """Validates, plans and invokes an action; the events of the invocation."""
         value = self.value(self.schema.action_schemas[type_].schema.block, config)
-        self.ask("ValidateActionConfig", action_type=type_, config=value)
+        self.ask("ValidateActionConfig", type_name=type_, config=value)
         self.ask("PlanAction", action_type=type_, config=value)
         return list(self.call("InvokeAction", self.request("InvokeAction", action_type=type_, config=value)))
 

@@ -176,6 +176,15 @@ class Stack:
         overrides = "".join(
             f'    "{host}/charon/charon" = "{folder}"\n' for host in cli_module.REGISTRY.values()
         )
+        # `moved` from another provider's type: core wants that provider to be there, but asks it nothing.
+        others = self.folder / "others"
+        for source in ("hashicorp/kubernetes", "alekc/kubectl"):
+            place = others / source
+            place.mkdir(parents=True, exist_ok=True)
+            other = place / f"terraform-provider-{source.split('/')[1]}"
+            if not other.exists():
+                other.symlink_to(self.provider)
+            overrides += "".join(f'    "{host}/{source}" = "{place}"\n' for host in cli_module.REGISTRY.values())
         path = self.folder / "cli.tfrc"
         path.write_text(
             "disable_checkpoint = true\n"

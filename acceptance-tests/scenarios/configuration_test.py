@@ -156,9 +156,8 @@ def test_an_exec_plugin_is_asked_once_a_process(bare, cluster, names):
     bare.destroy()
 
 
+@pytest.mark.real_only("the sandbox knows tokens only")
 def test_a_client_certificate(bare, cluster, names):
-    if cluster.kind == "sandbox":
-        pytest.skip("the sandbox knows tokens only")
     keys = cluster.ca_file.parent
     bare.write(provider(host=cluster.server, cluster_ca_certificate=cluster.ca_file.read_text(),
                         client_certificate=(keys / "admin.crt").read_text(),

@@ -68,7 +68,9 @@ def test_killed_after_each_write(new_stack, cluster, front, names, victim, momen
         if not struck.is_set():
             assert result.code == 0, result
             break
-        assert result.code == (-signal.SIGKILL if victim == "terraform" else 1), result
+        # A provider that dies right after its last answer may have told core already.
+        told = {0} if victim == "provider" and moment == "answered" else set()
+        assert result.code in ({-signal.SIGKILL} if victim == "terraform" else {1} | told), result
         if victim == "terraform":
             wait_until(lambda: not stack.provider_processes(), "the provider to follow its terraform")
         front.heal()
@@ -85,10 +87,12 @@ def test_killed_after_each_write(new_stack, cluster, front, names, victim, momen
 @pytest.mark.parametrize("entry", ENTRIES, ids=str)
 @pytest.mark.parametrize("victim", ["terraform", "provider"])
 def test_killed_during_destroy(entry, stack, cluster, front, names, victim, exclusive):
+    entry.prepare(cluster, names)
+    entry.prepare(cluster, names)
     attributes = entry.full(names)
     stack.environment["KUBE_CONFIG_PATH"] = str(front.kubeconfig)
     stack.write(hcl.resource(entry.type, "subject", attributes))
-    with exclusive(entry.exclusive or "none"):
+    with exclusive(entry.exclusive or f"nobody-{names('x')}"):
         stack.apply(checked=False)
         front.reset()
         running = None

@@ -53,6 +53,8 @@ class Entry:
     not_imported: frozenset[str] = frozenset()
     # Attributes whose effect an import finds as something else.
     imported_otherwise: frozenset[str] = frozenset()
+    # Attributes that an import fills in another, equivalent way.
+    imported_as: frozenset[str] = frozenset()
     # Never in state.
     write_only: frozenset[str] = frozenset()
     # Computed attributes that tell what happened, not what is.
@@ -91,6 +93,7 @@ TIER = Entry(
         "limit_range": {"default": {"memory": "256Mi"}, "max": {"memory": "8Gi"}},
         "resource_quota": {"requests.cpu": "4", "pods": "30"},
         "on_conflict": "adopt",
+        "force_conflicts": False,
     },
     objects=lambda a: [("PriorityClass", None, f"tier-{a['name']}")],
     import_id=lambda a: a["name"],
@@ -104,12 +107,13 @@ TIER = Entry(
         ],
         "resource_quota": [Update({"requests.cpu": "8", "requests.memory": "8Gi"}), Update({})],
         "on_conflict": [Update("fail")],
+        "force_conflicts": [Update(True)],
         "preemption_policy": [Update("PreemptLowerPriority", "replace")],
         "priority": [Update(2000, "replace")],
         "name": [Update(names("other"), "replace")],
     },
     unset={"preemption_policy": "replace"},
-    not_imported=frozenset({"on_conflict"}),
+    not_imported=frozenset({"on_conflict", "force_conflicts"}),
     change_outside=lambda cluster, a: cluster.api.patch(
         "PriorityClass", None, f"tier-{a['name']}", {"description": "somebody else's"}
     ),
@@ -144,7 +148,7 @@ def _role_bindings(names: Names) -> Attributes:
         names("outside"): {
             "role": "somewhere-else",
             "namespace": "default",
-            "subjects": [{"kind": "ServiceAccount", "name": "robot", "namespace": "kube-system"}],
+            "subjects": [{"name": "robot", "namespace": "kube-system"}],
         },
     }
 
@@ -177,6 +181,7 @@ def _namespace_updates(names: Names) -> dict[str, list[Update]]:
         ],
         "governance_wait": [Update("2s")],
         "on_conflict": [Update("adopt")],
+        "force_conflicts": [Update(True)],
         "timeouts": [Update({"delete": "4m"})],
         "delete_contents": [Update(False)],
         # Given up but not deleted, then taken back.
@@ -190,7 +195,7 @@ TIER_NAMESPACE = Entry(
     minimal=lambda names: {"name": names("n")},
     full=lambda names: {
         "name": names("n"),
-        "tier": "edge",
+        "tier": "3-edge",
         "labels": {"team": "a", "example.org/kind": "test"},
         "annotations": {"note": "made by a test", "example.org/why": "${not a template}"},
         "governance": "internal",
@@ -202,13 +207,14 @@ TIER_NAMESPACE = Entry(
         "pod_security": {"enforce": "baseline", "audit": "restricted", "warn": "restricted", "version": "latest"},
         "delete_contents": True,
         "on_conflict": "fail",
+        "force_conflicts": False,
         "timeouts": {"create": "2m", "update": "2m", "delete": "3m"},
     },
     objects=_namespace_objects,
     import_id=lambda a: a["name"],
     identity=lambda a: {"name": a["name"]},
     updates=_namespace_updates,
-    not_imported=frozenset({"governance_wait", "delete_contents", "on_conflict", "timeouts"}),
+    not_imported=frozenset({"governance_wait", "delete_contents", "on_conflict", "force_conflicts", "timeouts"}),
     change_outside=lambda cluster, a: cluster.api.patch(
         "ResourceQuota", a["name"], "tier-quota", {"spec": {"hard": {"pods": "999"}}}
     ),
@@ -313,6 +319,7 @@ MANIFEST_OBJECT = dataclasses.replace(
     full=lambda names: {"object": config_map(names, a="1", b="2")} | _manifest_full(names),
     updates=lambda names: _manifest_updates(names, "object"),
     not_updated={"ownership": "takes an object that somebody else made", "manifest": "the other form"},
+    imported_as=frozenset({"manifest", "object"}),
 )
 
 
@@ -379,10 +386,10 @@ SECRET = Entry(
         "namespace": [Update(names("copies"), "replace", also={"replicate_to": None})],
     },
     change_outside=lambda cluster, a: cluster.api.patch(
-        "Secret", a["namespace"], a["name"], {"data": {"token": "ZWxzZQ=="}}
+        "Secret", a["namespace"], a["name"], {"data": {"password": "ZWxzZQ=="}}
     ),
     remove_outside=lambda cluster, a: cluster.api.patch(
-        "Secret", a["namespace"], a["name"], {"data": {"token": None}}
+        "Secret", a["namespace"], a["name"], {"data": {"password": None}}
     ),
     prepare=_secret_prepare,
     unset={"type": "replace"},

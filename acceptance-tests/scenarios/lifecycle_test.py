@@ -143,18 +143,22 @@ def test_each_optional_attribute_can_be_unset(entry, address, stack, cluster, na
     stack.write(text(entry, fresh))
     stack.apply(checked=False)
     made = stack.state()[address]
-    assert {k: made[k] for k in made if k not in entry.history} == {
-        k: unset[k] for k in unset if k not in entry.history
-    }
+    assert differing(made, unset, entry.history) == {}
     stack.destroy()
 
 
-def same(a, b) -> bool:
-    """Equal, or JSON texts of the same value."""
-    try:
-        return a == b or json.loads(a) == json.loads(b)
-    except (TypeError, ValueError):
-        return False
+def differing(made, found, apart_from):
+    """Attributes of two states that differ, as (made, found). JSON texts of the same value do not."""
+    def same(a, b):
+        try:
+            return a == b or json.loads(a) == json.loads(b)
+        except (TypeError, ValueError):
+            return False
+
+    return {
+        name: (made[name], found[name])
+        for name in made if name not in apart_from and not same(made[name], found[name])
+    }
 
 
 def test_import_gives_the_same_state(entry, address, stack, new_stack, names):
@@ -167,15 +171,11 @@ def test_import_gives_the_same_state(entry, address, stack, new_stack, names):
     imported.write(text(entry, attributes))
     imported.import_(address, entry.import_id(attributes))
     found = imported.state()[address]
-    differing = {name for name in made if not same(made[name], found[name])} - entry.not_imported - entry.history
-    assert not differing, {name: (made[name], found[name]) for name in differing}
+    assert differing(made, found, entry.not_imported | entry.history | entry.imported_as) == {}
     # What import cannot know is taken from the configuration: nothing is replaced.
     assert set(imported.plan().actions.values()) <= {"update"}
     imported.apply()
-    after = imported.state()[address]
-    assert {k: after[k] for k in after if k not in entry.history} == {
-        k: made[k] for k in made if k not in entry.history
-    }
+    assert differing(made, imported.state()[address], entry.history) == {}
     imported.destroy()
 
 
@@ -191,8 +191,7 @@ def test_import_block_with_generated_configuration(entry, address, stack, new_st
     assert plan.summary["import"] == 1 and plan.actions == {}, imported.show(plan)
     imported.apply()
     found = imported.state()[address]
-    differing = {name for name in made if not same(made[name], found[name])} - entry.history
-    assert not differing, {name: (made[name], found[name]) for name in differing}
+    assert differing(made, found, entry.history | entry.imported_as) == {}
     imported.destroy()
 
 
@@ -393,10 +392,10 @@ def test_create_goes_on_after_trouble(entry, address, new_stack, cluster, names,
         stack.write(text(entry, attributes))
         stack.plan()
         result = stack.run("apply", "-json", "-input=false", "-auto-approve", codes=(0, 1))
+        front.heal()
         if rule.left:
             assert result.code == 0 and number > 1
             break
-        front.heal()
         if result.code:
             assert result.errors and all(e.address == address for e in result.errors), result
         expect_state_is_true(stack)
@@ -414,4 +413,4 @@ def test_create_goes_on_after_trouble(entry, address, new_stack, cluster, names,
 def expect_state_is_true(stack):
     """What state claims is what the server has: a refresh would change nothing."""
     plan = stack.plan("-refresh-only")
-    assert plan.drift == {} and plan.code == 0, stack.show(plan)
+    assert plan.drift == {}, stack.show(plan)
