@@ -107,7 +107,7 @@ const ObjectSpec<ExecModel>& ExecModel::Describe() {
                 "Version of the exec credential API: `client.authentication.k8s.io/v1` (default) or `.../v1beta1`.")
               .Check(OneOf({"client.authentication.k8s.io/v1", "client.authentication.k8s.io/v1beta1"})),
           Field(&M::command, "command", Required, "The program, by name or path."),
-          Field(&M::args, "args", Optional, "Its arguments."),
+          Field(&M::args, "args", Optional, "Arguments of the program."),
           Field(&M::env, "env", Optional, "Environment variables added to Terraform's own."),
       });
   return spec;

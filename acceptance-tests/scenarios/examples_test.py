@@ -32,21 +32,21 @@ def taking_turns(exclusive):
         yield
 
 
-@pytest.mark.parametrize("folder", FOLDERS, ids=name)
-def test_example(stack, folder):
-    copy(stack, folder)
+@pytest.mark.parametrize("example", FOLDERS, ids=name)
+def test_example(stack, example):
+    copy(stack, example)
     stack.apply()
     stack.destroy()
     assert stack.state().resources == {}
 
 
-@pytest.mark.parametrize("folder", IMPORTS, ids=name)
-def test_example_of_an_import(stack, new_stack, folder):
-    copy(stack, folder)
+@pytest.mark.parametrize("example", IMPORTS, ids=name)
+def test_example_of_an_import(stack, new_stack, example):
+    copy(stack, example)
     stack.apply(checked=False)
     imported = new_stack("imported")
-    copy(imported, folder)
-    shutil.copy(folder / "import.tf", imported.config)
+    copy(imported, example)
+    shutil.copy(example / "import.tf", imported.config)
     plan = imported.plan()
     (address,) = [a for a, change in plan.changes.items() if "importing" in change]
     assert plan.changes[address]["action"] in ("import", "noop", "update"), imported.show(plan)

@@ -35,9 +35,9 @@ const ObjectSpec<ObjectModel>& ObjectModel::Describe() {
       "`charon_kubernetes_secret`.",
       {
           Field(&M::api_version, "api_version", Required, "`v1` or `group/version`."),
-          Field(&M::kind, "kind", Required, "The kind."),
+          Field(&M::kind, "kind", Required, "Kind of the object."),
           Field(&M::name_space, "namespace", Optional, "Its namespace, if the kind has one."),
-          Field(&M::name, "name", Required, "Its name."),
+          Field(&M::name, "name", Required, "Name of the object."),
           Field(&M::optional, "optional", Optional, "If there is no such object, answer null instead of an error."),
           Field(&M::object, "object", Computed, "The object, without `metadata.managedFields`."),
           Field(&M::json, "json", Computed, "The same as JSON text."),
@@ -71,7 +71,7 @@ const ObjectSpec<ObjectsModel>& ObjectsModel::Describe() {
       "Objects of one kind, by namespace and selectors. The values of Secrets are left out.",
       {
           Field(&M::api_version, "api_version", Required, "`v1` or `group/version`."),
-          Field(&M::kind, "kind", Required, "The kind."),
+          Field(&M::kind, "kind", Required, "Kind of the object."),
           Field(&M::name_space, "namespace", Optional, "Only objects of this namespace; of all by default."),
           Field(&M::label_selector, "label_selector", Optional, "Only objects that match, as kubectl's `-l`."),
           Field(&M::field_selector, "field_selector", Optional, "Only objects that match, as kubectl's `--field-selector`."),

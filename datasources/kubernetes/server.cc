@@ -52,7 +52,7 @@ const ObjectSpec<NodeModel>& NodeModel::Describe() {
                      Field(&M::os_image, "os_image", Computed, "Its operating system."),
                      Field(&M::ready, "ready", Computed, "True if its condition Ready is."),
                      Field(&M::schedulable, "schedulable", Computed, "False if it is cordoned."),
-                     Field(&M::labels, "labels", Computed, "Its labels."),
+                     Field(&M::labels, "labels", Computed, "Labels of the node."),
                      Field(&M::capacity, "capacity", Computed, "What it has, by resource."),
                      Field(&M::allocatable, "allocatable", Computed, "What pods may use of that, by resource."),
                  });

@@ -326,6 +326,14 @@ TEST_F(MarkdownTest, PagesOfTheOtherKinds) {
   }
 }
 
+// `tfplugindocs validate` refuses an index that has one, and other pages that have none.
+TEST_F(MarkdownTest, OnlyTheIndexHasNoSubcategory) {
+  for (const auto& [path, text] : RenderDocs(*registry_, examples())) {
+    const bool has = text.find("\nsubcategory: ") != std::string::npos;
+    EXPECT_EQ(has, path != "index.md") << path;
+  }
+}
+
 TEST_F(MarkdownTest, FunctionPage) {
   Example("functions/join/function.tf", "output \"x\" {}");
   EXPECT_EQ(Page("functions/join.md"), R"(---

@@ -18,7 +18,7 @@ const ObjectSpec<GeneratedSecretModel>& GeneratedSecretModel::Describe() {
               .Check(OneOf({"alphanumeric", "password", "hex", "base64", "uuid"})),
           Field(&M::length, "length", Optional, "Number of characters (bytes for `base64`); 32 by default.")
               .Check(Between(8, 4096)),
-          Field(&M::value, "value", Computed, "The value.").Sensitive(),
+          Field(&M::value, "value", Computed, "The value that was made up.").Sensitive(),
       });
   return spec;
 }

@@ -7,6 +7,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/time/time.h"
 #include "nlohmann/json.hpp"
 #include "provider/base/status.h"
 #include "provider/operations/wait_ready.h"
@@ -401,6 +402,13 @@ absl::StatusOr<std::optional<Json>> CheckChange(const Call& call, Cluster& clust
                                                 const ObjectOptions& options) {
   Json wanted = Marked(object, options);
   wanted["metadata"]["uid"] = UidOf(live);
+  // Values that count only at creation will have been handed over by then, and stay. Nothing has been yet: without them
+  // this apply would take them away.
+  if (options.initial != nullptr) {
+    Json initial = *options.initial;
+    initial.update(IdentityOf(ref), /*merge_objects=*/true);
+    AddMissing(wanted, kubernetes::Overlay(initial, live));
+  }
   // What former managers own will have been moved to us by then, so that it conflicts with nobody.
   const bool takes_over = !options.owner.empty() &&
                           kubernetes::AppliedBy(live, options.manager).empty() &&
@@ -414,6 +422,21 @@ absl::StatusOr<std::optional<Json>> CheckChange(const Call& call, Cluster& clust
 }
 
 }  // namespace
+
+std::string DescribeDrift(const std::vector<kubernetes::Difference>& differences) {
+  std::vector<std::string> lines;
+  for (const kubernetes::Difference& difference : differences) {
+    std::string line = absl::StrCat(kubernetes::ToString(difference.path), " was ",
+                                    difference.live.empty() ? "removed" : "changed");
+    if (!difference.manager.empty()) absl::StrAppend(&line, " by ", difference.manager);
+    if (!difference.manager.empty() && difference.time > absl::UnixEpoch()) {
+      absl::StrAppend(&line, " at ",
+                      absl::FormatTime("%Y-%m-%d %H:%M:%S UTC", difference.time, absl::UTCTimeZone()));
+    }
+    lines.push_back(std::move(line));
+  }
+  return absl::StrJoin(lines, "\n");
+}
 
 OnConflict OnConflictFrom(absl::string_view text) {
   if (text == "adopt") return OnConflict::kAdopt;

@@ -41,6 +41,9 @@ struct ObjectOptions {
 // From the attribute on_conflict: "fail", "adopt", "replace"; anything else is kFail.
 OnConflict OnConflictFrom(absl::string_view text);
 
+// What somebody else made of fields that a configuration declares, a line each: which field, who, when.
+std::string DescribeDrift(const std::vector<kubernetes::Difference>& differences);
+
 // Whose an existing object is.
 enum class Claim {
   kAbsent,

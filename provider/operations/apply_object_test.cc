@@ -363,6 +363,18 @@ TEST_F(ApplyObjectTest, APlannedChangeIsOneDryRun) {
   EXPECT_THAT(Sent(), ElementsAre("GET", "PATCH dryRun=All"));
 }
 
+TEST_F(ApplyObjectTest, APlannedChangeKeepsTheLiveValuesThatCountOnlyAtCreation) {
+  const Json initial = Json::parse(R"({"data":{"n":"1","never-there":"1"}})");
+  options_.initial = &initial;
+  const Json fields = Json::parse(
+      R"({"f:data":{"f:k":{},"f:n":{}},"f:metadata":{"f:annotations":{"f:charon.internal/owner":{}}}})");
+  Answer(200, Live(kMark, {Entry("charon", "Apply", fields)}));
+  Answer(200, Ours());
+  ASSERT_THAT(CheckUpdate(call_, *cluster_, declared_, options_), IsOk());
+  EXPECT_THAT(Sent(), ElementsAre("GET", "PATCH dryRun=All"));
+  EXPECT_EQ(Body(1)["data"], Json::parse(R"({"k":"v","n":"3"})"));
+}
+
 TEST_F(ApplyObjectTest, APlannedChangeAfterAnImportDoesNotConflictWithTheFormerTool) {
   Answer(200, Live("", {Entry("helm", "Update", kOurFields)}));
   Answer(200, Ours());

@@ -144,6 +144,11 @@ Diagnosis DiagnosePodWith(const Json& pod, std::vector<FailedContainer>* failed)
         false);  // whoever made it makes another
   }
   const bool restarts = Text(pod, "spec.restartPolicy") != "Never";
+  // A Job tries again, and says itself when it has had enough: what ran and failed is no reason to give up.
+  bool is_tried_again = false;
+  for (const Json& owner : Items(pod, "metadata.ownerReferences")) {
+    if (Text(owner, "kind") == "Job") is_tried_again = true;
+  }
   for (const bool init : {true, false}) {
     for (const Json& status :
          Items(pod, init ? "status.initContainerStatuses" : "status.containerStatuses")) {
@@ -152,7 +157,7 @@ Diagnosis DiagnosePodWith(const Json& pod, std::vector<FailedContainer>* failed)
       const std::string container = Text(status, "name");
       add(absl::StrCat(init ? "init container " : "container ", container, " of pod ", name, ": ",
                        trouble.text),
-          trouble.hopeless);
+          trouble.hopeless && !(is_tried_again && trouble.failed));
       if (trouble.failed && failed != nullptr) failed->push_back({name, container, trouble.previous});
     }
   }

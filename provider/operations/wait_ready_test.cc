@@ -252,6 +252,15 @@ TEST(DiagnosePod, TellsTroubleFromStarting) {
   EXPECT_THAT(DiagnosePod(Pod("p", "o", R"({"phase":"Succeeded"})")).lines, IsEmpty());
 }
 
+TEST(DiagnosePod, AJobMayTryAgain) {
+  Json pod = Pod("p", "o", kCrashing);
+  pod["metadata"]["ownerReferences"][0]["kind"] = "Job";
+  EXPECT_EQ(DiagnosePod(pod).hopeless, "");
+  EXPECT_THAT(DiagnosePod(pod).lines, SizeIs(1));
+  pod["status"]["containerStatuses"][0] = {{"name", "app"}, {"state", {{"waiting", {{"reason", "ErrImagePull"}}}}}};
+  EXPECT_THAT(DiagnosePod(pod).hopeless, HasSubstr("ErrImagePull"));
+}
+
 class GoneTest : public WaitTest {
  protected:
   GoneTest() { cluster_.objects["v1/Namespace/shop"] = {}; }

@@ -373,7 +373,13 @@ StateAnswer ResourceRunner::Import(const Call& call, const ImportRequest& reques
     return answer;
   }
   answer.state = WithoutWriteOnly(schema(), std::move(answer.state));
-  Finish(context, answer, private_state, request.identity);
+  Finish(context, answer, private_state, Value());
+  // What the user said and we cannot tell stays as said.
+  if (request.identity.IsKnown() && answer.identity.IsKnown()) {
+    for (auto& [name, part] : answer.identity.mapping()) {
+      if (part.IsNull()) part = request.identity[name];
+    }
+  }
   return answer;
 }
 

@@ -20,8 +20,11 @@ Diagnostic FromStatus(Diagnostic::Severity severity, absl::string_view summary, 
     }
     if (detail.back() != '.' && detail.back() != '\n' && detail.back() != '?') detail += '.';
   }
+  // Terraform points at the root attribute only.
+  const Path path = PathOf(status).value_or(Path());
+  if (path.steps().size() > 1) detail = absl::StrCat(path.ToString(), ": ", detail);
   if (const std::optional<std::string> remedy = RemedyOf(status)) absl::StrAppend(&detail, "\n\n", *remedy);
-  return {severity, std::string(summary), Redact(detail), PathOf(status).value_or(Path())};
+  return {severity, std::string(summary), Redact(detail), path};
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/time.h"
+#include "nlohmann/json.hpp"
 #include "provider/base/status.h"
 #include "provider/clients/kubernetes/ownership.h"
 #include "provider/operations/wait_ready.h"
@@ -71,18 +72,6 @@ void Settle(const sdk::Context& context, const Json& declared, const Json& live,
   context.private_state->Erase(kSettled);
   if (kubernetes::Compare(declared, live, manager).empty()) return;
   context.private_state->Set(kSettled, Fingerprint(kubernetes::Overlay(declared, live, manager).dump()));
-}
-
-std::string Describe(const kubernetes::Difference& difference) {
-  std::string who;
-  if (!difference.manager.empty()) {
-    who = absl::StrCat(" by ", difference.manager,
-                       difference.time > absl::UnixEpoch()
-                           ? absl::StrCat(" at ", absl::FormatTime("%Y-%m-%d %H:%M:%S UTC", difference.time, absl::UTCTimeZone()))
-                           : "");
-  }
-  return absl::StrCat(kubernetes::ToString(difference.path), " was ",
-                      difference.live.empty() ? "removed" : "changed", who);
 }
 
 constexpr absl::string_view kWaysOut =
@@ -177,9 +166,9 @@ const ObjectSpec<ObjectIdentity>& ObjectIdentity::Describe() {
   static const auto& spec = *new ObjectSpec<M>("The object.",
                                                {
                                                    Field(&M::api_version, "api_version", Required, "`v1` or `group/version`."),
-                                                   Field(&M::kind, "kind", Required, "The kind."),
+                                                   Field(&M::kind, "kind", Required, "Kind of the object."),
                                                    Field(&M::name_space, "namespace", Optional, "Its namespace, if it has one."),
-                                                   Field(&M::name, "name", Required, "Its name."),
+                                                   Field(&M::name, "name", Required, "Name of the object."),
                                                    Field(&M::cluster, "cluster", Optional,
                                                          "Uid of the cluster's namespace kube-system."),
                                                });
@@ -253,7 +242,13 @@ absl::Status ManifestResource::Plan(const sdk::Context& context, sdk::PlanChange
   if (context.provider_config_unknown || context.planned_before) return absl::OkStatus();
   const absl::Status checked = services_.CheckPlan(context, [&](kubernetes::Cluster& cluster) -> absl::Status {
     CHARON_RETURN_IF_ERROR(CheckScope(context, cluster, ref));
-    const operations::ObjectOptions options = Options(config, ref);
+    operations::ObjectOptions options = Options(config, ref);
+    Json initial;
+    if (config.initial.IsUnknown()) return absl::OkStatus();  // it may hold what the server requires
+    if (config.initial.IsKnown()) {
+      CHARON_ASSIGN_OR_RETURN(initial, ParseManifest(*config.initial));
+      options.initial = &initial;
+    }
     return change.IsCreate() ? operations::CheckCreate(context, cluster, wanted, options).status()
                              : operations::CheckUpdate(context, cluster, wanted, options).status();
   });
@@ -357,10 +352,8 @@ sdk::Outcome<ManifestModel> ManifestResource::Read(const sdk::Context& context, 
   if (differences.empty()) return model;
   const Json now = kubernetes::Overlay(declared, *live, manager);
   if (context.private_state->Get(kSettled) == Fingerprint(now.dump())) return model;
-  std::vector<std::string> lines;
-  for (const kubernetes::Difference& difference : differences) lines.push_back(Describe(difference));
   context.diagnostics->Warning(absl::StrCat("Changed outside of Terraform: ", ref.ToString()),
-                               absl::StrCat(absl::StrJoin(lines, "\n"), "\n\n", kWaysOut), Form(prior));
+                               absl::StrCat(operations::DescribeDrift(differences), "\n\n", kWaysOut), Form(prior));
   if (prior.object.IsKnown()) {
     CHARON_ASSIGN_OR_RETURN(Value object, ValueFromObject(now));
     model.object = std::move(object);
@@ -453,7 +446,7 @@ const ObjectSpec<ManifestListModel>& ManifestListModel::Describe() {
       "Objects of one kind.",
       {
           Field(&M::api_version, "api_version", Required, "`v1` or `group/version`."),
-          Field(&M::kind, "kind", Required, "The kind."),
+          Field(&M::kind, "kind", Required, "Kind of the object."),
           Field(&M::name_space, "namespace", Optional, "Only objects of this namespace; of all by default."),
           Field(&M::label_selector, "label_selector", Optional, "Only objects that match, as kubectl's `-l`."),
           Field(&M::field_selector, "field_selector", Optional, "Only objects that match, as kubectl's `--field-selector`."),

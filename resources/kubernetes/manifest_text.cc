@@ -1,5 +1,6 @@
 #include "resources/kubernetes/manifest_text.h"
 
+#include <algorithm>
 #include <set>
 #include <utility>
 
@@ -8,6 +9,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "nlohmann/json.hpp"
 #include "provider/base/redact.h"
 #include "provider/base/status.h"
 #include "provider/clients/kubernetes/ownership.h"
@@ -17,6 +19,8 @@
 
 namespace charon::kubernetes_resources {
 namespace {
+
+constexpr char kLastApplied[] = "kubectl.kubernetes.io/last-applied-configuration";
 
 // Fields of metadata that only the server writes.
 constexpr const char* kServerFields[] = {"uid",  "resourceVersion", "generation",        "creationTimestamp",
@@ -72,6 +76,46 @@ const char* const kStatefulSetMutable[] = {"replicas", "ordinals", "template", "
 
 bool IsBuiltIn(const std::string& group) {
   return group.empty() || group == "apps" || group == "batch" || group == "policy" || absl::EndsWith(group, ".k8s.io");
+}
+
+// Removes `protocol: TCP` from the list items of `value` where it only fills in the key of an item that was written
+// without it: then no manager owns the field. `owned` is the part of a field set that belongs to `value`.
+void DropFilledInProtocols(Json& value, const kubernetes::FieldSet& owned) {
+  using Kind = kubernetes::FieldStep::Kind;
+  for (const auto& [step, below] : owned.children()) {
+    if (step.kind == Kind::kField && value.is_object() && value.contains(step.text)) {
+      DropFilledInProtocols(value[step.text], below);
+    }
+    if (step.kind != Kind::kKey || !value.is_array()) continue;
+    const Json keys = Json::parse(step.text, nullptr, /*allow_exceptions=*/false);
+    for (Json& item : value) {
+      const bool matches = keys.is_object() && item.is_object() &&
+                           std::all_of(keys.items().begin(), keys.items().end(), [&](const auto& key) {
+                             const auto found = item.find(key.key());
+                             return found != item.end() && *found == key.value();
+                           });
+      if (!matches) continue;
+      if (keys.value("protocol", "") == "TCP" && !below.Contains({{Kind::kField, "protocol"}})) item.erase("protocol");
+      DropFilledInProtocols(item, below);
+      break;
+    }
+  }
+}
+
+// What `kubectl apply` (client-side) was last given, with the values that are there now: the user's own words, while
+// kubectl's entry in managedFields also has what the server filled in. Null if kubectl does not manage the object.
+Json LastAppliedByKubectl(const Json& live) {
+  const std::vector<kubernetes::ManagerEntry> managers = kubernetes::Managers(live);
+  const bool managed = std::any_of(managers.begin(), managers.end(), [](const kubernetes::ManagerEntry& entry) {
+    return entry.manager == "kubectl-client-side-apply" && entry.subresource.empty();
+  });
+  const Json& annotations = kubernetes::Field(live, "metadata.annotations");
+  if (!managed || !annotations.is_object()) return Json();
+  const Json applied = Json::parse(annotations.value(kLastApplied, ""), nullptr, /*allow_exceptions=*/false);
+  if (!applied.is_object()) return Json();
+  const absl::StatusOr<kubernetes::ObjectRef> then = kubernetes::RefOf(applied), now = kubernetes::RefOf(live);
+  if (!then.ok() || !now.ok() || *then != *now) return Json();
+  return kubernetes::Overlay(applied, live);
 }
 
 }  // namespace
@@ -160,12 +204,16 @@ void RegisterSecrets(const Json& secret) {
 
 Json ExportManifest(const Json& live, absl::string_view manager) {
   kubernetes::FieldSet owned = kubernetes::AppliedBy(live, manager);
-  if (owned.empty()) {
-    for (const kubernetes::ManagerEntry& entry : kubernetes::Managers(live)) {
-      if (entry.subresource.empty() && !IsController(entry.manager)) owned = owned.Union(entry.fields);
+  Json object = owned.empty() ? LastAppliedByKubectl(live) : Json();
+  if (object.is_null()) {
+    if (owned.empty()) {
+      for (const kubernetes::ManagerEntry& entry : kubernetes::Managers(live)) {
+        if (entry.subresource.empty() && !IsController(entry.manager)) owned = owned.Union(entry.fields);
+      }
     }
+    object = owned.empty() ? live : kubernetes::Project(live, owned);
+    DropFilledInProtocols(object, owned);
   }
-  Json object = owned.empty() ? live : kubernetes::Project(live, owned);
   object["apiVersion"] = live.value("apiVersion", "");
   object["kind"] = live.value("kind", "");
   Json& metadata = object["metadata"];
@@ -176,7 +224,7 @@ Json ExportManifest(const Json& live, absl::string_view manager) {
   for (const char* field : kServerFields) metadata.erase(field);
   if (metadata.contains("annotations")) {
     metadata["annotations"].erase(operations::kOwnerAnnotation);
-    metadata["annotations"].erase("kubectl.kubernetes.io/last-applied-configuration");
+    metadata["annotations"].erase(kLastApplied);
     metadata["annotations"].erase("deployment.kubernetes.io/revision");
     if (metadata["annotations"].empty()) metadata.erase("annotations");
   }

@@ -7,7 +7,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "nlohmann/json.hpp"
+#include "nlohmann/json_fwd.hpp"
 #include "provider/clients/kubernetes/object.h"
 #include "provider/value/value.h"
 
@@ -39,8 +39,9 @@ absl::StatusOr<Value> ValueFromObject(const Json& object);
 // Every text in `secret`, registered so that no message shows it.
 void RegisterSecrets(const Json& secret);
 
-// The live object as a user would have written it: what `manager` applied if it did, else what other clients than
-// the cluster's own controllers wrote, without the fields of the server and our own marks.
+// The live object as a user would have written it: what `manager` applied if it did, else what `kubectl apply` was
+// given, else what other clients than the cluster's own controllers wrote; without the fields of the server, our own
+// marks and the values of a Secret.
 Json ExportManifest(const Json& live, absl::string_view manager);
 
 // The first field whose change Kubernetes refuses for this kind; "" if there is none that is known. The server

@@ -148,8 +148,8 @@ const ObjectSpec<SecretModel>& SecretModel::Describe() {
           Field(&M::name, "name", Required, "Name of the Secret.").ForceNew().Check(DnsSubdomain()),
           Field(&M::name_space, "namespace", Required, "Namespace of the Secret.").ForceNew().Check(DnsLabel()),
           Field(&M::type, "type", Optional, "Type of the Secret, such as `kubernetes.io/tls`.").Default("Opaque").ForceNew(),
-          Field(&M::labels, "labels", Optional, "Labels.").Check(EachKey(LabelKey())).Check(EachElement(LabelValue())),
-          Field(&M::annotations, "annotations", Optional, "Annotations.").Check(EachKey(LabelKey())),
+          Field(&M::labels, "labels", Optional, "Labels of the Secret. Others are left alone.").Check(EachKey(LabelKey())).Check(EachElement(LabelValue())),
+          Field(&M::annotations, "annotations", Optional, "Annotations of the Secret. Others are left alone.").Check(EachKey(LabelKey())),
           Field(&M::data_wo, "data_wo", Optional,
                 "Values by key, write-only (Terraform and OpenTofu 1.11): read at apply, stored only in the cluster.")
               .WriteOnly(),
@@ -367,6 +367,22 @@ sdk::Outcome<SecretModel> SecretResource::Read(const sdk::Context& context, cons
   const Json& immutable = kubernetes::Field(*live, "immutable");
   model.immutable = immutable.is_boolean() && immutable.get<bool>();
   if (imported) {
+    const kubernetes::FieldSet owned = kubernetes::AppliedBy(*live, manager);
+    const Conventions conventions = services_.settings()->conventions;
+    auto own = [&](const char* map) {
+      using Step = kubernetes::FieldStep;
+      std::map<std::string, std::string> mine;
+      for (auto& [key, value] : text_map(absl::StrCat("metadata.", map).c_str())) {
+        const bool conventional = key == "app.kubernetes.io/managed-by" || key == operations::kOwnerAnnotation ||
+                                  conventions.default_labels.count(key) != 0;
+        const bool applied = owned.Contains(
+            {Step{Step::Kind::kField, "metadata"}, Step{Step::Kind::kField, map}, Step{Step::Kind::kField, key}});
+        if (applied && !conventional) mine[key] = value;
+      }
+      return mine.empty() ? Attr<std::map<std::string, std::string>>() : Attr<std::map<std::string, std::string>>(mine);
+    };
+    model.labels = own("labels");
+    model.annotations = own("annotations");
     model.keys = std::move(keys);
     model.revision = 1;
     return model;
@@ -383,6 +399,15 @@ sdk::Outcome<SecretModel> SecretResource::Read(const sdk::Context& context, cons
       }
     }
   }
+  Json declared = Render(prior, *prior.name_space, Json::object(), services_.settings()->conventions);
+  declared.erase("data");
+  if (const auto differences = kubernetes::Compare(declared, *live, manager); !differences.empty()) {
+    context.diagnostics->Warning(
+        absl::StrCat("Changed outside of Terraform: Secret ", *prior.name_space, "/", *prior.name),
+        absl::StrCat(operations::DescribeDrift(differences),
+                     "\n\nApply sets it back if nobody owns the field. If another manager does, apply refuses to fight it: "
+                     "leave the field out, or take it over with force_conflicts = true."));
+  }
   // Only what is ours can be missed; what somebody else wrote into the Secret is his.
   std::set<std::string> left;
   std::vector<std::string> lost;
@@ -394,9 +419,13 @@ sdk::Outcome<SecretModel> SecretResource::Read(const sdk::Context& context, cons
     }
   }
   if (!lost.empty()) {
+    std::set<std::string> owners;
+    for (const kubernetes::ManagerEntry& entry : kubernetes::Managers(*live)) {
+      if (entry.manager != manager && entry.subresource.empty()) owners.insert(entry.manager);
+    }
     context.diagnostics->Warning(
         absl::StrCat("Changed outside of Terraform: Secret ", *prior.name_space, "/", *prior.name),
-        absl::StrCat("Somebody removed or took over ", lost.size() == 1 ? "the key " : "the keys ", absl::StrJoin(lost, ", "),
+        absl::StrCat(owners.empty() ? "Somebody" : absl::StrJoin(owners, ", "), " removed or took over ", lost.size() == 1 ? "the key " : "the keys ", absl::StrJoin(lost, ", "),
                      ". Apply sets them again; if another manager owns them now, leave them out or use force_conflicts = true."),
         "keys");
   }

@@ -509,7 +509,7 @@ absl::Status NamespaceResource::CheckPlanned(const sdk::Context& context, const 
     if (!value[name].IsWhollyKnown()) return absl::OkStatus();
   }
   const operations::ObjectOptions options = Options(planned);
-  return services_.CheckPlan(context, [&](kubernetes::Cluster& cluster) -> absl::Status {
+  const absl::Status checked = services_.CheckPlan(context, [&](kubernetes::Cluster& cluster) -> absl::Status {
     if (change.IsCreate()) {
       const Json object = NamespaceObject(planned, conventions);
       return Locate(object, operations::CheckCreate(context, cluster, object, options).status());
@@ -518,10 +518,16 @@ absl::Status NamespaceResource::CheckPlanned(const sdk::Context& context, const 
     const std::vector<Json> before = RenderNamespace(change.prior(), conventions);
     for (const Json& object : RenderNamespace(planned, conventions)) {
       if (std::find(before.begin(), before.end(), object) != before.end()) continue;
+      // A RoleBinding with another role is made anew, which a dry run of a change would refuse.
+      if (kubernetes::Text(object, "kind") == "RoleBinding") continue;
       CHARON_RETURN_IF_ERROR(Locate(object, operations::CheckUpdate(context, cluster, object, options).status()));
     }
     return absl::OkStatus();
   });
+  if (!absl::IsAborted(checked)) return checked;
+  // The plan stands, and shows the field: whether to fight is the user's to say.
+  context.diagnostics->Warning("Another manager owns a field", checked);
+  return absl::OkStatus();
 }
 
 // Fills `model.effective` from the objects that somebody else owns.
@@ -616,7 +622,9 @@ sdk::Outcome<NamespaceModel> NamespaceResource::Apply(const sdk::Context& contex
     return sdk::Outcome<NamespaceModel>::Partial(reached, std::move(status));
   };
 
-  if (wanted.governance.value_or("internal") != "internal") {
+  // What is given up below is still ours now: waiting for somebody else's would be in vain.
+  const bool gives_up = prior != nullptr && GovernedHere(*prior) && !GovernedHere(wanted);
+  if (wanted.governance.value_or("internal") != "internal" && !gives_up) {
     const bool settled = EffectiveModel::Describe().Encode(*wanted.effective).IsWhollyKnown();
     if (!settled) {
       if (absl::Status status = ReadGoverned(context, wanted, /*wait=*/true); !status.ok()) return failed(status);
@@ -745,6 +753,8 @@ sdk::Outcome<NamespaceModel> NamespaceResource::Read(const sdk::Context& context
     }
   }
 
+  if (!imported) WarnOfDrift(context, NamespaceObject(prior, conventions), *live, options.manager);
+
   if (imported) {
     absl::StatusOr<Json> limits = cluster->Get(context, LimitRangeRef(name));
     absl::StatusOr<Json> quota = cluster->Get(context, QuotaRef(name));
@@ -798,6 +808,7 @@ sdk::Outcome<NamespaceModel> NamespaceResource::Read(const sdk::Context& context
       if (!object.ok()) {
         effective.limit_range = LimitTable();
       } else if (!kubernetes::Compare(LimitRangeObject(name, limits), **object, options.manager).empty()) {
+        WarnOfDrift(context, LimitRangeObject(name, limits), **object, options.manager);
         effective.limit_range = InWordsOf(limits, LimitsOf(**object));
       }
     }
@@ -807,6 +818,7 @@ sdk::Outcome<NamespaceModel> NamespaceResource::Read(const sdk::Context& context
       if (!object.ok()) {
         effective.resource_quota = QuotaTable();
       } else if (!kubernetes::Compare(QuotaObject(name, quota), **object, options.manager).empty()) {
+        WarnOfDrift(context, QuotaObject(name, quota), **object, options.manager);
         effective.resource_quota = InWordsOf(quota, QuotaOf(**object));
       }
     }
@@ -880,7 +892,6 @@ std::vector<sdk::MoveSource<NamespaceModel>> NamespaceResource::MoveSources() co
     NamespaceModel model = Stub(name);
     auto labels = TextMap(kubernetes::Field(blocks[0], "labels"));
     auto annotations = TextMap(kubernetes::Field(blocks[0], "annotations"));
-    if (const auto tier = labels.find(kTierLabel); tier != labels.end()) labels.erase(tier);
     if (!labels.empty()) model.labels = std::move(labels);
     if (!annotations.empty()) model.annotations = std::move(annotations);
     EffectiveModel effective;

@@ -6,7 +6,9 @@
 #include "nlohmann/json.hpp"
 #include "provider/base/status.h"
 #include "provider/clients/kubernetes/object.h"
+#include "provider/clients/kubernetes/ownership.h"
 #include "provider/clients/kubernetes/quantity.h"
+#include "provider/operations/apply_object.h"
 #include "provider/schema/checks.h"
 
 namespace charon::tier {
@@ -122,6 +124,17 @@ absl::StatusOr<TierProfile> FindTier(const Call& call, const Conventions& conven
   profile.priority = value.is_number_integer() ? value.get<std::int64_t>() : 0;
   profile.preempts = kubernetes::Text(*priority_class, "preemptionPolicy") != "Never";
   return profile;
+}
+
+void WarnOfDrift(const sdk::Context& context, const Json& declared, const Json& live, const std::string& manager) {
+  const std::vector<kubernetes::Difference> differences = kubernetes::Compare(declared, live, manager);
+  if (differences.empty()) return;
+  context.diagnostics->Warning(
+      absl::StrCat("Changed outside of Terraform: ", kubernetes::Text(declared, "kind"), " ",
+                   kubernetes::Text(declared, "metadata.name")),
+      absl::StrCat(operations::DescribeDrift(differences),
+                   "\n\nApply sets it back if nobody owns the field. If another manager does, apply refuses to fight it: "
+                   "leave the field out, or take it over with force_conflicts = true."));
 }
 
 Check QuantityCheck() {

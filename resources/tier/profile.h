@@ -12,6 +12,7 @@
 #include "provider/clients/kubernetes/cluster.h"
 #include "provider/conventions.h"
 #include "provider/schema/schema.h"
+#include "provider/sdk/context.h"
 
 namespace charon::tier {
 
@@ -44,6 +45,10 @@ std::string ProfileToJson(const TierProfile& profile);
 // asked.
 absl::StatusOr<TierProfile> FindTier(const Call& call, const Conventions& conventions, kubernetes::Cluster* cluster,
                                      absl::string_view name);
+
+// Tells the user who changed what `declared` sets, and the ways out. `live` must be there.
+void WarnOfDrift(const sdk::Context& context, const nlohmann::json& declared, const nlohmann::json& live,
+                 const std::string& manager);
 
 // For tables of quantities.
 Check QuantityCheck();

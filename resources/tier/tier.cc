@@ -179,6 +179,10 @@ sdk::Outcome<TierModel> TierResource::Read(const sdk::Context& context, const Ti
       limits = LimitsOf({{"spec", {{"limits", Json::array({item})}}}});
     }
   }
+  if (prior.priority.IsKnown()) {
+    const Json declared = Render(prior, services_.settings()->conventions);
+    WarnOfDrift(context, declared, *live, services_.settings()->field_manager);
+  }
   model.limit_range = InWordsOf(prior.limit_range.value_or({}), std::move(limits));
   model.resource_quota = InWordsOf(prior.resource_quota.value_or({}), std::move(quota));
   return model;

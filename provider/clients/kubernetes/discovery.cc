@@ -246,11 +246,10 @@ absl::Status Discovery::Missing(const Call& call, const ObjectKind& kind) {
   if (!catalogue.ok()) {
     return absl::NotFoundError(absl::StrCat("the server does not serve ", kind.ToString()));
   }
-  return MissingStatus(call, kind, **catalogue);
+  return MissingStatus(kind, **catalogue);
 }
 
-absl::Status Discovery::MissingStatus(const Call&, const ObjectKind& kind,
-                                      const Catalogue& catalogue) const {
+absl::Status Discovery::MissingStatus(const ObjectKind& kind, const Catalogue& catalogue) {
   std::vector<std::string> group_versions, kinds_there, has_it, elsewhere;
   bool version_exists = false;
   for (const auto& [api_version, version] : catalogue.versions) {
@@ -272,6 +271,8 @@ absl::Status Discovery::MissingStatus(const Call&, const ObjectKind& kind,
   }
   if (!has_it.empty()) {
     absl::StrAppend(&message, "; the server has it in ", Shortened(has_it, 10));
+  } else if (!elsewhere.empty()) {
+    absl::StrAppend(&message, "; the server has one in ", Shortened(elsewhere, 3));
   } else if (version_exists && !kinds_there.empty()) {
     absl::StrAppend(&message, "; is its CRD installed? The server has there: ",
                     Shortened(kinds_there, 10));
@@ -281,9 +282,6 @@ absl::Status Discovery::MissingStatus(const Call&, const ObjectKind& kind,
   } else {
     absl::StrAppend(&message, "; is its CRD installed? The server has no API group \"", kind.group(),
                     "\"");
-  }
-  if (!elsewhere.empty()) {
-    absl::StrAppend(&message, "; \"", kind.kind, "\" is in ", Shortened(elsewhere, 3));
   }
   return WithRemedy(absl::NotFoundError(message),
                     "Install the definition first (and let this object depend on it), or correct "

@@ -82,7 +82,7 @@ class Discovery {
       const Call& call, Part part, const std::function<bool()>& done,
       const std::function<absl::StatusOr<std::shared_ptr<const Catalogue>>()>& ask);
 
-  absl::Status MissingStatus(const Call& call, const ObjectKind& kind, const Catalogue& catalogue) const;
+  static absl::Status MissingStatus(const ObjectKind& kind, const Catalogue& catalogue);
 
   const Fetch fetch_;
   mutable absl::Mutex mutex_;

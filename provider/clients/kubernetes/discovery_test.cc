@@ -98,7 +98,7 @@ TEST_F(DiscoveryTest, NamesWhatThereIsInsteadOfAMissingKind) {
   EXPECT_THAT(discovery.Resolve(call_, {"cert-manager.io/v1", "Certificate"}),
               StatusIs(code, HasSubstr("The server has no API group \"cert-manager.io\"")));
   EXPECT_THAT(discovery.Resolve(call_, {"extensions/v1beta1", "Deployment"}),
-              StatusIs(code, HasSubstr("\"Deployment\" is in apps/v1")));
+              StatusIs(code, "no kind \"Deployment\" in extensions/v1beta1; the server has one in apps/v1"));
   EXPECT_THAT(discovery.Resolve(call_, {"metrics.test/v1", "PodMetrics"}),
               StatusIs(code, HasSubstr("does not answer")));
   EXPECT_THAT(discovery.Resolve(call_, {"reviews.test/v1", "AccessReview"}), StatusIs(code));

@@ -1,0 +1,88 @@
+#include "resources/kubernetes/manifest_text.h"
+
+#include <string>
+
+#include "gtest/gtest.h"
+#include "nlohmann/json.hpp"
+
+namespace charon::kubernetes_resources {
+namespace {
+
+constexpr char kApplied[] = "kubectl.kubernetes.io/last-applied-configuration";
+
+Json Parsed(const std::string& text) { return Json::parse(text, nullptr, /*allow_exceptions=*/false); }
+
+Json Entry(const std::string& manager, const std::string& operation, const std::string& fields) {
+  return {{"manager", manager},         {"operation", operation},    {"apiVersion", "v1"},
+          {"time", "2026-11-21T12:00:00Z"}, {"fieldsType", "FieldsV1"}, {"fieldsV1", Parsed(fields)}};
+}
+
+// A Service as v1.36.3 stores it, trimmed: with defaults, and with `entries` as its managers.
+Json Service(Json entries) {
+  Json live = Parsed(R"({
+    "apiVersion": "v1", "kind": "Service",
+    "metadata": {"name": "redmine", "namespace": "redmine", "uid": "u", "resourceVersion": "7"},
+    "spec": {"clusterIP": "10.96.0.7", "type": "ClusterIP", "selector": {"app": "redmine"},
+             "ports": [{"name": "http", "port": 80, "protocol": "TCP", "targetPort": 3000},
+                       {"name": "dns", "port": 53, "protocol": "UDP", "targetPort": 53}]},
+    "status": {"loadBalancer": {}}})");
+  live["metadata"]["managedFields"] = std::move(entries);
+  return live;
+}
+
+// Server-side apply of a port without a protocol: the server needs one for the key, nobody owns the field.
+constexpr char kPortsWithoutProtocol[] = R"({"f:spec": {"f:selector": {}, "f:ports": {
+    "k:{\"port\":80,\"protocol\":\"TCP\"}": {".": {}, "f:name": {}, "f:port": {}, "f:targetPort": {}},
+    "k:{\"port\":53,\"protocol\":\"UDP\"}": {".": {}, "f:name": {}, "f:port": {}, "f:protocol": {}}}}})";
+
+TEST(ExportManifest, LeavesOutAProtocolThatOnlyFillsInTheKey) {
+  const Json exported = ExportManifest(Service({Entry("charon", "Apply", kPortsWithoutProtocol)}), "charon");
+  EXPECT_EQ(exported["spec"]["ports"][0], Parsed(R"({"name": "http", "port": 80, "targetPort": 3000})"));
+  EXPECT_EQ(exported["spec"]["ports"][1], Parsed(R"({"name": "dns", "port": 53, "protocol": "UDP"})"));
+}
+
+TEST(ExportManifest, KeepsAProtocolThatWasWritten) {
+  const Json exported = ExportManifest(
+      Service({Entry("charon", "Apply", R"({"f:spec": {"f:ports": {"k:{\"port\":80,\"protocol\":\"TCP\"}":
+          {".": {}, "f:port": {}, "f:protocol": {}}}}})")}),
+      "charon");
+  EXPECT_EQ(exported["spec"]["ports"], Parsed(R"([{"port": 80, "protocol": "TCP"}])"));
+}
+
+// kubectl's entry has the defaults as well; its annotation has what was written.
+Json AppliedByKubectl(const std::string& manager) {
+  Json live = Service({Entry(manager, "Update", R"({"f:spec": {"f:type": {}, "f:selector": {}}})")});
+  live["metadata"]["annotations"] = {
+      {kApplied, R"({"apiVersion": "v1", "kind": "Service", "metadata": {"annotations": {}, "name": "redmine",
+                     "namespace": "redmine"}, "spec": {"selector": {"app": "old"}, "sessionAffinity": "ClientIP"}})"}};
+  return live;
+}
+
+TEST(ExportManifest, TakesTheFieldsOfKubectlApplyWithTheValuesOfNow) {
+  const Json exported = ExportManifest(AppliedByKubectl("kubectl-client-side-apply"), "charon");
+  EXPECT_EQ(exported, Parsed(R"({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "redmine",
+                                 "namespace": "redmine"}, "spec": {"selector": {"app": "redmine"}}})"));
+}
+
+TEST(ExportManifest, DoesNotTrustTheAnnotationOfAFormerKubectlApply) {
+  const Json exported = ExportManifest(AppliedByKubectl("helm"), "charon");
+  EXPECT_EQ(exported["spec"], Parsed(R"({"selector": {"app": "redmine"}, "type": "ClusterIP"})"));
+  EXPECT_FALSE(exported["metadata"].contains("annotations"));
+}
+
+TEST(ExportManifest, NeverHasTheValuesOfASecret) {
+  Json live = AppliedByKubectl("kubectl-client-side-apply");
+  live["kind"] = "Secret";
+  live.erase("spec");
+  live["data"] = {{"password", "aHVudGVyMg=="}};
+  live["metadata"]["annotations"][kApplied] =
+      R"({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "redmine", "namespace": "redmine"},
+          "type": "Opaque", "stringData": {"password": "hunter2"}, "data": {"password": "aHVudGVyMg=="}})";
+  live["type"] = "Opaque";
+  const std::string exported = ExportManifest(live, "charon").dump();
+  EXPECT_EQ(exported.find("aHVudGVyMg"), std::string::npos) << exported;
+  EXPECT_EQ(exported.find("hunter2"), std::string::npos) << exported;
+}
+
+}  // namespace
+}  // namespace charon::kubernetes_resources
