@@ -88,7 +88,6 @@ def test_killed_after_each_write(new_stack, cluster, front, names, victim, momen
 @pytest.mark.parametrize("victim", ["terraform", "provider"])
 def test_killed_during_destroy(entry, stack, cluster, front, names, victim, exclusive):
     entry.prepare(cluster, names)
-    entry.prepare(cluster, names)
     attributes = entry.full(names)
     stack.environment["KUBE_CONFIG_PATH"] = str(front.kubeconfig)
     stack.write(hcl.resource(entry.type, "subject", attributes))

@@ -80,7 +80,7 @@ def test_no_value_is_found_anywhere(stack, cluster, names, variables):
         stack.run("show", "-json")
         stack.run("show")
         stack.destroy()
-    places = [stack.config, stack.logs, stack.plans, stack.folder / "data"]
+    places = [p for p in (stack.config, stack.logs, stack.plans, stack.folder / "data") if p.exists()]
     assert leaks.find(sorted(secrets), *places) == []
     # The finder does find what is there.
     (stack.config / "control").write_text(json.dumps({"x": base64.b64encode(GIVEN.encode()).decode()}))

@@ -168,9 +168,9 @@ absl::Status ExistsStatus(const Json& live, const ObjectRef& ref, const ObjectOp
           ref.ToString(), " exists already, and is not this stack's: ", OwnerText(live, options))),
       foreign ? std::string("Declare it in one stack only. To take it over from the other for good, remove it there "
                             "without destroying it and set on_conflict = \"adopt\" here.")
-              : absl::StrCat("Import it (id ", ref.ToString(),
-                             "), or set on_conflict = \"adopt\" to take it over as it is, or \"replace\" to "
-                             "delete it first."));
+              : absl::StrCat("Import it (id ", options.import_id.empty() ? ref.ToString() : options.import_id,
+                             "), or set on_conflict = \"adopt\" to take it over as it is",
+                             options.offers_replace ? ", or \"replace\" to delete it first." : "."));
 }
 
 absl::Status ForeignStatus(const Json& live, const ObjectRef& ref, const ObjectOptions& options) {

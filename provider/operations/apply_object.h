@@ -32,6 +32,9 @@ struct ObjectOptions {
   std::string owner;               // the mark's value: conventions.owner + "/" + type + "/" + identity; empty: no
                                    // mark is written or asked for (ownership = "fields")
   OnConflict on_conflict = OnConflict::kFail;
+  // What the user may do about an object that is there already, for the message.
+  std::string import_id{};     // of the resource; empty: the object's own
+  bool offers_replace = true;  // whether on_conflict = "replace" exists
   bool force_conflicts = false;    // take fields from other managers
   // Fields whose value counts only at creation, as a partial object; null: none. They go in under
   // "<manager>-initial", so that they are never sent again and never removed by a later apply.

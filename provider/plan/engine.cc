@@ -51,7 +51,8 @@ Value WithPriorComputed(const ObjectSchema& schema, Value filled, const Value& p
       schema, Value(), std::move(filled), Path(),
       [&](const AttributeSchema& attribute, const Value&, Value value, const Path& path, bool*) {
         const bool open = attribute.computed() && !attribute.default_value && value.IsNull();
-        return open && !InsideSet(schema, path) ? PriorAt(prior, path) : std::move(value);
+        if (open && !InsideSet(schema, path)) return PriorAt(prior, path);
+        return value;
       });
 }
 
@@ -137,7 +138,8 @@ Value KeepPriorSpelling(const ObjectSchema& schema, const Input& input, Value pl
         if (!attribute.same || !value.IsKnown() || InsideSet(schema, path)) return value;
         const Value& prior = PriorAt(input.prior, path);
         if (!prior.IsKnown() || prior == value) return value;
-        return attribute.same(prior, value) ? prior : std::move(value);
+        if (attribute.same(prior, value)) return prior;
+        return value;
       });
 }
 
@@ -151,7 +153,8 @@ Value KeepFixed(const ObjectSchema& schema, const Input& input, Value planned) {
         // Inside a set, core's proposal has already paired the elements.
         if (!IsFixed(schema, path) || InsideSet(schema, path)) return value;
         const Value& prior = PriorAt(input.prior, path);
-        return prior.IsKnown() ? prior : std::move(value);
+        if (prior.IsKnown()) return prior;
+        return value;
       });
 }
 

@@ -316,7 +316,8 @@ Value WithoutWriteOnly(const ObjectSchema& schema, Value object) {
 Value WithWriteOnly(const ObjectSchema& schema, Value object, const Value& config) {
   return TransformAttributes(schema, config, std::move(object), Path(),
                              [](const AttributeSchema& attribute, const Value& wanted, Value value, const Path&, bool*) {
-                               return attribute.write_only ? wanted : std::move(value);
+                               if (attribute.write_only) return wanted;
+                               return value;
                              });
 }
 

@@ -50,7 +50,8 @@ absl::Status KeepSpelling(const ObjectSchema& schema, const Value& known, Value&
           // A null loses its type in a model, and core compares dynamic values with theirs.
           if (value.IsNull() && former.kind() == Value::Kind::kDynamic && former.dynamic_value().IsNull()) return former;
           if (!attribute.same || !former.IsKnown() || !value.IsKnown()) return value;
-          return attribute.same(former, value) ? former : std::move(value);
+          if (attribute.same(former, value)) return former;
+          return value;
         });
     return absl::OkStatus();
   });

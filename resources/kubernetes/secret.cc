@@ -203,6 +203,7 @@ operations::ObjectOptions SecretResource::Options(const SecretModel& model) cons
   operations::ObjectOptions options = services_.Ownership(kType, absl::StrCat(*model.name_space, "/", *model.name));
   options.on_conflict = operations::OnConflictFrom(model.on_conflict.value_or("fail"));
   options.force_conflicts = model.force_conflicts.value_or(false);
+  options.import_id = absl::StrCat(*model.name_space, "/", *model.name);
   return options;
 }
 

@@ -213,6 +213,10 @@ absl::StatusOr<std::vector<std::string>> ForeignContents(const Call& call, kuber
     CHARON_RETURN_IF_ERROR(Annotate(objects.status(), absl::StrCat("looking for what namespace ", name, " holds")));
     for (const Json& object : *objects) {
       if (MadeByKubernetes(info.kind.kind, object)) continue;
+      // They govern the namespace, whoever made them, and end with it.
+      const std::string object_name = kubernetes::Text(object, "metadata.name");
+      if (info.kind.kind == "LimitRange" && object_name == kLimitRangeName) continue;
+      if (info.kind.kind == "ResourceQuota" && object_name == kQuotaName) continue;
       const Json& annotations = kubernetes::Field(object, "metadata.annotations");
       if (annotations.is_object() && annotations.value(operations::kOwnerAnnotation, "") == owner) continue;
       if (!seen.insert(kubernetes::Text(object, "metadata.uid")).second) continue;
@@ -398,6 +402,8 @@ operations::ObjectOptions NamespaceResource::Options(const NamespaceModel& model
   operations::ObjectOptions options = services_.Ownership(kType, *model.name);
   options.on_conflict = operations::OnConflictFrom(model.on_conflict.value_or("fail"));
   options.force_conflicts = model.force_conflicts.value_or(false);
+  options.import_id = *model.name;
+  options.offers_replace = false;
   return options;
 }
 

@@ -111,6 +111,7 @@ operations::ObjectOptions TierResource::Options(const TierModel& model) const {
   operations::ObjectOptions options = services_.Ownership(kType, *model.name);
   options.on_conflict = operations::OnConflictFrom(model.on_conflict.value_or("fail"));
   options.force_conflicts = model.force_conflicts.value_or(false);
+  options.import_id = *model.name;
   return options;
 }
 
@@ -138,8 +139,21 @@ absl::Status TierResource::Plan(const sdk::Context& context, sdk::PlanChange<Tie
   profile.name = *config.name;
   if (config.limit_range.IsKnown()) profile.limit_range = *config.limit_range;
   if (config.resource_quota.IsKnown()) profile.quota = *config.resource_quota;
-  if (!config.limit_range.IsUnknown() && !config.resource_quota.IsUnknown()) services_.NotePlannedTier(std::move(profile));
-  return absl::OkStatus();
+  if (config.limit_range.IsUnknown() || config.resource_quota.IsUnknown()) return absl::OkStatus();
+  services_.NotePlannedTier(profile);
+  if (!change.IsCreate() || context.planned_before || config.priority.IsUnknown() || config.preemption_policy.IsUnknown() ||
+      config.description.IsUnknown() || config.on_conflict.IsUnknown() || config.global_default.IsUnknown()) {
+    return absl::OkStatus();
+  }
+  TierModel planned = change.planned();
+  if (!planned.priority.IsKnown()) planned.priority = profile.priority;
+  if (!planned.preemption_policy.IsKnown()) planned.preemption_policy = profile.preempts ? "PreemptLowerPriority" : "Never";
+  planned.limit_range = profile.limit_range;
+  planned.resource_quota = profile.quota;
+  return At("name", services_.CheckPlan(context, [&](kubernetes::Cluster& cluster) {
+    return operations::CheckCreate(context, cluster, Render(planned, services_.settings()->conventions), Options(planned))
+        .status();
+  }));
 }
 
 sdk::Outcome<TierModel> TierResource::Create(const sdk::Context& context, const TierModel& plan) {
