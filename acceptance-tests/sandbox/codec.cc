@@ -74,6 +74,7 @@ class Decoder {
  public:
   std::vector<std::string> unknown;
   absl::Status error;
+  bool storing = false;
 
   // `owner` is the Go struct whose field is read, `path` its place, `indexed` the same with list
   // indexes: Go's type errors use the first, strict errors the second.
@@ -261,7 +262,10 @@ class Decoder {
       Json decoded = Decode(member, *field->type, self, at, at_indexed);
       if (decoded.is_null()) continue;
       // Stored without elements, a list comes back as none.
-      if (field->presence == Presence::kAlways && decoded.is_array() && decoded.empty()) continue;
+      if (storing && field->presence == Presence::kAlways && decoded.is_array() &&
+          decoded.empty()) {
+        continue;
+      }
       const bool is_struct = field->type->shape == Type::Shape::kStruct;
       // An empty list of managed fields is a request to drop them all.
       const bool asks_for_reset = key == "managedFields";
@@ -296,6 +300,7 @@ absl::StatusOr<Decoded> DecodeAs(const Json& value, const Type& type) {
 
 Json Canonical(const Json& value, const Type& type) {
   Decoder decoder;
+  decoder.storing = true;
   return decoder.Decode(value, type, type.name, "", "");
 }
 

@@ -3,9 +3,13 @@
 #ifndef ACCEPTANCE_TESTS_SANDBOX_CONTROL_API_H_
 #define ACCEPTANCE_TESTS_SANDBOX_CONTROL_API_H_
 
+#include <string>
+
+#include "absl/status/statusor.h"
 #include "api_server.h"
 #include "faults.h"
 #include "http_request.h"
+#include "json.h"
 #include "request_log.h"
 
 namespace charon::sandbox {
@@ -19,6 +23,13 @@ class ControlApi {
   HttpResponse Handle(const HttpRequest& request);
 
  private:
+  absl::StatusOr<Json> Answer(const HttpRequest& request);
+  absl::StatusOr<Json> Mutations(const HttpRequest& request, const Json& body);
+  // "Apply this patch to that object as manager X, now."
+  absl::StatusOr<Json> Act(const Json& body);
+  Json Dump(const HttpRequest& request);
+  Json Reset();
+
   ApiServer& api_;
   FaultScript& faults_;
   RequestLog& log_;

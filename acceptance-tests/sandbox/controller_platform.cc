@@ -506,12 +506,6 @@ void ReconcileDefinition(const Work& work, const Json& definition) {
     work.Update(WithoutFinalizer(definition, kCleanup));
     return;
   }
-  if (!HasFinalizer(definition, kCleanup)) {
-    Json held = definition;
-    held["metadata"]["finalizers"] = Items(definition, {"metadata", "finalizers"});
-    held["metadata"]["finalizers"].push_back(kCleanup);
-    work.Update(std::move(held));
-  }
   work.cluster.kinds.Remove(group, plural);
   for (ResourcePtr& resource : ResourcesOf(definition)) {
     work.cluster.kinds.Add(std::move(resource));

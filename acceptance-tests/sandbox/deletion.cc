@@ -67,10 +67,12 @@ void Objects::MarkDeleted(const Call& call, const DeleteOptions& options, Json& 
   Json& metadata = object["metadata"];
   if (!metadata.contains("deletionTimestamp")) {
     metadata["deletionTimestamp"] = TimeText(cluster_.Now() + absl::Seconds(grace));
-    if (call.resource->storage_key() != "/namespaces") {
+    const bool definition =
+        call.resource->storage_key() == "apiextensions.k8s.io/customresourcedefinitions";
+    if (call.resource->storage_key() != "/namespaces" && !definition) {
       metadata["deletionGracePeriodSeconds"] = grace;
     }
-    if (metadata.contains("generation")) {
+    if (metadata.contains("generation") && !definition) {
       metadata["generation"] = Integer(metadata, {"generation"}) + 1;
     }
   } else if (options.grace_seconds >= 0 &&
@@ -116,6 +118,12 @@ absl::StatusOr<Objects::Deleted> Objects::Delete(Call& call, const DeleteOptions
   } else if (options.propagation == "Background") {
     SetFinalizer(object, "orphan", false);
     SetFinalizer(object, "foregroundDeletion", false);
+  }
+  const bool definition =
+      resource.storage_key() == "apiextensions.k8s.io/customresourcedefinitions";
+  // A definition waits for its objects to go.
+  if (definition && Find(object, {"metadata", "deletionTimestamp"}) == nullptr) {
+    SetFinalizer(object, "customresourcecleanup.apiextensions.k8s.io", true);
   }
   const bool graceful = options.grace_seconds < 0 ? DefaultGrace(resource, object) > 0
                                                   : options.grace_seconds > 0 &&

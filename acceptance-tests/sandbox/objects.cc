@@ -219,14 +219,15 @@ absl::StatusOr<Written> Objects::Create(Call& call, const ParsedDocument& body) 
 
 absl::StatusOr<Written> Objects::FinishCreate(Call& call, Json object) {
   const Resource& resource = *call.resource;
-  Json& metadata = object["metadata"];
   // Names are made before admission sees the object.
-  const std::string generate = Text(metadata, {"generateName"});
-  if (Text(metadata, {"name"}).empty() && !generate.empty()) {
-    metadata["name"] = absl::StrCat(generate.substr(0, 58), cluster_.NameSuffix());
+  const std::string generate = Text(object, {"metadata", "generateName"});
+  if (Text(object, {"metadata", "name"}).empty() && !generate.empty()) {
+    object["metadata"]["name"] = absl::StrCat(generate.substr(0, 58), cluster_.NameSuffix());
   }
-  call.name = Text(metadata, {"name"});
+  call.name = Text(object, {"metadata", "name"});
   SANDBOX_RETURN_IF_ERROR(Mutate(cluster_, call, Json(), object));
+  // Admission may have replaced the whole object, so its parts are looked up only now.
+  Json& metadata = Ensure(object, {"metadata"});
   if (!Text(metadata, {"resourceVersion"}).empty()) {
     return PlainError("resourceVersion should not be set on objects to be created");
   }

@@ -400,7 +400,7 @@ void ValidateAffinity(const Json& affinity, const std::string& path, FieldErrors
       const std::string at = absl::StrCat(path, ".", kind, ".", kRequired, "[", i, "]");
       const std::string topology = Text(terms[i], {"topologyKey"});
       if (topology.empty()) {
-        // Checked as a key, as a label name in two ways, and as a key again.
+        // Checked as a key and, in two ways, as a label name.
         errors.Required(at + ".topologyKey", "can not be empty");
         errors.Invalid(at + ".topologyKey", "", "name part must be non-empty");
         errors.Invalid(at + ".topologyKey", "",
@@ -408,7 +408,6 @@ void ValidateAffinity(const Json& affinity, const std::string& path, FieldErrors
                        "must start and end with an alphanumeric character (e.g. 'MyName',  or "
                        "'my.name',  or '123-abc', regex used for validation is "
                        "'([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')");
-        errors.Required(at + ".topologyKey", "can not be empty");
       }
       CheckSelector(Members(terms[i], {"labelSelector"}), at + ".labelSelector", errors);
     }
