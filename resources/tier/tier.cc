@@ -38,8 +38,9 @@ Json Render(const TierModel& model, const Conventions& conventions) {
                    {"labels", labels},
                    {"annotations", {{kProfileAnnotation, ProfileToJson(profile)}}}}},
                  {"value", *model.priority},
-                 {"preemptionPolicy", *model.preemption_policy},
-                 {"globalDefault", model.global_default.value_or(false)}};
+                 {"preemptionPolicy", *model.preemption_policy}};
+  // The server stores no false.
+  if (model.global_default.value_or(false)) object["globalDefault"] = true;
   if (model.description.IsKnown()) object["description"] = *model.description;
   return object;
 }
@@ -150,10 +151,12 @@ absl::Status TierResource::Plan(const sdk::Context& context, sdk::PlanChange<Tie
   if (!planned.preemption_policy.IsKnown()) planned.preemption_policy = profile.preempts ? "PreemptLowerPriority" : "Never";
   planned.limit_range = profile.limit_range;
   planned.resource_quota = profile.quota;
-  return At("name", services_.CheckPlan(context, [&](kubernetes::Cluster& cluster) {
+  const absl::Status checked = services_.CheckPlan(context, [&](kubernetes::Cluster& cluster) {
     return operations::CheckCreate(context, cluster, Render(planned, services_.settings()->conventions), Options(planned))
         .status();
-  }));
+  });
+  // This may be the create half of a replacement, whose dry run fails on what is about to be deleted.
+  return absl::IsAlreadyExists(checked) ? At("name", checked) : absl::OkStatus();
 }
 
 sdk::Outcome<TierModel> TierResource::Create(const sdk::Context& context, const TierModel& plan) {
