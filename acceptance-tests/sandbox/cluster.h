@@ -4,6 +4,7 @@
 #define ACCEPTANCE_TESTS_SANDBOX_CLUSTER_H_
 
 #include <cstdint>
+#include <map>
 #include <random>
 #include <string>
 #include <vector>
@@ -39,6 +40,8 @@ struct Cluster {
   absl::Duration time_offset ABSL_GUARDED_BY(mu);
   std::mt19937_64 random ABSL_GUARDED_BY(mu);
   std::string ca_pem ABSL_GUARDED_BY(mu);
+  // When pods that start slowly will be ready, by uid.
+  std::map<std::string, absl::Time> pod_due ABSL_GUARDED_BY(mu);
   int next_ip ABSL_GUARDED_BY(mu) = 1;
   int next_node_port ABSL_GUARDED_BY(mu) = 30000;
   bool stopping ABSL_GUARDED_BY(mu) = false;

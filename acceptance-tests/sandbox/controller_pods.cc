@@ -297,8 +297,13 @@ void ReconcilePod(const Work& work, const Json& pod) {
   if (HasAnnotation(pod, "test/never-ready")) return StartSlowly(work, pod);
   if (!IsReady(pod)) {
     const absl::Duration delay = AnnotatedDelay(pod, "test/ready-after");
-    const absl::Time due = ParseTimeText(Text(pod, {"metadata", "creationTimestamp"})) + delay;
-    if (delay > absl::ZeroDuration() && now < due) {
+    // Timestamps have no fractions of a second, so the moment is remembered beside the object.
+    const auto due_entry =
+        work.cluster.pod_due.try_emplace(Text(pod, {"metadata", "uid"}), now + delay).first;
+    const absl::Time due = due_entry->second;
+    if (delay == absl::ZeroDuration() || now >= due) {
+      work.cluster.pod_due.erase(due_entry);
+    } else {
       StartSlowly(work, pod);
       work.revisit(key, due);
       return;
