@@ -25,8 +25,41 @@ struct TierProfile {
   friend bool operator==(const TierProfile&, const TierProfile&) = default;
 };
 
+// What an ingress controller has to be told. Middlewares are names of the controller (Traefik: "namespace-name@kubernetescrd").
+struct AuthMode {
+  std::vector<std::string> middlewares;
+  std::map<std::string, std::string> annotations;
+  friend bool operator==(const AuthMode&, const AuthMode&) = default;
+};
+
+struct IngressConventions {
+  std::string controller = "nginx";  // "nginx" or "traefik"
+  std::string ingress_class;         // empty: the cluster's default
+  std::string tls_secret, tls_issuer;
+  std::string entrypoints;           // Traefik: "websecure"
+  std::map<std::string, AuthMode> auth_modes;  // by "required", "app", "public", "none"
+  // Traefik middlewares by role: "retry", "error-pages", "rate-limit", "csp", "ai-bots", "ai-headers", "local-only".
+  std::map<std::string, std::string> middlewares;
+  friend bool operator==(const IngressConventions&, const IngressConventions&) = default;
+};
+
 struct Conventions {
   std::string owner = "default";
+  int render_version = 1;
+  std::string domain;  // of hosts that have none
+  IngressConventions ingress;
+  std::map<std::string, std::string> storage_classes;  // alias -> StorageClass
+  std::string nfs_server;
+  std::string nfs_driver = "nfs.csi.k8s.io";
+  std::string gpu_count_resource = "nvidia.com/gpu";
+  std::string gpu_memory_resource;
+  std::map<std::string, std::string> gpu_node_selector = {{"nvidia.com/gpu.present", "true"}};
+  // A controller that restarts pods when their Secrets and ConfigMaps change (annotation of the workload); empty: none.
+  std::string reload_annotation;
+  // A policy that makes pods wait ("host:port,host:port" as a pod annotation); empty: an init container does it.
+  std::string wait_for_annotation;
+  std::string wait_for_image = "docker.io/library/busybox:1.36";
+  std::string secret_store_kind = "ClusterSecretStore";
   std::string managed_by = "charon";
   std::map<std::string, std::string> default_labels;
   std::map<std::string, TierProfile> tiers;  // own table, by full name; in front of the built-in one

@@ -79,11 +79,39 @@ kubernetes::ConnectionSettings ToConnection(const KubernetesModel& model) {
   return settings;
 }
 
+}  // namespace
+
 Conventions ToConventions(const ConventionsModel& model) {
   Conventions conventions;
   conventions.owner = model.owner.value_or("default");
   conventions.managed_by = model.managed_by.value_or("charon");
   conventions.default_labels = model.default_labels.value_or({});
+  conventions.render_version = static_cast<int>(model.render_version.value_or(1));
+  conventions.domain = model.domain.value_or("");
+  conventions.nfs_server = model.nfs_server.value_or("");
+  conventions.nfs_driver = model.nfs_driver.value_or(conventions.nfs_driver);
+  conventions.reload_annotation = model.reload_annotation.value_or("");
+  conventions.wait_for_annotation = model.wait_for_annotation.value_or("");
+  conventions.wait_for_image = model.wait_for_image.value_or(conventions.wait_for_image);
+  conventions.secret_store_kind = model.secret_store_kind.value_or(conventions.secret_store_kind);
+  conventions.storage_classes = model.storage_classes.value_or({});
+  if (model.gpu.IsKnown()) {
+    conventions.gpu_count_resource = model.gpu->count_resource.value_or(conventions.gpu_count_resource);
+    conventions.gpu_memory_resource = model.gpu->memory_resource.value_or("");
+    conventions.gpu_node_selector = model.gpu->node_selector.value_or(conventions.gpu_node_selector);
+  }
+  if (model.ingress.IsKnown()) {
+    const IngressConventionsModel& ingress = *model.ingress;
+    conventions.ingress.controller = ingress.controller.value_or(conventions.ingress.controller);
+    conventions.ingress.ingress_class = ingress.ingress_class.value_or("");
+    conventions.ingress.tls_secret = ingress.tls_secret.value_or("");
+    conventions.ingress.tls_issuer = ingress.tls_issuer.value_or("");
+    conventions.ingress.entrypoints = ingress.entrypoints.value_or("");
+    conventions.ingress.middlewares = ingress.middlewares.value_or({});
+    for (const auto& [mode, auth] : ingress.auth_modes.value_or({})) {
+      conventions.ingress.auth_modes[mode] = {auth.middlewares.value_or({}), auth.annotations.value_or({})};
+    }
+  }
   for (const auto& [name, tier] : model.tiers.value_or({})) {
     TierProfile profile;
     profile.name = name;
@@ -95,8 +123,6 @@ Conventions ToConventions(const ConventionsModel& model) {
   }
   return conventions;
 }
-
-}  // namespace
 
 const ObjectSpec<ExecModel>& ExecModel::Describe() {
   using M = ExecModel;
@@ -181,6 +207,50 @@ const ObjectSpec<TierModel>& TierModel::Describe() {
   return spec;
 }
 
+const ObjectSpec<AuthModeModel>& AuthModeModel::Describe() {
+  using M = AuthModeModel;
+  static const auto& spec = *new ObjectSpec<M>(
+      "What an authentication mode means to the ingress controller.",
+      {
+          Field(&M::middlewares, "middlewares", Optional, "Traefik middlewares, as `namespace-name@kubernetescrd`."),
+          Field(&M::annotations, "annotations", Optional, "Annotations of the Ingress: `nginx.ingress.kubernetes.io/auth-url`, ..."),
+      });
+  return spec;
+}
+
+const ObjectSpec<IngressConventionsModel>& IngressConventionsModel::Describe() {
+  using M = IngressConventionsModel;
+  static const auto& spec = *new ObjectSpec<M>(
+      "The ingress controller of the platform.",
+      {
+          Field(&M::controller, "controller", Optional, "`nginx` (default) or `traefik`.").Check(OneOf({"nginx", "traefik"})),
+          Field(&M::ingress_class, "ingress_class", Optional, "IngressClass; the cluster's default if unset."),
+          Field(&M::tls_secret, "tls_secret", Optional, "Secret with the wildcard certificate, in each namespace."),
+          Field(&M::tls_issuer, "tls_issuer", Optional, "ClusterIssuer of cert-manager for hosts without a Secret."),
+          Field(&M::entrypoints, "entrypoints", Optional, "Traefik: entry points of the routers, `websecure` by default."),
+          Field(&M::auth_modes, "auth_modes", Optional, "What `auth` of an entry means, by `required`, `app`, `public` or `none`.")
+              .Check(EachKey(OneOf({"required", "app", "public", "none"}))),
+          Field(&M::middlewares, "middlewares", Optional,
+                "Traefik: middlewares that every route gets, by role: `real-ip`, `retry`, `error-pages`, `rate-limit`, `csp`, "
+                "`ai-bots`, `ai-headers`, `local-only`. Their order is fixed.")
+              .Check(EachKey(OneOf({"real-ip", "retry", "error-pages", "rate-limit", "csp", "ai-bots", "ai-headers", "local-only"}))),
+      },
+      {AtMostOneOf({"tls_secret", "tls_issuer"})});
+  return spec;
+}
+
+const ObjectSpec<GpuConventionsModel>& GpuConventionsModel::Describe() {
+  using M = GpuConventionsModel;
+  static const auto& spec = *new ObjectSpec<M>(
+      "How the cluster offers GPUs.",
+      {
+          Field(&M::count_resource, "count_resource", Optional, "Resource that counts GPUs, and key of their taint; `nvidia.com/gpu` by default."),
+          Field(&M::memory_resource, "memory_resource", Optional, "Resource that counts GPU memory in MiB, if there is one."),
+          Field(&M::node_selector, "node_selector", Optional, "Labels of nodes with a GPU; `{ \"nvidia.com/gpu.present\" = \"true\" }` by default."),
+      });
+  return spec;
+}
+
 const ObjectSpec<ConventionsModel>& ConventionsModel::Describe() {
   using M = ConventionsModel;
   static const auto& spec = *new ObjectSpec<M>(
@@ -194,6 +264,26 @@ const ObjectSpec<ConventionsModel>& ConventionsModel::Describe() {
           Field(&M::managed_by, "managed_by", Optional,
                 "Value of the label `app.kubernetes.io/managed-by`, `charon` by default. Policies of some clusters react to "
                 "the value `terraform`, so it is never that by itself."),
+          Field(&M::render_version, "render_version", Optional,
+                "How services are rendered; 1 if unset, for ever. A provider upgrade alone never changes an object: a newer way of "
+                "rendering takes effect when this is raised.")
+              .Check(Between(1, 1)),
+          Field(&M::domain, "domain", Optional, "Domain of hosts that are given without one.").Check(DnsSubdomain()),
+          Field(&M::ingress, "ingress", Optional, "The ingress controller of the platform."),
+          Field(&M::gpu, "gpu", Optional, "How the cluster offers GPUs."),
+          Field(&M::storage_classes, "storage_classes", Optional, "Aliases of StorageClasses: `{ fast = \"proxmox-lvm\" }`."),
+          Field(&M::nfs_server, "nfs_server", Optional, "NFS server of volumes that name none."),
+          Field(&M::nfs_driver, "nfs_driver", Optional, "CSI driver for NFS; `nfs.csi.k8s.io` by default."),
+          Field(&M::secret_store_kind, "secret_store_kind", Optional, "Kind of External Secrets stores; `ClusterSecretStore` by default.")
+              .Check(OneOf({"ClusterSecretStore", "SecretStore"})),
+          Field(&M::reload_annotation, "reload_annotation", Optional,
+                "Annotation by which a controller of the cluster restarts workloads when these Secrets change, such as "
+                "`secret.reloader.stakater.com/reload`. Without one, Terraform's plan shows the restart.")
+              .Check(LabelKey()),
+          Field(&M::wait_for_annotation, "wait_for_annotation", Optional,
+                "Pod annotation that a policy of the cluster turns into waiting for `host:port`. Without one, an init container waits.")
+              .Check(LabelKey()),
+          Field(&M::wait_for_image, "wait_for_image", Optional, "Image of that init container; it needs `sh` and `nc`."),
           Field(&M::default_labels, "default_labels", Optional,
                 "Labels of every object that a typed resource makes.")
               .Check(EachKey(LabelKey()))

@@ -37,8 +37,32 @@ struct TierModel {
   static const ObjectSpec<TierModel>& Describe();
 };
 
+struct AuthModeModel {
+  Attr<std::vector<std::string>> middlewares;
+  Attr<std::map<std::string, std::string>> annotations;
+  static const ObjectSpec<AuthModeModel>& Describe();
+};
+
+struct IngressConventionsModel {
+  Attr<std::string> controller, ingress_class, tls_secret, tls_issuer, entrypoints;
+  Attr<std::map<std::string, AuthModeModel>> auth_modes;
+  Attr<std::map<std::string, std::string>> middlewares;
+  static const ObjectSpec<IngressConventionsModel>& Describe();
+};
+
+struct GpuConventionsModel {
+  Attr<std::string> count_resource, memory_resource;
+  Attr<std::map<std::string, std::string>> node_selector;
+  static const ObjectSpec<GpuConventionsModel>& Describe();
+};
+
 struct ConventionsModel {
-  Attr<std::string> owner, managed_by;
+  Attr<std::string> owner, managed_by, domain, nfs_server, nfs_driver, reload_annotation, wait_for_annotation, wait_for_image,
+      secret_store_kind;
+  Attr<std::int64_t> render_version;
+  Attr<IngressConventionsModel> ingress;
+  Attr<GpuConventionsModel> gpu;
+  Attr<std::map<std::string, std::string>> storage_classes;
   Attr<std::map<std::string, std::string>> default_labels;
   Attr<std::map<std::string, TierModel>> tiers;
   static const ObjectSpec<ConventionsModel>& Describe();
@@ -50,6 +74,9 @@ struct ProviderModel {
   Attr<std::string> plan_checks;
   static const ObjectSpec<ProviderModel>& Describe();
 };
+
+// What the block's `conventions` come to, also for functions, which cannot see the provider block.
+Conventions ToConventions(const ConventionsModel& model);
 
 class ProviderBlock final : public sdk::AnyProvider {
  public:

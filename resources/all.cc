@@ -5,6 +5,7 @@
 #include "resources/kubernetes/manifest.h"
 #include "resources/kubernetes/restart.h"
 #include "resources/kubernetes/secret.h"
+#include "resources/service/service_resource.h"
 #include "resources/tier/namespace.h"
 #include "resources/tier/tier.h"
 
@@ -15,6 +16,7 @@ void AddResources(sdk::Registry& registry, Services& services) {
   registry.Add(std::make_unique<kubernetes_resources::ManifestList>(services));
   registry.Add(std::make_unique<kubernetes_resources::RestartAction>(services));
   registry.Add(std::make_unique<kubernetes_resources::SecretResource>(services));
+  registry.Add(std::make_unique<service::ServiceResource>(services));
   registry.Add(std::make_unique<tier::TierResource>(services));
   registry.Add(std::make_unique<tier::NamespaceResource>(services));
   registry.Add(std::make_unique<tier::NamespaceList>(services));

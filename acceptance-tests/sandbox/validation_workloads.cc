@@ -233,7 +233,12 @@ void ValidateStatefulSet(const Json& spec, FieldErrors& errors) {
   CheckNonNegative(spec, "minReadySeconds", "spec", errors);
   ValidateSelector(spec, "statefulset", true, errors);
   CheckSelectorMatches(spec, errors);
-  ValidateTemplate(spec, "spec.template", errors);
+  // A mount may name a claim template as well as a volume.
+  Json with_claims = spec;
+  for (const Json& claim : Items(spec, {"volumeClaimTemplates"})) {
+    with_claims["template"]["spec"]["volumes"].push_back({{"name", Text(claim, {"metadata", "name"})}, {"emptyDir", Json::object()}});
+  }
+  ValidateTemplate(with_claims, "spec.template", errors);
   CheckRestartAlways(spec, errors);
 }
 

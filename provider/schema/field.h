@@ -302,6 +302,13 @@ FieldBuilder<M, T> Field(Attr<T> M::*member, absl::string_view name, Mode mode, 
   return FieldBuilder<M, T>(member, name, mode, description);
 }
 
+// A row of `M` about a member that it inherits from `B`: tables that share rows (see resources/service/container.h).
+template <typename M, typename B, typename T>
+requires std::derived_from<M, B> FieldBuilder<M, T> FieldOf(Attr<T> B::*member, absl::string_view name, Mode mode,
+                                                            absl::string_view description) {
+  return FieldBuilder<M, T>(member, name, mode, description);
+}
+
 // The table of a model.
 template <typename M>
 class ObjectSpec {

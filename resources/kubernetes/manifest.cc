@@ -8,6 +8,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/time/time.h"
 #include "nlohmann/json.hpp"
+#include "provider/base/fingerprint.h"
 #include "provider/base/status.h"
 #include "provider/clients/kubernetes/ownership.h"
 #include "provider/operations/wait_ready.h"
@@ -58,13 +59,6 @@ absl::StatusOr<Json> Complete(const ManifestModel& model) {
 
 bool IsOpen(const ManifestModel& model) {
   return model.manifest.IsUnknown() || model.object.IsUnknown() || (model.object.IsKnown() && !model.object->IsWhollyKnown());
-}
-
-// FNV-1a: short, and nothing that has to resist anybody.
-std::string Fingerprint(const std::string& text) {
-  std::uint64_t hash = 14695981039346656037ULL;
-  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ULL;
-  return absl::StrCat(absl::Hex(hash));
 }
 
 // Remembers what the server made of `declared`, where that is not what it says.

@@ -1,0 +1,1 @@
+terraform import charon_service.wiki wiki/wiki

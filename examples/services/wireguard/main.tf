@@ -1,0 +1,55 @@
+# A VPN hub: capabilities, a privileged init container, hooks that bring the tunnel up and down.
+terraform {
+  required_providers {
+    charon = {
+      source = "charon/charon"
+    }
+  }
+}
+
+provider "charon" {
+  conventions = {
+    owner = "wireguard"
+  }
+}
+
+resource "charon_tier_namespace" "wireguard" {
+  name         = "wireguard"
+  tier         = "0-core"
+  pod_security = { enforce = "privileged" }
+}
+
+resource "charon_service" "wireguard" {
+  namespace        = charon_tier_namespace.wireguard.name
+  image            = "docker.io/masipcat/wireguard-go:latest"
+  image_owner      = "external"
+  command          = ["sleep", "infinity"]
+  security_context = { capabilities = { add = ["NET_ADMIN", "SYS_MODULE"] } }
+  hooks = {
+    post_start = { exec = ["wg-quick", "up", "wg0"] }
+    pre_stop   = { exec = ["wg-quick", "down", "wg0"] }
+  }
+  ports = {
+    wg      = { number = 51820, protocols = ["UDP"] }
+    metrics = { number = 9586 }
+  }
+  init_containers = [
+    {
+      name             = "ip-forward"
+      image            = "docker.io/library/busybox:1.36"
+      command          = ["sysctl", "-w", "net.ipv4.ip_forward=1"]
+      security_context = { privileged = true }
+    },
+  ]
+  volumes = {
+    config = { mount = "/etc/wireguard", secret = { name = "wireguard", mode = "0400", optional = true } }
+    peers  = { empty_dir = {} }
+  }
+  sidecars = {
+    peer-sync = { command = ["sh", "-c", "sleep infinity"], mounts = { "/peers" = { volume = "peers" } } }
+    exporter  = { image = "docker.io/mindflavor/prometheus-wireguard-exporter:3.6.6" }
+  }
+  resources = { requests = { cpu = "20m", memory = "32Mi" } }
+  metrics   = { port = "metrics" }
+  expose    = { wg = { kind = "loadbalancer", ports = ["wg"], address = "192.0.2.54", share_address = "shared" } }
+}

@@ -1,0 +1,204 @@
+#include "resources/service/container.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "provider/clients/kubernetes/quantity.h"
+
+namespace charon::service {
+namespace {
+
+constexpr char kPortForms[] = "A port by name or number.";
+
+}  // namespace
+
+Check QuantityText() {
+  return TextRule("is a Kubernetes quantity such as \"500m\" or \"4Gi\"",
+                  [](absl::string_view text) { return kubernetes::Quantity::Parse(text).status(); });
+}
+
+// IANA_SVC_NAME (RFC 6335, section 5.1), as the API server checks it.
+Check PortName() {
+  return TextRule("is at most 15 of a-z, 0-9 and \"-\", with at least one letter", [](absl::string_view name) {
+    const bool characters = std::all_of(name.begin(), name.end(), [](char c) {
+      return absl::ascii_islower(static_cast<unsigned char>(c)) || absl::ascii_isdigit(static_cast<unsigned char>(c)) || c == '-';
+    });
+    const bool letter = std::any_of(name.begin(), name.end(),
+                                    [](char c) { return absl::ascii_isalpha(static_cast<unsigned char>(c)); });
+    const bool dashes = absl::StartsWith(name, "-") || absl::EndsWith(name, "-") || absl::StrContains(name, "--");
+    if (!name.empty() && name.size() <= 15 && characters && letter && !dashes) return absl::OkStatus();
+    return absl::InvalidArgumentError(absl::StrCat(
+        "\"", name, "\"", name.size() > 15 ? absl::StrCat(" has ", name.size(), " characters; it") : "",
+        " must be at most 15 of a-z, 0-9 and \"-\", with at least one letter, and without \"-\" at its ends or twice in a row"));
+  });
+}
+
+const ObjectSpec<PortModel>& PortModel::Describe() {
+  using M = PortModel;
+  static const auto& spec = *new ObjectSpec<M>(
+      "A port of a container.",
+      {
+          Field(&M::number, "number", Required, "The port that the container listens on.").Check(Between(1, 65535)),
+          Field(&M::protocols, "protocols", Optional, "`TCP` (default), `UDP`, `SCTP`, or several.")
+              .Check(EachElement(OneOf({"TCP", "UDP", "SCTP"}))),
+          Field(&M::service_port, "service_port", Optional,
+                "The Service's port; by default 80 for the port `http`, 443 for `https`, else the same number.")
+              .Check(Between(1, 65535)),
+          Field(&M::app_protocol, "app_protocol", Optional, "Protocol above TCP, for ingress controllers and meshes: `kubernetes.io/h2c`."),
+      });
+  return spec;
+}
+
+const ObjectSpec<ResourcesModel>& ResourcesModel::Describe() {
+  using M = ResourcesModel;
+  static const auto& spec = *new ObjectSpec<M>(
+      "Resources by name: `cpu`, `memory`, `ephemeral-storage`, or any extended resource.",
+      {
+          Field(&M::requests, "requests", Optional, "What the scheduler sets aside.").Check(EachElement(QuantityText())),
+          Field(&M::limits, "limits", Optional, "What the container may use at most.").Check(EachElement(QuantityText())),
+      });
+  return spec;
+}
+
+const ObjectSpec<MountModel>& MountModel::Describe() {
+  using M = MountModel;
+  static const auto& spec = *new ObjectSpec<M>(
+      "A volume in a container.",
+      {
+          Field(&M::volume, "volume", Required, "Key of `volumes`."),
+          Field(&M::sub_path, "sub_path", Optional, "Path inside the volume; its root by default."),
+          Field(&M::read_only, "read_only", Optional, "Mount it read-only."),
+      });
+  return spec;
+}
+
+const ObjectSpec<HttpGetModel>& HttpGetModel::Describe() {
+  using M = HttpGetModel;
+  static const auto& spec = *new ObjectSpec<M>(
+      "An HTTP request to the container.",
+      {
+          Field(&M::path, "path", Optional, "Path of the request; `/` by default."),
+          Field(&M::port, "port", Optional, absl::StrCat(kPortForms, " The only port by default.")),
+          Field(&M::scheme, "scheme", Optional, "`HTTP` (default) or `HTTPS`.").Check(OneOf({"HTTP", "HTTPS"})),
+          Field(&M::headers, "headers", Optional, "Headers of the request."),
+      });
+  return spec;
+}
+
+const ObjectSpec<GrpcModel>& GrpcModel::Describe() {
+  using M = GrpcModel;
+  static const auto& spec = *new ObjectSpec<M>("A gRPC health check.",
+                                               {
+                                                   Field(&M::port, "port", Optional, absl::StrCat(kPortForms, " The only port by default.")),
+                                                   Field(&M::service, "service", Optional, "Service name to ask for."),
+                                               });
+  return spec;
+}
+
+const ObjectSpec<ProbeModel>& ProbeModel::Describe() {
+  using M = ProbeModel;
+  static const auto& spec = *new ObjectSpec<M>(
+      "One probe. What is not set is Kubernetes' default.",
+      {
+          Field(&M::http_get, "http_get", Optional, "An HTTP request that must be answered with 200 to 399."),
+          Field(&M::tcp_socket, "tcp_socket", Optional, absl::StrCat(kPortForms, " It must accept connections.")),
+          Field(&M::exec, "exec", Optional, "A command that must exit with 0."),
+          Field(&M::grpc, "grpc", Optional, "A gRPC health check."),
+          Field(&M::initial_delay, "initial_delay", Optional, "Wait after the start, such as `30s`.").Check(PositiveDuration()),
+          Field(&M::period, "period", Optional, "Time between two probes; 10s if unset.").Check(PositiveDuration()),
+          Field(&M::timeout, "timeout", Optional, "Time for an answer; 1s if unset.").Check(PositiveDuration()),
+          Field(&M::success_threshold, "success_threshold", Optional, "Successes in a row that count; 1 if unset.").Check(Between(1, 1000)),
+          Field(&M::failure_threshold, "failure_threshold", Optional, "Failures in a row that count; 3 if unset.").Check(Between(1, 100000)),
+      },
+      {ExactlyOneOf({"http_get", "tcp_socket", "exec", "grpc"})});
+  return spec;
+}
+
+const ObjectSpec<ProbesModel>& ProbesModel::Describe() {
+  using M = ProbesModel;
+  static const auto& spec = *new ObjectSpec<M>(
+      "Probes of a container.",
+      {
+          Field(&M::liveness, "liveness", Optional, "If it fails, the container is restarted."),
+          Field(&M::readiness, "readiness", Optional, "While it fails, the Service sends no traffic."),
+          Field(&M::startup, "startup", Optional, "Until it succeeds, the others wait."),
+      });
+  return spec;
+}
+
+const ObjectSpec<HookModel>& HookModel::Describe() {
+  using M = HookModel;
+  static const auto& spec = *new ObjectSpec<M>("One hook.",
+                                               {
+                                                   Field(&M::exec, "exec", Optional, "A command in the container."),
+                                                   Field(&M::http_get, "http_get", Optional, "An HTTP request to the container."),
+                                                   Field(&M::sleep, "sleep", Optional, "Just wait, such as `5s` (Kubernetes 1.30).").Check(PositiveDuration()),
+                                               },
+                                               {ExactlyOneOf({"exec", "http_get", "sleep"})});
+  return spec;
+}
+
+const ObjectSpec<HooksModel>& HooksModel::Describe() {
+  using M = HooksModel;
+  static const auto& spec =
+      *new ObjectSpec<M>("Hooks of a container.", {
+                                                      Field(&M::post_start, "post_start", Optional, "Right after the start."),
+                                                      Field(&M::pre_stop, "pre_stop", Optional, "Before the stop, within the grace period."),
+                                                  });
+  return spec;
+}
+
+const ObjectSpec<CapabilitiesModel>& CapabilitiesModel::Describe() {
+  using M = CapabilitiesModel;
+  static const auto& spec = *new ObjectSpec<M>("Linux capabilities, without `CAP_`.",
+                                               {
+                                                   Field(&M::add, "add", Optional, "Granted."),
+                                                   Field(&M::drop, "drop", Optional, "Taken away; `ALL` for all."),
+                                               });
+  return spec;
+}
+
+const ObjectSpec<SecurityContextModel>& SecurityContextModel::Describe() {
+  using M = SecurityContextModel;
+  static const auto& spec = *new ObjectSpec<M>(
+      "Privileges of a container.",
+      {
+          Field(&M::privileged, "privileged", Optional, "Run with all privileges of the node."),
+          Field(&M::run_as_user, "run_as_user", Optional, "User id.").Check(Between(0, 4294967295)),
+          Field(&M::run_as_group, "run_as_group", Optional, "Group id.").Check(Between(0, 4294967295)),
+          Field(&M::run_as_non_root, "run_as_non_root", Optional, "Refuse to start as root."),
+          Field(&M::read_only_root_filesystem, "read_only_root_filesystem", Optional, "Make the image's files read-only."),
+          Field(&M::allow_privilege_escalation, "allow_privilege_escalation", Optional, "Allow set-user-id programs."),
+          Field(&M::capabilities, "capabilities", Optional, "Linux capabilities."),
+          Field(&M::seccomp_profile, "seccomp_profile", Optional,
+                "`RuntimeDefault`, `Unconfined`, or the path of a profile on the node."),
+      });
+  return spec;
+}
+
+const ObjectSpec<SidecarModel>& SidecarModel::Describe() {
+  static const auto& spec = *new ObjectSpec<SidecarModel>(
+      "A container beside the main one.",
+      ContainerRows<SidecarModel>(Optional, "Image; that of the service by default."));
+  return spec;
+}
+
+const ObjectSpec<InitContainerModel>& InitContainerModel::Describe() {
+  using M = InitContainerModel;
+  static const auto& spec = *[] {
+    std::vector<ObjectSpec<M>::Row> rows = {
+        Field(&M::name, "name", Required, "Name of the container.").Check(DnsLabel()),
+        Field(&M::restart_policy, "restart_policy", Optional,
+              "`Always` makes it a native sidecar: it starts in its turn and keeps running (Kubernetes 1.29).")
+            .Check(OneOf({"Always"})),
+    };
+    for (auto& row : ContainerRows<M>(Optional, "Image; that of the service by default.")) rows.push_back(std::move(row));
+    return new ObjectSpec<M>("A container that runs before the others, in the order of the list.", std::move(rows));
+  }();
+  return spec;
+}
+
+}  // namespace charon::service

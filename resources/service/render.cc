@@ -1,0 +1,345 @@
+#include "resources/service/render.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/time/time.h"
+#include "provider/base/duration.h"
+#include "provider/base/status.h"
+
+namespace charon::service {
+namespace {
+
+// Errors collected with their paths.
+class Findings {
+ public:
+  void Add(Path path, absl::string_view message, absl::string_view remedy = "") {
+    absl::Status status = absl::InvalidArgumentError(message);
+    if (!remedy.empty()) status = WithRemedy(std::move(status), remedy);
+    found_.push_back(At(std::move(path), std::move(status)));
+  }
+  std::vector<absl::Status> Take() { return std::move(found_); }
+
+ private:
+  std::vector<absl::Status> found_;
+};
+
+// The containers of a service, each with its path and its name.
+struct Named {
+  const ContainerModel* container;
+  Path path;
+  std::string name;
+};
+
+std::vector<Named> ContainersOf(const ServiceModel& model) {
+  std::vector<Named> all = {{&model, Path(), model.NameOrDefault()}};
+  if (model.sidecars.IsKnown()) {
+    for (const auto& [name, sidecar] : *model.sidecars) all.push_back({&sidecar, Path("sidecars").Key(name), name});
+  }
+  if (model.init_containers.IsKnown()) {
+    std::int64_t index = 0;
+    for (const InitContainerModel& init : *model.init_containers) {
+      all.push_back({&init, Path("init_containers").Index(index++), init.name.value_or("")});
+    }
+  }
+  return all;
+}
+
+// Every name that becomes an environment variable of a container says where it comes from, once.
+void CheckEnv(const ServiceModel& model, const Named& named, Findings& findings) {
+  std::map<std::string, std::string> from;
+  auto claim = [&](const std::string& name, const char* attribute, const Path& path) {
+    const auto [found, fresh] = from.emplace(name, attribute);
+    if (fresh) return;
+    findings.Add(path, absl::StrCat("the environment variable \"", name, "\" of container ", named.name, " is given by \"",
+                                    found->second, "\" as well"),
+                 "Kubernetes takes the last of them, silently: keep one.");
+  };
+  const ContainerModel& c = *named.container;
+  for (const auto& [name, value] : c.env.value_or({})) claim(name, "env", named.path.Attribute("env").Key(name));
+  for (const auto& [name, value] : c.env_secret.value_or({})) {
+    const Path path = named.path.Attribute("env_secret").Key(name);
+    claim(name, "env_secret", path);
+    if (!absl::StrContains(value, "/")) {
+      findings.Add(path, absl::StrCat("\"", value, "\" must be \"secret/key\", such as \"db/password\""));
+    }
+  }
+  for (const auto& [name, value] : c.env_field.value_or({})) claim(name, "env_field", named.path.Attribute("env_field").Key(name));
+  if (&c == &model && model.generated_secrets.IsKnown()) {
+    for (const auto& [name, secret] : *model.generated_secrets) {
+      if (secret.env.value_or(true)) claim(name, "generated_secrets", Path("generated_secrets").Key(name));
+    }
+  }
+}
+
+bool HasPort(const ContainerModel& container, const std::string& port) {
+  if (!container.ports.IsKnown()) return !container.ports.IsNull();  // unknown: perhaps
+  std::int64_t number = 0;
+  const bool numeric = absl::SimpleAtoi(port, &number);
+  for (const auto& [name, model] : *container.ports) {
+    if (name == port || (numeric && model.number.value_or(-1) == number)) return true;
+  }
+  return numeric;  // a number need not be declared
+}
+
+std::string PortNames(const ContainerModel& container) {
+  std::vector<std::string> names;
+  for (const auto& [name, port] : container.ports.value_or({})) names.push_back(absl::StrCat("\"", name, "\""));
+  return names.empty() ? "it has none" : absl::StrCat("it has ", absl::StrJoin(names, ", "));
+}
+
+void CheckPortUse(const Named& named, const Attr<std::string>& port, const Path& path, Findings& findings) {
+  const ContainerModel& c = *named.container;
+  if (port.IsNull()) {
+    if (c.ports.IsUnknown() || (c.ports.IsKnown() && c.ports->size() == 1)) return;
+    findings.Add(path, absl::StrCat("which port of container ", named.name, "? ", PortNames(c)),
+                 "Name the port here.");
+    return;
+  }
+  if (port.IsKnown() && !HasPort(c, *port)) {
+    findings.Add(path, absl::StrCat("container ", named.name, " has no port \"", *port, "\"; ", PortNames(c)));
+  }
+}
+
+void CheckProbes(const Named& named, Findings& findings) {
+  const ContainerModel& c = *named.container;
+  if (!c.probes.IsKnown()) return;
+  const Path base = named.path.Attribute("probes");
+  const std::pair<const char*, const Attr<ProbeModel>*> probes[] = {
+      {"liveness", &c.probes->liveness}, {"readiness", &c.probes->readiness}, {"startup", &c.probes->startup}};
+  for (const auto& [name, probe] : probes) {
+    if (!probe->IsKnown()) continue;
+    const Path path = base.Attribute(name);
+    const ProbeModel& p = **probe;
+    if (p.http_get.IsKnown()) CheckPortUse(named, p.http_get->port, path.Attribute("http_get").Attribute("port"), findings);
+    if (p.tcp_socket.IsKnown()) CheckPortUse(named, p.tcp_socket, path.Attribute("tcp_socket"), findings);
+    if (p.grpc.IsKnown()) CheckPortUse(named, p.grpc->port, path.Attribute("grpc").Attribute("port"), findings);
+    if (p.success_threshold.value_or(1) != 1 && std::string(name) != "readiness") {
+      findings.Add(path.Attribute("success_threshold"), absl::StrCat("must be 1 for a ", name, " probe"));
+    }
+  }
+}
+
+void CheckMounts(const ServiceModel& model, const Named& named, Findings& findings) {
+  std::map<std::string, std::string> taken;
+  auto claim = [&](const std::string& path, const std::string& by, const Path& at) {
+    const auto [found, fresh] = taken.emplace(path, by);
+    if (!fresh) {
+      findings.Add(at, absl::StrCat("\"", path, "\" of container ", named.name, " is the place of ", found->second, " already"),
+                   "Two volumes cannot be mounted on one path.");
+    }
+  };
+  const bool main = named.container == &model;
+  if (main && model.volumes.IsKnown()) {
+    for (const auto& [name, volume] : *model.volumes) {
+      if (volume.mount.IsKnown()) claim(*volume.mount, absl::StrCat("volume \"", name, "\""), Path("volumes").Key(name).Attribute("mount"));
+    }
+  }
+  if (main && model.config_dirs.IsKnown()) {
+    for (const auto& [path, dir] : *model.config_dirs) claim(path, "config_dirs", Path("config_dirs").Key(path));
+  }
+  if (main && model.files.IsKnown()) {
+    for (const auto& [path, file] : *model.files) claim(path, "files", Path("files").Key(path));
+  }
+  for (const auto& [path, mount] : named.container->mounts.value_or({})) {
+    const Path at = named.path.Attribute("mounts").Key(path);
+    claim(path, absl::StrCat("volume \"", mount.volume.value_or("?"), "\""), at);
+    if (mount.volume.IsKnown() && model.volumes.IsKnown() && model.volumes->count(*mount.volume) == 0) {
+      std::vector<std::string> names;
+      for (const auto& [name, volume] : *model.volumes) names.push_back(absl::StrCat("\"", name, "\""));
+      findings.Add(at.Attribute("volume"), absl::StrCat("there is no volume \"", *mount.volume, "\"; \"volumes\" has ",
+                                                        names.empty() ? "none" : absl::StrJoin(names, ", ")));
+    } else if (mount.volume.IsKnown() && model.volumes.IsNull()) {
+      findings.Add(at.Attribute("volume"), absl::StrCat("there is no volume \"", *mount.volume, "\"; \"volumes\" is not set"));
+    }
+  }
+}
+
+bool OnlyOneNode(const VolumeModel& volume) {
+  if (!volume.claim.IsKnown() || volume.claim->per_replica.value_or(false)) return false;
+  const std::set<std::string> modes = volume.claim->access_modes.value_or({"ReadWriteOnce"});
+  return modes.count("ReadWriteMany") == 0 && modes.count("ReadOnlyMany") == 0;
+}
+
+void CheckVolumes(const ServiceModel& model, Findings& findings) {
+  const std::string kind = model.kind.value_or("deployment");
+  for (const auto& [name, volume] : model.volumes.value_or({})) {
+    const Path path = Path("volumes").Key(name);
+    if (volume.claim.IsKnown() && volume.claim->per_replica.value_or(false) && kind != "statefulset") {
+      findings.Add(path.Attribute("claim").Attribute("per_replica"),
+                   absl::StrCat("only a StatefulSet has a claim for each replica, and this is a ", kind),
+                   "Set kind = \"statefulset\", or leave per_replica out.");
+    }
+    if (!OnlyOneNode(volume) || model.kind.IsUnknown()) continue;
+    const bool several = kind == "daemonset" || model.replicas.value_or(1) > 1;
+    const bool rolling = !model.rollout.IsUnknown() &&
+                         (kind != "deployment" ||
+                          (model.rollout.IsKnown() && model.rollout->strategy.value_or("Recreate") == "RollingUpdate"));
+    if (several && (rolling || kind == "deployment")) {
+      findings.Add(path.Attribute("claim"),
+                   absl::StrCat("a ReadWriteOnce claim is only on one node at a time, but ",
+                                kind == "daemonset" ? "a DaemonSet runs on every node"
+                                                    : absl::StrCat("there are ", model.replicas.value_or(1), " replicas")),
+                   "Use access_modes = [\"ReadWriteMany\"] with a class that can do it, a StatefulSet with per_replica = true, "
+                   "or one replica.");
+    } else if (kind == "deployment" && rolling) {
+      findings.Add("rollout", absl::StrCat("RollingUpdate starts the new pod while the old one holds the ReadWriteOnce claim of volume \"",
+                                           name, "\": the rollout hangs as soon as they are on two nodes"),
+                   "Leave rollout.strategy out (then it is Recreate), or use a ReadWriteMany claim.");
+    }
+  }
+}
+
+}  // namespace
+
+Json LabelsOf(const ServiceModel& model, const Conventions& conventions) {
+  Json labels = conventions.default_labels;
+  labels["app.kubernetes.io/name"] = model.NameOrDefault();
+  labels["app.kubernetes.io/managed-by"] = conventions.managed_by;
+  for (const auto& [key, value] : model.labels.value_or({})) labels[key] = value;
+  return labels;
+}
+
+Json ObjectHead(const ServiceModel& model, const Conventions& conventions, absl::string_view api_version,
+                absl::string_view kind, absl::string_view name) {
+  return {{"apiVersion", std::string(api_version)},
+          {"kind", std::string(kind)},
+          {"metadata",
+           {{"name", std::string(name)}, {"namespace", *model.name_space}, {"labels", LabelsOf(model, conventions)}}}};
+}
+
+StringMap SelectorOf(const ServiceModel& model) {
+  if (model.selector.IsKnown() && !model.selector->empty()) return *model.selector;
+  return {{"app", model.NameOrDefault()}};
+}
+
+std::int64_t Seconds(const std::string& duration) {
+  const absl::StatusOr<absl::Duration> parsed = ParseDuration(duration);
+  if (!parsed.ok()) return 0;
+  return absl::ToInt64Seconds(absl::Ceil(*parsed, absl::Seconds(1)));
+}
+
+Json IntOrString(const std::string& text) {
+  std::int64_t number = 0;
+  if (absl::SimpleAtoi(text, &number)) return number;
+  return text;
+}
+
+std::string SecretName(const ServiceModel& model, const std::string& reference) {
+  if (reference == "generated" && model.generated_secrets.IsKnown()) return model.NameOrDefault() + "-generated";
+  if (model.secrets.IsKnown() && model.secrets->count(reference) != 0) return absl::StrCat(model.NameOrDefault(), "-", reference);
+  return reference;
+}
+
+std::vector<absl::Status> CheckService(const ServiceModel& config) {
+  Findings findings;
+  std::set<std::string> names;
+  for (const Named& named : ContainersOf(config)) {
+    if (!named.name.empty() && !named.path.empty()) {
+      if (named.name == config.NameOrDefault() && config.name_space.IsKnown()) {
+        findings.Add(named.path, absl::StrCat("\"", named.name, "\" is the name of the main container; take another"));
+      } else if (!names.insert(named.name).second) {
+        findings.Add(named.path, absl::StrCat("there are two containers \"", named.name, "\""));
+      }
+    }
+    CheckEnv(config, named, findings);
+    CheckProbes(named, findings);
+    CheckMounts(config, named, findings);
+  }
+  CheckVolumes(config, findings);
+  if (config.files.IsKnown()) {
+    std::map<std::string, std::string> keys;
+    for (const auto& [path, file] : *config.files) {
+      const auto [other, fresh] = keys.emplace(FileKey(path), path);
+      if (!fresh) {
+        findings.Add(Path("files").Key(path), absl::StrCat("would share a key of the ConfigMap with \"", other->second, "\""),
+                     "Put one of them into config_dirs.");
+      }
+    }
+  }
+  if (config.metrics.IsKnown()) CheckPortUse({&config, Path(), config.NameOrDefault()}, config.metrics->port, Path("metrics").Attribute("port"), findings);
+  if (config.expose.IsKnown()) {
+    for (const auto& [key, expose] : *config.expose) {
+      const Path path = Path("expose").Key(key);
+      const std::string kind = expose.kind.value_or("ingress");
+      if (expose.kind.IsUnknown()) continue;
+      // Sidecars may listen as well.
+      auto known = [&](const std::string& port) {
+        if (HasPort(config, port)) return true;
+        for (const auto& [name, sidecar] : config.sidecars.value_or({})) {
+          if (sidecar.ports.IsKnown() && HasPort(sidecar, port)) return true;
+        }
+        return config.sidecars.IsUnknown();
+      };
+      if (kind == "ingress") {
+        if (expose.port.IsNull()) {
+          const bool clear = config.ports.IsUnknown() ||
+                             (config.ports.IsKnown() && (config.ports->size() == 1 || config.ports->count("http") != 0));
+          if (!clear) {
+            findings.Add(path.Attribute("port"), absl::StrCat("which port of container ", config.NameOrDefault(), "? ", PortNames(config)),
+                         "Name the port here.");
+          }
+        } else if (expose.port.IsKnown() && !known(*expose.port)) {
+          findings.Add(path.Attribute("port"), absl::StrCat("no container has a port \"", *expose.port, "\"; of the main one, ", PortNames(config)));
+        }
+      } else if (expose.ports.IsKnown()) {
+        for (std::size_t i = 0; i < expose.ports->size(); ++i) {
+          if (known((*expose.ports)[i])) continue;
+          findings.Add(path.Attribute("ports").Index(static_cast<std::int64_t>(i)),
+                       absl::StrCat("no container has a port \"", (*expose.ports)[i], "\"; of the main one, ", PortNames(config)));
+        }
+      }
+      if (config.ports.IsNull() && config.sidecars.IsNull()) {
+        findings.Add(path, "the service has no port to expose", "Declare it in \"ports\".");
+      }
+    }
+  }
+  if (config.scale_to_zero.IsKnown() && config.replicas_owner.IsKnown() && *config.replicas_owner == "terraform") {
+    findings.Add("replicas_owner", "scale_to_zero gives the number of replicas to the scaler", "Leave replicas_owner out.");
+  }
+  if (config.kind.IsKnown() && *config.kind == "daemonset" && !config.replicas.IsNull()) {
+    findings.Add("replicas", "a DaemonSet has a pod on every node, not a number of replicas", "Leave replicas out.");
+  }
+  if (config.grants.IsKnown()) {
+    for (const auto& [to, grant] : *config.grants) {
+      if (std::count(to.begin(), to.end(), '/') == 1 && to.front() != '/' && to.back() != '/') continue;
+      findings.Add(Path("grants").Key(to), absl::StrCat("\"", to, "\" must be \"namespace/serviceaccount\""));
+    }
+  }
+  for (const std::string& target : config.wait_for.value_or({})) {
+    const std::size_t colon = target.rfind(':');
+    std::int64_t port = 0;
+    if (colon != std::string::npos && colon > 0 && absl::SimpleAtoi(target.substr(colon + 1), &port) && port > 0 && port < 65536) continue;
+    findings.Add("wait_for", absl::StrCat("\"", target, "\" must be \"host:port\", such as \"postgresql.dbaas:5432\""));
+  }
+  if (config.identity.IsKnown() && !config.identity->service_account.IsNull()) {
+    const IdentityModel& identity = *config.identity;
+    const std::pair<const char*, bool> own[] = {{"annotations", !identity.annotations.IsNull()}};
+    for (const auto& [name, set] : own) {
+      if (set) {
+        findings.Add(Path("identity").Attribute(name),
+                     "belongs to the service's own ServiceAccount, but service_account names another one");
+      }
+    }
+  }
+  return findings.Take();
+}
+
+absl::StatusOr<std::vector<Rendered>> RenderService(const ServiceModel& model, const Conventions& conventions) {
+  std::vector<Rendered> objects;
+  RenderConfig(model, conventions, objects);
+  RenderStorage(model, conventions, objects);
+  RenderIdentity(model, conventions, objects);
+  CHARON_RETURN_IF_ERROR(RenderWorkload(model, conventions, objects));
+  RenderBackups(model, conventions, objects);
+  CHARON_RETURN_IF_ERROR(RenderExposure(model, conventions, objects));
+  std::stable_sort(objects.begin(), objects.end(), [](const Rendered& a, const Rendered& b) { return a.stage < b.stage; });
+  return objects;
+}
+
+}  // namespace charon::service

@@ -1,0 +1,97 @@
+// From a charon_service to its Kubernetes objects: pure functions of the model and the conventions. The same
+// input gives the same bytes for ever, per conventions.render_version (golden files: testdata/).
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "nlohmann/json.hpp"
+#include "provider/base/path.h"
+#include "provider/conventions.h"
+#include "resources/service/service.h"
+
+namespace charon::service {
+
+using Json = nlohmann::json;
+
+// The order in which objects are made; the reverse is that of deletion.
+enum class Stage { kConfig, kStorage, kIdentity, kWorkload, kExposure };
+
+// One object of a service.
+struct Rendered {
+  Stage stage = Stage::kConfig;
+  Path attribute;  // what it comes from, for errors of the server about it
+  Json object;     // what our manager applies
+  // What is set at creation and is somebody else's from then on (null: nothing): external images, replicas,
+  // resources, the size of a claim.
+  Json initial;
+  // Holds data: stays when it is no longer declared, unless delete_data.
+  bool keeps_data = false;
+  // Secret values that Terraform has not got are put in at apply (generated_secrets, env_wo).
+  bool has_values = false;
+};
+
+// All objects, by stage, then in the order in which they depend on each other. REQUIRES: the model is wholly
+// known but for computed and write-only attributes. InvalidArgument, with the attribute's path, for what does not
+// fit together and CheckService could not see.
+absl::StatusOr<std::vector<Rendered>> RenderService(const ServiceModel& model, const Conventions& conventions);
+
+// What can be wrong in a configuration beyond one attribute. Unknown parts are passed over. One status an error,
+// each with its path.
+std::vector<absl::Status> CheckService(const ServiceModel& config);
+
+// The addresses under which each entry of `expose` can be reached, by its key; only what is known from the
+// configuration.
+StringMap UrlsOf(const ServiceModel& model, const Conventions& conventions);
+
+// --- The parts, in the order of the files that define them.
+
+// Labels of every object of the service.
+Json LabelsOf(const ServiceModel& model, const Conventions& conventions);
+// {"apiVersion", "kind", "metadata": {"name", "namespace", "labels"}}.
+Json ObjectHead(const ServiceModel& model, const Conventions& conventions, absl::string_view api_version,
+                absl::string_view kind, absl::string_view name);
+// The workload's selector: `selector`, or { app = name }.
+StringMap SelectorOf(const ServiceModel& model);
+// Seconds of a duration, rounded up. REQUIRES: a valid duration.
+std::int64_t Seconds(const std::string& duration);
+// 8080 from "8080", else the text: how Kubernetes writes a port by number or name.
+Json IntOrString(const std::string& text);
+// The Secret meant by the first part of "secret/key" (see env_secret).
+std::string SecretName(const ServiceModel& model, const std::string& reference);
+
+// render_config.cc: ConfigMaps, Secrets, ExternalSecrets.
+void RenderConfig(const ServiceModel& model, const Conventions& conventions, std::vector<Rendered>& out);
+// Name of the ConfigMap of `files`, of a config dir, of the Secrets made here.
+std::string FilesName(const ServiceModel& model);
+std::string ConfigDirName(const ServiceModel& model, const std::string& directory);
+std::string FileKey(const std::string& path);
+// A hash of the content that pods must be restarted for.
+std::string ConfigHash(const ServiceModel& model);
+
+// render_storage.cc: claims and NFS pairs.
+void RenderStorage(const ServiceModel& model, const Conventions& conventions, std::vector<Rendered>& out);
+Json ClaimSpec(const ClaimModel& claim, const Conventions& conventions);
+std::string ClaimName(const ServiceModel& model, const std::string& volume);
+
+// render_identity.cc: ServiceAccount, roles and bindings.
+void RenderIdentity(const ServiceModel& model, const Conventions& conventions, std::vector<Rendered>& out);
+
+// render_pod.cc: the pod template and what of it counts only at creation.
+struct PodTemplate {
+  Json spec, initial;  // {"metadata": ..., "spec": ...}; initial may be null
+};
+absl::StatusOr<PodTemplate> RenderPod(const ServiceModel& model, const Conventions& conventions);
+
+// render_workload.cc: Deployment, StatefulSet or DaemonSet, disruption budget, network policy.
+absl::Status RenderWorkload(const ServiceModel& model, const Conventions& conventions, std::vector<Rendered>& out);
+std::string WorkloadKind(const ServiceModel& model);  // "Deployment"
+
+// render_expose.cc: Services, Ingresses, Middlewares, ServiceMonitor.
+absl::Status RenderExposure(const ServiceModel& model, const Conventions& conventions, std::vector<Rendered>& out);
+
+// render_backup.cc: CronJobs of `backups`.
+void RenderBackups(const ServiceModel& model, const Conventions& conventions, std::vector<Rendered>& out);
+
+}  // namespace charon::service

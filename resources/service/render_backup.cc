@@ -1,0 +1,59 @@
+// CronJobs that save a service's data.
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "resources/service/render.h"
+
+namespace charon::service {
+
+void RenderBackups(const ServiceModel& model, const Conventions& conventions, std::vector<Rendered>& out) {
+  for (const auto& [key, backup] : model.backups.value_or({})) {
+    // A pod of its own with one container: rendered as one, from a service that is only that.
+    ServiceModel job;
+    job.name_space = model.name_space;
+    job.name = model.NameOrDefault();
+    job.secrets = model.secrets;
+    job.generated_secrets = Attr<std::map<std::string, GeneratedSecretModel>>();
+    job.image = backup.image.IsKnown() ? backup.image : model.image;
+    job.command = backup.command;
+    job.env = backup.env.value_or({});
+    job.env_secret = backup.env_secret;
+    job.volumes = model.volumes;
+    job.pod = model.pod;
+    if (backup.keep.IsKnown()) job.env.value().emplace("KEEP", absl::StrCat(*backup.keep));
+    // The claim of a replica goes by another name than that of the service.
+    if (job.volumes.IsKnown()) {
+      for (auto& [name, volume] : job.volumes.value()) {
+        if (!volume.claim.IsKnown() || !volume.claim->per_replica.value_or(false)) continue;
+        volume.existing_claim = absl::StrCat(name, "-", model.NameOrDefault(), "-0");
+        volume.claim = Attr<ClaimModel>();
+      }
+    } else {
+      job.volumes = std::map<std::string, VolumeModel>();
+    }
+    VolumeModel target;
+    target.mount = "/backup";
+    target.existing_claim = backup.to;
+    job.volumes.value()["backup-target"] = std::move(target);
+    // On the node of the service's pods: their claims may be for one node at a time.
+    SchedulingModel scheduling;
+    scheduling.near = PodAffinityModel{.labels = SelectorOf(model), .over = {}, .hard = true};
+    if (model.scheduling.IsKnown()) scheduling.tolerations = model.scheduling->tolerations;
+    job.scheduling = std::move(scheduling);
+    // The jobs' pods must not look like the service's.
+    job.selector = StringMap{{"charon.internal/backup-of", model.NameOrDefault()}};
+    absl::StatusOr<PodTemplate> pod = RenderPod(job, conventions);
+    if (!pod.ok()) continue;  // only a GPU can be refused, and it has none
+    pod->spec["spec"]["restartPolicy"] = "Never";
+
+    Json object = ObjectHead(model, conventions, "batch/v1", "CronJob", absl::StrCat(model.NameOrDefault(), "-", key));
+    Json spec = {{"schedule", *backup.schedule},
+                 {"concurrencyPolicy", "Forbid"},
+                 {"jobTemplate", {{"spec", {{"backoffLimit", 2}, {"ttlSecondsAfterFinished", 86400}, {"template", std::move(pod->spec)}}}}}};
+    if (backup.time_zone.IsKnown()) spec["timeZone"] = *backup.time_zone;
+    object["spec"] = std::move(spec);
+    out.push_back({.stage = Stage::kExposure, .attribute = Path("backups").Key(key), .object = std::move(object), .initial = {}});
+  }
+}
+
+}  // namespace charon::service

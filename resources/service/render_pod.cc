@@ -1,0 +1,509 @@
+// The pod template of a service.
+#include <algorithm>
+#include <functional>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
+#include "provider/base/status.h"
+#include "resources/service/render.h"
+
+namespace charon::service {
+namespace {
+
+// --- Environment
+
+// Names that `value` refers to as $(NAME); $$(NAME) is none (Kubernetes API, EnvVar.value).
+std::set<std::string> References(const std::string& value) {
+  std::set<std::string> names;
+  for (std::size_t i = 0; i + 1 < value.size(); ++i) {
+    if (value[i] != '$') continue;
+    if (value[i + 1] == '$') {
+      ++i;
+    } else if (value[i + 1] == '(') {
+      const std::size_t close = value.find(')', i);
+      if (close == std::string::npos) break;
+      names.insert(value.substr(i + 2, close - i - 2));
+      i = close;
+    }
+  }
+  return names;
+}
+
+// "secret/key?" taken apart.
+struct KeyReference {
+  std::string object, key;
+  bool optional = false;
+};
+
+KeyReference ParseReference(absl::string_view text) {
+  KeyReference reference;
+  reference.optional = absl::ConsumeSuffix(&text, "?");
+  const std::pair<std::string, std::string> parts = absl::StrSplit(text, absl::MaxSplits('/', 1));
+  reference.object = parts.first;
+  reference.key = parts.second;
+  return reference;
+}
+
+Json SecretEntry(const ServiceModel& model, const std::string& name, const KeyReference& reference) {
+  Json ref = {{"name", SecretName(model, reference.object)}, {"key", reference.key}};
+  if (reference.optional) ref["optional"] = true;
+  return {{"name", name}, {"valueFrom", {{"secretKeyRef", ref}}}};
+}
+
+Json FieldEntry(const std::string& name, const std::string& field, const std::string& container) {
+  if (absl::StartsWith(field, "limits.") || absl::StartsWith(field, "requests.")) {
+    return {{"name", name}, {"valueFrom", {{"resourceFieldRef", {{"containerName", container}, {"resource", field}}}}}};
+  }
+  return {{"name", name}, {"valueFrom", {{"fieldRef", {{"fieldPath", field}}}}}};
+}
+
+// The variables by name, but each after those it refers to: Kubernetes expands $(NAME) only from earlier ones.
+Json Environment(const ServiceModel& model, const ContainerModel& container, const std::string& name, bool main) {
+  std::map<std::string, Json> entries;
+  std::map<std::string, std::set<std::string>> needs;
+  for (const auto& [key, value] : container.env.value_or({})) {
+    entries[key] = {{"name", key}, {"value", value}};
+    needs[key] = References(value);
+  }
+  for (const auto& [key, value] : container.env_secret.value_or({})) {
+    entries[key] = SecretEntry(model, key, ParseReference(value));
+  }
+  for (const auto& [key, value] : container.env_field.value_or({})) entries[key] = FieldEntry(key, value, name);
+  if (main) {
+    for (const auto& [key, secret] : model.generated_secrets.value_or({})) {
+      if (secret.env.value_or(true)) entries[key] = SecretEntry(model, key, {"generated", key, false});
+    }
+  }
+  Json list = Json::array();
+  std::set<std::string> done;
+  std::function<void(const std::string&)> emit = [&](const std::string& key) {
+    const auto entry = entries.find(key);
+    if (entry == entries.end() || !done.insert(key).second) return;
+    for (const std::string& other : needs[key]) emit(other);
+    list.push_back(entry->second);
+  };
+  for (const auto& [key, entry] : entries) emit(key);
+  return list;
+}
+
+Json EnvironmentSources(const ServiceModel& model, const ContainerModel& container, bool main) {
+  Json list = Json::array();
+  auto add = [&](const char* field, absl::string_view text, bool secret) {
+    const bool optional = absl::ConsumeSuffix(&text, "?");
+    Json ref = {{"name", secret ? SecretName(model, std::string(text)) : std::string(text)}};
+    if (optional) ref["optional"] = true;
+    list.push_back({{field, std::move(ref)}});
+  };
+  for (const std::string& text : container.env_from_config_maps.value_or({})) add("configMapRef", text, false);
+  for (const std::string& text : container.env_from_secrets.value_or({})) add("secretRef", text, true);
+  if (main && model.env_wo_version.IsKnown()) add("secretRef", model.NameOrDefault() + "-env", true);
+  return list;
+}
+
+// --- Probes, hooks, security
+
+Json PortReference(const ContainerModel& container, const Attr<std::string>& port) {
+  if (port.IsKnown()) return IntOrString(*port);
+  if (container.ports.IsKnown() && !container.ports->empty()) return container.ports->begin()->first;
+  return nullptr;
+}
+
+Json HttpGet(const ContainerModel& container, const HttpGetModel& model) {
+  Json get = {{"path", model.path.value_or("/")}, {"port", PortReference(container, model.port)}};
+  if (model.scheme.IsKnown()) get["scheme"] = *model.scheme;
+  for (const auto& [name, value] : model.headers.value_or({})) get["httpHeaders"].push_back({{"name", name}, {"value", value}});
+  return get;
+}
+
+Json Probe(const ContainerModel& container, const ProbeModel& model) {
+  Json probe = Json::object();
+  if (model.http_get.IsKnown()) probe["httpGet"] = HttpGet(container, *model.http_get);
+  if (model.tcp_socket.IsKnown()) probe["tcpSocket"] = {{"port", IntOrString(*model.tcp_socket)}};
+  if (model.exec.IsKnown()) probe["exec"] = {{"command", *model.exec}};
+  if (model.grpc.IsKnown()) {
+    // Unlike the others, this port is a number only (Kubernetes API, GRPCAction).
+    Json port = PortReference(container, model.grpc->port);
+    if (port.is_string()) {
+      const auto named = container.ports.IsKnown() ? container.ports->find(port.get<std::string>())
+                                                   : std::map<std::string, PortModel>::const_iterator();
+      if (container.ports.IsKnown() && named != container.ports->end()) port = *named->second.number;
+    }
+    probe["grpc"] = {{"port", port}};
+    if (model.grpc->service.IsKnown()) probe["grpc"]["service"] = *model.grpc->service;
+  }
+  if (model.initial_delay.IsKnown()) probe["initialDelaySeconds"] = Seconds(*model.initial_delay);
+  if (model.period.IsKnown()) probe["periodSeconds"] = Seconds(*model.period);
+  if (model.timeout.IsKnown()) probe["timeoutSeconds"] = Seconds(*model.timeout);
+  if (model.success_threshold.IsKnown()) probe["successThreshold"] = *model.success_threshold;
+  if (model.failure_threshold.IsKnown()) probe["failureThreshold"] = *model.failure_threshold;
+  return probe;
+}
+
+Json Hook(const ContainerModel& container, const HookModel& model) {
+  if (model.exec.IsKnown()) return {{"exec", {{"command", *model.exec}}}};
+  if (model.http_get.IsKnown()) return {{"httpGet", HttpGet(container, *model.http_get)}};
+  return {{"sleep", {{"seconds", Seconds(model.sleep.value_or("1s"))}}}};
+}
+
+Json Seccomp(const std::string& profile) {
+  if (profile == "RuntimeDefault" || profile == "Unconfined") return {{"type", profile}};
+  return {{"type", "Localhost"}, {"localhostProfile", profile}};
+}
+
+Json SecurityContext(const SecurityContextModel& model) {
+  Json context = Json::object();
+  if (model.privileged.IsKnown()) context["privileged"] = *model.privileged;
+  if (model.run_as_user.IsKnown()) context["runAsUser"] = *model.run_as_user;
+  if (model.run_as_group.IsKnown()) context["runAsGroup"] = *model.run_as_group;
+  if (model.run_as_non_root.IsKnown()) context["runAsNonRoot"] = *model.run_as_non_root;
+  if (model.read_only_root_filesystem.IsKnown()) context["readOnlyRootFilesystem"] = *model.read_only_root_filesystem;
+  if (model.allow_privilege_escalation.IsKnown()) context["allowPrivilegeEscalation"] = *model.allow_privilege_escalation;
+  if (model.seccomp_profile.IsKnown()) context["seccompProfile"] = Seccomp(*model.seccomp_profile);
+  if (model.capabilities.IsKnown()) {
+    Json capabilities = Json::object();
+    for (const std::string& name : model.capabilities->add.value_or({})) capabilities["add"].push_back(name);
+    for (const std::string& name : model.capabilities->drop.value_or({})) capabilities["drop"].push_back(name);
+    context["capabilities"] = std::move(capabilities);
+  }
+  return context;
+}
+
+// --- Containers
+
+struct Parts {
+  Json object, initial;  // initial: without the name; null if nothing
+};
+
+Json Ports(const ContainerModel& container) {
+  Json list = Json::array();
+  for (const auto& [name, port] : container.ports.value_or({})) {
+    const std::set<std::string> protocols = port.protocols.value_or({"TCP"});
+    for (const std::string& protocol : protocols) {
+      // A name may stand once; of several protocols TCP has it, else the first.
+      const bool bearer = protocols.count("TCP") != 0 ? protocol == "TCP" : protocol == *protocols.begin();
+      Json entry = {{"containerPort", *port.number}, {"protocol", protocol}};
+      if (bearer) entry["name"] = name;
+      list.push_back(std::move(entry));
+    }
+  }
+  return list;
+}
+
+Json Mount(const std::string& volume, const std::string& path, const Attr<std::string>& sub_path, const Attr<bool>& read_only) {
+  Json mount = {{"name", volume}, {"mountPath", path}};
+  if (sub_path.IsKnown()) mount["subPath"] = *sub_path;
+  if (read_only.IsKnown()) mount["readOnly"] = *read_only;
+  return mount;
+}
+
+std::string ConfigVolume(const ServiceModel& model, const std::string& directory) {
+  // "<service>-etc-headscale" is the ConfigMap; the volume goes by the part that is its own.
+  return absl::StrCat("config", absl::StripPrefix(ConfigDirName(model, directory), model.NameOrDefault()));
+}
+
+Json Mounts(const ServiceModel& model, const ContainerModel& container, bool main) {
+  std::map<std::string, Json> by_path;
+  for (const auto& [path, mount] : container.mounts.value_or({})) {
+    by_path[path] = Mount(*mount.volume, path, mount.sub_path, mount.read_only);
+  }
+  if (main) {
+    for (const auto& [name, volume] : model.volumes.value_or({})) {
+      if (volume.mount.IsKnown()) by_path[*volume.mount] = Mount(name, *volume.mount, volume.sub_path, volume.read_only);
+    }
+    for (const auto& [path, file] : model.files.value_or({})) {
+      by_path[path] = Mount("files", path, FileKey(path), true);
+    }
+    for (const auto& [path, dir] : model.config_dirs.value_or({})) {
+      by_path[path] = Mount(ConfigVolume(model, path), path, {}, true);
+    }
+  }
+  Json list = Json::array();
+  for (auto& [path, mount] : by_path) list.push_back(std::move(mount));
+  return list;
+}
+
+Json Resources(const ServiceModel& model, const ContainerModel& container, const Conventions& conventions, bool main) {
+  Json resources = Json::object();
+  if (container.resources.IsKnown()) {
+    if (container.resources->requests.IsKnown()) resources["requests"] = *container.resources->requests;
+    if (container.resources->limits.IsKnown()) resources["limits"] = *container.resources->limits;
+  }
+  if (main && model.gpu.IsKnown()) {
+    resources["limits"][conventions.gpu_count_resource] = absl::StrCat(model.gpu->count.value_or(1));
+    if (model.gpu->memory_mib.IsKnown()) {
+      resources["limits"][conventions.gpu_memory_resource] = absl::StrCat(*model.gpu->memory_mib);
+    }
+  }
+  return resources;
+}
+
+Parts Container(const ServiceModel& model, const ContainerModel& container, const std::string& name, const Conventions& conventions) {
+  const bool main = &container == &model;
+  Json object = {{"name", name}};
+  Json initial;
+  const std::string image = container.image.IsKnown() ? *container.image : model.image.value_or("");
+  (container.image_owner.value_or("terraform") == "external" ? initial : object)["image"] = image;
+  if (container.image_pull_policy.IsKnown()) object["imagePullPolicy"] = *container.image_pull_policy;
+  if (container.command.IsKnown()) object["command"] = *container.command;
+  if (container.args.IsKnown()) object["args"] = *container.args;
+  if (container.working_dir.IsKnown()) object["workingDir"] = *container.working_dir;
+  auto set = [&object](const char* field, Json value) {
+    if (!value.empty()) object[field] = std::move(value);
+  };
+  set("ports", Ports(container));
+  set("env", Environment(model, container, name, main));
+  set("envFrom", EnvironmentSources(model, container, main));
+  set("volumeMounts", Mounts(model, container, main));
+  if (Json resources = Resources(model, container, conventions, main); !resources.empty()) {
+    (container.resources_owner.value_or("terraform") == "external" ? initial : object)["resources"] = std::move(resources);
+  }
+  if (container.probes.IsKnown()) {
+    if (container.probes->liveness.IsKnown()) object["livenessProbe"] = Probe(container, *container.probes->liveness);
+    if (container.probes->readiness.IsKnown()) object["readinessProbe"] = Probe(container, *container.probes->readiness);
+    if (container.probes->startup.IsKnown()) object["startupProbe"] = Probe(container, *container.probes->startup);
+  }
+  if (container.hooks.IsKnown()) {
+    Json lifecycle = Json::object();
+    if (container.hooks->post_start.IsKnown()) lifecycle["postStart"] = Hook(container, *container.hooks->post_start);
+    if (container.hooks->pre_stop.IsKnown()) lifecycle["preStop"] = Hook(container, *container.hooks->pre_stop);
+    set("lifecycle", std::move(lifecycle));
+  }
+  if (container.security_context.IsKnown()) set("securityContext", SecurityContext(*container.security_context));
+  if (container.tty.IsKnown()) object["tty"] = *container.tty;
+  if (container.stdin.IsKnown()) object["stdin"] = *container.stdin;
+  if (!initial.is_null()) initial["name"] = name;
+  return {std::move(object), std::move(initial)};
+}
+
+// Waits by itself where no policy does.
+Json WaitContainer(const ServiceModel& model, const Conventions& conventions) {
+  std::vector<std::string> lines;
+  for (const std::string& target : *model.wait_for) {
+    const std::size_t colon = target.rfind(':');
+    lines.push_back(absl::StrCat("until nc -z -w 2 ", target.substr(0, colon), " ", target.substr(colon + 1), "; do sleep 2; done"));
+  }
+  return {{"name", "wait-for"}, {"image", conventions.wait_for_image}, {"command", {"sh", "-c", absl::StrJoin(lines, "\n")}}};
+}
+
+// --- Volumes
+
+Json FromObject(const SourceModel& source, const char* name_field, const std::string& name) {
+  Json volume = {{name_field, name}};
+  if (source.mode.IsKnown()) volume["defaultMode"] = std::stoi(*source.mode, nullptr, 8);
+  if (source.optional_source.IsKnown()) volume["optional"] = *source.optional_source;
+  for (const auto& [key, path] : source.items.value_or({})) volume["items"].push_back({{"key", key}, {"path", path}});
+  return volume;
+}
+
+Json Volumes(const ServiceModel& model, const Conventions& conventions) {
+  Json list = Json::array();
+  for (const auto& [name, volume] : model.volumes.value_or({})) {
+    Json entry = {{"name", name}};
+    if (volume.claim.IsKnown()) {
+      if (volume.claim->per_replica.value_or(false)) continue;  // volumeClaimTemplates
+      entry["persistentVolumeClaim"] = {{"claimName", ClaimName(model, name)}};
+    } else if (volume.existing_claim.IsKnown()) {
+      entry["persistentVolumeClaim"] = {{"claimName", *volume.existing_claim}};
+    } else if (volume.nfs.IsKnown()) {
+      if (volume.nfs->in_line.value_or(false)) {
+        entry["nfs"] = {{"server", volume.nfs->server.value_or(conventions.nfs_server)}, {"path", *volume.nfs->path}};
+      } else {
+        entry["persistentVolumeClaim"] = {{"claimName", ClaimName(model, name)}};
+      }
+    } else if (volume.empty_dir.IsKnown()) {
+      entry["emptyDir"] = Json::object();
+      if (volume.empty_dir->medium.IsKnown()) entry["emptyDir"]["medium"] = *volume.empty_dir->medium;
+      if (volume.empty_dir->size_limit.IsKnown()) entry["emptyDir"]["sizeLimit"] = *volume.empty_dir->size_limit;
+    } else if (volume.host_path.IsKnown()) {
+      entry["hostPath"] = {{"path", *volume.host_path->path}};
+      if (volume.host_path->type.IsKnown()) entry["hostPath"]["type"] = *volume.host_path->type;
+    } else if (volume.config_map.IsKnown()) {
+      entry["configMap"] = FromObject(*volume.config_map, "name", *volume.config_map->name);
+    } else if (volume.secret.IsKnown()) {
+      entry["secret"] = FromObject(*volume.secret, "secretName", SecretName(model, *volume.secret->name));
+    }
+    list.push_back(std::move(entry));
+  }
+  if (model.files.IsKnown() && !model.files->empty()) {
+    Json config_map = {{"name", FilesName(model)}};
+    for (const auto& [path, file] : *model.files) {
+      if (!file.mode.IsKnown()) continue;
+      // Modes are of single files only with all of them listed.
+      config_map["items"] = Json::array();
+      break;
+    }
+    if (config_map.contains("items")) {
+      for (const auto& [path, file] : *model.files) {
+        Json item = {{"key", FileKey(path)}, {"path", FileKey(path)}};
+        if (file.mode.IsKnown()) item["mode"] = std::stoi(*file.mode, nullptr, 8);
+        config_map["items"].push_back(std::move(item));
+      }
+    }
+    list.push_back({{"name", "files"}, {"configMap", std::move(config_map)}});
+  }
+  for (const auto& [path, dir] : model.config_dirs.value_or({})) {
+    Json config_map = {{"name", ConfigDirName(model, path)}};
+    if (dir.mode.IsKnown()) config_map["defaultMode"] = std::stoi(*dir.mode, nullptr, 8);
+    list.push_back({{"name", ConfigVolume(model, path)}, {"configMap", std::move(config_map)}});
+  }
+  return list;
+}
+
+// --- Scheduling
+
+std::string TopologyKey(const Attr<std::string>& over) {
+  const std::string text = over.value_or("host");
+  if (text == "host") return "kubernetes.io/hostname";
+  if (text == "zone") return "topology.kubernetes.io/zone";
+  return text;
+}
+
+Json NodeExpressions(const StringMap& labels, const char* op) {
+  Json list = Json::array();
+  for (const auto& [key, values] : labels) {
+    list.push_back({{"key", key}, {"operator", op}, {"values", std::vector<std::string>(absl::StrSplit(values, '|'))}});
+  }
+  return list;
+}
+
+Json PodTerm(const PodAffinityModel& model) {
+  const Json term = {{"labelSelector", {{"matchLabels", *model.labels}}}, {"topologyKey", TopologyKey(model.over)}};
+  if (model.hard.value_or(false)) return {{"requiredDuringSchedulingIgnoredDuringExecution", Json::array({term})}};
+  return {{"preferredDuringSchedulingIgnoredDuringExecution", Json::array({{{"weight", 100}, {"podAffinityTerm", term}}})}};
+}
+
+void Schedule(const ServiceModel& model, const Conventions& conventions, Json& spec) {
+  StringMap node_selector;
+  Json tolerations = Json::array();
+  if (model.gpu.IsKnown()) {
+    node_selector = conventions.gpu_node_selector;
+    tolerations.push_back({{"key", conventions.gpu_count_resource}, {"operator", "Equal"}, {"value", "true"}, {"effect", "NoSchedule"}});
+  }
+  if (model.scheduling.IsKnown()) {
+    const SchedulingModel& s = *model.scheduling;
+    for (const auto& [key, value] : s.node_selector.value_or({})) node_selector[key] = value;
+    for (const TolerationModel& toleration : s.tolerations.value_or({})) {
+      Json entry = Json::object();
+      if (toleration.key.IsKnown()) entry["key"] = *toleration.key;
+      entry["operator"] = toleration.op.value_or(toleration.value.IsKnown() ? "Equal" : "Exists");
+      if (toleration.value.IsKnown()) entry["value"] = *toleration.value;
+      if (toleration.effect.IsKnown()) entry["effect"] = *toleration.effect;
+      if (toleration.seconds.IsKnown()) entry["tolerationSeconds"] = Seconds(*toleration.seconds);
+      tolerations.push_back(std::move(entry));
+    }
+    Json affinity = Json::object();
+    Json expressions = NodeExpressions(s.require_nodes.value_or({}), "In");
+    for (Json& expression : NodeExpressions(s.avoid_nodes.value_or({}), "NotIn")) expressions.push_back(std::move(expression));
+    if (!expressions.empty()) {
+      affinity["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"] =
+          Json::array({{{"matchExpressions", expressions}}});
+    }
+    if (s.near.IsKnown()) affinity["podAffinity"] = PodTerm(*s.near);
+    if (s.apart.IsKnown()) affinity["podAntiAffinity"] = PodTerm(*s.apart);
+    if (!affinity.empty()) spec["affinity"] = std::move(affinity);
+    if (s.spread.IsKnown()) {
+      spec["topologySpreadConstraints"] =
+          Json::array({{{"maxSkew", s.spread->max_skew.value_or(1)},
+                        {"topologyKey", TopologyKey(s.spread->over)},
+                        {"whenUnsatisfiable", s.spread->hard.value_or(false) ? "DoNotSchedule" : "ScheduleAnyway"},
+                        {"labelSelector", {{"matchLabels", SelectorOf(model)}}}}});
+    }
+  }
+  if (!node_selector.empty()) spec["nodeSelector"] = node_selector;
+  if (!tolerations.empty()) spec["tolerations"] = std::move(tolerations);
+}
+
+void PodWide(const ServiceModel& model, Json& spec) {
+  if (model.identity.IsKnown()) {
+    spec["serviceAccountName"] = model.identity->service_account.value_or(model.NameOrDefault());
+    if (model.identity->automount.IsKnown()) spec["automountServiceAccountToken"] = *model.identity->automount;
+  }
+  if (!model.pod.IsKnown()) return;
+  const PodModel& pod = *model.pod;
+  for (const std::string& name : pod.image_pull_secrets.value_or({})) spec["imagePullSecrets"].push_back({{"name", name}});
+  if (pod.priority_class.IsKnown()) spec["priorityClassName"] = *pod.priority_class;
+  if (pod.termination_grace_period.IsKnown()) spec["terminationGracePeriodSeconds"] = Seconds(*pod.termination_grace_period);
+  if (pod.runtime_class.IsKnown()) spec["runtimeClassName"] = *pod.runtime_class;
+  if (pod.host_name.IsKnown()) spec["hostname"] = *pod.host_name;
+  if (pod.host_network.IsKnown()) spec["hostNetwork"] = *pod.host_network;
+  if (pod.host_pid.IsKnown()) spec["hostPID"] = *pod.host_pid;
+  if (pod.share_process_namespace.IsKnown()) spec["shareProcessNamespace"] = *pod.share_process_namespace;
+  if (pod.enable_service_links.IsKnown()) spec["enableServiceLinks"] = *pod.enable_service_links;
+  for (const auto& [address, names] : pod.host_aliases.value_or({})) {
+    spec["hostAliases"].push_back({{"ip", address}, {"hostnames", names}});
+  }
+  Json security = Json::object();
+  if (pod.fs_group.IsKnown()) security["fsGroup"] = *pod.fs_group;
+  if (pod.fs_group_change_policy.IsKnown()) security["fsGroupChangePolicy"] = *pod.fs_group_change_policy;
+  if (pod.run_as_user.IsKnown()) security["runAsUser"] = *pod.run_as_user;
+  if (pod.run_as_group.IsKnown()) security["runAsGroup"] = *pod.run_as_group;
+  if (pod.run_as_non_root.IsKnown()) security["runAsNonRoot"] = *pod.run_as_non_root;
+  for (const std::int64_t group : pod.supplemental_groups.value_or({})) security["supplementalGroups"].push_back(group);
+  if (pod.seccomp_profile.IsKnown()) security["seccompProfile"] = Seccomp(*pod.seccomp_profile);
+  for (const auto& [name, value] : pod.sysctls.value_or({})) security["sysctls"].push_back({{"name", name}, {"value", value}});
+  if (!security.empty()) spec["securityContext"] = std::move(security);
+  if (pod.dns.IsKnown()) {
+    if (pod.dns->policy.IsKnown()) spec["dnsPolicy"] = *pod.dns->policy;
+    Json config = Json::object();
+    if (pod.dns->nameservers.IsKnown()) config["nameservers"] = *pod.dns->nameservers;
+    if (pod.dns->searches.IsKnown()) config["searches"] = *pod.dns->searches;
+    for (const auto& [name, value] : pod.dns->options.value_or({})) {
+      Json option = {{"name", name}};
+      if (!value.empty()) option["value"] = value;
+      config["options"].push_back(std::move(option));
+    }
+    if (!config.empty()) spec["dnsConfig"] = std::move(config);
+  }
+}
+
+}  // namespace
+
+absl::StatusOr<PodTemplate> RenderPod(const ServiceModel& model, const Conventions& conventions) {
+  if (model.gpu.IsKnown() && model.gpu->memory_mib.IsKnown() && conventions.gpu_memory_resource.empty()) {
+    return At(Path("gpu").Attribute("memory_mib"),
+              WithRemedy(absl::InvalidArgumentError("the provider's conventions name no resource that counts GPU memory"),
+                         "Set conventions.gpu.memory_resource in the provider block, or leave memory_mib out."));
+  }
+  Json spec = Json::object();
+  Json initial = Json::object();
+  auto add = [&](const char* field, Parts parts) {
+    spec[field].push_back(std::move(parts.object));
+    if (!parts.initial.is_null()) initial[field].push_back(std::move(parts.initial));
+  };
+  add("containers", Container(model, model, model.NameOrDefault(), conventions));
+  for (const auto& [name, sidecar] : model.sidecars.value_or({})) add("containers", Container(model, sidecar, name, conventions));
+  const bool waits = model.wait_for.IsKnown() && !model.wait_for->empty();
+  if (waits && conventions.wait_for_annotation.empty()) spec["initContainers"].push_back(WaitContainer(model, conventions));
+  for (const InitContainerModel& init : model.init_containers.value_or({})) {
+    Parts parts = Container(model, init, *init.name, conventions);
+    if (init.restart_policy.IsKnown()) parts.object["restartPolicy"] = *init.restart_policy;
+    add("initContainers", std::move(parts));
+  }
+  if (Json volumes = Volumes(model, conventions); !volumes.empty()) spec["volumes"] = std::move(volumes);
+  Schedule(model, conventions, spec);
+  PodWide(model, spec);
+
+  Json labels = SelectorOf(model);
+  for (const auto& [key, value] : model.pod_labels.value_or({})) labels[key] = value;
+  Json annotations = Json::object();
+  for (const auto& [key, value] : model.pod_annotations.value_or({})) annotations[key] = value;
+  if (const std::string hash = ConfigHash(model); !hash.empty()) annotations["charon.internal/config"] = hash;
+  if (model.restart.IsKnown() && !model.restart->empty()) {
+    annotations["charon.internal/secrets"] = absl::StrJoin(*model.restart, ",", absl::PairFormatter("="));
+  }
+  if (waits && !conventions.wait_for_annotation.empty()) {
+    annotations[conventions.wait_for_annotation] = absl::StrJoin(*model.wait_for, ",");
+  }
+  Json metadata = {{"labels", labels}};
+  if (!annotations.empty()) metadata["annotations"] = std::move(annotations);
+  PodTemplate pod;
+  pod.spec = {{"metadata", std::move(metadata)}, {"spec", std::move(spec)}};
+  if (!initial.empty()) pod.initial = {{"spec", std::move(initial)}};
+  return pod;
+}
+
+}  // namespace charon::service

@@ -1,0 +1,54 @@
+// charon_service: rendered purely, applied in order, owned field by field, waited for with reasons.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "provider/sdk/resource.h"
+#include "provider/services.h"
+#include "resources/service/render.h"
+#include "resources/service/service.h"
+
+namespace charon::service {
+
+struct ServiceIdentity {
+  Attr<std::string> name_space, name, cluster;
+  static const ObjectSpec<ServiceIdentity>& Describe();
+};
+
+class ServiceResource final : public sdk::Resource<ServiceModel, ServiceIdentity> {
+ public:
+  explicit ServiceResource(Services& services) : services_(services) {}
+
+  const sdk::ResourceInfo& info() const override;
+  absl::Status Validate(const sdk::Context& context, const ServiceModel& config) override;
+  absl::Status Plan(const sdk::Context& context, sdk::PlanChange<ServiceModel>& change) override;
+  sdk::Outcome<ServiceModel> Create(const sdk::Context& context, const ServiceModel& plan) override;
+  sdk::Outcome<ServiceModel> Read(const sdk::Context& context, const ServiceModel& prior) override;
+  sdk::Outcome<ServiceModel> Update(const sdk::Context& context, const ServiceModel& prior, const ServiceModel& plan) override;
+  absl::Status Delete(const sdk::Context& context, const ServiceModel& prior) override;
+  absl::StatusOr<ServiceModel> Import(const sdk::Context& context, const std::string& id) override;
+  absl::StatusOr<ServiceModel> ImportByIdentity(const sdk::Context& context, const ServiceIdentity& identity) override;
+  absl::StatusOr<ServiceIdentity> Identify(const sdk::Context& context, const ServiceModel& state) override;
+  std::string SameObject(const ServiceModel& model) const override;
+  std::vector<sdk::MoveSource<ServiceModel>> MoveSources() const override;
+
+ private:
+  class Run;  // one apply
+
+  operations::ObjectOptions Options(const ServiceModel& model) const;
+  // The keyed hashes of the Secrets that pods are restarted for, where no controller of the cluster does that.
+  absl::StatusOr<Attr<StringMap>> Restarts(const sdk::Context& context, const ServiceModel& model, const Attr<StringMap>& prior) const;
+  absl::Status CheckPlanned(const sdk::Context& context, const sdk::PlanChange<ServiceModel>& change, const ServiceModel& planned,
+                            const std::vector<Rendered>& objects) const;
+  // What a change of a claim means: explained, refused, never data lost.
+  static absl::Status CheckClaimChange(const sdk::Context& context, const std::string& name, const VolumeModel& volume,
+                                       const ServiceModel& prior);
+  static void TellKept(const sdk::Context& context, const std::vector<std::string>& kept);
+  absl::StatusOr<ServiceModel> ReadImported(const sdk::Context& context, kubernetes::Cluster& cluster, const ServiceModel& stub) const;
+
+  Services& services_;
+};
+
+}  // namespace charon::service
