@@ -4,6 +4,7 @@
 
 #include "datasources/kubernetes/object.h"
 #include "datasources/kubernetes/server.h"
+#include "datasources/service/status.h"
 #include "datasources/tier/usage.h"
 
 namespace charon {
@@ -12,6 +13,8 @@ void AddDataSources(sdk::Registry& registry, Services& services) {
   registry.Add(std::make_unique<kubernetes_data::ObjectSource>(services));
   registry.Add(std::make_unique<kubernetes_data::ObjectsSource>(services));
   registry.Add(std::make_unique<kubernetes_data::ServerSource>(services));
+  registry.Add(std::make_unique<service_data::StatusSource>(services));
+  registry.Add(std::make_unique<service_data::LiveImageSource>(services));
   registry.Add(std::make_unique<tier_data::UsageSource>(services));
 }
 

@@ -1,16 +1,44 @@
 #include "provider/provider.h"
 
 #include <memory>
+#include <optional>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "datasources/all.h"
+#include "provider/base/status.h"
 #include "provider/ephemeral/all.h"
 #include "provider/functions/all.h"
 #include "provider/provider_block.h"
+#include "provider/sdk/function.h"
 #include "provider/services.h"
+#include "provider/value/json.h"
 #include "resources/all.h"
+#include "resources/service/manifests_function.h"
 
 namespace charon {
+namespace {
+
+// Here, because functions do not see the provider block, and only this floor knows its model.
+absl::StatusOr<Value> ServiceManifests(const Value& service, const std::optional<Value>& conventions) {
+  Conventions agreed;
+  if (conventions) {
+    const absl::StatusOr<std::string> text = EncodeAnyJson(*conventions);
+    if (!text.ok()) return sdk::AtArgument(1, text.status());
+    const absl::StatusOr<Value> value = DecodeJson(*text, ConventionsModel::Describe().schema().type());
+    if (!value.ok()) return sdk::AtArgument(1, value.status());
+    std::vector<absl::Status> warnings;
+    for (const absl::Status& wrong : ValidateObject(ConventionsModel::Describe().schema(), *value, /*write_only_allowed=*/true, &warnings)) {
+      return sdk::AtArgument(1, wrong);
+    }
+    CHARON_ASSIGN_OR_RETURN(const ConventionsModel model, ConventionsModel::Describe().Decode(*value));
+    agreed = ToConventions(model);
+  }
+  return service::ServiceManifests(service, agreed);
+}
+
+}  // namespace
 
 std::unique_ptr<sdk::Registry> NewRegistry() {
   // Lives as long as the process: calls may still run when the registry goes.
@@ -20,6 +48,12 @@ std::unique_ptr<sdk::Registry> NewRegistry() {
   AddDataSources(*registry, services);
   AddEphemeralResources(*registry, services);
   AddFunctions(*registry);
+  registry->Add(sdk::NewFunction(
+      {"service_manifests", "The objects that a service would make",
+       "Renders the Kubernetes objects of a `charon_service` from its configuration, without a cluster: for reviews and policy tests. "
+       "Functions do not see the provider block, so its `conventions` are the second argument, or null. Values of Secrets are not in it."},
+      {{"service", "The configuration of a charon_service, as an object."}, {"conventions", "As in the provider block, or null."}},
+      ServiceManifests));
   return registry;
 }
 

@@ -1,6 +1,7 @@
 #include "resources/service/render.h"
 
 #include <algorithm>
+#include <functional>
 #include <set>
 #include <utility>
 
@@ -11,6 +12,7 @@
 #include "absl/time/time.h"
 #include "provider/base/duration.h"
 #include "provider/base/status.h"
+#include "resources/service/strategic_merge.h"
 
 namespace charon::service {
 namespace {
@@ -328,6 +330,27 @@ std::vector<absl::Status> CheckService(const ServiceModel& config) {
     }
   }
   return findings.Take();
+}
+
+Json AsCreated(const Rendered& rendered) {
+  Json object = rendered.object;
+  std::function<void(Json&)> strip = [&strip](Json& value) {
+    if (value.is_object()) {
+      for (auto entry = value.begin(); entry != value.end();) {
+        if (entry->is_null()) {
+          entry = value.erase(entry);
+        } else {
+          strip(*entry);
+          ++entry;
+        }
+      }
+    } else if (value.is_array()) {
+      for (Json& item : value) strip(item);
+    }
+  };
+  strip(object);
+  if (!rendered.initial.is_null()) StrategicMerge(object, rendered.initial);
+  return object;
 }
 
 absl::StatusOr<std::vector<Rendered>> RenderService(const ServiceModel& model, const Conventions& conventions) {

@@ -37,6 +37,9 @@ struct Rendered {
 // fit together and CheckService could not see.
 absl::StatusOr<std::vector<Rendered>> RenderService(const ServiceModel& model, const Conventions& conventions);
 
+// The object as it is created: with what counts only then, without the nulls that take a server's default back.
+Json AsCreated(const Rendered& rendered);
+
 // What can be wrong in a configuration beyond one attribute. Unknown parts are passed over. One status an error,
 // each with its path.
 std::vector<absl::Status> CheckService(const ServiceModel& config);

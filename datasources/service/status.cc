@@ -1,0 +1,299 @@
+#include "datasources/service/status.h"
+
+#include <algorithm>
+#include <optional>
+#include <set>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
+#include "nlohmann/json.hpp"
+#include "provider/base/status.h"
+#include "provider/clients/kubernetes/object.h"
+#include "provider/clients/kubernetes/ownership.h"
+#include "provider/operations/diagnosis.h"
+#include "provider/schema/checks.h"
+
+namespace charon::service_data {
+namespace {
+
+using Json = nlohmann::json;
+using kubernetes::ObjectRef;
+
+const char* const kKinds[] = {"Deployment", "StatefulSet", "DaemonSet"};
+
+// The workload of that name, whichever kind it is.
+absl::StatusOr<Json> FindWorkload(const Call& call, kubernetes::Cluster& cluster, const std::string& name_space, const std::string& name) {
+  for (const char* kind : kKinds) {
+    absl::StatusOr<Json> found = cluster.Get(call, {{"apps/v1", kind}, name_space, name});
+    if (!absl::IsNotFound(found.status())) return found;
+  }
+  return absl::NotFoundError(absl::StrCat("namespace ", name_space, " has no Deployment, StatefulSet or DaemonSet \"", name, "\""));
+}
+
+std::string LabelSelector(const Json& workload) {
+  std::vector<std::string> terms;
+  const Json& labels = kubernetes::Field(workload, "spec.selector.matchLabels");
+  if (labels.is_object()) {
+    for (const auto& [key, value] : labels.items()) terms.push_back(absl::StrCat(key, "=", value.is_string() ? value.get<std::string>() : ""));
+  }
+  return absl::StrJoin(terms, ",");
+}
+
+// Nullopt for what is no number.
+std::optional<std::vector<std::int64_t>> Numbers(absl::string_view text) {
+  std::vector<std::int64_t> numbers;
+  for (absl::string_view part : absl::StrSplit(text, '.')) {
+    std::int64_t number = 0;
+    if (!absl::SimpleAtoi(part, &number) || number < 0) return std::nullopt;
+    numbers.push_back(number);
+  }
+  return numbers;
+}
+
+std::int64_t Count(const Json& object, absl::string_view path) {
+  const Json& value = kubernetes::Field(object, path);
+  return value.is_number_integer() ? value.get<std::int64_t>() : 0;
+}
+
+PodStatusModel PodOf(const Json& pod) {
+  PodStatusModel model;
+  model.phase = kubernetes::Text(pod, "status.phase");
+  model.node = kubernetes::Text(pod, "spec.nodeName");
+  bool ready = false;
+  const Json& conditions = kubernetes::Field(pod, "status.conditions");
+  if (conditions.is_array()) {
+    for (const Json& condition : conditions) {
+      if (condition.value("type", "") == "Ready") ready = condition.value("status", "") == "True";
+    }
+  }
+  model.ready = ready;
+  std::int64_t restarts = 0;
+  const Json& containers = kubernetes::Field(pod, "status.containerStatuses");
+  if (containers.is_array()) {
+    for (const Json& container : containers) restarts += Count(container, "restartCount");
+  }
+  model.restarts = restarts;
+  const operations::Diagnosis diagnosis = operations::DiagnosePod(pod);
+  model.trouble = diagnosis.lines.empty() ? "" : diagnosis.lines.front();
+  return model;
+}
+
+}  // namespace
+
+std::string RepositoryOf(const std::string& image) {
+  const std::string plain = image.substr(0, image.find('@'));
+  const std::size_t colon = plain.rfind(':');
+  const std::size_t slash = plain.rfind('/');
+  if (colon == std::string::npos || (slash != std::string::npos && colon < slash)) return plain;
+  return plain.substr(0, colon);
+}
+
+std::string TagOf(const std::string& image) {
+  const std::string plain = image.substr(0, image.find('@'));
+  const std::string repository = RepositoryOf(image);
+  return plain.size() > repository.size() ? plain.substr(repository.size() + 1) : "";
+}
+
+std::optional<int> CompareVersions(const std::string& a, const std::string& b) {
+  struct Version {
+    std::vector<std::int64_t> numbers;
+    std::string suffix;
+  };
+  auto parse = [](absl::string_view text) -> std::optional<Version> {
+    absl::ConsumePrefix(&text, "v");
+    const std::pair<absl::string_view, absl::string_view> parts = absl::StrSplit(text, absl::MaxSplits('-', 1));
+    const auto numbers = Numbers(parts.first);
+    if (!numbers) return std::nullopt;
+    return Version{*numbers, std::string(parts.second)};
+  };
+  std::optional<Version> x = parse(a);
+  std::optional<Version> y = parse(b);
+  if (!x || !y) return std::nullopt;
+  const std::size_t length = std::max(x->numbers.size(), y->numbers.size());
+  x->numbers.resize(length, 0);
+  y->numbers.resize(length, 0);
+  if (x->numbers != y->numbers) return x->numbers < y->numbers ? -1 : 1;
+  if (x->suffix == y->suffix) return 0;
+  if (x->suffix.empty()) return 1;
+  if (y->suffix.empty()) return -1;
+  return x->suffix < y->suffix ? -1 : 1;
+}
+
+const ObjectSpec<ConditionModel>& ConditionModel::Describe() {
+  using M = ConditionModel;
+  static const auto& spec = *new ObjectSpec<M>("A condition.", {
+                                                                   Field(&M::status, "status", Computed, "`True`, `False` or `Unknown`."),
+                                                                   Field(&M::reason, "reason", Computed, "Reason, one word."),
+                                                                   Field(&M::message, "message", Computed, "Message for people."),
+                                                                   Field(&M::since, "since", Computed, "Since when, RFC 3339."),
+                                                               });
+  return spec;
+}
+
+const ObjectSpec<PodStatusModel>& PodStatusModel::Describe() {
+  using M = PodStatusModel;
+  static const auto& spec = *new ObjectSpec<M>("A pod.", {
+                                                             Field(&M::phase, "phase", Computed, "`Pending`, `Running`, `Succeeded` or `Failed`."),
+                                                             Field(&M::ready, "ready", Computed, "Whether it takes traffic."),
+                                                             Field(&M::node, "node", Computed, "Node that it runs on; empty if none yet."),
+                                                             Field(&M::restarts, "restarts", Computed, "Restarts of its containers, together."),
+                                                             Field(&M::trouble, "trouble", Computed, "What it suffers from; empty if nothing."),
+                                                         });
+  return spec;
+}
+
+const ObjectSpec<StatusModel>& StatusModel::Describe() {
+  using M = StatusModel;
+  static const auto& spec = *new ObjectSpec<M>(
+      "How a service does now: conditions, pods, live images and replicas, and who owns which field of its workload. Works for "
+      "workloads that others made, too.",
+      {
+          Field(&M::name_space, "namespace", Required, "Namespace of the service.").Check(DnsLabel()),
+          Field(&M::name, "name", Required, "Name of the service: of its Deployment, StatefulSet or DaemonSet.").Check(DnsSubdomain()),
+          Field(&M::kind, "kind", Computed, "`Deployment`, `StatefulSet` or `DaemonSet`."),
+          Field(&M::replicas, "replicas", Computed, "Number of pods that it should have."),
+          Field(&M::ready_replicas, "ready_replicas", Computed, "Number of pods that are ready."),
+          Field(&M::updated_replicas, "updated_replicas", Computed, "Number of pods of the newest revision."),
+          Field(&M::images, "images", Computed, "Image of each container, init containers included, as the workload has it."),
+          Field(&M::conditions, "conditions", Computed, "Conditions of the workload by type."),
+          Field(&M::pods, "pods", Computed, "Pods by name."),
+          Field(&M::managers, "managers", Computed, "Fields of the workload by field manager."),
+      });
+  return spec;
+}
+
+const sdk::ResourceInfo& StatusSource::info() const {
+  static const auto& info =
+      *new sdk::ResourceInfo{.type = "charon_service_status", .noun = "service status", .subcategory = "Services"};
+  return info;
+}
+
+sdk::Outcome<StatusModel> StatusSource::Read(const sdk::Context& context, const StatusModel& config) {
+  CHARON_ASSIGN_OR_RETURN(const auto cluster, services_.Kubernetes());
+  CHARON_ASSIGN_OR_RETURN(const Json workload, FindWorkload(context, *cluster, *config.name_space, *config.name));
+  StatusModel model = config;
+  model.kind = kubernetes::Text(workload, "kind");
+  const bool daemon = *model.kind == "DaemonSet";
+  model.replicas = Count(workload, daemon ? "status.desiredNumberScheduled" : "spec.replicas");
+  model.ready_replicas = Count(workload, daemon ? "status.numberReady" : "status.readyReplicas");
+  model.updated_replicas = Count(workload, daemon ? "status.updatedNumberScheduled" : "status.updatedReplicas");
+  std::map<std::string, std::string> images;
+  for (const char* list : {"spec.template.spec.initContainers", "spec.template.spec.containers"}) {
+    const Json& containers = kubernetes::Field(workload, list);
+    if (!containers.is_array()) continue;
+    for (const Json& container : containers) images[container.value("name", "")] = container.value("image", "");
+  }
+  model.images = std::move(images);
+  std::map<std::string, ConditionModel> conditions;
+  const Json& list = kubernetes::Field(workload, "status.conditions");
+  if (list.is_array()) {
+    for (const Json& condition : list) {
+      conditions[condition.value("type", "")] = ConditionModel{condition.value("status", ""), condition.value("reason", ""),
+                                                               condition.value("message", ""), condition.value("lastTransitionTime", "")};
+    }
+  }
+  model.conditions = std::move(conditions);
+  kubernetes::ListOptions mine;
+  mine.name_space = *config.name_space;
+  mine.label_selector = LabelSelector(workload);
+  CHARON_ASSIGN_OR_RETURN(const std::vector<Json> pods, cluster->List(context, {"v1", "Pod"}, mine));
+  std::map<std::string, PodStatusModel> by_name;
+  for (const Json& pod : pods) by_name[kubernetes::Text(pod, "metadata.name")] = PodOf(pod);
+  model.pods = std::move(by_name);
+  std::map<std::string, std::vector<std::string>> managers;
+  for (const kubernetes::ManagerEntry& entry : kubernetes::Managers(workload)) {
+    if (entry.subresource == "status") continue;
+    std::vector<std::string>& fields = managers[entry.manager];
+    for (const kubernetes::FieldPath& path : entry.fields.Paths()) fields.push_back(kubernetes::ToString(path));
+    std::sort(fields.begin(), fields.end());
+    fields.erase(std::unique(fields.begin(), fields.end()), fields.end());
+  }
+  model.managers = std::move(managers);
+  return model;
+}
+
+const ObjectSpec<LiveImageModel>& LiveImageModel::Describe() {
+  using M = LiveImageModel;
+  static const auto& spec = *new ObjectSpec<M>(
+      "The image that a container has in the cluster, for tools that would otherwise set it back: a Helm release whose image an "
+      "updater raises. Never one below `floor`, which is also the answer while the workload does not exist yet.",
+      {
+          Field(&M::name_space, "namespace", Required, "Namespace of the workload.").Check(DnsLabel()),
+          Field(&M::workload, "workload", Required, "The workload as `Kind/name`: `Deployment/nextcloud`."),
+          Field(&M::container, "container", Optional, "Name of the container; the only one by default."),
+          Field(&M::floor, "floor", Optional, "Lowest tag to answer, such as `32.0.9`."),
+          Field(&M::image, "image", Computed, "Image with tag; null if neither the workload nor a full image is known."),
+          Field(&M::repository, "repository", Computed, "Image without tag."),
+          Field(&M::tag, "tag", Computed, "Tag, the higher one of the live image and `floor`."),
+          Field(&M::declared_by, "set_by", Computed, "Field manager that owns the image."),
+      });
+  return spec;
+}
+
+const sdk::ResourceInfo& LiveImageSource::info() const {
+  static const auto& info =
+      *new sdk::ResourceInfo{.type = "charon_live_image", .noun = "live image", .subcategory = "Services"};
+  return info;
+}
+
+absl::Status LiveImageSource::Validate(const sdk::Context&, const LiveImageModel& config) {
+  if (!config.workload.IsKnown()) return absl::OkStatus();
+  const std::vector<std::string> parts = absl::StrSplit(*config.workload, '/');
+  const bool known = parts.size() == 2 && !parts[1].empty() && std::find(std::begin(kKinds), std::end(kKinds), parts[0]) != std::end(kKinds);
+  if (known) return absl::OkStatus();
+  return At("workload", absl::InvalidArgumentError(absl::StrCat("\"", *config.workload, "\" must be \"Deployment/name\", \"StatefulSet/name\" or "
+                                                                "\"DaemonSet/name\"")));
+}
+
+sdk::Outcome<LiveImageModel> LiveImageSource::Read(const sdk::Context& context, const LiveImageModel& config) {
+  CHARON_ASSIGN_OR_RETURN(const auto cluster, services_.Kubernetes());
+  LiveImageModel model = config;
+  const std::pair<std::string, std::string> parts = absl::StrSplit(*config.workload, absl::MaxSplits('/', 1));
+  const absl::StatusOr<Json> workload = cluster->Get(context, {{"apps/v1", parts.first}, *config.name_space, parts.second});
+  if (absl::IsNotFound(workload.status())) {
+    if (!config.floor.IsKnown()) {
+      return At("workload", WithRemedy(workload.status(), "Set floor to have an answer before the workload exists."));
+    }
+    model.tag = config.floor;
+    return model;
+  }
+  CHARON_RETURN_IF_ERROR(workload.status());
+  const Json& containers = kubernetes::Field(*workload, "spec.template.spec.containers");
+  std::vector<std::string> names;
+  std::string image;
+  for (const Json& container : containers.is_array() ? containers : Json::array()) {
+    names.push_back(container.value("name", ""));
+    if (!config.container.IsKnown() || *config.container == names.back()) image = container.value("image", "");
+  }
+  const bool found = config.container.IsKnown() ? std::find(names.begin(), names.end(), *config.container) != names.end() : names.size() == 1;
+  if (!found) {
+    return At("container", absl::NotFoundError(absl::StrCat(*config.workload, " has ",
+                                                            config.container.IsKnown() ? absl::StrCat("no container \"", *config.container, "\"; it has ")
+                                                                                       : "several containers: ",
+                                                            absl::StrJoin(names, ", "))));
+  }
+  const std::string container = config.container.IsKnown() ? *config.container : names.front();
+  for (const kubernetes::ManagerEntry& entry : kubernetes::Managers(*workload)) {
+    for (const kubernetes::FieldPath& path : entry.fields.Paths()) {
+      const std::string text = kubernetes::ToString(path);
+      if (absl::StrContains(text, absl::StrCat("\"", container, "\"")) && absl::EndsWith(text, ".image")) model.declared_by = entry.manager;
+    }
+  }
+  model.repository = RepositoryOf(image);
+  std::string tag = TagOf(image);
+  if (config.floor.IsKnown()) {
+    const std::optional<int> order = CompareVersions(tag, *config.floor);
+    if (!order || *order < 0) tag = *config.floor;
+  }
+  model.tag = tag;
+  model.image = tag.empty() ? *model.repository : absl::StrCat(*model.repository, ":", tag);
+  return model;
+}
+
+}  // namespace charon::service_data
