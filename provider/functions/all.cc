@@ -1,6 +1,7 @@
 #include "provider/functions/all.h"
 
 #include "provider/functions/functions.h"
+#include "provider/functions/nginx.h"
 
 namespace charon {
 
@@ -41,6 +42,15 @@ void AddFunctions(sdk::Registry& registry) {
                             "The built-in tier of that name, in full (`3-edge`) or short (`edge`): its name, PriorityClass and "
                             "numbers. Functions do not see the provider block: tiers of `conventions.tiers` are not known here."},
                            {{"tier", "Name of the tier."}}, functions::TierOf));
+  registry.Add(NewFunction(
+      {"nginx_tls_config", "An nginx in front of a service that only a VPN may reach",
+       "The nginx server blocks of a proxy with TLS: port 443 for the addresses of the allow list and nobody else, port 80 "
+       "redirects to it, `Host` and the client's address are passed on, web sockets work.\n\n"
+       "Attributes of `service`: `server_name` and `upstream_port`; and if the defaults do not fit, `upstream_host` "
+       "(`127.0.0.1`), `allow` (`[\"100.64.0.0/10\", \"127.0.0.1\"]`), `certificate` (`/etc/nginx/tls/tls.crt`) and "
+       "`certificate_key` (`/etc/nginx/tls/tls.key`)."},
+      {{"service", "An object with the service's name, its port, and what differs from the defaults."}},
+      functions::NginxTlsConfig));
 }
 
 }  // namespace charon

@@ -18,6 +18,7 @@
 #include "provider/clients/kubernetes/quantity.h"
 #include "provider/clients/kubernetes/secret_digest.h"
 #include "provider/operations/generate_value.h"
+#include "provider/operations/quota_fit.h"
 #include "provider/operations/wait_ready.h"
 #include "provider/schema/checks.h"
 
@@ -145,6 +146,15 @@ std::vector<std::string> RestartSecrets(const ServiceModel& model) {
     if (secret.on_change.value_or("none") == "restart") names.push_back(SecretName(model, key));
   }
   return names;
+}
+
+// Pods above the number of replicas during a rollout (Kubernetes: a quarter by default, rounded up).
+std::int64_t Surge(const ServiceModel& model, const Json& workload) {
+  if (workload["kind"] != "Deployment" || kubernetes::Text(workload, "spec.strategy.type") != "RollingUpdate") return 0;
+  const std::string text = model.rollout.IsKnown() ? model.rollout->max_surge.value_or("25%") : "25%";
+  const std::int64_t number = std::stoll(text);
+  if (!absl::EndsWith(text, "%")) return number;
+  return (model.replicas.value_or(1) * number + 99) / 100;
 }
 
 // The part of a StatefulSet that the server never changes.
@@ -548,7 +558,42 @@ absl::Status ServiceResource::Plan(const sdk::Context& context, sdk::PlanChange<
       }
     }
   }
-  return CheckPlanned(context, change, wanted, content.objects);
+  CHARON_RETURN_IF_ERROR(CheckPlanned(context, change, wanted, content.objects));
+  return CheckFit(context, change, wanted, content.objects);
+}
+
+// Tells before the apply what would not fit. A warning: the same run may raise a quota or add a node.
+absl::Status ServiceResource::CheckFit(const sdk::Context& context, const sdk::PlanChange<ServiceModel>& change, const ServiceModel& planned,
+                                       const std::vector<Rendered>& objects) const {
+  const std::string key = WorkloadRef(planned).ToString();
+  const auto hash_of = [&key](const Attr<StringMap>& hashes) {
+    return hashes.IsKnown() && hashes->count(key) != 0 ? hashes->at(key) : std::string();
+  };
+  if (context.planned_before || planned.replicas.value_or(1) == 0) return absl::OkStatus();
+  const auto workload = std::find_if(objects.begin(), objects.end(), [](const Rendered& r) { return r.stage == Stage::kWorkload; });
+  if (workload == objects.end()) return absl::OkStatus();
+  if (change.IsUpdate() && hash_of(change.prior().objects) == Fingerprint(workload->object.dump())) return absl::OkStatus();
+  const Json object = AsCreated(*workload);
+  operations::PodDemand demand{.pod_spec = &object["spec"]["template"]["spec"],
+                               .replicas = planned.replicas.value_or(1),
+                               .surge = Surge(planned, object),
+                               .selector = SelectorOf(planned)};
+  operations::QuotaFit fit;
+  CHARON_RETURN_IF_ERROR(services_.CheckPlan(context, [&](Cluster& cluster) -> absl::Status {
+    absl::StatusOr<operations::QuotaFit> found = operations::CheckQuotaFit(context, cluster, *planned.name_space, demand);
+    // Whoever may not read quotas is not told about them.
+    if (!found.ok()) return absl::IsUnavailable(found.status()) ? found.status() : absl::OkStatus();
+    fit = *std::move(found);
+    if (!fit.checked) {
+      context.diagnostics->Warning("Quota unchecked", absl::StrCat("Namespace ", *planned.name_space, " does not exist yet, so whether ",
+                                                                   planned.NameOrDefault(), " fits into its quota shows only in the apply."));
+    }
+    return absl::OkStatus();
+  }));
+  if (!fit.problems.empty()) {
+    context.diagnostics->Warning("The pods will not fit", absl::StrCat("- ", absl::StrJoin(fit.problems, "\n- ")), "resources");
+  }
+  return absl::OkStatus();
 }
 
 absl::Status ServiceResource::CheckClaimChange(const sdk::Context& context, const std::string& name, const VolumeModel& volume,

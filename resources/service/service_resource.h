@@ -42,6 +42,8 @@ class ServiceResource final : public sdk::Resource<ServiceModel, ServiceIdentity
   absl::StatusOr<Attr<StringMap>> Restarts(const sdk::Context& context, const ServiceModel& model, const Attr<StringMap>& prior) const;
   absl::Status CheckPlanned(const sdk::Context& context, const sdk::PlanChange<ServiceModel>& change, const ServiceModel& planned,
                             const std::vector<Rendered>& objects) const;
+  absl::Status CheckFit(const sdk::Context& context, const sdk::PlanChange<ServiceModel>& change, const ServiceModel& planned,
+                        const std::vector<Rendered>& objects) const;
   // What a change of a claim means: explained, refused, never data lost.
   static absl::Status CheckClaimChange(const sdk::Context& context, const std::string& name, const VolumeModel& volume,
                                        const ServiceModel& prior);

@@ -1,0 +1,141 @@
+#include "provider/functions/nginx.h"
+
+#include <arpa/inet.h>
+
+#include <algorithm>
+#include <array>
+#include <optional>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "provider/base/path.h"
+#include "provider/base/status.h"
+#include "provider/schema/checks.h"
+#include "provider/sdk/function.h"
+#include "provider/value/json.h"
+
+namespace charon::functions {
+namespace {
+
+absl::Status Invalid(absl::string_view message) { return absl::InvalidArgumentError(message); }
+
+// An address, with or without the length of a prefix: what `allow` takes (ngx_http_access_module). Nothing else may
+// get in: it would be configuration.
+bool IsNetwork(absl::string_view text) {
+  const std::size_t slash = text.find('/');
+  const std::string address(text.substr(0, slash));
+  std::array<unsigned char, sizeof(in6_addr)> bytes{};
+  const bool v4 = inet_pton(AF_INET, address.c_str(), bytes.data()) == 1;
+  if (!v4 && inet_pton(AF_INET6, address.c_str(), bytes.data()) != 1) return false;
+  if (slash == absl::string_view::npos) return true;
+  const absl::string_view length = text.substr(slash + 1);
+  int bits = 0;
+  return !length.empty() && std::all_of(length.begin(), length.end(), [](char c) { return absl::ascii_isdigit(static_cast<unsigned char>(c)); }) &&
+         absl::SimpleAtoi(length, &bits) && bits <= (v4 ? 32 : 128);
+}
+
+Check PlainPath() {
+  return TextRule("is an absolute path of letters, digits, `.`, `_`, `-` and `/`", [](absl::string_view text) {
+    const bool plain = std::all_of(text.begin(), text.end(), [](char c) {
+      return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '.' || c == '_' || c == '-' || c == '/';
+    });
+    if (plain && !text.empty() && text[0] == '/') return absl::OkStatus();
+    return Invalid(absl::StrCat("\"", text, "\" must be an absolute path of letters, digits, \".\", \"_\", \"-\" and \"/\""));
+  });
+}
+
+// A function's argument has no attributes that a diagnostic could point to: the path goes in front.
+absl::Status AtService(const absl::Status& status) {
+  const std::optional<Path> path = PathOf(status);
+  if (!path || path->empty()) return sdk::AtArgument(0, status);
+  return sdk::AtArgument(0, Invalid(absl::StrCat(path->ToString(), ": ", status.message())));
+}
+
+}  // namespace
+
+const ObjectSpec<NginxTls>& NginxTls::Describe() {
+  using M = NginxTls;
+  static const auto& spec = *new ObjectSpec<M>(
+      "A service behind nginx with TLS.",
+      {
+          Field(&M::server_name, "server_name", Required, "Host name that clients use.").Check(DnsSubdomain()),
+          Field(&M::upstream_port, "upstream_port", Required, "Port that the application listens on.").Check(Between(1, 65535)),
+          Field(&M::upstream_host, "upstream_host", Optional, "Where it listens; `127.0.0.1`, the same pod, if unset.").Check(DnsSubdomain()),
+          Field(&M::allow, "allow", Optional,
+                "Addresses and networks that may connect; `[\"100.64.0.0/10\", \"127.0.0.1\"]`, the VPN and the pod itself, if unset.")
+              .Check(EachElement(TextRule("is an address or a network",
+                                          [](absl::string_view text) {
+                                            if (IsNetwork(text)) return absl::OkStatus();
+                                            return Invalid(absl::StrCat("\"", text, "\" must be an address such as \"127.0.0.1\", or a network "
+                                                                        "such as \"100.64.0.0/10\""));
+                                          }))),
+          Field(&M::certificate, "certificate", Optional, "File of the certificate chain; `/etc/nginx/tls/tls.crt` if unset.").Check(PlainPath()),
+          Field(&M::certificate_key, "certificate_key", Optional, "File of its key; `/etc/nginx/tls/tls.key` if unset.").Check(PlainPath()),
+      });
+  return spec;
+}
+
+absl::StatusOr<std::string> NginxTlsConfig(const Value& service) {
+  const ObjectSchema& schema = NginxTls::Describe().schema();
+  const Value& object = service.kind() == Value::Kind::kDynamic ? service.dynamic_value() : service;
+  if (object.kind() != Value::Kind::kMapping) return sdk::AtArgument(0, Invalid("must be an object, such as { server_name = ..., upstream_port = ... }"));
+  for (const auto& [name, value] : object.mapping()) {
+    if (schema.Find(name) != nullptr) continue;
+    std::vector<std::string> known;
+    for (const AttributeSchema& attribute : schema.attributes) known.push_back(attribute.name);
+    return sdk::AtArgument(0, Invalid(absl::StrCat("has no attribute \"", name, "\"; there are ", absl::StrJoin(known, ", "))));
+  }
+  // By way of JSON an object of any attributes becomes one of all of them.
+  const absl::StatusOr<std::string> text = EncodeAnyJson(service);
+  if (!text.ok()) return AtService(text.status());
+  const absl::StatusOr<Value> config = DecodeJson(*text, schema.type());
+  if (!config.ok()) return AtService(config.status());
+  std::vector<absl::Status> warnings;
+  const std::vector<absl::Status> wrong = ValidateObject(schema, *config, /*write_only_allowed=*/false, &warnings);
+  if (!wrong.empty()) return AtService(wrong.front());
+  const absl::StatusOr<NginxTls> tls = NginxTls::Describe().Decode(*config);
+  if (!tls.ok()) return AtService(tls.status());
+
+  std::string allow;
+  for (const std::string& network : tls->allow.value_or({"100.64.0.0/10", "127.0.0.1"})) {
+    absl::StrAppend(&allow, "    allow ", network, ";\n");
+  }
+  const std::string name = *tls->server_name;
+  // The redirect comes before allow and deny have a say (nginx's rewrite phase), and tells nobody anything. Upgrade and
+  // Connection are passed on as they come: a web socket needs both, and nginx drops them otherwise. Bodies have no
+  // limit here: the application knows its own.
+  return absl::StrCat(
+      "server {\n"
+      "    listen 80;\n"
+      "    server_name ", name, ";\n"
+      "    return 301 https://", name, "$request_uri;\n"
+      "}\n"
+      "\n"
+      "server {\n"
+      "    listen 443 ssl;\n"
+      "    server_name ", name, ";\n"
+      "\n"
+      "    ssl_certificate ", tls->certificate.value_or("/etc/nginx/tls/tls.crt"), ";\n"
+      "    ssl_certificate_key ", tls->certificate_key.value_or("/etc/nginx/tls/tls.key"), ";\n"
+      "    ssl_protocols TLSv1.2 TLSv1.3;\n"
+      "\n", allow,
+      "    deny all;\n"
+      "\n"
+      "    client_max_body_size 0;\n"
+      "\n"
+      "    location / {\n"
+      "        proxy_pass http://", tls->upstream_host.value_or("127.0.0.1"), ":", *tls->upstream_port, ";\n"
+      "        proxy_http_version 1.1;\n"
+      "        proxy_set_header Host $host;\n"
+      "        proxy_set_header X-Real-IP $remote_addr;\n"
+      "        proxy_set_header X-Forwarded-For $remote_addr;\n"
+      "        proxy_set_header X-Forwarded-Proto $scheme;\n"
+      "        proxy_set_header Upgrade $http_upgrade;\n"
+      "        proxy_set_header Connection $http_connection;\n"
+      "    }\n"
+      "}\n");
+}
+
+}  // namespace charon::functions
