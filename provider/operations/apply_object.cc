@@ -126,6 +126,15 @@ std::string ManagerIn(const std::string& message) {
   return close == std::string::npos ? message : message.substr(open + 1, close - open - 1);
 }
 
+// A conflict with nobody but ourselves: a value that counted only at creation is declared from now on.
+bool IsOwnConflict(const absl::Status& status, const ObjectOptions& options) {
+  if (!IsFieldConflict(status)) return false;
+  const ApiError error = ApiErrorOf(status);
+  return std::all_of(error.causes.begin(), error.causes.end(), [&options](const ApiError::Cause& cause) {
+    return cause.reason == "FieldManagerConflict" && ManagerIn(cause.message) == InitialManager(options);
+  });
+}
+
 // A conflict over fields, in the words of the user's choices.
 absl::Status ExplainConflict(const absl::Status& status, const ObjectRef& ref) {
   if (!IsFieldConflict(status)) return status;
@@ -284,6 +293,7 @@ class Applier {
       }
     }
     CHARON_ASSIGN_OR_RETURN(live, HandOver(std::move(live)));
+    CHARON_ASSIGN_OR_RETURN(live, DropVanished(std::move(live)));
     return Apply(UidOf(live));
   }
 
@@ -293,6 +303,9 @@ class Applier {
     object["metadata"]["uid"] = uid;
     absl::StatusOr<Json> applied = cluster_.Apply(
         call_, object, {.manager = options_.manager, .force = options_.force_conflicts});
+    if (IsOwnConflict(applied.status(), options_)) {
+      applied = cluster_.Apply(call_, object, {.manager = options_.manager, .force = true});
+    }
     if (!applied.ok()) return ExplainConflict(applied.status(), ref_);
     return applied;
   }
@@ -343,15 +356,40 @@ class Applier {
                                 .Minus(given);
     if (wanted.empty()) return live;
     // With all that this manager ever got: an apply of less would take that back.
-    Json object = kubernetes::Project(live, wanted.Union(given));
+    return ApplyInitial(live, wanted.Union(given));
+  }
+
+  // A list item (a container) that neither the declaration nor `initial` names any more would stay, since the values
+  // that counted at its creation keep it. They go first, so that the next apply removes it in one piece.
+  absl::StatusOr<Json> DropVanished(Json live) {
+    const FieldSet given = kubernetes::AppliedBy(live, InitialManager(options_));
+    if (given.empty()) return live;
+    FieldSet named = kubernetes::FieldsOf(declared_, live);
+    if (options_.initial != nullptr) named = named.Union(kubernetes::FieldsOf(*options_.initial, live));
+    FieldSet kept = given;
+    for (const FieldPath& path : given.Paths()) {
+      const FieldSet* there = &named;
+      for (std::size_t i = 0; i < path.size() && there != nullptr; ++i) {
+        there = there->Child(path[i]);
+        const bool item = path[i].kind == kubernetes::FieldStep::Kind::kKey;
+        if (there == nullptr && item) kept.Remove(FieldPath(path.begin(), path.begin() + static_cast<std::ptrdiff_t>(i) + 1));
+        if (item) break;
+      }
+    }
+    if (kept == given) return live;
+    return ApplyInitial(live, kept);
+  }
+
+  // Makes `fields`, with the values of `live`, what the second manager owns.
+  absl::StatusOr<Json> ApplyInitial(const Json& live, const FieldSet& fields) {
+    Json object = kubernetes::Project(live, fields);
     object.update(IdentityOf(ref_), /*merge_objects=*/true);
     object["metadata"]["uid"] = UidOf(live);
-    absl::StatusOr<Json> handed = cluster_.Apply(call_, object, {.manager = manager});
-    if (!handed.ok()) {
-      return Annotate(ExplainConflict(handed.status(), ref_),
-                      "handing over the values that count only at creation");
+    absl::StatusOr<Json> applied = cluster_.Apply(call_, object, {.manager = InitialManager(options_)});
+    if (!applied.ok()) {
+      return Annotate(ExplainConflict(applied.status(), ref_), "handing over the values that count only at creation");
     }
-    return handed;
+    return applied;
   }
 
   const Call& call_;
@@ -413,12 +451,13 @@ absl::StatusOr<std::optional<Json>> CheckChange(const Call& call, Cluster& clust
   const bool takes_over = !options.owner.empty() &&
                           kubernetes::AppliedBy(live, options.manager).empty() &&
                           !kubernetes::FormerManagers(live, options.manager).empty();
-  return Checked(call,
-                 cluster.Apply(call, wanted,
-                               {.manager = options.manager,
-                                .force = options.force_conflicts || takes_over,
-                                .dry_run = true}),
-                 ref);
+  kubernetes::ApplyOptions apply{.manager = options.manager, .force = options.force_conflicts || takes_over, .dry_run = true};
+  absl::StatusOr<Json> checked = cluster.Apply(call, wanted, apply);
+  if (IsOwnConflict(checked.status(), options)) {
+    apply.force = true;
+    checked = cluster.Apply(call, wanted, apply);
+  }
+  return Checked(call, std::move(checked), ref);
 }
 
 }  // namespace
