@@ -1,10 +1,8 @@
 #include "provider/server/schema_proto.h"
 
-#include <map>
+#include <set>
 #include <string>
 #include <vector>
-
-#include "absl/strings/str_cat.h"
 
 namespace charon::server {
 namespace {
@@ -25,31 +23,29 @@ tfplugin6::Schema::Object::NestingMode ToProto(Nesting nesting) {
   return tfplugin6::Schema::Object::INVALID;
 }
 
-// Where the objects of one schema occurred first. An object that occurs again (the probes of each container) has its
-// texts only there: they would be a third of the reply, which Terraform reads at every start.
-using FirstPlaces = std::map<const ObjectSchema*, std::string>;
+// The nested objects that have been written. One that occurs again (the probes of each container) has its texts only
+// where it occurred first: they would be a third of the reply, which Terraform reads at every start.
+using Written = std::set<const ObjectSchema*>;
 
 // Inside nested objects the reply has the first sentence; the documentation has the rest.
 std::string FirstSentence(const std::string& text) { return text.substr(0, text.find(". ")); }
 
-void AttributeToProto(const AttributeSchema& attribute, const std::string& place, const std::string& same_as, FirstPlaces& first,
+void AttributeToProto(const AttributeSchema& attribute, bool nested, bool again, Written& written,
                       tfplugin6::Schema::Attribute* out) {
   out->set_name(attribute.name);
   if (attribute.nested != nullptr) {
     tfplugin6::Schema::Object* object = out->mutable_nested_type();
     object->set_nesting(ToProto(attribute.nesting));
-    const auto [known, fresh] = first.emplace(attribute.nested.get(), place);
-    const std::string again = !same_as.empty() ? same_as : fresh ? "" : known->second;
+    const bool inner_again = !written.insert(attribute.nested.get()).second || again;
     for (const AttributeSchema& inner : attribute.nested->attributes) {
-      AttributeToProto(inner, absl::StrCat(place, ".", inner.name), again, first, object->add_attributes());
+      AttributeToProto(inner, /*nested=*/true, inner_again, written, object->add_attributes());
     }
   } else {
     out->set_type(attribute.type.ToJson());
   }
   if (!attribute.description.empty()) {
-    const bool nested = place != attribute.name;
-    out->set_description(!same_as.empty() ? absl::StrCat("See ", same_as) : nested ? FirstSentence(attribute.description) : attribute.description);
-    if (same_as.empty()) out->set_description_kind(tfplugin6::MARKDOWN);
+    out->set_description(again ? "See above." : nested ? FirstSentence(attribute.description) : attribute.description);
+    if (!again) out->set_description_kind(tfplugin6::MARKDOWN);
   }
   out->set_required(attribute.mode == Mode::kRequired);
   out->set_optional(attribute.mode == Mode::kOptional || attribute.mode == Mode::kOptionalComputed);
@@ -83,9 +79,9 @@ void ToProto(const ObjectSchema& schema, std::int64_t version, tfplugin6::Schema
     block->set_deprecated(true);
     block->set_deprecation_message(schema.deprecation);
   }
-  FirstPlaces first;
+  Written written;
   for (const AttributeSchema& attribute : schema.attributes) {
-    AttributeToProto(attribute, attribute.name, "", first, block->add_attributes());
+    AttributeToProto(attribute, /*nested=*/false, /*again=*/false, written, block->add_attributes());
   }
 }
 
