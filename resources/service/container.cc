@@ -182,7 +182,7 @@ const ObjectSpec<SecurityContextModel>& SecurityContextModel::Describe() {
 const ObjectSpec<SidecarModel>& SidecarModel::Describe() {
   static const auto& spec = *new ObjectSpec<SidecarModel>(
       "A container beside the main one.",
-      ContainerRows<SidecarModel>(Optional, "Image; that of the service by default.", /*brief=*/true));
+      ContainerRows<SidecarModel>(Optional, "Image; that of the service by default."));
   return spec;
 }
 
@@ -195,7 +195,7 @@ const ObjectSpec<InitContainerModel>& InitContainerModel::Describe() {
               "`Always` makes it a native sidecar: it starts in its turn and keeps running (Kubernetes 1.29).")
             .Check(OneOf({"Always"})),
     };
-    for (auto& row : ContainerRows<M>(Optional, "Image; that of the service by default.", /*brief=*/true)) rows.push_back(std::move(row));
+    for (auto& row : ContainerRows<M>(Optional, "Image; that of the service by default.")) rows.push_back(std::move(row));
     return new ObjectSpec<M>("A container that runs before the others, in the order of the list.", std::move(rows));
   }();
   return spec;

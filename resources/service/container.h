@@ -111,53 +111,50 @@ Check QuantityText();
 Check PortName();
 
 // The rows of the container shape in the table of `M`. `image_text` says what the image is of.
-// With `brief` each text is a pointer to the service's own attribute: the same thirty texts three times would be a
-// fifth of the schema.
 template <typename M>
-std::vector<typename ObjectSpec<M>::Row> ContainerRows(Mode image_mode, absl::string_view image_text, bool brief) {
+std::vector<typename ObjectSpec<M>::Row> ContainerRows(Mode image_mode, absl::string_view image_text) {
   using C = ContainerModel;
-  const auto text = [brief](absl::string_view full) { return brief ? absl::string_view("See above.") : full; };
   return {
       FieldOf<M>(&C::image, "image", image_mode, image_text).Check(LengthBetween(1, 1024)),
       FieldOf<M>(&C::image_owner, "image_owner", Optional,
-                 text("`terraform` (default), or `external`: the image is set at creation and left to an image updater from then on."))
+                 "`terraform` (default), or `external`: the image is set at creation and left to an image updater from then on.")
           .Check(OneOf({"terraform", "external"})),
       FieldOf<M>(&C::image_pull_policy, "image_pull_policy", Optional,
-                 text("`Always`, `IfNotPresent` or `Never`; the server decides by default."))
+                 "`Always`, `IfNotPresent` or `Never`; the server decides by default.")
           .Check(OneOf({"Always", "IfNotPresent", "Never"})),
-      FieldOf<M>(&C::command, "command", Optional, text("Replaces the image's entrypoint.")),
-      FieldOf<M>(&C::args, "args", Optional, text("Replaces the image's arguments.")),
-      FieldOf<M>(&C::working_dir, "working_dir", Optional, text("Working directory; the image's by default.")),
-      FieldOf<M>(&C::ports, "ports", Optional, text("Ports by name.")).Check(EachKey(PortName())),
-      FieldOf<M>(&C::resources, "resources", Optional, text("What the container requests, and its limits.")),
+      FieldOf<M>(&C::command, "command", Optional, "Replaces the image's entrypoint."),
+      FieldOf<M>(&C::args, "args", Optional, "Replaces the image's arguments."),
+      FieldOf<M>(&C::working_dir, "working_dir", Optional, "Working directory; the image's by default."),
+      FieldOf<M>(&C::ports, "ports", Optional, "Ports by name.").Check(EachKey(PortName())),
+      FieldOf<M>(&C::resources, "resources", Optional, "What the container requests, and its limits."),
       FieldOf<M>(&C::resources_owner, "resources_owner", Optional,
-                 text("`terraform` (default), or `external`: resources are set at creation and left to an autoscaler from then on."))
+                 "`terraform` (default), or `external`: resources are set at creation and left to an autoscaler from then on.")
           .Check(OneOf({"terraform", "external"})),
       FieldOf<M>(&C::env, "env", Optional,
-                 text("Environment variables. `$(NAME)` refers to another one, in any order."))
+                 "Environment variables. `$(NAME)` refers to another one, in any order.")
           .Check(EachKey(LengthBetween(1, 255))),
       FieldOf<M>(&C::env_secret, "env_secret", Optional,
-                 text("Environment variables from Secrets, as `secret/key`; `secret/key?` if it may be missing. `secret` is a key of "
-                 "`secrets`, `generated`, or the name of any Secret of the namespace.")),
+                 "Environment variables from Secrets, as `secret/key`; `secret/key?` if it may be missing. `secret` is a key of "
+                 "`secrets`, `generated`, or the name of any Secret of the namespace."),
       FieldOf<M>(&C::env_field, "env_field", Optional,
-                 text("Environment variables from the pod: a field (`status.podIP`), or a resource of the container "
-                 "(`limits.memory`).")),
+                 "Environment variables from the pod: a field (`status.podIP`), or a resource of the container "
+                 "(`limits.memory`)."),
       FieldOf<M>(&C::env_from_secrets, "env_from_secrets", Optional,
-                 text("Secrets whose every key becomes an environment variable; a `?` at the end if one may be missing.")),
+                 "Secrets whose every key becomes an environment variable; a `?` at the end if one may be missing."),
       FieldOf<M>(&C::env_from_config_maps, "env_from_config_maps", Optional,
-                 text("ConfigMaps likewise.")),
-      FieldOf<M>(&C::mounts, "mounts", Optional, text("Where volumes are mounted, by path."))
+                 "ConfigMaps likewise."),
+      FieldOf<M>(&C::mounts, "mounts", Optional, "Where volumes are mounted, by path.")
           .Check(EachKey(TextRule("is an absolute path",
                                   [](absl::string_view path) {
                                     if (!path.empty() && path[0] == '/') return absl::OkStatus();
                                     return absl::InvalidArgumentError(
                                         absl::StrCat("\"", path, "\" must be an absolute path such as \"/data\""));
                                   }))),
-      FieldOf<M>(&C::probes, "probes", Optional, text("How the kubelet tells whether the container is well.")),
-      FieldOf<M>(&C::hooks, "hooks", Optional, text("What runs after the start and before the stop (`lifecycle` of Kubernetes).")),
-      FieldOf<M>(&C::security_context, "security_context", Optional, text("Privileges of the container.")),
-      FieldOf<M>(&C::tty, "tty", Optional, text("Allocate a terminal.")),
-      FieldOf<M>(&C::stdin, "stdin", Optional, text("Keep standard input open.")),
+      FieldOf<M>(&C::probes, "probes", Optional, "How the kubelet tells whether the container is well."),
+      FieldOf<M>(&C::hooks, "hooks", Optional, "What runs after the start and before the stop (`lifecycle` of Kubernetes)."),
+      FieldOf<M>(&C::security_context, "security_context", Optional, "Privileges of the container."),
+      FieldOf<M>(&C::tty, "tty", Optional, "Allocate a terminal."),
+      FieldOf<M>(&C::stdin, "stdin", Optional, "Keep standard input open."),
   };
 }
 
