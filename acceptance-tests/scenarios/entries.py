@@ -505,7 +505,14 @@ def make_secret(cluster: Cluster, namespace: str, name: str, **values: str) -> N
                         "stringData": values})
 
 
+def make_storage_class(cluster: Cluster, name: str) -> None:
+    """One whose claims may grow, which those of the test clusters may not."""
+    cluster.api.create({"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "metadata": {"name": name},
+                        "provisioner": "kubernetes.io/host-path", "allowVolumeExpansion": True})
+
+
 def _service_prepare(cluster: Cluster, names: Names) -> None:
+    make_storage_class(cluster, names("grows"))
     for place in ("work", "elsewhere"):
         make_namespace(cluster, names(place))
         make_secret(cluster, names(place), "given", token="given-by-somebody")
@@ -516,9 +523,9 @@ def _service(names: Names) -> Attributes:
     return {"namespace": names("work"), "name": names("app"), "image": "registry.example.org/app:1"}
 
 
-def _service_volumes(size: str = "1Gi") -> Attributes:
+def _service_volumes(names: Names, size: str = "1Gi") -> Attributes:
     return {
-        "data": {"mount": "/data", "claim": {"size": size, "autoresize": "5Gi"}},
+        "data": {"mount": "/data", "claim": {"size": size, "storage_class": names("grows"), "autoresize": "5Gi"}},
         "scratch": {"empty_dir": {"size_limit": "100Mi"}},
         "media": {"mount": "/media", "read_only": True,
                   "nfs": {"path": "/exports/media", "server": "192.0.2.20", "inline": True}},
@@ -579,7 +586,7 @@ def _service_full(names: Names) -> Attributes:
         "wait_for_secrets": ["given"],
         "files": {"/etc/app/app.ini": {"content": "a = 1\n", "mode": "0600"}},
         "config_dirs": {"/etc/conf.d": {"files": {"one.conf": "1\n", "two.conf": "2\n"}, "on_change": "none"}},
-        "volumes": _service_volumes(),
+        "volumes": _service_volumes(names),
         "delete_data": True,
         "pod": {"fs_group": 1000, "enable_service_links": False, "termination_grace_period": "1s",
                 "image_pull_secrets": ["registry"], "dns": {"options": {"ndots": "2"}}},
@@ -661,8 +668,8 @@ def _service_updates(names: Names) -> dict[str, list[Update]]:
             Update({"/etc/other.d": {"files": {"one.conf": "3\n"}}}),
         ],
         "volumes": [
-            Update(_service_volumes("2Gi")),
-            Update(_service_volumes("2Gi") | {"more": {"mount": "/more", "claim": {"size": "1Gi"}}}),
+            Update(_service_volumes(names, "2Gi")),
+            Update(_service_volumes(names, "2Gi") | {"more": {"mount": "/more", "claim": {"size": "1Gi"}}}),
             Update({"scratch": {"mount": "/cache", "empty_dir": {"medium": "Memory"}}}),
         ],
         "delete_data": [Update(False)],
@@ -741,6 +748,10 @@ def _stateful(names: Names) -> Attributes:
     return {"namespace": names("work"), "image": "registry.example.org/db:1", "kind": "statefulset"}
 
 
+def _claim_template(names: Names, size: str = "1Gi") -> Attributes:
+    return {"mount": "/data", "claim": {"size": size, "storage_class": names("grows"), "per_replica": True}}
+
+
 def _stateful_full(names: Names) -> Attributes:
     return _stateful(names) | {
         "selector": {"run": "db"},
@@ -756,7 +767,7 @@ def _stateful_full(names: Names) -> Attributes:
         "replicas": 2,
         "replicas_owner": "external",
         "rollout": {"pod_management_policy": "Parallel", "partition": 0},
-        "volumes": {"data": {"mount": "/data", "claim": {"size": "1Gi", "per_replica": True}}},
+        "volumes": {"data": _claim_template(names)},
         "delete_data": True,
         "pod": {"termination_grace_period": "1s"},
     }
@@ -786,8 +797,8 @@ STATEFUL_SERVICE = dataclasses.replace(
         "replicas": [Update(1), Update(3)],
         "volumes": [
             # The set is made anew around its pods for both.
-            Update({"data": {"mount": "/data", "claim": {"size": "2Gi", "per_replica": True}}}),
-            Update({"data": {"mount": "/data", "claim": {"size": "2Gi", "per_replica": True}},
+            Update({"data": _claim_template(names, "2Gi")}),
+            Update({"data": _claim_template(names, "2Gi"),
                     "log": {"mount": "/log", "claim": {"size": "1Gi", "per_replica": True}}}),
         ],
         "rollout": [Update({"pod_management_policy": "OrderedReady"}), Update({})],
