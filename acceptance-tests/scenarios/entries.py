@@ -429,7 +429,7 @@ def service_objects(a: Attributes) -> list[Ref]:
 
     if a.get("files"):
         add("ConfigMap", f"{name}-files")
-    add("ConfigMap", *(f"{name}-{path.strip('/').replace('/', '-')}" for path in a.get("config_dirs", ())))
+    add("ConfigMap", *(f"{name}-{path.strip('/').replace('/', '-').replace('.', '-')}" for path in a.get("config_dirs", ())))
     add("ExternalSecret", *(f"{name}-{key}" for key in a.get("secrets", ())))
     if a.get("generated_secrets"):
         add("Secret", f"{name}-generated")
@@ -640,8 +640,8 @@ def _service_updates(names: Names) -> dict[str, list[Update]]:
         "tty": [Update(False)],
         "stdin": [Update(False)],
         "sidecars": [
-            Update({"helper": {"image": "registry.example.org/helper:2"}, "second": {"command": ["x"]}}),
-            Update({"second": {"command": ["x"], "image_owner": "external"}}),
+            Update({"helper": {"image": "registry.example.org/helper:2"}, "other": {"command": ["x"]}}),
+            Update({"other": {"command": ["x"], "image_owner": "external"}}),
         ],
         "init_containers": [Update([{"name": "second", "args": ["y"]}, {"name": "first"}])],
         "scale_to_zero": [Update({"group": "together"})],

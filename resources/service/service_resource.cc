@@ -523,6 +523,12 @@ absl::Status ServiceResource::Plan(const sdk::Context& context, sdk::PlanChange<
     planned.name = planned.name_space;
     change.Set("name", planned.name);
   }
+  if (change.IsUpdate()) {
+    // By what they mean: a default that is written out, as after an import, replaces nothing.
+    const ServiceModel& prior = change.prior();
+    if (planned.kind.IsUnknown() || WorkloadKind(planned) != WorkloadKind(prior)) change.RequireReplace("kind");
+    if (planned.selector.IsUnknown() || SelectorOf(planned) != SelectorOf(prior)) change.RequireReplace("selector");
+  }
   if (context.provider_config_unknown || !IsSettled(planned)) {
     for (const char* name : {"objects", "urls", "restart"}) change.SetUnknown(name);
     return absl::OkStatus();
