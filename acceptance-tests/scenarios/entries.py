@@ -472,10 +472,10 @@ def service_objects(a: Attributes) -> list[Ref]:
 
 
 def give_gpus(cluster: Cluster, **resources: str) -> None:
-    """Every node has GPUs, as a device plugin would tell. Where tests share the nodes this is always the same."""
+    """All nodes but one have GPUs, as a device plugin would tell. Where tests share the nodes it is always the same."""
     amounts = {"nvidia.com/gpu": "64", "example.org/gpumem": "640000"} | resources
-    for node in cluster.api.list("Node"):
-        name = node["metadata"]["name"]
+    nodes = sorted(node["metadata"]["name"] for node in cluster.api.list("Node"))
+    for name in nodes[1:]:
         cluster.api.patch("Node", None, name, {"metadata": {"labels": {"nvidia.com/gpu.present": "true"}}})
         path = f"{cluster.api.resource('Node').path(None, name)}/status"
         body = {"status": {"capacity": amounts, "allocatable": amounts}}
