@@ -672,7 +672,7 @@ def _service_updates(names: Names) -> dict[str, list[Update]]:
             Update(_service_volumes(names, "2Gi") | {"more": {"mount": "/more", "claim": {"size": "1Gi"}}}),
             Update({"scratch": {"mount": "/cache", "empty_dir": {"medium": "Memory"}}}),
         ],
-        "delete_data": [Update(False)],
+        "delete_data": [Update(False), Update(True)],
         "pod": [Update({"run_as_user": 1000, "termination_grace_period": "1s", "host_aliases": {"192.0.2.9": ["db"]}})],
         "scheduling": [Update({"tolerations": [{"key": "example.org/x"}], "apart": {"labels": {"app": "noisy"}}})],
         "gpu": [Update({"count": 2}), Update({})],
