@@ -521,11 +521,12 @@ absl::Status ServiceResource::Plan(const sdk::Context& context, sdk::PlanChange<
     planned.name = planned.name_space;
     change.Set("name", planned.name);
   }
+  const Conventions conventions = services_.settings()->conventions;
   if (context.provider_config_unknown || !IsSettled(planned)) {
     for (const char* name : {"objects", "urls", "restart"}) change.SetUnknown(name);
+    if (!context.provider_config_unknown) PlanPartly(change, conventions);
     return absl::OkStatus();
   }
-  const Conventions conventions = services_.settings()->conventions;
   ServiceModel wanted = planned;
   wanted.urls = UrlsOf(planned, conventions);
   const bool restarts = !RestartSecrets(planned).empty() && conventions.reload_annotation.empty();
@@ -558,6 +559,32 @@ absl::Status ServiceResource::Plan(const sdk::Context& context, sdk::PlanChange<
   }
   CHARON_RETURN_IF_ERROR(CheckPlanned(context, change, wanted, content));
   return CheckFit(context, change, wanted, content.objects);
+}
+
+// Some texts are not known yet. Rendered with one text in their place and with another, what comes out the same does
+// not depend on them: which objects there will be, mostly, and the content of many.
+void ServiceResource::PlanPartly(sdk::PlanChange<ServiceModel>& change, const Conventions& conventions) {
+  std::vector<Content> renderings;
+  for (const char* text : {"7311s", "6127s"}) {  // durations, names, octal numbers: whatever a text may have to be
+    absl::StatusOr<ServiceModel> model = change.PlannedWithText(text);
+    if (!model.ok()) return;
+    model->objects = model->urls = model->restart = Attr<StringMap>();
+    const Value value = ServiceModel::Describe().Encode(*model);
+    if (!value.IsWhollyKnown()) return;
+    // Where only certain words count, neither text shows what another would do.
+    std::vector<absl::Status> warnings;
+    if (!ValidateObject(ServiceModel::Describe().schema(), value, /*write_only_allowed=*/true, &warnings).empty()) return;
+    absl::StatusOr<Content> content = ContentOf(*model, conventions);
+    if (!content.ok()) return;
+    renderings.push_back(*std::move(content));
+  }
+  std::map<std::string, std::optional<std::string>> objects;
+  for (const auto& [key, hash] : renderings[0].hashes) {
+    const auto other = renderings[1].hashes.find(key);
+    if (other == renderings[1].hashes.end()) return;  // not even its name is known
+    objects[key] = other->second == hash ? std::optional<std::string>(hash) : std::nullopt;
+  }
+  if (renderings[1].hashes.size() == objects.size()) change.SetPartly("objects", objects);
 }
 
 // Tells before the apply what would not fit. A warning: the same run may raise a quota or add a node.

@@ -49,6 +49,7 @@ class ServiceResource final : public sdk::Resource<ServiceModel, ServiceIdentity
   absl::StatusOr<Attr<StringMap>> Restarts(const sdk::Context& context, const ServiceModel& model, const Attr<StringMap>& prior) const;
   absl::Status CheckPlanned(const sdk::Context& context, const sdk::PlanChange<ServiceModel>& change, const ServiceModel& planned,
                             const Content& content) const;
+  static void PlanPartly(sdk::PlanChange<ServiceModel>& change, const Conventions& conventions);
   absl::Status CheckFit(const sdk::Context& context, const sdk::PlanChange<ServiceModel>& change, const ServiceModel& planned,
                         const std::vector<Rendered>& objects) const;
   // What a change of a claim means: explained, refused, never data lost.
