@@ -252,7 +252,7 @@ class Stack:
         if result.trace and result.trace.exists():
             # OpenTofu notes drift, and what an import finds, in the words of a broken rule.
             trace = result.trace.read_text(errors="replace")
-            texts["trace"] = re.sub(r"produced an unexpected new value for \S+ during refresh", "found drift", trace)
+            texts["trace"] = re.sub(r"produced an unexpected new value for \S+ during refresh\.(\n +- .*)*", "found drift", trace)
         for where, text in texts.items():
             for forbidden in FORBIDDEN:
                 if forbidden in text and forbidden not in self.allowed:
