@@ -15,7 +15,7 @@ import urllib.parse
 
 import yaml
 
-from harness.clusters import RealServer, SandboxCluster
+from harness.clusters import SandboxCluster
 
 APPLY = "application/apply-patch+yaml"
 MERGE = "application/merge-patch+json"
@@ -89,18 +89,16 @@ class Server:
 
 
 class Both:
-    """A sandbox and a real server, started for the comparison and ended with it."""
+    """A real server and a sandbox of our own beside it."""
 
-    def __init__(self, folder):
-        self._real = RealServer(folder / "real")
-        record = self._real.start()
-        self._sandbox = SandboxCluster(folder / "sandbox")
+    def __init__(self, real_server, folder):
+        record = real_server.start()
+        self._sandbox = SandboxCluster(folder)
         self.kubeconfigs = {"real": record["kubeconfig"], "sandbox": self._sandbox.kubeconfig}
         self.real, self.sandbox = (Server(path) for path in self.kubeconfigs.values())
 
     def stop(self):
         self._sandbox.close()
-        self._real.stop()
 
 
 VOLATILE = {"uid", "resourceVersion", "creationTimestamp", "deletionTimestamp", "time",

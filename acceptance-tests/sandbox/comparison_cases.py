@@ -407,8 +407,9 @@ case("kubectl moves from client-side apply", [
 ])
 case("status and scale", [
     create(deployment(spec={"paused": True})),
-    apply(obj("Deployment", "web", status={"replicas": 7}), "statuser", sub="/status",
-          keep_status=True, except_for=[".status"]),
+    # A condition of its own: the controller does not write over that.
+    apply(obj("Deployment", "web", status={"conditions": [{"type": "Example", "status": "True"}]}),
+          "statuser", sub="/status", keep_status=True, except_for=[".status"]),
     apply(obj("Deployment", "web", status={"replicas": 7}, spec={"replicas": 2}), "statuser"),
     Step("GET", PLURALS["Deployment"] + "/web/scale"),
     patch("Deployment", "web", {"spec": {"replicas": 1}}, sub="/scale",

@@ -1,9 +1,11 @@
 """What controllers make of objects once they have come to rest, and what watches tell of it."""
 
 import json
+import re
 
 from comparison_cases import (
-    PLURALS, Step, Wait, case, create, delete, deployment, get, obj, patch, pod, pod_template, until)
+    PLURALS, Step, Wait, case, create, delete, deployment, get, obj, patch, pod, pod_spec,
+    pod_template, until)
 
 
 def is_ready(count):
@@ -12,7 +14,8 @@ def is_ready(count):
         status = o.get("status", {})
         return (status.get("observedGeneration") == o["metadata"]["generation"]
                 and status.get("readyReplicas", 0) == count == status.get("replicas", 0)
-                and status.get("updatedReplicas", 0) == count)
+                and status.get("updatedReplicas", 0) == count
+                and status.get("terminatingReplicas", 0) == 0)
     return check
 
 
@@ -161,3 +164,68 @@ case("watches", [
     Step("GET", MAPS + "?watch=true&timeoutSeconds=1&resourceVersion=1"),
     Step("GET", MAPS + "?watch=true&resourceVersion=x"),
 ], except_for=["resourceVersion"])
+
+
+class Table(Step):
+    """What `kubectl get` and `kubectl get -o wide` show. Columns are explained in words of our own."""
+
+    def __init__(self, path):
+        super().__init__("GET", path, accept="application/json;as=Table;v=v1;g=meta.k8s.io")
+
+    def run(self, server, ns, answers):
+        code, body, headers = super().run(server, ns, answers)
+        if code == 200:
+            columns = [{k: v for k, v in column.items() if k != "description"}
+                       for column in body["columnDefinitions"]]
+            rows = [[RANDOM.sub("-<x>", MOMENT.sub("<x>", str(cell))) for cell in row["cells"]]
+                    for row in body["rows"]]
+            if "{ns}" not in self.path:  # Other things cluster-wide are not this case's.
+                rows = [row for row in rows if ns in row[0]]
+            body = {"columns": columns, "rows": sorted(rows)}
+        return code, body, headers
+
+
+MOMENT = re.compile(r"(?<=template-hash=)\w+|^\d+[smhd](\d+[smhd])?$|\b10\.\d+\.\d+\.\d+|^node-\d$|^<invalid>$")
+RANDOM = re.compile(r"(-[bcdfghjklmnpqrstvwxz2456789]{8,10})?-[bcdfghjklmnpqrstvwxz2456789]{5}$")
+TABLES = [*PLURALS.values()] + [
+    "/apis/apps/v1/namespaces/{ns}/replicasets", "/api/v1/namespaces/{ns}/endpoints",
+    "/apis/discovery.k8s.io/v1/namespaces/{ns}/endpointslices",
+    "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings",
+    "/api/v1/persistentvolumes", "/api/v1/nodes"]
+case("tables", [
+    create(deployment("web", replicas=1)),
+    create(stateful("set", 1, claims=True)),
+    create(obj("DaemonSet", "d", spec={"selector": {"matchLabels": {"app": "d"}}, "template": {
+        "metadata": {"labels": {"app": "d"}}, "spec": pod_spec()}})),
+    create(obj("Job", "j", spec=pod_template({"restartPolicy": "Never"}))),
+    create(obj("CronJob", "c", spec={"schedule": "0 0 1 1 *", "suspend": True, "jobTemplate": {
+        "spec": pod_template({"restartPolicy": "Never"})}})),
+    create(obj("Service", "s", spec={"selector": {"app": "web"}, "ports": [{"port": 80}]})),
+    create(obj("Service", "n", spec={"type": "ExternalName", "externalName": "example.test"})),
+    create(obj("Ingress", "i", spec={"rules": [{"host": "a.test"}], "defaultBackend": {
+        "service": {"name": "s", "port": {"number": 80}}}})),
+    create(obj("Secret", "s", stringData={"a": "b"})),
+    create(obj("ConfigMap", "c", data={"a": "b"})),
+    create(obj("ServiceAccount", "s")),
+    create(obj("LimitRange", "l", spec={"limits": []})),
+    create(obj("ResourceQuota", "q", spec={"hard": {"secrets": "10", "limits.cpu": "200"}})),
+    create(obj("Role", "r", rules=[])),
+    create(obj("RoleBinding", "r", roleRef={"kind": "Role", "name": "r", "apiGroup": ""}, subjects=[
+        {"kind": "User", "name": "u"}, {"kind": "ServiceAccount", "name": "s"}])),
+    create(obj("NetworkPolicy", "n", spec={"podSelector": {"matchLabels": {"a": "b"}}})),
+    create(obj("PodDisruptionBudget", "p", spec={"minAvailable": 1, "selector": {}})),
+    create(obj("HorizontalPodAutoscaler", "h", spec={"maxReplicas": 3, "scaleTargetRef": {
+        "apiVersion": "apps/v1", "kind": "Deployment", "name": "none"}})),
+    create(obj("Lease", "l", spec={"holderIdentity": "me", "leaseDurationSeconds": 15})),
+    create(obj("PriorityClass", "{ns}", value=1)), create(obj("ClusterRole", "{ns}", rules=[])),
+    create(obj("StorageClass", "{ns}", provisioner="example.test/p", allowVolumeExpansion=True)),
+    until("Deployment", "web", is_ready(1)), until("StatefulSet", "set", is_ready(1)),
+    until("DaemonSet", "d", lambda o: o.get("status", {}).get("numberAvailable") == 3),
+    until("Job", "j", condition("Complete", "True")),
+    until("Ingress", "i", lambda o: o["status"]["loadBalancer"].get("ingress")),
+    until("ResourceQuota", "q", lambda o: o.get("status", {}).get("used", {}).get("secrets") == "1"),
+    until("PodDisruptionBudget", "p", lambda o: o.get("status", {}).get("conditions")),
+    until("PodDisruptionBudget", "p", lambda o: o["status"]["disruptionsAllowed"] == 4),
+    *map(Table, TABLES),
+], cleanup=[("DELETE", PLURALS[kind] + "/{ns}")
+            for kind in ("PriorityClass", "ClusterRole", "StorageClass")])

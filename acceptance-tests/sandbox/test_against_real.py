@@ -23,6 +23,7 @@ import comparison
 import comparison_refused  # noqa: F401  (adds its cases)
 import comparison_settled  # noqa: F401
 from comparison_cases import CASES, PLURALS
+from harness.clusters import RealServer
 
 
 def wait_until(condition, seconds=15):
@@ -94,12 +95,15 @@ def test_same_answers(both, name):
 
 
 def main(names):
-    with tempfile.TemporaryDirectory(prefix="charon-comparison-") as folder:
-        both = comparison.Both(pathlib.Path(folder))
+    with tempfile.TemporaryDirectory(prefix="charon-comparison-") as name:
+        folder = pathlib.Path(name)
+        server = RealServer(folder / "real")
         try:
+            both = comparison.Both(server, folder / "sandbox")
             differ = [name for name in names or sorted(CASES) if differs(name, both)]
-        finally:
             both.stop()
+        finally:
+            server.stop()
     print(f"{len(differ)} differ")
     return 1 if differ else 0
 
