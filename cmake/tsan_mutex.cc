@@ -1,6 +1,7 @@
-// Makes absl::Mutex visible to ThreadSanitizer. Debian's abseil was compiled without it, so what a lock
-// orders would look like a race. The linker sends our calls here (--wrap, in Targets.cmake), by the names
-// that Debian 12's abseil has; a function that is missing here shows as a race in code that locks well.
+// Makes absl::Mutex visible to ThreadSanitizer. Debian's abseil was compiled without it, so what a
+// lock orders would look like a race. The linker sends our calls here (--wrap, in Targets.cmake),
+// by the names that Debian 12's abseil has; a function that is missing here shows as a race in code
+// that locks well.
 
 #include <sanitizer/tsan_interface.h>
 
@@ -13,7 +14,8 @@ extern "C" void AnnotateIgnoreReadsEnd(const char* file, int line);
 
 namespace {
 
-// Whoever unlocks evaluates what the others wait for, so reads may happen after the lock was given up.
+// Whoever unlocks evaluates what the others wait for, so reads may happen after the lock was given
+// up.
 class Unwatched {
  public:
   Unwatched() { AnnotateIgnoreReadsBegin(__FILE__, __LINE__); }
