@@ -217,10 +217,12 @@ std::string ExplainRefusal(const Verification& verification, absl::string_view s
 absl::string_view RemedyOfRefusal(const Verification& verification) {
   switch (verification.error) {
     case X509_V_OK:
-      return "Use a name or address of the server that its certificate is for, or say which of them to expect "
+      return "Use a name or address of the server that its certificate is for, or say which of "
+             "them to expect "
              "(tls_server_name).";
     case X509_V_ERR_CERT_HAS_EXPIRED:
-      return "Renew the certificate on the server; if it is newer than that, correct this machine's clock.";
+      return "Renew the certificate on the server; if it is newer than that, correct this "
+             "machine's clock.";
     case X509_V_ERR_CERT_NOT_YET_VALID:
       return "Correct the clock of this machine, or that of the one which made the certificate.";
     default:

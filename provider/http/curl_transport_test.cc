@@ -526,7 +526,8 @@ TEST(CurlTransportTls, ACertificateFromTheFutureBlamesTheClock) {
                                                    .not_after = absl::Now() + absl::Hours(9)})},
                           [](const httplib::Request&, httplib::Response&) {});
   const auto response = NewTransport()->Send(Patient(), {.url = server.Url()});
-  EXPECT_THAT(response, StatusIs(absl::StatusCode::kUnauthenticated, HasSubstr("not valid before")));
+  EXPECT_THAT(response,
+              StatusIs(absl::StatusCode::kUnauthenticated, HasSubstr("not valid before")));
   EXPECT_THAT(RemedyOf(response.status()).value_or(""), HasSubstr("clock"));
 }
 

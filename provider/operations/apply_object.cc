@@ -237,9 +237,11 @@ class Applier {
   // After as many attempts as there are.
   static absl::StatusOr<Json> Settled(absl::StatusOr<Json> written) {
     if (!IsPrecondition(written.status())) return written;
-    return WithRemedy(written.status(), absl::StrCat("Somebody else writes to it at the same time: it was tried ",
-                                                     kAttempts + 1, " times. Apply again; `kubectl get -o yaml "
-                                                     "--show-managed-fields` tells who."));
+    return WithRemedy(
+        written.status(),
+        absl::StrCat("Somebody else writes to it at the same time: it was tried ", kAttempts + 1,
+                     " times. Apply again; `kubectl get -o yaml "
+                     "--show-managed-fields` tells who."));
   }
 
   // Creates the object, or is refused (IsPrecondition) because it is there: one write, no read.

@@ -109,7 +109,7 @@ class ScriptedCluster final : public kubernetes::Cluster {
   };
   std::deque<Event> events;
   absl::Status watch_status;
-  int watch_failures = -1;  // how many watches end with it; -1: all
+  int watch_failures = -1;                         // how many watches end with it; -1: all
   std::map<std::string, std::vector<Json>> lists;  // by kind
   std::map<std::string, std::string> raw;          // by path
   std::map<std::string, Json> objects;             // by ref

@@ -283,15 +283,16 @@ absl::Status WaitUntilGone(const Call& call, Cluster& cluster, const ObjectRef& 
     const std::string finalizers = Field(last, "metadata.finalizers").dump();
     if (finalizers != told) {
       told = finalizers;
-      call.log->Info("waiting until it is gone", {{"object", ref.ToString()}, {"finalizers", finalizers}});
+      call.log->Info("waiting until it is gone",
+                     {{"object", ref.ToString()}, {"finalizers", finalizers}});
     }
     return false;
   };
   absl::Status status;
   for (int look = 1;; ++look) {
     status = cluster.Watch(WithoutTheReport(call), ref, on_event, absl::Seconds(10));
-    // A watch survives trouble once it has seen the object. Before, it tells at once; but here the deletion was
-    // accepted, and what remains is to look.
+    // A watch survives trouble once it has seen the object. Before, it tells at once; but here the
+    // deletion was accepted, and what remains is to look.
     if (!absl::IsUnavailable(status) || last.is_object() || look == kLooks) break;
     CHARON_RETURN_IF_ERROR(call.Wait(kLookPause));
   }

@@ -293,7 +293,8 @@ TEST_F(GoneTest, ABadAnswerAfterTheDeletionIsNoFailure) {
   cluster_.Then(absl::ZeroDuration(), "DELETED", nullptr);
   EXPECT_THAT(WaitUntilGone(call_, cluster_, ref_, "n"), IsOk());
   cluster_.watch_failures = -1;
-  EXPECT_THAT(WaitUntilGone(call_, cluster_, ref_, "n"), StatusIs(absl::StatusCode::kUnavailable, HasSubstr("leader changed")));
+  EXPECT_THAT(WaitUntilGone(call_, cluster_, ref_, "n"),
+              StatusIs(absl::StatusCode::kUnavailable, HasSubstr("leader changed")));
 }
 
 TEST_F(GoneTest, AnotherObjectOfThatNameMeansThatItIsGone) {

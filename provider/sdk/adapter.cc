@@ -292,7 +292,8 @@ PlanAnswer ResourceRunner::Plan(const Call& call, const PlanRequest& request) {
 Value ResourceRunner::WhatIsLeft(const Call& call, const ApplyRequest& request) {
   Diagnostics unheard;
   PrivateState unkept = PrivateState::Parse(request.private_bytes);
-  const Context context = MakeContext(call.Within(kLookAround), "read", request.prior, &unheard, &unkept);
+  const Context context =
+      MakeContext(call.Within(kLookAround), "read", request.prior, &unheard, &unkept);
   ValueOutcome outcome;
   const absl::Status looked = Guard([&] {
     outcome = DoRead(context, request.prior);
@@ -313,7 +314,8 @@ StateAnswer ResourceRunner::Delete(const Call& call, const ApplyRequest& request
   if (!next.empty() && next == DoSameObject(request.prior)) return answer;
   absl::Status status = Guard([&] { return DoDelete(context, request.prior); });
   if (status.ok() || absl::IsNotFound(status)) return answer;
-  // The object stays in the state, or it would be an orphan; without the parts of it that are gone already.
+  // The object stays in the state, or it would be an orphan; without the parts of it that are gone
+  // already.
   answer.state = absl::IsCancelled(status) ? request.prior : WhatIsLeft(call, request);
   answer.identity = request.identity;
   answer.private_bytes = request.private_bytes;

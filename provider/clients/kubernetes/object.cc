@@ -154,8 +154,8 @@ void AddSchemaCauses(ApiError& error) {
   }
 }
 
-// Puts several causes, which stand in one line in brackets, in a line each; and leaves out what the server says about
-// its own inner life before a schema error.
+// Puts several causes, which stand in one line in brackets, in a line each; and leaves out what the
+// server says about its own inner life before a schema error.
 void BreakLines(ApiError& error) {
   if (error.causes.empty()) return;
   std::string message;
@@ -186,11 +186,13 @@ std::string Quoted(absl::string_view text, absl::string_view lead) {
   text.remove_prefix(at + lead.size());
   const std::size_t open = text.find('"');
   const std::size_t close = open == absl::string_view::npos ? open : text.find('"', open + 1);
-  return close == absl::string_view::npos ? "" : std::string(text.substr(open + 1, close - open - 1));
+  return close == absl::string_view::npos ? ""
+                                          : std::string(text.substr(open + 1, close - open - 1));
 }
 
-// What an authorizer refuses: `User "U" cannot VERB resource "R" in API group "G" in the namespace "N"` (or `at the
-// cluster scope`; apiserver, endpoints/handlers/responsewriters/errors.go, forbiddenMessage).
+// What an authorizer refuses: `User "U" cannot VERB resource "R" in API group "G" in the namespace
+// "N"` (or `at the cluster scope`; apiserver, endpoints/handlers/responsewriters/errors.go,
+// forbiddenMessage).
 std::string RemedyOfForbidden(absl::string_view message) {
   const std::string user = Quoted(message, ": User ");
   const std::string resource = Quoted(message, " resource ");
@@ -200,9 +202,11 @@ std::string RemedyOfForbidden(absl::string_view message) {
   verb = verb.substr(0, verb.find(' '));
   const std::string group = Quoted(message, " in API group ");
   // A request for a namespace counts as one in it, where no Role can be before it is made.
-  const std::string name_space = resource == "namespaces" ? "" : Quoted(message, " in the namespace ");
-  std::string remedy = absl::StrCat("Bind a ", name_space.empty() ? "ClusterRole" : "Role", " to \"", user,
-                                    "\" that has the verb \"", verb, "\" on ", resource);
+  const std::string name_space =
+      resource == "namespaces" ? "" : Quoted(message, " in the namespace ");
+  std::string remedy =
+      absl::StrCat("Bind a ", name_space.empty() ? "ClusterRole" : "Role", " to \"", user,
+                   "\" that has the verb \"", verb, "\" on ", resource);
   if (!group.empty()) absl::StrAppend(&remedy, ".", group);
   // Server-side apply is a patch; where nothing is there yet, it is a create as well.
   if (verb == "patch") absl::StrAppend(&remedy, ", and \"create\", since an apply may be either");
@@ -214,8 +218,10 @@ std::string RemedyOfForbidden(absl::string_view message) {
 std::string RemedyFor(const ApiError& error) {
   if (error.code == 403) return RemedyOfForbidden(error.message);
   if (absl::StrContains(error.message, kWebhookFailed)) {
-    return "The webhook's server, not this object, is at fault: see that its pods run and that the API server reaches "
-           "them. The webhook is one of `kubectl get validatingwebhookconfigurations,mutatingwebhookconfigurations`.";
+    return "The webhook's server, not this object, is at fault: see that its pods run and that the "
+           "API server reaches "
+           "them. The webhook is one of `kubectl get "
+           "validatingwebhookconfigurations,mutatingwebhookconfigurations`.";
   }
   return "";
 }
@@ -431,7 +437,8 @@ ApiError ApiErrorOf(const absl::Status& status) {
 }
 
 bool IsAdmissionDown(const absl::Status& status) {
-  return absl::IsFailedPrecondition(status) && absl::StrContains(ApiErrorOf(status).message, kWebhookFailed);
+  return absl::IsFailedPrecondition(status) &&
+         absl::StrContains(ApiErrorOf(status).message, kWebhookFailed);
 }
 
 }  // namespace charon::kubernetes

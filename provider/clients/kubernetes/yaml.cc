@@ -69,14 +69,15 @@ absl::Status CheckCharacters(absl::string_view text) {
   return absl::OkStatus();
 }
 
-// The first line at or before `last` (from 1) that is indented with a tab; 0: none. YAML allows only
-// spaces there, and the parser stumbles over it at some later place.
+// The first line at or before `last` (from 1) that is indented with a tab; 0: none. YAML allows
+// only spaces there, and the parser stumbles over it at some later place.
 int TabbedLine(absl::string_view text, int last) {
   for (int number = 1; number <= last && !text.empty(); ++number) {
     const std::size_t end = std::min(text.find('\n'), text.size());
     const absl::string_view current = text.substr(0, end);
     const std::size_t indent = std::min(current.find_first_not_of(" \t"), current.size());
-    if (indent < current.size() && absl::StrContains(current.substr(0, indent), '\t')) return number;
+    if (indent < current.size() && absl::StrContains(current.substr(0, indent), '\t'))
+      return number;
     text.remove_prefix(std::min(end + 1, text.size()));
   }
   return 0;
