@@ -204,8 +204,10 @@ absl::Status ApiServer::Authorize(const HttpRequest& request, const RequestInfo&
     return Forbidden({}, "", absl::StrCat("User ", Quote(user), " cannot ", verb, " path ",
                                           Quote(request.path)));
   }
-  const AccessRequest access{user,      info.verb, info.group, info.plural, info.subresource,
-                             info.ns,   info.name};
+  // A request for one namespace counts as one in it (apiserver, request/requestinfo.go).
+  const bool is_namespace = info.plural == "namespaces" && info.group.empty();
+  const AccessRequest access{user, info.verb, info.group, info.plural, info.subresource,
+                             is_namespace ? info.name : info.ns, info.name};
   if (IsAllowed(cluster_, access)) return absl::OkStatus();
   return Forbidden({info.group, info.plural}, info.name, DenialText(access));
 }

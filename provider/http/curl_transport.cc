@@ -637,7 +637,9 @@ absl::Status CurlTransport::ErrorOf(Ending ending, const Transfer& transfer, con
       const std::string cause = os_error != 0 ? std::strerror(static_cast<int>(os_error)) : detail;
       absl::Status error =
           absl::UnavailableError(absl::StrCat("cannot connect to ", server, through, ": ", cause));
-      return proxy.empty() ? error : WithRemedy(std::move(error), proxy_remedy);
+      return WithRemedy(std::move(error), proxy.empty()
+                                              ? "Check the address, and whether the server runs."
+                                              : proxy_remedy);
     }
     case CURLE_OPERATION_TIMEDOUT:
       return WithRemedy(
@@ -649,8 +651,9 @@ absl::Status CurlTransport::ErrorOf(Ending ending, const Transfer& transfer, con
       const absl::string_view name = options_.tls.server_name.empty()
                                          ? absl::string_view(url.host)
                                          : absl::string_view(options_.tls.server_name);
-      return absl::UnauthenticatedError(
-          ExplainRefusal(*transfer.verification, server, name, ca_source, detail));
+      return WithRemedy(absl::UnauthenticatedError(ExplainRefusal(*transfer.verification, server,
+                                                                  name, ca_source, detail)),
+                        RemedyOfRefusal(*transfer.verification));
     }
     case CURLE_SSL_CACERT_BADFILE:
       return absl::UnauthenticatedError(

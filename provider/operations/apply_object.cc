@@ -224,7 +224,7 @@ class Applier {
         made = TakeOver(*std::move(live));
       }
     }
-    return made;
+    return Settled(std::move(made));
   }
 
   absl::StatusOr<Json> Update() {
@@ -239,10 +239,20 @@ class Applier {
       CHARON_RETURN_IF_ERROR(live.status());
       changed = Change(*std::move(live));
     }
-    return changed;
+    return Settled(std::move(changed));
   }
 
  private:
+  // After as many attempts as there are.
+  static absl::StatusOr<Json> Settled(absl::StatusOr<Json> written) {
+    if (!IsPrecondition(written.status())) return written;
+    return WithRemedy(
+        written.status(),
+        absl::StrCat("Somebody else writes to it at the same time: it was tried ", kAttempts + 1,
+                     " times. Apply again; `kubectl get -o yaml "
+                     "--show-managed-fields` tells who."));
+  }
+
   // Creates the object, or is refused (IsPrecondition) because it is there: one write, no read.
   absl::StatusOr<Json> Make() {
     Json object = declared_;

@@ -11,6 +11,7 @@
 #include "provider/base/fingerprint.h"
 #include "provider/base/status.h"
 #include "provider/clients/kubernetes/ownership.h"
+#include "provider/clients/kubernetes/quantity.h"
 #include "provider/operations/wait_ready.h"
 #include "provider/schema/checks.h"
 #include "resources/kubernetes/manifest_text.h"
@@ -53,8 +54,20 @@ absl::StatusOr<Json> Complete(const ManifestModel& model) {
       (*secret)["metadata"].erase("namespace");
     }
     MergeInto(object, *secret);
+    EncodeSecret(object);
   }
   return object;
+}
+
+// What the server does not say well, or not in time: it refuses a quantity that is none without naming the field.
+absl::Status CheckFields(const ManifestModel& model, const Json& declared) {
+  CHARON_RETURN_IF_ERROR(At(Form(model), kubernetes::CheckQuantities(declared)));
+  if (!model.initial.IsKnown()) return absl::OkStatus();
+  CHARON_ASSIGN_OR_RETURN(Json initial, ParseManifest(*model.initial));
+  // Which fields are quantities depends on the kind.
+  for (const char* field : {"apiVersion", "kind"}) initial[field] = declared[field];
+  CHARON_RETURN_IF_ERROR(At("initial", CheckNoSecret({initial["apiVersion"], initial["kind"]}, initial)));
+  return At("initial", kubernetes::CheckQuantities(initial));
 }
 
 bool IsOpen(const ManifestModel& model) {
@@ -72,9 +85,14 @@ constexpr absl::string_view kWaysOut =
     "Apply sets it back if nobody owns the field. If another manager does, apply refuses to fight it: leave the field out "
     "of the manifest, take it over with force_conflicts = true, or move it to \"initial\" to set it only at creation.";
 
-// Whether the kind has namespaces, as far as the server says so.
+// Whether there is such a kind and whether it has namespaces, as far as the server says so.
 absl::Status CheckScope(const Call& call, kubernetes::Cluster& cluster, const ObjectRef& ref) {
   const absl::StatusOr<kubernetes::ResourceInfo> info = cluster.Resolve(call, ref.kind);
+  // A CRD may come in this run, but only of a group with a dot (apiextensions validation): v1, apps and batch are
+  // the server's own.
+  if (kubernetes::MissingOf(info.status()) == kubernetes::Missing::kKind && !absl::StrContains(ref.kind.group(), ".")) {
+    return info.status();
+  }
   if (!info.ok()) return absl::OkStatus();
   if (info->namespaced && ref.name_space.empty()) {
     return WithRemedy(absl::InvalidArgumentError(absl::StrCat("metadata.namespace is missing: a ", ref.kind.kind,
@@ -82,7 +100,9 @@ absl::Status CheckScope(const Call& call, kubernetes::Cluster& cluster, const Ob
                       "Name it in the manifest; no default is assumed.");
   }
   if (!info->namespaced && !ref.name_space.empty()) {
-    return absl::InvalidArgumentError(absl::StrCat("metadata.namespace is set, but a ", ref.kind.kind, " has no namespace"));
+    return WithRemedy(absl::InvalidArgumentError(absl::StrCat("metadata.namespace is set, but a ", ref.kind.kind,
+                                                              " has no namespace")),
+                      "Remove it from the manifest.");
   }
   return absl::OkStatus();
 }
@@ -201,8 +221,8 @@ absl::Status ManifestResource::Validate(const sdk::Context&, const ManifestModel
     }
   }
   if (IsOpen(config)) return absl::OkStatus();
-  CHARON_RETURN_IF_ERROR(Declared(config).status());
-  return absl::OkStatus();
+  CHARON_ASSIGN_OR_RETURN(const Json declared, Declared(config));
+  return CheckFields(config, declared);
 }
 
 absl::Status ManifestResource::Plan(const sdk::Context& context, sdk::PlanChange<ManifestModel>& change) {
@@ -246,6 +266,10 @@ absl::Status ManifestResource::Plan(const sdk::Context& context, sdk::PlanChange
     return change.IsCreate() ? operations::CheckCreate(context, cluster, wanted, options).status()
                              : operations::CheckUpdate(context, cluster, wanted, options).status();
   });
+  if (kubernetes::IsAdmissionDown(checked)) {
+    context.diagnostics->Warning("The plan could not be checked", At(form, checked));
+    return absl::OkStatus();
+  }
   if (absl::IsAborted(checked)) {
     // The plan stands, and shows the field: whether to fight is the user's to say.
     context.diagnostics->Warning("Another manager owns a field", At(form, checked));

@@ -28,6 +28,13 @@ void DropNulls(Json& value);
 // values of a Secret.
 absl::Status CheckManifest(const Json& object);
 
+// Refuses the values of a Secret among fields that go into state.
+absl::Status CheckNoSecret(const kubernetes::ObjectKind& kind, const Json& fields);
+
+// Puts what a Secret has in `stringData` into `data`, and registers the values so that no message shows them. The server
+// does the same, but remembers no owner of stringData: a key that goes from it would stay in the Secret for ever.
+void EncodeSecret(Json& object);
+
 // `base` with the entries of `over` merged into its maps; other values of `over` replace.
 void MergeInto(Json& base, const Json& over);
 

@@ -35,6 +35,18 @@ constexpr char kPortsWithoutProtocol[] = R"({"f:spec": {"f:selector": {}, "f:por
     "k:{\"port\":80,\"protocol\":\"TCP\"}": {".": {}, "f:name": {}, "f:port": {}, "f:targetPort": {}},
     "k:{\"port\":53,\"protocol\":\"UDP\"}": {".": {}, "f:name": {}, "f:port": {}, "f:protocol": {}}}}})";
 
+TEST(EncodeSecret, MovesTextsToData) {
+  Json secret = Parsed(R"({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "x"},
+      "data": {"a": "bm8=", "b": "Yg=="}, "stringData": {"a": "yes", "port": 5432}})");
+  EncodeSecret(secret);
+  EXPECT_EQ(secret["data"], Parsed(R"({"a": "eWVz", "b": "Yg=="})"));
+  EXPECT_EQ(secret["stringData"], Parsed(R"({"port": 5432})")) << "the server says what is wrong with it";
+  Json other = Parsed(R"({"apiVersion": "example.org/v1", "kind": "Secret", "metadata": {"name": "x"}, "stringData": {"a": "yes"}})");
+  const Json before = other;
+  EncodeSecret(other);
+  EXPECT_EQ(other, before);
+}
+
 TEST(ExportManifest, LeavesOutAProtocolThatOnlyFillsInTheKey) {
   const Json exported = ExportManifest(Service({Entry("charon", "Apply", kPortsWithoutProtocol)}), "charon");
   EXPECT_EQ(exported["spec"]["ports"][0], Parsed(R"({"name": "http", "port": 80, "targetPort": 3000})"));
