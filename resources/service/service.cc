@@ -122,7 +122,7 @@ const ObjectSpec<VolumeModel>& VolumeModel::Describe() {
           Field(&M::empty_dir, "empty_dir", Optional, "Scratch space: `{}`."),
           Field(&M::host_path, "host_path", Optional, "A path of the node."),
           Field(&M::config_map, "config_map", Optional, "An existing ConfigMap."),
-          Field(&M::secret, "secret", Optional, "A Secret."),
+          Field(&M::secret, "secret", Optional, "An existing Secret, or one of `secrets`."),
       },
       {ExactlyOneOf({"claim", "existing_claim", "nfs", "empty_dir", "host_path", "config_map", "secret"})});
   return spec;
@@ -409,7 +409,7 @@ const ObjectSpec<BackupModel>& BackupModel::Describe() {
           Field(&M::schedule, "schedule", Required, "When, as a cron expression: `30 0 * * *`."),
           Field(&M::time_zone, "time_zone", Optional, "Time zone of the schedule, such as `Europe/London`."),
           Field(&M::image, "image", Optional, "Image; that of the service by default."),
-          Field(&M::command, "command", Required, "Command. It finds the service's volumes at their places, the target at `/backup`, and the number to keep in `KEEP`."),
+          Field(&M::command, "command", Required, "Command, which finds the service's volumes at their places, the target at `/backup`, and the number to keep in `KEEP`."),
           Field(&M::env, "env", Optional, "Environment variables."),
           Field(&M::env_secret, "env_secret", Optional, "Environment variables from Secrets, as in the service."),
           Field(&M::to, "to", Required, "Claim to write to."),
