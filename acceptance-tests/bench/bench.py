@@ -36,17 +36,8 @@ SERVERS = HERE.parent / "servers/servers"
 NAMESPACES = 5
 KINDS = 8
 
-# Runs the provider in its place, waits for it and writes down what it used.
-WRAPPER = """#!/usr/bin/python3
-import os, signal, sys
-signal.signal(signal.SIGINT, signal.SIG_IGN)
-pid = os.fork()
-if pid == 0:
-    os.execv({binary!r}, [{binary!r}] + sys.argv[1:])
-_, status, used = os.wait4(pid, 0)
-with open({log!r}, "a") as log:
-    log.write(f"{{used.ru_utime + used.ru_stime:.4f}} {{used.ru_maxrss}}\\n")
-"""
+# Stands in for the provider in the commands and notes what it used.
+MEASURED = BUILD / "acceptance-tests/bench/charon-bench-measured"
 
 
 def print_table(header, rows):
@@ -74,6 +65,10 @@ class Bars:
 
 # What a command used: wall seconds, and the provider's CPU seconds and peak memory in MiB.
 Cost = collections.namedtuple("Cost", "wall cpu memory")
+
+
+def least(costs):
+    return Cost(*(min(values) for values in zip(*costs)))
 
 
 class Commands:
@@ -138,18 +133,27 @@ def service(index):
 
 
 class Cluster:
-    """The real control plane, with its audit log as the count of requests."""
+    """A real control plane with nothing in it, and its audit log as the count of requests. Each part has its own, so
+    that none sees another's objects and nothing has to be deleted."""
 
     def __init__(self, folder):
+        folder.mkdir(parents=True)
         self.folder = folder
         subprocess.run([SERVERS, "start", "kubernetes", "--dir", folder, "--audit"], check=True,
-                       stdout=subprocess.DEVNULL)
+                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.kubeconfig = folder / "kubeconfig"
         built = subprocess.run([SERVERS, "path", "kubernetes"], capture_output=True, text=True, check=True)
         self.kubectl_path = pathlib.Path(built.stdout.strip()) / "kubectl"
 
-    def stop(self):
-        subprocess.run([SERVERS, "stop", "--dir", self.folder], check=True, stdout=subprocess.DEVNULL)
+        for number in range(NAMESPACES):
+            self.kubectl("create", "namespace", f"bench-{number}")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        subprocess.run([SERVERS, "stop", "--dir", self.folder], check=True, stdout=subprocess.DEVNULL,
+                       stderr=subprocess.DEVNULL)
 
     def kubectl(self, *arguments, stdin=None):
         run = subprocess.run([self.kubectl_path, f"--kubeconfig={self.kubeconfig}", *arguments], input=stdin,
@@ -174,6 +178,10 @@ class Cluster:
         return writes, dry_runs, reads
 
 
+def requests_since(before, cluster):
+    return [now - then for now, then in zip(cluster.requests(), before)]
+
+
 class Run:
     """A folder with a configuration, run with one provider."""
 
@@ -182,15 +190,14 @@ class Run:
         self.used = folder / "used"
         plugins = folder / "plugins"
         plugins.mkdir(parents=True)
-        wrapper = plugins / "terraform-provider-charon"
-        wrapper.write_text(WRAPPER.format(binary=str(binary), log=str(self.used)))
-        wrapper.chmod(0o755)
+        (plugins / "terraform-provider-charon").symlink_to(MEASURED)
         (folder / "rc").write_text(
             'disable_checkpoint = true\nprovider_installation {\n  dev_overrides {\n'
             f'    "charon/charon" = "{plugins}"\n  }}\n  direct {{}}\n}}\n')
         self.environment = {
             "PATH": os.environ["PATH"], "HOME": str(folder), "TF_CLI_CONFIG_FILE": str(folder / "rc"),
-            "CHECKPOINT_DISABLE": "1", "TF_IN_AUTOMATION": "1", "KUBE_CONFIG_PATH": str(kubeconfig)}
+            "CHECKPOINT_DISABLE": "1", "TF_IN_AUTOMATION": "1", "KUBE_CONFIG_PATH": str(kubeconfig),
+            "CHARON_BENCH_PROVIDER": str(binary), "CHARON_BENCH_LOG": str(self.used)}
 
     def command(self, *arguments, codes=(0,)):
         """Runs terraform and returns the cost."""
@@ -210,11 +217,7 @@ class Run:
 
     def plan(self, times=3):
         """A plan without changes; the least of `times`."""
-        costs = [self.command("plan", "-detailed-exitcode") for _ in range(times)]
-        return Cost(*(min(values) for values in zip(*costs)))
-
-    def destroy(self):
-        self.command("destroy", "-auto-approve", "-parallelism=10")
+        return least([self.command("plan", "-detailed-exitcode") for _ in range(times)])
 
     def state_bytes(self):
         return (self.folder / "terraform.tfstate").stat().st_size
@@ -222,10 +225,6 @@ class Run:
 
 TEXT_FORM = "manifest = file(%s)"
 OBJECT_FORM = "object = jsondecode(file(%s))"
-
-
-def compact_bytes(objects):
-    return sum(len(json.dumps(thing, separators=(",", ":"))) for thing in objects)
 
 
 def write_manifests(folder, objects, checks, form=TEXT_FORM):
@@ -279,96 +278,114 @@ def start_and_memory(bars, folder, provider, floor):
     bars.add("schema reply", f"{reply / 1024:.1f} KiB", "<= 60 KB", reply <= 60000)
 
 
-def small_stack(bars, folder, provider, cluster, terraform):
-    run = Run(folder / "small", provider, cluster.kubeconfig, terraform)
-    write_manifests(run.folder, [thing for index in range(2) for thing in service(index)][:14], "auto")
-    run.apply()
-    version = min(run.command("version").wall for _ in range(10))
-    plan = run.plan(times=10).wall
-    bars.add("no-op plan of one stack of 14 objects", f"{plan * 1e3:.0f} ms; terraform version {version * 1e3:.0f} ms",
-             "<= version + 250 ms", plan - version <= 0.25)
-    run.destroy()
+class Bench:
+    """The parts that run terraform."""
 
+    def __init__(self, folder, provider, null, terraform):
+        self.folder, self.provider, self.null, self.terraform = folder, provider, null, terraform
+        self.bars, self.commands = Bars(), Commands()
 
-def large_stack(bars, commands, folder, provider, null, cluster, terraform, services):
-    objects = [thing for index in range(services) for thing in service(index)]
-    count, compact = len(objects), compact_bytes(objects)
+    def run(self, name, cluster, objects, checks, binary=None, form=TEXT_FORM):
+        run = Run(self.folder / name, binary or self.provider, cluster.kubeconfig, self.terraform)
+        write_manifests(run.folder, objects, checks, form)
+        return run
 
-    floor = Run(folder / "null", null, cluster.kubeconfig, terraform)
-    write_manifests(floor.folder, objects, "off")
-    floor_apply, floor_plan = floor.apply(), floor.plan()
-    commands.add(f"first apply of {count}", "does nothing", floor_apply)
-    commands.add(f"no-op plan of {count}", "does nothing", floor_plan)
+    def small_stack(self):
+        objects = [thing for index in range(2) for thing in service(index)][:14]
+        with Cluster(self.folder / "clusters/small") as cluster:
+            ours = self.run("small", cluster, objects, "auto")
+            floor = self.run("small-null", cluster, objects, "auto", self.null)
+            ours.apply()
+            floor.apply()
+            walls = [(ours.plan(times=1).wall, floor.plan(times=1).wall, ours.command("version").wall)
+                     for _ in range(20)]  # in turn, so that noise hits all three
+        plan, nothing, version = (min(column) for column in zip(*walls))
+        self.bars.add(f"no-op plan of one stack of {len(objects)} objects",
+                      f"{plan * 1e3:.0f} ms; terraform version {version * 1e3:.0f} ms; a provider that does nothing "
+                      f"{nothing * 1e3:.0f} ms", "<= version + 250 ms", plan - version <= 0.25)
 
-    run = Run(folder / "large", provider, cluster.kubeconfig, terraform)
+    def large_stack(self, services):
+        objects = [thing for index in range(services) for thing in service(index)]
+        count = len(objects)
+        first_apply, no_op_plan = f"first apply of {count}", f"no-op plan of {count}"
+        with Cluster(self.folder / "clusters/off") as cluster:
+            floor = self.run("null", cluster, objects, "off", self.null)
+            self.commands.add(first_apply, "does nothing", floor.apply())
+            floor_plan = floor.plan()
+            self.commands.add(no_op_plan, "does nothing", floor_plan)
 
-    def counted(action):
-        before = cluster.requests()
-        cost = action()
-        return cost, [now - then for now, then in zip(cluster.requests(), before)]
-
-    for checks in ("off", "auto"):
-        write_manifests(run.folder, objects, checks)
-        what = f"first apply of {count}, plan checks {checks}"
-        apply, counts = counted(run.apply)
-        commands.add(what, "charon", apply, counts)
-        bars.add(what, f"provider {apply.cpu:.2f} CPU s; {counts[0]} writes, {counts[1]} dry runs",
-                 "<= 2.0 CPU s, one write an object", apply.cpu <= 2.0 and counts[0] == count)
-        bars.add(f"peak resident memory in that, plan checks {checks}", f"{apply.memory:.1f} MiB", "<= 80 MiB",
-                 apply.memory <= 80)
-        if checks == "off":
+            run = self.run("large", cluster, objects, "off")
+            self.first_apply(first_apply, run, cluster, count, "off")
+            compact = sum(len(json.dumps(thing, separators=(",", ":"))) for thing in objects)
             ratio = run.state_bytes() / compact
-            bars.add(f"state of {count}", f"{run.state_bytes() / 1e6:.2f} MB for {compact / 1e6:.2f} MB of compact JSON: "
-                     f"{ratio:.2f} x", "<= 1.7 x", ratio <= 1.7)
-            _, counts = counted(lambda: run.plan(times=1))
-            plan = run.plan()
-            what = f"no-op plan of {count}"
-            commands.add(what, "charon", plan, counts)
-            bars.add(f"{what}, {KINDS} kinds", f"provider {plan.cpu:.2f} CPU s; {sum(counts)} requests; wall "
-                     f"{plan.wall:.1f} s beside {floor_plan.wall:.1f} s of a provider that does nothing",
-                     "<= 0.8 CPU s, <= 30 requests", plan.cpu <= 0.8 and sum(counts) <= 30)
-        run.destroy()
-        run.folder.joinpath("terraform.tfstate").unlink(missing_ok=True)
+            self.bars.add(f"state of {count}", f"{run.state_bytes() / 1e6:.2f} MB for {compact / 1e6:.2f} MB of compact "
+                          f"JSON: {ratio:.2f} x", "<= 1.7 x", ratio <= 1.7)
+
+            before = cluster.requests()
+            plans = [run.plan(times=1)]
+            asked = requests_since(before, cluster)
+            plans += [run.plan(times=1) for _ in range(2)]
+            plan = least(plans)
+            self.commands.add(no_op_plan, "charon", plan, asked)
+            self.bars.add(f"{no_op_plan}, {KINDS} kinds", f"provider {plan.cpu:.2f} CPU s; {sum(asked)} requests; wall "
+                          f"{plan.wall:.1f} s beside {floor_plan.wall:.1f} s of a provider that does nothing",
+                          "<= 0.8 CPU s, <= 30 requests", plan.cpu <= 0.8 and sum(asked) <= 30)
+        with Cluster(self.folder / "clusters/auto") as cluster:
+            self.first_apply(first_apply, self.run("checked", cluster, objects, "auto"), cluster, count, "auto")
+
+    def first_apply(self, what, run, cluster, count, checks):
+        what = f"{what}, plan checks {checks}"
+        before = cluster.requests()
+        apply = run.apply()
+        counts = requests_since(before, cluster)
+        self.commands.add(what, "charon", apply, counts)
+        self.bars.add(what, f"provider {apply.cpu:.2f} CPU s; {counts[0]} writes, {counts[1]} dry runs",
+                      "<= 2.0 CPU s, one write an object", apply.cpu <= 2.0 and counts[0] == count)
+        self.bars.add(f"peak resident memory in it, plan checks {checks}", f"{apply.memory:.1f} MiB", "<= 80 MiB",
+                      apply.memory <= 80)
+
+    def two_forms(self):
+        """What the dynamic form costs beside the text form: no bar, but numbers that the documents quote."""
+        measured = []
+        with Cluster(self.folder / "clusters/forms") as cluster:
+            for form, first in ((TEXT_FORM, 0), (OBJECT_FORM, 25)):
+                objects = [thing for index in range(first, first + 25) for thing in service(index)]
+                run = self.run(f"form-{first}", cluster, objects, "off", form=form)
+                run.apply()
+                measured.append((run.state_bytes(), run.plan()))
+        (text_state, text), (dynamic_state, dynamic) = measured
+        self.bars.add(f"dynamic form beside the text form, {len(objects)} objects",
+                      f"state {dynamic_state / text_state:.1f} x; plan: wall {dynamic.wall:.2f} s, text {text.wall:.2f} "
+                      f"s: {dynamic.wall / text.wall:.1f} x; provider {dynamic.cpu:.2f} CPU s, text {text.cpu:.2f}")
+
+    def foreign_objects(self, count):
+        objects = [thing for index in range(10) for thing in service(index)]
+        with Cluster(self.folder / "clusters/foreign") as cluster:
+            run = self.run("foreign", cluster, objects, "off")
+            run.apply()
+            alone = run.plan(times=5)
+            made = make_foreign(cluster, count)
+            crowded = run.plan(times=5)
+        ratio = crowded.wall / alone.wall
+        self.bars.add(f"no-op plan of {len(objects)} beside {made} foreign objects",
+                      f"wall {crowded.wall:.2f} s, alone {alone.wall:.2f} s: {ratio:.2f} x; provider {crowded.cpu:.2f} "
+                      f"CPU s, alone {alone.cpu:.2f}", "<= 1.5 x", ratio <= 1.5)
 
 
-def two_forms(bars, folder, provider, cluster, terraform):
-    """What the dynamic form costs beside the text form; no bar, but numbers that the documents quote."""
-    objects = [thing for index in range(25) for thing in service(index)]
-    measured = []
-    for name, form in (("text", TEXT_FORM), ("dynamic", OBJECT_FORM)):
-        run = Run(folder / f"form-{name}", provider, cluster.kubeconfig, terraform)
-        write_manifests(run.folder, objects, "off", form)
-        run.apply()
-        measured.append((run.state_bytes(), run.plan()))
-        run.destroy()
-    (text_state, text), (dynamic_state, dynamic) = measured
-    bars.add(f"dynamic form beside the text form, {len(objects)} objects",
-             f"state {dynamic_state / text_state:.1f} x; plan: wall {dynamic.wall:.2f} s, text {text.wall:.2f} s: "
-             f"{dynamic.wall / text.wall:.1f} x; provider {dynamic.cpu:.2f} CPU s, text {text.cpu:.2f}")
-
-
-def foreign_objects(bars, folder, provider, cluster, terraform, count):
-    objects = [thing for index in range(10) for thing in service(index)]
-    run = Run(folder / "foreign", provider, cluster.kubeconfig, terraform)
-    write_manifests(run.folder, objects, "off")
-    run.apply()
-    alone = run.plan(times=5)
-    # Kinds without controllers of their own, so that the control plane stays quiet.
-    each = count // 4
-    for kind, version, body in (("ConfigMap", "v1", {"data": {"key": "value " * 20}}), ("ServiceAccount", "v1", {}),
-                                ("Role", "rbac.authorization.k8s.io/v1", {"rules": []}),
-                                ("PodDisruptionBudget", "policy/v1", {"spec": {"maxUnavailable": 1, "selector": {
-                                    "matchLabels": {"app": "none"}}}})):
+def make_foreign(cluster, count):
+    """Objects of others, of kinds without controllers of their own, so that the control plane stays quiet."""
+    kinds = (("ConfigMap", "v1", {"data": {"key": "value " * 20}}), ("ServiceAccount", "v1", {}),
+             ("Role", "rbac.authorization.k8s.io/v1", {"rules": []}),
+             ("PodDisruptionBudget", "policy/v1", {"spec": {"maxUnavailable": 1, "selector": {
+                 "matchLabels": {"app": "none"}}}}))
+    each = count // len(kinds)
+    for kind, version, body in kinds:
         for start in range(0, each, 2000):
             items = [{"apiVersion": version, "kind": kind,
                       "metadata": {"name": f"foreign-{n}", "namespace": f"bench-{n % NAMESPACES}"}} | body
                      for n in range(start, min(start + 2000, each))]
             cluster.kubectl("create", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": items}))
-    crowded = run.plan(times=5)
-    ratio = crowded.wall / alone.wall
-    bars.add(f"no-op plan of {len(objects)} beside {4 * each} foreign objects",
-             f"wall {crowded.wall:.2f} s, alone {alone.wall:.2f} s: {ratio:.2f} x; provider {crowded.cpu:.2f} CPU s, alone "
-             f"{alone.cpu:.2f}", "<= 1.5 x", ratio <= 1.5)
+    return each * len(kinds)
 
 
 PARTS = ("start", "small", "large", "forms", "foreign")
@@ -377,43 +394,38 @@ PARTS = ("start", "small", "large", "forms", "foreign")
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--services", type=int, default=100, help="services of eight objects in the large stack")
-    parser.add_argument("--foreign", type=int, default=50000, help="objects of others; 0 leaves that part out")
+    parser.add_argument("--foreign", type=int, default=50000, help="objects of others")
     parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, help="just these parts")
     options = parser.parse_args()
     parts = set(options.only)
     provider, floor, null = (BUILD / "terraform-provider-charon", BUILD / "acceptance-tests/bench/charon-bench-floor",
                              BUILD / "acceptance-tests/bench/charon-bench-null")
-    for binary in (provider, floor, null):
+    for binary in (provider, floor, null, MEASURED):
         if not os.access(binary, os.X_OK):
             sys.exit(f"{binary.relative_to(ROOT)} is missing: cmake --preset release && cmake --build --preset release "
-                     "--target terraform-provider-charon charon-bench-floor charon-bench-null")
+                     "--target terraform-provider-charon charon-bench-floor charon-bench-null charon-bench-measured")
     terraform = harness_cli.find("terraform") or sys.exit("terraform is not on the PATH")
-    bars, commands, cluster = Bars(), Commands(), None
     folder = pathlib.Path(tempfile.mkdtemp(prefix="charon-bench-"))
+    bench = Bench(folder, provider, null, terraform.path)
     load = os.getloadavg()[0]
     try:
         if "start" in parts:
-            start_and_memory(bars, folder, provider, floor)
-        if parts - {"start"}:
-            cluster = Cluster(folder / "cluster")
-            for number in range(NAMESPACES):
-                cluster.kubectl("create", "namespace", f"bench-{number}")
+            start_and_memory(bench.bars, folder, provider, floor)
         if "small" in parts:
-            small_stack(bars, folder, provider, cluster, terraform.path)
+            bench.small_stack()
         if "large" in parts:
-            large_stack(bars, commands, folder, provider, null, cluster, terraform.path, options.services)
+            bench.large_stack(options.services)
         if "forms" in parts:
-            two_forms(bars, folder, provider, cluster, terraform.path)
-        if "foreign" in parts and options.foreign:
-            foreign_objects(bars, folder, provider, cluster, terraform.path, options.foreign)
+            bench.two_forms()
+        if "foreign" in parts:
+            bench.foreign_objects(options.foreign)
     finally:
-        if cluster is not None:
-            cluster.stop()
         shutil.rmtree(folder, ignore_errors=True)
-    bars.print()
-    commands.print()
-    print(f"\n{os.cpu_count()} cores, load {load:.1f} before and {os.getloadavg()[0]:.1f} after; {bars.missed} bars missed")
-    return 1 if bars.missed else 0
+    bench.bars.print()
+    bench.commands.print()
+    print(f"\n{os.cpu_count()} cores, load {load:.1f} before and {os.getloadavg()[0]:.1f} after; "
+          f"{bench.bars.missed} bars missed")
+    return 1 if bench.bars.missed else 0
 
 
 if __name__ == "__main__":
