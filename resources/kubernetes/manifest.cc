@@ -105,8 +105,8 @@ const ObjectSpec<ManifestModel>& ManifestModel::Describe() {
               }),
           Field(&M::object, "object", Optional,
                 "The object as an HCL value, if unknown parts should show one by one in the plan. Terraform stores its type "
-                "beside it: with many objects, state is about four times as large and plan three times as slow as with "
-                "`manifest`."),
+                "beside it: state is about four times as large as with `manifest`, which slows every command of a stack with "
+                "many objects."),
           Field(&M::manifest_wo, "manifest_wo", Optional,
                 "Fields that no state may have, as JSON or YAML, merged over the manifest: "
                 "`jsonencode({ stringData = { password = var.password } })`. Sent again when `manifest_wo_version` changes.")
