@@ -51,7 +51,7 @@ absl::Status KeepSpelling(const ObjectSchema& schema, const Value& known, Value&
         [](const AttributeSchema& attribute, const Value& former, Value value, const Path&, bool*) {
           // A null loses its type in a model, and core compares dynamic values with theirs.
           if (value.IsNull() && former.kind() == Value::Kind::kDynamic && former.dynamic_value().IsNull()) return former;
-          if (!attribute.same || !former.IsKnown() || !value.IsKnown()) return value;
+          if (!attribute.same || !former.IsKnown() || !value.IsKnown() || former == value) return value;
           if (attribute.same(former, value)) return former;
           return value;
         });

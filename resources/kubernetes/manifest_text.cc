@@ -180,6 +180,26 @@ void EncodeSecret(Json& object) {
 
 absl::StatusOr<Json> ParseManifest(absl::string_view text) { return kubernetes::ParseYaml(text); }
 
+absl::StatusOr<std::shared_ptr<const Json>> ManifestCache::Read(const std::string& text) {
+  if (std::shared_ptr<const Json> object = Find(text); object != nullptr) return object;
+  CHARON_ASSIGN_OR_RETURN(Json parsed, ParseManifest(text));
+  CHARON_RETURN_IF_ERROR(CheckManifest(parsed));
+  auto object = std::make_shared<const Json>(std::move(parsed));
+  if (text.size() > kLongestText) return object;
+  const absl::MutexLock lock(&mutex_);
+  entries_[next_] = {text, object};
+  next_ = (next_ + 1) % kEntries;
+  return object;
+}
+
+std::shared_ptr<const Json> ManifestCache::Find(const std::string& text) {
+  const absl::MutexLock lock(&mutex_);
+  for (const Entry& entry : entries_) {
+    if (entry.object != nullptr && entry.text == text) return entry.object;
+  }
+  return nullptr;
+}
+
 void DropNulls(Json& value) {
   if (value.is_object()) {
     for (auto entry = value.begin(); entry != value.end();) {

@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
 
@@ -94,6 +95,52 @@ TEST(ExportManifest, NeverHasTheValuesOfASecret) {
   const std::string exported = ExportManifest(live, "charon").dump();
   EXPECT_EQ(exported.find("aHVudGVyMg"), std::string::npos) << exported;
   EXPECT_EQ(exported.find("hunter2"), std::string::npos) << exported;
+}
+
+std::string ConfigMapNamed(absl::string_view name, absl::string_view value = "") {
+  return absl::StrCat("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: ", name, ", namespace: shop}\ndata: {key: \"",
+                      value, "\"}\n");
+}
+
+TEST(ManifestCache, ReadsATextOnce) {
+  ManifestCache cache;
+  const auto first = cache.Read(ConfigMapNamed("a"));
+  const auto other = cache.Read(ConfigMapNamed("b"));
+  const auto again = cache.Read(ConfigMapNamed("a"));
+  ASSERT_TRUE(first.ok() && other.ok() && again.ok());
+  EXPECT_EQ(first->get(), again->get());
+  EXPECT_EQ((**first)["metadata"]["name"], "a");
+  EXPECT_EQ((**other)["metadata"]["name"], "b");
+}
+
+TEST(ManifestCache, ForgetsTheOldest) {
+  ManifestCache cache;
+  const auto first = cache.Read(ConfigMapNamed("first"));
+  for (int i = 0; i < 100; ++i) ASSERT_TRUE(cache.Read(ConfigMapNamed(absl::StrCat("other-", i))).ok());
+  const auto again = cache.Read(ConfigMapNamed("first"));
+  ASSERT_TRUE(first.ok() && again.ok());
+  EXPECT_NE(first->get(), again->get());
+  EXPECT_EQ(**first, **again);
+}
+
+TEST(ManifestCache, KeepsNoLongTexts) {
+  ManifestCache cache;
+  const std::string text = ConfigMapNamed("long", std::string(100'000, 'x'));
+  const auto first = cache.Read(text);
+  const auto again = cache.Read(text);
+  ASSERT_TRUE(first.ok() && again.ok());
+  EXPECT_NE(first->get(), again->get());
+  EXPECT_EQ(**first, **again);
+}
+
+TEST(ManifestCache, RefusesEachTimeWhatIsNoManifest) {
+  ManifestCache cache;
+  const std::string secret = R"({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "a", "namespace": "b"},
+                                 "stringData": {"password": "hunter2"}})";
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(cache.Read("a: b: c").status().code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_EQ(cache.Read(secret).status().code(), absl::StatusCode::kInvalidArgument);
+  }
 }
 
 }  // namespace
