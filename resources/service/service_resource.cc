@@ -127,6 +127,17 @@ void StoreSettled(const sdk::Context& context, const std::map<std::string, std::
   }
 }
 
+// What stands in `objects` for an object that somebody changed, so that the plan's difference says it.
+std::string DriftText(const std::vector<kubernetes::Difference>& differences) {
+  constexpr std::size_t kShown = 4;
+  std::vector<std::string> fields;
+  for (const kubernetes::Difference& difference : differences) {
+    if (fields.size() < kShown) fields.push_back(kubernetes::ToString(difference.path));
+  }
+  const std::size_t more = differences.size() - fields.size();
+  return absl::StrCat("changed outside: ", absl::StrJoin(fields, ", "), more > 0 ? absl::StrCat(" and ", more, " more") : "");
+}
+
 constexpr absl::string_view kWaysOut =
     "Apply sets it back if nobody owns the field. If another manager does, apply refuses to fight it: leave the attribute "
     "out, declare it external (image_owner, replicas_owner, resources_owner), or take it over with force_conflicts = true.";
@@ -732,7 +743,7 @@ sdk::Outcome<ServiceModel> ServiceResource::Read(const sdk::Context& context, co
     const std::string now = Fingerprint(kubernetes::Overlay(found->second->object, **live, manager).dump());
     const auto known = settled.find(key);
     if (known != settled.end() && known->second == now) continue;
-    model.objects.value()[key] = now;
+    model.objects.value()[key] = DriftText(differences);
     const std::string text = absl::StrCat(operations::DescribeDrift(differences), "\n\n", kWaysOut);
     context.diagnostics->Warning(absl::StrCat("Changed outside of Terraform: ", key), text, found->second->attribute);
   }
