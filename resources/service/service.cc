@@ -490,6 +490,9 @@ const ObjectSpec<ServiceModel>& ServiceModel::Describe() {
         Field(&M::on_conflict, "on_conflict", Optional,
               "If an object exists and is not this stack's: `fail` (default), `adopt`, or `replace` (never claims).")
             .Check(OneOf({"fail", "adopt", "replace"})),
+        Field(&M::on_server_rewrite, "on_server_rewrite", Optional,
+              "If a policy of the cluster changes what is applied: `warn` (default) tells once and takes it as it is, `error` fails the apply.")
+            .Check(OneOf({"warn", "error"})),
         Field(&M::force_conflicts, "force_conflicts", Optional, "Take over fields that another field manager owns, instead of an error."),
         Field(&M::objects, "objects", Computed, "What the service consists of: object -> hash of its declared content."),
         Field(&M::urls, "urls", Computed, "Address of each entry of `expose`."),

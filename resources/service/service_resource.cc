@@ -279,10 +279,10 @@ class ServiceResource::Run {
     }
     if (ref.kind.kind == "StatefulSet") CHARON_RETURN_IF_ERROR(GrowReplicaClaims());
     settled_.erase(key);
-    if (!kubernetes::Compare(rendered.object, *live, options.manager).empty()) {
-      settled_[key] = Fingerprint(kubernetes::Overlay(rendered.object, *live, options.manager).dump());
-    }
-    return absl::OkStatus();
+    const std::vector<kubernetes::Difference> rewritten = kubernetes::Compare(rendered.object, *live, options.manager);
+    if (rewritten.empty()) return absl::OkStatus();
+    settled_[key] = Fingerprint(kubernetes::Overlay(rendered.object, *live, options.manager).dump());
+    return TellRewritten(rendered, key, rewritten);
   }
 
   static std::string Text(const Json& object, absl::string_view path) { return kubernetes::Text(object, path); }
@@ -331,6 +331,23 @@ class ServiceResource::Run {
     if (!wanted.ok() || !now.ok() || *now >= *wanted) return absl::OkStatus();
     const Json patch = {{"spec", {{"resources", {{"requests", {{"storage", wanted_text}}}}}}}};
     return cluster_.Patch(context_, ref, kubernetes::PatchType::kMerge, patch, options_.manager).status();
+  }
+
+  // Nobody else can have written yet: the server itself stored something else, as admission policies and webhooks make it.
+  absl::Status TellRewritten(const Rendered& rendered, const std::string& key, const std::vector<kubernetes::Difference>& rewritten) const {
+    std::vector<std::string> lines;
+    for (const kubernetes::Difference& difference : rewritten) {
+      lines.push_back(absl::StrCat("- ", kubernetes::ToString(difference.path), ": ", difference.declared, " became ",
+                                   difference.live.empty() ? "nothing" : difference.live));
+    }
+    const std::string text = absl::StrCat("An admission policy or webhook of the cluster changed ", key, " as it was applied:\n", absl::StrJoin(lines, "\n"));
+    if (plan_.on_server_rewrite.value_or("warn") == "error") {
+      return WithRemedy(absl::FailedPreconditionError(text), "Say it as the policy wants it, or leave it out; on_server_rewrite = \"warn\" takes it as it is.");
+    }
+    context_.diagnostics->Warning("The server rewrote what was applied",
+                                  absl::StrCat(text, "\n\nThis counts as applied from now on. To have no such warning, say it as the policy wants it, or leave it out."),
+                                  rendered.attribute);
+    return absl::OkStatus();
   }
 
   // The claims of a StatefulSet's replicas are made by its controller, which never changes them again.
