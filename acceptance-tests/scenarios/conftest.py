@@ -11,7 +11,7 @@ import shutil
 import pytest
 
 from harness import cli as cli_module
-from harness import clusters
+from harness import clusters, operators
 from harness.clusters import Exclusive, Names, RealCluster, RealServer, SandboxCluster
 from harness.errors import HarnessError
 from harness.stack import Stack
@@ -171,3 +171,17 @@ def new_stack(folder, cluster, cli):
 @pytest.fixture
 def stack(new_stack):
     return new_stack("stack")
+
+
+@pytest.fixture
+def crds(cluster, exclusive):
+    """Installs CRDs of operators: crds("ExternalSecret", "Middleware"). On a shared server they stay for the other
+    tests, so whoever needs one to be absent holds exclusive("crds") and puts it back."""
+    def install(*kinds: str) -> None:
+        try:
+            with exclusive("installing-crds"):
+                operators.install(cluster.api, *kinds)
+        except operators.NoGo as error:
+            missing(str(error))
+
+    return install
