@@ -37,6 +37,7 @@ struct IngressConventions {
   std::string ingress_class;         // empty: the cluster's default
   std::string tls_secret, tls_issuer;
   std::string entrypoints;           // Traefik: "websecure"
+  std::string sablier_url = "http://sablier.sablier:10000";  // of scale_to_zero
   std::map<std::string, AuthMode> auth_modes;  // by "required", "app", "public", "none"
   // Traefik middlewares by role: "retry", "error-pages", "rate-limit", "csp", "ai-bots", "ai-headers", "local-only".
   std::map<std::string, std::string> middlewares;

@@ -107,6 +107,7 @@ Conventions ToConventions(const ConventionsModel& model) {
     conventions.ingress.tls_secret = ingress.tls_secret.value_or("");
     conventions.ingress.tls_issuer = ingress.tls_issuer.value_or("");
     conventions.ingress.entrypoints = ingress.entrypoints.value_or("");
+    conventions.ingress.sablier_url = ingress.sablier_url.value_or(conventions.ingress.sablier_url);
     conventions.ingress.middlewares = ingress.middlewares.value_or({});
     for (const auto& [mode, auth] : ingress.auth_modes.value_or({})) {
       conventions.ingress.auth_modes[mode] = {auth.middlewares.value_or({}), auth.annotations.value_or({})};
@@ -228,6 +229,7 @@ const ObjectSpec<IngressConventionsModel>& IngressConventionsModel::Describe() {
           Field(&M::tls_secret, "tls_secret", Optional, "Secret with the wildcard certificate, in each namespace."),
           Field(&M::tls_issuer, "tls_issuer", Optional, "ClusterIssuer of cert-manager for hosts without a Secret."),
           Field(&M::entrypoints, "entrypoints", Optional, "Traefik: entry points of the routers, `websecure` by default."),
+          Field(&M::sablier_url, "sablier_url", Optional, "Where `scale_to_zero` finds Sablier; `http://sablier.sablier:10000` by default."),
           Field(&M::auth_modes, "auth_modes", Optional, "What `auth` of an entry means, by `required`, `app`, `public` or `none`.")
               .Check(EachKey(OneOf({"required", "app", "public", "none"}))),
           Field(&M::middlewares, "middlewares", Optional,

@@ -44,7 +44,7 @@ struct AuthModeModel {
 };
 
 struct IngressConventionsModel {
-  Attr<std::string> controller, ingress_class, tls_secret, tls_issuer, entrypoints;
+  Attr<std::string> controller, ingress_class, tls_secret, tls_issuer, entrypoints, sablier_url;
   Attr<std::map<std::string, AuthModeModel>> auth_modes;
   Attr<std::map<std::string, std::string>> middlewares;
   static const ObjectSpec<IngressConventionsModel>& Describe();

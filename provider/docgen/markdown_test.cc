@@ -262,10 +262,10 @@ Read-Only:
 
 Optional:
 
-- `create` (String) Longest time to create it and wait until it is ready, such as "30s" or "15m". The value is a duration such as "30s", "5m" or "1h30m". Default: `1h30m`.
-- `delete` (String) Longest time to delete it and wait until it is gone, such as "30s" or "15m". The value is a duration such as "30s", "5m" or "1h30m". Default: `10m`.
-- `read` (String) Longest time to read it, such as "30s" or "15m". The value is a duration such as "30s", "5m" or "1h30m". Default: `2m`.
-- `update` (String) Longest time to change it and wait until it is ready, such as "30s" or "15m". The value is a duration such as "30s", "5m" or "1h30m". Default: `10m`.
+- `create` (String) Longest time to create it and wait until it is ready. The value is a duration such as "30s", "5m" or "1h30m". Default: `1h30m`.
+- `delete` (String) Longest time to delete it and wait until it is gone. The value is a duration such as "30s", "5m" or "1h30m". Default: `10m`.
+- `read` (String) Longest time to read it. The value is a duration such as "30s", "5m" or "1h30m". Default: `2m`.
+- `update` (String) Longest time to change it and wait until it is ready. The value is a duration such as "30s", "5m" or "1h30m". Default: `10m`.
 
 ## Import
 

@@ -81,7 +81,7 @@ std::string Hint(const absl::Status& status, absl::string_view verb, const Objec
 const ObjectSpec<TimeoutsModel>& TimeoutsModel::Describe() {
   using M = TimeoutsModel;
   auto field = [](Attr<std::string> M::*member, absl::string_view name, absl::string_view what) {
-    return Field(member, name, Optional, absl::StrCat("Longest time to ", what, ", such as \"30s\" or \"15m\"."))
+    return Field(member, name, Optional, absl::StrCat("Longest time to ", what, "."))
         .Check(PositiveDuration());
   };
   static const auto& spec = *new ObjectSpec<M>("How long each operation may take.",

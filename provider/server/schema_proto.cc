@@ -1,5 +1,7 @@
 #include "provider/server/schema_proto.h"
 
+#include <set>
+#include <string>
 #include <vector>
 
 namespace charon::server {
@@ -21,20 +23,29 @@ tfplugin6::Schema::Object::NestingMode ToProto(Nesting nesting) {
   return tfplugin6::Schema::Object::INVALID;
 }
 
-void AttributeToProto(const AttributeSchema& attribute, tfplugin6::Schema::Attribute* out) {
+// What has been said in one resource. A text that occurs again (each container has probes) is not repeated: that would be
+// a third of the reply, which Terraform reads at every start. The documentation has every text in its place.
+using Said = std::set<std::string>;
+
+// Inside nested objects the reply has the first sentence; the documentation has the rest.
+std::string FirstSentence(const std::string& text) { return text.substr(0, text.find(". ")); }
+
+void AttributeToProto(const AttributeSchema& attribute, bool nested, Said& said,
+                      tfplugin6::Schema::Attribute* out) {
   out->set_name(attribute.name);
+  if (!attribute.description.empty()) {
+    const bool again = !said.insert(attribute.description).second && nested;
+    out->set_description(again ? "See above." : nested ? FirstSentence(attribute.description) : attribute.description);
+    if (!again) out->set_description_kind(tfplugin6::MARKDOWN);
+  }
   if (attribute.nested != nullptr) {
     tfplugin6::Schema::Object* object = out->mutable_nested_type();
     object->set_nesting(ToProto(attribute.nesting));
     for (const AttributeSchema& inner : attribute.nested->attributes) {
-      AttributeToProto(inner, object->add_attributes());
+      AttributeToProto(inner, /*nested=*/true, said, object->add_attributes());
     }
   } else {
     out->set_type(attribute.type.ToJson());
-  }
-  if (!attribute.description.empty()) {
-    out->set_description(attribute.description);
-    out->set_description_kind(tfplugin6::MARKDOWN);
   }
   out->set_required(attribute.mode == Mode::kRequired);
   out->set_optional(attribute.mode == Mode::kOptional || attribute.mode == Mode::kOptionalComputed);
@@ -68,8 +79,10 @@ void ToProto(const ObjectSchema& schema, std::int64_t version, tfplugin6::Schema
     block->set_deprecated(true);
     block->set_deprecation_message(schema.deprecation);
   }
-  for (const AttributeSchema& attribute : schema.attributes)
-    AttributeToProto(attribute, block->add_attributes());
+  Said said;
+  for (const AttributeSchema& attribute : schema.attributes) {
+    AttributeToProto(attribute, /*nested=*/false, said, block->add_attributes());
+  }
 }
 
 void ToProto(const sdk::AnyFunction& function, tfplugin6::Function* out) {

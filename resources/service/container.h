@@ -135,15 +135,14 @@ std::vector<typename ObjectSpec<M>::Row> ContainerRows(Mode image_mode, absl::st
           .Check(EachKey(LengthBetween(1, 255))),
       FieldOf<M>(&C::env_secret, "env_secret", Optional,
                  "Environment variables from Secrets, as `secret/key`; `secret/key?` if it may be missing. `secret` is a key of "
-                 "`secrets`, `generated` for `generated_secrets`, or the name of any Secret of the namespace."),
+                 "`secrets`, `generated`, or the name of any Secret of the namespace."),
       FieldOf<M>(&C::env_field, "env_field", Optional,
                  "Environment variables from the pod: a field (`status.podIP`), or a resource of the container "
                  "(`limits.memory`)."),
       FieldOf<M>(&C::env_from_secrets, "env_from_secrets", Optional,
-                 "Secrets whose every key becomes an environment variable, named as in `env_secret`; with a `?` at the end if "
-                 "the Secret may be missing."),
+                 "Secrets whose every key becomes an environment variable; a `?` at the end if one may be missing."),
       FieldOf<M>(&C::env_from_config_maps, "env_from_config_maps", Optional,
-                 "ConfigMaps whose every key becomes an environment variable; with a `?` at the end if it may be missing."),
+                 "ConfigMaps likewise."),
       FieldOf<M>(&C::mounts, "mounts", Optional, "Where volumes are mounted, by path.")
           .Check(EachKey(TextRule("is an absolute path",
                                   [](absl::string_view path) {

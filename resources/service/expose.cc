@@ -288,9 +288,9 @@ const ObjectSpec<ExposeModel>& ExposeModel::Describe() {
               .Check(PortText()),
           Field(&M::front, "front", Optional, "A Service that requests go to first, such as a bot wall; `port` is its business then."),
           Field(&M::auth, "auth", Optional,
-                "Who gets through: `required` (default) asks for a login of the platform; `public` takes guests, but through the "
-                "platform's login; `app` leaves it to the application's own login; `none` is for everybody. What the first two mean to "
-                "the ingress controller is in `conventions.ingress.auth_modes`.")
+                "Who gets through: `required` (default) asks for a login of the platform, `public` takes guests through it, `app` leaves it to "
+                "the application's own login, `none` is for everybody. What the first two mean to the ingress controller is in "
+                "`conventions.ingress.auth_modes`.")
               .Check(OneOf({"required", "public", "app", "none"})),
           Field(&M::auth_reason, "auth_reason", Optional,
                 "Why `app` or `none` is right, for whoever reads the configuration: \"own login; native clients call /api\".")

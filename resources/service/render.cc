@@ -279,7 +279,9 @@ std::vector<absl::Status> CheckService(const ServiceModel& config) {
         return config.sidecars.IsUnknown();
       };
       if (kind == "ingress") {
-        if (expose.port.IsNull()) {
+        if (!expose.front.IsNull()) {
+          // The front's own business.
+        } else if (expose.port.IsNull()) {
           const bool clear = config.ports.IsUnknown() ||
                              (config.ports.IsKnown() && (config.ports->size() == 1 || config.ports->count("http") != 0));
           if (!clear) {

@@ -1,5 +1,5 @@
 // Services, Ingresses, Middlewares and ServiceMonitor of a service. Sources of what goes over the wire:
-// - ingress-nginx: its docs/user-guide/nginx-configuration/annotations.md (1.12);
+// - ingress-nginx: its docs/user-guide/nginx-configuration/annotations.md;
 // - Traefik 3: pkg/provider/kubernetes/crd/traefikio/v1alpha1/middleware.go and, for the annotations of an Ingress,
 //   doc.traefik.io/traefik/v3.8/reference/routing-configuration/kubernetes/ingress/;
 // - Sablier: config.go of sablierapp/sablier-traefik-plugin; Homepage: gethomepage.dev/configs/kubernetes/;
@@ -28,7 +28,6 @@ constexpr char kNginx[] = "nginx.ingress.kubernetes.io/";
 constexpr char kRouter[] = "traefik.ingress.kubernetes.io/router.";
 constexpr char kGroupsAnnotation[] = "charon.internal/allowed-groups";
 constexpr char kMetricsLabel[] = "charon.internal/metrics";
-constexpr char kSablierUrl[] = "http://sablier.sablier:10000";  // Service "sablier" in the namespace "sablier"
 constexpr std::size_t kLongestLabel = 63;  // of a Service's name (RFC 1035 label)
 
 absl::Status Invalid(absl::string_view message) { return absl::InvalidArgumentError(message); }
@@ -399,7 +398,7 @@ std::string MiddlewareReference(const IngressParts& parts, const std::string& te
 
 std::string Sleeper(IngressParts& parts) {
   const ScaleToZeroModel& zero = *parts.model.scale_to_zero;
-  Json sablier = {{"sablierUrl", kSablierUrl},
+  Json sablier = {{"sablierUrl", parts.conventions.ingress.sablier_url},
                   {"group", zero.group.value_or(parts.model.NameOrDefault())},
                   {"sessionDuration", zero.idle.value_or("3h")}};
   if (zero.strategy.value_or("dynamic") == "blocking") {

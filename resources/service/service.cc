@@ -409,7 +409,7 @@ const ObjectSpec<BackupModel>& BackupModel::Describe() {
           Field(&M::schedule, "schedule", Required, "When, as a cron expression: `30 0 * * *`."),
           Field(&M::time_zone, "time_zone", Optional, "Time zone of the schedule, such as `Europe/London`."),
           Field(&M::image, "image", Optional, "Image; that of the service by default."),
-          Field(&M::command, "command", Required, "Command. It finds the service's volumes where the main container has them, the target at `/backup`, and the number to keep in `KEEP`."),
+          Field(&M::command, "command", Required, "Command. It finds the service's volumes at their places, the target at `/backup`, and the number to keep in `KEEP`."),
           Field(&M::env, "env", Optional, "Environment variables."),
           Field(&M::env_secret, "env_secret", Optional, "Environment variables from Secrets, as in the service."),
           Field(&M::to, "to", Required, "Claim to write to."),
@@ -447,8 +447,7 @@ const ObjectSpec<ServiceModel>& ServiceModel::Describe() {
         Field(&M::pod_labels, "pod_labels", Optional, "Labels of the pods.").Check(EachKey(LabelKey())).Check(EachElement(LabelValue())),
         Field(&M::pod_annotations, "pod_annotations", Optional, "Annotations of the pods.").Check(EachKey(LabelKey())),
         Field(&M::selector, "selector", Optional,
-              "Labels by which the workload finds its pods; `{ app = <name> }` by default. Set it to what an existing workload "
-              "has before adopting that: it can never change.")
+              "Labels by which the workload finds its pods; `{ app = <name> }` by default. It can never change.")
             .ForceNew()
             .Check(EachKey(LabelKey()))
             .Check(EachElement(LabelValue())),
@@ -464,7 +463,7 @@ const ObjectSpec<ServiceModel>& ServiceModel::Describe() {
         Field(&M::rollout, "rollout", Optional, "How a change reaches the pods."),
         Field(&M::secrets, "secrets", Optional, "Secrets from External Secrets stores, by key.").Check(EachKey(DnsLabel())),
         Field(&M::generated_secrets, "generated_secrets", Optional,
-              "Values that are made up once in the cluster, by name; also environment variables of that name."),
+              "Values that are made up once in the cluster, by name; environment variables, too."),
         Field(&M::env_wo, "env_wo", Optional,
               "Secret environment variables, write-only (Terraform and OpenTofu 1.11): kept in the Secret `<service>-env`.")
             .WriteOnly(),
@@ -473,7 +472,7 @@ const ObjectSpec<ServiceModel>& ServiceModel::Describe() {
         Field(&M::files, "files", Optional, "Files in the main container, by path.").Check(EachKey(AbsolutePath())),
         Field(&M::config_dirs, "config_dirs", Optional, "Directories of files in the main container, by path.").Check(EachKey(AbsolutePath())),
         Field(&M::volumes, "volumes", Optional, "Volumes of the pod, by name.").Check(EachKey(DnsLabel())),
-        Field(&M::delete_data, "delete_data", Optional, "`true`: claims go with the service, or with their entry of `volumes`. They stay by default, and a service of the same name finds them again."),
+        Field(&M::delete_data, "delete_data", Optional, "`true`: claims go with the service, or with their entry of `volumes`. They stay by default."),
         Field(&M::pod, "pod", Optional, "What holds for the whole pod."),
         Field(&M::scheduling, "scheduling", Optional, "Where the pods may run."),
         Field(&M::gpu, "gpu", Optional, "A GPU: `{}` for one."),
@@ -487,14 +486,14 @@ const ObjectSpec<ServiceModel>& ServiceModel::Describe() {
         Field(&M::wait_for, "wait_for", Optional, "`host:port` of what must accept connections before the pods start."),
         Field(&M::scale_to_zero, "scale_to_zero", Optional, "Stop the pods while nobody asks."),
         Field(&M::extra_manifest_patch, "extra_manifest_patch", Optional,
-              "For what has no attribute: JSON or YAML of the workload, merged over it last as a strategic merge patch."),
+              "JSON or YAML, merged over the workload last as a strategic merge patch, for what has no attribute."),
         Field(&M::on_conflict, "on_conflict", Optional,
-              "What to do if an object exists and is not this stack's: `fail` (default), `adopt`, or `replace` (never claims).")
+              "If an object exists and is not this stack's: `fail` (default), `adopt`, or `replace` (never claims).")
             .Check(OneOf({"fail", "adopt", "replace"})),
         Field(&M::force_conflicts, "force_conflicts", Optional, "Take over fields that another field manager owns, instead of an error."),
         Field(&M::objects, "objects", Computed, "What the service consists of: object -> hash of its declared content."),
         Field(&M::urls, "urls", Computed, "Address of each entry of `expose`."),
-        Field(&M::restart, "restart", Computed, "Secrets with `on_change = \"restart\"` -> the value that the pods were started with, as a keyed hash."),
+        Field(&M::restart, "restart", Computed, "Secrets with `on_change = \"restart\"` -> keyed hash of what the pods were started with."),
         sdk::TimeoutsField(&M::timeouts),
     };
     for (auto& row : more) rows.push_back(std::move(row));

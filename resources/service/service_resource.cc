@@ -49,19 +49,12 @@ std::string HashOf(const Rendered& rendered) {
   return Fingerprint(text);
 }
 
-// What a service consists of.
-struct Content {
-  std::vector<Rendered> objects;
-  std::vector<ObjectRef> refs;  // of each
-  StringMap hashes;
-};
+using Content = ServiceResource::Content;
 
 absl::StatusOr<Content> ContentOf(const ServiceModel& model, const Conventions& conventions) {
   Content content;
-  ServiceModel hashed = model;
-  hashed.restart = Attr<StringMap>();
-  CHARON_ASSIGN_OR_RETURN(const std::vector<Rendered> plain, RenderService(hashed, conventions));
-  for (const Rendered& rendered : plain) {
+  CHARON_ASSIGN_OR_RETURN(content.objects, RenderService(model, conventions));
+  for (const Rendered& rendered : content.objects) {
     CHARON_ASSIGN_OR_RETURN(ObjectRef ref, kubernetes::RefOf(rendered.object));
     const bool fresh = content.hashes.emplace(ref.ToString(), HashOf(rendered)).second;
     if (!fresh) {
@@ -70,7 +63,12 @@ absl::StatusOr<Content> ContentOf(const ServiceModel& model, const Conventions& 
     }
     content.refs.push_back(std::move(ref));
   }
-  CHARON_ASSIGN_OR_RETURN(content.objects, RenderService(model, conventions));
+  if (model.restart.IsKnown() && !model.restart->empty()) {
+    ServiceModel unrestarted = model;
+    unrestarted.restart = Attr<StringMap>();
+    CHARON_ASSIGN_OR_RETURN(const std::vector<Rendered> plain, RenderService(unrestarted, conventions));
+    for (std::size_t i = 0; i < plain.size(); ++i) content.hashes[content.refs[i].ToString()] = HashOf(plain[i]);
+  }
   return content;
 }
 
@@ -558,7 +556,7 @@ absl::Status ServiceResource::Plan(const sdk::Context& context, sdk::PlanChange<
       }
     }
   }
-  CHARON_RETURN_IF_ERROR(CheckPlanned(context, change, wanted, content.objects));
+  CHARON_RETURN_IF_ERROR(CheckPlanned(context, change, wanted, content));
   return CheckFit(context, change, wanted, content.objects);
 }
 
@@ -635,9 +633,9 @@ absl::Status ServiceResource::CheckClaimChange(const sdk::Context& context, cons
 
 // Asks a reachable server whether it would take what changes.
 absl::Status ServiceResource::CheckPlanned(const sdk::Context& context, const sdk::PlanChange<ServiceModel>& change, const ServiceModel& planned,
-                                           const std::vector<Rendered>& objects) const {
+                                           const Content& content) const {
   if (context.planned_before || change.RequiresReplace()) return absl::OkStatus();
-  CHARON_ASSIGN_OR_RETURN(const Content content, ContentOf(planned, services_.settings()->conventions));
+  const std::vector<Rendered>& objects = content.objects;
   const StringMap before = change.IsUpdate() ? change.prior().objects.value_or({}) : StringMap();
   const bool adopting = context.private_state->Get(kAdopting).has_value();
   const bool restarted = change.IsUpdate() && !(change.prior().restart == planned.restart);

@@ -11,6 +11,13 @@ provider "charon" {
   conventions = {
     owner  = "echo"
     domain = "example.org"
+
+    ingress = {
+      # Guests get in without an account, but through the platform's login, which keeps robots out.
+      auth_modes = {
+        public = { annotations = { "nginx.ingress.kubernetes.io/auth-url" = "https://auth.example.org/guests" } }
+      }
+    }
   }
 }
 
