@@ -221,3 +221,29 @@ class ExternalSecrets(Operator):
             "application/merge-patch+json")
         if code not in (200, 404):
             raise ApiError("PATCH", path, code, answer)
+
+
+class Reloader(Operator):
+    """Restarts the pods of Deployments that name a Secret in their annotation, when it changes."""
+
+    kind = "v1/Secret"
+    manager = "reloader"
+    ANNOTATION = "secret.reloader.stakater.com/reload"
+
+    def __init__(self, api: Api, namespace: str):
+        super().__init__(api, namespace)
+        self._known: dict[str, Any] = {}
+
+    def reconcile(self, object_: dict[str, Any]) -> None:
+        name, data = object_["metadata"]["name"], object_.get("data")
+        before = self._known.setdefault(name, data)
+        if before == data:
+            return
+        self._known[name] = data
+        for deployment in self.api.list("apps/v1/Deployment", self._namespace):
+            watched = deployment["metadata"].get("annotations", {}).get(self.ANNOTATION, "")
+            if name in watched.split(","):
+                reason = {"reloader.stakater.com/last-reloaded-from": f"{name} {object_['metadata']['resourceVersion']}"}
+                patch = {"spec": {"template": {"metadata": {"annotations": reason}}}}
+                self.api.patch("apps/v1/Deployment", self._namespace, deployment["metadata"]["name"], patch,
+                               "strategic", manager=self.manager)

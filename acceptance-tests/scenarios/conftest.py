@@ -175,13 +175,20 @@ def stack(new_stack):
 
 @pytest.fixture
 def crds(cluster, exclusive):
-    """Installs CRDs of operators: crds("ExternalSecret", "Middleware"). On a shared server they stay for the other
-    tests, so whoever needs one to be absent holds exclusive("crds") and puts it back."""
+    """Installs CRDs of operators: crds("ExternalSecret", "Middleware"). They stay for the other tests that share a
+    server; crds.without("ExternalSecret") takes them away, so tests that use any take turns."""
     def install(*kinds: str) -> None:
+        with_crds(operators.install, *kinds)
+
+    def without(*kinds: str) -> None:
+        with_crds(operators.remove, *kinds)
+
+    def with_crds(act, *kinds: str) -> None:
         try:
-            with exclusive("installing-crds"):
-                operators.install(cluster.api, *kinds)
+            act(cluster.api, *kinds)
         except operators.NoGo as error:
             missing(str(error))
 
-    return install
+    install.without = without
+    with exclusive("crds"):
+        yield install

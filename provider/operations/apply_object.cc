@@ -334,8 +334,9 @@ class Applier {
   // not have. Returns the object afterwards.
   absl::StatusOr<Json> Migrate(Json live) {
     for (int attempt = 0;; ++attempt) {
+      const FieldSet declared = kubernetes::FieldsOf(declared_, live);
       const std::optional<Json> patch = kubernetes::MigrationPatch(
-          live, options_.manager, kubernetes::FormerManagers(live, options_.manager));
+          live, options_.manager, kubernetes::FormerManagers(live, options_.manager), &declared);
       if (!patch) return live;
       absl::StatusOr<Json> patched =
           cluster_.Patch(call_, ref_, PatchType::kJson, *patch, options_.manager);
