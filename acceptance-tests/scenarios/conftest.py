@@ -11,7 +11,7 @@ import shutil
 import pytest
 
 from harness import cli as cli_module
-from harness import clusters
+from harness import clusters, operators
 from harness.clusters import Exclusive, Names, RealCluster, RealServer, SandboxCluster
 from harness.errors import HarnessError
 from harness.stack import Stack
@@ -171,3 +171,24 @@ def new_stack(folder, cluster, cli):
 @pytest.fixture
 def stack(new_stack):
     return new_stack("stack")
+
+
+@pytest.fixture
+def crds(cluster, exclusive):
+    """Installs CRDs of operators: crds("ExternalSecret", "Middleware"). They stay for the other tests that share a
+    server; crds.without("ExternalSecret") takes them away, so tests that use any take turns."""
+    def install(*kinds: str) -> None:
+        with_crds(operators.install, *kinds)
+
+    def without(*kinds: str) -> None:
+        with_crds(operators.remove, *kinds)
+
+    def with_crds(act, *kinds: str) -> None:
+        try:
+            act(cluster.api, *kinds)
+        except operators.NoGo as error:
+            missing(str(error))
+
+    install.without = without
+    with exclusive("crds"):
+        yield install

@@ -344,8 +344,9 @@ class Applier {
   // not have. Returns the object afterwards.
   absl::StatusOr<Json> Migrate(Json live) {
     for (int attempt = 0;; ++attempt) {
+      const FieldSet declared = kubernetes::FieldsOf(declared_, live);
       const std::optional<Json> patch = kubernetes::MigrationPatch(
-          live, options_.manager, kubernetes::FormerManagers(live, options_.manager));
+          live, options_.manager, kubernetes::FormerManagers(live, options_.manager), &declared);
       if (!patch) return live;
       absl::StatusOr<Json> patched =
           cluster_.Patch(call_, ref_, PatchType::kJson, *patch, options_.manager);
@@ -359,14 +360,19 @@ class Applier {
   absl::StatusOr<Json> HandOver(Json live) {
     if (options_.initial == nullptr) return live;
     const std::string manager = InitialManager(options_);
-    const FieldSet given = kubernetes::AppliedBy(live, manager);
-    const FieldSet wanted = kubernetes::FieldsOf(*options_.initial, live)
-                                .Minus(kubernetes::FieldsOf(declared_, live))
-                                .Intersect(kubernetes::AppliedBy(live, options_.manager))
-                                .Minus(given);
-    if (wanted.empty()) return live;
-    // With all that this manager ever got: an apply of less would take that back.
-    return ApplyInitial(live, wanted.Union(given));
+    for (int attempt = 0;; ++attempt) {
+      const FieldSet given = kubernetes::AppliedBy(live, manager);
+      const FieldSet wanted = kubernetes::FieldsOf(*options_.initial, live)
+                                  .Minus(kubernetes::FieldsOf(declared_, live))
+                                  .Intersect(kubernetes::AppliedBy(live, options_.manager))
+                                  .Minus(given);
+      if (wanted.empty()) return live;
+      // With all that this manager ever got: an apply of less would take that back.
+      absl::StatusOr<Json> applied = ApplyInitial(live, wanted.Union(given));
+      if (!IsFieldConflict(applied.status()) || attempt == kAttempts) return applied;
+      // Whom it is left to was faster: a controller that sees the object the moment it is made. Then it is theirs.
+      CHARON_ASSIGN_OR_RETURN(live, cluster_.Get(call_, ref_));
+    }
   }
 
   // A list item (a container) that neither the declaration nor `initial` names any more would stay, since the values

@@ -207,6 +207,19 @@ TEST_F(ApplyObjectTest, ValuesForCreationOnlyGetASecondOwner) {
   EXPECT_FALSE(Body(1)["metadata"].contains("annotations")) << "the mark is not part of it";
 }
 
+TEST_F(ApplyObjectTest, AControllerThatIsFasterThanTheHandOverKeepsItsValue) {
+  const Json initial = Json::parse(R"({"data":{"n":"1"}})");
+  options_.initial = &initial;
+  Json fields = kOurFields;
+  fields["f:data"]["f:n"] = Json::object();
+  Answer(201, Live(kMark, {Entry("charon", "Apply", fields)}));
+  transport_.Answer(409, kConflict);
+  Answer(200, Live(kMark, {Entry("charon", "Apply", kOurFields),
+                           Entry("operator", "Update", Json::parse(R"({"f:data":{"f:n":{}}})"))}));
+  ASSERT_THAT(CreateObject(call_, *cluster_, declared_, options_), IsOk());
+  EXPECT_THAT(Sent(), ElementsAre("PATCH force=true", "PATCH fieldManager=charon-initial", "GET"));
+}
+
 TEST_F(ApplyObjectTest, ListsOfInitialValuesMeetByName) {
   const Json deployment = Json::parse(R"({"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"a","namespace":"x"},
       "spec":{"template":{"spec":{"containers":[{"name":"app","ports":[{"containerPort":80}]},{"name":"side","image":"s:1"}]}}}})");

@@ -21,6 +21,7 @@
 #include "provider/operations/quota_fit.h"
 #include "provider/operations/wait_ready.h"
 #include "provider/schema/checks.h"
+#include "resources/service/selector_clash.h"
 
 namespace charon::service {
 namespace {
@@ -585,6 +586,7 @@ absl::Status ServiceResource::Plan(const sdk::Context& context, sdk::PlanChange<
       }
     }
   }
+  CHARON_RETURN_IF_ERROR(CheckSelector(context, change, wanted, content.objects));
   CHARON_RETURN_IF_ERROR(CheckPlanned(context, change, wanted, content));
   return CheckFit(context, change, wanted, content.objects);
 }
@@ -613,6 +615,37 @@ void ServiceResource::PlanPartly(sdk::PlanChange<ServiceModel>& change, const Co
     objects[key] = other->second == hash ? std::optional<std::string>(hash) : std::nullopt;
   }
   if (renderings[1].hashes.size() == objects.size()) change.SetPartly("objects", objects);
+}
+
+absl::Status ServiceResource::CheckSelector(const sdk::Context& context, const sdk::PlanChange<ServiceModel>& change,
+                                            const ServiceModel& planned, const std::vector<Rendered>& objects) const {
+  if (context.planned_before) return absl::OkStatus();
+  const bool same = change.IsUpdate() && !context.private_state->Get(kAdopting) &&
+                    SelectorOf(change.prior()) == SelectorOf(planned) && change.prior().pod_labels == planned.pod_labels;
+  const auto workload = std::find_if(objects.begin(), objects.end(), [](const Rendered& r) { return r.stage == Stage::kWorkload; });
+  if (same || workload == objects.end()) return absl::OkStatus();
+  const operations::ObjectOptions options = Options(planned);
+  const ObjectRef own = WorkloadRef(planned);
+  return services_.CheckPlan(context, [&](Cluster& cluster) -> absl::Status {
+    for (const char* kind : {"Deployment", "StatefulSet", "DaemonSet"}) {
+      const absl::StatusOr<std::vector<Json>> others = cluster.List(context, {"apps/v1", kind}, {.name_space = *planned.name_space});
+      // Whoever may not list workloads is not told about them.
+      if (!others.ok()) return absl::IsUnavailable(others.status()) ? others.status() : absl::OkStatus();
+      for (const Json& other : *others) {
+        const ObjectRef ref{{"apps/v1", kind}, *planned.name_space, kubernetes::Text(other, "metadata.name")};
+        const bool replaced = !change.IsCreate() && change.prior().objects.IsKnown() && change.prior().objects->count(ref.ToString()) != 0;
+        if (ref == own || replaced || operations::ClaimOf(&other, options) == operations::Claim::kOurs) continue;
+        const std::string clash = SelectorClash(workload->object, other);
+        if (clash.empty()) continue;
+        return At("selector",
+                  WithRemedy(absl::InvalidArgumentError(absl::StrCat(kind, " \"", ref.name, "\" of namespace ", ref.name_space, " ", clash,
+                                                                     ": each would take the other's pods for its own")),
+                             "Give this service a selector of its own, such as selector = { \"app.kubernetes.io/instance\" = \"...\" }, "
+                             "or import what is there if the two are meant to be one."));
+      }
+    }
+    return absl::OkStatus();
+  });
 }
 
 // Tells before the apply what would not fit. A warning: the same run may raise a quota or add a node.

@@ -50,6 +50,9 @@ class ServiceResource final : public sdk::Resource<ServiceModel, ServiceIdentity
   absl::Status CheckPlanned(const sdk::Context& context, const sdk::PlanChange<ServiceModel>& change, const ServiceModel& planned,
                             const Content& content) const;
   static void PlanPartly(sdk::PlanChange<ServiceModel>& change, const Conventions& conventions);
+  // No other workload of the namespace may match our pods, nor ours its pods.
+  absl::Status CheckSelector(const sdk::Context& context, const sdk::PlanChange<ServiceModel>& change, const ServiceModel& planned,
+                             const std::vector<Rendered>& objects) const;
   absl::Status CheckFit(const sdk::Context& context, const sdk::PlanChange<ServiceModel>& change, const ServiceModel& planned,
                         const std::vector<Rendered>& objects) const;
   // What a change of a claim means: explained, refused, never data lost.
