@@ -138,6 +138,7 @@ void ReconcileStatefulSet(const Work& work, const Json& set) {
       EnsureRevision(work, set, "controller.kubernetes.io/hash", Json::object());
   std::string current = Text(set, {"status", "currentRevision"}, update);
 
+  Adopt(work, set, "/pods");
   std::map<int, ObjectPtr> pods;
   for (const ObjectPtr& pod : OwnedPods(work, set)) pods[OrdinalOf(*pod, name)] = pod;
   bool settled = true;  // In order: everything before is ready.
@@ -214,6 +215,7 @@ void ReconcileDaemonSet(const Work& work, const Json& set) {
                        Text(set, {"metadata", "annotations",
                                   "deprecated.daemonset.template.generation"},
                             "1")}});
+  Adopt(work, set, "/pods");
   std::map<std::string, ObjectPtr> by_node;
   for (const ObjectPtr& pod : OwnedPods(work, set)) {
     std::string node = Text(*pod, {"spec", "nodeName"});

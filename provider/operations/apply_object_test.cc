@@ -267,6 +267,34 @@ TEST_F(ApplyObjectTest, AnUpdateWritesOnceAndOnlyToTheObjectItRead) {
   EXPECT_THAT(Sent(), ElementsAre("GET", "PATCH", "PATCH"));
 }
 
+TEST_F(ApplyObjectTest, ADefaultThatANullCannotTakeAwayIsOwnedFirst) {
+  const char refused[] =
+      R"({"kind":"Status","status":"Failure","reason":"Invalid","code":422,"message":"data.gone: Forbidden","details":{
+          "causes":[{"reason":"FieldValueForbidden","message":"Forbidden","field":"data.gone"}]}})";
+  Json live = Ours();
+  live["data"] = {{"k", "v"}, {"gone", "a default"}};
+  Json declared = declared_;
+  declared["data"]["gone"] = nullptr;
+  Answer(200, live);
+  transport_.Answer(422, refused);
+  Answer(200, live);
+  Answer(200, Ours());
+  ASSERT_THAT(UpdateObject(call_, *cluster_, declared, options_), IsOk());
+  EXPECT_THAT(Sent(), ElementsAre("GET", "PATCH", "PATCH", "PATCH"));
+  EXPECT_EQ(Body(2)["data"], Json::parse(R"({"k":"v","gone":"a default"})"));
+  EXPECT_EQ(Body(3)["data"], Json::parse(R"({"k":"v"})"));
+
+  // A plan cannot try that; it lets it pass, and nothing else.
+  auto fresh = kubernetes::NewCluster(http::Borrow(transport_), "");
+  Answer(200, live);
+  transport_.Answer(422, refused);
+  EXPECT_THAT(CheckUpdate(call_, *fresh, declared, options_), IsOk());
+  auto again = kubernetes::NewCluster(http::Borrow(transport_), "");
+  Answer(200, live);
+  transport_.Answer(422, refused);
+  EXPECT_THAT(CheckUpdate(call_, *again, declared_, options_), StatusIs(absl::StatusCode::kInvalidArgument));
+}
+
 TEST_F(ApplyObjectTest, AnUpdateOfWhatIsGoneMakesItAgain) {
   transport_.Answer(404, kNotFound);
   Answer(201, Ours());

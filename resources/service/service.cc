@@ -357,7 +357,7 @@ const ObjectSpec<IdentityModel>& IdentityModel::Describe() {
 
 const ObjectSpec<GrantModel>& GrantModel::Describe() {
   using M = GrantModel;
-  static const auto& spec = *new ObjectSpec<M>("Rules in the service's namespace for somebody else.",
+  static const auto& spec = *new ObjectSpec<M>("Rules in one namespace.",
                                                {Field(&M::rules, "rules", Required, "The rules.")});
   return spec;
 }
@@ -439,7 +439,7 @@ const ObjectSpec<ServiceModel>& ServiceModel::Describe() {
     std::vector<ObjectSpec<M>::Row> rows = {
         Field(&M::name_space, "namespace", Required, "Namespace of the service.").ForceNew().Check(DnsLabel()),
         Field(&M::name, "name", OptionalComputed, "Name of the service and of its objects; that of the namespace by default.").ForceNew().KeepPrior().Check(DnsLabel()),
-        Field(&M::kind, "kind", Optional, "`deployment` (default), `statefulset` or `daemonset`.").ForceNew()
+        Field(&M::kind, "kind", Optional, "`deployment` (default), `statefulset` or `daemonset`. Another kind is another workload: the service is replaced.")
             .Check(OneOf({"deployment", "statefulset", "daemonset"})),
         Field(&M::service_name, "service_name", Optional, "Name of the Service; the service's name by default.").Check(DnsLabel()),
         Field(&M::labels, "labels", Optional, "Labels of all objects.").Check(EachKey(LabelKey())).Check(EachElement(LabelValue())),
@@ -447,8 +447,7 @@ const ObjectSpec<ServiceModel>& ServiceModel::Describe() {
         Field(&M::pod_labels, "pod_labels", Optional, "Labels of the pods.").Check(EachKey(LabelKey())).Check(EachElement(LabelValue())),
         Field(&M::pod_annotations, "pod_annotations", Optional, "Annotations of the pods.").Check(EachKey(LabelKey())),
         Field(&M::selector, "selector", Optional,
-              "Labels by which the workload finds its pods; `{ app = <name> }` by default. It can never change.")
-            .ForceNew()
+              "Labels by which the workload finds its pods; `{ app = <name> }` by default. Other ones replace the service.")
             .Check(EachKey(LabelKey()))
             .Check(EachElement(LabelValue())),
     };

@@ -145,18 +145,18 @@ struct PolicyRuleModel {
   static const ObjectSpec<PolicyRuleModel>& Describe();
 };
 
+struct GrantModel {
+  Attr<std::vector<PolicyRuleModel>> rules;
+  static const ObjectSpec<GrantModel>& Describe();
+};
+
 struct IdentityModel {
   Attr<std::string> service_account;
   Attr<bool> automount;
   Attr<StringMap> annotations;
   Attr<std::vector<PolicyRuleModel>> rules, cluster_rules;
-  Attr<std::map<std::string, std::vector<PolicyRuleModel>>> namespace_rules;
+  Attr<std::map<std::string, GrantModel>> namespace_rules;
   static const ObjectSpec<IdentityModel>& Describe();
-};
-
-struct GrantModel {
-  Attr<std::vector<PolicyRuleModel>> rules;
-  static const ObjectSpec<GrantModel>& Describe();
 };
 
 struct MetricsModel {

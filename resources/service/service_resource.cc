@@ -203,6 +203,8 @@ class ServiceResource::Run {
     StoreSettled(context_, settled_);
     // Even a half-finished run has no unknowns.
     if (reached_.restart.IsUnknown()) reached_.restart = Attr<StringMap>();
+    // Nothing was made: then there is no service.
+    if (!status.ok() && prior_ == nullptr && reached_.objects->empty()) return status;
     if (!status.ok()) return sdk::Outcome<ServiceModel>::Partial(reached_, std::move(status));
     context_.private_state->Erase(kAdopting);
     return reached_;
@@ -550,6 +552,12 @@ absl::Status ServiceResource::Plan(const sdk::Context& context, sdk::PlanChange<
     planned.name = planned.name_space;
     change.Set("name", planned.name);
   }
+  if (change.IsUpdate()) {
+    // By what they mean: a default that is written out, as after an import, replaces nothing.
+    const ServiceModel& prior = change.prior();
+    if (planned.kind.IsUnknown() || WorkloadKind(planned) != WorkloadKind(prior)) change.RequireReplace("kind");
+    if (planned.selector.IsUnknown() || SelectorOf(planned) != SelectorOf(prior)) change.RequireReplace("selector");
+  }
   const Conventions conventions = services_.settings()->conventions;
   if (context.provider_config_unknown || !IsSettled(planned)) {
     for (const char* name : {"objects", "urls", "restart"}) change.SetUnknown(name);
@@ -747,7 +755,9 @@ absl::Status ServiceResource::CheckPlanned(const sdk::Context& context, const sd
     }
     // A StatefulSet is made anew around its pods.
     const bool fixed = objects[i].object["kind"] == "StatefulSet" && absl::StrContains(checked.message(), "updates to statefulset spec");
-    if (!checked.ok() && !fixed) return Locate(objects[i], checked);
+    // The create half of a replacement: what is there now goes before.
+    const bool going = change.IsCreate() && absl::StrContains(checked.message(), "field is immutable");
+    if (!checked.ok() && !fixed && !going) return Locate(objects[i], checked);
   }
   return absl::OkStatus();
 }
