@@ -95,29 +95,29 @@ void AddMissing(Json& base, const Json& more) {
   }
 }
 
-// The parts of `wanted` for which `has` has no value, list items met by their keys; null if there are none.
-Json Lacking(const Json& wanted, const Json& has) {
-  Json lacking;
+// The list items of `wanted` that `has` does not have, by their keys; null if there are none.
+Json MissingItems(const Json& wanted, const Json& has) {
+  Json missing;
   if (wanted.is_object() && has.is_object()) {
     for (const auto& [key, value] : wanted.items()) {
-      if (!has.contains(key)) {
-        lacking[key] = value;
-      } else if (Json inner = Lacking(value, has[key]); !inner.is_null()) {
-        lacking[key] = std::move(inner);
-      }
+      if (!value.is_structured()) continue;
+      const auto there = has.find(key);
+      static const Json& nothing = *new Json(Json::array());
+      Json inner = MissingItems(value, there == has.end() && value.is_array() ? nothing : there == has.end() ? Json() : *there);
+      if (!inner.is_null()) missing[key] = std::move(inner);
     }
   } else if (wanted.is_array() && has.is_array()) {
     const char* key = MergeKey(wanted, has);
-    if (key == nullptr) return lacking;
+    if (key == nullptr) return missing;
     for (const Json& item : wanted) {
       const auto same = std::find_if(has.begin(), has.end(), [&](const Json& other) { return other[key] == item[key]; });
-      Json inner = same == has.end() ? item : Lacking(item, *same);
+      Json inner = same == has.end() ? item : MissingItems(item, *same);
       if (inner.is_null()) continue;
       inner[key] = item[key];
-      lacking.push_back(std::move(inner));
+      missing.push_back(std::move(inner));
     }
   }
-  return lacking;
+  return missing;
 }
 
 // What `live` has where `declared` says null: the part of `live` with these values, null if there are none. Their
@@ -374,8 +374,8 @@ class Applier {
     }
     CHARON_ASSIGN_OR_RETURN(live, HandOver(std::move(live)));
     CHARON_ASSIGN_OR_RETURN(live, DropVanished(std::move(live)));
-    // What counts only at creation is created now, if it is not there yet: the image of a container that is added.
-    const Json created = options_.initial == nullptr ? Json() : Lacking(*options_.initial, live);
+    // For a container that is added now, this is the creation: its image goes in, too.
+    const Json created = options_.initial == nullptr ? Json() : MissingItems(*options_.initial, live);
     Json object = declared_;
     if (!created.is_null()) AddMissing(object, created);
     absl::StatusOr<Json> applied = Apply(object, UidOf(live));
@@ -416,7 +416,7 @@ class Applier {
     // An apply drops whatever else its manager has applied: another resource's fields.
     const FieldSet lost = kubernetes::AppliedBy(*live, options_.manager)
                               .Minus(kubernetes::FieldsOf(declared_, *live));
-    if (lost.empty()) return Apply(UidOf(*live));
+    if (lost.empty()) return Apply(declared_, UidOf(*live));
     std::vector<std::string> names;
     for (const FieldPath& path : lost.Paths()) {
       if (names.size() < 5) names.push_back(kubernetes::ToString(path));
@@ -552,7 +552,7 @@ absl::StatusOr<std::optional<Json>> CheckChange(const Call& call, Cluster& clust
     Json initial = *options.initial;
     initial.update(IdentityOf(ref), /*merge_objects=*/true);
     AddMissing(wanted, kubernetes::Overlay(initial, live));
-    AddMissing(wanted, initial);  // what is not there yet is made
+    if (const Json created = MissingItems(*options.initial, live); !created.is_null()) AddMissing(wanted, created);
   }
   // What former managers own will have been moved to us by then, so that it conflicts with nobody.
   const bool takes_over = !options.owner.empty() &&
