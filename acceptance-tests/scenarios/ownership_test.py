@@ -8,6 +8,8 @@ from entries import make_namespace
 from harness import hcl
 from harness.kubernetes import managers
 
+pytestmark = pytest.mark.one_cli_on_real("the programs differ in the core, the servers in the API: each difference is met once")
+
 ADDRESS = "charon_kubernetes_manifest.x"
 
 

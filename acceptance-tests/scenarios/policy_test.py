@@ -8,6 +8,8 @@ from entries import make_namespace
 from harness import hcl
 from ownership_test import ADDRESS, deployment, env_of, live, manifest
 
+pytestmark = pytest.mark.one_cli_on_real("the programs differ in the core, the servers in the API: each difference is met once")
+
 REFUSAL = "images have to come from registry.trusted.example"
 
 

@@ -7,6 +7,8 @@ import pytest
 
 from harness import hcl
 
+pytestmark = pytest.mark.one_cli_on_real("the programs differ in the core, the servers in the API: each difference is met once")
+
 ADDRESS = "charon_service.x"
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 

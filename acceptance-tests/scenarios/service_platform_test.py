@@ -11,6 +11,8 @@ from harness.cli import squeezed
 from harness.operators import ExternalSecrets, Reloader
 from harness.webhook import Webhook
 
+pytestmark = pytest.mark.one_cli_on_real("the programs differ in the core, the servers in the API: each difference is met once")
+
 ADDRESS = "charon_service.x"
 
 

@@ -13,6 +13,8 @@ from harness.kubernetes import managers
 from harness.mutation import mutating
 from tier_matrix_test import expected_limits, expected_quota, limits_of, quota_of
 
+pytestmark = pytest.mark.one_cli_on_real("the programs differ in the core, the servers in the API: each difference is met once")
+
 ADDRESS = "charon_service.x"
 IMAGE = "registry.example.org/web:1"
 BOOKKEEPING = {("metadata", "generation"), ("metadata", "resourceVersion"), ("metadata", "managedFields")}

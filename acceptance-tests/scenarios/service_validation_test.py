@@ -5,6 +5,8 @@ import pytest
 from harness import hcl
 from harness.cli import squeezed
 
+pytestmark = pytest.mark.one_cli_on_real("the programs differ in the core, the servers in the API: each difference is met once")
+
 
 def service(**attributes) -> str:
     smallest = {"namespace": "shop", "name": "web", "image": "example.test/web:1"}

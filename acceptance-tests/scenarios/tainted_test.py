@@ -8,6 +8,8 @@ import pytest
 from entries import make_namespace
 from harness import hcl
 
+pytestmark = pytest.mark.one_cli_on_real("the programs differ in the core, the servers in the API: each difference is met once")
+
 ADDRESS = "charon_kubernetes_manifest.x"
 SHORT = {"create": "3s", "update": "1m"}
 

@@ -7,6 +7,8 @@ import pytest
 from harness import hcl
 from harness.hcl import Expression
 
+pytestmark = pytest.mark.one_cli_on_real("the programs differ in the core, the servers in the API: each difference is met once")
+
 ADDRESS = "charon_tier_namespace.x"
 
 # Field study 2.3: priority, preemption, default memory limit, default requests, ceiling, quota.
