@@ -12,6 +12,9 @@
 
 namespace charon {
 
+// Ways of rendering that this build has: 1 to this (docs/design/decisions/0010-render-versions.md).
+inline constexpr int kNewestRenderVersion = 1;
+
 // What a tier gives to a namespace. Amounts are Kubernetes quantities.
 struct TierProfile {
   std::string name;  // "3-edge": also the value of the `tier` label

@@ -11,6 +11,19 @@
 namespace charon {
 namespace {
 
+// A stack that was rendered by a newer release must not be rendered in an older way by accident.
+Check RenderVersion() {
+  const std::string known =
+      kNewestRenderVersion == 1 ? "version 1 only" : absl::StrCat("versions 1 to ", kNewestRenderVersion);
+  return Check{absl::StrCat("is a version that this release renders: ", known), [known](const Value& value) {
+                 if (value.number() >= Number(1) && value.number() <= Number(kNewestRenderVersion)) return absl::OkStatus();
+                 return WithRemedy(absl::InvalidArgumentError(absl::StrCat("is ", value.number().ToString(),
+                                                                           ", but this build of the provider renders ", known)),
+                                   "Install a newer version of the provider that knows it, or take the one that the services "
+                                   "were rendered with; left out, it is 1.");
+               }};
+}
+
 Check QuantityText() {
   return TextRule("is a Kubernetes quantity such as \"500m\" or \"4Gi\"",
                   [](absl::string_view text) { return kubernetes::Quantity::Parse(text).status(); });
@@ -269,7 +282,7 @@ const ObjectSpec<ConventionsModel>& ConventionsModel::Describe() {
           Field(&M::render_version, "render_version", Optional,
                 "How services are rendered; 1 if unset, for ever. A provider upgrade alone never changes an object: a newer way of "
                 "rendering takes effect when this is raised.")
-              .Check(Between(1, 1)),
+              .Check(RenderVersion()),
           Field(&M::domain, "domain", Optional, "Domain of hosts that are given without one.").Check(DnsSubdomain()),
           Field(&M::ingress, "ingress", Optional, "The ingress controller of the platform."),
           Field(&M::gpu, "gpu", Optional, "How the cluster offers GPUs."),

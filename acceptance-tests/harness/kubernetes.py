@@ -3,6 +3,7 @@
 from __future__ import annotations  # Api.list hides the builtin inside of its class
 
 import base64
+import contextlib
 import dataclasses
 import http.client
 import json
@@ -157,6 +158,30 @@ class Api:
         path = self.resource(kind).path(namespace)
         query = f"?labelSelector={urllib.parse.quote(labels)}" if labels else ""
         return self._expect("GET", path + query)["items"]
+
+    def watch(self, kind: str, until: threading.Event, namespace: str | None = None):
+        """(event type, object): what is there, as ADDED, then every change; ends soon after `until` is set."""
+        path = self.resource(kind).path(namespace)
+        found = self._expect("GET", path)
+        yield from (("ADDED", item) for item in found["items"])
+        version = found["metadata"]["resourceVersion"]
+        while not until.is_set():
+            target = f"{path}?watch=true&resourceVersion={version}&allowWatchBookmarks=true&timeoutSeconds=1"
+            connection = http.client.HTTPSConnection(
+                self._address.hostname, self._address.port, timeout=60, context=self._context
+            )
+            with contextlib.closing(connection):
+                connection.request("GET", target, headers=self._headers | {"Accept": "application/json"})
+                response = connection.getresponse()
+                if response.status != 200:
+                    raise ApiError("GET", target, response.status, response.read().decode(errors="replace"))
+                for line in response:
+                    event = json.loads(line)
+                    if event["type"] == "ERROR":
+                        raise ApiError("GET", target, event["object"].get("code", 0), event["object"])
+                    version = event["object"]["metadata"]["resourceVersion"]
+                    if event["type"] != "BOOKMARK":
+                        yield event["type"], event["object"]
 
     def create(self, object_: dict[str, Any], manager: str = "somebody") -> dict[str, Any]:
         return self._expect("POST", f"{self._path(object_, named=False)}?fieldManager={manager}", object_)

@@ -9,7 +9,10 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 from harness.kubernetes import Api  # noqa: E402
 
-KINDS = ("PriorityClass", "Namespace", "LimitRange", "ResourceQuota", "NetworkPolicy", "RoleBinding")
+KINDS = (
+    "PriorityClass", "Namespace", "LimitRange", "ResourceQuota", "NetworkPolicy", "RoleBinding",
+    "Deployment", "StatefulSet", "Service", "Ingress", "PersistentVolumeClaim",
+)
 
 
 def main(record: str, labels: str) -> None:

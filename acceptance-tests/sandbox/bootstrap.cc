@@ -6,11 +6,13 @@
 namespace charon::sandbox {
 namespace {
 
+// The one with graphics cards.
+constexpr int kGpuNode = 3;
+
 Json Node(int index, const std::string& now) {
   const std::string name = absl::StrCat("node-", index);
-  const Json amounts = {{"cpu", "64"}, {"memory", "256Gi"}, {"pods", "500"},
-                        {"ephemeral-storage", "1Ti"}};
-  return {{"metadata",
+  const Json amounts = {{"cpu", "64"}, {"memory", "256Gi"}, {"pods", "500"}, {"ephemeral-storage", "1Ti"}};
+  Json node = {{"metadata",
            {{"name", name},
             {"labels",
              {{"kubernetes.io/hostname", name},
@@ -41,6 +43,14 @@ Json Node(int index, const std::string& now) {
               {"osImage", "sandbox"},
               {"kernelVersion", "sandbox"},
               {"containerRuntimeVersion", "sandbox://1"}}}}}};
+  if (index == kGpuNode) {
+    node["metadata"]["labels"]["nvidia.com/gpu.present"] = "true";
+    for (const char* field : {"capacity", "allocatable"}) {
+      node["status"][field]["nvidia.com/gpu"] = "4";
+      node["status"][field]["example.org/gpumem"] = "16000";
+    }
+  }
+  return node;
 }
 
 }  // namespace

@@ -42,6 +42,7 @@ std::string EnsureRevision(const Work& work, const Json& owner, const char* labe
   return name;
 }
 
+// What pods of a DaemonSet are labelled with; those of a StatefulSet have the whole name.
 std::string HashOf(const std::string& revision) {
   return revision.substr(revision.rfind('-') + 1);
 }
@@ -90,8 +91,9 @@ absl::Status MakeOrdinal(const Work& work, const Json& set, int ordinal, const s
   const std::string name = absl::StrCat(Text(set, {"metadata", "name"}), "-", ordinal);
   Json pod = PodFromTemplate(Members(set, {"spec", "template"}), set);
   pod["metadata"]["name"] = name;
+  pod["metadata"]["generateName"] = Text(set, {"metadata", "name"}) + "-";
   Json& labels = Ensure(pod, {"metadata", "labels"});
-  labels[kRevisionLabel] = HashOf(revision);
+  labels[kRevisionLabel] = revision;
   labels["statefulset.kubernetes.io/pod-name"] = name;
   labels["apps.kubernetes.io/pod-index"] = absl::StrCat(ordinal);
   pod["spec"]["hostname"] = name;
@@ -160,7 +162,7 @@ void ReconcileStatefulSet(const Work& work, const Json& set) {
       const Json& pod = *it->second;
       const bool surplus = it->first >= start + wanted || it->first < start;
       const bool outdated =
-          Text(pod, {"metadata", "labels", kRevisionLabel}) != HashOf(update) &&
+          Text(pod, {"metadata", "labels", kRevisionLabel}) != update &&
           it->first >= partition && !on_delete;
       if (!surplus && !outdated) continue;
       if (!IsDeleted(pod)) work.Delete(pod);
@@ -170,7 +172,7 @@ void ReconcileStatefulSet(const Work& work, const Json& set) {
   // An update stuck on a pod that never got ready replaces that pod.
   for (const auto& [ordinal, pod] : pods) {
     if (!IsReady(*pod) && !IsDeleted(*pod) && !on_delete && ordinal >= partition &&
-        Text(*pod, {"metadata", "labels", kRevisionLabel}) != HashOf(update)) {
+        Text(*pod, {"metadata", "labels", kRevisionLabel}) != update) {
       work.Delete(*pod);
     }
   }
@@ -182,9 +184,9 @@ void ReconcileStatefulSet(const Work& work, const Json& set) {
     if (IsFinished(*pod)) continue;
     ++total;
     ready += IsReady(*pod) && !IsDeleted(*pod) ? 1 : 0;
-    const std::string hash = Text(*pod, {"metadata", "labels", kRevisionLabel});
-    of_current += hash == HashOf(current) ? 1 : 0;
-    of_update += hash == HashOf(update) ? 1 : 0;
+    const std::string made_from = Text(*pod, {"metadata", "labels", kRevisionLabel});
+    of_current += made_from == current ? 1 : 0;
+    of_update += made_from == update ? 1 : 0;
   }
   if (of_update == wanted && ready == wanted) {
     current = update;

@@ -314,6 +314,8 @@ ModifyVolumeStatus
   status=s+ targetVolumeAttributesClassName=s
 ObjectReference!atomic
   apiVersion=s fieldPath=s kind=s name=s namespace=s resourceVersion=s uid=s
+ClaimReference
+  apiVersion=s fieldPath=s kind=s name=s namespace=s resourceVersion=s uid=s
 ConfigMap
   apiVersion=s kind=s metadata=ObjectMeta binaryData={y} data={s} immutable=b?
 Endpoints
@@ -394,7 +396,7 @@ PersistentVolume
 PersistentVolumeSpec
   accessModes=[s] awsElasticBlockStore=AWSElasticBlockStoreVolumeSource
   azureDisk=AzureDiskVolumeSource azureFile=AzureFilePersistentVolumeSource capacity={q}
-  cephfs=CephFSPersistentVolumeSource cinder=CinderPersistentVolumeSource claimRef=ObjectReference
+  cephfs=CephFSPersistentVolumeSource cinder=CinderPersistentVolumeSource claimRef=ClaimReference
   csi=CSIPersistentVolumeSource fc=FCVolumeSource flexVolume=FlexPersistentVolumeSource
   flocker=FlockerVolumeSource gcePersistentDisk=GCEPersistentDiskVolumeSource
   glusterfs=GlusterfsPersistentVolumeSource hostPath=HostPathVolumeSource

@@ -11,7 +11,7 @@ import shutil
 import pytest
 
 from harness import cli as cli_module
-from harness import clusters
+from harness import clusters, operators
 from harness.clusters import Exclusive, Names, RealCluster, RealServer, SandboxCluster
 from harness.errors import HarnessError
 from harness.stack import Stack
@@ -32,6 +32,7 @@ def pytest_configure(config):
         "sandbox_only(why): says something about the sandbox, or needs what only it can do",
         "real_only(why): needs what only real controllers do",
         "one_cli(why): does not depend on the program that applies, so the first one does",
+        "one_cli_on_real(why): both programs on the sandbox, the first one on the real server",
     ):
         config.addinivalue_line("markers", marker)
 
@@ -53,10 +54,16 @@ def pytest_generate_tests(metafunc):
 
 def pytest_collection_modifyitems(config, items):
     """Drops what has no cluster left to run against, which pytest would report as skipped."""
-    kept = [
-        item for item in items
-        if not hasattr(item, "callspec") or isinstance(item.callspec.params.get("cluster", ""), str)
-    ]
+    first = config.getoption("clis").split(",")[0]
+
+    def runs(item) -> bool:
+        parameters = getattr(item, "callspec", None) and item.callspec.params or {}
+        if not isinstance(parameters.get("cluster", ""), str):
+            return False
+        twice = parameters.get("cluster") == "real" and parameters.get("cli", first) != first
+        return not (twice and item.get_closest_marker("one_cli_on_real"))
+
+    kept = [item for item in items if runs(item)]
     config.hook.pytest_deselected(items=[item for item in items if item not in kept])
     items[:] = kept
 
@@ -171,3 +178,24 @@ def new_stack(folder, cluster, cli):
 @pytest.fixture
 def stack(new_stack):
     return new_stack("stack")
+
+
+@pytest.fixture
+def crds(cluster, exclusive):
+    """Installs CRDs of operators: crds("ExternalSecret", "Middleware"). They stay for the other tests that share a
+    server; crds.without("ExternalSecret") takes them away, so tests that use any take turns."""
+    def install(*kinds: str) -> None:
+        with_crds(operators.install, *kinds)
+
+    def without(*kinds: str) -> None:
+        with_crds(operators.remove, *kinds)
+
+    def with_crds(act, *kinds: str) -> None:
+        try:
+            act(cluster.api, *kinds)
+        except operators.NoGo as error:
+            missing(str(error))
+
+    install.without = without
+    with exclusive("crds"):
+        yield install

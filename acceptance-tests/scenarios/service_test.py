@@ -10,8 +10,10 @@ from entries import make_crd, make_namespace, make_secret, make_storage_class
 from harness import hcl, leaks
 from harness.hcl import Expression
 from harness.kubernetes import managers
-from harness.webhook import mutating
+from harness.mutation import mutating
 from tier_matrix_test import expected_limits, expected_quota, limits_of, quota_of
+
+pytestmark = pytest.mark.one_cli_on_real("the programs differ in the core, the servers in the API: each difference is met once")
 
 ADDRESS = "charon_service.x"
 IMAGE = "registry.example.org/web:1"

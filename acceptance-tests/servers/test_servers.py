@@ -553,6 +553,46 @@ def test_failed_build_is_not_kept(compiler):
     assert servers("build", "kubernetes").returncode == 0
 
 
+MODULES = """#!/bin/sh
+[ ! -e "$CALLS.fail" ] || { echo "checksum mismatch"; exit 1; }
+echo "$4" >> "$CALLS"
+folder=$CALLS.modules/$(basename "${4%@*}")
+for file in config/crds/bases/external-secrets.io_externalsecrets config/crds/bases/external-secrets.io_secretstores \\
+    deploy/crds/cert-manager.io_issuers docs/content/reference/dynamic-configuration/traefik.io_middlewares \\
+    example/prometheus-operator-crd/monitoring.coreos.com_servicemonitors; do
+  mkdir -p "$folder/$(dirname $file)" && echo "of $4" > "$folder/$file.yaml"
+done
+echo "{\\"Dir\\": \\"$folder\\"}"
+"""
+
+
+def test_crds_come_from_the_modules_that_are_pinned(compiler, tmp_path):
+    (tmp_path / "bin/go").write_text(MODULES)
+    assert servers("build", "crds").returncode == 0
+    place = pathlib.Path(servers("path", "crds").stdout.strip())
+    assert (place / "traefik.io_middlewares.yaml").read_text() == (
+        f"of github.com/traefik/traefik/v3@v{builds.PROGRAMS['crds'].required('github.com/traefik/traefik/v3')}\n")
+    assert sorted(p.name for p in place.iterdir())[0] == "cert-manager.io_issuers.yaml"
+    # Every module that go.mod requires is one that files are taken of.
+    required = re.findall(r"^\t(\S+) v", (SERVERS.parent / "crds/go.mod").read_text(), re.MULTILINE)
+    assert sorted(line.split("@")[0] for line in compiler.read_text().splitlines()) == sorted(required)
+
+
+def test_crds_that_cannot_be_had_are_not_kept(compiler, tmp_path):
+    (tmp_path / "bin/go").write_text(MODULES)
+    compiler.with_name("calls.fail").touch()
+    failed = servers("build", "crds")
+    assert failed.returncode == 1
+    assert "checksum mismatch" in failed.stderr
+    assert [p.name for p in builds.cache().iterdir()] == ["crds.lock"]
+    compiler.with_name("calls.fail").unlink()
+    # A newer module that has them elsewhere.
+    (tmp_path / "bin/go").write_text(MODULES.replace("traefik.io_middlewares", "traefik.io_other/x"))
+    failed = servers("build", "crds")
+    assert failed.returncode == 1
+    assert re.search(r"traefik/v3 v\S+ has no docs/content", failed.stderr)
+
+
 def test_place_depends_on_what_is_built(tmp_path, monkeypatch):
     before = builds.PROGRAMS["opentofu"].place
     monkeypatch.setattr(builds, "HERE", tmp_path)

@@ -95,6 +95,31 @@ void AddMissing(Json& base, const Json& more) {
   }
 }
 
+// The list items of `wanted` that `has` does not have, by their keys; null if there are none.
+Json MissingItems(const Json& wanted, const Json& has) {
+  Json missing;
+  if (wanted.is_object() && has.is_object()) {
+    for (const auto& [key, value] : wanted.items()) {
+      if (!value.is_structured()) continue;
+      const auto there = has.find(key);
+      static const Json& nothing = *new Json(Json::array());
+      Json inner = MissingItems(value, there == has.end() && value.is_array() ? nothing : there == has.end() ? Json() : *there);
+      if (!inner.is_null()) missing[key] = std::move(inner);
+    }
+  } else if (wanted.is_array() && has.is_array()) {
+    const char* key = MergeKey(wanted, has);
+    if (key == nullptr) return missing;
+    for (const Json& item : wanted) {
+      const auto same = std::find_if(has.begin(), has.end(), [&](const Json& other) { return other[key] == item[key]; });
+      Json inner = same == has.end() ? item : MissingItems(item, *same);
+      if (inner.is_null()) continue;
+      inner[key] = item[key];
+      missing.push_back(std::move(inner));
+    }
+  }
+  return missing;
+}
+
 // What `live` has where `declared` says null: the part of `live` with these values, null if there are none. Their
 // dotted paths are added to `paths`.
 Json ValuesAtNulls(const Json& declared, const Json& live, const std::string& prefix, std::set<std::string>& paths) {
@@ -269,7 +294,7 @@ class Applier {
         made = TakeOver(*std::move(live));
       }
     }
-    return made;
+    return Settled(std::move(made));
   }
 
   absl::StatusOr<Json> Update() {
@@ -284,10 +309,20 @@ class Applier {
       CHARON_RETURN_IF_ERROR(live.status());
       changed = Change(*std::move(live));
     }
-    return changed;
+    return Settled(std::move(changed));
   }
 
  private:
+  // After as many attempts as there are.
+  static absl::StatusOr<Json> Settled(absl::StatusOr<Json> written) {
+    if (!IsPrecondition(written.status())) return written;
+    return WithRemedy(
+        written.status(),
+        absl::StrCat("Somebody else writes to it at the same time: it was tried ", kAttempts + 1,
+                     " times. Apply again; `kubectl get -o yaml "
+                     "--show-managed-fields` tells who."));
+  }
+
   // Creates the object, or is refused (IsPrecondition) because it is there: one write, no read.
   absl::StatusOr<Json> Make() {
     Json object = declared_;
@@ -339,12 +374,20 @@ class Applier {
     }
     CHARON_ASSIGN_OR_RETURN(live, HandOver(std::move(live)));
     CHARON_ASSIGN_OR_RETURN(live, DropVanished(std::move(live)));
-    absl::StatusOr<Json> applied = Apply(UidOf(live));
+    // For a container that is added now, this is the creation: its image goes in, too.
+    const Json created = options_.initial == nullptr ? Json() : MissingItems(*options_.initial, live);
+    Json object = declared_;
+    if (!created.is_null()) AddMissing(object, created);
+    absl::StatusOr<Json> applied = Apply(object, UidOf(live));
     const Json unwanted = InTheWayOfNulls(applied.status(), declared_, live);
-    if (unwanted.is_null()) return applied;
-    // They become ours as they are, and the next apply, which does not have them, removes them.
-    CHARON_RETURN_IF_ERROR(Own(live, unwanted));
-    return Apply(UidOf(live), /*nulls=*/false);
+    if (!unwanted.is_null()) {
+      // They become ours as they are, and the next apply, which does not have them, removes them.
+      CHARON_RETURN_IF_ERROR(Own(live, unwanted));
+      DropNulls(object);
+      applied = Apply(object, UidOf(live));
+    }
+    if (!applied.ok() || created.is_null()) return applied;
+    return HandOver(*std::move(applied));
   }
 
   absl::Status Own(const Json& live, const Json& values) {
@@ -355,9 +398,7 @@ class Applier {
     return ExplainConflict(cluster_.Apply(call_, object, {.manager = options_.manager}).status(), ref_);
   }
 
-  absl::StatusOr<Json> Apply(const std::string& uid, bool nulls = true) {
-    Json object = declared_;
-    if (!nulls) DropNulls(object);
+  absl::StatusOr<Json> Apply(Json object, const std::string& uid) {
     // Never makes again what was deleted meanwhile, never writes to another object of that name.
     object["metadata"]["uid"] = uid;
     absl::StatusOr<Json> applied = cluster_.Apply(
@@ -375,7 +416,7 @@ class Applier {
     // An apply drops whatever else its manager has applied: another resource's fields.
     const FieldSet lost = kubernetes::AppliedBy(*live, options_.manager)
                               .Minus(kubernetes::FieldsOf(declared_, *live));
-    if (lost.empty()) return Apply(UidOf(*live));
+    if (lost.empty()) return Apply(declared_, UidOf(*live));
     std::vector<std::string> names;
     for (const FieldPath& path : lost.Paths()) {
       if (names.size() < 5) names.push_back(kubernetes::ToString(path));
@@ -393,8 +434,9 @@ class Applier {
   // not have. Returns the object afterwards.
   absl::StatusOr<Json> Migrate(Json live) {
     for (int attempt = 0;; ++attempt) {
+      const FieldSet declared = kubernetes::FieldsOf(declared_, live);
       const std::optional<Json> patch = kubernetes::MigrationPatch(
-          live, options_.manager, kubernetes::FormerManagers(live, options_.manager));
+          live, options_.manager, kubernetes::FormerManagers(live, options_.manager), &declared);
       if (!patch) return live;
       absl::StatusOr<Json> patched =
           cluster_.Patch(call_, ref_, PatchType::kJson, *patch, options_.manager);
@@ -408,14 +450,19 @@ class Applier {
   absl::StatusOr<Json> HandOver(Json live) {
     if (options_.initial == nullptr) return live;
     const std::string manager = InitialManager(options_);
-    const FieldSet given = kubernetes::AppliedBy(live, manager);
-    const FieldSet wanted = kubernetes::FieldsOf(*options_.initial, live)
-                                .Minus(kubernetes::FieldsOf(declared_, live))
-                                .Intersect(kubernetes::AppliedBy(live, options_.manager))
-                                .Minus(given);
-    if (wanted.empty()) return live;
-    // With all that this manager ever got: an apply of less would take that back.
-    return ApplyInitial(live, wanted.Union(given));
+    for (int attempt = 0;; ++attempt) {
+      const FieldSet given = kubernetes::AppliedBy(live, manager);
+      const FieldSet wanted = kubernetes::FieldsOf(*options_.initial, live)
+                                  .Minus(kubernetes::FieldsOf(declared_, live))
+                                  .Intersect(kubernetes::AppliedBy(live, options_.manager))
+                                  .Minus(given);
+      if (wanted.empty()) return live;
+      // With all that this manager ever got: an apply of less would take that back.
+      absl::StatusOr<Json> applied = ApplyInitial(live, wanted.Union(given));
+      if (!IsFieldConflict(applied.status()) || attempt == kAttempts) return applied;
+      // Whom it is left to was faster: a controller that sees the object the moment it is made. Then it is theirs.
+      CHARON_ASSIGN_OR_RETURN(live, cluster_.Get(call_, ref_));
+    }
   }
 
   // A list item (a container) that neither the declaration nor `initial` names any more would stay, since the values
@@ -505,6 +552,7 @@ absl::StatusOr<std::optional<Json>> CheckChange(const Call& call, Cluster& clust
     Json initial = *options.initial;
     initial.update(IdentityOf(ref), /*merge_objects=*/true);
     AddMissing(wanted, kubernetes::Overlay(initial, live));
+    if (const Json created = MissingItems(*options.initial, live); !created.is_null()) AddMissing(wanted, created);
   }
   // What former managers own will have been moved to us by then, so that it conflicts with nobody.
   const bool takes_over = !options.owner.empty() &&

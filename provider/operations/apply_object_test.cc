@@ -207,6 +207,37 @@ TEST_F(ApplyObjectTest, ValuesForCreationOnlyGetASecondOwner) {
   EXPECT_FALSE(Body(1)["metadata"].contains("annotations")) << "the mark is not part of it";
 }
 
+TEST_F(ApplyObjectTest, AControllerThatIsFasterThanTheHandOverKeepsItsValue) {
+  const Json initial = Json::parse(R"({"data":{"n":"1"}})");
+  options_.initial = &initial;
+  Json fields = kOurFields;
+  fields["f:data"]["f:n"] = Json::object();
+  Answer(201, Live(kMark, {Entry("charon", "Apply", fields)}));
+  transport_.Answer(409, kConflict);
+  Answer(200, Live(kMark, {Entry("charon", "Apply", kOurFields),
+                           Entry("operator", "Update", Json::parse(R"({"f:data":{"f:n":{}}})"))}));
+  ASSERT_THAT(CreateObject(call_, *cluster_, declared_, options_), IsOk());
+  EXPECT_THAT(Sent(), ElementsAre("PATCH force=true", "PATCH fieldManager=charon-initial", "GET"));
+}
+
+TEST_F(ApplyObjectTest, AContainerThatIsAddedGetsItsInitialValues) {
+  const Json initial = Json::parse(R"({"spec":{"replicas":3,"template":{"spec":{"containers":[{"name":"app","image":"a:1"},{"name":"side","image":"s:1"}]}}}})");
+  const Json declared = Json::parse(R"({"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"a","namespace":"x"},
+      "spec":{"template":{"spec":{"containers":[{"name":"app"},{"name":"side","tty":true}]}}}})");
+  options_.initial = &initial;
+  Json live = declared;
+  live["metadata"]["uid"] = "u1";
+  live["metadata"]["annotations"] = {{"charon.internal/owner", kMark}};
+  live["spec"]["template"]["spec"]["containers"] = Json::parse(R"([{"name":"app","image":"a:9"}])");
+  live["metadata"]["managedFields"] = Json::array({Entry("charon", "Apply", Json::parse(R"({"f:spec":{"f:template":{"f:spec":{
+      "f:containers":{"k:{\"name\":\"app\"}":{".":{},"f:name":{}}}}}}})"))});
+  Answer(200, live);
+  Answer(200, live);
+  ASSERT_THAT(UpdateObject(call_, *cluster_, declared, options_), IsOk());
+  EXPECT_EQ(Body(1)["spec"], Json::parse(R"({"template":{"spec":{"containers":[{"name":"app"},{"name":"side","tty":true,"image":"s:1"}]}}})"))
+      << "the image that somebody raised and the replicas are not sent";
+}
+
 TEST_F(ApplyObjectTest, ListsOfInitialValuesMeetByName) {
   const Json deployment = Json::parse(R"({"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"a","namespace":"x"},
       "spec":{"template":{"spec":{"containers":[{"name":"app","ports":[{"containerPort":80}]},{"name":"side","image":"s:1"}]}}}})");

@@ -227,7 +227,7 @@ struct ServiceModel : ContainerModel {
   Attr<ScaleToZeroModel> scale_to_zero;
   Attr<std::string> extra_manifest_patch;
   // what to do about others
-  Attr<std::string> on_conflict;
+  Attr<std::string> on_conflict, on_server_rewrite;
   Attr<bool> force_conflicts;
   // 14 computed
   Attr<StringMap> objects, urls, restart;

@@ -21,6 +21,7 @@
 #include "provider/operations/quota_fit.h"
 #include "provider/operations/wait_ready.h"
 #include "provider/schema/checks.h"
+#include "resources/service/selector_clash.h"
 
 namespace charon::service {
 namespace {
@@ -49,19 +50,12 @@ std::string HashOf(const Rendered& rendered) {
   return Fingerprint(text);
 }
 
-// What a service consists of.
-struct Content {
-  std::vector<Rendered> objects;
-  std::vector<ObjectRef> refs;  // of each
-  StringMap hashes;
-};
+using Content = ServiceResource::Content;
 
 absl::StatusOr<Content> ContentOf(const ServiceModel& model, const Conventions& conventions) {
   Content content;
-  ServiceModel hashed = model;
-  hashed.restart = Attr<StringMap>();
-  CHARON_ASSIGN_OR_RETURN(const std::vector<Rendered> plain, RenderService(hashed, conventions));
-  for (const Rendered& rendered : plain) {
+  CHARON_ASSIGN_OR_RETURN(content.objects, RenderService(model, conventions));
+  for (const Rendered& rendered : content.objects) {
     CHARON_ASSIGN_OR_RETURN(ObjectRef ref, kubernetes::RefOf(rendered.object));
     const bool fresh = content.hashes.emplace(ref.ToString(), HashOf(rendered)).second;
     if (!fresh) {
@@ -70,7 +64,12 @@ absl::StatusOr<Content> ContentOf(const ServiceModel& model, const Conventions& 
     }
     content.refs.push_back(std::move(ref));
   }
-  CHARON_ASSIGN_OR_RETURN(content.objects, RenderService(model, conventions));
+  if (model.restart.IsKnown() && !model.restart->empty()) {
+    ServiceModel unrestarted = model;
+    unrestarted.restart = Attr<StringMap>();
+    CHARON_ASSIGN_OR_RETURN(const std::vector<Rendered> plain, RenderService(unrestarted, conventions));
+    for (std::size_t i = 0; i < plain.size(); ++i) content.hashes[content.refs[i].ToString()] = HashOf(plain[i]);
+  }
   return content;
 }
 
@@ -127,6 +126,17 @@ void StoreSettled(const sdk::Context& context, const std::map<std::string, std::
   } else {
     context.private_state->Set(kSettled, Json(settled).dump());
   }
+}
+
+// What stands in `objects` for an object that somebody changed, so that the plan's difference says it.
+std::string DriftText(const std::vector<kubernetes::Difference>& differences) {
+  constexpr std::size_t kShown = 4;
+  std::vector<std::string> fields;
+  for (const kubernetes::Difference& difference : differences) {
+    if (fields.size() < kShown) fields.push_back(kubernetes::ToString(difference.path));
+  }
+  const std::size_t more = differences.size() - fields.size();
+  return absl::StrCat("changed outside: ", absl::StrJoin(fields, ", "), more > 0 ? absl::StrCat(" and ", more, " more") : "");
 }
 
 constexpr absl::string_view kWaysOut =
@@ -272,10 +282,10 @@ class ServiceResource::Run {
     }
     if (ref.kind.kind == "StatefulSet") CHARON_RETURN_IF_ERROR(GrowReplicaClaims());
     settled_.erase(key);
-    if (!kubernetes::Compare(rendered.object, *live, options.manager).empty()) {
-      settled_[key] = Fingerprint(kubernetes::Overlay(rendered.object, *live, options.manager).dump());
-    }
-    return absl::OkStatus();
+    const std::vector<kubernetes::Difference> rewritten = kubernetes::Compare(rendered.object, *live, options.manager);
+    if (rewritten.empty()) return absl::OkStatus();
+    settled_[key] = Fingerprint(kubernetes::Overlay(rendered.object, *live, options.manager).dump());
+    return TellRewritten(rendered, key, rewritten);
   }
 
   static std::string Text(const Json& object, absl::string_view path) { return kubernetes::Text(object, path); }
@@ -324,6 +334,23 @@ class ServiceResource::Run {
     if (!wanted.ok() || !now.ok() || *now >= *wanted) return absl::OkStatus();
     const Json patch = {{"spec", {{"resources", {{"requests", {{"storage", wanted_text}}}}}}}};
     return cluster_.Patch(context_, ref, kubernetes::PatchType::kMerge, patch, options_.manager).status();
+  }
+
+  // Nobody else can have written yet: the server itself stored something else, as admission policies and webhooks make it.
+  absl::Status TellRewritten(const Rendered& rendered, const std::string& key, const std::vector<kubernetes::Difference>& rewritten) const {
+    std::vector<std::string> lines;
+    for (const kubernetes::Difference& difference : rewritten) {
+      lines.push_back(absl::StrCat("- ", kubernetes::ToString(difference.path), ": ", difference.declared, " became ",
+                                   difference.live.empty() ? "nothing" : difference.live));
+    }
+    const std::string text = absl::StrCat("An admission policy or webhook of the cluster changed ", key, " as it was applied:\n", absl::StrJoin(lines, "\n"));
+    if (plan_.on_server_rewrite.value_or("warn") == "error") {
+      return WithRemedy(absl::FailedPreconditionError(text), "Say it as the policy wants it, or leave it out; on_server_rewrite = \"warn\" takes it as it is.");
+    }
+    context_.diagnostics->Warning("The server rewrote what was applied",
+                                  absl::StrCat(text, "\n\nThis counts as applied from now on. To have no such warning, say it as the policy wants it, or leave it out."),
+                                  rendered.attribute);
+    return absl::OkStatus();
   }
 
   // The claims of a StatefulSet's replicas are made by its controller, which never changes them again.
@@ -531,11 +558,12 @@ absl::Status ServiceResource::Plan(const sdk::Context& context, sdk::PlanChange<
     if (planned.kind.IsUnknown() || WorkloadKind(planned) != WorkloadKind(prior)) change.RequireReplace("kind");
     if (planned.selector.IsUnknown() || SelectorOf(planned) != SelectorOf(prior)) change.RequireReplace("selector");
   }
+  const Conventions conventions = services_.settings()->conventions;
   if (context.provider_config_unknown || !IsSettled(planned)) {
     for (const char* name : {"objects", "urls", "restart"}) change.SetUnknown(name);
+    if (!context.provider_config_unknown) PlanPartly(change, conventions);
     return absl::OkStatus();
   }
-  const Conventions conventions = services_.settings()->conventions;
   ServiceModel wanted = planned;
   wanted.urls = UrlsOf(planned, conventions);
   const bool restarts = !RestartSecrets(planned).empty() && conventions.reload_annotation.empty();
@@ -566,8 +594,66 @@ absl::Status ServiceResource::Plan(const sdk::Context& context, sdk::PlanChange<
       }
     }
   }
-  CHARON_RETURN_IF_ERROR(CheckPlanned(context, change, wanted, content.objects));
+  CHARON_RETURN_IF_ERROR(CheckSelector(context, change, wanted, content.objects));
+  CHARON_RETURN_IF_ERROR(CheckPlanned(context, change, wanted, content));
   return CheckFit(context, change, wanted, content.objects);
+}
+
+// Some texts are not known yet. Rendered with one text in their place and with another, what comes out the same does
+// not depend on them: which objects there will be, mostly, and the content of many.
+void ServiceResource::PlanPartly(sdk::PlanChange<ServiceModel>& change, const Conventions& conventions) {
+  std::vector<Content> renderings;
+  for (const char* text : {"7311s", "6127s"}) {  // durations, names, octal numbers: whatever a text may have to be
+    absl::StatusOr<ServiceModel> model = change.PlannedWithText(text);
+    if (!model.ok()) return;
+    model->objects = model->urls = model->restart = Attr<StringMap>();
+    const Value value = ServiceModel::Describe().Encode(*model);
+    if (!value.IsWhollyKnown()) return;
+    // Where only certain words count, neither text shows what another would do.
+    std::vector<absl::Status> warnings;
+    if (!ValidateObject(ServiceModel::Describe().schema(), value, /*write_only_allowed=*/true, &warnings).empty()) return;
+    absl::StatusOr<Content> content = ContentOf(*model, conventions);
+    if (!content.ok()) return;
+    renderings.push_back(*std::move(content));
+  }
+  std::map<std::string, std::optional<std::string>> objects;
+  for (const auto& [key, hash] : renderings[0].hashes) {
+    const auto other = renderings[1].hashes.find(key);
+    if (other == renderings[1].hashes.end()) return;  // not even its name is known
+    objects[key] = other->second == hash ? std::optional<std::string>(hash) : std::nullopt;
+  }
+  if (renderings[1].hashes.size() == objects.size()) change.SetPartly("objects", objects);
+}
+
+absl::Status ServiceResource::CheckSelector(const sdk::Context& context, const sdk::PlanChange<ServiceModel>& change,
+                                            const ServiceModel& planned, const std::vector<Rendered>& objects) const {
+  if (context.planned_before) return absl::OkStatus();
+  const bool same = change.IsUpdate() && !context.private_state->Get(kAdopting) &&
+                    SelectorOf(change.prior()) == SelectorOf(planned) && change.prior().pod_labels == planned.pod_labels;
+  const auto workload = std::find_if(objects.begin(), objects.end(), [](const Rendered& r) { return r.stage == Stage::kWorkload; });
+  if (same || workload == objects.end()) return absl::OkStatus();
+  const operations::ObjectOptions options = Options(planned);
+  const ObjectRef own = WorkloadRef(planned);
+  return services_.CheckPlan(context, [&](Cluster& cluster) -> absl::Status {
+    for (const char* kind : {"Deployment", "StatefulSet", "DaemonSet"}) {
+      const absl::StatusOr<std::vector<Json>> others = cluster.List(context, {"apps/v1", kind}, {.name_space = *planned.name_space});
+      // Whoever may not list workloads is not told about them.
+      if (!others.ok()) return absl::IsUnavailable(others.status()) ? others.status() : absl::OkStatus();
+      for (const Json& other : *others) {
+        const ObjectRef ref{{"apps/v1", kind}, *planned.name_space, kubernetes::Text(other, "metadata.name")};
+        const bool replaced = !change.IsCreate() && change.prior().objects.IsKnown() && change.prior().objects->count(ref.ToString()) != 0;
+        if (ref == own || replaced || operations::ClaimOf(&other, options) == operations::Claim::kOurs) continue;
+        const std::string clash = SelectorClash(workload->object, other);
+        if (clash.empty()) continue;
+        return At("selector",
+                  WithRemedy(absl::InvalidArgumentError(absl::StrCat(kind, " \"", ref.name, "\" of namespace ", ref.name_space, " ", clash,
+                                                                     ": each would take the other's pods for its own")),
+                             "Give this service a selector of its own, such as selector = { \"app.kubernetes.io/instance\" = \"...\" }, "
+                             "or import what is there if the two are meant to be one."));
+      }
+    }
+    return absl::OkStatus();
+  });
 }
 
 // Tells before the apply what would not fit. A warning: the same run may raise a quota or add a node.
@@ -643,9 +729,9 @@ absl::Status ServiceResource::CheckClaimChange(const sdk::Context& context, cons
 
 // Asks a reachable server whether it would take what changes.
 absl::Status ServiceResource::CheckPlanned(const sdk::Context& context, const sdk::PlanChange<ServiceModel>& change, const ServiceModel& planned,
-                                           const std::vector<Rendered>& objects) const {
+                                           const Content& content) const {
   if (context.planned_before || change.RequiresReplace()) return absl::OkStatus();
-  CHARON_ASSIGN_OR_RETURN(const Content content, ContentOf(planned, services_.settings()->conventions));
+  const std::vector<Rendered>& objects = content.objects;
   const StringMap before = change.IsUpdate() ? change.prior().objects.value_or({}) : StringMap();
   const bool adopting = context.private_state->Get(kAdopting).has_value();
   const bool restarted = change.IsUpdate() && !(change.prior().restart == planned.restart);
@@ -717,7 +803,7 @@ sdk::Outcome<ServiceModel> ServiceResource::Read(const sdk::Context& context, co
     const std::string now = Fingerprint(kubernetes::Overlay(found->second->object, **live, manager).dump());
     const auto known = settled.find(key);
     if (known != settled.end() && known->second == now) continue;
-    model.objects.value()[key] = now;
+    model.objects.value()[key] = DriftText(differences);
     const std::string text = absl::StrCat(operations::DescribeDrift(differences), "\n\n", kWaysOut);
     context.diagnostics->Warning(absl::StrCat("Changed outside of Terraform: ", key), text, found->second->attribute);
   }

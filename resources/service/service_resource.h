@@ -21,6 +21,13 @@ class ServiceResource final : public sdk::Resource<ServiceModel, ServiceIdentity
  public:
   explicit ServiceResource(Services& services) : services_(services) {}
 
+  // What a service consists of.
+  struct Content {
+    std::vector<Rendered> objects;
+    std::vector<kubernetes::ObjectRef> refs;  // of each
+    StringMap hashes;                         // by ref: what `objects` says
+  };
+
   const sdk::ResourceInfo& info() const override;
   absl::Status Validate(const sdk::Context& context, const ServiceModel& config) override;
   absl::Status Plan(const sdk::Context& context, sdk::PlanChange<ServiceModel>& change) override;
@@ -41,7 +48,11 @@ class ServiceResource final : public sdk::Resource<ServiceModel, ServiceIdentity
   // The keyed hashes of the Secrets that pods are restarted for, where no controller of the cluster does that.
   absl::StatusOr<Attr<StringMap>> Restarts(const sdk::Context& context, const ServiceModel& model, const Attr<StringMap>& prior) const;
   absl::Status CheckPlanned(const sdk::Context& context, const sdk::PlanChange<ServiceModel>& change, const ServiceModel& planned,
-                            const std::vector<Rendered>& objects) const;
+                            const Content& content) const;
+  static void PlanPartly(sdk::PlanChange<ServiceModel>& change, const Conventions& conventions);
+  // No other workload of the namespace may match our pods, nor ours its pods.
+  absl::Status CheckSelector(const sdk::Context& context, const sdk::PlanChange<ServiceModel>& change, const ServiceModel& planned,
+                             const std::vector<Rendered>& objects) const;
   absl::Status CheckFit(const sdk::Context& context, const sdk::PlanChange<ServiceModel>& change, const ServiceModel& planned,
                         const std::vector<Rendered>& objects) const;
   // What a change of a claim means: explained, refused, never data lost.

@@ -1,4 +1,4 @@
-"""Builds the Go programs once and keeps them outside of the source tree.
+"""Builds the Go programs once and keeps them outside of the source tree, and so the CRDs of operators.
 
 A program's place in the cache carries its version and a hash of everything that decides what is
 built (module files, sources, flags), so that a change builds anew, an old checkout still finds its
@@ -10,6 +10,7 @@ import contextlib
 import dataclasses
 import fcntl
 import hashlib
+import json
 import os
 import pathlib
 import platform
@@ -70,9 +71,54 @@ class Program:
         for path in sorted(p for p in self.module.rglob("*") if p.suffix in (".go", ".mod", ".sum")):
             digest.update(f"{path.relative_to(self.module)}\0".encode())
             digest.update(hashlib.sha256(path.read_bytes()).digest())
-        recipe = [*self.command("go"), self.package, self.file, *self.links, platform.machine()]
-        digest.update("\0".join(recipe).encode())
+        digest.update("\0".join(self.recipe()).encode())
         return cache() / f"{self.folder}-{self.version}-{digest.hexdigest()[:12]}"
+
+    def recipe(self) -> list[str]:
+        return [*self.command("go"), self.package, self.file, *self.links, platform.machine()]
+
+    def make(self, title: str, go: str, folder: pathlib.Path, jobs: int | None) -> None:
+        compile_program(title, self, go, folder / self.file, jobs)
+        for link in self.links:
+            (folder / link).symlink_to(self.file)
+
+
+@dataclasses.dataclass(frozen=True)
+class Manifests(Program):
+    """Files of the modules that a go.mod requires, copied as they are: CRDs, one a file, named GROUP_PLURAL.yaml.
+
+    `files` has patterns by module, below the module's folder.
+    """
+
+    files: tuple[tuple[str, tuple[str, ...]], ...] = ()
+
+    def recipe(self) -> list[str]:
+        return [repr(self.files)]
+
+    def make(self, title: str, go: str, folder: pathlib.Path, jobs: int | None) -> None:
+        for module, patterns in self.files:
+            source = self.download(title, go, module)
+            for pattern in patterns:
+                found = sorted(source.glob(pattern))
+                if not found:
+                    raise Failure(f"{title}: {module} v{self.required(module)} has no {pattern}")
+                for path in found:
+                    shutil.copyfile(path, folder / path.name)
+
+    def download(self, title: str, go: str, module: str) -> pathlib.Path:
+        """The folder of a module, checked against go.sum. Nothing is compiled, so nothing else is fetched."""
+        version = f"{module}@v{self.required(module)}"
+        say(f"{title}: {version}")
+        run = subprocess.run(
+            [go, "mod", "download", "-json", version], cwd=self.module, env=go_environment(),
+            stdin=subprocess.DEVNULL, capture_output=True, text=True,
+        )
+        if run.returncode:
+            raise Failure(
+                f"{title}: fetching {version} failed:\n{run.stdout}{run.stderr}\nCheck that the module proxy"
+                f" is reachable (go env GOPROXY); then run again: servers build {self.folder}"
+            )
+        return pathlib.Path(json.loads(run.stdout)["Dir"])
 
 
 K8S = "k8s.io/component-base/version"
@@ -101,6 +147,23 @@ PROGRAMS = {
         package="github.com/hashicorp/terraform-plugin-docs/cmd/tfplugindocs",
         file="tfplugindocs",
         version_of="github.com/hashicorp/terraform-plugin-docs",
+    ),
+    "crds": Manifests(
+        folder="crds",
+        package="",
+        file="",
+        version_of="github.com/external-secrets/external-secrets",
+        files=(
+            ("github.com/external-secrets/external-secrets", (
+                "config/crds/bases/external-secrets.io_externalsecrets.yaml",
+                "config/crds/bases/external-secrets.io_*secretstores.yaml",
+            )),
+            ("github.com/cert-manager/cert-manager", ("deploy/crds/cert-manager.io_*.yaml",)),
+            ("github.com/traefik/traefik/v3", ("docs/content/reference/dynamic-configuration/traefik.io_*.yaml",)),
+            ("github.com/prometheus-operator/prometheus-operator", (
+                "example/prometheus-operator-crd/monitoring.coreos.com_*monitors.yaml",
+            )),
+        ),
     ),
 }
 
@@ -145,14 +208,12 @@ def build_one(name: str, program: Program, jobs: int | None) -> None:
         began = time.monotonic()
         unfinished = pathlib.Path(tempfile.mkdtemp(prefix=f".{name}-", dir=place.parent))
         try:
-            compile_program(title, program, go, unfinished / program.file, jobs)
-            for link in program.links:
-                (unfinished / link).symlink_to(program.file)
+            program.make(title, go, unfinished, jobs)
             unfinished.chmod(0o755)
             unfinished.rename(place)
         finally:
             shutil.rmtree(unfinished, ignore_errors=True)
-        size = (place / program.file).stat().st_size / 1e6
+        size = sum(path.stat().st_size for path in place.iterdir() if not path.is_symlink()) / 1e6
         say(f"{title}: built {size:.0f} MB in {time.monotonic() - began:.0f} s: {place}")
 
 
@@ -161,8 +222,6 @@ def compile_program(
 ) -> None:
     """Runs the compiler at low priority, showing how far it is."""
     command = program.command(go) + (["-p", str(jobs)] if jobs else [])
-    # A workspace or flags of the user's are not part of the recipe.
-    environment = os.environ | {"CGO_ENABLED": "0", "GOWORK": "off", "GOFLAGS": "-buildvcs=false"}
     say(f"{title}: building; the first time takes minutes and needs the Go module proxy")
     began = shown = time.monotonic()
     downloaded = compiled = 0
@@ -170,7 +229,7 @@ def compile_program(
     with subprocess.Popen(
         [*command, "-o", str(target), program.package],
         cwd=program.module,
-        env=environment,
+        env=go_environment(),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -202,6 +261,11 @@ def compile_program(
             f"Check that the module proxy is reachable (go env GOPROXY) and that the Go version"
             f" suits {program.module}/go.mod; then run again: servers build {program.folder}"
         )
+
+
+def go_environment() -> dict[str, str]:
+    """A workspace or flags of the user's are not part of the recipe."""
+    return os.environ | {"CGO_ENABLED": "0", "GOWORK": "off", "GOFLAGS": "-buildvcs=false"}
 
 
 def find_go() -> str:

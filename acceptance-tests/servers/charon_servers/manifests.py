@@ -7,7 +7,10 @@ NODE_COUNT = 3
 
 def nodes(version: str) -> list[dict[str, Any]]:
     """Nodes without a machine; KWOK plays their kubelets."""
-    size = {"cpu": "64", "memory": "256Gi", "ephemeral-storage": "1Ti", "pods": "500"}
+    plain = {"cpu": "64", "memory": "256Gi", "ephemeral-storage": "1Ti", "pods": "500"}
+    # The last one has graphics cards.
+    gpu = {NODE_COUNT: {"nvidia.com/gpu": "4", "example.org/gpumem": "16000"}}
+    gpu_label = {NODE_COUNT: {"nvidia.com/gpu.present": "true"}}
     return [
         {
             "apiVersion": "v1",
@@ -20,11 +23,11 @@ def nodes(version: str) -> list[dict[str, Any]]:
                     "kubernetes.io/arch": "amd64",
                     "topology.kubernetes.io/region": "test",
                     "topology.kubernetes.io/zone": f"test-{number}",
-                },
+                } | gpu_label.get(number, {}),
             },
             "status": {
-                "capacity": size,
-                "allocatable": size,
+                "capacity": plain | gpu.get(number, {}),
+                "allocatable": plain | gpu.get(number, {}),
                 "addresses": [
                     {"type": "InternalIP", "address": f"192.0.2.{10 + number}"},
                     {"type": "Hostname", "address": f"node-{number}"},

@@ -198,8 +198,48 @@ std::vector<std::string> FormerManagers(const Json& object, absl::string_view ma
   return names;
 }
 
+namespace {
+
+// The value at a path; null if there is none, or if the path is not one of names and keys.
+const Json& ValueAt(const Json& object, const FieldPath& path) {
+  static const Json& nothing = *new Json();
+  const Json* at = &object;
+  for (const FieldStep& step : path) {
+    const Json* next = nullptr;
+    if (step.kind == FieldStep::Kind::kField && at->is_object()) {
+      if (const auto member = at->find(step.text); member != at->end()) next = &*member;
+    } else if (step.kind == FieldStep::Kind::kKey && at->is_array()) {
+      const Json keys = Json::parse(step.text, nullptr, /*allow_exceptions=*/false);
+      for (const Json& item : *at) {
+        if (!item.is_object() || !keys.is_object()) continue;
+        bool same = true;
+        for (const auto& [name, value] : keys.items()) same = same && item.value(name, Json()) == value;
+        if (same) next = &item;
+      }
+    }
+    if (next == nullptr) return nothing;
+    at = next;
+  }
+  return *at;
+}
+
+// Values of a pod template that mean what their absence means. The server fills none of them in where they are missing
+// in a template (k8s.io/kubernetes/pkg/apis/core/v1/defaults.go); hashicorp/kubernetes sends them all
+// (kubernetes/structures_pod.go, structures_container.go).
+bool IsDefaultSpelledOut(const Json& object, const FieldPath& path) {
+  if (path.size() < 4 || path[1].text != "template") return false;
+  static const auto& defaults = *new std::vector<std::pair<std::string, Json>>{
+      {"automountServiceAccountToken", true}, {"enableServiceLinks", true}, {"shareProcessNamespace", false},
+      {"mountPropagation", "None"},           {"optional", false}};
+  return std::any_of(defaults.begin(), defaults.end(), [&](const auto& one) {
+    return path.back().text == one.first && ValueAt(object, path) == one.second;
+  });
+}
+
+}  // namespace
+
 std::optional<Json> MigratedManagedFields(const Json& object, absl::string_view manager,
-                                          const std::vector<std::string>& from) {
+                                          const std::vector<std::string>& from, const FieldSet* declared) {
   const Json& entries = Field(object, "metadata.managedFields");
   if (!entries.is_array()) return std::nullopt;
   Json result = Json::array();
@@ -232,6 +272,11 @@ std::optional<Json> MigratedManagedFields(const Json& object, absl::string_view 
     }
   }
   if (!moved) return std::nullopt;
+  if (declared != nullptr) {
+    for (const FieldPath& path : fields.Minus(*declared).Paths()) {
+      if (IsDefaultSpelledOut(object, path)) fields.Remove(path);
+    }
+  }
   ours["manager"] = std::string(manager);
   ours["operation"] = "Apply";
   ours["fieldsType"] = "FieldsV1";
@@ -276,8 +321,8 @@ std::optional<Json> ReleasedManagedFields(const Json& object,
 }
 
 std::optional<Json> MigrationPatch(const Json& object, absl::string_view manager,
-                                   const std::vector<std::string>& from) {
-  return PatchTo(MigratedManagedFields(object, manager, from), object);
+                                   const std::vector<std::string>& from, const FieldSet* declared) {
+  return PatchTo(MigratedManagedFields(object, manager, from, declared), object);
 }
 
 std::optional<Json> ReleasePatch(const Json& object, const std::vector<std::string>& managers,

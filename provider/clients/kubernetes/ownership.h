@@ -109,8 +109,13 @@ std::vector<std::string> FormerManagers(const Json& object, absl::string_view ma
 // manager still owns, and conflicts with nobody. kubectl does the same for its own two names
 // (client-go, util/csaupgrade); it drops entries of another apiVersion, here their fields move
 // along: where the versions name a field differently, the server passes over the unknown name.
+//
+// With `declared`, what our next apply is going to declare: defaults that `from` spelled out, which the server would not
+// fill in again (automountServiceAccountToken: true), become nobody's instead if they are not declared. They stay then;
+// without them the pod template would be another one, and all pods would be made anew for nothing.
 std::optional<Json> MigratedManagedFields(const Json& object, absl::string_view manager,
-                                          const std::vector<std::string>& from);
+                                          const std::vector<std::string>& from,
+                                          const FieldSet* declared = nullptr);
 
 // metadata.managedFields without the Apply entries of `managers`, or, if `fields` is not null,
 // without these fields and what is below them: their values stay, owned by nobody or by whom else
@@ -124,7 +129,7 @@ std::optional<Json> ReleasedManagedFields(const Json& object,
 // `object`, so that a concurrent write gives 409 Conflict (Aborted) rather than a lost entry: read
 // again and retry.
 std::optional<Json> MigrationPatch(const Json& object, absl::string_view manager,
-                                   const std::vector<std::string>& from);
+                                   const std::vector<std::string>& from, const FieldSet* declared = nullptr);
 std::optional<Json> ReleasePatch(const Json& object, const std::vector<std::string>& managers,
                                  const std::vector<FieldPath>* fields = nullptr);
 

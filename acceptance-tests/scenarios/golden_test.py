@@ -1,0 +1,122 @@
+"""What examples/services make on a server, as a file a reviewer reads: golden/v1/NAME.yaml.
+
+The file has what our field managers own, read back from the server and projected on it; what is set at creation only
+and left to others from then on (manager charon-initial) stands under `initial`. The bytes of a render version never change: a provider that renders
+anything else for version 1 is a provider whose upgrade restarts pods. CHARON_REWRITE_GOLDEN=1 rewrites the files, and
+the diff is the review (docs/design/decisions/0010-render-versions.md).
+"""
+
+import os
+import pathlib
+import re
+import shutil
+
+import pytest
+
+from harness.cli import ROOT
+from harness.kubernetes import Api
+from harness.operators import ExternalSecrets
+from harness.projection import documents, owned
+
+pytestmark = pytest.mark.one_cli_on_real("the programs differ in the core, the servers in the API: each difference is met once")
+
+SERVICES = sorted(p for p in (ROOT / "examples/services").iterdir() if p.is_dir())
+GOLDEN = pathlib.Path(__file__).parent / "golden/v1"
+STORE = {
+    "linkwarden": {"authentik_client_id": "linkwarden-client"},
+    "static-creds/pg-linkwarden": {"password": "changes-every-week"},
+}
+
+
+@pytest.fixture(autouse=True)
+def taking_turns(exclusive):
+    """Examples have real names, and the same ones occur in several."""
+    with exclusive("examples"), exclusive("built-in-tiers"):
+        yield
+
+
+@pytest.fixture
+def platform(cluster, crds):
+    """What examples/services name and a plain cluster has not."""
+    crds("ExternalSecret", "Middleware", "ServiceMonitor")
+    standard = cluster.get("StorageClass", None, "standard")
+    cluster.api.apply({
+        "apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "metadata": {"name": "proxmox-lvm-encrypted"},
+        "provisioner": standard["provisioner"], "reclaimPolicy": "Delete", "volumeBindingMode": "Immediate",
+    }, force=True)
+
+
+def copy(stack, folder: pathlib.Path) -> None:
+    (stack.config / "required.tf").unlink(missing_ok=True)
+    for path in folder.glob("*.tf"):
+        shutil.copy(path, stack.config)
+
+
+def made(api: Api, state) -> list[dict]:
+    """The objects of all services of a state, in the order of their names, as their managers own them."""
+    found = []
+    for address, attributes in sorted(state.resources.items()):
+        if not address.startswith("charon_service."):
+            continue
+        for key in sorted(attributes["objects"]):
+            object_ = api.get(*parts(key))
+            assert object_ is not None, f"{key} is in state and not on the server"
+            document = {"apiVersion": object_["apiVersion"], "kind": object_["kind"]} | owned(
+                object_, "charon", but_not="charon-initial")
+            named = {k: object_["metadata"][k] for k in ("name", "namespace") if k in object_["metadata"]}
+            document["metadata"] = named | document.get("metadata", {})
+            if initial := owned(object_, "charon-initial"):
+                document["initial"] = initial
+            found.append(normalised(document))
+    return found
+
+
+def parts(key: str) -> tuple[str, str | None, str]:
+    """Kind with version, namespace and name of "apps/v1/Deployment/ns/name", "v1/PersistentVolume/name"."""
+    match = re.fullmatch(r"((?:[^/]+/)?v\w+/\w+)/(?:([^/]+)/)?([^/]+)", key)
+    assert match, f"{key!r} names no object"
+    return match[1], match[2], match[3]
+
+
+def clear(stack, cluster) -> None:
+    """Destroys a stack whose services keep their data, and the data."""
+    services = [a for address, a in stack.state().resources.items() if address.startswith("charon_service.")]
+    keys = {k for a in services for k in a["objects"]}
+    stack.run("destroy", "-json", "-input=false", "-auto-approve", codes=(0, 1))
+    for namespace in {a["namespace"] for a in services}:
+        # Of the replicas of a StatefulSet.
+        claims = cluster.api.list("PersistentVolumeClaim", namespace)
+        keys |= {f"v1/PersistentVolumeClaim/{namespace}/{c['metadata']['name']}" for c in claims}
+    for key in keys:
+        if cluster.has(*parts(key)):
+            cluster.api.delete(*parts(key))
+    stack.destroy()
+    assert stack.state().resources == {}
+
+
+def normalised(document: dict) -> dict:
+    """Without what differs from cluster to cluster and from run to run."""
+    if document["kind"] == "Secret":
+        document["data"] = {name: "(generated)" for name in document.get("data", {})}
+    return document
+
+
+@pytest.mark.one_cli("the objects are the same")
+@pytest.mark.parametrize("example", SERVICES, ids=lambda folder: folder.name)
+def test_objects_of_an_example(stack, cluster, platform, example):
+    copy(stack, example)
+    with ExternalSecrets(cluster.api, STORE, example.name):
+        stack.apply()
+    text = documents(made(cluster.api, stack.state()))
+    clear(stack, cluster)
+    golden = GOLDEN / f"{example.name}.yaml"
+    if os.environ.get("CHARON_REWRITE_GOLDEN"):
+        golden.parent.mkdir(parents=True, exist_ok=True)
+        golden.write_text(text)
+    assert text == golden.read_text(), f"{golden} is not what this provider makes; see the top of this file"
+
+
+@pytest.mark.sandbox_only("asks no server")
+@pytest.mark.one_cli("asks none")
+def test_every_golden_file_has_its_example(cluster, cli):
+    assert sorted(p.stem for p in GOLDEN.glob("*.yaml")) == [p.name for p in SERVICES]

@@ -1,0 +1,213 @@
+"""Workloads that other tools made become a charon_service without a pod being restarted."""
+
+import copy
+import json
+
+import pytest
+
+from harness import hcl
+
+pytestmark = pytest.mark.one_cli_on_real("the programs differ in the core, the servers in the API: each difference is met once")
+
+ADDRESS = "charon_service.x"
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+
+# What hashicorp/kubernetes sends beyond what is configured (kubernetes/structures_pod.go, structures_container.go: every
+# attribute with a default in its schema is a pointer that is set). The server has no default for three of them, so that
+# they are part of the pod template for good.
+HASHICORP_POD = {
+    "automountServiceAccountToken": True, "shareProcessNamespace": False, "enableServiceLinks": True,
+    "dnsPolicy": "ClusterFirst", "restartPolicy": "Always", "terminationGracePeriodSeconds": 30,
+}
+
+
+def container(name: str, *, hashicorp: bool) -> dict:
+    found = {
+        "name": name, "image": "docker.io/library/app:1",
+        "ports": [{"name": "http", "containerPort": 8080, "protocol": "TCP"}],
+        "env": [{"name": "A", "value": "1"}, {"name": "B", "value": "2"}],
+        "resources": {"requests": {"cpu": "10m", "memory": "32Mi"}},
+        "volumeMounts": [{"name": "scratch", "mountPath": "/scratch"}],
+    }
+    if hashicorp:
+        found["volumeMounts"][0]["mountPropagation"] = "None"
+        found |= {"imagePullPolicy": "IfNotPresent", "terminationMessagePath": "/dev/termination-log"}
+    return found
+
+
+def workload(kind: str, name: str, label: str, *, hashicorp: bool = False) -> dict:
+    selector = {label: name}
+    pod = {"containers": [container(name, hashicorp=hashicorp)], "volumes": [{"name": "scratch", "emptyDir": {}}]}
+    spec = {
+        "replicas": 2, "selector": {"matchLabels": selector},
+        "template": {"metadata": {"labels": selector}, "spec": pod | (HASHICORP_POD if hashicorp else {})},
+    }
+    if kind == "StatefulSet":
+        spec |= {"serviceName": f"{name}-headless", "updateStrategy": {"type": "RollingUpdate"}}
+    else:
+        spec |= {"strategy": {"type": "RollingUpdate"}}
+    if hashicorp:
+        spec |= {"revisionHistoryLimit": 10}
+    return {"apiVersion": "apps/v1", "kind": kind, "metadata": {"name": name, "namespace": name}, "spec": spec}
+
+
+def service(name: str, label: str) -> dict:
+    return {
+        "apiVersion": "v1", "kind": "Service", "metadata": {"name": name, "namespace": name},
+        "spec": {"selector": {label: name},
+                 "ports": [{"name": "http", "port": 80, "targetPort": "http", "protocol": "TCP"}]},
+    }
+
+
+def by_terraform(cluster, object_: dict, manager: str) -> None:
+    cluster.api.create(object_, manager=manager)
+
+
+def by_kubectl_apply(cluster, object_: dict) -> None:
+    """The client-side kind, which keeps what it applied in an annotation."""
+    object_ = copy.deepcopy(object_)
+    object_["metadata"]["annotations"] = {LAST_APPLIED: json.dumps(object_)}
+    cluster.api.create(object_, manager="kubectl-client-side-apply")
+
+
+def by_kubectl_server_side(cluster, object_: dict) -> None:
+    cluster.api.apply(object_, manager="kubectl")
+
+
+def by_helm(cluster, object_: dict) -> None:
+    object_ = copy.deepcopy(object_)
+    object_["metadata"] |= {
+        "labels": {"app.kubernetes.io/managed-by": "Helm"},
+        "annotations": {"meta.helm.sh/release-name": "r", "meta.helm.sh/release-namespace": "default"},
+    }
+    cluster.api.create(object_, manager="helm")
+
+
+TOOLS = {
+    "Terraform": lambda cluster, o: by_terraform(cluster, o, "Terraform"),
+    "HashiCorp": lambda cluster, o: by_terraform(cluster, o, "HashiCorp"),
+    "kubectl-apply": by_kubectl_apply,
+    "kubectl-server-side": by_kubectl_server_side,
+    "helm": by_helm,
+}
+
+
+def configuration(name: str, kind: str, label: str, env: dict[str, str]) -> dict:
+    attributes = {
+        "namespace": name, "image": "docker.io/library/app:1", "replicas": 2,
+        "ports": {"http": {"number": 8080}}, "env": env,
+        "resources": {"requests": {"cpu": "10m", "memory": "32Mi"}},
+        "volumes": {"scratch": {"mount": "/scratch", "empty_dir": {}}},
+    }
+    if kind == "StatefulSet":
+        attributes["kind"] = "statefulset"
+    if label != "app":
+        attributes["selector"] = {label: name}
+    return attributes
+
+
+class Before:
+    """A workload that runs, and what must not change about it."""
+
+    def __init__(self, cluster, kind: str, name: str):
+        self._cluster, self._kind, self._name = cluster, kind, name
+        self.live = cluster.api.eventually(self._ready, f"{kind} {name} to be ready")
+        self.pods, self.sets = self._pods(), self._sets()
+        assert len(self.pods) == 2
+
+    def _get(self) -> dict:
+        return self._cluster.get(f"apps/v1/{self._kind}", self._name, self._name)
+
+    def _ready(self) -> dict | None:
+        live = self._get()
+        return live if live.get("status", {}).get("readyReplicas") == 2 else None
+
+    def _pods(self) -> set[str]:
+        return {p["metadata"]["uid"] for p in self._cluster.api.list("Pod", self._name)}
+
+    def _sets(self) -> set[str]:
+        kind = "ReplicaSet" if self._kind == "Deployment" else "ControllerRevision"
+        return {s["metadata"]["uid"] for s in self._cluster.api.list(f"apps/v1/{kind}", self._name)}
+
+    def still_stands(self) -> dict:
+        live = self._get()
+        assert live["metadata"]["uid"] == self.live["metadata"]["uid"]
+        assert live["spec"] == self.live["spec"]
+        assert self._sets() == self.sets
+        assert self._pods() == self.pods
+        if self._kind == "StatefulSet":
+            # Of a Deployment it moves with every annotation (pkg/registry/apps/deployment/strategy.go).
+            assert live["metadata"]["generation"] == self.live["metadata"]["generation"]
+        return live
+
+
+def make(cluster, name: str, kind: str, label: str, tool: str) -> Before:
+    cluster.api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+    hashicorp = tool in ("Terraform", "HashiCorp")
+    TOOLS[tool](cluster, service(name, label))
+    TOOLS[tool](cluster, workload(kind, name, label, hashicorp=hashicorp))
+    return Before(cluster, kind, name)
+
+
+def env_of(cluster, kind: str, name: str) -> dict[str, str]:
+    live = cluster.get(f"apps/v1/{kind}", name, name)
+    return {e["name"]: e["value"] for e in live["spec"]["template"]["spec"]["containers"][0]["env"]}
+
+
+def then_a_line_goes(stack, cluster, name: str, kind: str, label: str) -> None:
+    stack.write(hcl.resource("charon_service", "x", configuration(name, kind, label, {"A": "1"})))
+    assert stack.apply().actions == {ADDRESS: "update"}
+    assert env_of(cluster, kind, name) == {"A": "1"}
+    stack.destroy()
+    cluster.api.delete("Namespace", None, name)
+
+
+@pytest.mark.one_cli("what is sent is the same")
+@pytest.mark.parametrize("label", ["app", "run"])
+@pytest.mark.parametrize("kind", ["Deployment", "StatefulSet"])
+@pytest.mark.parametrize("tool", TOOLS)
+def test_import_restarts_nothing(stack, cluster, names, tool, kind, label):
+    name = names("legacy")
+    before = make(cluster, name, kind, label, tool)
+    both = configuration(name, kind, label, {"A": "1", "B": "2"})
+    stack.write(hcl.resource("charon_service", "x", both)
+                + hcl.block("import", {"to": hcl.Expression(ADDRESS), "id": f"{name}/{name}"}))
+    plan = stack.apply()
+    assert "importing" in plan.changes[ADDRESS]
+    live = before.still_stands()
+    managers = {e["manager"] for e in live["metadata"]["managedFields"] if not e.get("subresource")}
+    assert managers <= {"charon", "kube-controller-manager"}, "nobody is left to own what the configuration drops"
+    then_a_line_goes(stack, cluster, name, kind, label)
+
+
+MOVED = {
+    "kubernetes_deployment": "Deployment", "kubernetes_deployment_v1": "Deployment",
+    "kubernetes_stateful_set": "StatefulSet", "kubernetes_stateful_set_v1": "StatefulSet",
+}
+
+
+@pytest.mark.parametrize("source", MOVED)
+def test_moved_restarts_nothing(stack, cluster, names, source):
+    """`moved {}` from the state that hashicorp/kubernetes had."""
+    name, kind = names("legacy"), MOVED[source]
+    before = make(cluster, name, kind, "app", "Terraform")
+    attributes = {"id": f"{name}/{name}", "wait_for_rollout": True, "timeouts": None, "spec": [],
+                  "metadata": [{"name": name, "namespace": name, "generation": 1, "uid": "x", "resource_version": "1",
+                                "annotations": {}, "labels": {}, "generate_name": ""}]}
+    registry = "registry.terraform.io" if stack.cli.name == "terraform" else "registry.opentofu.org"
+    stack.write_file("terraform.tfstate", json.dumps({
+        "version": 4, "terraform_version": "1.11.4", "serial": 1, "lineage": "11111111-2222-3333-4444-555555555555",
+        "outputs": {}, "check_results": None,
+        "resources": [{
+            "mode": "managed", "type": source, "name": "old",
+            "provider": f'provider["{registry}/hashicorp/kubernetes"]',
+            "instances": [{"schema_version": 1, "attributes": attributes, "sensitive_attributes": []}],
+        }],
+    }))
+    both = configuration(name, kind, "app", {"A": "1", "B": "2"})
+    stack.write(hcl.resource("charon_service", "x", both)
+                + hcl.block("moved", {"from": hcl.Expression(f"{source}.old"), "to": hcl.Expression(ADDRESS)}))
+    plan = stack.apply()
+    assert plan.actions == {ADDRESS: "update"}
+    before.still_stands()
+    then_a_line_goes(stack, cluster, name, kind, "app")

@@ -1,0 +1,176 @@
+"""What is wrong with a charon_service is said before the apply: where, what, and what to do."""
+
+import pytest
+
+from harness import hcl
+from harness.cli import squeezed
+
+pytestmark = pytest.mark.one_cli_on_real("the programs differ in the core, the servers in the API: each difference is met once")
+
+
+def service(**attributes) -> str:
+    smallest = {"namespace": "shop", "name": "web", "image": "example.test/web:1"}
+    return hcl.resource("charon_service", "x", smallest | attributes)
+
+
+# What is configured, the attribute that the error points at (a line of the configuration), and pieces of its text.
+WRONG = {
+    "an environment variable from two sources": (
+        {"env": {"DATABASE_URL": "x"}, "env_secret": {"DATABASE_URL": "db/url"}},
+        ['the environment variable "DATABASE_URL" of container web is given by "env" as well', "keep one"]),
+    "an environment variable that is generated as well": (
+        {"env_field": {"TOKEN": "metadata.name"}, "generated_secrets": {"TOKEN": {"length": 32}}},
+        ['"TOKEN" of container web is given by "env_field" as well', "keep one"]),
+    "two volumes on one path": (
+        {"volumes": {"a": {"mount": "/data", "empty_dir": {}}, "b": {"mount": "/data", "empty_dir": {}}}},
+        ['"/data" of container web is the place of volume "a" already', "cannot be mounted on one path"]),
+    "a file where a volume is": (
+        {"volumes": {"a": {"mount": "/etc/x", "empty_dir": {}}}, "files": {"/etc/x": {"content": "1"}}},
+        ['"/etc/x" of container web is the place of volume "a" already']),
+    "a port name that is too long": (
+        {"ports": {"metrics-and-health": {"number": 9090}}}, ["metrics-and-health", "15"]),
+    "a probe on an unknown port": (
+        {"ports": {"http": {"number": 8080}}, "probes": {"liveness": {"http_get": {"path": "/", "port": "htpp"}}}},
+        ['container web has no port "htpp"; it has "http"']),
+    "a probe that could mean two ports": (
+        {"ports": {"http": {"number": 8080}, "admin": {"number": 9090}}, "probes": {"liveness": {"http_get": {"path": "/"}}}},
+        ['which port of container web? it has "admin", "http"', "Name the port here"]),
+    "no authentication, and no reason": (
+        {"ports": {"http": {"number": 8080}}, "expose": {"web": {"host": "a.example.org", "auth": "none"}}},
+        ["auth_reason", "none"]),
+    "a volume of one node under several replicas": (
+        {"replicas": 2, "volumes": {"data": {"mount": "/data", "claim": {"size": "1Gi"}}}},
+        ["a ReadWriteOnce claim is only on one node at a time, but there are 2 replicas",
+         "ReadWriteMany", "per_replica = true"]),
+    "a volume of one node and a rolling update": (
+        {"rollout": {"strategy": "RollingUpdate"}, "volumes": {"data": {"mount": "/data", "claim": {"size": "1Gi"}}}},
+        ['RollingUpdate starts the new pod while the old one holds the ReadWriteOnce claim of volume "data"',
+         "Leave rollout.strategy out"]),
+}
+
+
+@pytest.mark.sandbox_only("asks no server")
+@pytest.mark.parametrize("what", WRONG)
+def test_the_message(stack, cluster, what):
+    attributes, pieces = WRONG[what]
+    stack.write(service(**attributes))
+    texts = [d.text for d in stack.validate(fails=True)]
+    assert any(all(piece in text for piece in pieces) for text in texts), texts
+
+
+@pytest.mark.sandbox_only("asks no server")
+def test_unknown_keys_of_conventions_are_named(stack, cluster):
+    stack.write('provider "charon" {\n  conventions = { ownr = "x", ingress = { controler = "nginx" } }\n}\n' + service())
+    for d in stack.validate(fails=True):
+        assert "conventions" in d.text + d.code
+    texts = " ".join(d.text for d in stack.validate(fails=True))
+    assert "ownr" in texts
+
+
+@pytest.mark.sandbox_only("asks no server")
+def test_a_render_version_of_the_future_is_explained(stack, cluster):
+    stack.write('provider "charon" {\n  conventions = { render_version = 2 }\n}\n' + service())
+    (found,) = stack.validate(fails=True)
+    assert "render_version" in found.text + found.code
+    assert "this build of the provider renders version 1 only" in found.text
+    assert "newer version of the provider" in found.text
+
+
+def namespace(cluster, name: str, **labels: str) -> None:
+    cluster.api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}})
+
+
+def test_a_changed_claim_template_is_explained_and_loses_nothing(stack, cluster, names):
+    name = names("db")
+    namespace(cluster, name)
+    cluster.api.apply({
+        "apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "metadata": {"name": names("fast")},
+        "provisioner": cluster.get("StorageClass", None, "standard")["provisioner"],
+        "reclaimPolicy": "Delete", "volumeBindingMode": "Immediate",
+    })
+
+    def write(**claim) -> None:
+        stack.write(service(
+            namespace=name, name="db", kind="statefulset",
+            volumes={"data": {"mount": "/data", "claim": {"per_replica": True, "size": "1Gi"} | claim}}))
+
+    write()
+    stack.apply()
+    claim = cluster.get("PersistentVolumeClaim", name, "data-db-0")
+    (pod,) = cluster.api.list("Pod", name)
+    write(storage_class=names("fast"))
+    plan = stack.plan()
+    (warning,) = [d for d in plan.diagnostics if "Existing claims stay as they are" in d.summary]
+    assert 'the claims of volume "data" that exist keep their storage_class' in warning.text
+    assert "No data is touched" in warning.text
+    stack.apply()
+    after = cluster.get("PersistentVolumeClaim", name, "data-db-0")
+    assert after["metadata"]["uid"] == claim["metadata"]["uid"]
+    assert [p["metadata"]["uid"] for p in cluster.api.list("Pod", name)] == [pod["metadata"]["uid"]]
+    live = cluster.get("StatefulSet", name, "db")
+    assert live["spec"]["volumeClaimTemplates"][0]["spec"]["storageClassName"] == names("fast")
+    stack.destroy()
+    assert cluster.has("PersistentVolumeClaim", name, "data-db-0")
+    cluster.api.delete("Namespace", None, name)
+    cluster.api.delete("StorageClass", None, names("fast"))
+
+
+def test_a_changed_class_of_a_plain_claim_is_refused(stack, cluster, names):
+    name = names("app")
+    namespace(cluster, name)
+    volume = {"data": {"mount": "/data", "claim": {"size": "1Gi"}}}
+    stack.write(service(namespace=name, volumes=volume))
+    stack.apply()
+    claim = cluster.get("PersistentVolumeClaim", name, "web-data")
+    volume["data"]["claim"]["storage_class"] = "standard-wait"
+    stack.write(service(namespace=name, volumes=volume))
+    (error,) = stack.plan(fails=True).errors
+    assert "the storage_class of an existing claim cannot change, and making it anew would lose its data" in error.text
+    assert 'Add a second volume with the new storage_class, copy the data over, then remove volume "data"' in error.text
+    assert cluster.get("PersistentVolumeClaim", name, "web-data")["metadata"]["uid"] == claim["metadata"]["uid"]
+    cluster.api.delete("Namespace", None, name)
+
+
+def test_privileged_where_the_namespace_forbids_it_names_the_container(stack, cluster, names):
+    """Pod security admission judges pods, not the workloads that make them."""
+    name = names("strict")
+    namespace(cluster, name, **{"pod-security.kubernetes.io/enforce": "baseline"})
+    stack.write(service(namespace=name, sidecars={"vpn": {"security_context": {"privileged": True}}}))
+    result = stack.apply(fails=True)
+    text = squeezed(" ".join(d.text for d in result.errors))
+    assert 'violates PodSecurity "baseline:latest": privileged (container "vpn" must not set securityContext.privileged=true)' in text
+    assert result.seconds < 60, "the wait ends when the pods are refused, not at its timeout"
+    # What was made is known, so that the corrected configuration goes on from there.
+    assert stack.state()["charon_service.x"]["objects"]
+    stack.write(service(namespace=name, sidecars={"vpn": {"command": ["sleep", "infinity"]}}))
+    stack.apply()
+    stack.destroy()
+    cluster.api.delete("Namespace", None, name)
+
+
+def test_two_workloads_that_would_take_each_others_pods(stack, cluster, names):
+    name = names("shop")
+    namespace(cluster, name)
+    pod = {"containers": [{"name": "a", "image": "example.test/a:1"}]}
+    labels = {"app": "web", "track": "canary"}
+    cluster.api.create({
+        "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "canary", "namespace": name},
+        "spec": {"selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels}, "spec": pod}},
+    })
+    stack.write(service(namespace=name))
+    (error,) = stack.plan(fails=True).errors
+    assert (f'Deployment "canary" of namespace {name} has pods with the labels app=web,track=canary, which this'
+            " service's selector (app=web) matches") in error.text
+    assert "Give this service a selector of its own" in error.text
+    stack.write(service(namespace=name, selector={"app.kubernetes.io/instance": "web"}))
+    stack.apply()
+    # Another service of the same configuration.
+    stack.write(service(namespace=name, selector={"app.kubernetes.io/instance": "web"})
+                + hcl.resource("charon_service", "y", {
+                    "namespace": name, "name": "api", "image": "example.test/api:1",
+                    "selector": {"app.kubernetes.io/instance": "web"}}))
+    (error,) = stack.plan(fails=True).errors
+    assert 'Deployment "web"' in error.text
+    stack.write(service(namespace=name, selector={"app.kubernetes.io/instance": "web"}))
+    stack.destroy()
+    cluster.api.delete("Namespace", None, name)
