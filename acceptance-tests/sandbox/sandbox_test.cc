@@ -277,8 +277,10 @@ TEST_F(ClusterTest, DeploymentBecomesAvailable) {
 
 TEST_F(ClusterTest, AStatefulSetMadeAnewAdoptsThePodsOfTheOldOne) {
   const char set[] =
-      "{apiVersion: apps/v1, kind: StatefulSet, metadata: {name: db}, spec: {serviceName: db, selector: "
-      "{matchLabels: {a: b}}, template: {metadata: {labels: {a: b}}, spec: {containers: [{name: c, image: "
+      "{apiVersion: apps/v1, kind: StatefulSet, metadata: {name: db}, spec: {serviceName: db, "
+      "selector: "
+      "{matchLabels: {a: b}}, template: {metadata: {labels: {a: b}}, spec: {containers: [{name: c, "
+      "image: "
       "'i:1'}]}}}}";
   ASSERT_TRUE(Create(set).ok());
   const Json before = Get("/pods", "default", "db-0");
@@ -300,7 +302,8 @@ TEST_F(ClusterTest, AStatefulSetMadeAnewAdoptsThePodsOfTheOldOne) {
   const Json after = Get("/pods", "default", "db-0");
   EXPECT_EQ(Text(after, {"metadata", "uid"}), Text(before, {"metadata", "uid"}));
   ASSERT_EQ(Items(after, {"metadata", "ownerReferences"}).size(), 1);
-  EXPECT_EQ(Text(after["metadata"]["ownerReferences"][0], {"uid"}), Text(owner, {"metadata", "uid"}));
+  EXPECT_EQ(Text(after["metadata"]["ownerReferences"][0], {"uid"}),
+            Text(owner, {"metadata", "uid"}));
 }
 
 TEST_F(ClusterTest, QuotaRefusesWhatIsTooMuch) {

@@ -93,7 +93,9 @@ def expect_only_change(stack, cluster, front, attributes, change, path):
     assert plan.actions == {ADDRESS: "update"} and plan.warnings == [] and plan.applied.warnings == []
     writes = [f"{e.method} {e.path}" for e in front.writes()]
     assert writes == [f"PATCH /apis/apps/v1/namespaces/{namespace}/deployments/web"]
-    assert len([e for e in front.log() if e.is_dry_run]) <= 1
+    # OpenTofu does not tell the plan that it repeats before an apply from the first one.
+    plans = 2 if stack.cli.name == "tofu" else 1
+    assert len([e for e in front.log() if e.is_dry_run]) <= plans
     after = workload(cluster, namespace)
     assert touched(before, after) == {path}
     assert managers(after)[("charon", "Apply")] == managers(before)[("charon", "Apply")]
