@@ -32,7 +32,7 @@ def pytest_configure(config):
         "sandbox_only(why): says something about the sandbox, or needs what only it can do",
         "real_only(why): needs what only real controllers do",
         "one_cli(why): does not depend on the program that applies, so the first one does",
-        "one_cli_on_real(why): both programs on the sandbox, the first one on the real server",
+        "every_pair(why): with each program on each cluster; other tests meet the second program on the sandbox only",
     ):
         config.addinivalue_line("markers", marker)
 
@@ -61,7 +61,7 @@ def pytest_collection_modifyitems(config, items):
         if not isinstance(parameters.get("cluster", ""), str):
             return False
         twice = parameters.get("cluster") == "real" and parameters.get("cli", first) != first
-        return not (twice and item.get_closest_marker("one_cli_on_real"))
+        return not twice or item.get_closest_marker("every_pair") is not None
 
     kept = [item for item in items if runs(item)]
     config.hook.pytest_deselected(items=[item for item in items if item not in kept])

@@ -10,7 +10,7 @@ from entries import ENTRIES, SERVICE, TIER_NAMESPACE
 from harness import hcl, proxy
 from lifecycle_test import expect_gone, expect_state_is_true, present
 
-pytestmark = pytest.mark.one_cli_on_real("the programs differ in the core, the servers in the API: each difference is met once")
+pytestmark = pytest.mark.one_cli("about the provider and the server; where programs differ, lifecycle_test.py and examples_test.py meet it")
 
 STACK = """
 resource "charon_tier" "tier" {{

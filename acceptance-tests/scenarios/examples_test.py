@@ -11,6 +11,8 @@ import pytest
 from entries import give_gpus, make_crd, make_secret
 from harness.cli import ROOT
 
+pytestmark = pytest.mark.every_pair("what users copy")
+
 EXAMPLES = ROOT / "examples"
 KINDS = ("resources", "data-sources", "ephemeral-resources", "functions", "stacks")
 # What Terraform 1.14 has and none of the programs at hand: lists and actions are in protocol_test.py.

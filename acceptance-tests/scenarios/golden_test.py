@@ -18,7 +18,7 @@ from harness.kubernetes import Api
 from harness.operators import ExternalSecrets
 from harness.projection import documents, owned
 
-pytestmark = pytest.mark.one_cli_on_real("the programs differ in the core, the servers in the API: each difference is met once")
+pytestmark = pytest.mark.one_cli("about the provider and the server; where programs differ, lifecycle_test.py and examples_test.py meet it")
 
 SERVICES = sorted(p for p in (ROOT / "examples/services").iterdir() if p.is_dir())
 GOLDEN = pathlib.Path(__file__).parent / "golden/v1"

@@ -8,7 +8,7 @@ from entries import make_namespace
 from harness import hcl
 from ownership_test import ADDRESS, deployment, env_of, live, manifest
 
-pytestmark = pytest.mark.one_cli_on_real("the programs differ in the core, the servers in the API: each difference is met once")
+pytestmark = pytest.mark.one_cli("about the provider and the server; where programs differ, lifecycle_test.py and examples_test.py meet it")
 
 REFUSAL = "images have to come from registry.trusted.example"
 

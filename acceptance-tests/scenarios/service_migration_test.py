@@ -7,7 +7,7 @@ import pytest
 
 from harness import hcl
 
-pytestmark = pytest.mark.one_cli_on_real("the programs differ in the core, the servers in the API: each difference is met once")
+pytestmark = pytest.mark.one_cli("about the provider and the server; where programs differ, lifecycle_test.py and examples_test.py meet it")
 
 ADDRESS = "charon_service.x"
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"

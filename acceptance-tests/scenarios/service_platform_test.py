@@ -11,7 +11,7 @@ from harness.cli import squeezed
 from harness.operators import ExternalSecrets, Reloader
 from harness.webhook import Webhook
 
-pytestmark = pytest.mark.one_cli_on_real("the programs differ in the core, the servers in the API: each difference is met once")
+pytestmark = pytest.mark.one_cli("about the provider and the server; where programs differ, lifecycle_test.py and examples_test.py meet it")
 
 ADDRESS = "charon_service.x"
 

@@ -13,7 +13,7 @@ from harness.kubernetes import managers
 from harness.mutation import mutating
 from tier_matrix_test import expected_limits, expected_quota, limits_of, quota_of
 
-pytestmark = pytest.mark.one_cli_on_real("the programs differ in the core, the servers in the API: each difference is met once")
+pytestmark = pytest.mark.one_cli("about the provider and the server; where programs differ, lifecycle_test.py and examples_test.py meet it")
 
 ADDRESS = "charon_service.x"
 IMAGE = "registry.example.org/web:1"

@@ -8,7 +8,7 @@ import pytest
 from entries import make_namespace
 from harness import hcl
 
-pytestmark = pytest.mark.one_cli_on_real("the programs differ in the core, the servers in the API: each difference is met once")
+pytestmark = pytest.mark.one_cli("about the provider and the server; where programs differ, lifecycle_test.py and examples_test.py meet it")
 
 ADDRESS = "charon_kubernetes_manifest.x"
 SHORT = {"create": "3s", "update": "1m"}
