@@ -600,6 +600,7 @@ def _service_full(names: Names) -> Attributes:
         "wait_for": ["db.example.org:5432"],
         "extra_manifest_patch": json.dumps({"spec": {"template": {"spec": {"schedulerName": "default-scheduler"}}}}),
         "on_conflict": "fail",
+        "on_server_rewrite": "warn",
         "force_conflicts": False,
         "timeouts": {"create": "2m", "update": "2m", "delete": "2m"},
     }
@@ -686,6 +687,7 @@ def _service_updates(names: Names) -> dict[str, list[Update]]:
         "wait_for": [Update(["db.example.org:5432", "mq.example.org:5672"])],
         "extra_manifest_patch": [Update("spec: {template: {spec: {preemptionPolicy: PreemptLowerPriority}}}")],
         "on_conflict": [Update("adopt")],
+        "on_server_rewrite": [Update("error")],
         "force_conflicts": [Update(True)],
         "timeouts": [Update({"update": "1m", "delete": "2m"})],
         "selector": [Update({"app": names("app"), "part": "main"}, "replace")],

@@ -2,6 +2,7 @@
 
 import contextlib
 import pathlib
+import re
 import shutil
 import threading
 from collections.abc import Iterator
@@ -42,11 +43,28 @@ def taking_turns(exclusive):
 
 
 @pytest.mark.parametrize("example", FOLDERS, ids=name)
-def test_example(stack, example):
+def test_example(stack, cluster, example, request):
     copy(stack, example)
+    if any('"charon_service"' in path.read_text() for path in example.glob("*.tf")):
+        request.getfixturevalue("platform")
     stack.apply()
-    stack.destroy()
+    destroy_with_data(stack, cluster)
     assert stack.state().resources == {}
+
+
+def destroy_with_data(stack, cluster):
+    """Destroys; where services keep their data, their namespaces are refused, and the data is deleted past the stack."""
+    result = stack.run("destroy", "-json", "-input=false", "-auto-approve", codes=(0, 1))
+    kept = [
+        ref for warning in result.warnings if warning.summary == "Data was kept"
+        for ref in re.findall(r"^- v1/(\w+)/([\w-]+)/([\w.-]+)$", warning.detail, re.MULTILINE)
+    ]
+    for error in result.errors:
+        assert any(f"{kind}/{object_name}" in error.text for kind, _, object_name in kept), result
+    for kind, namespace, object_name in kept:
+        cluster.api.delete(kind, namespace, object_name)
+    if result.code:
+        stack.destroy()
 
 
 # --- Whole services -------------------------------------------------------------------------------

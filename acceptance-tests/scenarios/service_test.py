@@ -83,14 +83,15 @@ ENV = ("spec", "template", "spec", "containers", "web", "env", "MODE", "value")
 MEMORY = ("spec", "template", "spec", "containers", "web", "resources", "requests", "memory")
 
 
-def expect_only_change(stack, cluster, front, attributes, change, path):
+def expect_only_change(stack, cluster, front, attributes, change, path, warnings=()):
     """One attribute changes: one write, which changes one field and owns what was owned before."""
     namespace = attributes["namespace"]
     before = workload(cluster, namespace)
     front.reset()
     stack.write(text(attributes | change))
     plan = stack.apply(checked=False)
-    assert plan.actions == {ADDRESS: "update"} and plan.warnings == [] and plan.applied.warnings == []
+    assert plan.actions == {ADDRESS: "update"} and plan.warnings == []
+    assert [w.summary for w in plan.applied.warnings] == list(warnings)
     writes = [f"{e.method} {e.path}" for e in front.writes()]
     assert writes == [f"PATCH /apis/apps/v1/namespaces/{namespace}/deployments/web"]
     # OpenTofu does not tell the plan that it repeats before an apply from the first one.
@@ -279,7 +280,8 @@ def test_a_webhook_that_rewrites_what_is_declared(stack, cluster, front, work, f
         stack.write(text(attributes))
         stack.apply()
         assert container(workload(cluster, work))["imagePullPolicy"] == "Always"
-        expect_only_change(stack, cluster, front, attributes, {"env": {"MODE": "b"}}, ENV)
+        expect_only_change(stack, cluster, front, attributes, {"env": {"MODE": "b"}}, ENV,
+                           warnings=["The server rewrote what was applied"])
     # But when it is something else again, that is told.
     cluster.api.patch("Deployment", work, "web", {"spec": {"template": {"spec": {"containers": [
         {"name": "web", "imagePullPolicy": "Never"}]}}}}, "strategic")

@@ -155,7 +155,7 @@ const ObjectSpec<CapabilitiesModel>& CapabilitiesModel::Describe() {
   using M = CapabilitiesModel;
   static const auto& spec = *new ObjectSpec<M>("Linux capabilities, without `CAP_`.",
                                                {
-                                                   Field(&M::add, "add", Optional, "Granted."),
+                                                   Field(&M::add, "add", Optional, "Those to grant."),
                                                    Field(&M::drop, "drop", Optional, "Taken away; `ALL` for all."),
                                                });
   return spec;
