@@ -14,7 +14,7 @@ locals {
       ports     = { http = { number = 3000 } }
       resources = { requests = { memory = "256Mi" } }
     },
-    null,
+    {},
   )
 }
 
