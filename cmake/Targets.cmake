@@ -36,6 +36,21 @@ if(CHARON_SANITIZE)
     -fsanitize=${CHARON_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   target_link_options(charon_options INTERFACE -fsanitize=${CHARON_SANITIZE})
 endif()
+if(CHARON_SANITIZE STREQUAL "thread")
+  find_package(absl REQUIRED)
+  add_library(charon_tsan_mutex STATIC "${CMAKE_SOURCE_DIR}/cmake/tsan_mutex.cc")
+  target_link_libraries(charon_tsan_mutex PUBLIC absl::synchronization absl::time)
+  foreach(function
+      Mutex4LockEv Mutex6UnlockEv Mutex16AwaitWithTimeoutERKNS0_9ConditionENS0_8DurationE
+      Mutex17AwaitWithDeadlineERKNS0_9ConditionENS0_4TimeE)
+    target_link_options(charon_tsan_mutex INTERFACE "LINKER:--wrap=_ZN4absl7debian35${function}")
+  endforeach()
+  target_link_options(charon_tsan_mutex INTERFACE
+    LINKER:--wrap=_ZN4absl7debian37CondVar15WaitWithTimeoutEPNS0_5MutexENS0_8DurationE
+    # Also where only libraries lock: the linker looks at their calls as well.
+    LINKER:--undefined=__wrap__ZN4absl7debian35Mutex4LockEv)
+  target_link_libraries(charon_options INTERFACE charon_tsan_mutex)
+endif()
 
 # charon_library(NAME SOURCES a.cc ... HEADERS a.h ... [PUBLIC libs that appear in headers] [PRIVATE libs])
 # makes charon::NAME. INTERFACE libraries (headers only) have no SOURCES.

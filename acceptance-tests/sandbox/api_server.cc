@@ -204,8 +204,10 @@ absl::Status ApiServer::Authorize(const HttpRequest& request, const RequestInfo&
     return Forbidden({}, "", absl::StrCat("User ", Quote(user), " cannot ", verb, " path ",
                                           Quote(request.path)));
   }
-  const AccessRequest access{user,      info.verb, info.group, info.plural, info.subresource,
-                             info.ns,   info.name};
+  // A request for one namespace counts as one in it (apiserver, request/requestinfo.go).
+  const bool is_namespace = info.plural == "namespaces" && info.group.empty();
+  const AccessRequest access{user, info.verb, info.group, info.plural, info.subresource,
+                             is_namespace ? info.name : info.ns, info.name};
   if (IsAllowed(cluster_, access)) return absl::OkStatus();
   return Forbidden({info.group, info.plural}, info.name, DenialText(access));
 }
@@ -233,8 +235,9 @@ HttpResponse ApiServer::HandlePath(const HttpRequest& request) {
   const KindTable& kinds = cluster_.kinds;
   const std::vector<std::string> parts = absl::StrSplit(path, '/', absl::SkipEmpty());
   if (parts.empty()) {
-    return JsonResponse({{"paths", {"/api", "/api/v1", "/apis", "/healthz", "/livez",
-                                    "/openapi/v3", "/readyz", "/version"}}});
+    return JsonResponse({{"paths",
+                          {"/api", "/api/v1", "/apis", "/healthz", "/livez", "/openapi/v2",
+                           "/openapi/v3", "/readyz", "/version"}}});
   }
   if (parts[0] == "api" || parts[0] == "apis") {
     const bool core = parts[0] == "api";
@@ -258,6 +261,14 @@ HttpResponse ApiServer::HandlePath(const HttpRequest& request) {
     if (parts.size() == (core ? 2u : 3u) && (core || GroupInfo(kinds, parts[1]).has_value())) {
       return StatusResponse(PathNotFound());
     }
+  }
+  if (path == "/openapi/v2") {
+    HttpResponse response;
+    const bool protobuf = absl::StrContains(request.accept, "proto-openapi.spec.v2");
+    response.body = OpenApiV2(protobuf);
+    if (protobuf)
+      response.content_type = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
+    return response;
   }
   if (path == "/openapi/v3") return JsonResponse(OpenApiIndex(kinds));
   if (absl::StartsWith(path, "/openapi/v3/") && parts.size() >= 4) {

@@ -15,6 +15,8 @@ import urllib.parse
 
 import yaml
 
+from harness.clusters import SandboxCluster
+
 APPLY = "application/apply-patch+yaml"
 MERGE = "application/merge-patch+json"
 STRATEGIC = "application/strategic-merge-patch+json"
@@ -86,12 +88,29 @@ class Server:
             return response.status, text, response.headers
 
 
+class Both:
+    """A real server and a sandbox of our own beside it."""
+
+    def __init__(self, real_server, folder):
+        record = real_server.start()
+        self._sandbox = SandboxCluster(folder)
+        self.kubeconfigs = {"real": record["kubeconfig"], "sandbox": self._sandbox.kubeconfig}
+        self.real, self.sandbox = (Server(path) for path in self.kubeconfigs.values())
+
+    def stop(self):
+        self._sandbox.close()
+
+
 VOLATILE = {"uid", "resourceVersion", "creationTimestamp", "deletionTimestamp", "time",
             "lastTransitionTime", "lastUpdateTime", "lastHeartbeatTime", "lastProbeTime",
             "startTime", "startedAt", "finishedAt", "completionTime", "remainingItemCount",
             "firstTimestamp", "lastTimestamp", "lastPhaseTransitionTime", "eventTime", "selfLink",
             "podIP", "podIPs", "hostIP", "hostIPs", "nodeName", "clusterIP", "clusterIPs",
-            "nodePort", "healthCheckNodePort", "containerID", "continue", "buildDate"}
+            "nodePort", "healthCheckNodePort", "containerID", "continue", "buildDate",
+            # Each has a scheduler of its own, and random hashes.
+            "topology.kubernetes.io/zone", "volume.kubernetes.io/selected-node",
+            "pod-template-hash",
+            "kubernetes.io/description"}  # words of a controller about itself
 
 
 def normalise(value, key=None, path=()):
@@ -126,8 +145,11 @@ def plain(value):
         value = re.sub(r"kube-api-access-[a-z0-9]{5}", "kube-api-access-<x>", value)
         value = re.sub(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "<uid>",
                        value)
+        value = re.sub(r"\b([a-z]+)-[bcdfghjklmnpqrstvwxz2456789]{8,10}\b", r"\1-<hash>", value)
         value = re.sub(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "<time>", value)
-        value = re.sub(r"\b10\.(96|244)\.\d+\.\d+\b", "<ip>", value)
+        value = re.sub(r"-----BEGIN CERTIFICATE-----.*-----END CERTIFICATE-----\n",
+                       "<certificate>", value, flags=re.DOTALL)
+        value = re.sub(r"\b(10\.(96|244)|198\.18)\.\d+\.\d+\b", "<ip>", value)
     return value
 
 

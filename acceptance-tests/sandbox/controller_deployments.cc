@@ -303,6 +303,7 @@ void WriteStatus(const Work& work, const Json& deployment, const ObjectPtr& curr
 void ReconcileDeployment(const Work& work, const Json& deployment) {
   if (IsDeleted(deployment)) return;
   const Rollout rollout = RolloutOf(deployment);
+  Adopt(work, deployment, "apps/replicasets");
   std::vector<ObjectPtr> sets = OwnedSets(work, deployment);
   const Json wanted = PlainTemplate(deployment);
   ObjectPtr current;
@@ -363,6 +364,7 @@ void ReconcileReplicaSet(const Work& work, const Json& set) {
   const ItemKey key = KeyOf("apps/replicasets", set);
   const std::int64_t wanted = Replicas(set);
   const std::string now = work.cluster.NowText();
+  Adopt(work, set, "/pods");
   std::vector<ObjectPtr> active;
   for (const ObjectPtr& pod : OwnedPods(work, set)) {
     if (!IsDeleted(*pod) && !IsFinished(*pod)) active.push_back(pod);

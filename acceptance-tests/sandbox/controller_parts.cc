@@ -7,6 +7,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "selector.h"
 #include "status.h"
 
 namespace charon::sandbox {
@@ -147,6 +148,19 @@ std::vector<ObjectPtr> OwnedPods(const Work& work, const Json& owner) {
     if (IsOwnedBy(*pod, owner)) out.push_back(pod);
   }
   return out;
+}
+
+void Adopt(const Work& work, const Json& owner, absl::string_view resource) {
+  const LabelSelector selector = LabelSelector::FromJson(Find(owner, {"spec", "selector"}));
+  for (const ObjectPtr& found : work.In(resource, Text(owner, {"metadata", "namespace"}))) {
+    if (ControllerOf(*found) != nullptr || IsDeleted(*found)) continue;
+    if (!selector.Matches(Members(*found, {"metadata", "labels"}))) continue;
+    Json copy = *found;
+    Json references = Items(copy, {"metadata", "ownerReferences"});
+    references.push_back(ControllerReference(owner));
+    copy["metadata"]["ownerReferences"] = std::move(references);
+    work.Update(std::move(copy));
+  }
 }
 
 bool IsReady(const Json& pod) {

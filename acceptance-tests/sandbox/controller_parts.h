@@ -52,6 +52,9 @@ Json ControllerReference(const Json& owner);
 const Json* ControllerOf(const Json& object);
 bool IsOwnedBy(const Json& object, const Json& owner);
 std::vector<ObjectPtr> OwnedPods(const Work& work, const Json& owner);
+// Makes `owner` the controller of what its selector matches and nobody controls: what was orphaned when a former owner
+// of that name went.
+void Adopt(const Work& work, const Json& owner, absl::string_view resource);
 bool IsReady(const Json& pod);
 bool IsFinished(const Json& pod);
 bool IsDeleted(const Json& object);

@@ -38,21 +38,23 @@ bool HasFinalizer(const Json& object, const char* finalizer) {
   return std::find(list.begin(), list.end(), Json(finalizer)) != list.end();
 }
 
-// Pods that use the claim and still run.
-bool ClaimIsUsed(const Work& work, const Json& claim) {
+// A pod that uses the claim and still runs; nullptr if there is none.
+ObjectPtr UserOfClaim(const Work& work, const Json& claim) {
   for (const ObjectPtr& pod : work.In("/pods", Text(claim, {"metadata", "namespace"}))) {
     if (IsFinished(*pod)) continue;
     for (const Json& volume : Items(*pod, {"spec", "volumes"})) {
       if (Text(volume, {"persistentVolumeClaim", "claimName"}) ==
           Text(claim, {"metadata", "name"})) {
-        return true;
+        return pod;
       }
     }
   }
-  return false;
+  return nullptr;
 }
 
-void Provision(const Work& work, const Json& claim, const Json& storage_class) {
+// `node`: where the pod is that was waited for, if the claim had to wait for one.
+void Provision(const Work& work, const Json& claim, const Json& storage_class,
+               const std::string& node) {
   const std::string uid = Text(claim, {"metadata", "uid"});
   const std::string name = "pvc-" + uid;
   const std::string provisioner = Text(storage_class, {"provisioner"});
@@ -85,6 +87,7 @@ void Provision(const Work& work, const Json& claim, const Json& storage_class) {
   annotations["pv.kubernetes.io/bound-by-controller"] = "yes";
   annotations["volume.beta.kubernetes.io/storage-provisioner"] = provisioner;
   annotations["volume.kubernetes.io/storage-provisioner"] = provisioner;
+  if (!node.empty()) annotations["volume.kubernetes.io/selected-node"] = node;
   work.Update(std::move(bound));
   work.SetStatus(claim, {{"phase", "Bound"},
                          {"accessModes", Items(claim, {"spec", "accessModes"})},
@@ -267,8 +270,9 @@ void ReconcileNamespace(const Work& work, const Json& ns) {
     }
     done["spec"]["finalizers"] = rest;
     const ResourcePtr resource = work.ResourceOf(ns);
-    const ObjectPtr stored = work.cluster.store.Put("/namespaces", std::move(done));
-    work.objects.FinishDeletion(*resource, *stored);
+    if (!work.objects.FinishDeletion(*resource, done)) {
+      work.cluster.store.Put("/namespaces", std::move(done));
+    }
     return;
   }
   const std::string now = work.cluster.NowText();
@@ -319,7 +323,7 @@ void ReconcileNamespace(const Work& work, const Json& ns) {
 void ReconcileClaim(const Work& work, const Json& claim) {
   work.cluster.mu.AssertHeld();
   if (IsDeleted(claim)) {
-    if (HasFinalizer(claim, "kubernetes.io/pvc-protection") && !ClaimIsUsed(work, claim)) {
+    if (HasFinalizer(claim, "kubernetes.io/pvc-protection") && UserOfClaim(work, claim) == nullptr) {
       work.Update(WithoutFinalizer(claim, "kubernetes.io/pvc-protection"));
     }
     return;
@@ -374,14 +378,25 @@ void ReconcileClaim(const Work& work, const Json& claim) {
     return;
   }
   if (Text(*storage_class, {"provisioner"}) == "kubernetes.io/no-provisioner") return;
-  if (Text(*storage_class, {"volumeBindingMode"}) == "WaitForFirstConsumer" &&
-      !ClaimIsUsed(work, claim)) {
-    work.Event(claim, "Normal", "WaitForFirstConsumer",
-               "waiting for first consumer to be created before binding",
-               "persistentvolume-controller");
-    return;
+  std::string node;
+  if (Text(*storage_class, {"volumeBindingMode"}) == "WaitForFirstConsumer") {
+    const ObjectPtr pod = UserOfClaim(work, claim);
+    if (pod == nullptr) {
+      work.Event(claim, "Normal", "WaitForFirstConsumer",
+                 "waiting for first consumer to be created before binding",
+                 "persistentvolume-controller");
+      return;
+    }
+    node = Text(*pod, {"spec", "nodeName"});
+    if (node.empty()) {
+      work.Event(claim, "Normal", "WaitForPodScheduled",
+                 absl::StrCat("waiting for pod ", Text(*pod, {"metadata", "name"}),
+                              " to be scheduled"),
+                 "persistentvolume-controller");
+      return;
+    }
   }
-  Provision(work, claim, *storage_class);
+  Provision(work, claim, *storage_class, node);
 }
 
 void ReconcileVolume(const Work& work, const Json& volume) {

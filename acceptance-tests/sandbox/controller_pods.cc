@@ -1,6 +1,7 @@
 // Scheduler and kubelet in one: pods get a node and become what their annotations say.
 
 #include <algorithm>
+#include <string_view>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -134,7 +135,7 @@ Json StatusLike(const Work& work, const Json& pod, const Appearance& how,
       status["hostIPs"] = Json::array({{{"ip", Text(address, {"address"})}}});
     }
   }
-  if (how.ready && !status.contains("podIP")) {
+  if (std::string_view(how.phase) != "Pending" && !status.contains("podIP")) {
     const int n = work.cluster.next_ip++;
     const std::string ip = Flag(pod, {"spec", "hostNetwork"})
                                ? Text(status, {"hostIP"})
@@ -149,6 +150,10 @@ Json StatusLike(const Work& work, const Json& pod, const Appearance& how,
   for (const char* type : {"Ready", "ContainersReady"}) {
     SetCondition(conditions, Condition(type, ready, how.reason, how.message), now, false);
   }
+  // A kubelet appends what the scheduler wrote.
+  std::stable_partition(conditions.begin(), conditions.end(), [](const Json& condition) {
+    return Text(condition, {"type"}) != "PodScheduled";
+  });
   Json containers = Json::array();
   for (const Json& container : Items(pod, {"spec", "containers"})) {
     containers.push_back(container_status(container));
@@ -187,8 +192,10 @@ void Crash(const Work& work, const Json& pod) {
   if (Text(pod, {"spec", "restartPolicy"}) == "Never") {
     work.SetStatus(pod, StatusLike(work, pod, {"Failed", false, "PodFailed", ""},
                                    [&](const Json& container) {
-                                     return ContainerStatus(container, false,
-                                                            {{"terminated", exited}});
+                                     Json status = ContainerStatus(container, false,
+                                                                   {{"terminated", exited}});
+                                     status["imageID"] = Text(container, {"image"});
+                                     return status;
                                    }));
     return;
   }

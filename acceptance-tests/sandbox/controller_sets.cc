@@ -42,6 +42,7 @@ std::string EnsureRevision(const Work& work, const Json& owner, const char* labe
   return name;
 }
 
+// What pods of a DaemonSet are labelled with; those of a StatefulSet have the whole name.
 std::string HashOf(const std::string& revision) {
   return revision.substr(revision.rfind('-') + 1);
 }
@@ -90,8 +91,9 @@ absl::Status MakeOrdinal(const Work& work, const Json& set, int ordinal, const s
   const std::string name = absl::StrCat(Text(set, {"metadata", "name"}), "-", ordinal);
   Json pod = PodFromTemplate(Members(set, {"spec", "template"}), set);
   pod["metadata"]["name"] = name;
+  pod["metadata"]["generateName"] = Text(set, {"metadata", "name"}) + "-";
   Json& labels = Ensure(pod, {"metadata", "labels"});
-  labels[kRevisionLabel] = HashOf(revision);
+  labels[kRevisionLabel] = revision;
   labels["statefulset.kubernetes.io/pod-name"] = name;
   labels["apps.kubernetes.io/pod-index"] = absl::StrCat(ordinal);
   pod["spec"]["hostname"] = name;
@@ -136,6 +138,7 @@ void ReconcileStatefulSet(const Work& work, const Json& set) {
       EnsureRevision(work, set, "controller.kubernetes.io/hash", Json::object());
   std::string current = Text(set, {"status", "currentRevision"}, update);
 
+  Adopt(work, set, "/pods");
   std::map<int, ObjectPtr> pods;
   for (const ObjectPtr& pod : OwnedPods(work, set)) pods[OrdinalOf(*pod, name)] = pod;
   bool settled = true;  // In order: everything before is ready.
@@ -159,7 +162,7 @@ void ReconcileStatefulSet(const Work& work, const Json& set) {
       const Json& pod = *it->second;
       const bool surplus = it->first >= start + wanted || it->first < start;
       const bool outdated =
-          Text(pod, {"metadata", "labels", kRevisionLabel}) != HashOf(update) &&
+          Text(pod, {"metadata", "labels", kRevisionLabel}) != update &&
           it->first >= partition && !on_delete;
       if (!surplus && !outdated) continue;
       if (!IsDeleted(pod)) work.Delete(pod);
@@ -169,7 +172,7 @@ void ReconcileStatefulSet(const Work& work, const Json& set) {
   // An update stuck on a pod that never got ready replaces that pod.
   for (const auto& [ordinal, pod] : pods) {
     if (!IsReady(*pod) && !IsDeleted(*pod) && !on_delete && ordinal >= partition &&
-        Text(*pod, {"metadata", "labels", kRevisionLabel}) != HashOf(update)) {
+        Text(*pod, {"metadata", "labels", kRevisionLabel}) != update) {
       work.Delete(*pod);
     }
   }
@@ -181,9 +184,9 @@ void ReconcileStatefulSet(const Work& work, const Json& set) {
     if (IsFinished(*pod)) continue;
     ++total;
     ready += IsReady(*pod) && !IsDeleted(*pod) ? 1 : 0;
-    const std::string hash = Text(*pod, {"metadata", "labels", kRevisionLabel});
-    of_current += hash == HashOf(current) ? 1 : 0;
-    of_update += hash == HashOf(update) ? 1 : 0;
+    const std::string made_from = Text(*pod, {"metadata", "labels", kRevisionLabel});
+    of_current += made_from == current ? 1 : 0;
+    of_update += made_from == update ? 1 : 0;
   }
   if (of_update == wanted && ready == wanted) {
     current = update;
@@ -212,6 +215,7 @@ void ReconcileDaemonSet(const Work& work, const Json& set) {
                        Text(set, {"metadata", "annotations",
                                   "deprecated.daemonset.template.generation"},
                             "1")}});
+  Adopt(work, set, "/pods");
   std::map<std::string, ObjectPtr> by_node;
   for (const ObjectPtr& pod : OwnedPods(work, set)) {
     std::string node = Text(*pod, {"spec", "nodeName"});

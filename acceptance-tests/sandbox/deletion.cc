@@ -146,10 +146,11 @@ void Objects::Erase(const Resource& resource, const Json& object) {
                         Text(object, {"metadata", "name"}));
 }
 
-void Objects::FinishDeletion(const Resource& resource, const Json& object) {
-  if (Find(object, {"metadata", "deletionTimestamp"}) == nullptr || Held(object)) return;
-  if (Integer(object, {"metadata", "deletionGracePeriodSeconds"}) > 0) return;
+bool Objects::FinishDeletion(const Resource& resource, const Json& object) {
+  if (Find(object, {"metadata", "deletionTimestamp"}) == nullptr || Held(object)) return false;
+  if (Integer(object, {"metadata", "deletionGracePeriodSeconds"}) > 0) return false;
   Erase(resource, object);
+  return true;
 }
 
 Json ScaleOf(const Resource& resource, const Json& object) {

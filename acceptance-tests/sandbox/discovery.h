@@ -24,6 +24,9 @@ std::optional<Json> ResourceList(const KindTable& kinds, absl::string_view group
 // The aggregated form of /api (core) or /apis.
 Json AggregatedDiscovery(const KindTable& kinds, bool core, absl::string_view version);
 
+// /openapi/v2, in JSON or protobuf, without definitions. kubectl asks for it before it sends a List
+// and checks what is defined; here all is left to the server.
+std::string OpenApiV2(bool protobuf);
 // /openapi/v3 and the document of one group version.
 Json OpenApiIndex(const KindTable& kinds);
 std::optional<Json> OpenApiDocument(const KindTable& kinds, absl::string_view group,

@@ -24,6 +24,9 @@
 namespace charon::sandbox {
 namespace {
 
+// As the API server's APIResponseCompression has it.
+constexpr std::size_t kCompressedFrom = 128 * 1024;
+
 // The library gives every open connection a thread for as long as it lives, and a watch keeps its
 // connection for minutes. A fixed pool would starve, so this one grows with the connections.
 class GrowingQueue final : public httplib::TaskQueue {
@@ -211,6 +214,12 @@ HttpServer::HttpServer(ApiServer& api, ControlApi& control, FaultScript& faults,
     }
     out.status = response.status;
     for (const auto& [name, value] : response.headers) out.set_header(name, value);
+    // The library would compress all it can. A real server compresses large answers only and never
+    // a watch: its events would wait in the compressor. The request is the library's own and not
+    // const.
+    if (response.stream != nullptr || response.body.size() < kCompressedFrom) {
+      const_cast<httplib::Request&>(in).headers.erase("Accept-Encoding");
+    }
     if (response.stream == nullptr) {
       out.set_content(std::move(response.body), response.content_type);
       return;

@@ -329,9 +329,11 @@ absl::StatusOr<Written> Objects::StoreUpdate(Call& call, const Json& live, Json 
   SANDBOX_RETURN_IF_ERROR(Admit(cluster_, call, live, object));
   if (SameButTimes(live, object)) return Written{std::make_shared<const Json>(live), false};
   if (call.dry_run) return Written{std::make_shared<const Json>(std::move(object)), false};
+  if (FinishDeletion(resource, object)) {
+    return Written{InVersion(resource, std::make_shared<const Json>(std::move(object))), false};
+  }
   ++cluster_.wake_count;
   const ObjectPtr stored = cluster_.store.Put(resource.storage_key(), std::move(object));
-  FinishDeletion(resource, *stored);
   return Written{InVersion(resource, stored), false};
 }
 

@@ -72,8 +72,9 @@ class Objects {
                       absl::string_view manager);
   // Removes the object now, finalizers or not.
   void Erase(const Resource& resource, const Json& object);
-  // Removes the object if it is being deleted and nothing holds it.
-  void FinishDeletion(const Resource& resource, const Json& object);
+  // Called instead of storing `object` if it is being deleted and, as it is now, nothing holds it
+  // any more: then it is removed. The stored state stays the last, and is what watches show.
+  bool FinishDeletion(const Resource& resource, const Json& object);
 
   Cluster& cluster() { return cluster_; }
 

@@ -120,6 +120,23 @@ Json Operation(const Resource& resource, const char* action, bool writes) {
 
 }  // namespace
 
+std::string OpenApiV2(bool protobuf) {
+  constexpr absl::string_view kSwagger = "2.0";
+  constexpr absl::string_view kTitle = "Kubernetes";
+  if (!protobuf) {
+    return Dump({{"swagger", kSwagger},
+                 {"info", {{"title", kTitle}, {"version", kKubernetesVersion}}},
+                 {"paths", Json::object()}});
+  }
+  // openapi.v2.Document: swagger = 1, info = 2; openapi.v2.Info: title = 1, version = 2.
+  const auto field = [](int number, absl::string_view bytes) {
+    return absl::StrCat(std::string(1, static_cast<char>(number << 3 | 2)),
+                        std::string(1, static_cast<char>(bytes.size())), bytes);
+  };
+  return absl::StrCat(field(1, kSwagger),
+                      field(2, absl::StrCat(field(1, kTitle), field(2, kKubernetesVersion))));
+}
+
 Json OpenApiIndex(const KindTable& kinds) {
   Json paths = Json::object();
   const auto add = [&](const std::string& group) {

@@ -251,7 +251,14 @@ absl::StatusOr<HttpResponse> ApiServer::Watch(const HttpRequest& request, const 
           change.kind != Change::Kind::kDeleted && w.filter.Matches(*change.object);
       if (!before && !after) continue;
       const char* type = before && after ? "MODIFIED" : after ? "ADDED" : "DELETED";
-      if (!send(type, *InVersion(*w.resource, change.object), now)) return false;
+      ObjectPtr object = change.object;
+      if (!after && change.kind != Change::Kind::kDeleted) {
+        // It has left what is watched: shown as it was there.
+        Json last = *change.previous;
+        last["metadata"]["resourceVersion"] = absl::StrCat(change.revision);
+        object = std::make_shared<const Json>(std::move(last));
+      }
+      if (!send(type, *InVersion(*w.resource, object), now)) return false;
     }
     w.revision = revision;
     const absl::Time real_now = absl::Now();

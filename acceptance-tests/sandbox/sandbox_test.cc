@@ -275,6 +275,34 @@ TEST_F(ClusterTest, DeploymentBecomesAvailable) {
   EXPECT_EQ(Integer(deployment, {"status", "observedGeneration"}), 1);
 }
 
+TEST_F(ClusterTest, AStatefulSetMadeAnewAdoptsThePodsOfTheOldOne) {
+  const char set[] =
+      "{apiVersion: apps/v1, kind: StatefulSet, metadata: {name: db}, spec: {serviceName: db, selector: "
+      "{matchLabels: {a: b}}, template: {metadata: {labels: {a: b}}, spec: {containers: [{name: c, image: "
+      "'i:1'}]}}}}";
+  ASSERT_TRUE(Create(set).ok());
+  const Json before = Get("/pods", "default", "db-0");
+  {
+    absl::MutexLock lock(&cluster_.mu);
+    Call call;
+    call.resource = cluster_.kinds.FindKind("apps/v1", "StatefulSet");
+    call.ns = "default";
+    call.name = "db";
+    DeleteOptions options;
+    options.propagation = "Orphan";
+    ASSERT_TRUE(Objects(cluster_).Delete(call, options).ok());
+  }
+  ASSERT_TRUE(Get("apps/statefulsets", "default", "db").is_null());
+  EXPECT_TRUE(Items(Get("/pods", "default", "db-0"), {"metadata", "ownerReferences"}).empty());
+  ASSERT_TRUE(Create(set).ok());
+  const Json owner = Get("apps/statefulsets", "default", "db");
+  EXPECT_EQ(Integer(owner, {"status", "readyReplicas"}), 1);
+  const Json after = Get("/pods", "default", "db-0");
+  EXPECT_EQ(Text(after, {"metadata", "uid"}), Text(before, {"metadata", "uid"}));
+  ASSERT_EQ(Items(after, {"metadata", "ownerReferences"}).size(), 1);
+  EXPECT_EQ(Text(after["metadata"]["ownerReferences"][0], {"uid"}), Text(owner, {"metadata", "uid"}));
+}
+
 TEST_F(ClusterTest, QuotaRefusesWhatIsTooMuch) {
   ASSERT_TRUE(Create("{apiVersion: v1, kind: ResourceQuota, metadata: {name: q}, spec: {hard: "
                      "{secrets: '1'}}}")

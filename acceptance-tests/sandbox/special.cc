@@ -142,10 +142,9 @@ absl::StatusOr<HttpResponse> ApiServer::Special(const HttpRequest& request, Call
     if (!body.ok() || !body->value.is_object()) return BadRequest("the namespace is no object");
     Json copy = *object;
     copy["spec"]["finalizers"] = Items(body->value, {"spec", "finalizers"});
-    const ObjectPtr stored = cluster_.store.Put("/namespaces", std::move(copy));
+    if (objects.FinishDeletion(*call.resource, copy)) return JsonResponse(copy);
     ++cluster_.wake_count;
-    objects.FinishDeletion(*call.resource, *stored);
-    return JsonResponse(*stored);
+    return JsonResponse(*cluster_.store.Put("/namespaces", std::move(copy)));
   }
   return PathNotFound();
 }

@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "absl/strings/numbers.h"
@@ -41,6 +42,10 @@ Cell TextAt(std::vector<const char*> path, const char* fallback = "") {
     }
     return *at;
   };
+}
+
+Cell Always(const char* text) {
+  return [text](const Json&, absl::Time) -> Json { return text; };
 }
 
 Cell NumberAt(std::vector<const char*> path) {
@@ -174,201 +179,493 @@ std::string NodeStatus(const Json& node) {
   return Flag(node, {"spec", "unschedulable"}) ? text + ",SchedulingDisabled" : text;
 }
 
+// RWO, ROX, RWX and RWOP.
+std::string AccessModes(const Json& object) {
+  std::vector<std::string> out;
+  for (const Json& mode : Items(object, {"spec", "accessModes"})) {
+    std::string letters;
+    for (const char c : GoValue(mode)) {
+      if (c >= 'A' && c <= 'Z') letters += c;
+    }
+    out.push_back(letters == "ROM" ? "ROX" : letters == "RWM" ? "RWX" : letters);
+  }
+  return absl::StrJoin(out, ",");
+}
+
+std::string Claim(const Json& volume) {
+  const Json* claim = Find(volume, {"spec", "claimRef"});
+  return claim == nullptr ? ""
+                          : absl::StrCat(Text(*claim, {"namespace"}), "/", Text(*claim, {"name"}));
+}
+
+std::string Target(const Json& autoscaler) {
+  std::vector<std::string> out;
+  for (const Json& metric : Items(autoscaler, {"spec", "metrics"})) {
+    const Json& resource = Members(metric, {"resource"});
+    if (resource.empty()) continue;
+    const Json* percent = Find(resource, {"target", "averageUtilization"});
+    out.push_back(absl::StrCat(Text(resource, {"name"}), ": <unknown>/",
+                               percent == nullptr
+                                   ? Text(resource, {"target", "averageValue"})
+                                   : absl::StrCat(percent->get<std::int64_t>(), "%")));
+  }
+  return Dash(absl::StrJoin(out, ", "));
+}
+
+std::string EndpointList(const Json& endpoints) {
+  std::vector<std::string> out;
+  for (const Json& subset : Items(endpoints, {"subsets"})) {
+    for (const Json& port : Items(subset, {"ports"})) {
+      for (const Json& address : Items(subset, {"addresses"})) {
+        out.push_back(absl::StrCat(Text(address, {"ip"}), ":", Integer(port, {"port"})));
+      }
+    }
+  }
+  return Dash(absl::StrJoin(out, ","));
+}
+
+std::string SliceAddresses(const Json& slice) {
+  std::vector<std::string> out;
+  for (const Json& endpoint : Items(slice, {"endpoints"})) {
+    for (const Json& address : Items(endpoint, {"addresses"})) out.push_back(GoValue(address));
+  }
+  return out.empty() ? "<unset>" : absl::StrJoin(out, ",");
+}
+
+std::string SlicePorts(const Json& slice) {
+  std::vector<std::string> out;
+  for (const Json& port : Items(slice, {"ports"})) {
+    out.push_back(absl::StrCat(Integer(port, {"port"})));
+  }
+  return out.empty() ? "<unset>" : absl::StrJoin(out, ",");
+}
+
+std::string NodeAddress(const Json& node) {
+  for (const Json& address : Items(node, {"status", "addresses"})) {
+    if (Text(address, {"type"}) == "InternalIP") return Text(address, {"address"});
+  }
+  return "<none>";
+}
+
+std::string NodeKernel(const Json& node) {
+  const std::string kernel = Text(node, {"status", "nodeInfo", "kernelVersion"});
+  return absl::StrCat(kernel.empty() ? "<unknown>" : kernel, " (",
+                      Text(node, {"status", "nodeInfo", "architecture"}), ")");
+}
+
+std::string NodeImage(const Json& node) {
+  const std::string image = Text(node, {"status", "nodeInfo", "osImage"});
+  return image.empty() ? "<unknown>" : image;
+}
+
+// How long a Job ran, or has run so far.
+Json JobDuration(const Json& job, absl::Time now) {
+  const absl::Time start = ParseTimeText(Text(job, {"status", "startTime"}));
+  if (start == absl::InfinitePast()) return "";
+  const absl::Time end = ParseTimeText(Text(job, {"status", "completionTime"}));
+  return Age((end == absl::InfinitePast() ? now : end) - start);
+}
+
+// With -o wide: what runs in a template's pods.
+Cell ContainersAt(std::vector<const char*> path, const char* field) {
+  return [path = std::move(path), field](const Json& object, absl::Time) -> Json {
+    const Json* at = &object;
+    for (const char* step : path) at = &Members(*at, {step});
+    std::vector<std::string> out;
+    for (const Json& container : Items(*at, {"containers"}))
+      out.push_back(Text(container, {field}));
+    return absl::StrJoin(out, ",");
+  };
+}
+
+Json SelectorCell(const Json& object, absl::Time) {
+  const Json* selector = Find(object, {"spec", "selector"});
+  return selector == nullptr ? "<none>" : Dash(LabelSelector::FromJson(selector).ToString());
+}
+
+// The columns of a workload, and those that -o wide adds to them.
+std::vector<TableColumn> Workload(std::vector<TableColumn> columns, bool with_selector = true,
+                                  std::vector<const char*> pod = {"spec", "template", "spec"}) {
+  columns.push_back({"Containers", "string", 1, ContainersAt(pod, "name")});
+  columns.push_back({"Images", "string", 1, ContainersAt(pod, "image")});
+  if (with_selector) columns.push_back({"Selector", "string", 1, SelectorCell});
+  return columns;
+}
+
+// Subjects of one kind in a binding, with -o wide.
+Cell Subjects(const char* kind) {
+  return [kind](const Json& binding, absl::Time) -> Json {
+    std::vector<std::string> out;
+    for (const Json& subject : Items(binding, {"subjects"})) {
+      if (Text(subject, {"kind"}) != kind) continue;
+      out.push_back(std::string_view(kind) != "ServiceAccount"
+                        ? Text(subject, {"name"})
+                        : absl::StrCat(Text(subject, {"namespace"}), "/", Text(subject, {"name"})));
+    }
+    return absl::StrJoin(out, ", ");
+  };
+}
+
+std::string RoleOf(const Json& binding) {
+  return absl::StrCat(Text(binding, {"roleRef", "kind"}), "/", Text(binding, {"roleRef", "name"}));
+}
+
+std::string ClassName(const Json& storage_class) {
+  const std::string name = Text(storage_class, {"metadata", "name"});
+  const bool is_default =
+      Text(storage_class,
+           {"metadata", "annotations", "storageclass.kubernetes.io/is-default-class"}) == "true";
+  return is_default ? name + " (default)" : name;
+}
+
 Cell Of(std::string (*text)(const Json&)) {
   return [text](const Json& object, absl::Time) -> Json { return text(object); };
 }
 
 const std::map<std::string, std::vector<TableColumn>>& BuiltInColumns() {
-  static const auto& columns = *new std::map<std::string, std::vector<TableColumn>>{
-      {"/pods",
-       {Name(),
-        {"Ready", "string", 0, Of(PodReady)},
-        {"Status", "string", 0, Of(PodStatus)},
-        {"Restarts", "string", 0,
-         [](const Json& pod, absl::Time) -> Json {
-           std::int64_t count = 0;
-           for (const Json& status : Items(pod, {"status", "containerStatuses"})) {
-             count += Integer(status, {"restartCount"});
-           }
-           return absl::StrCat(count);
-         }},
-        AgeColumn(),
-        {"IP", "string", 1, TextAt({"status", "podIP"}, "<none>")},
-        {"Node", "string", 1, TextAt({"spec", "nodeName"}, "<none>")}}},
-      {"apps/deployments",
-       {Name(),
-        {"Ready", "string", 0, Ready({"spec", "replicas"})},
-        {"Up-to-date", "integer", 0, NumberAt({"status", "updatedReplicas"})},
-        {"Available", "integer", 0, NumberAt({"status", "availableReplicas"})},
-        AgeColumn()}},
-      {"apps/statefulsets",
-       {Name(), {"Ready", "string", 0, Ready({"spec", "replicas"})}, AgeColumn()}},
-      {"apps/replicasets",
-       {Name(),
-        {"Desired", "integer", 0, NumberAt({"spec", "replicas"})},
-        {"Current", "integer", 0, NumberAt({"status", "replicas"})},
-        {"Ready", "integer", 0, NumberAt({"status", "readyReplicas"})},
-        AgeColumn()}},
-      {"apps/daemonsets",
-       {Name(),
-        {"Desired", "integer", 0, NumberAt({"status", "desiredNumberScheduled"})},
-        {"Current", "integer", 0, NumberAt({"status", "currentNumberScheduled"})},
-        {"Ready", "integer", 0, NumberAt({"status", "numberReady"})},
-        {"Up-to-date", "integer", 0, NumberAt({"status", "updatedNumberScheduled"})},
-        {"Available", "integer", 0, NumberAt({"status", "numberAvailable"})},
-        AgeColumn()}},
-      {"batch/jobs",
-       {Name(),
-        {"Status", "string", 0,
-         [](const Json& job, absl::Time) -> Json {
-           for (const Json& condition : Items(job, {"status", "conditions"})) {
-             const std::string type = Text(condition, {"type"});
-             if (Text(condition, {"status"}) == "True" &&
-                 (type == "Complete" || type == "Failed" || type == "Suspended")) {
-               return type;
-             }
-           }
-           return "Running";
-         }},
-        {"Completions", "string", 0,
-         [](const Json& job, absl::Time) -> Json {
-           return absl::StrCat(Integer(job, {"status", "succeeded"}), "/",
-                               Integer(job, {"spec", "completions"}, 1));
-         }},
-        AgeColumn()}},
-      {"batch/cronjobs",
-       {Name(),
-        {"Schedule", "string", 0, TextAt({"spec", "schedule"})},
-        {"Suspend", "boolean", 0,
-         [](const Json& job, absl::Time) -> Json {
-           return Flag(job, {"spec", "suspend"}) ? "True" : "False";
-         }},
-        AgeColumn()}},
-      {"/services",
-       {Name(),
-        {"Type", "string", 0, TextAt({"spec", "type"})},
-        {"Cluster-IP", "string", 0, TextAt({"spec", "clusterIP"}, "<none>")},
-        {"External-IP", "string", 0, Of(ServiceAddress)},
-        {"Port(s)", "string", 0, Of(ServicePorts)},
-        AgeColumn(),
-        {"Selector", "string", 1,
-         [](const Json& service, absl::Time) -> Json {
-           return Pairs(Members(service, {"spec", "selector"}));
-         }}}},
-      {"/namespaces", {Name(), {"Status", "string", 0, TextAt({"status", "phase"})}, AgeColumn()}},
-      {"/nodes",
-       {Name(),
-        {"Status", "string", 0, Of(NodeStatus)},
-        {"Roles", "string", 0, [](const Json&, absl::Time) -> Json { return "<none>"; }},
-        AgeColumn(),
-        {"Version", "string", 0, TextAt({"status", "nodeInfo", "kubeletVersion"})}}},
-      {"/configmaps", {Name(), {"Data", "string", 0, CountAt({"data"})}, AgeColumn()}},
-      {"/secrets",
-       {Name(),
-        {"Type", "string", 0, TextAt({"type"})},
-        {"Data", "string", 0, CountAt({"data"})},
-        AgeColumn()}},
-      {"/serviceaccounts", {Name(), {"Secrets", "string", 0, CountAt({"secrets"})}, AgeColumn()}},
-      {"/resourcequotas",
-       {Name(),
-        {"Request", "string", 0,
-         [](const Json& quota, absl::Time) -> Json { return QuotaLine(quota, false); }},
-        {"Limit", "string", 0,
-         [](const Json& quota, absl::Time) -> Json { return QuotaLine(quota, true); }},
-        AgeColumn()}},
-      {"/limitranges",
-       {Name(), {"Created At", "date", 0, TextAt({"metadata", "creationTimestamp"})}}},
-      {"/persistentvolumeclaims",
-       {Name(),
-        {"Status", "string", 0, TextAt({"status", "phase"})},
-        {"Volume", "string", 0, TextAt({"spec", "volumeName"})},
-        {"Capacity", "string", 0, TextAt({"status", "capacity", "storage"})},
-        {"StorageClass", "string", 0, TextAt({"spec", "storageClassName"})},
-        AgeColumn()}},
-      {"/persistentvolumes",
-       {Name(),
-        {"Capacity", "string", 0, TextAt({"spec", "capacity", "storage"})},
-        {"Reclaim Policy", "string", 0, TextAt({"spec", "persistentVolumeReclaimPolicy"})},
-        {"Status", "string", 0, TextAt({"status", "phase"})},
-        {"StorageClass", "string", 0, TextAt({"spec", "storageClassName"})},
-        AgeColumn()}},
-      {"/events",
-       {{"Last Seen", "string", 0,
-         [](const Json& event, absl::Time now) -> Json {
-           return AgeOf(Text(event, {"lastTimestamp"}), now);
-         }},
-        {"Type", "string", 0, TextAt({"type"})},
-        {"Reason", "string", 0, TextAt({"reason"})},
-        {"Object", "string", 0,
-         [](const Json& event, absl::Time) -> Json {
-           std::string kind = Text(event, {"involvedObject", "kind"});
-           for (char& c : kind) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
-           return absl::StrCat(kind, "/", Text(event, {"involvedObject", "name"}));
-         }},
-        {"Message", "string", 0, TextAt({"message"})},
-        {"Name", "string", 1, NameCell}}},
-      {"networking.k8s.io/ingresses",
-       {Name(),
-        {"Class", "string", 0, TextAt({"spec", "ingressClassName"}, "<none>")},
-        {"Hosts", "string", 0, Of(IngressHosts)},
-        {"Address", "string", 0,
-         [](const Json& ingress, absl::Time) -> Json {
-           std::vector<std::string> out;
-           for (const Json& one : Items(ingress, {"status", "loadBalancer", "ingress"})) {
-             out.push_back(Text(one, {"ip"}, Text(one, {"hostname"})));
-           }
-           return absl::StrJoin(out, ",");
-         }},
-        {"Ports", "string", 0,
-         [](const Json& ingress, absl::Time) -> Json {
-           return Items(ingress, {"spec", "tls"}).empty() ? "80" : "80, 443";
-         }},
-        AgeColumn()}},
-      {"networking.k8s.io/networkpolicies",
-       {Name(),
-        {"Pod-Selector", "string", 0,
-         [](const Json& policy, absl::Time) -> Json {
-           return Dash(LabelSelector::FromJson(Find(policy, {"spec", "podSelector"})).ToString());
-         }},
-        AgeColumn()}},
-      {"rbac.authorization.k8s.io/rolebindings",
-       {Name(),
-        {"Role", "string", 0,
-         [](const Json& binding, absl::Time) -> Json {
-           return absl::StrCat(Text(binding, {"roleRef", "kind"}), "/",
-                               Text(binding, {"roleRef", "name"}));
-         }},
-        AgeColumn()}},
-      {"rbac.authorization.k8s.io/clusterrolebindings",
-       {Name(),
-        {"Role", "string", 0,
-         [](const Json& binding, absl::Time) -> Json {
-           return absl::StrCat(Text(binding, {"roleRef", "kind"}), "/",
-                               Text(binding, {"roleRef", "name"}));
-         }},
-        AgeColumn()}},
-      {"rbac.authorization.k8s.io/roles",
-       {Name(), {"Created At", "date", 0, TextAt({"metadata", "creationTimestamp"})}}},
-      {"rbac.authorization.k8s.io/clusterroles",
-       {Name(), {"Created At", "date", 0, TextAt({"metadata", "creationTimestamp"})}}},
-      {"scheduling.k8s.io/priorityclasses",
-       {Name(),
-        {"Value", "integer", 0, NumberAt({"value"})},
-        {"Global-Default", "boolean", 0,
-         [](const Json& priority, absl::Time) -> Json {
-           return Flag(priority, {"globalDefault"});
-         }},
-        AgeColumn(),
-        {"PreemptionPolicy", "string", 0, TextAt({"preemptionPolicy"})}}},
-      {"storage.k8s.io/storageclasses",
-       {Name(),
-        {"Provisioner", "string", 0, TextAt({"provisioner"})},
-        {"ReclaimPolicy", "string", 0, TextAt({"reclaimPolicy"})},
-        {"VolumeBindingMode", "string", 0, TextAt({"volumeBindingMode"})},
-        AgeColumn()}},
-      {"apiextensions.k8s.io/customresourcedefinitions",
-       {Name(), {"Created At", "date", 0, TextAt({"metadata", "creationTimestamp"})}}},
-  };
+  static const auto& columns = *new std::
+                                   map<std::string, std::vector<TableColumn>>{
+                                       {"/pods",
+                                        {Name(),
+                                         {"Ready", "string", 0, Of(PodReady)},
+                                         {"Status", "string", 0, Of(PodStatus)},
+                                         {"Restarts", "string", 0,
+                                          [](const Json& pod, absl::Time) -> Json {
+                                            std::int64_t count = 0;
+                                            for (const Json& status :
+                                                 Items(pod, {"status", "containerStatuses"})) {
+                                              count += Integer(status, {"restartCount"});
+                                            }
+                                            return absl::StrCat(count);
+                                          }},
+                                         AgeColumn(),
+                                         {"IP", "string", 1, TextAt({"status", "podIP"}, "<none>")},
+                                         {"Node", "string", 1,
+                                          TextAt({"spec", "nodeName"}, "<none>")},
+                                         {"Nominated Node", "string", 1,
+                                          TextAt({"status", "nominatedNodeName"}, "<none>")},
+                                         {"Readiness Gates", "string", 1, Always("<none>")}}},
+                                       {"apps/deployments",
+                                        Workload(
+                                            {Name(),
+                                             {"Ready", "string", 0, Ready({"spec", "replicas"})},
+                                             {"Up-to-date", "string", 0,
+                                              NumberAt({"status", "updatedReplicas"})},
+                                             {"Available", "string", 0,
+                                              NumberAt({"status", "availableReplicas"})},
+                                             AgeColumn()})},
+                                       {"apps/statefulsets",
+                                        Workload(
+                                            {Name(),
+                                             {"Ready", "string", 0, Ready({"spec", "replicas"})},
+                                             AgeColumn()},
+                                            false)},
+                                       {"apps/replicasets",
+                                        Workload({Name(),
+                                                  {"Desired", "integer", 0,
+                                                   NumberAt({"spec", "replicas"})},
+                                                  {"Current", "integer", 0,
+                                                   NumberAt({"status", "replicas"})},
+                                                  {"Ready", "integer", 0,
+                                                   NumberAt({"status", "readyReplicas"})},
+                                                  AgeColumn()})},
+                                       {"apps/daemonsets",
+                                        Workload({Name(),
+                                                  {"Desired", "integer", 0,
+                                                   NumberAt({"status", "desiredNumberScheduled"})},
+                                                  {"Current", "integer", 0,
+                                                   NumberAt({"status", "currentNumberScheduled"})},
+                                                  {"Ready", "integer", 0,
+                                                   NumberAt({"status", "numberReady"})},
+                                                  {"Up-to-date", "integer", 0,
+                                                   NumberAt({"status", "updatedNumberScheduled"})},
+                                                  {"Available", "integer", 0,
+                                                   NumberAt({"status", "numberAvailable"})},
+                                                  {"Node Selector", "string", 0,
+                                                   [](const Json& set, absl::Time) -> Json {
+                                                     return Pairs(
+                                                         Members(set, {"spec", "template", "spec",
+                                                                       "nodeSelector"}));
+                                                   }},
+                                                  AgeColumn()})},
+                                       {"batch/jobs",
+                                        Workload({Name(),
+                                                  {"Status", "string", 0,
+                                                   [](const Json& job, absl::Time) -> Json {
+                                                     for (const Json& condition :
+                                                          Items(job, {"status", "conditions"})) {
+                                                       const std::string type =
+                                                           Text(condition, {"type"});
+                                                       if (Text(condition, {"status"}) == "True" &&
+                                                           (type == "Complete" ||
+                                                            type == "Failed" ||
+                                                            type == "Suspended")) {
+                                                         return type;
+                                                       }
+                                                     }
+                                                     return "Running";
+                                                   }},
+                                                  {"Completions", "string", 0,
+                                                   [](const Json& job, absl::Time) -> Json {
+                                                     return absl::StrCat(
+                                                         Integer(job, {"status", "succeeded"}), "/",
+                                                         Integer(job, {"spec", "completions"}, 1));
+                                                   }},
+                                                  {"Duration", "string", 0, JobDuration},
+                                                  AgeColumn()})},
+                                       {"batch/cronjobs",
+                                        Workload({Name(),
+                                                  {"Schedule", "string", 0,
+                                                   TextAt({"spec", "schedule"})},
+                                                  {"Timezone", "string", 0,
+                                                   TextAt({"spec", "timeZone"}, "<none>")},
+                                                  {"Suspend", "boolean", 0,
+                                                   [](const Json& job, absl::Time) -> Json {
+                                                     return Flag(job, {"spec", "suspend"})
+                                                                ? "True"
+                                                                : "False";
+                                                   }},
+                                                  {"Active", "integer", 0,
+                                                   CountAt({"status", "active"})},
+                                                  {"Last Schedule", "string", 0,
+                                                   [](const Json& job, absl::Time now) -> Json {
+                                                     const std::string last =
+                                                         Text(job, {"status", "lastScheduleTime"});
+                                                     return last.empty() ? "<none>"
+                                                                         : AgeOf(last, now);
+                                                   }},
+                                                  AgeColumn()},
+                                                 true,
+                                                 {"spec", "jobTemplate", "spec", "template",
+                                                  "spec"})},
+                                       {"/services",
+                                        {Name(),
+                                         {"Type", "string", 0, TextAt({"spec", "type"})},
+                                         {"Cluster-IP", "string", 0,
+                                          TextAt({"spec", "clusterIP"}, "<none>")},
+                                         {"External-IP", "string", 0, Of(ServiceAddress)},
+                                         {"Port(s)", "string", 0, Of(ServicePorts)},
+                                         AgeColumn(),
+                                         {"Selector", "string", 1,
+                                          [](const Json& service, absl::Time) -> Json {
+                                            return Pairs(Members(service, {"spec", "selector"}));
+                                          }}}},
+                                       {"/namespaces",
+                                        {Name(),
+                                         {"Status", "string", 0, TextAt({"status", "phase"})},
+                                         AgeColumn()}},
+                                       {"/nodes",
+                                        {Name(),
+                                         {"Status", "string", 0, Of(NodeStatus)},
+                                         {"Roles", "string", 0, Always("<none>")},
+                                         AgeColumn(),
+                                         {"Version", "string", 0,
+                                          TextAt({"status", "nodeInfo", "kubeletVersion"})},
+                                         {"Internal-IP", "string", 1, Of(NodeAddress)},
+                                         {"External-IP", "string", 1, Always("<none>")},
+                                         {"OS-Image", "string", 1, Of(NodeImage)},
+                                         {"Kernel-Version", "string", 1, Of(NodeKernel)},
+                                         {"Container-Runtime", "string", 1,
+                                          TextAt(
+                                              {"status", "nodeInfo", "containerRuntimeVersion"})}}},
+                                       {"/configmaps",
+                                        {Name(),
+                                         {"Data", "string", 0, CountAt({"data"})},
+                                         AgeColumn()}},
+                                       {"/secrets",
+                                        {Name(),
+                                         {"Type", "string", 0, TextAt({"type"})},
+                                         {"Data", "string", 0, CountAt({"data"})},
+                                         AgeColumn()}},
+                                       {"/serviceaccounts", {Name(), AgeColumn()}},
+                                       {"/resourcequotas",
+                                        {Name(),
+                                         {"Request", "string", 0,
+                                          [](const Json& quota, absl::Time) -> Json {
+                                            return QuotaLine(quota, false);
+                                          }},
+                                         {"Limit", "string", 0,
+                                          [](const Json& quota, absl::Time) -> Json {
+                                            return QuotaLine(quota, true);
+                                          }},
+                                         AgeColumn()}},
+                                       {"/limitranges",
+                                        {Name(),
+                                         {"Created At", "date", 0,
+                                          TextAt({"metadata", "creationTimestamp"})}}},
+                                       {"/persistentvolumeclaims",
+                                        {Name(),
+                                         {"Status", "string", 0, TextAt({"status", "phase"})},
+                                         {"Volume", "string", 0, TextAt({"spec", "volumeName"})},
+                                         {"Capacity", "string", 0,
+                                          TextAt({"status", "capacity", "storage"})},
+                                         {"Access Modes", "string", 0, Of(AccessModes)},
+                                         {"StorageClass", "string", 0,
+                                          TextAt({"spec", "storageClassName"})},
+                                         {"VolumeAttributesClass", "string", 0,
+                                          TextAt({"spec", "volumeAttributesClassName"}, "<unset>")},
+                                         AgeColumn(),
+                                         {"VolumeMode", "string", 1,
+                                          TextAt({"spec", "volumeMode"}, "<unset>")}}},
+                                       {"/persistentvolumes",
+                                        {Name(),
+                                         {"Capacity", "string", 0,
+                                          TextAt({"spec", "capacity", "storage"})},
+                                         {"Access Modes", "string", 0, Of(AccessModes)},
+                                         {"Reclaim Policy", "string", 0,
+                                          TextAt({"spec", "persistentVolumeReclaimPolicy"})},
+                                         {"Status", "string", 0, TextAt({"status", "phase"})},
+                                         {"Claim", "string", 0, Of(Claim)},
+                                         {"StorageClass", "string", 0,
+                                          TextAt({"spec", "storageClassName"})},
+                                         {"VolumeAttributesClass", "string", 0,
+                                          TextAt({"spec", "volumeAttributesClassName"}, "<unset>")},
+                                         {"Reason", "string", 0, TextAt({"status", "reason"})},
+                                         AgeColumn(),
+                                         {"VolumeMode", "string", 1,
+                                          TextAt({"spec", "volumeMode"}, "<unset>")}}},
+                                       {"/endpoints",
+                                        {Name(),
+                                         {"Endpoints", "string", 0, Of(EndpointList)},
+                                         AgeColumn()}},
+                                       {"discovery.k8s.io/endpointslices",
+                                        {Name(),
+                                         {"AddressType", "string", 0, TextAt({"addressType"})},
+                                         {"Ports", "string", 0, Of(SlicePorts)},
+                                         {"Endpoints", "string", 0, Of(SliceAddresses)},
+                                         AgeColumn()}},
+                                       {"policy/poddisruptionbudgets",
+                                        {Name(),
+                                         {"Min Available", "string", 0,
+                                          TextAt({"spec", "minAvailable"}, "N/A")},
+                                         {"Max Unavailable", "string", 0,
+                                          TextAt({"spec", "maxUnavailable"}, "N/A")},
+                                         {"Allowed Disruptions", "integer", 0,
+                                          NumberAt({"status", "disruptionsAllowed"})},
+                                         AgeColumn()}},
+                                       {"autoscaling/horizontalpodautoscalers",
+                                        {Name(),
+                                         {"Reference", "string", 0,
+                                          [](const Json& autoscaler, absl::Time) -> Json {
+                                            const Json& target =
+                                                Members(autoscaler, {"spec", "scaleTargetRef"});
+                                            return absl::StrCat(Text(target, {"kind"}), "/",
+                                                                Text(target, {"name"}));
+                                          }},
+                                         {"Targets", "string", 0, Of(Target)},
+                                         {"MinPods", "string", 0,
+                                          TextAt({"spec", "minReplicas"}, "<unset>")},
+                                         {"MaxPods", "string", 0,
+                                          NumberAt({"spec", "maxReplicas"})},
+                                         {"Replicas", "string", 0,
+                                          NumberAt({"status", "currentReplicas"})},
+                                         AgeColumn()}},
+                                       {"coordination.k8s.io/leases",
+                                        {Name(),
+                                         {"Holder", "string", 0,
+                                          TextAt({"spec", "holderIdentity"})},
+                                         AgeColumn()}},
+                                       {"/events",
+                                        {{"Last Seen", "string", 0,
+                                          [](const Json& event, absl::Time now) -> Json {
+                                            return AgeOf(Text(event, {"lastTimestamp"}), now);
+                                          }},
+                                         {"Type", "string", 0, TextAt({"type"})},
+                                         {"Reason", "string", 0, TextAt({"reason"})},
+                                         {"Object", "string", 0,
+                                          [](const Json& event, absl::Time) -> Json {
+                                            std::string kind =
+                                                Text(event, {"involvedObject", "kind"});
+                                            for (char& c : kind)
+                                              c = static_cast<char>(
+                                                  c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+                                            return absl::StrCat(
+                                                kind, "/", Text(event, {"involvedObject", "name"}));
+                                          }},
+                                         {"Message", "string", 0, TextAt({"message"})},
+                                         {"Name", "string", 1, NameCell}}},
+                                       {"networking.k8s.io/ingresses",
+                                        {Name(),
+                                         {"Class", "string", 0,
+                                          TextAt({"spec", "ingressClassName"}, "<none>")},
+                                         {"Hosts", "string", 0, Of(IngressHosts)},
+                                         {"Address", "string", 0,
+                                          [](const Json& ingress, absl::Time) -> Json {
+                                            std::vector<std::string> out;
+                                            for (const Json& one :
+                                                 Items(ingress,
+                                                       {"status", "loadBalancer", "ingress"})) {
+                                              out.push_back(
+                                                  Text(one, {"ip"}, Text(one, {"hostname"})));
+                                            }
+                                            return absl::StrJoin(out, ",");
+                                          }},
+                                         {"Ports", "string", 0,
+                                          [](const Json& ingress, absl::Time) -> Json {
+                                            return Items(ingress, {"spec", "tls"}).empty()
+                                                       ? "80"
+                                                       : "80, 443";
+                                          }},
+                                         AgeColumn()}},
+                                       {"networking.k8s.io/networkpolicies",
+                                        {Name(),
+                                         {"Pod-Selector", "string", 0,
+                                          [](const Json& policy, absl::Time) -> Json {
+                                            return Dash(LabelSelector::FromJson(
+                                                            Find(policy, {"spec", "podSelector"}))
+                                                            .ToString());
+                                          }},
+                                         AgeColumn()}},
+                                       {"rbac.authorization.k8s.io/rolebindings",
+                                        {Name(),
+                                         {"Role", "string", 0, Of(RoleOf)},
+                                         AgeColumn(),
+                                         {"Users", "string", 1, Subjects("User")},
+                                         {"Groups", "string", 1, Subjects("Group")},
+                                         {"ServiceAccounts", "string", 1,
+                                          Subjects("ServiceAccount")}}},
+                                       {"rbac.authorization.k8s.io/clusterrolebindings",
+                                        {Name(),
+                                         {"Role", "string", 0, Of(RoleOf)},
+                                         AgeColumn(),
+                                         {"Users", "string", 1, Subjects("User")},
+                                         {"Groups", "string", 1, Subjects("Group")},
+                                         {"ServiceAccounts", "string", 1,
+                                          Subjects("ServiceAccount")}}},
+                                       {"rbac.authorization.k8s.io/roles",
+                                        {Name(),
+                                         {"Created At", "date", 0,
+                                          TextAt({"metadata", "creationTimestamp"})}}},
+                                       {"rbac.authorization.k8s.io/clusterroles",
+                                        {Name(),
+                                         {"Created At", "date", 0,
+                                          TextAt({"metadata", "creationTimestamp"})}}},
+                                       {"scheduling.k8s.io/priorityclasses",
+                                        {Name(),
+                                         {"Value", "integer", 0, NumberAt({"value"})},
+                                         {"Global-Default", "boolean", 0,
+                                          [](const Json& priority, absl::Time) -> Json {
+                                            return Flag(priority, {"globalDefault"});
+                                          }},
+                                         AgeColumn(),
+                                         {"PreemptionPolicy", "string", 0,
+                                          TextAt({"preemptionPolicy"})}}},
+                                       {"storage.k8s.io/storageclasses",
+                                        {{"Name", "string", 0, Of(ClassName)},
+                                         {"Provisioner", "string", 0, TextAt({"provisioner"})},
+                                         {"ReclaimPolicy", "string", 0, TextAt({"reclaimPolicy"})},
+                                         {"VolumeBindingMode", "string", 0,
+                                          TextAt({"volumeBindingMode"})},
+                                         {"AllowVolumeExpansion", "string", 0,
+                                          [](const Json& storage_class, absl::Time) -> Json {
+                                            return Flag(storage_class, {"allowVolumeExpansion"});
+                                          }},
+                                         AgeColumn()}},
+                                       {"apiextensions.k8s.io/customresourcedefinitions",
+                                        {Name(),
+                                         {"Created At", "date", 0,
+                                          TextAt({"metadata", "creationTimestamp"})}}},
+                                   };
   return columns;
 }
 

@@ -1,44 +1,29 @@
-"""The sandbox against a real API server: the same requests, the same answers.
+"""The sandbox against a real API server: the same requests, the same answers, the same objects.
 
-Set CHARON_REAL_KUBECONFIG to the kubeconfig of a real server (acceptance-tests/servers starts one)
-and CHARON_SANDBOX to the charon-sandbox binary. Without them the tests are skipped.
+    /usr/bin/python3 -m pytest acceptance-tests/sandbox
+    /usr/bin/python3 acceptance-tests/sandbox/test_against_real.py [case ...]    prints every difference
 
-By hand: CHARON_REAL_KUBECONFIG=... CHARON_SANDBOX=... python3 test_against_real.py [case ...]
-prints every difference.
+The real server is started for the run from what acceptance-tests/servers has built; CHARON_REAL_DIR
+names a cluster that runs already. The sandbox is build/sandbox/charon-sandbox, or CHARON_SANDBOX.
 """
 
-import os
+import pathlib
 import random
-import subprocess
 import sys
 import tempfile
 import time
 
 import pytest
 
+HERE = pathlib.Path(__file__).parent
+if __name__ == "__main__":
+    sys.path.insert(0, str(HERE.parent))
+
 import comparison
 import comparison_refused  # noqa: F401  (adds its cases)
-from comparison_cases import CASES
-
-REAL = os.environ.get("CHARON_REAL_KUBECONFIG")
-SANDBOX = os.environ.get("CHARON_SANDBOX")
-
-
-class Sandbox:
-    """A charon-sandbox process in a temporary folder."""
-
-    def __init__(self, binary):
-        self.dir = tempfile.TemporaryDirectory(prefix="charon-sandbox-")
-        self.process = subprocess.Popen([binary, "--dir", self.dir.name], stdout=subprocess.PIPE,
-                                        text=True)
-        line = self.process.stdout.readline()
-        assert "listening" in line, line
-        self.kubeconfig = os.path.join(self.dir.name, "kubeconfig")
-
-    def stop(self):
-        self.process.terminate()
-        assert self.process.wait(timeout=10) == 0
-        self.dir.cleanup()
+import comparison_settled  # noqa: F401
+from comparison_cases import CASES, PLURALS
+from harness.clusters import RealServer
 
 
 def wait_until(condition, seconds=15):
@@ -56,6 +41,21 @@ def make_namespace(server, name, labels):
     assert code == 201, answer
     assert wait_until(lambda: server.send(
         "GET", f"/api/v1/namespaces/{name}/serviceaccounts/default")[0] == 200)
+
+
+def final_objects(case, server, ns):
+    """What a case leaves behind: the namespace's objects, and what it has to clean up beyond them."""
+    objects = {}
+    for kind, path in PLURALS.items():
+        if "{ns}" not in path or kind == "Pod":  # Controllers name pods at random.
+            continue
+        code, answer, _ = server.send("GET", path.format(ns=ns))
+        assert code == 200, answer
+        for item in answer["items"]:
+            objects[f"{kind}/{item['metadata']['name']}"] = comparison.normalised((code, item, {}))
+    for _, path in case.get("cleanup", []):
+        objects[path] = comparison.normalised(server.send("GET", path.format(ns=ns)))
+    return objects
 
 
 def run_case(case, real, sandbox):
@@ -78,6 +78,8 @@ def run_case(case, real, sandbox):
             found += [f"step {number} {step.describe(ns)} {line}" for line in lines
                       if not any(part in line
                                  for part in (*step.except_for, *case.get("except_for", ())))]
+        found += [f"at the end {line}" for line in comparison.differences(
+            *(final_objects(case, server, ns) for server in (real, sandbox)), "objects")]
     finally:
         for server in (real, sandbox):
             for method, path in case.get("cleanup", []):
@@ -86,34 +88,33 @@ def run_case(case, real, sandbox):
     return found
 
 
-@pytest.fixture(scope="module", name="servers")
-def both_servers():
-    if not REAL or not SANDBOX:
-        pytest.skip("CHARON_REAL_KUBECONFIG and CHARON_SANDBOX are not set")
-    process = Sandbox(SANDBOX)
-    yield comparison.Server(REAL), comparison.Server(process.kubeconfig)
-    process.stop()
-
-
 @pytest.mark.parametrize("name", sorted(CASES))
-def test_same_answers(servers, name):
-    found = run_case(CASES[name], *servers)
+def test_same_answers(both, name):
+    found = run_case(CASES[name], both.real, both.sandbox)
     assert not found, "\n".join(found)
 
 
 def main(names):
-    process = Sandbox(SANDBOX)
-    real, sandbox = comparison.Server(REAL), comparison.Server(process.kubeconfig)
-    failed = 0
-    for name in names or sorted(CASES):
-        found = run_case(CASES[name], real, sandbox)
-        failed += bool(found)
-        print(f"{'DIFFERS' if found else 'same'}: {name}")
-        for line in found:
-            print("  " + line.replace("\n", "\n  "))
-    process.stop()
-    print(f"{failed} differ")
+    with tempfile.TemporaryDirectory(prefix="charon-comparison-") as name:
+        folder = pathlib.Path(name)
+        server = RealServer(folder / "real")
+        try:
+            both = comparison.Both(server, folder / "sandbox")
+            differ = [name for name in names or sorted(CASES) if differs(name, both)]
+            both.stop()
+        finally:
+            server.stop()
+    print(f"{len(differ)} differ")
+    return 1 if differ else 0
+
+
+def differs(name, both):
+    found = run_case(CASES[name], both.real, both.sandbox)
+    print(f"{'DIFFERS' if found else 'same'}: {name}")
+    for line in found:
+        print("  " + line.replace("\n", "\n  "))
+    return bool(found)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    sys.exit(main(sys.argv[1:]))

@@ -32,6 +32,7 @@ def pytest_configure(config):
         "sandbox_only(why): says something about the sandbox, or needs what only it can do",
         "real_only(why): needs what only real controllers do",
         "one_cli(why): does not depend on the program that applies, so the first one does",
+        "every_pair(why): with each program on each cluster; other tests meet the second program on the sandbox only",
     ):
         config.addinivalue_line("markers", marker)
 
@@ -53,10 +54,16 @@ def pytest_generate_tests(metafunc):
 
 def pytest_collection_modifyitems(config, items):
     """Drops what has no cluster left to run against, which pytest would report as skipped."""
-    kept = [
-        item for item in items
-        if not hasattr(item, "callspec") or isinstance(item.callspec.params.get("cluster", ""), str)
-    ]
+    first = config.getoption("clis").split(",")[0]
+
+    def runs(item) -> bool:
+        parameters = getattr(item, "callspec", None) and item.callspec.params or {}
+        if not isinstance(parameters.get("cluster", ""), str):
+            return False
+        twice = parameters.get("cluster") == "real" and parameters.get("cli", first) != first
+        return not twice or item.get_closest_marker("every_pair") is not None
+
+    kept = [item for item in items if runs(item)]
     config.hook.pytest_deselected(items=[item for item in items if item not in kept])
     items[:] = kept
 

@@ -6,9 +6,11 @@ import time
 
 import pytest
 
-from entries import ENTRIES, TIER_NAMESPACE
+from entries import ENTRIES, SERVICE, TIER_NAMESPACE
 from harness import hcl, proxy
 from lifecycle_test import expect_gone, expect_state_is_true, present
+
+pytestmark = pytest.mark.one_cli("about the provider and the server; where programs differ, lifecycle_test.py and examples_test.py meet it")
 
 STACK = """
 resource "charon_tier" "tier" {{
@@ -84,6 +86,86 @@ def test_killed_after_each_write(new_stack, cluster, front, names, victim, momen
     stack.destroy()
 
 
+@pytest.mark.one_cli("what is killed is the same")
+@pytest.mark.parametrize("victim", ["terraform", "provider"])
+@pytest.mark.parametrize("moment", ["acted", "answered"])
+def test_a_service_is_killed_after_each_write(new_stack, cluster, front, names, victim, moment):
+    """Of its create, and of an update that makes, changes and removes objects. Then the same objects are there, by uid,
+    with the same generated values, and nothing else."""
+    SERVICE.prepare(cluster, names)
+    created = SERVICE.troubled(names)
+    changed = {k: v for k, v in created.items() if k not in ("files", "expose")} | {
+        "env": {"MODE": "changed"},
+        "env_wo": {"HIDDEN": "something-else"},
+        "env_wo_version": "2",
+        "generated_secrets": {"PASSWORD": {}, "MORE": {}},
+        "config_dirs": {"/etc/conf.d": {"files": {"a": "1"}}},
+        "expose": {"l4": {"kind": "loadbalancer"}},
+    }
+    bystanders = set(cluster.api.contents(names("work")))
+
+    def contents():
+        """What the provider has made; what controllers make comes and goes."""
+        return {
+            ref for ref in set(cluster.api.contents(names("work"))) - bystanders
+            if ref.partition("/")[0] not in ("Pod", "ReplicaSet", "Endpoints", "EndpointSlice")
+        }
+
+    def refs(attributes):
+        return {f"{kind}/{name}" for kind, _, name in SERVICE.objects(attributes)}
+
+    def data():
+        return {
+            ref: (found["metadata"]["uid"], (found.get("data") or {}).get("PASSWORD"))
+            for ref in (("PersistentVolumeClaim", names("work"), f"{names('app')}-data"),
+                        ("Secret", names("work"), f"{names('app')}-generated"))
+            if (found := cluster.get(*ref)) is not None
+        }
+
+    def struck_at(stack, number):
+        """Applies, and kills at that write; False if there is none with that number."""
+        front.reset()
+        stack.allowed = {"Plugin did not respond", "plugin crashed", "panic:", "Plugin error"}
+        struck = threading.Event()
+
+        def kill(_):
+            (running.kill_terraform if victim == "terraform" else running.kill_provider)()
+            struck.set()
+
+        front.on(proxy.write(number), proxy.Call(kill, moment))
+        running = stack.start("apply", "-json", "-input=false", "-auto-approve")
+        stack.finish(running)
+        if victim == "terraform" and struck.is_set():
+            wait_until(lambda: not stack.provider_processes(), "the provider to follow its terraform")
+        front.heal()
+        stack.allowed = set()
+        return struck.is_set()
+
+    writes = {"create": 0, "update": 0}
+    stack = new_stack("stack", kubeconfig=front.kubeconfig)
+    for number in range(1, 100):
+        going_on = False
+        for step, attributes in (("create", created), ("update", changed)):
+            stack.write(hcl.resource("charon_service", "subject", attributes))
+            if struck_at(stack, number):
+                going_on = True
+                writes[step] += 1
+            before = data()
+            # Nothing of what was killed is in the next apply's way.
+            if step == "create":
+                expect_state_is_true(stack)
+            stack.apply()
+            assert contents() == refs(attributes), f"after a kill at write {number} of the {step}"
+            after = data()
+            assert {ref: after[ref] for ref in before} == before
+        stack.destroy()
+        wait_until(lambda: contents() == set(), "everything to go", 30)
+        if not going_on:
+            break
+    assert writes["create"] >= len(SERVICE.objects(created))
+    assert writes["update"] >= 6
+
+
 @pytest.mark.parametrize("entry", ENTRIES, ids=str)
 @pytest.mark.parametrize("victim", ["terraform", "provider"])
 def test_killed_during_destroy(entry, stack, cluster, front, names, victim, exclusive):
@@ -110,7 +192,10 @@ def test_killed_during_destroy(entry, stack, cluster, front, names, victim, excl
         stack.allowed = set()
         stack.destroy()
         assert stack.state().resources == {}
-        expect_gone(cluster, entry.objects(attributes))
+        # A namespace whose deletion the killed run had asked for is on its way: the second run finds nothing to delete.
+        cluster.api.eventually(
+            lambda: present(cluster, entry.objects(attributes)) == [], "everything is gone"
+        )
 
 
 def test_interrupt_ends_waits_and_keeps_what_was_made(stack, cluster, front, names):

@@ -61,6 +61,12 @@ class Entry:
     history: frozenset[str] = frozenset()
     # Exists once in a cluster, so that tests which share one take turns: a name for it.
     exclusive: str = ""
+    # A smaller configuration, for scenarios that run through once for every write. The full one if unset.
+    troubled: Callable[[Names], Attributes] | None = None
+    # The first apply after an import is an update that takes over what belongs to it.
+    import_takes_over: bool = False
+    # As long as one of its objects is there it is not gone, whichever is deleted.
+    goes_in_parts: bool = False
 
     def __str__(self) -> str:
         return f"{self.type} {self.variant}".strip()
@@ -401,4 +407,466 @@ SECRET = Entry(
     history=frozenset({"revision"}),
 )
 
-ENTRIES = [TIER, TIER_NAMESPACE, MANIFEST, MANIFEST_OBJECT, SECRET]
+
+# --- Services -----------------------------------------------------------------------------------
+
+WORKLOADS = {"deployment": "Deployment", "statefulset": "StatefulSet", "daemonset": "DaemonSet"}
+
+
+def service_objects(a: Attributes) -> list[Ref]:
+    """What a charon_service consists of: the table in resources/service/render.h, written down a second time."""
+    namespace, name = a["namespace"], a.get("name") or a["namespace"]
+    kind = a.get("kind", "deployment")
+    service = a.get("service_name", name)
+    found: list[Ref] = [(WORKLOADS[kind], namespace, name)]
+
+    def add(kind: str, *names_: str) -> None:
+        found.extend((kind, namespace, one) for one in names_)
+
+    def role(place: str | None, name_: str) -> None:
+        prefix = "" if place else "Cluster"
+        found.extend(((f"{prefix}Role", place, name_), (f"{prefix}RoleBinding", place, name_)))
+
+    if a.get("files"):
+        add("ConfigMap", f"{name}-files")
+    add("ConfigMap", *(f"{name}-{path.strip('/').replace('/', '-').replace('.', '-')}" for path in a.get("config_dirs", ())))
+    add("ExternalSecret", *(f"{name}-{key}" for key in a.get("secrets", ())))
+    if a.get("generated_secrets"):
+        add("Secret", f"{name}-generated")
+    if "env_wo_version" in a:
+        add("Secret", f"{name}-env")
+    for volume, of in a.get("volumes", {}).items():
+        if "nfs" in of and not of["nfs"].get("inline"):
+            found.append(("PersistentVolume", None, f"{namespace}-{name}-{volume}"))
+        if ("claim" in of and not of["claim"].get("per_replica")) or ("nfs" in of and not of["nfs"].get("inline")):
+            add("PersistentVolumeClaim", f"{name}-{volume}")
+    identity = a.get("identity")
+    if identity is not None:
+        if "service_account" not in identity:
+            add("ServiceAccount", name)
+        if "rules" in identity:
+            role(namespace, name)
+        for place in identity.get("namespace_rules", ()):
+            role(place, f"{namespace}-{name}")
+        if "cluster_rules" in identity:
+            role(None, f"{namespace}-{name}")
+    for to in a.get("grants", ()):
+        role(namespace, f"{name}-{to.replace('/', '-')}")
+    if "disruption_budget" in a:
+        add("PodDisruptionBudget", name)
+    if "network_policy" in a:
+        add("NetworkPolicy", name)
+    if a.get("ports"):
+        add("Service", service)
+    if kind == "statefulset":
+        add("Service", f"{service}-headless")
+    if a.get("metrics", {}).get("style") == "service_monitor":
+        add("ServiceMonitor", name)
+    add("CronJob", *(f"{name}-{key}" for key in a.get("backups", ())))
+    for entry, of in a.get("expose", {}).items():
+        if of.get("kind", "ingress") == "ingress":
+            add("Ingress", name if entry == "web" else f"{name}-{entry}")
+        else:
+            add("Service", f"{name}-{entry}")
+    return found
+
+
+def give_gpus(cluster: Cluster, **resources: str) -> None:
+    """All nodes but one have GPUs, as a device plugin would tell. Where tests share the nodes it is always the same."""
+    amounts = {"nvidia.com/gpu": "64", "example.org/gpumem": "640000"} | resources
+    nodes = sorted(node["metadata"]["name"] for node in cluster.api.list("Node"))
+    for name in nodes[1:]:
+        cluster.api.patch("Node", None, name, {"metadata": {"labels": {"nvidia.com/gpu.present": "true"}}})
+        path = f"{cluster.api.resource('Node').path(None, name)}/status"
+        body = {"status": {"capacity": amounts, "allocatable": amounts}}
+        code, answer = cluster.api.send("PATCH", path, body, "application/merge-patch+json")
+        assert code == 200, answer
+
+
+def make_crd(cluster: Cluster, group: str, version: str, kind: str, plural: str) -> None:
+    """A kind that takes anything, unless the cluster has it already."""
+    name = f"{plural}.{group}"
+    schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    if not cluster.has("CustomResourceDefinition", None, name):
+        code, answer = cluster.api.send("POST", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", {
+            "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": name},
+            "spec": {"group": group, "scope": "Namespaced",
+                     "names": {"kind": kind, "plural": plural, "singular": kind.lower(), "listKind": f"{kind}List"},
+                     "versions": [{"name": version, "served": True, "storage": True, "schema": {"openAPIV3Schema": schema},
+                                   "subresources": {"status": {}}}]},
+        })
+        assert code in (201, 409), answer
+    path = f"/apis/{group}/{version}/{plural}"
+    cluster.api.eventually(lambda: cluster.api.send("GET", path)[0] == 200, f"{kind} to be served")
+
+
+def make_secret(cluster: Cluster, namespace: str, name: str, **values: str) -> None:
+    cluster.api.create({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "namespace": namespace},
+                        "stringData": values})
+
+
+def make_storage_class(cluster: Cluster, name: str) -> None:
+    """One whose claims may grow, which those of the test clusters may not."""
+    cluster.api.create({"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "metadata": {"name": name},
+                        "provisioner": "kubernetes.io/host-path", "allowVolumeExpansion": True})
+
+
+def _service_prepare(cluster: Cluster, names: Names) -> None:
+    make_storage_class(cluster, names("grows"))
+    for place in ("work", "elsewhere"):
+        make_namespace(cluster, names(place))
+        make_secret(cluster, names(place), "given", token="given-by-somebody")
+    give_gpus(cluster)
+
+
+def _service(names: Names) -> Attributes:
+    return {"namespace": names("work"), "name": names("app"), "image": "registry.example.org/app:1"}
+
+
+def _service_volumes(names: Names, size: str = "1Gi") -> Attributes:
+    return {
+        "data": {"mount": "/data", "claim": {"size": size, "storage_class": names("grows"), "autoresize": "5Gi"}},
+        "scratch": {"empty_dir": {"size_limit": "100Mi"}},
+        "media": {"mount": "/media", "read_only": True,
+                  "nfs": {"path": "/exports/media", "server": "192.0.2.20", "inline": True}},
+    }
+
+
+RULE = {"resources": ["pods"], "verbs": ["get", "list"]}
+RULES = {"rules": [RULE]}
+
+
+# In an order in which they can be taken away: what names another attribute's part comes before it.
+def _service_full(names: Names) -> Attributes:
+    return _service(names) | {
+        "kind": "deployment",
+        "expose": {
+            "l4": {"kind": "loadbalancer", "ports": ["http"], "address": "192.0.2.53", "share_address": "shared"},
+            "node": {"kind": "nodeport", "ports": ["metrics"], "external_traffic_policy": "Local"},
+        },
+        "metrics": {"port": "metrics", "path": "/numbers"},
+        "probes": {
+            "liveness": {"exec": ["true"], "initial_delay": "30s"},
+            "readiness": {"http_get": {"path": "/ready", "port": "http"}, "period": "5s"},
+            "startup": {"tcp_socket": "http", "failure_threshold": 30},
+        },
+        "hooks": {"post_start": {"exec": ["true"]}, "pre_stop": {"sleep": "1s"}},
+        "ports": {"http": {"number": 8080}, "metrics": {"number": 9090}},
+        "service_name": names("svc"),
+        "labels": {"team": "a"},
+        "annotations": {"note": "made by a test"},
+        "pod_labels": {"tier": "web"},
+        "pod_annotations": {"note": "of a pod"},
+        "image_owner": "terraform",
+        "image_pull_policy": "IfNotPresent",
+        "command": ["serve"],
+        "args": ["--port", "8080"],
+        "working_dir": "/srv",
+        "resources": {"requests": {"cpu": "10m", "memory": "16Mi"}, "limits": {"memory": "64Mi"}},
+        "resources_owner": "terraform",
+        "env": {"HOST": "example.org", "A_URL": "https://$(HOST)/", "Z": "${not a template}"},
+        "env_secret": {"TOKEN": "given/token", "MAYBE": "absent/key?"},
+        "env_field": {"POD_IP": "status.podIP", "MEMORY": "limits.memory"},
+        "env_from_secrets": ["given"],
+        "env_from_config_maps": ["settings?"],
+        "mounts": {"/scratch": {"volume": "scratch", "sub_path": "here"}},
+        "security_context": {"allow_privilege_escalation": False, "capabilities": {"drop": ["ALL"]}},
+        "tty": True,
+        "stdin": True,
+        "sidecars": {"helper": {"image": "registry.example.org/helper:1", "env": {"A": "1"}}},
+        "init_containers": [{"name": "first", "command": ["true"]}, {"name": "second", "args": ["x"]}],
+        "scale_to_zero": {"idle": "1h"},
+        "replicas_owner": "external",
+        "replicas": 1,
+        "rollout": {"progress_deadline": "5m", "revision_history_limit": 3},
+        "backups": {"dump": {"schedule": "30 0 * * *", "command": ["dump"], "to": "backups", "keep": 14}},
+        "generated_secrets": {"PASSWORD": {"length": 40}, "KEY": {"kind": "hex", "length": 16, "env": False}},
+        "env_wo": {"HIDDEN": "do-not-show"},
+        "env_wo_version": "1",
+        "wait_for_secrets": ["given"],
+        "files": {"/etc/app/app.ini": {"content": "a = 1\n", "mode": "0600"}},
+        "config_dirs": {"/etc/conf.d": {"files": {"one.conf": "1\n", "two.conf": "2\n"}, "on_change": "none"}},
+        "volumes": _service_volumes(names),
+        "delete_data": True,
+        "pod": {"fs_group": 1000, "enable_service_links": False, "termination_grace_period": "1s",
+                "image_pull_secrets": ["registry"], "dns": {"options": {"ndots": "2"}}},
+        "scheduling": {"avoid_nodes": {"example.org/slow": "yes|very"}, "spread": {"over": "host"}},
+        "gpu": {"count": 1},
+        "identity": {"automount": False, "rules": [RULE], "cluster_rules": [RULE],
+                     "namespace_rules": {names("elsewhere"): RULES}},
+        "grants": {f"{names('elsewhere')}/robot": RULES},
+        "disruption_budget": {"max_unavailable": "1"},
+        "network_policy": {"from_namespaces": ["ingress"], "to_cidrs": ["192.0.2.0/24"]},
+        "wait_for": ["db.example.org:5432"],
+        "extra_manifest_patch": json.dumps({"spec": {"template": {"spec": {"schedulerName": "default-scheduler"}}}}),
+        "on_conflict": "fail",
+        "force_conflicts": False,
+        "timeouts": {"create": "2m", "update": "2m", "delete": "2m"},
+    }
+
+
+def _service_updates(names: Names) -> dict[str, list[Update]]:
+    full = _service_full(names)
+    ports = full["ports"] | {"dns": {"number": 5353, "protocols": ["TCP", "UDP"], "service_port": 53}}
+    return {
+        "image": [Update("registry.example.org/app:2")],
+        "image_owner": [Update("external"), Update("terraform")],
+        "image_pull_policy": [Update("Always")],
+        "command": [Update(["serve", "--fast"])],
+        "args": [Update([])],
+        "working_dir": [Update("/")],
+        "ports": [Update(ports)],
+        "expose": [
+            Update({"l4": full["expose"]["l4"] | {"ports": ["http", "dns"], "allow": ["192.0.2.0/24"]}}),
+            Update({"l5": {"kind": "loadbalancer", "ports": ["dns"]}}),
+        ],
+        "metrics": [Update({"port": "metrics"}), Update({"port": "9999"})],
+        "probes": [Update({"readiness": {"grpc": {"port": "http"}}}), Update({})],
+        "hooks": [Update({"pre_stop": {"exec": ["true"]}})],
+        "service_name": [Update(names("other-svc"))],
+        "labels": [Update({"team": "b", "more": ""}), Update({})],
+        "annotations": [Update({"note": "changed"}), Update({})],
+        "pod_labels": [Update({"tier": "db"})],
+        "pod_annotations": [Update({"more": "x"})],
+        "resources": [Update({"requests": {"cpu": "20m"}, "limits": {"memory": "128Mi"}})],
+        "resources_owner": [Update("external"), Update("terraform")],
+        "env": [Update({"HOST": "example.net", "NEW": ""}), Update({})],
+        "env_secret": [Update({"TOKEN": "generated/PASSWORD"})],
+        "env_field": [Update({"NODE": "spec.nodeName"})],
+        "env_from_secrets": [Update(["given", "more?"])],
+        "env_from_config_maps": [Update([])],
+        "mounts": [Update({"/scratch2": {"volume": "scratch", "read_only": True}})],
+        "security_context": [Update({"run_as_user": 1000, "read_only_root_filesystem": True})],
+        "tty": [Update(False)],
+        "stdin": [Update(False)],
+        "sidecars": [
+            Update({"helper": {"image": "registry.example.org/helper:2"}, "other": {"command": ["x"]}}),
+            Update({"other": {"command": ["x"], "image_owner": "external"}}),
+        ],
+        "init_containers": [Update([{"name": "second", "args": ["y"]}, {"name": "first"}])],
+        "scale_to_zero": [Update({"group": "together"})],
+        "replicas_owner": [Update("terraform", also={"scale_to_zero": None}), Update("external"), Update("terraform")],
+        "replicas": [Update(0), Update(1)],
+        "rollout": [Update({"progress_deadline": "4m", "min_ready": "1s"}), Update({"wait": "none"}), Update({})],
+        "backups": [
+            Update({"dump": full["backups"]["dump"] | {"schedule": "0 1 * * *", "env": {"A": "1"}}}),
+            Update({"other": {"schedule": "0 1 * * *", "command": ["dump"], "to": "backups"}}),
+        ],
+        "generated_secrets": [
+            Update({"PASSWORD": {"length": 40, "rotation_trigger": "1"}}),
+            Update({"PASSWORD": {"length": 40, "rotation_trigger": "1"}, "MORE": {"kind": "uuid"}}),
+        ],
+        "env_wo": [Update({"HIDDEN": "something-else", "TWO": "also-hidden"}, also={"env_wo_version": "2"})],
+        "env_wo_version": [Update("3")],
+        "wait_for_secrets": [Update([])],
+        "files": [
+            Update({"/etc/app/app.ini": {"content": "a = 2\n"}}),
+            Update({"/etc/app/logo.png": {"content_base64": "AAEC", "on_change": "none"}}),
+        ],
+        "config_dirs": [
+            Update({"/etc/conf.d": {"files": {"one.conf": "3\n"}, "mode": "0640"}}),
+            Update({"/etc/other.d": {"files": {"one.conf": "3\n"}}}),
+        ],
+        "volumes": [
+            Update(_service_volumes(names, "2Gi")),
+            Update(_service_volumes(names, "2Gi") | {"more": {"mount": "/more", "claim": {"size": "1Gi"}}}),
+            Update({"scratch": {"mount": "/cache", "empty_dir": {"medium": "Memory"}}}),
+        ],
+        "delete_data": [Update(False)],
+        "pod": [Update({"run_as_user": 1000, "termination_grace_period": "1s", "host_aliases": {"192.0.2.9": ["db"]}})],
+        "scheduling": [Update({"tolerations": [{"key": "example.org/x"}], "apart": {"labels": {"app": "noisy"}}})],
+        "gpu": [Update({"count": 2}), Update({})],
+        "identity": [
+            Update({"rules": [RULE | {"verbs": ["get"]}], "annotations": {"note": "x"}}),
+            Update({"service_account": "default", "rules": [RULE]}),
+        ],
+        "grants": [Update({f"{names('elsewhere')}/other": RULES})],
+        "disruption_budget": [Update({"min_available": "50%"})],
+        "network_policy": [Update({"from_cidrs": ["192.0.2.0/24"]})],
+        "wait_for": [Update(["db.example.org:5432", "mq.example.org:5672"])],
+        "extra_manifest_patch": [Update("spec: {template: {spec: {preemptionPolicy: PreemptLowerPriority}}}")],
+        "on_conflict": [Update("adopt")],
+        "force_conflicts": [Update(True)],
+        "timeouts": [Update({"update": "1m", "delete": "2m"})],
+        "selector": [Update({"app": names("app"), "part": "main"}, "replace")],
+        "name": [Update(names("renamed"), "replace")],
+        "namespace": [Update(names("elsewhere"), "replace")],
+    }
+
+
+def _service_in_trouble(names: Names) -> Attributes:
+    """An object of each kind that is made in a way of its own."""
+    return _service(names) | {
+        "ports": {"http": {"number": 8080}},
+        "image_owner": "external",
+        "files": {"/etc/app.ini": {"content": "a = 1\n"}},
+        "generated_secrets": {"PASSWORD": {}},
+        "env_wo": {"HIDDEN": "do-not-show"},
+        "env_wo_version": "1",
+        "volumes": {"data": {"mount": "/data", "claim": {"size": "1Gi"}}},
+        "identity": RULES,
+        "expose": {"web": {"host": "app.example.org", "auth": "none", "auth_reason": "a test"}},
+        "pod": {"termination_grace_period": "1s"},
+        "delete_data": True,
+    }
+
+
+# What an import finds: the others are taken from the configuration, and the first apply takes their objects over.
+SERVICE_FOUND = {"namespace", "name", "image", "replicas", "selector"}
+
+
+def _not_found(full: Callable[[Names], Attributes]) -> frozenset[str]:
+    return frozenset(full(Names())) - SERVICE_FOUND
+
+
+SERVICE = Entry(
+    type="charon_service",
+    minimal=_service,
+    full=_service_full,
+    troubled=_service_in_trouble,
+    objects=service_objects,
+    import_id=lambda a: f"{a['namespace']}/{a['name']}",
+    identity=lambda a: {"namespace": a["namespace"], "name": a["name"]},
+    updates=_service_updates,
+    change_outside=lambda cluster, a: cluster.api.patch(
+        "ConfigMap", a["namespace"], f"{a['name']}-etc-conf-d", {"data": {"one.conf": "somebody's"}}
+    ),
+    remove_outside=lambda cluster, a: cluster.api.patch(
+        "ConfigMap", a["namespace"], f"{a['name']}-etc-conf-d", {"data": {"two.conf": None}}
+    ),
+    prepare=_service_prepare,
+    unset_with={"env_wo": ("env_wo_version",)},
+    not_updated={"kind": "a StatefulSet has it in its list", "secrets": "needs an operator: has it in its list"},
+    not_imported=_not_found(_service_full) | {"replicas", "objects", "urls", "restart"},
+    write_only=frozenset({"env_wo"}),
+    import_takes_over=True,
+    goes_in_parts=True,
+)
+
+
+def _stateful(names: Names) -> Attributes:
+    return {"namespace": names("work"), "image": "registry.example.org/db:1", "kind": "statefulset"}
+
+
+def _claim_template(names: Names, size: str = "1Gi") -> Attributes:
+    return {"mount": "/data", "claim": {"size": size, "storage_class": names("grows"), "per_replica": True}}
+
+
+def _stateful_full(names: Names) -> Attributes:
+    return _stateful(names) | {
+        "selector": {"run": "db"},
+        "expose": {
+            "web": {"host": "db.example.org", "port": "http", "auth": "none", "auth_reason": "a test",
+                    "tls": {"secret": "db-tls"}, "body_limit": "5m", "annotations": {"note": "x"},
+                    "redirects": [{"from": "^/old$", "to": "/new"}]},
+        },
+        "ports": {"http": {"number": 8080}, "db": {"number": 5432}},
+        "image_owner": "external",
+        "resources": {"requests": {"cpu": "10m"}},
+        "resources_owner": "external",
+        "replicas": 2,
+        "replicas_owner": "external",
+        "rollout": {"pod_management_policy": "Parallel", "partition": 0},
+        "volumes": {"data": _claim_template(names)},
+        "delete_data": True,
+        "pod": {"termination_grace_period": "1s"},
+    }
+
+
+def _stateful_objects(a: Attributes) -> list[Ref]:
+    redirects = [
+        ("Ingress", a["namespace"], f"{a['namespace']}-{entry}-redirect-{number}")
+        for entry, of in a.get("expose", {}).items() for number in range(len(of.get("redirects", ())))
+    ]
+    return service_objects(a) + redirects
+
+
+STATEFUL_SERVICE = dataclasses.replace(
+    SERVICE,
+    variant="as a StatefulSet",
+    minimal=_stateful,
+    full=_stateful_full,
+    troubled=None,
+    objects=_stateful_objects,
+    import_id=lambda a: f"{a['namespace']}/{a['namespace']}",
+    identity=lambda a: {"namespace": a["namespace"], "name": a["namespace"]},
+    updates=lambda names: {
+        "image": [Update("registry.example.org/db:2")],  # only the state knows it: it is another's
+        "image_owner": [Update("terraform")],
+        "replicas_owner": [Update("terraform")],
+        "replicas": [Update(1), Update(3)],
+        "volumes": [
+            # The set is made anew around its pods for both.
+            Update({"data": _claim_template(names, "2Gi")}),
+            Update({"data": _claim_template(names, "2Gi"),
+                    "log": {"mount": "/log", "claim": {"size": "1Gi", "per_replica": True}}}),
+        ],
+        "rollout": [Update({"pod_management_policy": "OrderedReady"}), Update({})],
+        "expose": [
+            Update({"web": {"host": "db.example.net", "port": "http", "auth": "none", "auth_reason": "a test"},
+                    "two": {"hosts": ["one.example.org", "two.example.org"], "port": "db", "auth": "none",
+                            "auth_reason": "a test", "rate_limit": {"average": 10}}}),
+            Update({"two": {"hosts": ["one.example.org"], "port": "db", "auth": "none", "auth_reason": "a test"}}),
+        ],
+        "kind": [Update("deployment", "replace", also={"volumes": None})],
+    },
+    change_outside=lambda cluster, a: cluster.api.patch(
+        "Ingress", a["namespace"], a["namespace"], {"metadata": {"annotations": {"note": "somebody's"}}}
+    ),
+    remove_outside=lambda cluster, a: cluster.api.patch(
+        "Ingress", a["namespace"], a["namespace"], {"metadata": {"annotations": {"note": None}}}
+    ),
+    unset={"selector": "replace"},
+    unset_with={},
+    not_imported=(_not_found(_stateful_full) | {"objects", "urls", "restart"}) - {"kind"},
+)
+
+
+def _operated_prepare(cluster: Cluster, names: Names) -> None:
+    make_crd(cluster, "external-secrets.io", "v1", "ExternalSecret", "externalsecrets")
+    make_crd(cluster, "monitoring.coreos.com", "v1", "ServiceMonitor", "servicemonitors")
+    make_namespace(cluster, names("work"))
+    # The operator is quick.
+    for key in ("db", "more"):
+        make_secret(cluster, names("work"), f"{names('app')}-{key}", password="from-the-store")
+
+
+def _operated_full(names: Names) -> Attributes:
+    return _service(names) | {
+        "metrics": {"port": "9090", "style": "service_monitor", "interval": "30s"},
+        "ports": {"http": {"number": 8080}},
+        "env_secret": {"PASSWORD": "db/password"},
+        "secrets": {"db": {"store": "vault", "values": {"password": "static-creds/db#password"}, "refresh": "15m",
+                           "on_change": "restart"}},
+        "pod": {"termination_grace_period": "1s"},
+    }
+
+
+OPERATED_SERVICE = dataclasses.replace(
+    SERVICE,
+    variant="with operators",
+    full=_operated_full,
+    troubled=None,
+    prepare=_operated_prepare,
+    updates=lambda names: {
+        "secrets": [
+            Update({"db": {"store": "vault", "extract": "db", "render": {"password": "{{ .password }}"}},
+                    "more": {"store": "vault", "store_kind": "SecretStore", "extract": "more",
+                             "deletion_policy": "Delete"}}),
+            Update({"db": {"store": "vault", "extract": "db", "on_change": "restart"}}),
+        ],
+        "metrics": [Update({"port": "http", "style": "service_monitor"}), Update({"port": "http"})],
+    },
+    change_outside=lambda cluster, a: cluster.api.patch(
+        "ExternalSecret", a["namespace"], f"{a['name']}-db", {"spec": {"target": {"name": "somebody's"}}}
+    ),
+    remove_outside=lambda cluster, a: cluster.api.patch(
+        "ServiceMonitor", a["namespace"], a["name"], {"metadata": {"labels": {"app.kubernetes.io/name": None}}}
+    ),
+    unset_with={"env_secret": ("secrets",)},
+    not_imported=_not_found(_operated_full) | {"objects", "urls", "restart"},
+    # The kinds are the whole cluster's; a test that installs the projects' own has to be alone with them.
+    exclusive="operators",
+)
+
+ENTRIES = [TIER, TIER_NAMESPACE, MANIFEST, MANIFEST_OBJECT, SECRET, SERVICE, STATEFUL_SERVICE, OPERATED_SERVICE]

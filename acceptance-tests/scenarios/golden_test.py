@@ -18,6 +18,8 @@ from harness.kubernetes import Api
 from harness.operators import ExternalSecrets
 from harness.projection import documents, owned
 
+pytestmark = pytest.mark.one_cli("about the provider and the server; where programs differ, lifecycle_test.py and examples_test.py meet it")
+
 SERVICES = sorted(p for p in (ROOT / "examples/services").iterdir() if p.is_dir())
 GOLDEN = pathlib.Path(__file__).parent / "golden/v1"
 STORE = {

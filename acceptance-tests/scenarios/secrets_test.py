@@ -109,3 +109,91 @@ def test_a_token_in_the_provider_block_stays_out_of_logs(stack, cluster, names):
         stack.apply()
         stack.destroy()
     assert leaks.find([cluster.token], stack.config, stack.logs, stack.plans) == []
+
+
+# --- Keys that go ---------------------------------------------------------------------------------
+
+
+def data_of(cluster, namespace, name):
+    return {k: base64.b64decode(v).decode() for k, v in (cluster.get("Secret", namespace, name).get("data") or {}).items()}
+
+
+@pytest.mark.parametrize("field", ["stringData", "data"])
+def test_a_write_only_key_that_goes_from_a_manifest_goes_from_the_secret(stack, cluster, names, field):
+    """The server turns stringData into data and remembers nothing of it, so the key would stay for ever."""
+    work = names("work")
+    make_namespace(cluster, work)
+
+    def write(version, **values):
+        if field == "data":
+            values = {k: base64.b64encode(v.encode()).decode() for k, v in values.items()}
+        stack.write(hcl.resource("charon_kubernetes_manifest", "x", {
+            "manifest": json.dumps({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "x", "namespace": work}}),
+            "manifest_wo": json.dumps({field: values}), "manifest_wo_version": version,
+        }))
+        return stack.apply()
+
+    write("1", user="ann", password=GIVEN, note="späßchen ☃")
+    assert data_of(cluster, work, "x") == {"user": "ann", "password": GIVEN, "note": "späßchen ☃"}
+    cluster.api.patch("Secret", work, "x", {"stringData": {"theirs": "of somebody"}})
+    assert write("2", password=ROTATED).actions == {"charon_kubernetes_manifest.x": "update"}
+    assert data_of(cluster, work, "x") == {"password": ROTATED, "theirs": "of somebody"}
+    # All of them, with the attribute itself.
+    stack.write(hcl.resource("charon_kubernetes_manifest", "x", {
+        "manifest": json.dumps({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "x", "namespace": work}}),
+    }))
+    stack.apply()
+    assert data_of(cluster, work, "x") == {"theirs": "of somebody"}
+    stack.destroy()
+
+
+def test_a_key_in_both_forms_is_the_readable_one(stack, cluster, names):
+    """As the API has it: stringData wins."""
+    work = names("work")
+    make_namespace(cluster, work)
+    stack.write(hcl.resource("charon_kubernetes_manifest", "x", {
+        "manifest": json.dumps({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "x", "namespace": work}}),
+        "manifest_wo": json.dumps({"data": {"a": base64.b64encode(b"no").decode(), "b": base64.b64encode(b"b").decode()},
+                                   "stringData": {"a": GIVEN}}),
+        "manifest_wo_version": "1",
+    }))
+    stack.apply()
+    assert data_of(cluster, work, "x") == {"a": GIVEN, "b": "b"}
+    stack.destroy()
+
+
+def test_keys_that_go_from_a_charon_secret_go_from_all_its_places(stack, cluster, names):
+    work, copies = names("work"), names("copies")
+    for namespace in (work, copies):
+        make_namespace(cluster, namespace)
+    cluster.api.create({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "source", "namespace": work},
+                        "stringData": {"token": COPIED}})
+
+    def write(**attributes):
+        stack.write(hcl.resource("charon_secret", "x", {"name": "x", "namespace": work, "replicate_to": [copies]} | attributes))
+        stack.apply()
+        found = data_of(cluster, work, "x")
+        assert data_of(cluster, copies, "x") == {k: v for k, v in found.items() if k != "theirs"}
+        return found
+
+    given = {"data_wo": {"user": "ann", "password": GIVEN}, "data_wo_version": "1"}
+    more = {"generate": {"made": {"kind": "hex"}, "kept": {"kind": "hex"}}, "copy": {"token": {"secret": "source"}}}
+    first = write(**given, **more)
+    assert first.keys() == {"user", "password", "made", "kept", "token"}
+    cluster.api.patch("Secret", work, "x", {"stringData": {"theirs": "of somebody"}})
+    second = write(data_wo={"password": ROTATED}, data_wo_version="2", generate={"kept": {"kind": "hex"}})
+    assert second == {"password": ROTATED, "kept": first["kept"], "theirs": "of somebody"}
+    assert stack.state()["charon_secret.x"]["keys"] == ["kept", "password"]
+    assert write() == {"theirs": "of somebody"}
+    stack.destroy()
+
+
+def test_values_that_count_only_at_creation_are_no_way_around(stack, cluster, names):
+    """`initial` is in state like the manifest."""
+    manifest = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "x", "namespace": "default"}}
+    for key in ("data", "stringData"):
+        stack.write(hcl.resource("charon_kubernetes_manifest", "x", {
+            "manifest": json.dumps(manifest), "initial": json.dumps({key: {"password": base64.b64encode(b"x").decode()}}),
+        }))
+        result = stack.plan(fails=True)
+        assert result.says("manifest_wo", "charon_secret") and result.error.code.startswith("initial"), result

@@ -7,6 +7,8 @@ import pytest
 
 from harness import hcl
 
+pytestmark = pytest.mark.one_cli("about the provider and the server; where programs differ, lifecycle_test.py and examples_test.py meet it")
+
 ADDRESS = "charon_service.x"
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 

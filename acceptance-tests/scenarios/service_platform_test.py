@@ -11,6 +11,8 @@ from harness.cli import squeezed
 from harness.operators import ExternalSecrets, Reloader
 from harness.webhook import Webhook
 
+pytestmark = pytest.mark.one_cli("about the provider and the server; where programs differ, lifecycle_test.py and examples_test.py meet it")
+
 ADDRESS = "charon_service.x"
 
 

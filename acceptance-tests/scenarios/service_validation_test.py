@@ -5,6 +5,8 @@ import pytest
 from harness import hcl
 from harness.cli import squeezed
 
+pytestmark = pytest.mark.one_cli("about the provider and the server; where programs differ, lifecycle_test.py and examples_test.py meet it")
+
 
 def service(**attributes) -> str:
     smallest = {"namespace": "shop", "name": "web", "image": "example.test/web:1"}

@@ -7,6 +7,8 @@ import pytest
 from harness import hcl
 from harness.hcl import Expression
 
+pytestmark = pytest.mark.one_cli("about the provider and the server; where programs differ, lifecycle_test.py and examples_test.py meet it")
+
 ADDRESS = "charon_tier_namespace.x"
 
 # Field study 2.3: priority, preemption, default memory limit, default requests, ceiling, quota.
@@ -68,6 +70,9 @@ def test_internal_governance_reproduces_the_numbers(stack, cluster, names, exclu
         "limit_range": {"max": {"memory": "40Gi"}},
         "resource_quota": {"requests.cpu": "8", "requests.memory": "24Gi", "limits.memory": "40Gi", "pods": "40"},
     }))
+    # What the study's policy engine gives to namespaces without a tier.
+    fallback = {"default": {"memory": "192Mi"}, "defaultRequest": {"cpu": "50m", "memory": "128Mi"}, "max": {"memory": "4Gi"}}
+    parts.append(hcl.resource("charon_tier_namespace", "fallback", {"name": names("fallback"), "limit_range": fallback}))
     gpu = names("gpu-workload")
     parts.append(hcl.resource("charon_tier", "batch", {
         "name": gpu, "priority": 1_200_000, "limit_range": {"default": {"memory": "2Gi"}},
@@ -95,6 +100,9 @@ def test_internal_governance_reproduces_the_numbers(stack, cluster, names, exclu
             # A quota of CPU limits blocks every pod that has none.
             assert not any("limits.cpu" in key for key in quota_of(cluster, spaces[tier]))
         assert cluster.api.contents(names("plain")) == []
+        assert limits_of(cluster, names("fallback")) == {"type": "Container"} | fallback
+        assert not cluster.has("ResourceQuota", names("fallback"), "tier-quota")
+        assert "tier" not in cluster.get("Namespace", None, names("fallback"))["metadata"]["labels"]
         assert quota_of(cluster, names("own"))["requests.memory"] == "24Gi"
         assert limits_of(cluster, names("own"))["max"] == {"memory": "40Gi"}
         assert cluster.get("PriorityClass", None, f"tier-{gpu}")["value"] == 1_200_000
@@ -218,6 +226,65 @@ def test_foreign_labels_survive_updates(stack, cluster, names):
     live = cluster.get("Namespace", None, name)["metadata"]
     assert foreign.items() <= live["labels"].items() and not {"ours", "tier"} & live["labels"].keys()
     assert live["annotations"]["theirs"] == "x"
+    stack.destroy()
+
+
+OPT_OUTS = {"resource-governance/custom-quota": "true", "resource-governance/custom-limitrange": "true"}
+
+
+def test_opting_out_of_a_policy_engine(stack, cluster, names):
+    """The policy engine leaves a namespace with these labels alone, and its limits are written by hand: by us, under
+    internal governance and with the tier's label kept."""
+    name = names("immich")
+    quota = {"requests.cpu": "8", "requests.memory": "24Gi", "limits.memory": "40Gi", "pods": "40"}
+    stack.write(hcl.resource("charon_tier_namespace", "x", {
+        "name": name, "tier": "gpu", "labels": OPT_OUTS, "resource_quota": quota, "limit_range": {"max": {"memory": "40Gi"}},
+    }))
+    stack.apply()
+    labels = cluster.get("Namespace", None, name)["metadata"]["labels"]
+    assert labels.items() >= (OPT_OUTS | {"tier": "2-gpu"}).items()
+    assert quota_of(cluster, name) == quota and limits_of(cluster, name)["max"] == {"memory": "40Gi"}
+    assert stack.state()[ADDRESS]["effective"]["resource_quota"] == quota
+    # Half of it: only the quota is by hand, the limits are the tier's.
+    stack.write(hcl.resource("charon_tier_namespace", "x", {
+        "name": name, "tier": "gpu", "labels": {"resource-governance/custom-quota": "true"}, "resource_quota": quota,
+    }))
+    stack.apply()
+    assert limits_of(cluster, name) == expected_limits("2-gpu") and quota_of(cluster, name) == quota
+    assert "resource-governance/custom-limitrange" not in cluster.get("Namespace", None, name)["metadata"]["labels"]
+    stack.destroy()
+
+
+def test_a_namespace_under_external_governance_has_many_writers(stack, cluster, names):
+    """A policy engine that labels, changes and regenerates what it owns: none of it is drift, our updates touch nothing
+    of it, and what it owns outlives a change of tier."""
+    name = names("external")
+    cluster.api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+    policy_engine(cluster, name)
+    attributes = {"name": name, "tier": "edge", "governance": "external", "on_conflict": "adopt"}
+    stack.write(hcl.resource("charon_tier_namespace", "x", attributes))
+    stack.apply()
+    theirs = {"goldilocks.fairwinds.com/vpa-update-mode": "auto", "pod-security.kubernetes.io/warn": "restricted"}
+    cluster.api.patch("Namespace", None, name, {"metadata": {"labels": theirs}}, manager="goldilocks")
+    cluster.api.apply({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "tier-quota", "namespace": name},
+                       "spec": {"hard": {"pods": "12"}}}, "kyverno", force=True)
+    cluster.api.delete("LimitRange", name, "tier-defaults")
+    stack.expect_no_changes()
+    policy_engine(cluster, name)
+    uids = {kind: cluster.get(kind, name, called)["metadata"]["uid"]
+            for kind, called in (("LimitRange", "tier-defaults"), ("ResourceQuota", "tier-quota"))}
+    before = cluster.mark()
+    stack.write(hcl.resource("charon_tier_namespace", "x", attributes | {"tier": "aux", "labels": {"ours": "1"}}))
+    stack.apply()
+    assert {r.path for r in cluster.writes(before)} == {f"/api/v1/namespaces/{name}"}, "only the namespace is written"
+    labels = cluster.get("Namespace", None, name)["metadata"]["labels"]
+    assert labels.items() >= (theirs | {"ours": "1", "tier": "4-aux"}).items()
+    for kind, called in (("LimitRange", "tier-defaults"), ("ResourceQuota", "tier-quota")):
+        assert cluster.get(kind, name, called)["metadata"]["uid"] == uids[kind]
+    stack.write(hcl.resource("charon_tier_namespace", "x", attributes))
+    stack.apply()
+    labels = cluster.get("Namespace", None, name)["metadata"]["labels"]
+    assert theirs.items() <= labels.items() and "ours" not in labels
     stack.destroy()
 
 

@@ -187,8 +187,7 @@ std::string ExplainRefusal(const Verification& verification, absl::string_view s
     case X509_V_ERR_CERT_HAS_EXPIRED:
       return absl::StrCat(which, " expired on ", Date(at_fault.not_after));
     case X509_V_ERR_CERT_NOT_YET_VALID:
-      return absl::StrCat(which, " is not valid before ", Date(at_fault.not_before),
-                          "; check this machine's clock");
+      return absl::StrCat(which, " is not valid before ", Date(at_fault.not_before));
     case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
       return absl::StrCat(which, " is signed by itself and is not among the certificates in ",
                           ca_source);
@@ -213,6 +212,22 @@ std::string ExplainRefusal(const Verification& verification, absl::string_view s
   }
   return absl::StrCat("the certificate of ", server, " was refused: ", detail, " (checked against ",
                       ca_source, ")");
+}
+
+absl::string_view RemedyOfRefusal(const Verification& verification) {
+  switch (verification.error) {
+    case X509_V_OK:
+      return "Use a name or address of the server that its certificate is for, or say which of "
+             "them to expect "
+             "(tls_server_name).";
+    case X509_V_ERR_CERT_HAS_EXPIRED:
+      return "Renew the certificate on the server; if it is newer than that, correct this "
+             "machine's clock.";
+    case X509_V_ERR_CERT_NOT_YET_VALID:
+      return "Correct the clock of this machine, or that of the one which made the certificate.";
+    default:
+      return "If this is the right server, configure the CA that signed its certificate.";
+  }
 }
 
 }  // namespace charon::http

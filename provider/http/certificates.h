@@ -46,4 +46,7 @@ std::string ExplainRefusal(const Verification& verification, absl::string_view s
                            absl::string_view host, absl::string_view ca_source,
                            absl::string_view detail);
 
+// What can be done about it.
+absl::string_view RemedyOfRefusal(const Verification& verification);
+
 }  // namespace charon::http

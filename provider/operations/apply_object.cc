@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <set>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -94,11 +95,80 @@ void AddMissing(Json& base, const Json& more) {
   }
 }
 
+// The list items of `wanted` that `has` does not have, by their keys; null if there are none.
+Json MissingItems(const Json& wanted, const Json& has) {
+  Json missing;
+  if (wanted.is_object() && has.is_object()) {
+    for (const auto& [key, value] : wanted.items()) {
+      if (!value.is_structured()) continue;
+      const auto there = has.find(key);
+      static const Json& nothing = *new Json(Json::array());
+      Json inner = MissingItems(value, there == has.end() && value.is_array() ? nothing : there == has.end() ? Json() : *there);
+      if (!inner.is_null()) missing[key] = std::move(inner);
+    }
+  } else if (wanted.is_array() && has.is_array()) {
+    const char* key = MergeKey(wanted, has);
+    if (key == nullptr) return missing;
+    for (const Json& item : wanted) {
+      const auto same = std::find_if(has.begin(), has.end(), [&](const Json& other) { return other[key] == item[key]; });
+      Json inner = same == has.end() ? item : MissingItems(item, *same);
+      if (inner.is_null()) continue;
+      inner[key] = item[key];
+      missing.push_back(std::move(inner));
+    }
+  }
+  return missing;
+}
+
+// What `live` has where `declared` says null: the part of `live` with these values, null if there are none. Their
+// dotted paths are added to `paths`.
+Json ValuesAtNulls(const Json& declared, const Json& live, const std::string& prefix, std::set<std::string>& paths) {
+  Json values;
+  if (!declared.is_object() || !live.is_object()) return values;
+  for (const auto& [key, value] : declared.items()) {
+    const auto there = live.find(key);
+    if (there == live.end() || there->is_null()) continue;
+    const std::string path = absl::StrCat(prefix, prefix.empty() ? "" : ".", key);
+    if (value.is_null()) {
+      values[key] = *there;
+      paths.insert(path);
+    } else if (Json inner = ValuesAtNulls(value, *there, path, paths); !inner.is_null()) {
+      values[key] = std::move(inner);
+    }
+  }
+  return values;
+}
+
+void DropNulls(Json& object) {
+  if (!object.is_object()) return;
+  for (auto entry = object.begin(); entry != object.end();) {
+    if (entry->is_null()) {
+      entry = object.erase(entry);
+    } else {
+      DropNulls(*entry);
+      ++entry;
+    }
+  }
+}
+
 absl::Status WithMessage(const absl::Status& status, absl::string_view message) {
   absl::Status changed(status.code(), message);
   status.ForEachPayload(
       [&](absl::string_view url, const absl::Cord& payload) { changed.SetPayload(url, payload); });
   return changed;
+}
+
+// An apply takes away only what its manager owns, so a null beside a default of the server changes nothing (seen with
+// Kubernetes 1.36: spec.strategy.rollingUpdate of a Deployment that becomes Recreate). If that is all that the server has
+// against it: what is in the way, else null.
+Json InTheWayOfNulls(const absl::Status& refused, const Json& declared, const Json& live) {
+  if (!absl::IsInvalidArgument(refused)) return Json();
+  std::set<std::string> paths;
+  Json values = ValuesAtNulls(declared, live, "", paths);
+  const ApiError error = ApiErrorOf(refused);
+  const bool only = std::all_of(error.causes.begin(), error.causes.end(),
+                                [&paths](const ApiError::Cause& cause) { return paths.count(cause.field) != 0; });
+  return only && !error.causes.empty() ? values : Json();
 }
 
 bool IsFieldConflict(const absl::Status& status) {
@@ -224,7 +294,7 @@ class Applier {
         made = TakeOver(*std::move(live));
       }
     }
-    return made;
+    return Settled(std::move(made));
   }
 
   absl::StatusOr<Json> Update() {
@@ -239,10 +309,20 @@ class Applier {
       CHARON_RETURN_IF_ERROR(live.status());
       changed = Change(*std::move(live));
     }
-    return changed;
+    return Settled(std::move(changed));
   }
 
  private:
+  // After as many attempts as there are.
+  static absl::StatusOr<Json> Settled(absl::StatusOr<Json> written) {
+    if (!IsPrecondition(written.status())) return written;
+    return WithRemedy(
+        written.status(),
+        absl::StrCat("Somebody else writes to it at the same time: it was tried ", kAttempts + 1,
+                     " times. Apply again; `kubectl get -o yaml "
+                     "--show-managed-fields` tells who."));
+  }
+
   // Creates the object, or is refused (IsPrecondition) because it is there: one write, no read.
   absl::StatusOr<Json> Make() {
     Json object = declared_;
@@ -294,11 +374,31 @@ class Applier {
     }
     CHARON_ASSIGN_OR_RETURN(live, HandOver(std::move(live)));
     CHARON_ASSIGN_OR_RETURN(live, DropVanished(std::move(live)));
-    return Apply(UidOf(live));
+    // For a container that is added now, this is the creation: its image goes in, too.
+    const Json created = options_.initial == nullptr ? Json() : MissingItems(*options_.initial, live);
+    Json object = declared_;
+    if (!created.is_null()) AddMissing(object, created);
+    absl::StatusOr<Json> applied = Apply(object, UidOf(live));
+    const Json unwanted = InTheWayOfNulls(applied.status(), declared_, live);
+    if (!unwanted.is_null()) {
+      // They become ours as they are, and the next apply, which does not have them, removes them.
+      CHARON_RETURN_IF_ERROR(Own(live, unwanted));
+      DropNulls(object);
+      applied = Apply(object, UidOf(live));
+    }
+    if (!applied.ok() || created.is_null()) return applied;
+    return HandOver(*std::move(applied));
   }
 
-  absl::StatusOr<Json> Apply(const std::string& uid) {
-    Json object = declared_;
+  absl::Status Own(const Json& live, const Json& values) {
+    Json object = kubernetes::Project(live, kubernetes::AppliedBy(live, options_.manager));
+    object.update(IdentityOf(ref_), /*merge_objects=*/true);
+    object.update(values, /*merge_objects=*/true);
+    object["metadata"]["uid"] = UidOf(live);
+    return ExplainConflict(cluster_.Apply(call_, object, {.manager = options_.manager}).status(), ref_);
+  }
+
+  absl::StatusOr<Json> Apply(Json object, const std::string& uid) {
     // Never makes again what was deleted meanwhile, never writes to another object of that name.
     object["metadata"]["uid"] = uid;
     absl::StatusOr<Json> applied = cluster_.Apply(
@@ -316,7 +416,7 @@ class Applier {
     // An apply drops whatever else its manager has applied: another resource's fields.
     const FieldSet lost = kubernetes::AppliedBy(*live, options_.manager)
                               .Minus(kubernetes::FieldsOf(declared_, *live));
-    if (lost.empty()) return Apply(UidOf(*live));
+    if (lost.empty()) return Apply(declared_, UidOf(*live));
     std::vector<std::string> names;
     for (const FieldPath& path : lost.Paths()) {
       if (names.size() < 5) names.push_back(kubernetes::ToString(path));
@@ -452,6 +552,7 @@ absl::StatusOr<std::optional<Json>> CheckChange(const Call& call, Cluster& clust
     Json initial = *options.initial;
     initial.update(IdentityOf(ref), /*merge_objects=*/true);
     AddMissing(wanted, kubernetes::Overlay(initial, live));
+    if (const Json created = MissingItems(*options.initial, live); !created.is_null()) AddMissing(wanted, created);
   }
   // What former managers own will have been moved to us by then, so that it conflicts with nobody.
   const bool takes_over = !options.owner.empty() &&
@@ -463,6 +564,8 @@ absl::StatusOr<std::optional<Json>> CheckChange(const Call& call, Cluster& clust
     apply.force = true;
     checked = cluster.Apply(call, wanted, apply);
   }
+  // That takes two more writes than a dry run has.
+  if (!InTheWayOfNulls(checked.status(), wanted, live).is_null()) return std::optional<Json>();
   return Checked(call, std::move(checked), ref);
 }
 

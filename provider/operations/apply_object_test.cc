@@ -220,6 +220,24 @@ TEST_F(ApplyObjectTest, AControllerThatIsFasterThanTheHandOverKeepsItsValue) {
   EXPECT_THAT(Sent(), ElementsAre("PATCH force=true", "PATCH fieldManager=charon-initial", "GET"));
 }
 
+TEST_F(ApplyObjectTest, AContainerThatIsAddedGetsItsInitialValues) {
+  const Json initial = Json::parse(R"({"spec":{"replicas":3,"template":{"spec":{"containers":[{"name":"app","image":"a:1"},{"name":"side","image":"s:1"}]}}}})");
+  const Json declared = Json::parse(R"({"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"a","namespace":"x"},
+      "spec":{"template":{"spec":{"containers":[{"name":"app"},{"name":"side","tty":true}]}}}})");
+  options_.initial = &initial;
+  Json live = declared;
+  live["metadata"]["uid"] = "u1";
+  live["metadata"]["annotations"] = {{"charon.internal/owner", kMark}};
+  live["spec"]["template"]["spec"]["containers"] = Json::parse(R"([{"name":"app","image":"a:9"}])");
+  live["metadata"]["managedFields"] = Json::array({Entry("charon", "Apply", Json::parse(R"({"f:spec":{"f:template":{"f:spec":{
+      "f:containers":{"k:{\"name\":\"app\"}":{".":{},"f:name":{}}}}}}})"))});
+  Answer(200, live);
+  Answer(200, live);
+  ASSERT_THAT(UpdateObject(call_, *cluster_, declared, options_), IsOk());
+  EXPECT_EQ(Body(1)["spec"], Json::parse(R"({"template":{"spec":{"containers":[{"name":"app"},{"name":"side","tty":true,"image":"s:1"}]}}})"))
+      << "the image that somebody raised and the replicas are not sent";
+}
+
 TEST_F(ApplyObjectTest, ListsOfInitialValuesMeetByName) {
   const Json deployment = Json::parse(R"({"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"a","namespace":"x"},
       "spec":{"template":{"spec":{"containers":[{"name":"app","ports":[{"containerPort":80}]},{"name":"side","image":"s:1"}]}}}})");
@@ -265,6 +283,34 @@ TEST_F(ApplyObjectTest, AnUpdateWritesOnceAndOnlyToTheObjectItRead) {
   Answer(200, Ours());
   ASSERT_THAT(UpdateObject(call_, *cluster_, declared_, options_), IsOk());
   EXPECT_THAT(Sent(), ElementsAre("GET", "PATCH", "PATCH"));
+}
+
+TEST_F(ApplyObjectTest, ADefaultThatANullCannotTakeAwayIsOwnedFirst) {
+  const char refused[] =
+      R"({"kind":"Status","status":"Failure","reason":"Invalid","code":422,"message":"data.gone: Forbidden","details":{
+          "causes":[{"reason":"FieldValueForbidden","message":"Forbidden","field":"data.gone"}]}})";
+  Json live = Ours();
+  live["data"] = {{"k", "v"}, {"gone", "a default"}};
+  Json declared = declared_;
+  declared["data"]["gone"] = nullptr;
+  Answer(200, live);
+  transport_.Answer(422, refused);
+  Answer(200, live);
+  Answer(200, Ours());
+  ASSERT_THAT(UpdateObject(call_, *cluster_, declared, options_), IsOk());
+  EXPECT_THAT(Sent(), ElementsAre("GET", "PATCH", "PATCH", "PATCH"));
+  EXPECT_EQ(Body(2)["data"], Json::parse(R"({"k":"v","gone":"a default"})"));
+  EXPECT_EQ(Body(3)["data"], Json::parse(R"({"k":"v"})"));
+
+  // A plan cannot try that; it lets it pass, and nothing else.
+  auto fresh = kubernetes::NewCluster(http::Borrow(transport_), "");
+  Answer(200, live);
+  transport_.Answer(422, refused);
+  EXPECT_THAT(CheckUpdate(call_, *fresh, declared, options_), IsOk());
+  auto again = kubernetes::NewCluster(http::Borrow(transport_), "");
+  Answer(200, live);
+  transport_.Answer(422, refused);
+  EXPECT_THAT(CheckUpdate(call_, *again, declared_, options_), StatusIs(absl::StatusCode::kInvalidArgument));
 }
 
 TEST_F(ApplyObjectTest, AnUpdateOfWhatIsGoneMakesItAgain) {

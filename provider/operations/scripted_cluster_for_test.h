@@ -30,7 +30,10 @@ class ScriptedCluster final : public kubernetes::Cluster {
   absl::Status Watch(const Call& call, const kubernetes::ObjectRef&,
                      const std::function<bool(const kubernetes::WatchEvent&)>& on_event,
                      absl::Duration idle) override {
-    if (!watch_status.ok()) return watch_status;
+    if (!watch_status.ok() && watch_failures != 0) {
+      --watch_failures;
+      return watch_status;
+    }
     Json last;
     for (Event& event : events) {
       for (absl::Duration left = event.after; left > absl::ZeroDuration();) {
@@ -106,6 +109,7 @@ class ScriptedCluster final : public kubernetes::Cluster {
   };
   std::deque<Event> events;
   absl::Status watch_status;
+  int watch_failures = -1;                         // how many watches end with it; -1: all
   std::map<std::string, std::vector<Json>> lists;  // by kind
   std::map<std::string, std::string> raw;          // by path
   std::map<std::string, Json> objects;             // by ref

@@ -39,6 +39,9 @@ constexpr absl::Duration kLookInterval = absl::Seconds(5);
 // An object of a kind that nobody may ever set a status on counts as ready after this.
 constexpr absl::Duration kNoStatusTime = absl::Seconds(10);
 constexpr int kLogLines = 20;
+// How often a server that errs is asked whether an object is gone.
+constexpr int kLooks = 4;
+constexpr absl::Duration kLookPause = absl::Milliseconds(500);
 constexpr std::size_t kMostBlockers = 10;
 
 // What the wait itself may take of the call's time, so that there is some left to find out why it failed.
@@ -273,20 +276,26 @@ absl::Status WaitUntilGone(const Call& call, Cluster& cluster, const ObjectRef& 
   const absl::Time started = call.clock->Now();
   Json last;
   std::string told;
-  const absl::Status status = cluster.Watch(
-      WithoutTheReport(call), ref,
-      [&](const WatchEvent& event) {
-        if (event.object == nullptr || event.type == "DELETED") return true;
-        last = *event.object;
-        if (!uid.empty() && Text(last, "metadata.uid") != uid) return true;
-        const std::string finalizers = Field(last, "metadata.finalizers").dump();
-        if (finalizers != told) {
-          told = finalizers;
-          call.log->Info("waiting until it is gone", {{"object", ref.ToString()}, {"finalizers", finalizers}});
-        }
-        return false;
-      },
-      absl::Seconds(10));
+  const auto on_event = [&](const WatchEvent& event) {
+    if (event.object == nullptr || event.type == "DELETED") return true;
+    last = *event.object;
+    if (!uid.empty() && Text(last, "metadata.uid") != uid) return true;
+    const std::string finalizers = Field(last, "metadata.finalizers").dump();
+    if (finalizers != told) {
+      told = finalizers;
+      call.log->Info("waiting until it is gone",
+                     {{"object", ref.ToString()}, {"finalizers", finalizers}});
+    }
+    return false;
+  };
+  absl::Status status;
+  for (int look = 1;; ++look) {
+    status = cluster.Watch(WithoutTheReport(call), ref, on_event, absl::Seconds(10));
+    // A watch survives trouble once it has seen the object. Before, it tells at once; but here the
+    // deletion was accepted, and what remains is to look.
+    if (!absl::IsUnavailable(status) || last.is_object() || look == kLooks) break;
+    CHARON_RETURN_IF_ERROR(call.Wait(kLookPause));
+  }
   // Its definition went with it.
   if (MissingOf(status) == Missing::kKind) return absl::OkStatus();
   if (!absl::IsDeadlineExceeded(status) || !last.is_object()) return status;

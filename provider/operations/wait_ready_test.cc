@@ -287,6 +287,16 @@ TEST_F(GoneTest, WaitsUntilItIsGone) {
   EXPECT_EQ(Elapsed(), absl::Seconds(8));
 }
 
+TEST_F(GoneTest, ABadAnswerAfterTheDeletionIsNoFailure) {
+  cluster_.watch_status = absl::UnavailableError("etcdserver: leader changed");
+  cluster_.watch_failures = 2;
+  cluster_.Then(absl::ZeroDuration(), "DELETED", nullptr);
+  EXPECT_THAT(WaitUntilGone(call_, cluster_, ref_, "n"), IsOk());
+  cluster_.watch_failures = -1;
+  EXPECT_THAT(WaitUntilGone(call_, cluster_, ref_, "n"),
+              StatusIs(absl::StatusCode::kUnavailable, HasSubstr("leader changed")));
+}
+
 TEST_F(GoneTest, AnotherObjectOfThatNameMeansThatItIsGone) {
   cluster_.Then(absl::ZeroDuration(), "ADDED", Namespace());
   EXPECT_THAT(WaitUntilGone(call_, cluster_, ref_, "former"), IsOk());

@@ -26,6 +26,8 @@ constexpr absl::string_view kReport =
 // as a plain create, without a plan of a change before it; a replacement that was asked for has one.
 constexpr absl::string_view kNextObject = "next";
 constexpr absl::string_view kChangePlanned = "change";
+// Longest time to look at what a failed deletion has left.
+constexpr absl::Duration kLookAround = absl::Seconds(10);
 
 #ifdef CHARON_CHECK_ANSWERS
 constexpr bool kCheckAnswers = true;
@@ -49,7 +51,7 @@ absl::Status KeepSpelling(const ObjectSchema& schema, const Value& known, Value&
         [](const AttributeSchema& attribute, const Value& former, Value value, const Path&, bool*) {
           // A null loses its type in a model, and core compares dynamic values with theirs.
           if (value.IsNull() && former.kind() == Value::Kind::kDynamic && former.dynamic_value().IsNull()) return former;
-          if (!attribute.same || !former.IsKnown() || !value.IsKnown()) return value;
+          if (!attribute.same || !former.IsKnown() || !value.IsKnown() || former == value) return value;
           if (attribute.same(former, value)) return former;
           return value;
         });
@@ -286,6 +288,23 @@ PlanAnswer ResourceRunner::Plan(const Call& call, const PlanRequest& request) {
   return answer;
 }
 
+// The state after a deletion that failed. As before, if that cannot be told.
+Value ResourceRunner::WhatIsLeft(const Call& call, const ApplyRequest& request) {
+  Diagnostics unheard;
+  PrivateState unkept = PrivateState::Parse(request.private_bytes);
+  const Context context =
+      MakeContext(call.Within(kLookAround), "read", request.prior, &unheard, &unkept);
+  ValueOutcome outcome;
+  const absl::Status looked = Guard([&] {
+    outcome = DoRead(context, request.prior);
+    return outcome.status;
+  });
+  if (!looked.ok() || !outcome.state) return request.prior;
+  bool unknown = false;
+  Value left = NullForUnknown(WithoutWriteOnly(schema(), *std::move(outcome.state)), &unknown);
+  return KeepSpelling(schema(), request.prior, left).ok() && !unknown ? left : request.prior;
+}
+
 StateAnswer ResourceRunner::Delete(const Call& call, const ApplyRequest& request) {
   StateAnswer answer;
   PrivateState private_state = PrivateState::Parse(request.private_bytes);
@@ -295,8 +314,9 @@ StateAnswer ResourceRunner::Delete(const Call& call, const ApplyRequest& request
   if (!next.empty() && next == DoSameObject(request.prior)) return answer;
   absl::Status status = Guard([&] { return DoDelete(context, request.prior); });
   if (status.ok() || absl::IsNotFound(status)) return answer;
-  // The object stays in the state, or it would be an orphan.
-  answer.state = request.prior;
+  // The object stays in the state, or it would be an orphan; without the parts of it that are gone
+  // already.
+  answer.state = absl::IsCancelled(status) ? request.prior : WhatIsLeft(call, request);
   answer.identity = request.identity;
   answer.private_bytes = request.private_bytes;
   ReportFailure(answer.diagnostics, "delete", info(), schema(), std::move(status));

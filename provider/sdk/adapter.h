@@ -64,6 +64,7 @@ class ResourceRunner : public AnyResource {
   void Finish(const Context& context, StateAnswer& answer, const PrivateState& private_state,
               const Value& former_identity);
   StateAnswer Delete(const Call& call, const ApplyRequest& request);
+  Value WhatIsLeft(const Call& call, const ApplyRequest& request);
   absl::Status CompleteIdentity(const Value& identity) const;
 
   const AnyProvider& provider_;

@@ -466,6 +466,26 @@ TEST_F(AdapterTest, FailedDeleteKeepsTheObject) {
               ElementsAre("error Unable to delete host | Still in use. | "));
 }
 
+// Deleting takes several steps; the state must not claim what the first of them took away.
+TEST_F(AdapterTest, FailedDeleteKeepsWhatIsLeft) {
+  body_.remove = [](const Context&, const HostModel&) {
+    return absl::UnavailableError("no answer");
+  };
+  body_.read = [](const Context& context, const HostModel& prior) {
+    EXPECT_LE(context.call.Remaining(), absl::Seconds(10));
+    context.diagnostics->Warning("Changed outside of Terraform", "by ourselves");
+    HostModel left = prior;
+    left.size = 7;
+    return left;
+  };
+  StateAnswer answer = Apply(kState, "");
+  EXPECT_EQ(answer.state["size"], Object(R"({"size": 7})")["size"]);
+  EXPECT_THAT(Messages(answer.diagnostics),
+              ElementsAre("error Unable to delete host | No answer. | "));
+  body_.read = [](const Context&, const HostModel&) { return absl::NotFoundError("gone"); };
+  EXPECT_EQ(Apply(kState, "").state, Object(kState)) << "an error means that not all is gone";
+}
+
 TEST_F(AdapterTest, TimeoutsBecomeDeadlines) {
   std::vector<std::pair<std::string, absl::Duration>> seen;
   body_.create = [&](const Context& context, const HostModel& plan) {

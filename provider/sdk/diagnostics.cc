@@ -13,7 +13,7 @@ namespace {
 Diagnostic FromStatus(Diagnostic::Severity severity, absl::string_view summary, const absl::Status& status) {
   std::string detail(status.message());
   if (!detail.empty()) {
-    if (detail[0] >= 'a' && detail[0] <= 'z' && detail.find("://") == std::string::npos) {
+    if (detail[0] >= 'a' && detail[0] <= 'z') {
       // Chains of causes start in lower case; a diagnostic is a sentence. A name in front stays as it is.
       const std::size_t word = detail.find_first_of(" /.:_-");
       if (word != std::string::npos && detail[word] == ' ') detail[0] = static_cast<char>(detail[0] - 'a' + 'A');

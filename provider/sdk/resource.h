@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -45,6 +46,13 @@ class PlanChange {
   const M& prior() const { return *prior_; }      // REQUIRES: !IsCreate()
   const M& planned() const { return *planned_; }  // REQUIRES: !IsDestroy(); as the table's rules left it
 
+  // The planned model with `text` in place of every unknown text, for resources that can tell what of the result
+  // depends on it. Other unknowns stay.
+  absl::StatusOr<M> PlannedWithText(const std::string& text) const {
+    const ObjectSchema& schema = M::Describe().schema();
+    return M::Describe().Decode(WithTextForUnknown(schema.type(), draft_.planned, text));
+  }
+
   // Decides one attribute. Only computed ones may get another value than the configuration's; any may be
   // set back to its prior value.
   template <typename T>
@@ -52,6 +60,12 @@ class PlanChange {
     SetValue(name, EncodeAttr(value));
   }
   void SetUnknown(absl::string_view name) { SetValue(name, Value::Unknown()); }
+  // A map of which some values are not known yet: those that are nullopt.
+  void SetPartly(absl::string_view name, const std::map<std::string, std::optional<std::string>>& texts) {
+    Value::Mapping entries;
+    for (const auto& [key, text] : texts) entries.emplace(key, text ? Value::String(*text) : Value::Unknown());
+    SetValue(name, Value::Of(std::move(entries)));
+  }
   void KeepPrior(absl::string_view name) { SetValue(name, draft_.prior[name]); }
   // Nothing changes after all: every attribute as it was.
   void KeepAllPrior() {

@@ -11,6 +11,7 @@
 #include "provider/base/fingerprint.h"
 #include "provider/base/status.h"
 #include "provider/clients/kubernetes/ownership.h"
+#include "provider/clients/kubernetes/quantity.h"
 #include "provider/operations/wait_ready.h"
 #include "provider/schema/checks.h"
 #include "resources/kubernetes/manifest_text.h"
@@ -29,32 +30,15 @@ constexpr char kImported[] = "imported";
 
 const char* Form(const ManifestModel& model) { return model.object.IsNull() ? "manifest" : "object"; }
 
-// The object that the configuration declares, without its write-only part.
-absl::StatusOr<Json> Declared(const ManifestModel& model) {
-  absl::StatusOr<Json> object = model.object.IsKnown() ? ObjectFromValue(*model.object) : ParseManifest(*model.manifest);
-  if (!object.ok()) return At(Form(model), object.status());
-  if (absl::Status sound = CheckManifest(*object); !sound.ok()) return At(Form(model), sound);
-  return object;
-}
-
-// What is sent: the write-only part merged over the rest.
-absl::StatusOr<Json> Complete(const ManifestModel& model) {
-  CHARON_ASSIGN_OR_RETURN(Json object, Declared(model));
-  if (model.manifest_wo.IsKnown()) {
-    absl::StatusOr<Json> secret = ParseManifest(*model.manifest_wo);
-    if (!secret.ok()) {
-      // The message would quote the text.
-      return At("manifest_wo", absl::InvalidArgumentError("is neither a JSON nor a YAML map"));
-    }
-    RegisterSecrets(*secret);
-    for (const char* field : {"apiVersion", "kind"}) secret->erase(field);
-    if (secret->contains("metadata")) {
-      (*secret)["metadata"].erase("name");
-      (*secret)["metadata"].erase("namespace");
-    }
-    MergeInto(object, *secret);
-  }
-  return object;
+// What the server does not say well, or not in time: it refuses a quantity that is none without naming the field.
+absl::Status CheckFields(const ManifestModel& model, const Json& declared) {
+  CHARON_RETURN_IF_ERROR(At(Form(model), kubernetes::CheckQuantities(declared)));
+  if (!model.initial.IsKnown()) return absl::OkStatus();
+  CHARON_ASSIGN_OR_RETURN(Json initial, ParseManifest(*model.initial));
+  // Which fields are quantities depends on the kind.
+  for (const char* field : {"apiVersion", "kind"}) initial[field] = declared[field];
+  CHARON_RETURN_IF_ERROR(At("initial", CheckNoSecret({initial["apiVersion"], initial["kind"]}, initial)));
+  return At("initial", kubernetes::CheckQuantities(initial));
 }
 
 bool IsOpen(const ManifestModel& model) {
@@ -72,9 +56,14 @@ constexpr absl::string_view kWaysOut =
     "Apply sets it back if nobody owns the field. If another manager does, apply refuses to fight it: leave the field out "
     "of the manifest, take it over with force_conflicts = true, or move it to \"initial\" to set it only at creation.";
 
-// Whether the kind has namespaces, as far as the server says so.
+// Whether there is such a kind and whether it has namespaces, as far as the server says so.
 absl::Status CheckScope(const Call& call, kubernetes::Cluster& cluster, const ObjectRef& ref) {
   const absl::StatusOr<kubernetes::ResourceInfo> info = cluster.Resolve(call, ref.kind);
+  // A CRD may come in this run, but only of a group with a dot (apiextensions validation): v1, apps and batch are
+  // the server's own.
+  if (kubernetes::MissingOf(info.status()) == kubernetes::Missing::kKind && !absl::StrContains(ref.kind.group(), ".")) {
+    return info.status();
+  }
   if (!info.ok()) return absl::OkStatus();
   if (info->namespaced && ref.name_space.empty()) {
     return WithRemedy(absl::InvalidArgumentError(absl::StrCat("metadata.namespace is missing: a ", ref.kind.kind,
@@ -82,7 +71,9 @@ absl::Status CheckScope(const Call& call, kubernetes::Cluster& cluster, const Ob
                       "Name it in the manifest; no default is assumed.");
   }
   if (!info->namespaced && !ref.name_space.empty()) {
-    return absl::InvalidArgumentError(absl::StrCat("metadata.namespace is set, but a ", ref.kind.kind, " has no namespace"));
+    return WithRemedy(absl::InvalidArgumentError(absl::StrCat("metadata.namespace is set, but a ", ref.kind.kind,
+                                                              " has no namespace")),
+                      "Remove it from the manifest.");
   }
   return absl::OkStatus();
 }
@@ -127,8 +118,8 @@ const ObjectSpec<ManifestModel>& ManifestModel::Describe() {
               }),
           Field(&M::object, "object", Optional,
                 "The object as an HCL value, if unknown parts should show one by one in the plan. Terraform stores its type "
-                "beside it: with many objects, state is about four times as large and plan three times as slow as with "
-                "`manifest`."),
+                "beside it: state is about four times as large as with `manifest`, which slows every command of a stack with "
+                "many objects."),
           Field(&M::manifest_wo, "manifest_wo", Optional,
                 "Fields that no state may have, as JSON or YAML, merged over the manifest: "
                 "`jsonencode({ stringData = { password = var.password } })`. Sent again when `manifest_wo_version` changes.")
@@ -188,6 +179,38 @@ operations::ObjectOptions ManifestResource::Options(const ManifestModel& model, 
   return options;
 }
 
+absl::StatusOr<std::shared_ptr<const Json>> ManifestResource::Declared(const ManifestModel& model) const {
+  if (!model.object.IsKnown()) {
+    auto read = read_.Read(*model.manifest);
+    if (!read.ok()) return At("manifest", read.status());
+    return read;
+  }
+  absl::StatusOr<Json> object = ObjectFromValue(*model.object);
+  if (!object.ok()) return At("object", object.status());
+  if (absl::Status sound = CheckManifest(*object); !sound.ok()) return At("object", sound);
+  return std::make_shared<const Json>(*std::move(object));
+}
+
+absl::StatusOr<std::shared_ptr<const Json>> ManifestResource::Complete(const ManifestModel& model) const {
+  CHARON_ASSIGN_OR_RETURN(std::shared_ptr<const Json> declared, Declared(model));
+  if (!model.manifest_wo.IsKnown()) return declared;
+  absl::StatusOr<Json> secret = ParseManifest(*model.manifest_wo);
+  if (!secret.ok()) {
+    // The message would quote the text.
+    return At("manifest_wo", absl::InvalidArgumentError("is neither a JSON nor a YAML map"));
+  }
+  RegisterSecrets(*secret);
+  for (const char* field : {"apiVersion", "kind"}) secret->erase(field);
+  if (secret->contains("metadata")) {
+    (*secret)["metadata"].erase("name");
+    (*secret)["metadata"].erase("namespace");
+  }
+  Json object = *declared;
+  MergeInto(object, *secret);
+  EncodeSecret(object);
+  return std::make_shared<const Json>(std::move(object));
+}
+
 absl::Status ManifestResource::Validate(const sdk::Context&, const ManifestModel& config) {
   if (config.initial.IsKnown()) {
     absl::StatusOr<Json> initial = ParseManifest(*config.initial);
@@ -201,8 +224,8 @@ absl::Status ManifestResource::Validate(const sdk::Context&, const ManifestModel
     }
   }
   if (IsOpen(config)) return absl::OkStatus();
-  CHARON_RETURN_IF_ERROR(Declared(config).status());
-  return absl::OkStatus();
+  CHARON_ASSIGN_OR_RETURN(const auto declared, Declared(config));
+  return CheckFields(config, *declared);
 }
 
 absl::Status ManifestResource::Plan(const sdk::Context& context, sdk::PlanChange<ManifestModel>& change) {
@@ -210,13 +233,13 @@ absl::Status ManifestResource::Plan(const sdk::Context& context, sdk::PlanChange
   const ManifestModel& config = change.config();
   const Path form(Form(config));
   if (change.IsUpdate() && !change.Changes()) return absl::OkStatus();
-  CHARON_ASSIGN_OR_RETURN(const Json wanted, Complete(config));
-  CHARON_ASSIGN_OR_RETURN(const ObjectRef ref, kubernetes::RefOf(wanted));
+  CHARON_ASSIGN_OR_RETURN(const auto wanted, Complete(config));
+  CHARON_ASSIGN_OR_RETURN(const ObjectRef ref, kubernetes::RefOf(*wanted));
 
   if (change.IsUpdate() && !IsOpen(change.prior())) {
-    const absl::StatusOr<Json> before = Declared(change.prior());
+    const auto before = Declared(change.prior());
     if (before.ok()) {
-      CHARON_ASSIGN_OR_RETURN(const ObjectRef former, kubernetes::RefOf(*before));
+      CHARON_ASSIGN_OR_RETURN(const ObjectRef former, kubernetes::RefOf(**before));
       const bool same = SameKindMoved(former.kind, ref.kind) &&
                         former.name_space == ref.name_space && former.name == ref.name;
       const bool other_ownership =
@@ -226,7 +249,7 @@ absl::Status ManifestResource::Plan(const sdk::Context& context, sdk::PlanChange
         return absl::OkStatus();
       }
       if (other_ownership) change.RequireReplace("ownership");
-      if (!ImmutableChange(*before, wanted).empty()) {
+      if (!ImmutableChange(**before, *wanted).empty()) {
         change.RequireReplace(form);
         return absl::OkStatus();
       }
@@ -243,9 +266,13 @@ absl::Status ManifestResource::Plan(const sdk::Context& context, sdk::PlanChange
       CHARON_ASSIGN_OR_RETURN(initial, ParseManifest(*config.initial));
       options.initial = &initial;
     }
-    return change.IsCreate() ? operations::CheckCreate(context, cluster, wanted, options).status()
-                             : operations::CheckUpdate(context, cluster, wanted, options).status();
+    return change.IsCreate() ? operations::CheckCreate(context, cluster, *wanted, options).status()
+                             : operations::CheckUpdate(context, cluster, *wanted, options).status();
   });
+  if (kubernetes::IsAdmissionDown(checked)) {
+    context.diagnostics->Warning("The plan could not be checked", At(form, checked));
+    return absl::OkStatus();
+  }
   if (absl::IsAborted(checked)) {
     // The plan stands, and shows the field: whether to fight is the user's to say.
     context.diagnostics->Warning("Another manager owns a field", At(form, checked));
@@ -270,9 +297,9 @@ absl::Status ManifestResource::Wait(const sdk::Context& context, kubernetes::Clu
 
 sdk::Outcome<ManifestModel> ManifestResource::Create(const sdk::Context& context, const ManifestModel& plan) {
   CHARON_ASSIGN_OR_RETURN(const auto cluster, services_.Kubernetes());
-  CHARON_ASSIGN_OR_RETURN(const Json declared, Declared(plan));
-  CHARON_ASSIGN_OR_RETURN(const Json wanted, Complete(plan));
-  CHARON_ASSIGN_OR_RETURN(const ObjectRef ref, kubernetes::RefOf(wanted));
+  CHARON_ASSIGN_OR_RETURN(const auto declared, Declared(plan));
+  CHARON_ASSIGN_OR_RETURN(const auto wanted, Complete(plan));
+  CHARON_ASSIGN_OR_RETURN(const ObjectRef ref, kubernetes::RefOf(*wanted));
   const Path form(Form(plan));
   CHARON_RETURN_IF_ERROR(At(form, CheckScope(context, *cluster, ref)));
   operations::ObjectOptions options = Options(plan, ref);
@@ -291,18 +318,18 @@ sdk::Outcome<ManifestModel> ManifestResource::Create(const sdk::Context& context
     }
     CHARON_RETURN_IF_ERROR(there);
   }
-  absl::StatusOr<Json> live = operations::CreateObject(context, *cluster, wanted, options);
+  absl::StatusOr<Json> live = operations::CreateObject(context, *cluster, *wanted, options);
   if (absl::IsInvalidArgument(live.status()) && absl::StrContains(live.status().message(), "immutable") &&
       !HoldsData(ref.kind.kind)) {
     // What a failed create left behind cannot become this: Terraform has announced its replacement.
     const absl::StatusOr<Json> left = cluster->Get(context, ref);
     if (left.ok() && operations::ClaimOf(&*left, options) == operations::Claim::kOurs) {
       CHARON_RETURN_IF_ERROR(operations::DeleteObject(context, *cluster, ref, options));
-      live = operations::CreateObject(context, *cluster, wanted, options);
+      live = operations::CreateObject(context, *cluster, *wanted, options);
     }
   }
   if (!live.ok()) return At(form, live.status());
-  Settle(context, declared, *live, options.manager);
+  Settle(context, *declared, *live, options.manager);
   if (absl::Status ready = Wait(context, *cluster, ref, plan); !ready.ok()) {
     return sdk::Outcome<ManifestModel>::Partial(plan, std::move(ready));
   }
@@ -312,18 +339,18 @@ sdk::Outcome<ManifestModel> ManifestResource::Create(const sdk::Context& context
 sdk::Outcome<ManifestModel> ManifestResource::Update(const sdk::Context& context, const ManifestModel&,
                                                      const ManifestModel& plan) {
   CHARON_ASSIGN_OR_RETURN(const auto cluster, services_.Kubernetes());
-  CHARON_ASSIGN_OR_RETURN(const Json declared, Declared(plan));
-  CHARON_ASSIGN_OR_RETURN(const Json wanted, Complete(plan));
-  CHARON_ASSIGN_OR_RETURN(const ObjectRef ref, kubernetes::RefOf(wanted));
+  CHARON_ASSIGN_OR_RETURN(const auto declared, Declared(plan));
+  CHARON_ASSIGN_OR_RETURN(const auto wanted, Complete(plan));
+  CHARON_ASSIGN_OR_RETURN(const ObjectRef ref, kubernetes::RefOf(*wanted));
   operations::ObjectOptions options = Options(plan, ref);
   Json initial;
   if (plan.initial.IsKnown()) {
     CHARON_ASSIGN_OR_RETURN(initial, ParseManifest(*plan.initial));
     options.initial = &initial;
   }
-  const absl::StatusOr<Json> live = operations::UpdateObject(context, *cluster, wanted, options);
+  const absl::StatusOr<Json> live = operations::UpdateObject(context, *cluster, *wanted, options);
   if (!live.ok()) return At(Form(plan), live.status());
-  Settle(context, declared, *live, options.manager);
+  Settle(context, *declared, *live, options.manager);
   if (absl::Status ready = Wait(context, *cluster, ref, plan); !ready.ok()) {
     return sdk::Outcome<ManifestModel>::Partial(plan, std::move(ready));
   }
@@ -332,8 +359,8 @@ sdk::Outcome<ManifestModel> ManifestResource::Update(const sdk::Context& context
 
 sdk::Outcome<ManifestModel> ManifestResource::Read(const sdk::Context& context, const ManifestModel& prior) {
   CHARON_ASSIGN_OR_RETURN(const auto cluster, services_.Kubernetes());
-  CHARON_ASSIGN_OR_RETURN(const Json declared, Declared(prior));
-  CHARON_ASSIGN_OR_RETURN(const ObjectRef ref, kubernetes::RefOf(declared));
+  CHARON_ASSIGN_OR_RETURN(const auto declared, Declared(prior));
+  CHARON_ASSIGN_OR_RETURN(const ObjectRef ref, kubernetes::RefOf(*declared));
   CHARON_ASSIGN_OR_RETURN(const std::shared_ptr<const Json> live, cluster->Read(context, ref));
   const std::string manager = services_.settings()->field_manager;
   ManifestModel model = prior;
@@ -342,9 +369,9 @@ sdk::Outcome<ManifestModel> ManifestResource::Read(const sdk::Context& context, 
     model.manifest = ExportManifest(*live, manager).dump();
     return model;
   }
-  const std::vector<kubernetes::Difference> differences = kubernetes::Compare(declared, *live, manager);
+  const std::vector<kubernetes::Difference> differences = kubernetes::Compare(*declared, *live, manager);
   if (differences.empty()) return model;
-  const Json now = kubernetes::Overlay(declared, *live, manager);
+  const Json now = kubernetes::Overlay(*declared, *live, manager);
   if (context.private_state->Get(kSettled) == Fingerprint(now.dump())) return model;
   context.diagnostics->Warning(absl::StrCat("Changed outside of Terraform: ", ref.ToString()),
                                absl::StrCat(operations::DescribeDrift(differences), "\n\n", kWaysOut), Form(prior));
@@ -359,8 +386,8 @@ sdk::Outcome<ManifestModel> ManifestResource::Read(const sdk::Context& context, 
 
 absl::Status ManifestResource::Delete(const sdk::Context& context, const ManifestModel& prior) {
   CHARON_ASSIGN_OR_RETURN(const auto cluster, services_.Kubernetes());
-  CHARON_ASSIGN_OR_RETURN(const Json declared, Declared(prior));
-  CHARON_ASSIGN_OR_RETURN(const ObjectRef ref, kubernetes::RefOf(declared));
+  CHARON_ASSIGN_OR_RETURN(const auto declared, Declared(prior));
+  CHARON_ASSIGN_OR_RETURN(const ObjectRef ref, kubernetes::RefOf(*declared));
   return operations::DeleteObject(context, *cluster, ref, Options(prior, ref));
 }
 
@@ -381,8 +408,8 @@ absl::StatusOr<ManifestModel> ManifestResource::ImportByIdentity(const sdk::Cont
 }
 
 absl::StatusOr<ObjectIdentity> ManifestResource::Identify(const sdk::Context& context, const ManifestModel& state) {
-  CHARON_ASSIGN_OR_RETURN(const Json object, Declared(state));
-  CHARON_ASSIGN_OR_RETURN(const ObjectRef ref, kubernetes::RefOf(object));
+  CHARON_ASSIGN_OR_RETURN(const auto object, Declared(state));
+  CHARON_ASSIGN_OR_RETURN(const ObjectRef ref, kubernetes::RefOf(*object));
   ObjectIdentity identity;
   identity.api_version = ref.kind.api_version;
   identity.kind = ref.kind.kind;
@@ -394,9 +421,9 @@ absl::StatusOr<ObjectIdentity> ManifestResource::Identify(const sdk::Context& co
 
 std::string ManifestResource::SameObject(const ManifestModel& model) const {
   if (IsOpen(model) || model.ownership.value_or("object") != "object") return "";
-  const absl::StatusOr<Json> object = Declared(model);
+  const auto object = Declared(model);
   if (!object.ok()) return "";
-  const absl::StatusOr<ObjectRef> ref = kubernetes::RefOf(*object);
+  const absl::StatusOr<ObjectRef> ref = kubernetes::RefOf(**object);
   return ref.ok() ? ref->ToString() : "";
 }
 

@@ -12,6 +12,7 @@
 #include "provider/sdk/list_resource.h"
 #include "provider/sdk/resource.h"
 #include "provider/services.h"
+#include "resources/kubernetes/manifest_text.h"
 
 namespace charon::kubernetes_resources {
 
@@ -55,9 +56,14 @@ class ManifestResource final : public sdk::Resource<ManifestModel, ObjectIdentit
 
  private:
   operations::ObjectOptions Options(const ManifestModel& model, const kubernetes::ObjectRef& ref) const;
+  // The object that the configuration declares, without its write-only part.
+  absl::StatusOr<std::shared_ptr<const nlohmann::json>> Declared(const ManifestModel& model) const;
+  // What is sent: the write-only part merged over the rest.
+  absl::StatusOr<std::shared_ptr<const nlohmann::json>> Complete(const ManifestModel& model) const;
   absl::Status Wait(const sdk::Context& context, kubernetes::Cluster& cluster, const kubernetes::ObjectRef& ref,
                     const ManifestModel& model) const;
   Services& services_;
+  mutable ManifestCache read_;
 };
 
 struct ManifestListModel {

@@ -4,6 +4,7 @@
 #include <set>
 #include <utility>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -32,6 +33,8 @@ bool IsController(absl::string_view manager) {
          absl::EndsWith(manager, "-controller") || absl::EndsWith(manager, "-controller-manager") ||
          absl::EndsWith(manager, "-operator");
 }
+
+bool IsSecret(const kubernetes::ObjectKind& kind) { return kind.api_version == "v1" && kind.kind == "Secret"; }
 
 struct ImmutableField {
   const char* kind;
@@ -139,20 +142,63 @@ absl::Status CheckManifest(const Json& object) {
         absl::InvalidArgumentError(absl::StrCat("has fields that only the server writes: ", absl::StrJoin(server, ", "))),
         "Remove them from the manifest.");
   }
-  if (ref.kind == kubernetes::ObjectKind{"v1", "Secret"}) {
-    for (const char* field : {"data", "stringData"}) {
-      const auto values = object.find(field);
-      if (values == object.end() || values->empty()) continue;
-      return WithRemedy(
-          absl::InvalidArgumentError(absl::StrCat("has the values of a Secret (", field, "), which would be stored in "
-                                                  "Terraform's state in plain text")),
-          "Give them as manifest_wo = jsonencode({ stringData = { ... } }) with a manifest_wo_version, or use charon_secret.");
-    }
+  return CheckNoSecret(ref.kind, object);
+}
+
+absl::Status CheckNoSecret(const kubernetes::ObjectKind& kind, const Json& fields) {
+  if (!IsSecret(kind)) return absl::OkStatus();
+  for (const char* field : {"data", "stringData"}) {
+    const auto values = fields.find(field);
+    if (values == fields.end() || values->empty()) continue;
+    return WithRemedy(
+        absl::InvalidArgumentError(absl::StrCat("has the values of a Secret (", field, "), which would be stored in "
+                                                "Terraform's state in plain text")),
+        "Give them as manifest_wo = jsonencode({ stringData = { ... } }) with a manifest_wo_version, or use charon_secret.");
   }
   return absl::OkStatus();
 }
 
+void EncodeSecret(Json& object) {
+  const absl::StatusOr<kubernetes::ObjectRef> ref = kubernetes::RefOf(object);
+  if (!ref.ok() || !IsSecret(ref->kind)) return;
+  if (const auto plain = object.find("stringData"); plain != object.end() && plain->is_object()) {
+    for (auto entry = plain->begin(); entry != plain->end();) {
+      if (!entry->is_string()) {  // the server says what is wrong with it
+        ++entry;
+        continue;
+      }
+      object["data"][entry.key()] = absl::Base64Escape(entry->get_ref<const std::string&>());
+      entry = plain->erase(entry);
+    }
+    if (plain->empty()) object.erase("stringData");
+  }
+  std::string value;
+  for (const Json& entry : object.value("data", Json::object())) {
+    if (entry.is_string() && absl::Base64Unescape(entry.get_ref<const std::string&>(), &value)) RegisterSecret(value);
+  }
+}
+
 absl::StatusOr<Json> ParseManifest(absl::string_view text) { return kubernetes::ParseYaml(text); }
+
+absl::StatusOr<std::shared_ptr<const Json>> ManifestCache::Read(const std::string& text) {
+  if (std::shared_ptr<const Json> object = Find(text); object != nullptr) return object;
+  CHARON_ASSIGN_OR_RETURN(Json parsed, ParseManifest(text));
+  CHARON_RETURN_IF_ERROR(CheckManifest(parsed));
+  auto object = std::make_shared<const Json>(std::move(parsed));
+  if (text.size() > kLongestText) return object;
+  const absl::MutexLock lock(&mutex_);
+  entries_[next_] = {text, object};
+  next_ = (next_ + 1) % kEntries;
+  return object;
+}
+
+std::shared_ptr<const Json> ManifestCache::Find(const std::string& text) {
+  const absl::MutexLock lock(&mutex_);
+  for (const Entry& entry : entries_) {
+    if (entry.object != nullptr && entry.text == text) return entry.object;
+  }
+  return nullptr;
+}
 
 void DropNulls(Json& value) {
   if (value.is_object()) {

@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
 
@@ -34,6 +35,18 @@ Json Service(Json entries) {
 constexpr char kPortsWithoutProtocol[] = R"({"f:spec": {"f:selector": {}, "f:ports": {
     "k:{\"port\":80,\"protocol\":\"TCP\"}": {".": {}, "f:name": {}, "f:port": {}, "f:targetPort": {}},
     "k:{\"port\":53,\"protocol\":\"UDP\"}": {".": {}, "f:name": {}, "f:port": {}, "f:protocol": {}}}}})";
+
+TEST(EncodeSecret, MovesTextsToData) {
+  Json secret = Parsed(R"({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "x"},
+      "data": {"a": "bm8=", "b": "Yg=="}, "stringData": {"a": "yes", "port": 5432}})");
+  EncodeSecret(secret);
+  EXPECT_EQ(secret["data"], Parsed(R"({"a": "eWVz", "b": "Yg=="})"));
+  EXPECT_EQ(secret["stringData"], Parsed(R"({"port": 5432})")) << "the server says what is wrong with it";
+  Json other = Parsed(R"({"apiVersion": "example.org/v1", "kind": "Secret", "metadata": {"name": "x"}, "stringData": {"a": "yes"}})");
+  const Json before = other;
+  EncodeSecret(other);
+  EXPECT_EQ(other, before);
+}
 
 TEST(ExportManifest, LeavesOutAProtocolThatOnlyFillsInTheKey) {
   const Json exported = ExportManifest(Service({Entry("charon", "Apply", kPortsWithoutProtocol)}), "charon");
@@ -82,6 +95,52 @@ TEST(ExportManifest, NeverHasTheValuesOfASecret) {
   const std::string exported = ExportManifest(live, "charon").dump();
   EXPECT_EQ(exported.find("aHVudGVyMg"), std::string::npos) << exported;
   EXPECT_EQ(exported.find("hunter2"), std::string::npos) << exported;
+}
+
+std::string ConfigMapNamed(absl::string_view name, absl::string_view value = "") {
+  return absl::StrCat("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: ", name, ", namespace: shop}\ndata: {key: \"",
+                      value, "\"}\n");
+}
+
+TEST(ManifestCache, ReadsATextOnce) {
+  ManifestCache cache;
+  const auto first = cache.Read(ConfigMapNamed("a"));
+  const auto other = cache.Read(ConfigMapNamed("b"));
+  const auto again = cache.Read(ConfigMapNamed("a"));
+  ASSERT_TRUE(first.ok() && other.ok() && again.ok());
+  EXPECT_EQ(first->get(), again->get());
+  EXPECT_EQ((**first)["metadata"]["name"], "a");
+  EXPECT_EQ((**other)["metadata"]["name"], "b");
+}
+
+TEST(ManifestCache, ForgetsTheOldest) {
+  ManifestCache cache;
+  const auto first = cache.Read(ConfigMapNamed("first"));
+  for (int i = 0; i < 100; ++i) ASSERT_TRUE(cache.Read(ConfigMapNamed(absl::StrCat("other-", i))).ok());
+  const auto again = cache.Read(ConfigMapNamed("first"));
+  ASSERT_TRUE(first.ok() && again.ok());
+  EXPECT_NE(first->get(), again->get());
+  EXPECT_EQ(**first, **again);
+}
+
+TEST(ManifestCache, KeepsNoLongTexts) {
+  ManifestCache cache;
+  const std::string text = ConfigMapNamed("long", std::string(100'000, 'x'));
+  const auto first = cache.Read(text);
+  const auto again = cache.Read(text);
+  ASSERT_TRUE(first.ok() && again.ok());
+  EXPECT_NE(first->get(), again->get());
+  EXPECT_EQ(**first, **again);
+}
+
+TEST(ManifestCache, RefusesEachTimeWhatIsNoManifest) {
+  ManifestCache cache;
+  const std::string secret = R"({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "a", "namespace": "b"},
+                                 "stringData": {"password": "hunter2"}})";
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(cache.Read("a: b: c").status().code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_EQ(cache.Read(secret).status().code(), absl::StatusCode::kInvalidArgument);
+  }
 }
 
 }  // namespace

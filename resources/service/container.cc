@@ -167,8 +167,8 @@ const ObjectSpec<SecurityContextModel>& SecurityContextModel::Describe() {
       "Privileges of a container.",
       {
           Field(&M::privileged, "privileged", Optional, "Run with all privileges of the node."),
-          Field(&M::run_as_user, "run_as_user", Optional, "User id.").Check(Between(0, 4294967295)),
-          Field(&M::run_as_group, "run_as_group", Optional, "Group id.").Check(Between(0, 4294967295)),
+          Field(&M::run_as_user, "run_as_user", Optional, "Numeric user id of the process.").Check(Between(0, 4294967295)),
+          Field(&M::run_as_group, "run_as_group", Optional, "Numeric group id of the process.").Check(Between(0, 4294967295)),
           Field(&M::run_as_non_root, "run_as_non_root", Optional, "Refuse to start as root."),
           Field(&M::read_only_root_filesystem, "read_only_root_filesystem", Optional, "Make the image's files read-only."),
           Field(&M::allow_privilege_escalation, "allow_privilege_escalation", Optional, "Allow set-user-id programs."),

@@ -172,7 +172,7 @@ void CheckVolumes(const ServiceModel& model, Findings& findings) {
   const std::string kind = model.kind.value_or("deployment");
   for (const auto& [name, volume] : model.volumes.value_or({})) {
     const Path path = Path("volumes").Key(name);
-    if (volume.claim.IsKnown() && volume.claim->per_replica.value_or(false) && kind != "statefulset") {
+    if (volume.claim.IsKnown() && volume.claim->per_replica.value_or(false) && kind != "statefulset" && !model.kind.IsUnknown()) {
       findings.Add(path.Attribute("claim").Attribute("per_replica"),
                    absl::StrCat("only a StatefulSet has a claim for each replica, and this is a ", kind),
                    "Set kind = \"statefulset\", or leave per_replica out.");

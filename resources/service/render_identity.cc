@@ -67,8 +67,8 @@ void RenderIdentity(const ServiceModel& model, const Conventions& conventions, s
       add_role(path.Attribute("rules"), *model.name_space, name, *identity.rules, *model.name_space, account);
     }
     const std::string full_name = absl::StrCat(*model.name_space, "-", name);
-    for (const auto& [place, rules] : identity.namespace_rules.value_or({})) {
-      add_role(path.Attribute("namespace_rules").Key(place), place, full_name, rules, *model.name_space, account);
+    for (const auto& [place, grant] : identity.namespace_rules.value_or({})) {
+      add_role(path.Attribute("namespace_rules").Key(place), place, full_name, grant.rules.value_or({}), *model.name_space, account);
     }
     if (identity.cluster_rules.IsKnown()) {
       add_role(path.Attribute("cluster_rules"), "", full_name, *identity.cluster_rules, *model.name_space, account);

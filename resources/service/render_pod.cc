@@ -420,6 +420,9 @@ void Schedule(const ServiceModel& model, const Conventions& conventions, Json& s
 void PodWide(const ServiceModel& model, Json& spec) {
   if (model.identity.IsKnown()) {
     spec["serviceAccountName"] = model.identity->service_account.value_or(model.NameOrDefault());
+    // The server mirrors it there (v1 conversion, DeprecatedServiceAccount) and takes it back from there: who owns only
+    // one of the two can never take it away again.
+    spec["serviceAccount"] = spec["serviceAccountName"];
     if (model.identity->automount.IsKnown()) spec["automountServiceAccountToken"] = *model.identity->automount;
   }
   if (!model.pod.IsKnown()) return;

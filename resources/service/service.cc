@@ -122,7 +122,7 @@ const ObjectSpec<VolumeModel>& VolumeModel::Describe() {
           Field(&M::empty_dir, "empty_dir", Optional, "Scratch space: `{}`."),
           Field(&M::host_path, "host_path", Optional, "A path of the node."),
           Field(&M::config_map, "config_map", Optional, "An existing ConfigMap."),
-          Field(&M::secret, "secret", Optional, "A Secret."),
+          Field(&M::secret, "secret", Optional, "An existing Secret, or one of `secrets`."),
       },
       {ExactlyOneOf({"claim", "existing_claim", "nfs", "empty_dir", "host_path", "config_map", "secret"})});
   return spec;
@@ -357,7 +357,7 @@ const ObjectSpec<IdentityModel>& IdentityModel::Describe() {
 
 const ObjectSpec<GrantModel>& GrantModel::Describe() {
   using M = GrantModel;
-  static const auto& spec = *new ObjectSpec<M>("Rules in the service's namespace for somebody else.",
+  static const auto& spec = *new ObjectSpec<M>("Rules in one namespace.",
                                                {Field(&M::rules, "rules", Required, "The rules.")});
   return spec;
 }
@@ -409,7 +409,7 @@ const ObjectSpec<BackupModel>& BackupModel::Describe() {
           Field(&M::schedule, "schedule", Required, "When, as a cron expression: `30 0 * * *`."),
           Field(&M::time_zone, "time_zone", Optional, "Time zone of the schedule, such as `Europe/London`."),
           Field(&M::image, "image", Optional, "Image; that of the service by default."),
-          Field(&M::command, "command", Required, "Command. It finds the service's volumes at their places, the target at `/backup`, and the number to keep in `KEEP`."),
+          Field(&M::command, "command", Required, "Command, which finds the service's volumes at their places, the target at `/backup`, and the number to keep in `KEEP`."),
           Field(&M::env, "env", Optional, "Environment variables."),
           Field(&M::env_secret, "env_secret", Optional, "Environment variables from Secrets, as in the service."),
           Field(&M::to, "to", Required, "Claim to write to."),
@@ -439,7 +439,7 @@ const ObjectSpec<ServiceModel>& ServiceModel::Describe() {
     std::vector<ObjectSpec<M>::Row> rows = {
         Field(&M::name_space, "namespace", Required, "Namespace of the service.").ForceNew().Check(DnsLabel()),
         Field(&M::name, "name", OptionalComputed, "Name of the service and of its objects; that of the namespace by default.").ForceNew().KeepPrior().Check(DnsLabel()),
-        Field(&M::kind, "kind", Optional, "`deployment` (default), `statefulset` or `daemonset`.").ForceNew()
+        Field(&M::kind, "kind", Optional, "`deployment` (default), `statefulset` or `daemonset`. Another kind is another workload: the service is replaced.")
             .Check(OneOf({"deployment", "statefulset", "daemonset"})),
         Field(&M::service_name, "service_name", Optional, "Name of the Service; the service's name by default.").Check(DnsLabel()),
         Field(&M::labels, "labels", Optional, "Labels of all objects.").Check(EachKey(LabelKey())).Check(EachElement(LabelValue())),
@@ -447,8 +447,7 @@ const ObjectSpec<ServiceModel>& ServiceModel::Describe() {
         Field(&M::pod_labels, "pod_labels", Optional, "Labels of the pods.").Check(EachKey(LabelKey())).Check(EachElement(LabelValue())),
         Field(&M::pod_annotations, "pod_annotations", Optional, "Annotations of the pods.").Check(EachKey(LabelKey())),
         Field(&M::selector, "selector", Optional,
-              "Labels by which the workload finds its pods; `{ app = <name> }` by default. It can never change.")
-            .ForceNew()
+              "Labels by which the workload finds its pods; `{ app = <name> }` by default. Other ones replace the service.")
             .Check(EachKey(LabelKey()))
             .Check(EachElement(LabelValue())),
     };
@@ -490,6 +489,9 @@ const ObjectSpec<ServiceModel>& ServiceModel::Describe() {
         Field(&M::on_conflict, "on_conflict", Optional,
               "If an object exists and is not this stack's: `fail` (default), `adopt`, or `replace` (never claims).")
             .Check(OneOf({"fail", "adopt", "replace"})),
+        Field(&M::on_server_rewrite, "on_server_rewrite", Optional,
+              "If a policy of the cluster changes what is applied: `warn` (default) tells once and takes it as it is, `error` fails the apply.")
+            .Check(OneOf({"warn", "error"})),
         Field(&M::force_conflicts, "force_conflicts", Optional, "Take over fields that another field manager owns, instead of an error."),
         Field(&M::objects, "objects", Computed, "What the service consists of: object -> hash of its declared content."),
         Field(&M::urls, "urls", Computed, "Address of each entry of `expose`."),

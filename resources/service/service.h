@@ -145,18 +145,18 @@ struct PolicyRuleModel {
   static const ObjectSpec<PolicyRuleModel>& Describe();
 };
 
+struct GrantModel {
+  Attr<std::vector<PolicyRuleModel>> rules;
+  static const ObjectSpec<GrantModel>& Describe();
+};
+
 struct IdentityModel {
   Attr<std::string> service_account;
   Attr<bool> automount;
   Attr<StringMap> annotations;
   Attr<std::vector<PolicyRuleModel>> rules, cluster_rules;
-  Attr<std::map<std::string, std::vector<PolicyRuleModel>>> namespace_rules;
+  Attr<std::map<std::string, GrantModel>> namespace_rules;
   static const ObjectSpec<IdentityModel>& Describe();
-};
-
-struct GrantModel {
-  Attr<std::vector<PolicyRuleModel>> rules;
-  static const ObjectSpec<GrantModel>& Describe();
 };
 
 struct MetricsModel {
@@ -227,7 +227,7 @@ struct ServiceModel : ContainerModel {
   Attr<ScaleToZeroModel> scale_to_zero;
   Attr<std::string> extra_manifest_patch;
   // what to do about others
-  Attr<std::string> on_conflict;
+  Attr<std::string> on_conflict, on_server_rewrite;
   Attr<bool> force_conflicts;
   // 14 computed
   Attr<StringMap> objects, urls, restart;

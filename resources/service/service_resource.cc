@@ -128,6 +128,17 @@ void StoreSettled(const sdk::Context& context, const std::map<std::string, std::
   }
 }
 
+// What stands in `objects` for an object that somebody changed, so that the plan's difference says it.
+std::string DriftText(const std::vector<kubernetes::Difference>& differences) {
+  constexpr std::size_t kShown = 4;
+  std::vector<std::string> fields;
+  for (const kubernetes::Difference& difference : differences) {
+    if (fields.size() < kShown) fields.push_back(kubernetes::ToString(difference.path));
+  }
+  const std::size_t more = differences.size() - fields.size();
+  return absl::StrCat("changed outside: ", absl::StrJoin(fields, ", "), more > 0 ? absl::StrCat(" and ", more, " more") : "");
+}
+
 constexpr absl::string_view kWaysOut =
     "Apply sets it back if nobody owns the field. If another manager does, apply refuses to fight it: leave the attribute "
     "out, declare it external (image_owner, replicas_owner, resources_owner), or take it over with force_conflicts = true.";
@@ -192,6 +203,8 @@ class ServiceResource::Run {
     StoreSettled(context_, settled_);
     // Even a half-finished run has no unknowns.
     if (reached_.restart.IsUnknown()) reached_.restart = Attr<StringMap>();
+    // Nothing was made: then there is no service.
+    if (!status.ok() && prior_ == nullptr && reached_.objects->empty()) return status;
     if (!status.ok()) return sdk::Outcome<ServiceModel>::Partial(reached_, std::move(status));
     context_.private_state->Erase(kAdopting);
     return reached_;
@@ -269,10 +282,10 @@ class ServiceResource::Run {
     }
     if (ref.kind.kind == "StatefulSet") CHARON_RETURN_IF_ERROR(GrowReplicaClaims());
     settled_.erase(key);
-    if (!kubernetes::Compare(rendered.object, *live, options.manager).empty()) {
-      settled_[key] = Fingerprint(kubernetes::Overlay(rendered.object, *live, options.manager).dump());
-    }
-    return absl::OkStatus();
+    const std::vector<kubernetes::Difference> rewritten = kubernetes::Compare(rendered.object, *live, options.manager);
+    if (rewritten.empty()) return absl::OkStatus();
+    settled_[key] = Fingerprint(kubernetes::Overlay(rendered.object, *live, options.manager).dump());
+    return TellRewritten(rendered, key, rewritten);
   }
 
   static std::string Text(const Json& object, absl::string_view path) { return kubernetes::Text(object, path); }
@@ -321,6 +334,23 @@ class ServiceResource::Run {
     if (!wanted.ok() || !now.ok() || *now >= *wanted) return absl::OkStatus();
     const Json patch = {{"spec", {{"resources", {{"requests", {{"storage", wanted_text}}}}}}}};
     return cluster_.Patch(context_, ref, kubernetes::PatchType::kMerge, patch, options_.manager).status();
+  }
+
+  // Nobody else can have written yet: the server itself stored something else, as admission policies and webhooks make it.
+  absl::Status TellRewritten(const Rendered& rendered, const std::string& key, const std::vector<kubernetes::Difference>& rewritten) const {
+    std::vector<std::string> lines;
+    for (const kubernetes::Difference& difference : rewritten) {
+      lines.push_back(absl::StrCat("- ", kubernetes::ToString(difference.path), ": ", difference.declared, " became ",
+                                   difference.live.empty() ? "nothing" : difference.live));
+    }
+    const std::string text = absl::StrCat("An admission policy or webhook of the cluster changed ", key, " as it was applied:\n", absl::StrJoin(lines, "\n"));
+    if (plan_.on_server_rewrite.value_or("warn") == "error") {
+      return WithRemedy(absl::FailedPreconditionError(text), "Say it as the policy wants it, or leave it out; on_server_rewrite = \"warn\" takes it as it is.");
+    }
+    context_.diagnostics->Warning("The server rewrote what was applied",
+                                  absl::StrCat(text, "\n\nThis counts as applied from now on. To have no such warning, say it as the policy wants it, or leave it out."),
+                                  rendered.attribute);
+    return absl::OkStatus();
   }
 
   // The claims of a StatefulSet's replicas are made by its controller, which never changes them again.
@@ -525,11 +555,18 @@ absl::Status ServiceResource::Plan(const sdk::Context& context, sdk::PlanChange<
     planned.name = planned.name_space;
     change.Set("name", planned.name);
   }
-  if (context.provider_config_unknown || !IsSettled(planned)) {
-    for (const char* name : {"objects", "urls", "restart"}) change.SetUnknown(name);
-    return absl::OkStatus();
+  if (change.IsUpdate()) {
+    // By what they mean: a default that is written out, as after an import, replaces nothing.
+    const ServiceModel& prior = change.prior();
+    if (planned.kind.IsUnknown() || WorkloadKind(planned) != WorkloadKind(prior)) change.RequireReplace("kind");
+    if (planned.selector.IsUnknown() || SelectorOf(planned) != SelectorOf(prior)) change.RequireReplace("selector");
   }
   const Conventions conventions = services_.settings()->conventions;
+  if (context.provider_config_unknown || !IsSettled(planned)) {
+    for (const char* name : {"objects", "urls", "restart"}) change.SetUnknown(name);
+    if (!context.provider_config_unknown) PlanPartly(change, conventions);
+    return absl::OkStatus();
+  }
   ServiceModel wanted = planned;
   wanted.urls = UrlsOf(planned, conventions);
   const bool restarts = !RestartSecrets(planned).empty() && conventions.reload_annotation.empty();
@@ -563,6 +600,32 @@ absl::Status ServiceResource::Plan(const sdk::Context& context, sdk::PlanChange<
   CHARON_RETURN_IF_ERROR(CheckSelector(context, change, wanted, content.objects));
   CHARON_RETURN_IF_ERROR(CheckPlanned(context, change, wanted, content));
   return CheckFit(context, change, wanted, content.objects);
+}
+
+// Some texts are not known yet. Rendered with one text in their place and with another, what comes out the same does
+// not depend on them: which objects there will be, mostly, and the content of many.
+void ServiceResource::PlanPartly(sdk::PlanChange<ServiceModel>& change, const Conventions& conventions) {
+  std::vector<Content> renderings;
+  for (const char* text : {"7311s", "6127s"}) {  // durations, names, octal numbers: whatever a text may have to be
+    absl::StatusOr<ServiceModel> model = change.PlannedWithText(text);
+    if (!model.ok()) return;
+    model->objects = model->urls = model->restart = Attr<StringMap>();
+    const Value value = ServiceModel::Describe().Encode(*model);
+    if (!value.IsWhollyKnown()) return;
+    // Where only certain words count, neither text shows what another would do.
+    std::vector<absl::Status> warnings;
+    if (!ValidateObject(ServiceModel::Describe().schema(), value, /*write_only_allowed=*/true, &warnings).empty()) return;
+    absl::StatusOr<Content> content = ContentOf(*model, conventions);
+    if (!content.ok()) return;
+    renderings.push_back(*std::move(content));
+  }
+  std::map<std::string, std::optional<std::string>> objects;
+  for (const auto& [key, hash] : renderings[0].hashes) {
+    const auto other = renderings[1].hashes.find(key);
+    if (other == renderings[1].hashes.end()) return;  // not even its name is known
+    objects[key] = other->second == hash ? std::optional<std::string>(hash) : std::nullopt;
+  }
+  if (renderings[1].hashes.size() == objects.size()) change.SetPartly("objects", objects);
 }
 
 absl::Status ServiceResource::CheckSelector(const sdk::Context& context, const sdk::PlanChange<ServiceModel>& change,
@@ -695,7 +758,9 @@ absl::Status ServiceResource::CheckPlanned(const sdk::Context& context, const sd
     }
     // A StatefulSet is made anew around its pods.
     const bool fixed = objects[i].object["kind"] == "StatefulSet" && absl::StrContains(checked.message(), "updates to statefulset spec");
-    if (!checked.ok() && !fixed) return Locate(objects[i], checked);
+    // The create half of a replacement: what is there now goes before.
+    const bool going = change.IsCreate() && absl::StrContains(checked.message(), "field is immutable");
+    if (!checked.ok() && !fixed && !going) return Locate(objects[i], checked);
   }
   return absl::OkStatus();
 }
@@ -741,7 +806,7 @@ sdk::Outcome<ServiceModel> ServiceResource::Read(const sdk::Context& context, co
     const std::string now = Fingerprint(kubernetes::Overlay(found->second->object, **live, manager).dump());
     const auto known = settled.find(key);
     if (known != settled.end() && known->second == now) continue;
-    model.objects.value()[key] = now;
+    model.objects.value()[key] = DriftText(differences);
     const std::string text = absl::StrCat(operations::DescribeDrift(differences), "\n\n", kWaysOut);
     context.diagnostics->Warning(absl::StrCat("Changed outside of Terraform: ", key), text, found->second->attribute);
   }

@@ -49,6 +49,7 @@ class ServiceResource final : public sdk::Resource<ServiceModel, ServiceIdentity
   absl::StatusOr<Attr<StringMap>> Restarts(const sdk::Context& context, const ServiceModel& model, const Attr<StringMap>& prior) const;
   absl::Status CheckPlanned(const sdk::Context& context, const sdk::PlanChange<ServiceModel>& change, const ServiceModel& planned,
                             const Content& content) const;
+  static void PlanPartly(sdk::PlanChange<ServiceModel>& change, const Conventions& conventions);
   // No other workload of the namespace may match our pods, nor ours its pods.
   absl::Status CheckSelector(const sdk::Context& context, const sdk::PlanChange<ServiceModel>& change, const ServiceModel& planned,
                              const std::vector<Rendered>& objects) const;

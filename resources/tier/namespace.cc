@@ -530,6 +530,10 @@ absl::Status NamespaceResource::CheckPlanned(const sdk::Context& context, const 
     }
     return absl::OkStatus();
   });
+  if (kubernetes::IsAdmissionDown(checked)) {
+    context.diagnostics->Warning("The plan could not be checked", checked);
+    return absl::OkStatus();
+  }
   if (!absl::IsAborted(checked)) return checked;
   // The plan stands, and shows the field: whether to fight is the user's to say.
   context.diagnostics->Warning("Another manager owns a field", checked);

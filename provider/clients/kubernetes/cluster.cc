@@ -92,33 +92,6 @@ std::string DumpForApply(const Json& json) {
   return yaml;
 }
 
-// An apply with a field that the kind does not have is answered 500 without a reason, strict validation or
-// not (v1.36.3): "failed to create typed patch object (/a; /v1, Kind=ConfigMap): .daata: field not declared
-// in schema", or several of those in lines behind "errors:". Made into the 422 that it should have been.
-std::optional<std::string> TypedPatchRefusal(absl::string_view body) {
-  const Json status = Json::parse(body.begin(), body.end(), nullptr, /*allow_exceptions=*/false);
-  const std::string message = status.is_object() ? Text(status, "message") : "";
-  if (!absl::StartsWith(message, "failed to create typed patch object (")) return std::nullopt;
-  const std::size_t start = message.find("): ");
-  if (start == std::string::npos) return std::nullopt;
-  Json causes = Json::array();
-  for (absl::string_view line : absl::StrSplit(message.substr(start + 3), '\n')) {
-    line = absl::StripAsciiWhitespace(line);
-    const std::pair<absl::string_view, absl::string_view> parts =
-        absl::StrSplit(line, absl::MaxSplits(": ", 1));
-    if (parts.second.empty()) continue;
-    causes.push_back({{"reason", "FieldValueInvalid"},
-                      {"field", std::string(parts.first)},
-                      {"message", std::string(parts.second)}});
-  }
-  return Dump({{"kind", "Status"},
-               {"status", "Failure"},
-               {"reason", "Invalid"},
-               {"code", 422},
-               {"message", message.substr(start + 3)},
-               {"details", {{"causes", causes}}}});
-}
-
 absl::StatusOr<Json> ParseObject(absl::string_view body) {
   Json object = Json::parse(body.begin(), body.end(), nullptr, /*allow_exceptions=*/false);
   if (!object.is_object()) return absl::InternalError("the server's answer is no JSON object");
@@ -368,11 +341,6 @@ class HttpCluster final : public Cluster, private SnapshotSource {
     CHARON_ASSIGN_OR_RETURN(http::Response response, transport_->Send(call, request));
     if (attempts != nullptr) *attempts = response.attempts;
     if (response.status >= 200 && response.status < 300) return response;
-    if (response.status == 500) {
-      if (const std::optional<std::string> refusal = TypedPatchRefusal(response.body)) {
-        return StatusFromResponse(422, *refusal);
-      }
-    }
     absl::Status status = StatusFromResponse(response.status, response.body);
     if (response.status != 404) return status;
     // A missing object is named in the details. A path that nobody serves gets "404 page not found" as

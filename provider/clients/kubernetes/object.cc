@@ -154,6 +154,78 @@ void AddSchemaCauses(ApiError& error) {
   }
 }
 
+// Puts several causes, which stand in one line in brackets, in a line each; and leaves out what the
+// server says about its own inner life before a schema error.
+void BreakLines(ApiError& error) {
+  if (error.causes.empty()) return;
+  std::string message;
+  const std::size_t open = error.message.find(" is invalid: [");
+  if (IsSchemaError(error)) {
+    if (error.causes.size() == 1) {
+      error.message = absl::StrCat(error.causes[0].field, ": ", error.causes[0].message);
+      return;
+    }
+    message = "these fields are not as the kind has them:";
+  } else if (error.reason == "Invalid" && open != std::string::npos && error.causes.size() > 1) {
+    message = absl::StrCat(error.message.substr(0, open), " is invalid:");
+  } else {
+    return;
+  }
+  for (const ApiError::Cause& cause : error.causes) {
+    absl::StrAppend(&message, "\n- ", cause.field, ": ", cause.message);
+  }
+  error.message = std::move(message);
+}
+
+constexpr absl::string_view kWebhookFailed = "failed calling webhook \"";
+
+// The text between the first quotes behind `lead`; "" if there is none.
+std::string Quoted(absl::string_view text, absl::string_view lead) {
+  const std::size_t at = text.find(lead);
+  if (at == absl::string_view::npos) return "";
+  text.remove_prefix(at + lead.size());
+  const std::size_t open = text.find('"');
+  const std::size_t close = open == absl::string_view::npos ? open : text.find('"', open + 1);
+  return close == absl::string_view::npos ? ""
+                                          : std::string(text.substr(open + 1, close - open - 1));
+}
+
+// What an authorizer refuses: `User "U" cannot VERB resource "R" in API group "G" in the namespace
+// "N"` (or `at the cluster scope`; apiserver, endpoints/handlers/responsewriters/errors.go,
+// forbiddenMessage).
+std::string RemedyOfForbidden(absl::string_view message) {
+  const std::string user = Quoted(message, ": User ");
+  const std::string resource = Quoted(message, " resource ");
+  const std::size_t cannot = message.find("\" cannot ");
+  if (resource.empty() || cannot == absl::string_view::npos) return "";
+  absl::string_view verb = message.substr(cannot + absl::string_view("\" cannot ").size());
+  verb = verb.substr(0, verb.find(' '));
+  const std::string group = Quoted(message, " in API group ");
+  // A request for a namespace counts as one in it, where no Role can be before it is made.
+  const std::string name_space =
+      resource == "namespaces" ? "" : Quoted(message, " in the namespace ");
+  std::string remedy =
+      absl::StrCat("Bind a ", name_space.empty() ? "ClusterRole" : "Role", " to \"", user,
+                   "\" that has the verb \"", verb, "\" on ", resource);
+  if (!group.empty()) absl::StrAppend(&remedy, ".", group);
+  // Server-side apply is a patch; where nothing is there yet, it is a create as well.
+  if (verb == "patch") absl::StrAppend(&remedy, ", and \"create\", since an apply may be either");
+  absl::StrAppend(&remedy, ". To see what it may do: kubectl auth can-i --list");
+  if (!name_space.empty()) absl::StrAppend(&remedy, " --namespace ", name_space);
+  return absl::StrCat(remedy, " --as ", user);
+}
+
+std::string RemedyFor(const ApiError& error) {
+  if (error.code == 403) return RemedyOfForbidden(error.message);
+  if (absl::StrContains(error.message, kWebhookFailed)) {
+    return "The webhook's server, not this object, is at fault: see that its pods run and that the "
+           "API server reaches "
+           "them. The webhook is one of `kubectl get "
+           "validatingwebhookconfigurations,mutatingwebhookconfigurations`.";
+  }
+  return "";
+}
+
 bool HasCause(const ApiError& error, absl::string_view reason) {
   for (const ApiError::Cause& cause : error.causes) {
     if (cause.reason == reason) return true;
@@ -177,6 +249,7 @@ absl::StatusCode CodeOf(int http_status, const ApiError& error) {
   if (reason == "Expired" || reason == "Gone") return kOutOfRange;
   if (HasCause(error, "NamespaceTerminating")) return kFailedPrecondition;
   if (IsSchemaError(error)) return kInvalidArgument;
+  if (absl::StrContains(error.message, kWebhookFailed)) return kFailedPrecondition;
   switch (http_status) {
     case 400:
     case 413:
@@ -334,10 +407,13 @@ absl::Status StatusFromResponse(int http_status, absl::string_view body) {
   }
   error.message = internal::Excerpt(error.message, kLongestMessage);
   if (IsSchemaError(error)) AddSchemaCauses(error);
-  absl::Status status(CodeOf(http_status, error), error.message);
+  const absl::StatusCode code = CodeOf(http_status, error);
+  BreakLines(error);
+  absl::Status status(code, error.message);
   status.SetPayload(kApiErrorPayload,
                     absl::Cord(ToJson(error).dump(-1, ' ', false, Json::error_handler_t::replace)));
-  return status;
+  const std::string remedy = RemedyFor(error);
+  return remedy.empty() ? status : WithRemedy(std::move(status), remedy);
 }
 
 ApiError ApiErrorOf(const absl::Status& status) {
@@ -358,6 +434,11 @@ ApiError ApiErrorOf(const absl::Status& status) {
                             .message = Text(cause, "message")});
   }
   return error;
+}
+
+bool IsAdmissionDown(const absl::Status& status) {
+  return absl::IsFailedPrecondition(status) &&
+         absl::StrContains(ApiErrorOf(status).message, kWebhookFailed);
 }
 
 }  // namespace charon::kubernetes

@@ -5,6 +5,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
+#include "provider/base/status.h"
 
 namespace charon::kubernetes {
 namespace {
@@ -125,7 +126,7 @@ const ErrorShape kShapes[] = {
      absl::StatusCode::kInvalidArgument, "admission webhook \"w\" denied the request: no"},
     {"webhook timeout", 500,
      R"({"kind":"Status","message":"Internal error occurred: failed calling webhook \"w\": context deadline exceeded","reason":"InternalError","code":500})",
-     absl::StatusCode::kUnavailable,
+     absl::StatusCode::kFailedPrecondition,
      "Internal error occurred: failed calling webhook \"w\": context deadline exceeded"},
     {"server timeout", 504,
      R"({"kind":"Status","message":"Timeout: request did not complete","reason":"Timeout","code":504})",
@@ -214,6 +215,47 @@ TEST(StatusFromResponse, SchemaErrorsOfAnApplyAreNotTheServersFault) {
       "'^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'");
   EXPECT_EQ(quantity.code(), absl::StatusCode::kInvalidArgument);
   EXPECT_TRUE(ApiErrorOf(quantity).causes.empty());
+}
+
+TEST(StatusFromResponse, SeveralCausesHaveALineEach) {
+  const absl::Status status =
+      StatusFromResponse(422, R"({"kind":"Status","reason":"Invalid","code":422,
+    "message":"Service \"w\" is invalid: [spec.ports[0].port: Invalid value: 0: too small, spec.type: Unsupported value: \"X\"]",
+    "details":{"causes":[{"reason":"FieldValueInvalid","field":"spec.ports[0].port","message":"Invalid value: 0: too small"},
+      {"reason":"FieldValueNotSupported","field":"spec.type","message":"Unsupported value: \"X\""}]}})");
+  EXPECT_EQ(status.message(),
+            "Service \"w\" is invalid:\n- spec.ports[0].port: Invalid value: 0: too small\n"
+            "- spec.type: Unsupported value: \"X\"");
+}
+
+TEST(StatusFromResponse, AMissingRightComesWithWhatToGrant) {
+  const auto remedy = [](const char* message) {
+    return RemedyOf(StatusFromResponse(
+                        403, Json({{"message", message}, {"reason", "Forbidden"}}).dump()))
+        .value_or("");
+  };
+  EXPECT_EQ(remedy("deployments.apps \"w\" is forbidden: User \"u\" cannot patch resource "
+                   "\"deployments\" in API group "
+                   "\"apps\" in the namespace \"t\""),
+            "Bind a Role to \"u\" that has the verb \"patch\" on deployments.apps, and \"create\", "
+            "since an apply may be "
+            "either. To see what it may do: kubectl auth can-i --list --namespace t --as u");
+  EXPECT_EQ(remedy("nodes is forbidden: User \"u\" cannot list resource \"nodes\" in API group "
+                   "\"\" at the cluster scope"),
+            "Bind a ClusterRole to \"u\" that has the verb \"list\" on nodes. To see what it may "
+            "do: kubectl auth can-i --list "
+            "--as u");
+  EXPECT_EQ(remedy("pods \"p\" is forbidden: no"), "");
+}
+
+TEST(StatusFromResponse, AWebhookThatIsDownIsNotTheServersTrouble) {
+  const absl::Status status = StatusFromResponse(
+      500,
+      R"({"message":"Internal error occurred: failed calling webhook \"w\": timeout","reason":"InternalError"})");
+  EXPECT_TRUE(IsAdmissionDown(status));
+  EXPECT_THAT(RemedyOf(status).value_or(""), HasSubstr("validatingwebhookconfigurations"));
+  EXPECT_FALSE(IsAdmissionDown(
+      StatusFromResponse(400, R"({"message":"admission webhook \"w\" denied the request"})")));
 }
 
 TEST(StatusFromResponse, SaysHowLongToWait) {

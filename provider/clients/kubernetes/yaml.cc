@@ -69,19 +69,33 @@ absl::Status CheckCharacters(absl::string_view text) {
   return absl::OkStatus();
 }
 
-// The first indentation with a tab at or before `line` (from 1), as a hint; YAML allows only spaces
-// there, and the parser stumbles over it at some later place.
-std::string TabHint(absl::string_view text, int line) {
-  for (int number = 1; number <= line && !text.empty(); ++number) {
+// The first line at or before `last` (from 1) that is indented with a tab; 0: none. YAML allows
+// only spaces there, and the parser stumbles over it at some later place.
+int TabbedLine(absl::string_view text, int last) {
+  for (int number = 1; number <= last && !text.empty(); ++number) {
     const std::size_t end = std::min(text.find('\n'), text.size());
     const absl::string_view current = text.substr(0, end);
     const std::size_t indent = std::min(current.find_first_not_of(" \t"), current.size());
-    if (indent < current.size() && absl::StrContains(current.substr(0, indent), '\t')) {
-      return absl::StrCat(". Line ", number, " is indented with a tab; YAML takes only spaces");
-    }
+    if (indent < current.size() && absl::StrContains(current.substr(0, indent), '\t'))
+      return number;
     text.remove_prefix(std::min(end + 1, text.size()));
   }
-  return "";
+  return 0;
+}
+
+// `message` about the place `mark`, or the tab that is behind it.
+absl::Status ErrorAtMark(absl::string_view text, const YAML::Mark& mark, std::string message) {
+  const int line = mark.line + 1;
+  const int tabbed = TabbedLine(text, line);
+  if (tabbed == line) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("line ", line, " is indented with a tab; YAML takes only spaces"));
+  }
+  // Text of the form | may well begin with a tab.
+  if (tabbed != 0) {
+    absl::StrAppend(&message, ". Line ", tabbed, " is indented with a tab; YAML takes only spaces");
+  }
+  return ErrorAtByte(text, static_cast<std::size_t>(mark.pos), message);
 }
 
 // Where the scalar begins whose mark is `at`: tags and anchors come before it.
@@ -433,9 +447,8 @@ absl::StatusOr<std::vector<Json>> internal::ReadFullYaml(absl::string_view text)
       if (!parser.HandleNextDocument(builder)) break;
       CHARON_RETURN_IF_ERROR(builder.status());
       if (!first && !BeginsDocument(text, position(builder.start()))) {
-        return ErrorAtByte(text, position(builder.start()),
-                           absl::StrCat("this belongs to nothing above; is it indented too little?",
-                                        TabHint(text, builder.start().line + 1)));
+        return ErrorAtMark(text, builder.start(),
+                           "this belongs to nothing above; is it indented too little?");
       }
       if (builder.last_quoted()) {
         const std::size_t quote = UnclosedQuote(text, position(*builder.last_quoted()));
@@ -449,8 +462,7 @@ absl::StatusOr<std::vector<Json>> internal::ReadFullYaml(absl::string_view text)
     return ErrorAtByte(text, position(error.mark),
                        absl::StrCat("nested deeper than ", kDeepestYaml));
   } catch (const YAML::Exception& error) {
-    return ErrorAtByte(text, position(error.mark),
-                       absl::StrCat(Explain(error.msg), TabHint(text, error.mark.line + 1)));
+    return ErrorAtMark(text, error.mark, Explain(error.msg));
   } catch (const std::exception& error) {
     return absl::InvalidArgumentError(absl::StrCat("the YAML cannot be read: ", error.what()));
   }

@@ -271,8 +271,12 @@ TEST(Yaml, ErrorsCountLinesAndCharacters) {
 }
 
 TEST(Yaml, TabsAreNamed) {
-  EXPECT_THAT(ErrorOf("a:\n\tb: 1\n"), HasSubstr("Line 2 is indented with a tab"));
-  EXPECT_THAT(ErrorOf("a:\n  b: 1\n\tc: 2\n"), HasSubstr("Line 3 is indented with a tab"));
+  EXPECT_EQ(ErrorOf("a:\n\tb: 1\n"), "line 2 is indented with a tab; YAML takes only spaces");
+  EXPECT_EQ(ErrorOf("a:\n  b: 1\n\tc: 2\n"),
+            "line 3 is indented with a tab; YAML takes only spaces");
+  // The tab need not be to blame.
+  EXPECT_THAT(ErrorOf("a: |\n  make:\n  \trun\nb: [1\n"),
+              AllOf(HasSubstr("["), HasSubstr("Line 3 is indented with a tab")));
   EXPECT_THAT(ErrorOf("a: [1\n"), Not(HasSubstr("tab")));
 }
 

@@ -1,0 +1,357 @@
+"""Bad input: each error says what is wrong, at which attribute, and what to do. Whole messages are compared, so
+that sandbox and real server have to agree on them."""
+
+import json
+import re
+
+import pytest
+
+from entries import make_namespace
+from harness import certificates, hcl, proxy
+
+pytestmark = pytest.mark.one_cli("about the provider and the server; where programs differ, lifecycle_test.py and examples_test.py meet it")
+
+ADDRESS = "charon_kubernetes_manifest.x"
+
+
+def manifest(object_, **more):
+    text = object_ if isinstance(object_, str) else json.dumps(object_)
+    return hcl.resource("charon_kubernetes_manifest", "x", {"manifest": text} | more)
+
+
+def object_of(names, kind="ConfigMap", api="v1", name="x", namespace=True, **fields):
+    metadata = {"name": name} | ({"namespace": names("work")} if namespace else {})
+    return {"apiVersion": api, "kind": kind, "metadata": metadata} | fields
+
+
+def deployment(names, container=(), pod=()):
+    return object_of(names, "Deployment", "apps/v1", "web", spec={
+        "selector": {"matchLabels": {"app": "web"}},
+        "template": {
+            "metadata": {"labels": {"app": "web"}},
+            "spec": {"containers": [{"name": "main", "image": "registry.example/web:1"} | dict(container)]} | dict(pod),
+        },
+    })
+
+
+def expect(diagnostic, summary, *paragraphs, attribute="manifest", address=ADDRESS):
+    """The whole message, and where it points. A paragraph that is a pattern stands for what differs."""
+    assert diagnostic.summary == summary, diagnostic
+    found = diagnostic.detail.split("\n\n")
+    assert len(found) == len(paragraphs), diagnostic
+    for text, wanted in zip(found, paragraphs):
+        if isinstance(wanted, re.Pattern):
+            assert wanted.fullmatch(text), f"{text!r} is not {wanted.pattern}"
+        else:
+            assert text == wanted, diagnostic
+    assert diagnostic.address == address and re.match(rf"{attribute}\s*=", diagnostic.code), diagnostic
+
+
+def apply(stack):
+    return stack.run("apply", "-json", "-input=false", "-auto-approve", codes=(1,))
+
+
+@pytest.fixture
+def work(cluster, names):
+    make_namespace(cluster, names("work"))
+    return names("work")
+
+
+# --- Found before anything is written ------------------------------------------------------------
+
+
+def test_a_kind_that_no_version_has(stack, work, names):
+    """v1 and apps are the server's own: no CRD of this run can bring the kind."""
+    stack.write(manifest(object_of(names, "ConfigMpa")))
+    expect(stack.plan(fails=True).error, "Unable to plan Kubernetes object",
+           re.compile(r'No kind "ConfigMpa" in v1; is its CRD installed\? The server has there: .*ConfigMap, .* and \d more\.'),
+           "Install the definition first (and let this object depend on it), or correct apiVersion and kind.")
+
+
+def test_a_version_that_is_no_more(stack, work, names):
+    stack.write(manifest(object_of(names, "Deployment", "apps/v1beta2")))
+    expect(stack.plan(fails=True).error, "Unable to plan Kubernetes object",
+           'No kind "Deployment" in apps/v1beta2; the server has it in apps/v1.',
+           "Install the definition first (and let this object depend on it), or correct apiVersion and kind.")
+
+
+def test_a_missing_namespace(stack, work, names):
+    stack.write(manifest(object_of(names, namespace=False)))
+    expect(stack.plan(fails=True).error, "Unable to plan Kubernetes object",
+           "metadata.namespace is missing: a ConfigMap lives in a namespace.",
+           "Name it in the manifest; no default is assumed.")
+
+
+def test_a_namespace_too_much(stack, work, names):
+    stack.write(manifest(object_of(names, "ClusterRole", "rbac.authorization.k8s.io/v1")))
+    expect(stack.plan(fails=True).error, "Unable to plan Kubernetes object",
+           "metadata.namespace is set, but a ClusterRole has no namespace.",
+           "Remove it from the manifest.")
+
+
+QUANTITY = (
+    'limits.memory: "1 Gb" is no quantity: no space is allowed in it. Accepted is a number and one of n, u, m, k, M, G, T,'
+    ' P, E (powers of 1000), Ki, Mi, Gi, Ti, Pi, Ei (powers of 1024), an exponent as in 5e3, or nothing: "500m", "1.5Gi".'
+)
+
+
+def test_a_quantity_that_is_none(stack, work, names):
+    wrong = {"resources": {"limits": {"memory": "1 Gb"}}}
+    stack.write(manifest(deployment(names, wrong)))
+    place = ".spec.template.spec.containers[0].resources."
+    # Without any server, as validate runs in CI.
+    stack.environment["KUBE_CONFIG_PATH"] = "/nonexistent/kubeconfig"
+    (diagnostic,) = stack.validate(fails=True)
+    expect(diagnostic, "Invalid Kubernetes object", place + QUANTITY)
+    # As an object, and among the values that count only at creation.
+    stack.write(hcl.resource("charon_kubernetes_manifest", "x", {"object": deployment(names, wrong)}))
+    expect(stack.plan(fails=True).error, "Invalid Kubernetes object", place + QUANTITY, attribute="object")
+    initial = json.dumps({"spec": deployment(names, wrong)["spec"]})
+    stack.write(manifest(deployment(names), initial=initial))
+    expect(stack.plan(fails=True).error, "Invalid Kubernetes object", place + QUANTITY, attribute="initial")
+
+
+def test_a_quantity_that_is_known_only_at_apply(stack, cluster, work, names):
+    text = json.dumps(deployment(names, {"resources": {"limits": {"memory": "SIZE"}}}))
+    stack.write(hcl.resource("terraform_data", "size", {"input": "1 Gb"}) + hcl.resource(
+        "charon_kubernetes_manifest", "x",
+        {"manifest": hcl.Expression(f'replace({hcl.quoted(text)}, "SIZE", terraform_data.size.output)')}))
+    expect(apply(stack).error, "Invalid Kubernetes object",
+           ".spec.template.spec.containers[0].resources." + QUANTITY)
+    assert not cluster.has("Deployment", work, "web")
+
+
+def test_a_tier_that_does_not_exist(stack, cluster, names):
+    stack.write(hcl.resource("charon_tier_namespace", "x", {"name": names("n"), "tier": "egde"}))
+    expect(stack.plan(fails=True).error, "Unable to plan tier namespace",
+           'There is no tier "egde"; the tiers are 0-core, 1-cluster, 2-gpu, 3-edge, 4-aux.',
+           "Use one of these, add it to conventions.tiers of the provider block, or make it with a charon_tier. If this"
+           " configuration makes it, refer to it: tier = charon_tier.NAME.name.",
+           attribute="tier", address="charon_tier_namespace.x")
+
+
+TEXTS = {
+    "tabs": ("apiVersion: v1\nkind: ConfigMap\nmetadata:\n\tname: x\n",
+             "Line 4 is indented with a tab; YAML takes only spaces."),
+    "two documents": (
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: y}\n",
+        "There are 2 documents (separated by ---) where one is expected; take them apart with manifest_decode_multi and use"
+        " for_each."),
+    "a list of objects": (
+        json.dumps({"apiVersion": "v1", "kind": "List", "metadata": {"name": "x"}, "items": []}),
+        "Is a List, which holds several objects.", "Use one resource for each, with for_each over manifest_decode_multi."),
+    "no name": (
+        json.dumps({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"generateName": "x-"}}),
+        "The object has metadata.generateName and no metadata.name: the server would make a new object with a new name at"
+        " each apply. Give it a name (random_id or uuidv5 make one that stays)."),
+}
+
+
+@pytest.mark.sandbox_only("no server is asked")
+@pytest.mark.parametrize("what", TEXTS)
+def test_a_text_that_is_not_one_object(stack, cluster, what):
+    text, *paragraphs = TEXTS[what]
+    stack.write(manifest(text))
+    expect(stack.plan(fails=True).error, "Invalid Kubernetes object", *paragraphs)
+    assert cluster.requests() == []
+
+
+def test_a_field_that_the_kind_lacks(stack, work, names):
+    stack.write(manifest(deployment(names, {"imge": "x"})))
+    expect(stack.plan(fails=True).error, "Unable to plan Kubernetes object",
+           f"Applying apps/v1/Deployment/{work}/web:"
+           ' .spec.template.spec.containers[name="main"].imge: field not declared in schema.')
+
+
+def test_several_causes_have_a_line_each(stack, work, names):
+    """422: all that the server found at once."""
+    stack.write(manifest(deployment(
+        names, {"imagePullPolicy": "Sometimes", "ports": [{"containerPort": 70000}]}, {"restartPolicy": "Never"})))
+    expect(stack.plan(fails=True).error, "Unable to plan Kubernetes object",
+           f'Applying apps/v1/Deployment/{work}/web: Deployment.apps "web" is invalid:\n'
+           "- spec.template.spec.containers[0].ports[0].containerPort: Invalid value: 70000: must be between 1 and 65535,"
+           " inclusive\n"
+           '- spec.template.spec.containers[0].imagePullPolicy: Unsupported value: "Sometimes": supported values: "Always",'
+           ' "IfNotPresent", "Never"\n'
+           '- spec.template.spec.restartPolicy: Unsupported value: "Never": supported values: "Always".')
+
+
+def test_a_name_that_is_too_long(stack, work, names):
+    long = "x" * 64
+    stack.write(manifest(object_of(names, "Service", name=long, spec={"ports": [{"port": 80}]})))
+    expect(stack.plan(fails=True).error, "Unable to plan Kubernetes object",
+           f'Applying v1/Service/{work}/{long}: Service "{long}" is invalid: metadata.name: Invalid value: "{long}":'
+           " must be no more than 63 characters.")
+    # A type of ours knows it without the server.
+    stack.environment["KUBE_CONFIG_PATH"] = "/nonexistent/kubeconfig"
+    for type_, attributes in (("charon_tier_namespace", {"name": long}),
+                              ("charon_secret", {"name": "x", "namespace": long})):
+        stack.write(hcl.resource(type_, "x", attributes))
+        (diagnostic,) = stack.validate(fails=True)
+        expect(diagnostic, "Invalid tier namespace" if "tier" in type_ else "Invalid Secret",
+               f'"{long}" is no DNS label: use 1 to 63 lower case letters, digits and "-", starting and ending with a letter'
+               " or digit (it has 64 characters, 63 is the most).",
+               attribute=list(attributes)[-1], address=f"{type_}.x")
+
+
+# --- Found only at apply ---------------------------------------------------------------------------
+
+
+def test_a_definition_that_is_not_there_at_apply(stack, cluster, work, names):
+    """A CRD may come in the same run, so the plan says nothing."""
+    stack.write(manifest(object_of(names, "Widget", f"{names('g')}.example.org/v1")))
+    assert stack.plan().actions == {ADDRESS: "create"}
+    group = f"{names('g')}.example.org"
+    expect(apply(stack).error, "Unable to create Kubernetes object",
+           f'Applying {group}/v1/Widget/{work}/x: no kind "Widget" in {group}/v1; is its CRD installed? The server has no API'
+           f' group "{group}".',
+           "Install the definition first (and let this object depend on it), or correct apiVersion and kind.")
+    assert ADDRESS not in stack.state()
+
+
+def test_an_object_that_exists(stack, cluster, work, names):
+    """409 AlreadyExists, before anything is written."""
+    cluster.api.create(object_of(names, data={"a": "theirs"}), manager="somebody")
+    stack.write(manifest(object_of(names, data={"a": "ours"})))
+    expect(stack.plan(fails=True).error, "Unable to plan Kubernetes object",
+           re.compile(rf"v1/ConfigMap/{work}/x exists already, and is not this stack's: created \S+, managed by somebody\."),
+           f'Import it (id v1/ConfigMap/{work}/x), or set on_conflict = "adopt" to take it over as it is, or "replace" to'
+           " delete it first.")
+
+
+def test_a_field_that_another_manager_owns(stack, cluster, work, names):
+    """409 Conflict over a field: a warning in plan, an error at apply."""
+    stack.write(manifest(object_of(names, data={"a": "1"})))
+    stack.apply(checked=False)
+    cluster.api.patch("ConfigMap", work, "x", {"data": {"b": "theirs"}}, manager="kubectl-edit")
+    stack.write(manifest(object_of(names, data={"a": "1", "b": "ours"})))
+    paragraphs = (f"Applying v1/ConfigMap/{work}/x: other field managers own what the configuration sets:\n"
+                  "- .data.b belongs to kubectl-edit.",
+                  'Leave the field out if the other should own it, declare it external ("initial", or an *_owner attribute) to'
+                  " set it only at creation, or take it over with force_conflicts = true.")
+    (warning,) = stack.plan().warnings
+    expect(warning, "Another manager owns a field", *paragraphs)
+    expect(apply(stack).error, "Unable to update Kubernetes object", *paragraphs)
+    assert cluster.get("ConfigMap", work, "x")["data"] == {"a": "1", "b": "theirs"}
+    stack.destroy()
+
+
+def test_somebody_who_writes_all_the_time(stack, cluster, work, names):
+    """409 Conflict over the version of the object, again and again."""
+    front = cluster.proxy()
+    stack.environment["KUBE_CONFIG_PATH"] = str(front.kubeconfig)
+    message = 'Operation cannot be fulfilled on configmaps "x": the object has been modified'
+    front.on(lambda e: e.is_write, proxy.Answer(409, "Conflict", message), None)
+    stack.write(manifest(object_of(names)))
+    expect(apply(stack).error, "Unable to create Kubernetes object", f"Applying v1/ConfigMap/{work}/x: {message}.",
+           "Somebody else writes to it at the same time: it was tried 5 times. Apply again; `kubectl get -o yaml"
+           " --show-managed-fields` tells who.")
+    assert len(front.writes()) == 5
+
+
+def test_a_webhook_that_does_not_answer(stack, cluster, work, names):
+    """The plan says so, and goes on checking what the webhook has no part in."""
+    front = cluster.proxy()
+    stack.environment["KUBE_CONFIG_PATH"] = str(front.kubeconfig)
+    message = ('Internal error occurred: failed calling webhook "validate.example.org": failed to call webhook: Post'
+               ' "https://policy.example.svc:443/validate?timeout=10s": context deadline exceeded')
+    front.on(proxy.matching("PATCH", ".*/configmaps/x"), proxy.Answer(500, "InternalError", message), None)
+    paragraphs = (f"Applying v1/ConfigMap/{work}/x: {message}.",
+                  "The webhook's server, not this object, is at fault: see that its pods run and that the API server reaches"
+                  " them. The webhook is one of `kubectl get validatingwebhookconfigurations,mutatingwebhookconfigurations`.")
+    stack.write(manifest(object_of(names)))
+    plan = stack.plan("-parallelism=1")
+    (warning,) = plan.warnings
+    expect(warning, "The plan could not be checked", *paragraphs)
+    expect(apply(stack).error, "Unable to create Kubernetes object", *paragraphs)
+    assert ADDRESS not in stack.state()
+    other = object_of(names, name="y", daata={})
+    stack.write(manifest(object_of(names))
+                + hcl.resource("charon_kubernetes_manifest", "y", {"manifest": json.dumps(other)},
+                               "depends_on = [charon_kubernetes_manifest.x]"))
+    plan = stack.plan(fails=True)
+    assert plan.error.address == "charon_kubernetes_manifest.y" and plan.says(".daata"), plan
+
+
+# --- Ways to the server that do not lead there ------------------------------------------------------
+
+
+@pytest.fixture
+def way(stack, cluster, work, names):
+    """way(user, ...) writes a kubeconfig and returns the error of an apply with it, and the kubeconfig's description."""
+    def go(user, **options):
+        path = cluster.kubeconfig_for(user, name="way", **options)
+        stack.environment["KUBE_CONFIG_PATH"] = str(path)
+        stack.write(manifest(object_of(names)))
+        # What cannot be asked now is no reason against a plan.
+        assert stack.plan().actions == {ADDRESS: "create"}
+        error = apply(stack).error
+        assert ADDRESS not in stack.state()
+        return error, f'context "charon-test", user "charon-test" of {path}'
+
+    return go
+
+
+def test_an_unreachable_server(way, cluster, work):
+    front = cluster.proxy()
+    url = front.url
+    front.stop()
+    error, connection = way({"token": "t"}, server=url, ca=front.ca)
+    host = url.removeprefix("https://")
+    expect(error, "Unable to create Kubernetes object",
+           re.compile(re.escape(f"Applying v1/ConfigMap/{work}/x: {connection}: cannot connect to {host}: Connection refused"
+                                " (tried 5 times in ") + r"[\d.]+m?s\)\."),
+           "Check the address, and whether the server runs.")
+
+
+def test_the_wrong_authority(way, cluster, work):
+    other = certificates.Authority("somebody else")
+    error, connection = way({"token": cluster.token}, ca=other.pem)
+    path = connection.rpartition(" ")[2]
+    host = cluster.server.removeprefix("https://")
+    expect(error, "Unable to create Kubernetes object",
+           re.compile(re.escape(f"Applying v1/ConfigMap/{work}/x: {connection}: the certificate of {host} (CN=") + "[a-z-]+"
+                      + re.escape(') is signed by "CN=') + "[a-zA-Z -]+" + re.escape(
+                          '", which is not the CA in certificate-authority-data of cluster "charon-test" in ' + path + ".")),
+           "If this is the right server, configure the CA that signed its certificate.")
+
+
+def test_an_expired_certificate(way, cluster, work, folder):
+    front = cluster.proxy()
+    authority = certificates.Authority()
+    expired = authority.issue(not_before=-2 * certificates.DAY, not_after=-certificates.DAY)
+    front._client_context = certificates.server_context(expired, folder, "expired")
+    error, connection = way({"token": cluster.token}, server=front.url, ca=authority.pem)
+    host = front.url.removeprefix("https://")
+    expect(error, "Unable to create Kubernetes object",
+           re.compile(re.escape(f"Applying v1/ConfigMap/{work}/x: {connection}: the certificate of {host} (CN=localhost)"
+                                " expired on ") + r"\d{4}-\d\d-\d\d \d\d:\d\d UTC\."),
+           "Renew the certificate on the server; if it is newer than that, correct this machine's clock.")
+
+
+def test_credentials_that_are_refused(way, cluster, work):
+    """401"""
+    error, connection = way({"token": "wrong"})
+    expect(error, "Unable to create Kubernetes object",
+           f"Applying v1/ConfigMap/{work}/x: the cluster at {cluster.server} refused the credentials of {connection} (401:"
+           " Unauthorized).",
+           "The token may have expired or been revoked, or belong to another cluster.")
+
+
+def test_a_right_that_is_missing(way, cluster, work, stack, names):
+    """403: who lacks which verb on which resource in which namespace."""
+    error, _ = way({"token": cluster.powerless_token})
+    user = re.search(r'User "([^"]+)"', error.detail)[1]
+    expect(error, "Unable to create Kubernetes object",
+           f'Applying v1/ConfigMap/{work}/x: configmaps "x" is forbidden: User "{user}" cannot patch resource "configmaps" in'
+           f' API group "" in the namespace "{work}".',
+           f'Bind a Role to "{user}" that has the verb "patch" on configmaps, and "create", since an apply may be either. To'
+           f" see what it may do: kubectl auth can-i --list --namespace {work} --as {user}")
+    stack.write(hcl.resource("charon_tier_namespace", "x", {"name": names("n")}))
+    result = apply(stack)
+    expect(result.error, "Unable to create tier namespace",
+           f'Applying v1/Namespace/{names("n")}: namespaces "{names("n")}" is forbidden: User "{user}" cannot patch resource'
+           f' "namespaces" in API group "" in the namespace "{names("n")}".',
+           f'Bind a ClusterRole to "{user}" that has the verb "patch" on namespaces, and "create", since an apply may be'
+           f" either. To see what it may do: kubectl auth can-i --list --as {user}",
+           attribute="name", address="charon_tier_namespace.x")

@@ -1,0 +1,284 @@
+"""Who owns what: objects that other tools made are taken over whole, and co-owners are left alone."""
+
+import json
+
+import pytest
+
+from entries import make_namespace
+from harness import hcl
+from harness.kubernetes import managers
+
+pytestmark = pytest.mark.one_cli("about the provider and the server; where programs differ, lifecycle_test.py and examples_test.py meet it")
+
+ADDRESS = "charon_kubernetes_manifest.x"
+
+
+def manifest(object_, **more):
+    return hcl.resource("charon_kubernetes_manifest", "x", {"manifest": json.dumps(object_)} | more)
+
+
+def deployment(namespace, *, labels=None, annotations=None, env=None, image="registry.example/web:1", **spec):
+    metadata = {"name": "web", "namespace": namespace, "labels": {"app": "web"} | (labels or {})}
+    if annotations:
+        metadata["annotations"] = annotations
+    container = {"name": "main", "image": image, "ports": [{"containerPort": 80}]}
+    if env:
+        container["env"] = [{"name": k, "value": v} for k, v in env.items()]
+    return {
+        "apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata,
+        "spec": {
+            "selector": {"matchLabels": {"app": "web"}},
+            "template": {"metadata": {"labels": {"app": "web"}}, "spec": {"containers": [container]}},
+        } | spec,
+    }
+
+
+def live(cluster, namespace):
+    return cluster.get("Deployment", namespace, "web")
+
+
+def env_of(object_):
+    (container,) = object_["spec"]["template"]["spec"]["containers"]
+    return {e["name"]: e.get("value") for e in container.get("env", ())}
+
+
+@pytest.fixture
+def work(cluster, names):
+    make_namespace(cluster, names("work"))
+    return names("work")
+
+
+# --- Adoption ---------------------------------------------------------------------------------------
+# What tools send, as their source and the managedFields of what they made have it.
+
+HELM = {
+    "labels": {"app.kubernetes.io/managed-by": "Helm", "helm.sh/chart": "web-1.2.3"},
+    "annotations": {"meta.helm.sh/release-name": "web", "meta.helm.sh/release-namespace": "shop"},
+}
+
+
+def kubectl_apply(cluster, first, second):
+    """POST, then a strategic merge patch, with the last configuration in an annotation."""
+    def with_annotation(object_):
+        annotations = {"kubectl.kubernetes.io/last-applied-configuration": json.dumps(object_) + "\n"}
+        metadata = object_["metadata"]
+        return object_ | {"metadata": metadata | {"annotations": metadata.get("annotations", {}) | annotations}}
+
+    manager = "kubectl-client-side-apply"
+    cluster.api.create(with_annotation(first), manager)
+    change(cluster, with_annotation(second), manager)
+
+
+def kubectl_server_side(cluster, first, second):
+    cluster.api.apply(first, "kubectl")
+    cluster.api.apply(second, "kubectl")
+
+
+def helm3(cluster, first, second):
+    """install is a POST, upgrade a strategic merge patch: both Update (helm 3, pkg/kube/client.go)."""
+    cluster.api.create(first, "helm")
+    change(cluster, second, "helm")
+
+
+def helm4(cluster, first, second):
+    cluster.api.apply(first, "helm", force=True)
+    cluster.api.apply(second, "helm", force=True)
+
+
+def helm3_then_4(cluster, first, second):
+    """An upgrade from 3 to 4: one manager with both operations."""
+    cluster.api.create(first, "helm")
+    cluster.api.apply(second, "helm", force=True)
+
+
+def terraform_typed(cluster, first, second):
+    """hashicorp/kubernetes: POST, then a JSON patch; the manager is the start of its user agent."""
+    cluster.api.create(first, "HashiCorp")
+    patch = [{"op": "replace", "path": "/spec/template/spec/containers", "value":
+              second["spec"]["template"]["spec"]["containers"]}]
+    cluster.api.patch("Deployment", first["metadata"]["namespace"], "web", patch, "json", "HashiCorp")
+
+
+def terraform_put(cluster, first, second):
+    """A PUT under the program's name, as clients do that do not set a manager."""
+    manager = "terraform-provider-kubernetes_v2.38.0_x5"
+    made = cluster.api.create(first, manager)
+    del made["metadata"]["resourceVersion"]  # controllers write at the same time
+    cluster.api.replace(made | {"spec": made["spec"] | {"template": second["spec"]["template"]}}, manager)
+
+
+def terraform_manifest(cluster, first, second):
+    """kubernetes_manifest: server-side apply under its default name."""
+    cluster.api.apply(first, "Terraform")
+    cluster.api.apply(second, "Terraform")
+
+
+def change(cluster, object_, manager):
+    metadata = {k: v for k, v in object_["metadata"].items() if k in ("labels", "annotations")}
+    patch = {"metadata": metadata, "spec": object_["spec"]}
+    cluster.api.patch("Deployment", object_["metadata"]["namespace"], "web", patch, "strategic", manager)
+
+
+MAKERS = [kubectl_apply, kubectl_server_side, helm3, helm4, helm3_then_4, terraform_typed, terraform_put, terraform_manifest]
+
+
+@pytest.fixture(params=MAKERS, ids=lambda maker: maker.__name__)
+def made(request, cluster, work):
+    """A Deployment in its second version, made by a tool; and somebody else has written to it as well."""
+    of_helm = HELM if "helm" in request.param.__name__ else {"labels": {}, "annotations": {}}
+    labels = {"team": "a", "tool": "yes"} | of_helm["labels"]
+    annotations = {"note": "of the tool"} | of_helm["annotations"]
+    env = {"KEPT": "1", "DROPPED": "2"}
+    request.param(cluster, deployment(work, labels=labels, annotations=annotations, env={"KEPT": "0"}),
+                  deployment(work, labels=labels, annotations=annotations, env=env))
+    cluster.api.patch("Deployment", work, "web", {"metadata": {"labels": {"theirs": "1"}}}, manager="somebody")
+    found = live(cluster, work)
+    assert env_of(found) == env and found["metadata"]["labels"].items() >= labels.items()
+    return found
+
+
+def expect_taken_over(cluster, work, made):
+    """It is the same object, all of the tool's fields are ours, and nothing is of the tool any more."""
+    now = live(cluster, work)
+    assert now["metadata"]["uid"] == made["metadata"]["uid"]
+    left = {name for name, operation in managers(now) if name not in ("charon", "somebody")}
+    assert not {n for n in left if n.startswith(("kubectl", "helm", "HashiCorp", "terraform", "Terraform"))}, left
+    assert now["metadata"]["labels"]["theirs"] == "1"
+    return now
+
+
+def test_adoption_takes_over_what_the_tool_wrote(stack, cluster, work, made):
+    """on_conflict = adopt: what the tool wrote and the configuration does not have goes at once, and what goes from
+    the configuration later goes as well."""
+    stack.write(manifest(deployment(work, labels={"team": "a"}, env={"KEPT": "1"}), on_conflict="adopt"))
+    assert stack.apply().actions == {ADDRESS: "create"}
+    now = expect_taken_over(cluster, work, made)
+    assert now["metadata"]["labels"] == {"app": "web", "team": "a", "theirs": "1"}
+    assert env_of(now) == {"KEPT": "1"}
+    annotations = now["metadata"].get("annotations", {})
+    assert not [a for a in annotations if a == "note" or a.startswith(("meta.helm.sh", "kubectl.kubernetes.io"))]
+
+    stack.write(manifest(deployment(work), on_conflict="adopt"))
+    assert stack.apply().actions == {ADDRESS: "update"}
+    now = live(cluster, work)
+    assert now["metadata"]["labels"] == {"app": "web", "theirs": "1"} and env_of(now) == {}
+    stack.destroy()
+
+
+def test_import_and_then_a_line_less(stack, cluster, work, made):
+    """The import changes nothing; a line that then goes from the generated configuration goes from the object."""
+    stack.write(hcl.block("import", {"to": hcl.Expression(ADDRESS), "id": f"apps/v1/Deployment/{work}/web"}))
+    before = cluster.mark()
+    plan = stack.plan("-generate-config-out=generated.tf")
+    assert plan.actions == {} and plan.importing == {ADDRESS}, stack.show(plan)
+    stack.apply()
+    assert cluster.writes(before) == []
+    generated = json.loads(stack.state()[ADDRESS]["manifest"])
+    assert env_of(generated) == {"KEPT": "1", "DROPPED": "2"}
+
+    (container,) = generated["spec"]["template"]["spec"]["containers"]
+    container["env"] = [e for e in container["env"] if e["name"] == "KEPT"]
+    del generated["metadata"]["labels"]["tool"]
+    (stack.config / "generated.tf").unlink()
+    stack.write(manifest(generated, on_conflict="adopt"))
+    assert stack.apply().actions == {ADDRESS: "update"}
+    now = expect_taken_over(cluster, work, made)
+    assert env_of(now) == {"KEPT": "1"}
+    assert "tool" not in now["metadata"]["labels"] and now["metadata"]["labels"]["team"] == "a"
+    stack.destroy()
+
+
+# --- Co-owners ----------------------------------------------------------------------------------------
+
+
+def test_what_others_write_is_never_seen(stack, cluster, work):
+    """Labels, annotations, a sidecar, replicas: none shows in a plan, and all survive our own changes."""
+    stack.write(manifest(deployment(work, env={"A": "1"})))
+    stack.apply()
+    cluster.api.patch("Deployment", work, "web", {
+        "metadata": {"labels": {"theirs": "1"}, "annotations": {"example.org/reviewed": "yes"}},
+    }, manager="kubectl-label")
+    cluster.api.patch("Deployment", work, "web", {"spec": {"template": {
+        "metadata": {"annotations": {"kubectl.kubernetes.io/restartedAt": "2026-01-01T00:00:00Z"}},
+        "spec": {"containers": [{"name": "sidecar", "image": "registry.example/proxy:1"}]},
+    }}}, "strategic", manager="injector")
+    cluster.api.patch("Deployment", work, "web", {"spec": {"replicas": 3}}, manager="autoscaler")
+    stack.expect_no_changes()
+    stack.write(manifest(deployment(work, env={"A": "2"}, labels={"ours": "1"})))
+    assert stack.apply().actions == {ADDRESS: "update"}
+    now = live(cluster, work)
+    assert now["metadata"]["labels"] == {"app": "web", "ours": "1", "theirs": "1"}
+    assert now["metadata"]["annotations"]["example.org/reviewed"] == "yes"
+    assert now["spec"]["replicas"] == 3
+    template = now["spec"]["template"]
+    assert "kubectl.kubernetes.io/restartedAt" in template["metadata"]["annotations"]
+    assert {c["name"] for c in template["spec"]["containers"]} == {"main", "sidecar"}
+    stack.destroy()
+
+
+def test_an_autoscaler_owns_the_replicas_from_the_start(stack, cluster, work):
+    """`initial`: replicas count at creation, and are the autoscaler's afterwards, whatever we change."""
+    initial = json.dumps({"spec": {"replicas": 2}})
+    stack.write(manifest(deployment(work), initial=initial))
+    stack.apply()
+    assert live(cluster, work)["spec"]["replicas"] == 2
+    path = cluster.api.resource("apps/v1/Deployment").path(work, "web") + "/scale?fieldManager=autoscaler"
+    code, answer = cluster.api.send("PATCH", path, {"spec": {"replicas": 5}}, "application/merge-patch+json")
+    assert code == 200, answer
+    stack.expect_no_changes()
+    for image in ("registry.example/web:2", "registry.example/web:3"):
+        stack.write(manifest(deployment(work, image=image), initial=initial))
+        assert stack.apply().actions == {ADDRESS: "update"}
+        assert live(cluster, work)["spec"]["replicas"] == 5
+    # Without `initial` they stay too: nobody takes them away.
+    stack.write(manifest(deployment(work, image="registry.example/web:3")))
+    stack.apply()
+    assert live(cluster, work)["spec"]["replicas"] == 5
+    stack.destroy()
+
+
+def test_replicas_that_are_declared_are_given_up_by_leaving_them_out(stack, cluster, work):
+    """Ours at first; an autoscaler takes them; the way out that the message names ends the quarrel."""
+    stack.write(manifest(deployment(work, replicas=1)))
+    stack.apply()
+    cluster.api.patch("Deployment", work, "web", {"spec": {"replicas": 4}}, manager="autoscaler")
+    plan = stack.plan()
+    assert plan.actions == {ADDRESS: "update"} and plan.says(".spec.replicas", "autoscaler", "leave the field out"), plan
+    stack.write(manifest(deployment(work)))
+    stack.apply()
+    assert live(cluster, work)["spec"]["replicas"] == 4
+    stack.destroy()
+
+
+def test_a_field_that_two_managers_apply_stays_when_we_drop_it(stack, cluster, work):
+    """Shared by value: the other still wants it, so our leaving it out must not delete it."""
+    stack.write(manifest(deployment(work, labels={"shared": "1", "ours": "1"})))
+    stack.apply()
+    cluster.api.apply({"apiVersion": "apps/v1", "kind": "Deployment",
+                       "metadata": {"name": "web", "namespace": work, "labels": {"shared": "1"}}}, "gitops")
+    stack.expect_no_changes()
+    stack.write(manifest(deployment(work)))
+    stack.apply()
+    assert live(cluster, work)["metadata"]["labels"] == {"app": "web", "shared": "1"}
+    stack.destroy()
+
+
+def test_fields_of_somebody_elses_object(stack, cluster, work):
+    """ownership = fields: the object is another tool's; ours are the named fields, and destroy takes back just these."""
+    cluster.api.create(deployment(work, labels={"team": "a"}, env={"THEIRS": "1"}), "helm")
+    uid = live(cluster, work)["metadata"]["uid"]
+    ours = {"apiVersion": "apps/v1", "kind": "Deployment",
+            "metadata": {"name": "web", "namespace": work, "labels": {"cost-centre": "7"}, "annotations": {"note": "x"}}}
+    stack.write(manifest(ours, ownership="fields"))
+    stack.apply()
+    change(cluster, deployment(work, labels={"team": "b"}, env={"THEIRS": "2"}), "helm")
+    stack.expect_no_changes()
+    del ours["metadata"]["annotations"]
+    stack.write(manifest(ours, ownership="fields"))
+    stack.apply()
+    now = live(cluster, work)
+    assert "note" not in now["metadata"].get("annotations", {}) and now["metadata"]["labels"]["cost-centre"] == "7"
+    stack.destroy()
+    now = live(cluster, work)
+    assert now["metadata"]["uid"] == uid and now["metadata"]["labels"] == {"app": "web", "team": "b"}
+    assert env_of(now) == {"THEIRS": "2"}
