@@ -156,7 +156,7 @@ def test_a_secret_that_never_comes_is_told_with_what_its_operator_says(stack, cl
     with ExternalSecrets(cluster.api, FIRST, name, after=600):
         result = stack.apply(fails=True)
     text = squeezed(" ".join(d.text for d in result.errors))
-    assert f"waiting for v1/Secret/{name}/{name}-app to be made" in text
+    assert f"Waiting for v1/Secret/{name}/{name}-app to be made" in text
     assert "SecretSyncedError: could not get secret data from provider" in text
     assert not cluster.has("apps/v1/Deployment", name, name)
     clear(stack, cluster, name)

@@ -55,16 +55,25 @@ def test_the_message(stack, cluster, what):
     attributes, pieces = WRONG[what]
     stack.write(service(**attributes))
     texts = [d.text for d in stack.validate(fails=True)]
-    assert any(all(piece in text for piece in pieces) for text in texts), texts
+    assert any(all(piece.lower() in text.lower() for piece in pieces) for text in texts), texts
+
+
+# Of attributes that are objects Terraform itself drops what the schema does not have, before a provider sees it; of maps
+# it does not.
+CONVENTIONS = {
+    "auth_modes": ({"ingress": {"auth_modes": {"reqired": {"middlewares": ["a"]}}}}, ["reqired", "required", "public"]),
+    "middlewares": ({"ingress": {"middlewares": {"ratelimit": "a"}}}, ["ratelimit", "rate-limit", "error-pages"]),
+}
 
 
 @pytest.mark.sandbox_only("asks no server")
-def test_unknown_keys_of_conventions_are_named(stack, cluster):
-    stack.write('provider "charon" {\n  conventions = { ownr = "x", ingress = { controler = "nginx" } }\n}\n' + service())
-    for d in stack.validate(fails=True):
-        assert "conventions" in d.text + d.code
-    texts = " ".join(d.text for d in stack.validate(fails=True))
-    assert "ownr" in texts
+@pytest.mark.parametrize("what", CONVENTIONS)
+def test_unknown_keys_of_conventions_are_named(stack, cluster, what):
+    conventions, pieces = CONVENTIONS[what]
+    stack.write(hcl.block('provider "charon"', {"conventions": conventions}) + service())
+    (found,) = stack.validate(fails=True)
+    assert all(piece in found.text for piece in pieces), found.text
+    assert f"conventions.ingress.{what}" in found.text
 
 
 @pytest.mark.sandbox_only("asks no server")
@@ -125,7 +134,7 @@ def test_a_changed_class_of_a_plain_claim_is_refused(stack, cluster, names):
     volume["data"]["claim"]["storage_class"] = "standard-wait"
     stack.write(service(namespace=name, volumes=volume))
     (error,) = stack.plan(fails=True).errors
-    assert "the storage_class of an existing claim cannot change, and making it anew would lose its data" in error.text
+    assert "The storage_class of an existing claim cannot change, and making it anew would lose its data" in error.text
     assert 'Add a second volume with the new storage_class, copy the data over, then remove volume "data"' in error.text
     assert cluster.get("PersistentVolumeClaim", name, "web-data")["metadata"]["uid"] == claim["metadata"]["uid"]
     cluster.api.delete("Namespace", None, name)

@@ -20,14 +20,17 @@ bool Matches(const Json& expression, const Json& labels) {
   if (op == "Exists") return has;
   if (op == "DoesNotExist") return !has;
   const Json& values = kubernetes::Field(expression, "values");
-  const bool in = has && values.is_array() && std::find(values.begin(), values.end(), labels[key]) != values.end();
+  const bool in = has && values.is_array() &&
+                  std::find(values.begin(), values.end(), labels[key]) != values.end();
   return op == "NotIn" ? !in : in;
 }
 
 std::string Written(const Json& labels) {
   std::vector<std::string> parts;
   if (!labels.is_object()) return "";
-  for (const auto& [key, value] : labels.items()) parts.push_back(absl::StrCat(key, "=", value.is_string() ? value.get<std::string>() : value.dump()));
+  for (const auto& [key, value] : labels.items())
+    parts.push_back(
+        absl::StrCat(key, "=", value.is_string() ? value.get<std::string>() : value.dump()));
   return absl::StrJoin(parts, ",");
 }
 
@@ -41,7 +44,8 @@ bool SelectorMatches(const Json& selector, const Json& labels) {
   }
   const Json& expressions = kubernetes::Field(selector, "matchExpressions");
   return !expressions.is_array() ||
-         std::all_of(expressions.begin(), expressions.end(), [&](const Json& one) { return Matches(one, labels); });
+         std::all_of(expressions.begin(), expressions.end(),
+                     [&](const Json& one) { return Matches(one, labels); });
 }
 
 std::string SelectorClash(const Json& ours, const Json& other) {
@@ -50,7 +54,8 @@ std::string SelectorClash(const Json& ours, const Json& other) {
   const Json& our_labels = kubernetes::Field(ours, "spec.template.metadata.labels");
   const Json& other_labels = kubernetes::Field(other, "spec.template.metadata.labels");
   if (SelectorMatches(our_selector, other_labels)) {
-    return absl::StrCat("has pods with the labels ", Written(other_labels), ", which this service's selector (",
+    return absl::StrCat("has pods with the labels ", Written(other_labels),
+                        ", which this service's selector (",
                         Written(kubernetes::Field(our_selector, "matchLabels")), ") matches");
   }
   if (SelectorMatches(other_selector, our_labels)) {

@@ -19,7 +19,9 @@ TEST(SelectorMatches, AllOfItCounts) {
   EXPECT_TRUE(SelectorMatches({{"matchLabels", {{"app", "web"}}}}, labels));
   EXPECT_FALSE(SelectorMatches({{"matchLabels", {{"app", "web"}, {"track", "canary"}}}}, labels));
   const auto expression = [&](const char* key, const char* op, Json values) {
-    return SelectorMatches({{"matchExpressions", Json::array({{{"key", key}, {"operator", op}, {"values", values}}})}}, labels);
+    return SelectorMatches(
+        {{"matchExpressions", Json::array({{{"key", key}, {"operator", op}, {"values", values}}})}},
+        labels);
   };
   EXPECT_TRUE(expression("app", "In", {"web", "api"}));
   EXPECT_FALSE(expression("app", "In", {"api", "db"}));
@@ -33,10 +35,17 @@ TEST(SelectorMatches, AllOfItCounts) {
 
 TEST(SelectorClash, IsSeenFromBothSides) {
   const Json web = Workload({{"matchLabels", {{"app", "web"}}}}, {{"app", "web"}});
-  const Json canary = Workload({{"matchLabels", {{"app", "web"}, {"track", "canary"}}}}, {{"app", "web"}, {"track", "canary"}});
-  EXPECT_THAT(SelectorClash(web, canary), HasSubstr("labels app=web,track=canary, which this service's selector (app=web) matches"));
-  EXPECT_THAT(SelectorClash(canary, web), HasSubstr("a selector (app=web) that matches the pods of this service (app=web,track=canary)"));
-  EXPECT_EQ(SelectorClash(web, Workload({{"matchLabels", {{"app", "api"}}}}, {{"app", "api"}})), "");
+  const Json canary = Workload({{"matchLabels", {{"app", "web"}, {"track", "canary"}}}},
+                               {{"app", "web"}, {"track", "canary"}});
+  EXPECT_THAT(
+      SelectorClash(web, canary),
+      HasSubstr("labels app=web,track=canary, which this service's selector (app=web) matches"));
+  EXPECT_THAT(
+      SelectorClash(canary, web),
+      HasSubstr(
+          "a selector (app=web) that matches the pods of this service (app=web,track=canary)"));
+  EXPECT_EQ(SelectorClash(web, Workload({{"matchLabels", {{"app", "api"}}}}, {{"app", "api"}})),
+            "");
 }
 
 }  // namespace

@@ -408,7 +408,10 @@ class ServiceResource::Run {
 
   // What the External Secrets operator says about it.
   std::string WhyNot(const std::string& name) const {
-    const absl::StatusOr<Json> source = cluster_.Get(context_, {{"external-secrets.io/v1", "ExternalSecret"}, *plan_.name_space, name});
+    // The wait has used up the time that there was.
+    Call call = context_.call;
+    call.deadline = call.clock->Now() + absl::Seconds(5);
+    const absl::StatusOr<Json> source = cluster_.Get(call, {{"external-secrets.io/v1", "ExternalSecret"}, *plan_.name_space, name});
     if (!source.ok()) return "";
     const Json& conditions = kubernetes::Field(*source, "status.conditions");
     if (!conditions.is_array()) return " (the External Secrets operator has not looked at it yet)";
