@@ -4,7 +4,6 @@
 
 #include <atomic>
 #include <exception>
-#include <mutex>
 #include <optional>
 #include <stop_token>
 #include <thread>
@@ -82,8 +81,10 @@ class ProviderService::Impl final : public tfplugin6::Provider::Service {
       : address_(std::move(address)), make_registry_(std::move(make_registry)) {}
 
   const sdk::Registry& registry() {
-    // Not absl::call_once, which would never let anyone in again after an exception.
-    std::call_once(made_, [this] { registry_ = make_registry_(); });
+    // A lock and no call_once: after an exception absl's never lets anyone in again, nor std's
+    // under ThreadSanitizer.
+    const absl::MutexLock lock(&registry_mutex_);
+    if (registry_ == nullptr) registry_ = make_registry_();
     return *registry_;
   }
 
@@ -485,8 +486,8 @@ class ProviderService::Impl final : public tfplugin6::Provider::Service {
 
   const std::string address_;
   const std::function<std::unique_ptr<sdk::Registry>()> make_registry_;
-  std::once_flag made_;
-  std::unique_ptr<sdk::Registry> registry_;
+  absl::Mutex registry_mutex_;
+  std::unique_ptr<sdk::Registry> registry_ ABSL_GUARDED_BY(registry_mutex_);
   const std::uint64_t process_id_ = absl::Uniform<std::uint64_t>(absl::BitGen());
   std::atomic<std::uint64_t> request_count_ = 0;
 
