@@ -252,6 +252,7 @@ class ServiceResource::Run {
     if (rendered.has_values) CHARON_RETURN_IF_ERROR(FillIn(ref, object));
     operations::ObjectOptions options = options_;
     options.initial = rendered.initial.is_null() ? nullptr : &rendered.initial;
+    options.hand_over_later = IsClaim(ref);  // its size is always initial
     // Data is taken over, never deleted.
     if (rendered.keeps_data && options.on_conflict == operations::OnConflict::kReplace) {
       options.on_conflict = operations::OnConflict::kAdopt;
