@@ -132,6 +132,65 @@ def service(index):
         "maxUnavailable": 1, "selector": {"matchLabels": {"app.kubernetes.io/name": name}}}}
 
 
+# The services of charon_service: eight objects each, with the content of a usual one. `changed` names the one whose
+# environment grows by a variable.
+SERVICES_TF = """terraform {
+  required_providers {
+    charon = {
+      source = "charon/charon"
+    }
+  }
+}
+
+variable "changed" {
+  default = ""
+}
+
+locals {
+  services = { for number in range(%(first)d, %(end)d) : format("service-%%03d", number) => {
+    name      = format("service-%%03d", number)
+    namespace = "bench-${number %% %(namespaces)d}"
+    image     = format("registry.example.com/team/service-%%03d:1.2.3", number)
+    replicas  = 0
+    ports     = { http = { number = 8080 } }
+    env = merge({ for k in range(10) : "SETTING_NUMBER_${k}" => format("value-%%d-of-service-%%03d", k, number) },
+    var.changed == format("service-%%03d", number) ? { CHANGED = "yes" } : {})
+    resources = { requests = { cpu = "10m", memory = "32Mi" }, limits = { memory = "64Mi" } }
+    probes = {
+      readiness = { http_get = { path = "/healthz" }, period = "10s" }
+      liveness  = { http_get = { path = "/livez" }, period = "20s" }
+    }
+    files = { "/etc/app/app.properties" = { content = join("\\n", [
+      for k in range(20) : format("setting.%%d: the value number %%d of service-%%03d", k, k, number)
+    ]) } }
+    volumes  = { data = { mount = "/data", claim = { size = "1Gi", storage_class = "standard-wait" } } }
+    identity = { rules = [{ resources = ["configmaps"], verbs = ["get", "list", "watch"] }] }
+    expose = { web = { host = format("service-%%03d.example.com", number), auth = "app", auth_reason = "has users of its own" } }
+    rollout = { wait = "none" }
+  } }
+}
+"""
+SERVICE_ATTRIBUTES = ("name", "namespace", "image", "replicas", "ports", "env", "resources", "probes", "files", "volumes",
+                      "identity", "expose", "rollout")
+SERVICE_KINDS = ["ConfigMap", "Deployment", "Ingress", "PersistentVolumeClaim", "Role", "RoleBinding", "Service",
+                 "ServiceAccount"]
+
+
+def write_services(folder, first, end, checks):
+    """A stack of charon_service."""
+    attributes = "\n".join(f"  {name} = each.value.{name}" for name in SERVICE_ATTRIBUTES)
+    (folder / "main.tf").write_text(SERVICES_TF % {"first": first, "end": end, "namespaces": NAMESPACES} + f"""
+provider "charon" {{
+  plan_checks = "{checks}"
+}}
+
+resource "charon_service" "service" {{
+  for_each = local.services
+{attributes}
+}}
+""")
+
+
 class Cluster:
     """A real control plane with nothing in it, and its audit log as the count of requests. Each part has its own, so
     that none sees another's objects and nothing has to be deleted."""
@@ -297,12 +356,14 @@ class Bench:
             floor = self.run("small-null", cluster, objects, "auto", self.null)
             ours.apply()
             floor.apply()
-            walls = [(ours.plan(times=1).wall, floor.plan(times=1).wall, ours.command("version").wall)
-                     for _ in range(20)]  # in turn, so that noise hits all three
+            self.small_plan(f"no-op plan of one stack of {len(objects)} objects", ours, floor)
+
+    def small_plan(self, what, ours, floor):
+        walls = [(ours.plan(times=1).wall, floor.plan(times=1).wall, ours.command("version").wall)
+                 for _ in range(20)]  # in turn, so that noise hits all three
         plan, nothing, version = (min(column) for column in zip(*walls))
-        self.bars.add(f"no-op plan of one stack of {len(objects)} objects",
-                      f"{plan * 1e3:.0f} ms; terraform version {version * 1e3:.0f} ms; a provider that does nothing "
-                      f"{nothing * 1e3:.0f} ms", "<= version + 250 ms", plan - version <= 0.25)
+        self.bars.add(what, f"{plan * 1e3:.0f} ms; terraform version {version * 1e3:.0f} ms; a provider that does nothing "
+                            f"{nothing * 1e3:.0f} ms", "<= version + 250 ms", plan - version <= 0.25)
 
     def large_stack(self, services):
         objects = [thing for index in range(services) for thing in service(index)]
@@ -358,6 +419,84 @@ class Bench:
                       f"state {dynamic_state / text_state:.1f} x; plan: wall {dynamic.wall:.2f} s, text {text.wall:.2f} "
                       f"s: {dynamic.wall / text.wall:.1f} x; provider {dynamic.cpu:.2f} CPU s, text {text.cpu:.2f}")
 
+    def services(self, count):
+        """charon_service, and in the same run the objects that it makes, by other means."""
+        objects = self.rendered(count)
+        of, kinds = f"{count} services", f"{len(objects)} objects"
+        with Cluster(self.folder / "clusters/services") as cluster:
+            run = self.service_stack("services", cluster, 0, count, "off")
+            apply, counts = self.counted(cluster, run.apply)
+            self.commands.add(f"first apply of {of}", "charon_service", apply, counts)
+
+            state = run.state_bytes() / count / 1024
+            self.bars.add(f"state of one of {of}", f"{state:.2f} KiB", "<= 6 KiB", state <= 6)
+
+            plan, asked = self.counted(cluster, lambda: run.plan(times=1))
+            plan = least([plan, run.plan(times=2)])
+            self.commands.add(f"no-op plan of {of}", "charon_service", plan, asked)
+            self.bars.add(f"no-op plan of {of} ({kinds})",
+                          f"provider {plan.cpu:.2f} CPU s; {sum(asked)} requests; wall {plan.wall:.1f} s",
+                          "<= 0.6 CPU s, <= 40 requests, <= 1.5 s",
+                          plan.cpu <= 0.6 and sum(asked) <= 40 and plan.wall <= 1.5)
+
+            write_services(run.folder, 0, count, "auto")
+            change, sent = self.counted(cluster, lambda: run.command(
+                "apply", "-auto-approve", "-parallelism=10", f"-var=changed=service-{count // 2:03d}"))
+            self.commands.add(f"change of one attribute in one of {of}", "charon_service", change, sent)
+            self.bars.add(f"change of one attribute in one of {of}", f"{sent[0]} writes, {sent[1]} dry runs",
+                          "one PATCH, at most one dry run", sent[0] == 1 and sent[1] <= 1)
+        with Cluster(self.folder / "clusters/objects") as cluster:
+            run = self.run("objects", cluster, objects, "off")
+            beside, counts_beside = self.counted(cluster, run.apply)
+            self.commands.add(f"first apply of the same {kinds}", "charon_kubernetes_manifest", beside, counts_beside)
+            plan, asked = self.counted(cluster, lambda: run.plan(times=1))
+            self.commands.add(f"no-op plan of the same {kinds}", "charon_kubernetes_manifest",
+                              least([plan, run.plan(times=2)]), asked)
+        with Cluster(self.folder / "clusters/kubectl") as cluster:
+            listed = json.dumps({"apiVersion": "v1", "kind": "List", "items": objects})
+            began = time.monotonic()
+            cluster.kubectl("apply", "--server-side", "-f", "-", stdin=listed)
+            kubectl = time.monotonic() - began
+        self.bars.add(f"first apply of {of}, waits and plan checks off",
+                      f"provider {apply.cpu:.2f} CPU s; {counts[0]} writes; wall {apply.wall:.1f} s, kubectl apply "
+                      f"--server-side {kubectl:.1f} s: {apply.wall / kubectl:.2f} x",
+                      "<= 2.0 CPU s, <= 1.5 x kubectl", apply.cpu <= 2 and apply.wall <= 1.5 * kubectl)
+
+    def one_service(self):
+        with Cluster(self.folder / "clusters/service") as cluster:
+            ours = self.service_stack("service", cluster, 0, 1, "auto")
+            floor = self.run("service-null", cluster, self.rendered(1), "auto", self.null)
+            ours.apply()
+            floor.apply()
+            self.small_plan("no-op plan of one stack with one service", ours, floor)
+
+    def service_stack(self, name, cluster, first, end, checks):
+        run = Run(self.folder / name, self.provider, cluster.kubeconfig, self.terraform)
+        write_services(run.folder, first, end, checks)
+        return run
+
+    def rendered(self, count):
+        """The objects of the services, by the function that says what would be applied."""
+        run = Run(self.folder / f"rendered-{count}", self.provider, "/dev/null", self.terraform)
+        (run.folder / "main.tf").write_text(
+            SERVICES_TF % {"first": 0, "end": count, "namespaces": NAMESPACES} +
+            'output "objects" {\n  value = jsonencode([for s in local.services : '
+            'provider::charon::service_manifests(s, null)])\n}\n')
+        run.apply()
+        outputs = json.loads((run.folder / "terraform.tfstate").read_text())["outputs"]
+        objects = json.loads(outputs["objects"]["value"])
+        for made in objects:
+            kinds = sorted(thing["kind"] for thing in made)
+            if kinds != SERVICE_KINDS:
+                raise RuntimeError(f"a service is to make {SERVICE_KINDS}, and made {kinds}")
+        return [thing for made in objects for thing in made]
+
+    @staticmethod
+    def counted(cluster, command):
+        before = cluster.requests()
+        cost = command()
+        return cost, requests_since(before, cluster)
+
     def foreign_objects(self, count):
         objects = [thing for index in range(10) for thing in service(index)]
         with Cluster(self.folder / "clusters/foreign") as cluster:
@@ -388,12 +527,12 @@ def make_foreign(cluster, count):
     return each * len(kinds)
 
 
-PARTS = ("start", "small", "large", "forms", "foreign")
+PARTS = ("start", "small", "large", "forms", "foreign", "services", "service")
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--services", type=int, default=100, help="services of eight objects in the large stack")
+    parser.add_argument("--services", type=int, default=100, help="services of eight objects in the large stacks")
     parser.add_argument("--foreign", type=int, default=50000, help="objects of others")
     parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, help="just these parts")
     options = parser.parse_args()
@@ -419,6 +558,10 @@ def main():
             bench.two_forms()
         if "foreign" in parts:
             bench.foreign_objects(options.foreign)
+        if "services" in parts:
+            bench.services(options.services)
+        if "service" in parts:
+            bench.one_service()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     bench.bars.print()

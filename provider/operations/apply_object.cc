@@ -333,7 +333,7 @@ class Applier {
         Json made, cluster_.Apply(call_, object, {.manager = options_.manager, .force = true}));
     // All of it is ours now. The values that count only at creation get a second owner: the next apply does not
     // have them and leaves them to that one. Should the run be killed here, TakeOver does it.
-    return HandOver(std::move(made));
+    return options_.hand_over_later ? absl::StatusOr<Json>(std::move(made)) : HandOver(std::move(made));
   }
 
   // What stands under our name, although state does not have it.
@@ -530,20 +530,18 @@ bool CannotTell(const absl::Status& status) {
   }
 }
 
-absl::StatusOr<std::optional<Json>> Checked(const Call& call, absl::StatusOr<Json> checked,
-                                            const ObjectRef& ref) {
-  if (checked.ok()) return std::optional<Json>(*std::move(checked));
+absl::StatusOr<bool> Checked(const Call& call, const absl::Status& checked, const ObjectRef& ref) {
+  if (checked.ok()) return true;
   CHARON_RETURN_IF_ERROR(call.Alive());
-  if (!CannotTell(checked.status())) return ExplainConflict(checked.status(), ref);
+  if (!CannotTell(checked)) return ExplainConflict(checked, ref);
   call.log->Info("the plan of an object could not be checked by the server",
-                 {{"object", ref.ToString()}, {"reason", std::string(checked.status().message())}});
-  return std::optional<Json>();
+                 {{"object", ref.ToString()}, {"reason", std::string(checked.message())}});
+  return false;
 }
 
 // A dry run of the declaration on `live`.
-absl::StatusOr<std::optional<Json>> CheckChange(const Call& call, Cluster& cluster, const ObjectRef& ref,
-                                                const Json& object, const Json& live,
-                                                const ObjectOptions& options) {
+absl::StatusOr<bool> CheckChange(const Call& call, Cluster& cluster, const ObjectRef& ref, const Json& object,
+                                 const Json& live, const ObjectOptions& options) {
   Json wanted = Marked(object, options);
   wanted["metadata"]["uid"] = UidOf(live);
   // Values that count only at creation will have been handed over by then, and stay. Nothing has been yet: without them
@@ -559,14 +557,14 @@ absl::StatusOr<std::optional<Json>> CheckChange(const Call& call, Cluster& clust
                           kubernetes::AppliedBy(live, options.manager).empty() &&
                           !kubernetes::FormerManagers(live, options.manager).empty();
   kubernetes::ApplyOptions apply{.manager = options.manager, .force = options.force_conflicts || takes_over, .dry_run = true};
-  absl::StatusOr<Json> checked = cluster.Apply(call, wanted, apply);
-  if (IsOwnConflict(checked.status(), options)) {
+  absl::Status checked = cluster.Apply(call, wanted, apply).status();
+  if (IsOwnConflict(checked, options)) {
     apply.force = true;
-    checked = cluster.Apply(call, wanted, apply);
+    checked = cluster.Apply(call, wanted, apply).status();
   }
   // That takes two more writes than a dry run has.
-  if (!InTheWayOfNulls(checked.status(), wanted, live).is_null()) return std::optional<Json>();
-  return Checked(call, std::move(checked), ref);
+  if (!InTheWayOfNulls(checked, wanted, live).is_null()) return false;
+  return Checked(call, checked, ref);
 }
 
 }  // namespace
@@ -613,35 +611,35 @@ absl::StatusOr<Json> UpdateObject(const Call& call, Cluster& cluster, const Json
   return Applier(call, cluster, std::move(ref), object, options).Update();
 }
 
-absl::StatusOr<std::optional<Json>> CheckCreate(const Call& call, Cluster& cluster, const Json& object,
-                                                const ObjectOptions& options) {
+absl::StatusOr<bool> CheckCreate(const Call& call, Cluster& cluster, const Json& object,
+                                 const ObjectOptions& options) {
   CHARON_ASSIGN_OR_RETURN(const ObjectRef ref, kubernetes::RefOf(object));
   if (options.owner.empty()) return CheckUpdate(call, cluster, object, options);
   Json wanted = Marked(object, options);
   if (options.initial != nullptr) AddMissing(wanted, *options.initial);
   wanted["metadata"]["resourceVersion"] = std::string(kubernetes::kMustNotExist);
-  absl::StatusOr<Json> made =
-      cluster.Apply(call, wanted, {.manager = options.manager, .force = true, .dry_run = true});
-  if (!IsPrecondition(made.status())) return Checked(call, std::move(made), ref);
+  const absl::Status made =
+      cluster.Apply(call, wanted, {.manager = options.manager, .force = true, .dry_run = true}).status();
+  if (!IsPrecondition(made)) return Checked(call, made, ref);
 
   const absl::StatusOr<Json> live = cluster.Get(call, ref);
-  if (MissingOf(live.status()) == Missing::kObject) return std::optional<Json>();  // gone in between
-  if (!live.ok()) return Checked(call, live, ref);
-  if (IsGoing(*live)) return std::optional<Json>();
+  if (MissingOf(live.status()) == Missing::kObject) return false;  // gone in between
+  if (!live.ok()) return Checked(call, live.status(), ref);
+  if (IsGoing(*live)) return false;
   if (ClaimOf(&*live, options) != Claim::kOurs) {
     if (options.on_conflict == OnConflict::kFail) return ExistsStatus(*live, ref, options);
-    if (options.on_conflict == OnConflict::kReplace) return std::optional<Json>();
+    if (options.on_conflict == OnConflict::kReplace) return false;
   }
   return CheckChange(call, cluster, ref, object, *live, options);
 }
 
-absl::StatusOr<std::optional<Json>> CheckUpdate(const Call& call, Cluster& cluster, const Json& object,
-                                                const ObjectOptions& options) {
+absl::StatusOr<bool> CheckUpdate(const Call& call, Cluster& cluster, const Json& object,
+                                 const ObjectOptions& options) {
   CHARON_ASSIGN_OR_RETURN(const ObjectRef ref, kubernetes::RefOf(object));
   const auto live = cluster.Read(call, ref);
   if (MissingOf(live.status()) == Missing::kObject) {
     // With ownership of fields the object may be made in this run.
-    if (options.owner.empty()) return std::optional<Json>();
+    if (options.owner.empty()) return false;
     return CheckCreate(call, cluster, object, options);
   }
   if (!live.ok()) return Checked(call, live.status(), ref);

@@ -39,6 +39,9 @@ struct ObjectOptions {
   // Fields whose value counts only at creation, as a partial object; null: none. They go in under
   // "<manager>-initial", so that they are never sent again and never removed by a later apply.
   const Json* initial = nullptr;
+  // Every later update has the same fields in `initial`: it hands them over before it applies, so that the creation
+  // need not, and is one write.
+  bool hand_over_later = false;
 };
 
 // From the attribute on_conflict: "fail", "adopt", "replace"; anything else is kFail.
@@ -67,10 +70,10 @@ absl::StatusOr<Json> CreateObject(const Call& call, Cluster& cluster, const Json
 // FailedPrecondition if another stack has marked it meanwhile. Makes it again if it is gone.
 absl::StatusOr<Json> UpdateObject(const Call& call, Cluster& cluster, const Json& object, const ObjectOptions& options);
 
-// The same without doing it, at plan time (`plan_checks`): a dry run with the same errors. The object as it
-// would be stored; nullopt if it cannot be told now: server unreachable, namespace or kind not there yet.
-absl::StatusOr<std::optional<Json>> CheckCreate(const Call& call, Cluster& cluster, const Json& object, const ObjectOptions& options);
-absl::StatusOr<std::optional<Json>> CheckUpdate(const Call& call, Cluster& cluster, const Json& object, const ObjectOptions& options);
+// The same without doing it, at plan time (`plan_checks`): a dry run with the same errors. False if it cannot be told
+// now: server unreachable, namespace or kind not there yet.
+absl::StatusOr<bool> CheckCreate(const Call& call, Cluster& cluster, const Json& object, const ObjectOptions& options);
+absl::StatusOr<bool> CheckUpdate(const Call& call, Cluster& cluster, const Json& object, const ObjectOptions& options);
 
 // Gives the object up without deleting it or any field of it: our mark and our managers' entries go, the values
 // stay. NotFound if it is gone.

@@ -238,6 +238,26 @@ TEST_F(ApplyObjectTest, AContainerThatIsAddedGetsItsInitialValues) {
       << "the image that somebody raised and the replicas are not sent";
 }
 
+TEST_F(ApplyObjectTest, TheSecondOwnerMayWaitForTheFirstUpdate) {
+  const Json initial = Json::parse(R"({"data":{"n":"1"}})");
+  options_.initial = &initial;
+  options_.hand_over_later = true;
+  Json fields = kOurFields;
+  fields["f:data"]["f:n"] = Json::object();
+  Answer(201, Live(kMark, {Entry("charon", "Apply", fields)}));
+  ASSERT_THAT(CreateObject(call_, *cluster_, declared_, options_), IsOk());
+  EXPECT_THAT(Sent(), ElementsAre("PATCH force=true"));
+  EXPECT_EQ(Body(0)["data"]["n"], "1");
+  // What this run wrote itself is not read again.
+  Answer(200, Live(kMark, {Entry("charon", "Apply", fields),
+                           Entry("charon-initial", "Apply", Json::parse(R"({"f:data":{"f:n":{}}})"))}));
+  Answer(200, Ours());
+  ASSERT_THAT(UpdateObject(call_, *cluster_, declared_, options_), IsOk());
+  EXPECT_THAT(Sent(), ElementsAre("PATCH force=true", "PATCH fieldManager=charon-initial", "PATCH"));
+  EXPECT_EQ(Body(1)["data"], Json::parse(R"({"n":"3"})")) << "with the value that it has";
+  EXPECT_FALSE(Body(2)["data"].contains("n")) << "never sent again";
+}
+
 TEST_F(ApplyObjectTest, ListsOfInitialValuesMeetByName) {
   const Json deployment = Json::parse(R"({"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"a","namespace":"x"},
       "spec":{"template":{"spec":{"containers":[{"name":"app","ports":[{"containerPort":80}]},{"name":"side","image":"s:1"}]}}}})");
@@ -380,7 +400,7 @@ TEST_F(ApplyObjectTest, APlannedCreateIsOneDryRun) {
   Answer(201, Ours());
   const auto checked = CheckCreate(call_, *cluster_, declared_, options_);
   ASSERT_THAT(checked, IsOk());
-  EXPECT_TRUE(checked->has_value());
+  EXPECT_TRUE(*checked);
   EXPECT_THAT(Sent(), ElementsAre("PATCH force=true dryRun=All"));
   EXPECT_FALSE(cluster_->CreatedThisRun(kRef));
 }
@@ -399,7 +419,7 @@ TEST_F(ApplyObjectTest, APlannedCreateOfWhatExistsIsSeenInThePlan) {
 TEST_F(ApplyObjectTest, WhatCannotBeCheckedIsNoErrorOfThePlan) {
   const auto tells_nothing = [&] {
     const auto checked = CheckCreate(call_, *cluster_, declared_, options_);
-    return checked.ok() && !checked->has_value();
+    return checked.ok() && !*checked;
   };
   transport_.Answer(404, kNoNamespace);
   EXPECT_TRUE(tells_nothing());

@@ -73,6 +73,12 @@ absl::StatusOr<Content> ContentOf(const ServiceModel& model, const Conventions& 
   return content;
 }
 
+// Null if nothing is exposed, as after an import.
+Attr<StringMap> Urls(const ServiceModel& model, const Conventions& conventions) {
+  StringMap urls = UrlsOf(model, conventions);
+  return urls.empty() ? Attr<StringMap>() : Attr<StringMap>(std::move(urls));
+}
+
 // Everything but what is computed is known.
 bool IsSettled(const ServiceModel& model) {
   ServiceModel configured = model;
@@ -194,7 +200,7 @@ class ServiceResource::Run {
         adopting_(context.private_state->Get(kAdopting).has_value()),
         settled_(ParseSettled(context)) {
     reached_.objects = prior == nullptr ? StringMap() : prior->objects.value_or({});
-    reached_.urls = UrlsOf(plan, conventions_);
+    reached_.urls = Urls(plan, conventions_);
     if (!plan.restart.IsKnown()) reached_.restart = prior == nullptr ? Attr<StringMap>() : prior->restart;
   }
 
@@ -266,6 +272,7 @@ class ServiceResource::Run {
     if (rendered.has_values) CHARON_RETURN_IF_ERROR(FillIn(ref, object));
     operations::ObjectOptions options = options_;
     options.initial = rendered.initial.is_null() ? nullptr : &rendered.initial;
+    options.hand_over_later = IsClaim(ref);  // its size is always initial
     // Data is taken over, never deleted.
     if (rendered.keeps_data && options.on_conflict == operations::OnConflict::kReplace) {
       options.on_conflict = operations::OnConflict::kAdopt;
@@ -568,7 +575,7 @@ absl::Status ServiceResource::Plan(const sdk::Context& context, sdk::PlanChange<
     return absl::OkStatus();
   }
   ServiceModel wanted = planned;
-  wanted.urls = UrlsOf(planned, conventions);
+  wanted.urls = Urls(planned, conventions);
   const bool restarts = !RestartSecrets(planned).empty() && conventions.reload_annotation.empty();
   if (!restarts) {
     wanted.restart = Attr<StringMap>();

@@ -64,7 +64,10 @@ std::string Dump(const Json& json) {
 // non-characters are refused; NEL, LS and PS are folded into blanks. Such characters are escaped; others must
 // not be, because surrogate pairs are refused too. All seen on v1.36.3.
 std::string DumpForApply(const Json& json) {
-  const std::string text = Dump(json);
+  std::string text = Dump(json);
+  // Most objects have none of the bytes that such characters start with.
+  const auto has = [&text](char byte) { return text.find(byte) != std::string::npos; };
+  if (!has('\x7F') && !has('\xC2') && !has('\xE2') && !has('\xEF')) return text;
   std::string yaml;
   yaml.reserve(text.size());
   for (std::size_t i = 0; i < text.size(); ++i) {
@@ -456,9 +459,10 @@ class HttpCluster final : public Cluster, private SnapshotSource {
       if (!options.dry_run) snapshot_.Unsure(ref);
       return Annotated<Json>(ExplainMissing(call, ref.kind, response.status()), verb, ref);
     }
+    if (options.dry_run) return Json();
     const bool created = response->status == 201;
     auto stored = ParseObject(response->body);
-    if (stored.ok() && !options.dry_run) {
+    if (stored.ok()) {
       Wrote(call, ref, *stored, std::move(response->body));
       if (created) {
         absl::MutexLock lock(&mutex_);

@@ -98,8 +98,8 @@ class Cluster {
   virtual absl::StatusOr<std::vector<Json>> List(const Call& call, const ObjectKind& kind,
                                                  const ListOptions& options) = 0;
 
-  // Server-side apply. Returns the object as stored (as it would be, for a dry run). Aborted with the
-  // conflicting managers and fields as causes; InvalidArgument with fields as causes.
+  // Server-side apply. Returns the object as stored; null for a dry run, of which only the verdict counts.
+  // Aborted with the conflicting managers and fields as causes; InvalidArgument with fields as causes.
   //
   // An object that carries metadata.resourceVersion = kMustNotExist is created or refused, atomically:
   // Aborted without causes if it is there already, provided that `force` is set (the server looks for

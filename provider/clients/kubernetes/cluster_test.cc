@@ -86,7 +86,9 @@ TEST_F(ClusterTest, ScopeAndNamespaceMustGoTogether) {
 
 TEST_F(ClusterTest, AppliesWithManagerAndStrictChecks) {
   transport_.Answer(201, kStored);
-  ASSERT_THAT(cluster_->Apply(call_, Declared(), {.manager = "m", .force = true, .dry_run = true}), IsOk());
+  const absl::StatusOr<Json> verdict = cluster_->Apply(call_, Declared(), {.manager = "m", .force = true, .dry_run = true});
+  ASSERT_THAT(verdict, IsOk());
+  EXPECT_TRUE(verdict->is_null());
   EXPECT_EQ(Last().method, "PATCH");
   EXPECT_EQ(Last().url,
             "/api/v1/namespaces/x/configmaps/a?fieldManager=m&fieldValidation=Strict&force=true&dryRun=All");

@@ -182,6 +182,7 @@ TEST(CheckQuantities, NamesTheField) {
       const char* good : {
           R"({"apiVersion":"v1","kind":"Pod","spec":{"containers":[{"resources":{"limits":{"cpu":0.5,"memory":"1Gi","x":null},"requests":{}}}]}})",
           R"({"apiVersion":"v1","kind":"LimitRange","spec":{"limits":[{"type":"Container","max":{"memory":"1Gi"}}]}})",
+          R"({"apiVersion":"apiextensions.k8s.io/v1","kind":"CustomResourceDefinition","spec":{"versions":[{"schema":{"openAPIV3Schema":{"default":{"policy":"Owner"}}}}]}})",
           R"({"apiVersion":"v1","kind":"ConfigMap","metadata":{"annotations":{"capacity":"a lot"}},"data":{"sizeLimit":"1 Gb"}})",
           R"({"apiVersion":"example.org/v1","kind":"Tank","spec":{"capacity":"1 Gb","limits":{"a":"b"}}})",
       }) {
