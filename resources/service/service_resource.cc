@@ -347,9 +347,13 @@ class ServiceResource::Run {
   absl::Status TellRewritten(const Rendered& rendered, const std::string& key, const std::vector<kubernetes::Difference>& rewritten) const {
     std::vector<std::string> lines;
     for (const kubernetes::Difference& difference : rewritten) {
+      // The server leaves zero values out.
+      const bool zero = difference.declared == "false" || difference.declared == "0" || difference.declared == "\"\"";
+      if (zero && difference.live.empty()) continue;
       lines.push_back(absl::StrCat("- ", kubernetes::ToString(difference.path), ": ", difference.declared, " became ",
                                    difference.live.empty() ? "nothing" : difference.live));
     }
+    if (lines.empty()) return absl::OkStatus();
     const std::string text = absl::StrCat("An admission policy or webhook of the cluster changed ", key, " as it was applied:\n", absl::StrJoin(lines, "\n"));
     if (plan_.on_server_rewrite.value_or("warn") == "error") {
       return WithRemedy(absl::FailedPreconditionError(text), "Say it as the policy wants it, or leave it out; on_server_rewrite = \"warn\" takes it as it is.");
