@@ -560,7 +560,10 @@ absl::StatusOr<Attr<StringMap>> ServiceResource::Restarts(const sdk::Context& co
 }
 
 absl::Status ServiceResource::Plan(const sdk::Context& context, sdk::PlanChange<ServiceModel>& change) {
-  if (change.IsDestroy()) return absl::OkStatus();
+  if (change.IsDestroy()) {
+    NoteGoing(WorkloadRef(change.prior()));
+    return absl::OkStatus();
+  }
   ServiceModel planned = change.planned();
   if (change.config().name.IsNull() && planned.name_space.IsKnown()) {
     planned.name = planned.name_space;
@@ -571,6 +574,7 @@ absl::Status ServiceResource::Plan(const sdk::Context& context, sdk::PlanChange<
     const ServiceModel& prior = change.prior();
     if (planned.kind.IsUnknown() || WorkloadKind(planned) != WorkloadKind(prior)) change.RequireReplace("kind");
     if (planned.selector.IsUnknown() || SelectorOf(planned) != SelectorOf(prior)) change.RequireReplace("selector");
+    if (change.RequiresReplace()) NoteGoing(WorkloadRef(prior));
   }
   const Conventions conventions = services_.settings()->conventions;
   if (context.provider_config_unknown || !IsSettled(planned)) {
@@ -639,6 +643,16 @@ void ServiceResource::PlanPartly(sdk::PlanChange<ServiceModel>& change, const Co
   if (renderings[1].hashes.size() == objects.size()) change.SetPartly("objects", objects);
 }
 
+void ServiceResource::NoteGoing(const ObjectRef& ref) {
+  absl::MutexLock lock(&mutex_);
+  going_.insert(ref);
+}
+
+bool ServiceResource::IsGoing(const ObjectRef& ref) const {
+  absl::MutexLock lock(&mutex_);
+  return going_.count(ref) != 0;
+}
+
 absl::Status ServiceResource::CheckSelector(const sdk::Context& context, const sdk::PlanChange<ServiceModel>& change,
                                             const ServiceModel& planned, const std::vector<Rendered>& objects) const {
   if (context.planned_before) return absl::OkStatus();
@@ -656,7 +670,7 @@ absl::Status ServiceResource::CheckSelector(const sdk::Context& context, const s
       for (const Json& other : *others) {
         const ObjectRef ref{{"apps/v1", kind}, *planned.name_space, kubernetes::Text(other, "metadata.name")};
         const bool replaced = !change.IsCreate() && change.prior().objects.IsKnown() && change.prior().objects->count(ref.ToString()) != 0;
-        if (ref == own || replaced || operations::ClaimOf(&other, options) == operations::Claim::kOurs) continue;
+        if (ref == own || replaced || IsGoing(ref) || operations::ClaimOf(&other, options) == operations::Claim::kOurs) continue;
         const std::string clash = SelectorClash(workload->object, other);
         if (clash.empty()) continue;
         return At("selector",

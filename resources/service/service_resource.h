@@ -2,9 +2,12 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
 #include "provider/sdk/resource.h"
 #include "provider/services.h"
 #include "resources/service/render.h"
@@ -61,7 +64,13 @@ class ServiceResource final : public sdk::Resource<ServiceModel, ServiceIdentity
   static void TellKept(const sdk::Context& context, const std::vector<std::string>& kept);
   absl::StatusOr<ServiceModel> ReadImported(const sdk::Context& context, kubernetes::Cluster& cluster, const ServiceModel& stub) const;
 
+  void NoteGoing(const kubernetes::ObjectRef& ref) ABSL_LOCKS_EXCLUDED(mutex_);
+  bool IsGoing(const kubernetes::ObjectRef& ref) const ABSL_LOCKS_EXCLUDED(mutex_);
+
   Services& services_;
+  mutable absl::Mutex mutex_;
+  // Workloads that this run is going to delete. The create half of a replacement is planned without its prior object.
+  std::set<kubernetes::ObjectRef> going_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace charon::service
