@@ -860,7 +860,7 @@ OPERATED_SERVICE = dataclasses.replace(
         "metrics": [Update({"port": "http", "style": "service_monitor"}), Update({"port": "http"})],
     },
     change_outside=lambda cluster, a: cluster.api.patch(
-        "ExternalSecret", a["namespace"], f"{a['name']}-db", {"spec": {"target": {"name": "somebody's"}}}
+        "ExternalSecret", a["namespace"], f"{a['name']}-db", {"spec": {"target": {"name": "somebodys"}}}
     ),
     remove_outside=lambda cluster, a: cluster.api.patch(
         "ServiceMonitor", a["namespace"], a["name"], {"metadata": {"labels": {"app.kubernetes.io/name": None}}}
