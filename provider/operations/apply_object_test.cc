@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -256,6 +257,41 @@ TEST_F(ApplyObjectTest, TheSecondOwnerMayWaitForTheFirstUpdate) {
   EXPECT_THAT(Sent(), ElementsAre("PATCH force=true", "PATCH fieldManager=charon-initial", "PATCH"));
   EXPECT_EQ(Body(1)["data"], Json::parse(R"({"n":"3"})")) << "with the value that it has";
   EXPECT_FALSE(Body(2)["data"].contains("n")) << "never sent again";
+}
+
+TEST_F(ApplyObjectTest, AValueForCreationOnlyThatIsDeclaredNowConflictsWithNobody) {
+  const std::string own = absl::StrReplaceAll(kConflict, {{"kubectl-edit", "charon-initial"}});
+  Answer(200, Ours());
+  transport_.Answer(409, own);
+  Answer(200, Ours());
+  ASSERT_THAT(UpdateObject(call_, *cluster_, declared_, options_), IsOk());
+  EXPECT_THAT(Sent(), ElementsAre("GET", "PATCH", "PATCH force=true"));
+}
+
+TEST_F(ApplyObjectTest, AContainerThatVanishesTakesItsInitialValuesAlong) {
+  const Json declared = Json::parse(R"({"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"a","namespace":"x"},
+      "spec":{"template":{"spec":{"containers":[{"name":"app"}]}}}})");
+  const Json initial = Json::parse(R"({"spec":{"template":{"spec":{"containers":[{"name":"app","image":"a:1"}]}}}})");
+  options_.initial = &initial;
+  const auto containers = [](const char* items) {
+    return Json::parse(absl::StrCat(R"({"f:spec":{"f:template":{"f:spec":{"f:containers":{)", items, "}}}}}"));
+  };
+  Json live = declared;
+  live["metadata"]["uid"] = "u1";
+  live["metadata"]["annotations"] = {{kOwnerAnnotation, kMark}};
+  live["spec"]["template"]["spec"]["containers"] = Json::parse(R"([{"name":"app","image":"a:9"},{"name":"side","image":"s:1"}])");
+  live["metadata"]["managedFields"] = Json::array(
+      {Entry("charon", "Apply", containers(R"("k:{\"name\":\"app\"}":{".":{},"f:name":{}},"k:{\"name\":\"side\"}":{".":{},"f:name":{}})")),
+       Entry("charon-initial", "Apply",
+             containers(R"("k:{\"name\":\"app\"}":{".":{},"f:image":{},"f:name":{}},"k:{\"name\":\"side\"}":{".":{},"f:image":{},"f:name":{}})"))});
+  Answer(200, live);
+  Answer(200, live);
+  Answer(200, live);
+  ASSERT_THAT(UpdateObject(call_, *cluster_, declared, options_), IsOk());
+  // First, so that the next write removes the container in one piece and pods are rolled out once.
+  EXPECT_THAT(Sent(), ElementsAre("GET", "PATCH fieldManager=charon-initial", "PATCH"));
+  EXPECT_EQ(Body(1)["spec"]["template"]["spec"]["containers"], Json::parse(R"([{"name":"app","image":"a:9"}])"))
+      << "the image that somebody raised stays";
 }
 
 TEST_F(ApplyObjectTest, ListsOfInitialValuesMeetByName) {
