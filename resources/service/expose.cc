@@ -129,7 +129,7 @@ ObjectRule OpenDoorNeedsAReason() {
             }
             if (!object["auth_reason"].IsNull()) return absl::OkStatus();
             return At("auth_reason",
-                      WithRemedy(Invalid(absl::StrCat("the mode \"", auth.string(), "\" lets everybody through to the application, so it "
+                      WithRemedy(Invalid(absl::StrCat("the setting auth = \"", auth.string(), "\" lets everybody through to the application, so it "
                                                       "must be said why that is right")),
                                  "Set auth_reason, such as \"own login; native clients call /api\", or leave auth out: then the "
                                  "platform asks for a login."));
