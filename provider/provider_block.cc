@@ -108,6 +108,9 @@ Conventions ToConventions(const ConventionsModel& model) {
   conventions.wait_for_image = model.wait_for_image.value_or(conventions.wait_for_image);
   conventions.secret_store_kind = model.secret_store_kind.value_or(conventions.secret_store_kind);
   conventions.storage_classes = model.storage_classes.value_or({});
+  for (const auto& [name, size] : model.sizes.value_or({})) {
+    conventions.sizes[name] = {size.requests.value_or({}), size.limits.value_or({})};
+  }
   if (model.gpu.IsKnown()) {
     conventions.gpu_count_resource = model.gpu->count_resource.value_or(conventions.gpu_count_resource);
     conventions.gpu_memory_resource = model.gpu->memory_resource.value_or("");
@@ -266,6 +269,17 @@ const ObjectSpec<GpuConventionsModel>& GpuConventionsModel::Describe() {
   return spec;
 }
 
+const ObjectSpec<SizeModel>& SizeModel::Describe() {
+  using M = SizeModel;
+  static const auto& spec = *new ObjectSpec<M>(
+      "Resources of a container that go by a name.",
+      {
+          Field(&M::requests, "requests", Optional, "What the scheduler sets aside, by resource.").Check(EachElement(QuantityText())),
+          Field(&M::limits, "limits", Optional, "What the container may use at most.").Check(EachElement(QuantityText())),
+      });
+  return spec;
+}
+
 const ObjectSpec<ConventionsModel>& ConventionsModel::Describe() {
   using M = ConventionsModel;
   static const auto& spec = *new ObjectSpec<M>(
@@ -287,6 +301,9 @@ const ObjectSpec<ConventionsModel>& ConventionsModel::Describe() {
           Field(&M::ingress, "ingress", Optional, "The ingress controller of the platform."),
           Field(&M::gpu, "gpu", Optional, "How the cluster offers GPUs."),
           Field(&M::storage_classes, "storage_classes", Optional, "Aliases of StorageClasses: `{ fast = \"proxmox-lvm\" }`."),
+          Field(&M::sizes, "sizes", Optional,
+                "Sizes of containers by name, for `resources.size` of a service: `{ small = { requests = { cpu = \"50m\", memory = "
+                "\"128Mi\" } } }`."),
           Field(&M::nfs_server, "nfs_server", Optional, "NFS server of volumes that name none."),
           Field(&M::nfs_driver, "nfs_driver", Optional, "CSI driver for NFS; `nfs.csi.k8s.io` by default."),
           Field(&M::secret_store_kind, "secret_store_kind", Optional, "Kind of External Secrets stores; `ClusterSecretStore` by default.")

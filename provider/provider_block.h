@@ -56,6 +56,11 @@ struct GpuConventionsModel {
   static const ObjectSpec<GpuConventionsModel>& Describe();
 };
 
+struct SizeModel {
+  Attr<std::map<std::string, std::string>> requests, limits;
+  static const ObjectSpec<SizeModel>& Describe();
+};
+
 struct ConventionsModel {
   Attr<std::string> owner, managed_by, domain, nfs_server, nfs_driver, reload_annotation, wait_for_annotation, wait_for_image,
       secret_store_kind;
@@ -63,6 +68,7 @@ struct ConventionsModel {
   Attr<IngressConventionsModel> ingress;
   Attr<GpuConventionsModel> gpu;
   Attr<std::map<std::string, std::string>> storage_classes;
+  Attr<std::map<std::string, SizeModel>> sizes;
   Attr<std::map<std::string, std::string>> default_labels;
   Attr<std::map<std::string, TierModel>> tiers;
   static const ObjectSpec<ConventionsModel>& Describe();

@@ -653,15 +653,45 @@ bool ServiceResource::IsGoing(const ObjectRef& ref) const {
   return going_.count(ref) != 0;
 }
 
+namespace {
+
+absl::Status Clash(const ObjectRef& other, absl::string_view what, absl::string_view clash, absl::string_view way_out) {
+  return At("selector",
+            WithRemedy(absl::InvalidArgumentError(absl::StrCat(what, other.kind.kind, " \"", other.name, "\" of namespace ", other.name_space,
+                                                               " ", clash, ": each would take the other's pods for its own")),
+                       absl::StrCat("Give this service a selector of its own, such as selector = { \"app.kubernetes.io/instance\" = "
+                                    "\"...\" }", way_out)));
+}
+
+}  // namespace
+
+absl::Status ServiceResource::CheckPlannedSelectors(const ObjectRef& own, const Json& workload) {
+  // As much as a comparison needs.
+  Json kept;
+  kept["spec"]["selector"] = kubernetes::Field(workload, "spec.selector");
+  kept["spec"]["template"]["metadata"]["labels"] = kubernetes::Field(workload, "spec.template.metadata.labels");
+  absl::MutexLock lock(&mutex_);
+  std::map<ObjectRef, Json>& planned = planned_[own.name_space];
+  for (const auto& [other, object] : planned) {
+    if (other == own) continue;
+    if (const std::string clash = SelectorClash(kept, object); !clash.empty()) {
+      return Clash(other, "this plan's ", clash, ".");
+    }
+  }
+  planned.insert_or_assign(own, std::move(kept));
+  return absl::OkStatus();
+}
+
 absl::Status ServiceResource::CheckSelector(const sdk::Context& context, const sdk::PlanChange<ServiceModel>& change,
-                                            const ServiceModel& planned, const std::vector<Rendered>& objects) const {
+                                            const ServiceModel& planned, const std::vector<Rendered>& objects) {
   if (context.planned_before) return absl::OkStatus();
   const bool same = change.IsUpdate() && !context.private_state->Get(kAdopting) &&
                     SelectorOf(change.prior()) == SelectorOf(planned) && change.prior().pod_labels == planned.pod_labels;
   const auto workload = std::find_if(objects.begin(), objects.end(), [](const Rendered& r) { return r.stage == Stage::kWorkload; });
   if (same || workload == objects.end()) return absl::OkStatus();
-  const operations::ObjectOptions options = Options(planned);
   const ObjectRef own = WorkloadRef(planned);
+  CHARON_RETURN_IF_ERROR(CheckPlannedSelectors(own, workload->object));
+  const operations::ObjectOptions options = Options(planned);
   return services_.CheckPlan(context, [&](Cluster& cluster) -> absl::Status {
     for (const char* kind : {"Deployment", "StatefulSet", "DaemonSet"}) {
       const absl::StatusOr<std::vector<Json>> others = cluster.List(context, {"apps/v1", kind}, {.name_space = *planned.name_space});
@@ -673,11 +703,7 @@ absl::Status ServiceResource::CheckSelector(const sdk::Context& context, const s
         if (ref == own || replaced || IsGoing(ref) || operations::ClaimOf(&other, options) == operations::Claim::kOurs) continue;
         const std::string clash = SelectorClash(workload->object, other);
         if (clash.empty()) continue;
-        return At("selector",
-                  WithRemedy(absl::InvalidArgumentError(absl::StrCat(kind, " \"", ref.name, "\" of namespace ", ref.name_space, " ", clash,
-                                                                     ": each would take the other's pods for its own")),
-                             "Give this service a selector of its own, such as selector = { \"app.kubernetes.io/instance\" = \"...\" }, "
-                             "or import what is there if the two are meant to be one."));
+        return Clash(ref, "", clash, ", or import what is there if the two are meant to be one.");
       }
     }
     return absl::OkStatus();
