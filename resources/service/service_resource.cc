@@ -116,6 +116,31 @@ std::set<std::string> DataKeys(const ServiceModel& model, const Conventions& con
   return keys;
 }
 
+bool IsPerReplica(const VolumeModel& volume) { return volume.claim.IsKnown() && volume.claim->per_replica.value_or(false); }
+
+// The claims that a StatefulSet's controller made for one of its volumes, which go with nothing: deletes them, or adds them
+// to what was kept.
+absl::Status RemoveReplicaClaims(const Call& call, Cluster& cluster, const ServiceModel& model, const std::string& volume, bool delete_data,
+                                 std::vector<std::string>& kept) {
+  CHARON_ASSIGN_OR_RETURN(const std::vector<Json> claims,
+                          cluster.List(call, {"v1", "PersistentVolumeClaim"}, {.name_space = *model.name_space}));
+  const std::string prefix = absl::StrCat(volume, "-", model.NameOrDefault(), "-");
+  for (const Json& claim : claims) {
+    const std::string name = kubernetes::Text(claim, "metadata.name");
+    const bool ordinal = absl::StartsWith(name, prefix) && name.size() > prefix.size() &&
+                         name.find_first_not_of("0123456789", prefix.size()) == std::string::npos;
+    if (!ordinal) continue;
+    const ObjectRef ref{{"v1", "PersistentVolumeClaim"}, *model.name_space, name};
+    if (!delete_data) {
+      kept.push_back(ref.ToString());
+      continue;
+    }
+    const absl::Status deleted = cluster.Delete(call, ref, {.propagation = "Background", .uid = kubernetes::Text(claim, "metadata.uid")});
+    if (!deleted.ok() && !absl::IsNotFound(deleted)) return Annotate(deleted, absl::StrCat("deleting ", ref.ToString()));
+  }
+  return absl::OkStatus();
+}
+
 std::map<std::string, std::string> ParseSettled(const sdk::Context& context) {
   const Json stored = Json::parse(context.private_state->Get(kSettled).value_or("{}"), nullptr, /*allow_exceptions=*/false);
   std::map<std::string, std::string> settled;
@@ -367,7 +392,7 @@ class ServiceResource::Run {
   // The claims of a StatefulSet's replicas are made by its controller, which never changes them again.
   absl::Status GrowReplicaClaims() {
     for (const auto& [name, volume] : plan_.volumes.value_or({})) {
-      if (!volume.claim.IsKnown() || !volume.claim->per_replica.value_or(false)) continue;
+      if (!IsPerReplica(volume)) continue;
       for (std::int64_t replica = 0; replica < plan_.replicas.value_or(1); ++replica) {
         const ObjectRef ref{{"v1", "PersistentVolumeClaim"}, *plan_.name_space, absl::StrCat(name, "-", plan_.NameOrDefault(), "-", replica)};
         if (prior_ == nullptr) break;
@@ -455,6 +480,12 @@ class ServiceResource::Run {
       }
       reached_.objects.value().erase(key);
       settled_.erase(key);
+    }
+    if (!exposure) {
+      for (const auto& [name, volume] : prior_->volumes.value_or({})) {
+        if (!IsPerReplica(volume) || (plan_.volumes.IsKnown() && plan_.volumes->count(name) != 0)) continue;
+        CHARON_RETURN_IF_ERROR(RemoveReplicaClaims(context_, cluster_, *prior_, name, plan_.delete_data.value_or(false), kept));
+      }
     }
     resource_.TellKept(context_, kept);
     return absl::OkStatus();
@@ -893,26 +924,9 @@ absl::Status ServiceResource::Delete(const sdk::Context& context, const ServiceM
     const absl::Status deleted = operations::DeleteObject(context, *cluster, ref, options);
     if (!deleted.ok() && !absl::IsNotFound(deleted)) return Annotate(deleted, absl::StrCat("deleting ", key));
   }
-  // Claims that the StatefulSet's controller made.
   for (const auto& [name, volume] : prior.volumes.value_or({})) {
-    if (!volume.claim.IsKnown() || !volume.claim->per_replica.value_or(false)) continue;
-    kubernetes::ListOptions list;
-    list.name_space = *prior.name_space;
-    CHARON_ASSIGN_OR_RETURN(const std::vector<Json> claims, cluster->List(context, {"v1", "PersistentVolumeClaim"}, list));
-    const std::string prefix = absl::StrCat(name, "-", prior.NameOrDefault(), "-");
-    for (const Json& claim : claims) {
-      const std::string claim_name = kubernetes::Text(claim, "metadata.name");
-      const bool ordinal = absl::StartsWith(claim_name, prefix) && claim_name.size() > prefix.size() &&
-                           claim_name.find_first_not_of("0123456789", prefix.size()) == std::string::npos;
-      if (!ordinal) continue;
-      const ObjectRef ref{{"v1", "PersistentVolumeClaim"}, *prior.name_space, claim_name};
-      if (!delete_data) {
-        kept.push_back(ref.ToString());
-        continue;
-      }
-      const absl::Status deleted = cluster->Delete(context, ref, {.propagation = "Background", .uid = kubernetes::Text(claim, "metadata.uid")});
-      if (!deleted.ok() && !absl::IsNotFound(deleted)) return Annotate(deleted, absl::StrCat("deleting ", ref.ToString()));
-    }
+    if (!IsPerReplica(volume)) continue;
+    CHARON_RETURN_IF_ERROR(RemoveReplicaClaims(context, *cluster, prior, name, delete_data, kept));
   }
   TellKept(context, kept);
   return absl::OkStatus();
