@@ -317,6 +317,7 @@ const ObjectSpec<ProviderModel>& ProviderModel::Describe() {
       "empty block is valid.",
       {
           Field(&M::kubernetes, "kubernetes", Optional, "How to reach the Kubernetes cluster."),
+          FieldOf<M>(&DnsModels::cloudflare, "cloudflare", Optional, "How to reach Cloudflare, for DNS."),
           Field(&M::conventions, "conventions", Optional, "What the platform agrees on once."),
           Field(&M::plan_checks, "plan_checks", Optional,
                 "`auto` (default) asks reachable servers during plan whether they would accept what changes (one dry run an "
@@ -336,6 +337,7 @@ sdk::Diagnostics ProviderBlock::Validate(const Call&, const Value& config) {
   if (diagnostics.HasError() || !config.IsKnown()) return diagnostics;
   const absl::StatusOr<ProviderModel> model = ProviderModel::Describe().Decode(config);
   diagnostics.Error("Invalid provider configuration", model.ok() ? CheckModel(*model) : model.status());
+  if (model.ok()) diagnostics.Error("Invalid provider configuration", CheckDnsModels(*model));
   return diagnostics;
 }
 
@@ -357,6 +359,7 @@ sdk::Diagnostics ProviderBlock::Configure(const Call&, const Value& config, cons
     settings.field_manager = model.kubernetes->field_manager.value_or("charon");
   }
   if (model.conventions.IsKnown()) settings.conventions = ToConventions(*model.conventions);
+  settings.dns = ToDnsSettings(model, ProcessEnvironment());
   settings.plan_checks = model.plan_checks.value_or("auto") == "auto";
   settings.complete = !config_unknown_;
   services_.Configure(std::move(settings));
