@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "provider/base/status.h"
+#include "provider/clients/route53/client.h"
 #include "provider/http/logging.h"
 #include "provider/http/retry.h"
 
@@ -31,13 +32,19 @@ absl::StatusOr<std::unique_ptr<dns::Backend>> Connect(const std::string& backend
     CHARON_ASSIGN_OR_RETURN(std::unique_ptr<http::Transport> transport, NewTransport());
     return cloudflare::NewClient(settings.cloudflare, std::move(transport));
   }
+  if (backend == "route53") {
+    CHARON_ASSIGN_OR_RETURN(std::unique_ptr<http::Transport> transport, NewTransport());
+    CHARON_ASSIGN_OR_RETURN(std::unique_ptr<http::Transport> for_credentials, NewTransport());
+    auto chain = std::make_shared<route53::CredentialChain>(settings.aws, route53::Machine::Real(), std::move(for_credentials));
+    return route53::NewClient(settings.aws.endpoint, std::move(chain), std::move(transport));
+  }
   return absl::InvalidArgumentError(absl::StrCat("\"", backend, "\" is none of ", absl::StrJoin(DnsBackends(), ", ")));
 }
 
 }  // namespace
 
 const std::vector<std::string>& DnsBackends() {
-  static const auto& backends = *new std::vector<std::string>{"cloudflare"};
+  static const auto& backends = *new std::vector<std::string>{"cloudflare", "route53"};
   return backends;
 }
 

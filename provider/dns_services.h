@@ -12,6 +12,7 @@
 #include "absl/synchronization/mutex.h"
 #include "provider/clients/cloudflare/client.h"
 #include "provider/clients/dns/directory.h"
+#include "provider/clients/route53/credentials.h"
 
 namespace charon {
 
@@ -20,6 +21,7 @@ struct DnsSettings {
   std::set<std::string> blocks;      // backends with a block of their own
   std::set<std::string> configured;  // backends that the block or the environment says how to reach
   cloudflare::Settings cloudflare;
+  route53::Settings aws;
 };
 
 // "cloudflare", "route53", ...

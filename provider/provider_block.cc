@@ -318,6 +318,7 @@ const ObjectSpec<ProviderModel>& ProviderModel::Describe() {
       {
           Field(&M::kubernetes, "kubernetes", Optional, "How to reach the Kubernetes cluster."),
           FieldOf<M>(&DnsModels::cloudflare, "cloudflare", Optional, "How to reach Cloudflare, for DNS."),
+          FieldOf<M>(&DnsModels::aws, "aws", Optional, "How to reach AWS, for DNS (Route 53)."),
           Field(&M::conventions, "conventions", Optional, "What the platform agrees on once."),
           Field(&M::plan_checks, "plan_checks", Optional,
                 "`auto` (default) asks reachable servers during plan whether they would accept what changes (one dry run an "

@@ -15,8 +15,15 @@ struct CloudflareModel {
   static const ObjectSpec<CloudflareModel>& Describe();
 };
 
+struct AwsModel {
+  Attr<std::string> region, access_key, secret_key, session_token, profile, endpoint;
+  Attr<std::vector<std::string>> shared_config_files, shared_credentials_files;
+  static const ObjectSpec<AwsModel>& Describe();
+};
+
 struct DnsModels {
   Attr<CloudflareModel> cloudflare;
+  Attr<AwsModel> aws;
 };
 
 using Environment = std::function<std::optional<std::string>(const std::string& name)>;
