@@ -334,6 +334,8 @@ const ObjectSpec<ProviderModel>& ProviderModel::Describe() {
       "empty block is valid.",
       {
           Field(&M::kubernetes, "kubernetes", Optional, "How to reach the Kubernetes cluster."),
+          FieldOf<M>(&DnsModels::cloudflare, "cloudflare", Optional, "How to reach Cloudflare, for DNS."),
+          FieldOf<M>(&DnsModels::aws, "aws", Optional, "How to reach AWS, for DNS (Route 53)."),
           Field(&M::conventions, "conventions", Optional, "What the platform agrees on once."),
           Field(&M::plan_checks, "plan_checks", Optional,
                 "`auto` (default) asks reachable servers during plan whether they would accept what changes (one dry run an "
@@ -353,6 +355,7 @@ sdk::Diagnostics ProviderBlock::Validate(const Call&, const Value& config) {
   if (diagnostics.HasError() || !config.IsKnown()) return diagnostics;
   const absl::StatusOr<ProviderModel> model = ProviderModel::Describe().Decode(config);
   diagnostics.Error("Invalid provider configuration", model.ok() ? CheckModel(*model) : model.status());
+  if (model.ok()) diagnostics.Error("Invalid provider configuration", CheckDnsModels(*model));
   return diagnostics;
 }
 
@@ -374,6 +377,7 @@ sdk::Diagnostics ProviderBlock::Configure(const Call&, const Value& config, cons
     settings.field_manager = model.kubernetes->field_manager.value_or("charon");
   }
   if (model.conventions.IsKnown()) settings.conventions = ToConventions(*model.conventions);
+  settings.dns = ToDnsSettings(model, ProcessEnvironment());
   settings.plan_checks = model.plan_checks.value_or("auto") == "auto";
   settings.complete = !config_unknown_;
   services_.Configure(std::move(settings));

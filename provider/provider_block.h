@@ -9,6 +9,7 @@
 
 #include "provider/schema/field.h"
 #include "provider/sdk/any.h"
+#include "provider/provider_block_dns.h"
 #include "provider/services.h"
 
 namespace charon {
@@ -74,7 +75,7 @@ struct ConventionsModel {
   static const ObjectSpec<ConventionsModel>& Describe();
 };
 
-struct ProviderModel {
+struct ProviderModel : DnsModels {
   Attr<KubernetesModel> kubernetes;
   Attr<ConventionsModel> conventions;
   Attr<std::string> plan_checks;

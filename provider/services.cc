@@ -22,6 +22,7 @@ absl::StatusOr<std::unique_ptr<kubernetes::Cluster>> ConnectToCluster(const kube
 Services::Services() : Services(ConnectToCluster) {}
 
 void Services::Configure(Settings settings) {
+  dns_.Configure(settings.dns);
   absl::MutexLock lock(&mutex_);
   settings_ = std::make_shared<const Settings>(std::move(settings));
   cluster_ = nullptr;
