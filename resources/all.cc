@@ -8,6 +8,8 @@
 #include "resources/service/service_resource.h"
 #include "resources/tier/namespace.h"
 #include "resources/tier/tier.h"
+#include "resources/vpn/node.h"
+#include "resources/vpn/user.h"
 
 namespace charon {
 
@@ -20,6 +22,9 @@ void AddResources(sdk::Registry& registry, Services& services) {
   registry.Add(std::make_unique<tier::TierResource>(services));
   registry.Add(std::make_unique<tier::NamespaceResource>(services));
   registry.Add(std::make_unique<tier::NamespaceList>(services));
+  registry.Add(std::make_unique<vpn::NodeResource>(services));
+  registry.Add(std::make_unique<vpn::NodeList>(services));
+  registry.Add(std::make_unique<vpn::UserResource>(services));
 }
 
 }  // namespace charon

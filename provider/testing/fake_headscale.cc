@@ -78,7 +78,7 @@ FakeHeadscale::Node& FakeHeadscale::AddNode(const std::string& hostname, int use
   node.hostname = hostname;
   node.user = user;
   node.machine_key = absl::StrCat("mkey:", absl::Hex(node.id, absl::kZeroPad16));
-  node.last_seen = clock_.Now();
+  node.last_seen = node.created_at = clock_.Now();
   headscale::Dialect dialect;
   dialect.minor = minor;
   const std::string clean = headscale::GivenNameOf(dialect, hostname);
@@ -301,7 +301,7 @@ Json FakeHeadscale::Show(const Node& node, bool in_list) const {
                {"ipAddresses", {absl::StrCat("100.64.0.", node.id), absl::StrCat("fd7a:115c:a1e0::", node.id)}},
                {"name", node.hostname}, {"givenName", node.given_name}, {"lastSeen", headscale::TimeText(node.last_seen)},
                {"expiry", node.expiry ? Json(headscale::TimeText(*node.expiry)) : minor < 28 ? Json("0001-01-01T00:00:00Z") : Json()},
-               {"createdAt", "2026-01-02T03:04:05.678901234Z"}, {"registerMethod", "REGISTER_METHOD_AUTH_KEY"},
+               {"createdAt", headscale::TimeText(node.created_at)}, {"registerMethod", "REGISTER_METHOD_AUTH_KEY"},
                {"online", node.online}, {"preAuthKey", nullptr}, {"user", nullptr}};
   for (const User& user : users) {
     if (user.id == node.user) json["user"] = Show(user);

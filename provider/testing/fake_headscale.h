@@ -45,7 +45,7 @@ class FakeHeadscale {
     std::vector<std::string> asked_tags{};
     std::set<std::string> available{}, approved{};
     std::optional<absl::Time> expiry{};
-    absl::Time last_seen{};
+    absl::Time last_seen{}, created_at{};
     bool online = true;
     int key = 0;  // the pre-auth key that it joined with
   };
