@@ -26,6 +26,7 @@ class SharedClient final : public headscale::Client {
 };
 
 struct Vpn {
+  Vpn(const Vpn&) = delete;
   explicit Vpn(int minor) : server(minor, clock), services(NoCluster, [this](const headscale::ConnectionSettings&) {
       return absl::StatusOr<std::unique_ptr<headscale::Client>>(std::make_unique<SharedClient>(server.Client()));
     }) {
