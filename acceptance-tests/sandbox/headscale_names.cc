@@ -9,6 +9,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
@@ -28,6 +29,26 @@ bool IsAlphanumeric(char c) { return absl::ascii_isalnum(static_cast<unsigned ch
 
 absl::Status Unparsable(const std::string& text, absl::string_view why) {
   return absl::UnknownError(absl::StrCat("netip.ParsePrefix(", Quote(text), "): ", why));
+}
+
+// What netip.ParseAddr says of text that is no address.
+std::string AddressError(const std::string& text) {
+  const std::string quoted = absl::StrCat("ParseAddr(", Quote(text), "): ");
+  const auto colon = text.find(':'), dot = text.find('.');
+  if (dot == std::string::npos || colon < dot) return quoted + "unable to parse IP";
+  const std::vector<std::string> fields = absl::StrSplit(text, '.');
+  for (std::size_t i = 0; i < fields.size(); ++i) {
+    for (std::size_t at = 0; at < fields[i].size(); ++at) {
+      if (absl::ascii_isdigit(static_cast<unsigned char>(fields[i][at]))) continue;
+      const std::vector<std::string> rest(fields.begin() + static_cast<std::ptrdiff_t>(i) + 1, fields.end());
+      const std::string left = absl::StrCat(fields[i].substr(at), rest.empty() ? "" : ".", absl::StrJoin(rest, "."));
+      return absl::StrCat(quoted, "unexpected character (at ", Quote(left), ")");
+    }
+    int value = 0;
+    if (fields[i].size() > 1 && fields[i][0] == '0') return quoted + "IPv4 field has octet with leading zero";
+    if (!absl::SimpleAtoi(fields[i], &value) || value > 255) return quoted + "IPv4 field has value >255";
+  }
+  return quoted + (fields.size() > 4 ? "IPv4 address too long" : "IPv4 address too short");
 }
 
 }  // namespace
@@ -155,7 +176,7 @@ absl::StatusOr<Prefix> ParsePrefix(const std::string& text) {
   Prefix prefix;
   prefix.is6 = absl::StrContains(host, ':');
   if (inet_pton(prefix.is6 ? AF_INET6 : AF_INET, host.c_str(), prefix.address.data()) != 1) {
-    return Unparsable(text, absl::StrCat("ParseAddr(", Quote(host), "): unable to parse IP"));
+    return Unparsable(text, AddressError(host));
   }
   const std::string length = text.substr(slash + 1);
   if (!absl::SimpleAtoi(length, &prefix.bits)) {

@@ -66,7 +66,6 @@ class Standardiser {
       } else if (absl::StartsWith(rest, "/*")) {
         end = rest.find("*/", 2);
         if (end == absl::string_view::npos) {
-          at_ = text_.size();
           return Fail("parsing comment: unexpected EOF");
         }
         end += 2;
@@ -124,9 +123,13 @@ class Standardiser {
         ++at_;
         return true;
       }
-      if (object && !End() && text_[at_] != '"') return Invalid("at start of object name");
+      const std::size_t start = at_;
       if (!Value(depth + 1)) return false;
       if (object) {
+        if (text_[start] != '"') {
+          at_ = start;
+          return Invalid("at start of object name");
+        }
         if (!Extra()) return false;
         if (End()) return Fail("parsing object after name: unexpected EOF");
         if (text_[at_] != ':') return Invalid("after object name");
@@ -260,11 +263,7 @@ absl::Status CheckRules023(const Ordered& acls, const Policy& policy, const Poli
 
 // --- 0.29 ---------------------------------------------------------------------------------------
 
-const std::vector<std::string>& Autogroups() {
-  static const auto& all = *new std::vector<std::string>{
-      "autogroup:internet", "autogroup:member", "autogroup:nonroot", "autogroup:tagged", "autogroup:self", "autogroup:danger-all"};
-  return all;
-}
+bool IsAutogroup(const std::string& alias) { return absl::StartsWith(alias, "autogroup:"); }
 
 absl::Status Unmarshal(absl::string_view json_kind, absl::string_view go_type, absl::string_view pointer, absl::string_view why) {
   return absl::UnknownError(absl::StrCat("parsing policy from bytes: json: cannot unmarshal JSON ", json_kind, " into Go v2.",
@@ -286,12 +285,8 @@ absl::Status CheckTagName(const std::string& tag) {
 // One end of a rule. OK says nothing about whether what it names exists.
 absl::Status CheckAlias029(const std::string& alias) {
   if (ParseAddressOrPrefix(alias).ok() || alias == "*" || IsUser(alias)) return absl::OkStatus();
-  if (absl::StartsWith(alias, "group:")) return absl::OkStatus();
-  if (absl::StartsWith(alias, "tag:")) return CheckTagName(alias);
-  if (absl::StartsWith(alias, "autogroup:")) {
-    if (std::count(Autogroups().begin(), Autogroups().end(), alias) > 0) return absl::OkStatus();
-    return absl::UnknownError(absl::StrCat("invalid autogroup: got ", Quote(alias), ", must be one of [",
-                                           absl::StrJoin(Autogroups(), " "), "]"));
+  for (const char* kind : {"group:", "tag:", "autogroup:"}) {
+    if (absl::StartsWith(alias, kind)) return absl::OkStatus();
   }
   if (!absl::StrContains(alias, ':')) return absl::OkStatus();  // A host.
   return absl::UnknownError(absl::StrCat("invalid alias format: ", Quote(alias)));
@@ -511,10 +506,17 @@ absl::StatusOr<Policy> ReadPolicy029(const std::string& text) {
       if (!policy.groups.contains(alias)) errors.push_back(absl::StrCat("group not defined in policy: ", Quote(alias)));
     } else if (absl::StartsWith(alias, "tag:")) {
       if (!policy.tag_owners.contains(alias)) errors.push_back(absl::StrCat(before_tag, "tag not found: ", Quote(alias)));
-    } else if (!absl::StartsWith(alias, "autogroup:") && alias != "*" && !IsUser(alias) && !ParseAddressOrPrefix(alias).ok() &&
+    } else if (alias != "*" && !IsUser(alias) && !ParseAddressOrPrefix(alias).ok() &&
                !hosts.contains(alias)) {
       errors.push_back(absl::StrCat("host not defined in policy: ", Quote(alias)));
     }
+  };
+  static const auto& sources = *new std::vector<std::string>{"autogroup:member", "autogroup:tagged", "autogroup:danger-all"};
+  static const auto& destinations =
+      *new std::vector<std::string>{"autogroup:internet", "autogroup:member", "autogroup:tagged", "autogroup:self"};
+  const auto unsupported = [&](const std::string& alias, absl::string_view where, const std::vector<std::string>& can) {
+    if (std::count(can.begin(), can.end(), alias) > 0) return;
+    errors.push_back(absl::StrCat("autogroup not supported for ACL ", where, ": ", Quote(alias), ", can be [", absl::StrJoin(can, " "), "]"));
   };
   for (const Ends& rule : rules) {
     for (const std::string& source : rule.sources) {
@@ -522,6 +524,8 @@ absl::StatusOr<Policy> ReadPolicy029(const std::string& text) {
         errors.push_back("autogroup:internet can only be used in ACL destinations");
       } else if (source == "autogroup:self") {
         errors.push_back("\"autogroup:self\" not valid on the src side of a rule");
+      } else if (IsAutogroup(source)) {
+        unsupported(source, "sources", sources);
       } else {
         missing(source, "src=");
       }
@@ -529,6 +533,8 @@ absl::StatusOr<Policy> ReadPolicy029(const std::string& text) {
     for (const std::string& destination : rule.destinations) {
       if (destination == "autogroup:danger-all") {
         errors.push_back("cannot use autogroup:danger-all as a dst");
+      } else if (IsAutogroup(destination)) {
+        unsupported(destination, "destinations", destinations);
       } else {
         missing(destination, absl::StrCat("dst=", Quote(destination), ": "));
       }

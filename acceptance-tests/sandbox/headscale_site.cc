@@ -117,7 +117,7 @@ class Arguments {
     const Json* value = Find(body_, {name});
     if (value == nullptr || value->is_null()) return 0;
     std::uint64_t id = 0;
-    if (value->is_number_unsigned()) return value->get<std::uint64_t>();
+    if (value->is_number_integer() && *value >= 0) return value->get<std::uint64_t>();
     if (!value->is_string() || !absl::SimpleAtoi(value->get<std::string>(), &id)) Mismatch(name, "uint64", *value);
     return id;
   }

@@ -533,6 +533,8 @@ absl::StatusOr<Json> State::RegisterCached(const std::string& user, const std::s
   const auto owner = UserNamed(user);
   if (!old() && !owner.ok()) return absl::UnknownError(absl::StrCat("looking up user: ", owner.status().message()));
   const auto it = registering_.find(key);
+  // An attempt takes an address (0.23), also one that fails.
+  if (old() && (it == registering_.end() || !owner.ok())) ++next_address_;
   if (it == registering_.end()) return absl::UnknownError("node not found in registration cache");
   if (!owner.ok()) {
     return absl::UnknownError(
@@ -662,8 +664,7 @@ void State::AutoApprove(Node& node) {
 absl::Status State::Announce(std::uint64_t id, const std::vector<Prefix>& routes) {
   SANDBOX_ASSIGN_OR_RETURN(Node * node, Find(id));
   if (!old()) {
-    node->announced = routes;
-    std::sort(node->announced.begin(), node->announced.end());
+    node->announced = routes;  // In the machine's own order.
   } else {
     std::vector<Prefix> fresh = routes;
     for (auto& [route_id, route] : routes_) {
