@@ -302,6 +302,11 @@ class Names:
     def __call__(self, prefix: str) -> str:
         return f"{prefix}-{self._run}"
 
+    @property
+    def mark(self) -> str:
+        """What they have in common, and nobody else's name has."""
+        return self._run
+
     def are_in(self, text: str) -> bool:
         """Whether a name of these occurs in it."""
         return self._run in text
