@@ -30,6 +30,12 @@ struct KubernetesModel {
   static const ObjectSpec<KubernetesModel>& Describe();
 };
 
+struct HeadscaleModel {
+  Attr<std::string> endpoint, api_key, dialect, base_domain, ca;
+  Attr<bool> insecure;
+  static const ObjectSpec<HeadscaleModel>& Describe();
+};
+
 struct TierModel {
   Attr<std::int64_t> priority;
   Attr<std::string> preemption_policy;
@@ -77,6 +83,7 @@ struct ConventionsModel {
 
 struct ProviderModel : DnsModels {
   Attr<KubernetesModel> kubernetes;
+  Attr<HeadscaleModel> headscale;
   Attr<ConventionsModel> conventions;
   Attr<std::string> plan_checks;
   static const ObjectSpec<ProviderModel>& Describe();

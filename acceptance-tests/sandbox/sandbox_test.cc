@@ -349,9 +349,9 @@ TEST(FaultScript, FiresOnTheNthMatch) {
   ASSERT_TRUE(script.Add(Yaml("{action: status, code: 503, method: PUT, nth: 2}")).ok());
   HttpRequest request;
   request.method = "PUT";
-  EXPECT_FALSE(script.Next(request).has_value());
-  EXPECT_TRUE(script.Next(request).has_value());
-  EXPECT_FALSE(script.Next(request).has_value());
+  EXPECT_FALSE(script.Next("kubernetes", request).has_value());
+  EXPECT_TRUE(script.Next("kubernetes", request).has_value());
+  EXPECT_FALSE(script.Next("kubernetes", request).has_value());
   EXPECT_FALSE(script.Add(Yaml("{action: nonsense}")).ok());
   EXPECT_FALSE(script.Add(Yaml("{path: '('}")).ok());
 }
