@@ -216,17 +216,8 @@ class Users final : public UsersApi {
       made = std::move(found);
     }
     if (!made.ok()) return made.status();
-    {
-      absl::MutexLock lock(&mutex_);
-      made_.insert(made->id);
-    }
     users_.Change([&](std::vector<User>& users) { Replace(users, *made); });
     return made;
-  }
-
-  bool MadeThisRun(absl::string_view id) const override {
-    absl::MutexLock lock(&mutex_);
-    return made_.count(std::string(id)) != 0;
   }
 
   absl::StatusOr<User> Rename(const Call& call, const User& user, absl::string_view new_name) override {
@@ -278,8 +269,6 @@ class Users final : public UsersApi {
   const Wire& wire_;
   Server& server_;
   Once<std::vector<User>> users_;
-  mutable absl::Mutex mutex_;
-  std::set<std::string> made_ ABSL_GUARDED_BY(mutex_);
 };
 
 class NodesClient final : public NodesApi {
