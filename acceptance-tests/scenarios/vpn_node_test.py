@@ -168,7 +168,7 @@ def test_what_goes_wrong_is_told(vpn_stack, headscale, names):
     time.sleep(2.5)
     twin.register(headscale.new_key(owner))
     result = vpn_stack.finish(running)
-    assert result.code == 1 and result.says(f'no node with the host name "{names("nobody")}" registered within', "tailscale up"), result
+    assert result.code == 1 and result.says(f'No node with the host name "{names("nobody")}" registered within', "tailscale up"), result
     # The node goes between plan and apply.
     vpn_stack.write(node("host", hostname=machine.hostname))
     vpn_stack.apply()

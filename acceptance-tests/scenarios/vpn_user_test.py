@@ -81,7 +81,9 @@ def test_who_is_there_is_not_taken_unasked(vpn_stack, headscale, names):
     result = vpn_stack.apply(fails=True, checked=False)
     assert result.says("declared twice"), result
     assert len([u for u in headscale.users() if u["name"] == names("twice")]) == 1
-    vpn_stack.destroy()
+    vpn_stack.write("")
+    vpn_stack.apply()
+    assert headscale.user(names("twice")) is None
 
 
 @pytest.mark.versions("0.23")
