@@ -26,6 +26,32 @@ def taking_turns(exclusive, example):
         yield
 
 
+# What the examples' machines are called, and the tags that their policy has.
+VPN_HOST = "fw-router"
+VPN_POLICY = """{
+  "tagOwners": {"tag:infra": [], "tag:ci": []},
+  "acls": [{"action": "accept", "src": ["*"], "dst": ["*:*"]}],
+}"""
+
+
+@pytest.fixture
+def vpn(example, request):
+    """The environment of examples about the VPN, and the machine that one of them waits for."""
+    text = examples.text(example)
+    if '"charon_vpn_' not in text:
+        return {}
+    server = request.getfixturevalue("vpn_beside")
+    if '"charon_vpn_policy"' not in text:
+        server.set_policy(VPN_POLICY)
+    if VPN_HOST in text and '"charon_vpn_node"' in text:
+        # One user for all of them: the machine of an example that failed is still there.
+        user = "routers"
+        if server.user(user) is None:
+            server.new_user(user)
+        server.machine(VPN_HOST).register(server.new_key(user), routes=("10.1.0.0/24", "10.2.0.0/24", "0.0.0.0/0", "::/0"))
+    return server.environment
+
+
 def parameters(folders):
     every_pair = pytest.mark.every_pair("what users copy")
     return [pytest.param(f, id=name(f), marks=[every_pair] if f in STACKS else []) for f in folders]
@@ -33,8 +59,9 @@ def parameters(folders):
 
 @pytest.mark.parametrize("example", parameters(FOLDERS))
 @pytest.mark.usefixtures("taking_turns")
-def test_example(stack, cluster, example, request):
+def test_example(stack, cluster, example, vpn, request):
     copy(stack, example)
+    stack.environment |= vpn
     if 'resource "charon_service"' in examples.text(example):
         request.getfixturevalue("platform")
     stack.apply()
@@ -180,10 +207,12 @@ def test_example_of_a_service(stack, cluster, platform, example):
 
 @pytest.mark.parametrize("example", IMPORTS, ids=name)
 @pytest.mark.usefixtures("taking_turns")
-def test_example_of_an_import(stack, new_stack, example):
+def test_example_of_an_import(stack, new_stack, example, vpn):
     copy(stack, example)
+    stack.environment |= vpn
     stack.apply(checked=False)
     imported = new_stack("imported")
+    imported.environment |= vpn
     copy(imported, example)
     shutil.copy(example / "import.tf", imported.config)
     plan = imported.plan()
