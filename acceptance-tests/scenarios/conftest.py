@@ -13,6 +13,7 @@ import pytest
 from harness import cli as cli_module
 from harness import clusters, headscale as headscale_module, operators
 from harness.clusters import Exclusive, Names, RealCluster, RealServer, SandboxCluster
+from harness.dns import SandboxCloudflare, SandboxRoute53
 from harness.errors import HarnessError
 from harness.headscale import RealHeadscale, RealServers, SandboxHeadscale
 from harness.stack import Stack
@@ -224,6 +225,17 @@ def headscale(request, folder, tmp_path_factory):
         made = RealHeadscale(record, folder / "headscale")
     yield made
     made.close()
+
+
+@pytest.fixture
+def cloudflare(sandbox):
+    """Cloudflare as the sandbox plays it; there is no other."""
+    return SandboxCloudflare(sandbox)
+
+
+@pytest.fixture
+def route53(sandbox):
+    return SandboxRoute53(sandbox)
 
 
 @pytest.fixture
