@@ -5,6 +5,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "provider/base/status.h"
+#include "provider/clients/headscale/dialect.h"
 #include "provider/clients/kubernetes/quantity.h"
 #include "provider/schema/checks.h"
 
@@ -38,7 +39,21 @@ Check Pem(absl::string_view what) {
   });
 }
 
+// A generation of Headscale, as its client reads it.
+Check HeadscaleDialect() {
+  return TextRule("is `auto` or a minor version of Headscale", [](absl::string_view text) {
+    return text == "auto" ? absl::OkStatus() : headscale::ParseVersion(text).status();
+  });
+}
+
 absl::Status CheckModel(const ProviderModel& model) {
+  if (model.headscale.IsKnown() && model.headscale->endpoint.IsKnown()) {
+    const std::string& endpoint = *model.headscale->endpoint;
+    if (!absl::StartsWith(endpoint, "https://") && !absl::StartsWith(endpoint, "http://")) {
+      return At(Path("headscale").Attribute("endpoint"),
+                absl::InvalidArgumentError(absl::StrCat("\"", endpoint, "\" must be a URL such as \"https://vpn.example.org\"")));
+    }
+  }
   if (!model.kubernetes.IsKnown()) return absl::OkStatus();
   const KubernetesModel& k = *model.kubernetes;
   const Path at("kubernetes");
@@ -108,6 +123,9 @@ Conventions ToConventions(const ConventionsModel& model) {
   conventions.wait_for_image = model.wait_for_image.value_or(conventions.wait_for_image);
   conventions.secret_store_kind = model.secret_store_kind.value_or(conventions.secret_store_kind);
   conventions.storage_classes = model.storage_classes.value_or({});
+  for (const auto& [name, size] : model.sizes.value_or({})) {
+    conventions.sizes[name] = {size.requests.value_or({}), size.limits.value_or({})};
+  }
   if (model.gpu.IsKnown()) {
     conventions.gpu_count_resource = model.gpu->count_resource.value_or(conventions.gpu_count_resource);
     conventions.gpu_memory_resource = model.gpu->memory_resource.value_or("");
@@ -200,6 +218,28 @@ const ObjectSpec<KubernetesModel>& KubernetesModel::Describe() {
   return spec;
 }
 
+const ObjectSpec<HeadscaleModel>& HeadscaleModel::Describe() {
+  using M = HeadscaleModel;
+  static const auto& spec = *new ObjectSpec<M>(
+      "How to reach the Headscale server. Each version from 0.23 on is spoken to in its own way.",
+      {
+          Field(&M::endpoint, "endpoint", Optional,
+                "URL that clients log in to, `https://vpn.example.org`. Environment: `HEADSCALE_ENDPOINT`."),
+          Field(&M::api_key, "api_key", Optional,
+                "What `headscale apikeys create` prints. Environment: `HEADSCALE_API_KEY`.")
+              .Sensitive(),
+          Field(&M::dialect, "dialect", Optional,
+                "Minor version of the server, `0.26`, where a proxy hides it; `auto` (default) asks the server.")
+              .Check(HeadscaleDialect()),
+          Field(&M::base_domain, "base_domain", Optional,
+                "The server's `dns.base_domain`, which its API does not tell: `fqdn` of a node ends with it.")
+              .Check(DnsSubdomain()),
+          Field(&M::ca, "ca", Optional, "Certificate authority of the server, PEM; the system's by default.").Check(Pem("")),
+          Field(&M::insecure, "insecure", Optional, "Do not verify the server's certificate. For tests only."),
+      });
+  return spec;
+}
+
 const ObjectSpec<TierModel>& TierModel::Describe() {
   using M = TierModel;
   static const auto& spec = *new ObjectSpec<M>(
@@ -266,6 +306,17 @@ const ObjectSpec<GpuConventionsModel>& GpuConventionsModel::Describe() {
   return spec;
 }
 
+const ObjectSpec<SizeModel>& SizeModel::Describe() {
+  using M = SizeModel;
+  static const auto& spec = *new ObjectSpec<M>(
+      "Resources of a container that go by a name.",
+      {
+          Field(&M::requests, "requests", Optional, "What the scheduler sets aside, by resource.").Check(EachElement(QuantityText())),
+          Field(&M::limits, "limits", Optional, "What the container may use at most.").Check(EachElement(QuantityText())),
+      });
+  return spec;
+}
+
 const ObjectSpec<ConventionsModel>& ConventionsModel::Describe() {
   using M = ConventionsModel;
   static const auto& spec = *new ObjectSpec<M>(
@@ -287,6 +338,9 @@ const ObjectSpec<ConventionsModel>& ConventionsModel::Describe() {
           Field(&M::ingress, "ingress", Optional, "The ingress controller of the platform."),
           Field(&M::gpu, "gpu", Optional, "How the cluster offers GPUs."),
           Field(&M::storage_classes, "storage_classes", Optional, "Aliases of StorageClasses: `{ fast = \"proxmox-lvm\" }`."),
+          Field(&M::sizes, "sizes", Optional,
+                "Sizes of containers by name, for `resources.size` of a service: `{ small = { requests = { cpu = \"50m\", memory = "
+                "\"128Mi\" } } }`."),
           Field(&M::nfs_server, "nfs_server", Optional, "NFS server of volumes that name none."),
           Field(&M::nfs_driver, "nfs_driver", Optional, "CSI driver for NFS; `nfs.csi.k8s.io` by default."),
           Field(&M::secret_store_kind, "secret_store_kind", Optional, "Kind of External Secrets stores; `ClusterSecretStore` by default.")
@@ -317,6 +371,7 @@ const ObjectSpec<ProviderModel>& ProviderModel::Describe() {
       "empty block is valid.",
       {
           Field(&M::kubernetes, "kubernetes", Optional, "How to reach the Kubernetes cluster."),
+          Field(&M::headscale, "headscale", Optional, "How to reach the Headscale server."),
           FieldOf<M>(&DnsModels::cloudflare, "cloudflare", Optional, "How to reach Cloudflare, for DNS."),
           FieldOf<M>(&DnsModels::aws, "aws", Optional, "How to reach AWS, for DNS (Route 53)."),
           FieldOf<M>(&DnsModels::rfc2136, "rfc2136", Optional, "A name server that takes dynamic updates."),
@@ -360,6 +415,14 @@ sdk::Diagnostics ProviderBlock::Configure(const Call&, const Value& config, cons
   if (model.kubernetes.IsKnown()) {
     settings.kubernetes = ToConnection(*model.kubernetes);
     settings.field_manager = model.kubernetes->field_manager.value_or("charon");
+  }
+  if (model.headscale.IsKnown()) {
+    settings.headscale.endpoint = Optionally(model.headscale->endpoint);
+    settings.headscale.api_key = Optionally(model.headscale->api_key);
+    settings.headscale.ca = Optionally(model.headscale->ca);
+    settings.headscale.dialect = model.headscale->dialect.value_or("");
+    settings.headscale.insecure = model.headscale->insecure.value_or(false);
+    settings.vpn_base_domain = model.headscale->base_domain.value_or("");
   }
   if (model.conventions.IsKnown()) settings.conventions = ToConventions(*model.conventions);
   settings.dns = ToDnsSettings(model, ProcessEnvironment());

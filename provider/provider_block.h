@@ -30,6 +30,12 @@ struct KubernetesModel {
   static const ObjectSpec<KubernetesModel>& Describe();
 };
 
+struct HeadscaleModel {
+  Attr<std::string> endpoint, api_key, dialect, base_domain, ca;
+  Attr<bool> insecure;
+  static const ObjectSpec<HeadscaleModel>& Describe();
+};
+
 struct TierModel {
   Attr<std::int64_t> priority;
   Attr<std::string> preemption_policy;
@@ -57,6 +63,11 @@ struct GpuConventionsModel {
   static const ObjectSpec<GpuConventionsModel>& Describe();
 };
 
+struct SizeModel {
+  Attr<std::map<std::string, std::string>> requests, limits;
+  static const ObjectSpec<SizeModel>& Describe();
+};
+
 struct ConventionsModel {
   Attr<std::string> owner, managed_by, domain, nfs_server, nfs_driver, reload_annotation, wait_for_annotation, wait_for_image,
       secret_store_kind;
@@ -64,6 +75,7 @@ struct ConventionsModel {
   Attr<IngressConventionsModel> ingress;
   Attr<GpuConventionsModel> gpu;
   Attr<std::map<std::string, std::string>> storage_classes;
+  Attr<std::map<std::string, SizeModel>> sizes;
   Attr<std::map<std::string, std::string>> default_labels;
   Attr<std::map<std::string, TierModel>> tiers;
   static const ObjectSpec<ConventionsModel>& Describe();
@@ -71,6 +83,7 @@ struct ConventionsModel {
 
 struct ProviderModel : DnsModels {
   Attr<KubernetesModel> kubernetes;
+  Attr<HeadscaleModel> headscale;
   Attr<ConventionsModel> conventions;
   Attr<std::string> plan_checks;
   static const ObjectSpec<ProviderModel>& Describe();
