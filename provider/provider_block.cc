@@ -5,6 +5,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "provider/base/status.h"
+#include "provider/clients/headscale/dialect.h"
 #include "provider/clients/kubernetes/quantity.h"
 #include "provider/schema/checks.h"
 
@@ -38,7 +39,21 @@ Check Pem(absl::string_view what) {
   });
 }
 
+// A generation of Headscale, as its client reads it.
+Check HeadscaleDialect() {
+  return TextRule("is `auto` or a minor version of Headscale", [](absl::string_view text) {
+    return text == "auto" ? absl::OkStatus() : headscale::ParseVersion(text).status();
+  });
+}
+
 absl::Status CheckModel(const ProviderModel& model) {
+  if (model.headscale.IsKnown() && model.headscale->endpoint.IsKnown()) {
+    const std::string& endpoint = *model.headscale->endpoint;
+    if (!absl::StartsWith(endpoint, "https://") && !absl::StartsWith(endpoint, "http://")) {
+      return At(Path("headscale").Attribute("endpoint"),
+                absl::InvalidArgumentError(absl::StrCat("\"", endpoint, "\" must be a URL such as \"https://vpn.example.org\"")));
+    }
+  }
   if (!model.kubernetes.IsKnown()) return absl::OkStatus();
   const KubernetesModel& k = *model.kubernetes;
   const Path at("kubernetes");
@@ -200,6 +215,28 @@ const ObjectSpec<KubernetesModel>& KubernetesModel::Describe() {
   return spec;
 }
 
+const ObjectSpec<HeadscaleModel>& HeadscaleModel::Describe() {
+  using M = HeadscaleModel;
+  static const auto& spec = *new ObjectSpec<M>(
+      "How to reach the Headscale server. Each version from 0.23 on is spoken to in its own way.",
+      {
+          Field(&M::endpoint, "endpoint", Optional,
+                "URL that clients log in to, `https://vpn.example.org`. Environment: `HEADSCALE_ENDPOINT`."),
+          Field(&M::api_key, "api_key", Optional,
+                "What `headscale apikeys create` prints. Environment: `HEADSCALE_API_KEY`.")
+              .Sensitive(),
+          Field(&M::dialect, "dialect", Optional,
+                "Minor version of the server, `0.26`, where a proxy hides it; `auto` (default) asks the server.")
+              .Check(HeadscaleDialect()),
+          Field(&M::base_domain, "base_domain", Optional,
+                "The server's `dns.base_domain`, which its API does not tell: `fqdn` of a node ends with it.")
+              .Check(DnsSubdomain()),
+          Field(&M::ca, "ca", Optional, "Certificate authority of the server, PEM; the system's by default.").Check(Pem("")),
+          Field(&M::insecure, "insecure", Optional, "Do not verify the server's certificate. For tests only."),
+      });
+  return spec;
+}
+
 const ObjectSpec<TierModel>& TierModel::Describe() {
   using M = TierModel;
   static const auto& spec = *new ObjectSpec<M>(
@@ -317,6 +354,7 @@ const ObjectSpec<ProviderModel>& ProviderModel::Describe() {
       "empty block is valid.",
       {
           Field(&M::kubernetes, "kubernetes", Optional, "How to reach the Kubernetes cluster."),
+          Field(&M::headscale, "headscale", Optional, "How to reach the Headscale server."),
           Field(&M::conventions, "conventions", Optional, "What the platform agrees on once."),
           Field(&M::plan_checks, "plan_checks", Optional,
                 "`auto` (default) asks reachable servers during plan whether they would accept what changes (one dry run an "
@@ -355,6 +393,14 @@ sdk::Diagnostics ProviderBlock::Configure(const Call&, const Value& config, cons
   if (model.kubernetes.IsKnown()) {
     settings.kubernetes = ToConnection(*model.kubernetes);
     settings.field_manager = model.kubernetes->field_manager.value_or("charon");
+  }
+  if (model.headscale.IsKnown()) {
+    settings.headscale.endpoint = Optionally(model.headscale->endpoint);
+    settings.headscale.api_key = Optionally(model.headscale->api_key);
+    settings.headscale.ca = Optionally(model.headscale->ca);
+    settings.headscale.dialect = model.headscale->dialect.value_or("");
+    settings.headscale.insecure = model.headscale->insecure.value_or(false);
+    settings.vpn_base_domain = model.headscale->base_domain.value_or("");
   }
   if (model.conventions.IsKnown()) settings.conventions = ToConventions(*model.conventions);
   settings.plan_checks = model.plan_checks.value_or("auto") == "auto";

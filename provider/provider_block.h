@@ -29,6 +29,12 @@ struct KubernetesModel {
   static const ObjectSpec<KubernetesModel>& Describe();
 };
 
+struct HeadscaleModel {
+  Attr<std::string> endpoint, api_key, dialect, base_domain, ca;
+  Attr<bool> insecure;
+  static const ObjectSpec<HeadscaleModel>& Describe();
+};
+
 struct TierModel {
   Attr<std::int64_t> priority;
   Attr<std::string> preemption_policy;
@@ -70,6 +76,7 @@ struct ConventionsModel {
 
 struct ProviderModel {
   Attr<KubernetesModel> kubernetes;
+  Attr<HeadscaleModel> headscale;
   Attr<ConventionsModel> conventions;
   Attr<std::string> plan_checks;
   static const ObjectSpec<ProviderModel>& Describe();

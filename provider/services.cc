@@ -17,14 +17,23 @@ absl::StatusOr<std::unique_ptr<kubernetes::Cluster>> ConnectToCluster(const kube
   return kubernetes::NewCluster(std::move(transport), connection.description);
 }
 
+absl::StatusOr<std::unique_ptr<headscale::Client>> ConnectToHeadscale(const headscale::ConnectionSettings& settings) {
+  CHARON_ASSIGN_OR_RETURN(const headscale::Connection connection, headscale::Resolve(settings));
+  return headscale::Connect(connection, "terraform-provider-charon/" CHARON_VERSION);
+}
+
 }  // namespace
 
 Services::Services() : Services(ConnectToCluster) {}
+
+Services::Services(ClusterFactory make_cluster) : Services(std::move(make_cluster), ConnectToHeadscale) {}
 
 void Services::Configure(Settings settings) {
   absl::MutexLock lock(&mutex_);
   settings_ = std::make_shared<const Settings>(std::move(settings));
   cluster_ = nullptr;
+  headscale_ = nullptr;
+  headscale_unreachable_ = false;
   cluster_id_.reset();
   unreachable_ = false;
   planned_tiers_.clear();
@@ -42,6 +51,30 @@ absl::StatusOr<std::shared_ptr<kubernetes::Cluster>> Services::Kubernetes() cons
     CHARON_ASSIGN_OR_RETURN(cluster_, make_cluster_(settings_->kubernetes));
   }
   return cluster_;
+}
+
+absl::StatusOr<std::shared_ptr<headscale::Client>> Services::Headscale() const {
+  absl::MutexLock lock(&mutex_);
+  if (headscale_ == nullptr) {
+    CHARON_ASSIGN_OR_RETURN(headscale_, make_headscale_(settings_->headscale));
+  }
+  return headscale_;
+}
+
+absl::Status Services::CheckHeadscalePlan(const Call& call,
+                                          const std::function<absl::Status(headscale::Client&)>& check) const {
+  {
+    absl::MutexLock lock(&mutex_);
+    if (!settings_->plan_checks || !settings_->complete || headscale_unreachable_) return absl::OkStatus();
+  }
+  const absl::StatusOr<std::shared_ptr<headscale::Client>> client = Headscale();
+  if (!client.ok()) return absl::OkStatus();  // told when the server is needed
+  const absl::Status status = check(**client);
+  if (!absl::IsUnavailable(status) && !absl::IsDeadlineExceeded(status)) return status;
+  call.log->Info("the Headscale server does not answer; the plan goes unchecked", {{"error", std::string(status.message())}});
+  absl::MutexLock lock(&mutex_);
+  headscale_unreachable_ = true;
+  return absl::OkStatus();
 }
 
 std::string Services::ClusterId(const Call& call) const {

@@ -12,6 +12,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
+#include "provider/clients/headscale/client.h"
 #include "provider/clients/kubernetes/cluster.h"
 #include "provider/clients/kubernetes/kubeconfig.h"
 #include "provider/operations/apply_object.h"
@@ -23,6 +24,8 @@ namespace charon {
 struct Settings {
   Conventions conventions;
   kubernetes::ConnectionSettings kubernetes;
+  headscale::ConnectionSettings headscale;
+  std::string vpn_base_domain;  // Headscale's dns.base_domain; empty if it was not given
   std::string field_manager = "charon";
   bool plan_checks = true;
   // False before ConfigureProvider (state moves are asked for without it) and while the block has unknown values.
@@ -35,8 +38,13 @@ class Services {
   // Makes a cluster from settings; tests pass their own.
   using ClusterFactory = std::function<absl::StatusOr<std::unique_ptr<kubernetes::Cluster>>(const kubernetes::ConnectionSettings&)>;
 
+  // Makes a client of a Headscale server.
+  using HeadscaleFactory = std::function<absl::StatusOr<std::unique_ptr<headscale::Client>>(const headscale::ConnectionSettings&)>;
+
   Services();
-  explicit Services(ClusterFactory make_cluster) : make_cluster_(std::move(make_cluster)) {}
+  explicit Services(ClusterFactory make_cluster);
+  Services(ClusterFactory make_cluster, HeadscaleFactory make_headscale)
+      : make_cluster_(std::move(make_cluster)), make_headscale_(std::move(make_headscale)) {}
 
   // Published by ConfigureProvider; clients of former settings live on until their calls have ended.
   void Configure(Settings settings);
@@ -45,6 +53,12 @@ class Services {
 
   // The cluster. Errors as kubernetes::Resolve, with the provider argument to look at.
   absl::StatusOr<std::shared_ptr<kubernetes::Cluster>> Kubernetes() const;
+
+  // The Headscale server. Errors as headscale::Resolve.
+  absl::StatusOr<std::shared_ptr<headscale::Client>> Headscale() const;
+
+  // As CheckPlan, about a plan that concerns the Headscale server.
+  absl::Status CheckHeadscalePlan(const Call& call, const std::function<absl::Status(headscale::Client&)>& check) const;
 
   // Uid of the namespace kube-system: the cluster's own identity. Asked once a run; empty if it cannot be had.
   std::string ClusterId(const Call& call) const;
@@ -65,9 +79,12 @@ class Services {
 
  private:
   ClusterFactory make_cluster_;
+  HeadscaleFactory make_headscale_;
   mutable absl::Mutex mutex_;
   std::shared_ptr<const Settings> settings_ ABSL_GUARDED_BY(mutex_) = std::make_shared<Settings>();
   mutable std::shared_ptr<kubernetes::Cluster> cluster_ ABSL_GUARDED_BY(mutex_);
+  mutable std::shared_ptr<headscale::Client> headscale_ ABSL_GUARDED_BY(mutex_);
+  mutable bool headscale_unreachable_ ABSL_GUARDED_BY(mutex_) = false;
   mutable std::optional<std::string> cluster_id_ ABSL_GUARDED_BY(mutex_);
   mutable bool unreachable_ ABSL_GUARDED_BY(mutex_) = false;
   std::map<std::string, TierProfile> planned_tiers_ ABSL_GUARDED_BY(mutex_);

@@ -94,6 +94,8 @@ TEST(MayHoldSecrets, GoesByPathSegments) {
   EXPECT_TRUE(MayHoldSecrets("https://h/api/v1/namespaces/a/serviceaccounts/b/token", ""));
   EXPECT_TRUE(MayHoldSecrets("https://h/api/v1/preauthkey", ""));
   EXPECT_TRUE(MayHoldSecrets("https://h/v1/auth/userpass/login/me", ""));
+  EXPECT_TRUE(MayHoldSecrets("https://h/api/v1/node", R"({"nodes":[{"preAuthKey":{"key":"k"}}]})"));
+  EXPECT_FALSE(MayHoldSecrets("https://h/api/v1/node", R"({"nodes":[{"preAuthKey":null}]})"));
   EXPECT_FALSE(MayHoldSecrets("https://h/api/v1/pods?fieldSelector=token", "{}"));
 }
 
