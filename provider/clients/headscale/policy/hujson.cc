@@ -13,7 +13,7 @@
 #include "absl/strings/str_format.h"
 #include "provider/base/status.h"
 
-namespace charon::headscale {
+namespace charon::headscale::policy {
 namespace {
 
 using Kind = HuJson::Kind;
@@ -514,4 +514,4 @@ std::string QuoteJson(absl::string_view text) {
   return out + "\"";
 }
 
-}  // namespace charon::headscale
+}  // namespace charon::headscale::policy

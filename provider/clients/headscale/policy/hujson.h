@@ -11,7 +11,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
-namespace charon::headscale {
+namespace charon::headscale::policy {
 
 // Where something stands in the text, both counted from 1; columns in characters, as editors count them.
 struct Position {
@@ -70,4 +70,4 @@ std::string ForServer(absl::string_view text);
 // A string as JSON writes it, with quotes.
 std::string QuoteJson(absl::string_view text);
 
-}  // namespace charon::headscale
+}  // namespace charon::headscale::policy

@@ -1,4 +1,5 @@
-// Whatever arrives as HuJSON either is refused with a place, or has a normal form that reads back as the same.
+// Whatever arrives as HuJSON either is refused with a place, or has a normal form that reads back as the same, and is
+// judged as a policy of each generation.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -8,8 +9,9 @@
 #include "absl/strings/match.h"
 #include "absl/strings/string_view.h"
 #include "provider/clients/headscale/policy/hujson.h"
+#include "provider/clients/headscale/policy/policy.h"
 
-namespace charon::headscale {
+namespace charon::headscale::policy {
 namespace {
 
 void Require(bool condition) {
@@ -24,6 +26,11 @@ void Check(absl::string_view text) {
     return;
   }
   CheckNoDuplicates(*document).IgnoreError();
+  for (int minor = kOldestPolicy; minor <= kNewestPolicy; ++minor) {
+    const Policy policy = ReadPolicy(*document, minor);
+    for (const Finding& finding : policy.findings) Require(!finding.message.empty() && !finding.remedy.empty());
+  }
+  RefusedByAll(*document).IgnoreError();
   const std::string normal = NormalHuJson(*document);
   const absl::StatusOr<HuJson> again = ParseHuJson(normal);
   Require(again.ok() && SameHuJson(*document, *again) && NormalHuJson(*again) == normal);
@@ -32,9 +39,9 @@ void Check(absl::string_view text) {
 }
 
 }  // namespace
-}  // namespace charon::headscale
+}  // namespace charon::headscale::policy
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  charon::headscale::Check(absl::string_view(reinterpret_cast<const char*>(data), size));
+  charon::headscale::policy::Check(absl::string_view(reinterpret_cast<const char*>(data), size));
   return 0;
 }

@@ -6,7 +6,7 @@
 #include "gtest/gtest.h"
 #include "provider/base/status.h"
 
-namespace charon::headscale {
+namespace charon::headscale::policy {
 namespace {
 
 using testing::HasSubstr;
@@ -146,4 +146,4 @@ TEST(HuJson, ServersGetTheEndOfTheLastLine) {
 }
 
 }  // namespace
-}  // namespace charon::headscale
+}  // namespace charon::headscale::policy
