@@ -88,6 +88,9 @@ bool IsPrometheusDuration(absl::string_view text) {
   return text.empty();
 }
 
+// The name that servers look for: from 0.26 on without an @ at the end (resolveUser), before as it is.
+std::string NameOfUser(absl::string_view text, int minor) { return std::string(minor < kTypedPolicy ? text : absl::StripSuffix(text, "@")); }
+
 class Reader {
  public:
   Reader(const HuJson& document, int minor) : document_(document), minor_(minor) {
@@ -296,7 +299,7 @@ class Reader {
                  absl::StrCat("From Headscale 0.26 on a user's name in a policy ends with @ unless it holds one: \"", user.text, "@\"."));
         } else {
           NoteUser(user.text, user.at, inner);
-          users.push_back(UserName(user.text));
+          users.push_back(NameOfUser(user.text, minor_));
         }
       });
     }
@@ -878,8 +881,6 @@ class Reader {
 
 std::string Finding::ToString() const { return absl::StrCat(at.ToString(), where.empty() ? "" : absl::StrCat(" (", where, ")"), ": ", message); }
 
-std::string UserName(absl::string_view text) { return std::string(absl::StripSuffix(text, "@")); }
-
 absl::Status Policy::Refusal() const {
   const auto first = std::find_if(findings.begin(), findings.end(), [](const Finding& finding) { return finding.refused; });
   if (first == findings.end()) return absl::OkStatus();
@@ -922,7 +923,7 @@ Alias ParseAlias(absl::string_view text, int minor, const Policy& policy) {
     if (absl::StartsWith(text, "tag:")) return is(K::kTag);
     if (absl::StartsWith(text, "autogroup:")) return is(K::kAutogroup);
     if (host == policy.hosts.end() && !prefix) {
-      alias.name = UserName(text);
+      alias.name = NameOfUser(text, minor);
       return is(K::kUser);
     }
   }
@@ -934,7 +935,7 @@ Alias ParseAlias(absl::string_view text, int minor, const Policy& policy) {
   if (minor < kTypedPolicy) return is(K::kHost);
   if (absl::StrContains(text, "@")) {
     alias.prefix.reset();
-    alias.name = UserName(text);
+    alias.name = NameOfUser(text, minor);
     return is(K::kUser);
   }
   if (absl::StartsWith(text, "group:")) return is(K::kGroup);

@@ -38,13 +38,10 @@ struct Alias {
   enum class Kind { kEverything, kUser, kGroup, kTag, kAutogroup, kHost, kPrefix, kNothing };
   Kind kind = Kind::kNothing;  // kNothing: it matches nothing
   std::string text;            // as written
-  std::string name;            // of a user: without the @ at its end
+  std::string name;            // of a user: as the server has it, without the @ at the end that 0.26 and later want
   std::optional<Prefix> prefix;
   Position at;
 };
-
-// Users by the name that servers compare: "ann" for "ann@", "ann@example.com" as it is.
-std::string UserName(absl::string_view text);
 
 struct PortRange {
   int first = 0, last = 65535;

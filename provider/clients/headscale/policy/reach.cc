@@ -34,7 +34,7 @@ struct Party {
 class World {
  public:
   explicit World(std::vector<const Policy*> policies, const std::vector<Alias>& asked = {}, const std::vector<Device>& devices = {})
-      : policies_(std::move(policies)) {
+      : policies_(std::move(policies)), has_devices_(!devices.empty()) {
     std::set<std::string> users, tags;
     std::vector<AddressSet> sets = {AddressSet::Tailnet(), AddressSet::Internet()};
     const auto add = [&](const Alias& alias) {
@@ -73,8 +73,8 @@ class World {
   std::vector<std::size_t> Members(const Alias& alias, const Policy& policy, bool source) const {
     std::vector<std::size_t> members;
     const std::optional<AddressSet> addresses = alias.prefix ? std::optional(AddressSet::Of(*alias.prefix)) : std::nullopt;
-    // A network that holds the whole tailnet holds every device.
-    const bool every_device = addresses && (addresses->Contains(AddressSet::Of(*Prefix::Parse("100.64.0.0/10"))) ||
+    // A network that holds the whole tailnet holds every device; with devices it is known which.
+    const bool every_device = addresses && !has_devices_ && (addresses->Contains(AddressSet::Of(*Prefix::Parse("100.64.0.0/10"))) ||
                                             addresses->Contains(AddressSet::Of(*Prefix::Parse("fd7a:115c:a1e0::/48"))));
     for (std::size_t i = 0; i < parties_.size(); ++i) {
       if (Matches(alias, policy, source, parties_[i], addresses, every_device)) members.push_back(i);
@@ -166,6 +166,7 @@ class World {
   }
 
   const std::vector<const Policy*> policies_;
+  const bool has_devices_;
   std::vector<Party> parties_;
 };
 
