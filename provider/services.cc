@@ -37,6 +37,7 @@ void Services::Configure(Settings settings) {
   cluster_id_.reset();
   unreachable_ = false;
   planned_tiers_.clear();
+  claims_.clear();
 }
 
 std::shared_ptr<const Settings> Services::settings() const {
@@ -101,6 +102,16 @@ absl::Status Services::CheckClusterId(const Call& call, const std::optional<std:
   return WithRemedy(absl::FailedPreconditionError(absl::StrCat("the identity is of cluster ", *expected,
                                                                ", but the provider is connected to ", actual)),
                     "Use the provider configuration of that cluster.");
+}
+
+bool Services::Claim(absl::string_view place) {
+  absl::MutexLock lock(&mutex_);
+  return claims_.insert(std::string(place)).second;
+}
+
+void Services::GiveBack(absl::string_view place) {
+  absl::MutexLock lock(&mutex_);
+  claims_.erase(std::string(place));
 }
 
 void Services::NotePlannedTier(TierProfile tier) {

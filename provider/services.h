@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -69,6 +70,10 @@ class Services {
   // Whose objects are: the field manager and the mark for one resource instance.
   operations::ObjectOptions Ownership(absl::string_view type, absl::string_view identity) const;
 
+  // False if this run has claimed `place` already, which holds one thing only: two resources are declared for it.
+  bool Claim(absl::string_view place);
+  void GiveBack(absl::string_view place);
+
   // Tiers that this run will make. Terraform plans what refers to a tier after the tier.
   void NotePlannedTier(TierProfile tier);
   std::optional<TierProfile> PlannedTier(absl::string_view name) const;
@@ -87,6 +92,7 @@ class Services {
   mutable bool headscale_unreachable_ ABSL_GUARDED_BY(mutex_) = false;
   mutable std::optional<std::string> cluster_id_ ABSL_GUARDED_BY(mutex_);
   mutable bool unreachable_ ABSL_GUARDED_BY(mutex_) = false;
+  std::set<std::string> claims_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, TierProfile> planned_tiers_ ABSL_GUARDED_BY(mutex_);
 };
 

@@ -8,6 +8,9 @@
 #include "resources/service/service_resource.h"
 #include "resources/tier/namespace.h"
 #include "resources/tier/tier.h"
+#include "resources/vpn/node.h"
+#include "resources/vpn/preauth_key.h"
+#include "resources/vpn/user.h"
 
 namespace charon {
 
@@ -20,6 +23,10 @@ void AddResources(sdk::Registry& registry, Services& services) {
   registry.Add(std::make_unique<tier::TierResource>(services));
   registry.Add(std::make_unique<tier::NamespaceResource>(services));
   registry.Add(std::make_unique<tier::NamespaceList>(services));
+  registry.Add(std::make_unique<vpn::NodeResource>(services));
+  registry.Add(std::make_unique<vpn::NodeList>(services));
+  registry.Add(std::make_unique<vpn::PreauthKeyResource>(services));
+  registry.Add(std::make_unique<vpn::UserResource>(services));
 }
 
 }  // namespace charon

@@ -449,13 +449,13 @@ class PreauthKeys final : public PreauthKeysApi {
 
   absl::StatusOr<std::vector<PreauthKey>> List(const Call& call, absl::string_view user) override {
     CHARON_ASSIGN_OR_RETURN(const Dialect dialect, server_.GetDialect(call));
-    http::Url url("/api/v1/preauthkey");
+    std::string path = "/api/v1/preauthkey";
     if (dialect.minor < 28) {
       // By name until 0.25, by id in 0.26 and 0.27.
       CHARON_ASSIGN_OR_RETURN(const std::string ref, Ref(call, dialect, user));
-      url = std::move(url).Query("user", ref);
+      path = http::Url(path).Query("user", ref).ToString();
     }
-    CHARON_ASSIGN_OR_RETURN(const Json json, wire_.Send(call, "list the pre-auth keys", "GET", url.text()));
+    CHARON_ASSIGN_OR_RETURN(const Json json, wire_.Send(call, "list the pre-auth keys", "GET", path));
     return ParseAll<PreauthKey>(json, "preAuthKeys", ToPreauthKey);
   }
 

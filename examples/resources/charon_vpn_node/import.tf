@@ -1,0 +1,4 @@
+import {
+  to = charon_vpn_node.router
+  id = "fw-router"
+}

@@ -1,0 +1,2 @@
+# By the user's name, or by its id.
+terraform import charon_vpn_user.ci ci

@@ -1,0 +1,4 @@
+import {
+  to = charon_vpn_user.ci
+  id = "ci"
+}
