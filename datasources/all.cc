@@ -6,6 +6,7 @@
 #include "datasources/kubernetes/server.h"
 #include "datasources/service/status.h"
 #include "datasources/tier/usage.h"
+#include "datasources/vpn/policy.h"
 
 namespace charon {
 
@@ -16,6 +17,7 @@ void AddDataSources(sdk::Registry& registry, Services& services) {
   registry.Add(std::make_unique<service_data::StatusSource>(services));
   registry.Add(std::make_unique<service_data::LiveImageSource>(services));
   registry.Add(std::make_unique<tier_data::UsageSource>(services));
+  registry.Add(std::make_unique<vpn_data::PolicySource>(services));
 }
 
 }  // namespace charon

@@ -9,6 +9,7 @@
 #include "resources/tier/namespace.h"
 #include "resources/tier/tier.h"
 #include "resources/vpn/node.h"
+#include "resources/vpn/policy.h"
 #include "resources/vpn/preauth_key.h"
 #include "resources/vpn/user.h"
 
@@ -25,6 +26,7 @@ void AddResources(sdk::Registry& registry, Services& services) {
   registry.Add(std::make_unique<tier::NamespaceList>(services));
   registry.Add(std::make_unique<vpn::NodeResource>(services));
   registry.Add(std::make_unique<vpn::NodeList>(services));
+  registry.Add(std::make_unique<vpn::PolicyResource>(services));
   registry.Add(std::make_unique<vpn::PreauthKeyResource>(services));
   registry.Add(std::make_unique<vpn::UserResource>(services));
 }

@@ -879,14 +879,16 @@ class Reader {
 
 }  // namespace
 
-std::string Finding::ToString() const { return absl::StrCat(at.ToString(), where.empty() ? "" : absl::StrCat(" (", where, ")"), ": ", message); }
+std::string Finding::ToString(bool places) const {
+  return places ? absl::StrCat(at.ToString(), " (", where, "): ", message) : absl::StrCat(where, ": ", message);
+}
 
-absl::Status Policy::Refusal() const {
+absl::Status Policy::Refusal(bool places) const {
   const auto first = std::find_if(findings.begin(), findings.end(), [](const Finding& finding) { return finding.refused; });
   if (first == findings.end()) return absl::OkStatus();
   const auto count = std::count_if(findings.begin(), findings.end(), [](const Finding& finding) { return finding.refused; });
   const std::string more = count > 1 ? absl::StrCat("; ", count - 1, " more after it") : "";
-  return WithRemedy(absl::InvalidArgumentError(absl::StrCat(first->ToString(), more)), first->remedy);
+  return WithRemedy(absl::InvalidArgumentError(absl::StrCat(first->ToString(places), more)), first->remedy);
 }
 
 Policy ReadPolicy(const HuJson& document, int minor) { return Reader(document, minor).Read(); }
@@ -898,8 +900,8 @@ Policy NoPolicy(int minor) {
   return policy;
 }
 
-absl::Status RefusedByAll(const HuJson& document) {
-  absl::Status refusal = ReadPolicy(document, kNewestPolicy).Refusal();
+absl::Status RefusedByAll(const HuJson& document, bool places) {
+  absl::Status refusal = ReadPolicy(document, kNewestPolicy).Refusal(places);
   for (int minor = kOldestPolicy; minor < kNewestPolicy && !refusal.ok(); ++minor) {
     if (ReadPolicy(document, minor).Refusal().ok()) return absl::OkStatus();
   }

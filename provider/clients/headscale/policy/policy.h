@@ -30,7 +30,8 @@ struct Finding {
   Position at;
   std::string where;  // "acls[0].src[1]"
   std::string message, remedy;
-  std::string ToString() const;  // "line 3, column 5 (acls[0].src[1]): message"
+  // "line 3, column 5 (acls[0].src[1]): message"; without the place in the text "acls[0].src[1]: message".
+  std::string ToString(bool places = true) const;
 };
 
 // Who or what a rule is about.
@@ -83,7 +84,7 @@ struct Policy {
   std::vector<Finding> findings;  // in the order of the text
 
   // The first finding that makes the server refuse it, as InvalidArgument with its remedy, and how many more there are.
-  absl::Status Refusal() const;
+  absl::Status Refusal(bool places = true) const;
 };
 
 // Reads `document` as a server of 0.`minor` does. What is refused is left out of the model.
@@ -93,7 +94,7 @@ Policy ReadPolicy(const HuJson& document, int minor);
 Policy NoPolicy(int minor);
 
 // As Refusal() of a server that is not known: only what each generation refuses.
-absl::Status RefusedByAll(const HuJson& document);
+absl::Status RefusedByAll(const HuJson& document, bool places = true);
 
 // One alias of a question such as policy_reach("group:dev", ...), by the rules of the newest generation.
 Alias ParseAlias(absl::string_view text, int minor, const Policy& policy);

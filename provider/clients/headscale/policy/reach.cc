@@ -5,6 +5,7 @@
 #include <iterator>
 #include <optional>
 #include <set>
+#include <tuple>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -434,6 +435,31 @@ std::vector<std::string> Lines(const World& world, const Matrix& less, const Mat
   return lines;
 }
 
+// What `ssh` rules of `more` allow and those of `less` do not, as they are written: "ssh: group:dev -> tag:web as root".
+std::vector<std::string> SshLines(const Policy& less, const Policy& more) {
+  using Key = std::tuple<std::string, std::string, std::string>;  // destination, login, action
+  const auto table = [](const Policy& policy) {
+    std::map<Key, std::set<std::string>> sources;
+    for (const SshRule& rule : policy.ssh) {
+      for (const Alias& dst : rule.dst) {
+        for (const std::string& user : rule.users) {
+          for (const Alias& src : rule.src) sources[{dst.text, user, rule.action}].insert(src.text);
+        }
+      }
+    }
+    return sources;
+  };
+  std::map<Key, std::set<std::string>> had = table(less);
+  std::vector<std::string> lines;
+  for (auto& [key, sources] : table(more)) {
+    std::vector<std::string> fresh;
+    std::set_difference(sources.begin(), sources.end(), had[key].begin(), had[key].end(), std::back_inserter(fresh));
+    if (fresh.empty()) continue;
+    lines.push_back(absl::StrCat("ssh: ", absl::StrJoin(fresh, ", "), " -> ", std::get<0>(key), " as ", std::get<1>(key), std::get<2>(key) == "check" ? " (check)" : ""));
+  }
+  return lines;
+}
+
 // A question's destination in its parts.
 struct Wanted {
   Alias alias;
@@ -678,7 +704,10 @@ absl::StatusOr<Answer> Ask(const Policy& policy, absl::string_view src, absl::st
 Difference Compare(const Policy& before, const Policy& after) {
   const World world({&before, &after});
   const Matrix old_reach(before, world), new_reach(after, world);
-  return {Lines(world, old_reach, new_reach), Lines(world, new_reach, old_reach)};
+  Difference difference{Lines(world, old_reach, new_reach), Lines(world, new_reach, old_reach)};
+  for (std::string& line : SshLines(before, after)) difference.gains.push_back(std::move(line));
+  for (std::string& line : SshLines(after, before)) difference.losses.push_back(std::move(line));
+  return difference;
 }
 
 std::vector<std::string> LostDevices(const Policy& before, const Policy& after, const Device& self, const std::vector<Device>& devices) {

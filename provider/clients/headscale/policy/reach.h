@@ -62,7 +62,8 @@ struct Answer {
 // With devices, a user, group, tag or autogroup stands for its devices, whose addresses count as well.
 absl::StatusOr<Answer> Ask(const Policy& policy, absl::string_view src, absl::string_view dst, const std::vector<Device>& devices = {});
 
-// Who gains and who loses reach from one policy to the next, in lines such as "group:dev -> tag:web: 443".
+// Who gains and who loses reach from one policy to the next, in lines such as "group:dev -> tag:web: 443". Logins by
+// ssh are compared as they are written: "ssh: group:dev -> tag:web as root".
 struct Difference {
   std::vector<std::string> gains, losses;
   bool empty() const { return gains.empty() && losses.empty(); }

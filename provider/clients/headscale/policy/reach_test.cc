@@ -170,6 +170,13 @@ TEST(Compare, GroupsAndAbsenceOfRulesCount) {
   EXPECT_EQ(Compared(R"({"acls": []})", "{}"), "+ * -> *: *\n");
 }
 
+TEST(Compare, LoginsAreComparedAsTheyAreWritten) {
+  const std::string before = Rules({}, R"(, "ssh": [{"action": "accept", "src": ["group:dev"], "dst": ["tag:web"], "users": ["root", "ubuntu"]}])");
+  const std::string after = Rules({}, R"(, "ssh": [{"action": "check", "src": ["group:dev"], "dst": ["tag:web"], "users": ["root"]},
+    {"action": "accept", "src": ["group:ops", "group:dev"], "dst": ["tag:web"], "users": ["ubuntu"]}])");
+  EXPECT_EQ(Compared(before, after), "+ ssh: group:dev -> tag:web as root (check)\n+ ssh: group:ops -> tag:web as ubuntu\n- ssh: group:dev -> tag:web as root\n");
+}
+
 TEST(LostDevices, AreThoseThatAreNotReachedAtAllAnyMore) {
   const std::vector<Device> devices = {{"laptop", "ann", {}, {*Address::Parse("100.64.0.1")}},
                                        {"web-1", "", {"tag:web"}, {*Address::Parse("100.64.0.9")}},
