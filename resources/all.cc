@@ -8,6 +8,7 @@
 #include "resources/service/service_resource.h"
 #include "resources/tier/namespace.h"
 #include "resources/tier/tier.h"
+#include "resources/vpn/actions.h"
 #include "resources/vpn/node.h"
 #include "resources/vpn/policy.h"
 #include "resources/vpn/preauth_key.h"
@@ -24,6 +25,8 @@ void AddResources(sdk::Registry& registry, Services& services) {
   registry.Add(std::make_unique<tier::TierResource>(services));
   registry.Add(std::make_unique<tier::NamespaceResource>(services));
   registry.Add(std::make_unique<tier::NamespaceList>(services));
+  registry.Add(std::make_unique<vpn::NodeExpireAction>(services));
+  registry.Add(std::make_unique<vpn::PurgeStaleAction>(services));
   registry.Add(std::make_unique<vpn::NodeResource>(services));
   registry.Add(std::make_unique<vpn::NodeList>(services));
   registry.Add(std::make_unique<vpn::PolicyResource>(services));

@@ -154,18 +154,31 @@ class SandboxCluster(Cluster):
         return self._log.stat().st_size
 
     def requests(self, since: int = 0) -> list[Request]:
+        return self.requests_of("kubernetes", since)
+
+    def requests_of(self, api: str, since: int = 0) -> list[Request]:
+        """Of one of the APIs that the sandbox plays."""
         found = []
         with open(self._log, "rb") as log:
             log.seek(since)
             for line in log:
                 entry = json.loads(line)
-                if entry["user_agent"] == kubernetes.AGENT or entry["user"] != "admin":
+                if entry["api"] != api or entry["user_agent"] == kubernetes.AGENT:
+                    continue
+                if api == "kubernetes" and entry["user"] != "admin":
                     continue
                 query = dict(urllib.parse.parse_qsl(entry["query"], keep_blank_values=True))
                 found.append(Request(
                     entry["method"], entry["path"], query, entry["user_agent"], entry["status"], None
                 ))
         return found
+
+    def fault(self, api: str = "", **fault: Any) -> str:
+        """Scripts trouble for one of the APIs, or for all: see ../sandbox/README.md. Returns its id."""
+        code, answer = self.api.send("POST", "/_sandbox/faults", {"api": api, **fault})
+        if code != 200:
+            raise HarnessError(f"fault: {code} {answer}")
+        return answer["id"]
 
     def close(self) -> None:
         super().close()
@@ -301,6 +314,11 @@ class Names:
 
     def __call__(self, prefix: str) -> str:
         return f"{prefix}-{self._run}"
+
+    @property
+    def mark(self) -> str:
+        """What they have in common, and nobody else's name has."""
+        return self._run
 
     def are_in(self, text: str) -> bool:
         """Whether a name of these occurs in it."""

@@ -149,6 +149,29 @@ def write(number: int) -> Matches:
     return lambda exchange: exchange.write == number
 
 
+def is_about(text: str) -> Matches:
+    """Whether the target or the body has that text."""
+    return lambda exchange: text in exchange.target or text.encode() in exchange.body
+
+
+def write_about(text: str, number: int) -> Matches:
+    """The n-th write about that text."""
+    about = is_about(text)
+    return nth(lambda exchange: exchange.is_write and about(exchange), number)
+
+
+def nth(matches: Matches, number: int) -> Matches:
+    """Only the n-th of those. For one rule: it counts."""
+    seen = 0
+
+    def is_it(exchange: Exchange) -> bool:
+        nonlocal seen
+        seen += matches(exchange)
+        return seen == number and matches(exchange)
+
+    return is_it
+
+
 def request(number: int) -> Matches:
     return lambda exchange: exchange.number == number
 

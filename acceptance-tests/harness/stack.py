@@ -96,6 +96,9 @@ class Running:
         """Process ids of the provider processes that this command has started."""
         return [p for p in processes.descendants(self.pid) if processes.name(p) == PROVIDER[:15]]
 
+    def has_ended(self) -> bool:
+        return self._process.poll() is not None
+
     def kill_terraform(self) -> None:
         """kill -9: nothing is written any more, and nobody tells the provider to end."""
         self._process.kill()

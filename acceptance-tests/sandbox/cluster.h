@@ -11,6 +11,7 @@
 
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "json.h"
 #include "kinds.h"
@@ -32,6 +33,14 @@ struct MutationRule {
   std::string deny;    // Not empty: refuse instead, with this text.
 };
 
+// A workload whose pod was refused.
+struct RefusedPod {
+  absl::Status why;
+  absl::Time until;  // When the next attempt may be made.
+  absl::Duration delay;
+  std::int64_t generation = 0;  // Of the workload: a changed one is tried at once.
+};
+
 struct Cluster {
   mutable absl::Mutex mu;
   KindTable kinds ABSL_GUARDED_BY(mu);
@@ -42,6 +51,8 @@ struct Cluster {
   std::string ca_pem ABSL_GUARDED_BY(mu);
   // When pods that start slowly will be ready, by uid.
   std::map<std::string, absl::Time> pod_due ABSL_GUARDED_BY(mu);
+  // By uid of the workload.
+  std::map<std::string, RefusedPod> refused_pods ABSL_GUARDED_BY(mu);
   int next_ip ABSL_GUARDED_BY(mu) = 1;
   int next_node_port ABSL_GUARDED_BY(mu) = 30000;
   bool stopping ABSL_GUARDED_BY(mu) = false;

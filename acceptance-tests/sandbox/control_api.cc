@@ -75,6 +75,7 @@ absl::StatusOr<Json> ControlApi::Answer(const HttpRequest& request) {
   }
   if (what == "mutations" || absl::StartsWith(what, "mutations/")) return Mutations(request, body);
   if (what == "act" && request.method == "POST") return Act(body);
+  if (what == "headscale") return ControlHeadscale(request, body);
   if (what == "state" && reads) return Dump(request);
   if (what == "reset" && request.method == "POST") return Reset();
   if (what == "compact" && request.method == "POST") {
@@ -152,6 +153,14 @@ absl::StatusOr<Json> ControlApi::Act(const Json& body) {
   return *written.object;
 }
 
+absl::StatusOr<Json> ControlApi::ControlHeadscale(const HttpRequest& request, const Json& body) {
+  const std::string dialect = request.method == "GET" ? request.Query("dialect") : Text(body, {"dialect"});
+  HeadscaleSite* site = dialect == "0.23" ? others_.headscale_023 : others_.headscale;
+  if (site == nullptr) return PathNotFound();
+  if (request.method == "GET") return site->Dump();
+  return site->Act(body);
+}
+
 Json ControlApi::Dump(const HttpRequest& request) {
   const std::string ns = request.Query("namespace");
   const bool whole = request.QueryFlag("server_fields");
@@ -174,6 +183,9 @@ Json ControlApi::Reset() {
   faults_.Clear();
   log_.Reset();
   api_.ExpireContinueTokens();
+  for (HeadscaleSite* site : {others_.headscale, others_.headscale_023}) {
+    if (site != nullptr) site->Reset();
+  }
   Cluster& cluster = api_.cluster();
   absl::MutexLock lock(&cluster.mu);
   cluster.mutation_rules.clear();

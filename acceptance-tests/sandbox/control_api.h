@@ -8,17 +8,25 @@
 #include "absl/status/statusor.h"
 #include "api_server.h"
 #include "faults.h"
+#include "headscale_site.h"
 #include "http_request.h"
 #include "json.h"
 #include "request_log.h"
 
 namespace charon::sandbox {
 
+// The sites beside Kubernetes; null where there is none.
+struct Others {
+  HeadscaleSite* headscale = nullptr;
+  HeadscaleSite* headscale_023 = nullptr;
+};
+
 // Safe for concurrent use.
 class ControlApi {
  public:
-  ControlApi(ApiServer& api, FaultScript& faults, RequestLog& log)
-      : api_(api), faults_(faults), log_(log) {}
+  // Everything passed in must outlive the control API.
+  ControlApi(ApiServer& api, FaultScript& faults, RequestLog& log, Others others)
+      : api_(api), faults_(faults), log_(log), others_(others) {}
 
   HttpResponse Handle(const HttpRequest& request);
 
@@ -27,12 +35,14 @@ class ControlApi {
   absl::StatusOr<Json> Mutations(const HttpRequest& request, const Json& body);
   // "Apply this patch to that object as manager X, now."
   absl::StatusOr<Json> Act(const Json& body);
+  absl::StatusOr<Json> ControlHeadscale(const HttpRequest& request, const Json& body);
   Json Dump(const HttpRequest& request);
   Json Reset();
 
   ApiServer& api_;
   FaultScript& faults_;
   RequestLog& log_;
+  const Others others_;
 };
 
 }  // namespace charon::sandbox

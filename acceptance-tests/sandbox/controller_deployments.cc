@@ -377,7 +377,6 @@ void ReconcileReplicaSet(const Work& work, const Json& set) {
     const absl::Status status = CreatePod(work, set, std::move(pod), "replicaset-controller");
     if (status.ok()) continue;
     refusal = Text(StatusBody(status), {"message"});
-    work.revisit(key, work.cluster.Now() + absl::Seconds(2));
     break;
   }
   if (static_cast<std::int64_t>(active.size()) > wanted) {

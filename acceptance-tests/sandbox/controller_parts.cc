@@ -237,6 +237,30 @@ Json PodFromTemplate(const Json& pod_template, const Json& owner) {
   return pod;
 }
 
+absl::Status TryPod(const Work& work, const Json& owner, Json pod, bool* is_new) {
+  work.cluster.mu.AssertHeld();
+  // client-go, util/workqueue/default_rate_limiters.go v0.36: doubles from 5 ms to 1000 s. Tests wait less.
+  constexpr absl::Duration kFirst = absl::Milliseconds(50);
+  constexpr absl::Duration kLongest = absl::Seconds(2);
+  const std::string uid = Text(owner, {"metadata", "uid"});
+  const std::int64_t generation = Integer(owner, {"metadata", "generation"});
+  std::map<std::string, RefusedPod>& refused = work.cluster.refused_pods;
+  const auto before = refused.find(uid);
+  const bool same = before != refused.end() && before->second.generation == generation;
+  *is_new = !same || work.cluster.Now() >= before->second.until;
+  if (!*is_new) return before->second.why;
+  absl::Status status = work.Create("v1", "Pod", std::move(pod));
+  if (status.ok()) {
+    refused.erase(uid);
+    return status;
+  }
+  const absl::Duration delay = same ? std::min(before->second.delay * 2, kLongest) : kFirst;
+  const absl::Time until = work.cluster.Now() + delay;
+  refused[uid] = {status, until, delay, generation};
+  work.revisit(KeyOf(work.ResourceOf(owner)->storage_key(), owner), until);
+  return status;
+}
+
 absl::Status CreatePod(const Work& work, const Json& owner, Json pod, const char* component) {
   work.cluster.mu.AssertHeld();
   Json& metadata = pod["metadata"];
@@ -244,10 +268,11 @@ absl::Status CreatePod(const Work& work, const Json& owner, Json pod, const char
     metadata["name"] = absl::StrCat(Text(metadata, {"generateName"}), work.cluster.NameSuffix());
   }
   const std::string name = Text(metadata, {"name"});
-  const absl::Status status = work.Create("v1", "Pod", std::move(pod));
+  bool is_new = false;
+  const absl::Status status = TryPod(work, owner, std::move(pod), &is_new);
   if (status.ok()) {
     work.Event(owner, "Normal", "SuccessfulCreate", absl::StrCat("Created pod: ", name), component);
-  } else {
+  } else if (is_new) {
     work.Event(owner, "Warning", "FailedCreate",
                absl::StrCat("Error creating: ", Text(StatusBody(status), {"message"})), component);
   }

@@ -100,7 +100,9 @@ absl::Status MakeOrdinal(const Work& work, const Json& set, int ordinal, const s
   const std::string service = Text(set, {"spec", "serviceName"});
   if (!service.empty()) pod["spec"]["subdomain"] = service;
   MakeClaims(work, set, pod, ordinal);
-  const absl::Status status = work.Create("v1", "Pod", std::move(pod));
+  bool is_new = false;
+  const absl::Status status = TryPod(work, set, std::move(pod), &is_new);
+  if (!is_new) return status;
   const std::string what =
       absl::StrCat("Pod ", name, " in StatefulSet ", Text(set, {"metadata", "name"}));
   work.Event(set, status.ok() ? "Normal" : "Warning",
@@ -145,9 +147,7 @@ void ReconcileStatefulSet(const Work& work, const Json& set) {
   for (int ordinal = start; ordinal < start + wanted && (parallel || settled); ++ordinal) {
     const auto it = pods.find(ordinal);
     if (it == pods.end()) {
-      if (!MakeOrdinal(work, set, ordinal, update).ok()) {
-        work.revisit(key, work.cluster.Now() + absl::Seconds(2));
-      }
+      MakeOrdinal(work, set, ordinal, update).IgnoreError();  // tried again in a while
       settled = false;
     } else if (IsFinished(*it->second) && !IsDeleted(*it->second)) {
       work.Delete(*it->second);
@@ -238,9 +238,7 @@ void ReconcileDaemonSet(const Work& work, const Json& set) {
       labels[kRevisionLabel] = HashOf(update);
       labels["pod-template-generation"] = "1";
       pod["spec"]["nodeName"] = name;
-      if (!CreatePod(work, set, std::move(pod), "daemonset-controller").ok()) {
-        work.revisit(key, work.cluster.Now() + absl::Seconds(2));
-      }
+      CreatePod(work, set, std::move(pod), "daemonset-controller").IgnoreError();  // tried again in a while
       continue;
     }
     const bool outdated =
@@ -361,10 +359,7 @@ void ReconcileJob(const Work& work, const Json& job) {
     for (; active < wanted; ++active) {
       Json pod = PodFromTemplate(Members(job, {"spec", "template"}), job);
       pod["metadata"]["generateName"] = Text(job, {"metadata", "name"}) + "-";
-      if (!CreatePod(work, job, std::move(pod), "job-controller").ok()) {
-        work.revisit(key, work.cluster.Now() + absl::Seconds(2));
-        break;
-      }
+      if (!CreatePod(work, job, std::move(pod), "job-controller").ok()) break;
     }
   }
   status["ready"] = ready;

@@ -35,6 +35,7 @@ absl::StatusOr<std::string> FaultScript::Add(const Json& description) {
   if (rule.fault.code < 100 || rule.fault.code > 599) {
     return BadRequest("code must be between 100 and 599");
   }
+  rule.api = Text(description, {"api"});
   rule.method = Text(description, {"method"});
   const std::string path = Text(description, {"path"});
   if (!path.empty()) {
@@ -89,13 +90,14 @@ Json FaultScript::Describe() const {
   return out;
 }
 
-std::optional<Fault> FaultScript::Next(const HttpRequest& request) {
+std::optional<Fault> FaultScript::Next(const std::string& api, const HttpRequest& request) {
   absl::MutexLock lock(&mu_);
   std::optional<Fault> hit;
   for (Rule& rule : rules_) {
     const bool watch = request.QueryFlag("watch");
     if (watch && !rule.watches) continue;
     if (rule.writes_only && (request.method == "GET" || request.method == "HEAD")) continue;
+    if (!rule.api.empty() && rule.api != api) continue;
     if (!rule.method.empty() && rule.method != "*" && rule.method != request.method) continue;
     if (rule.has_path && !std::regex_search(request.path, rule.path)) continue;
     if (!absl::StrContains(request.raw_query, rule.query_contains)) continue;

@@ -45,12 +45,13 @@ class FaultScript {
   Json Describe() const;
 
   // What happens to this request, if anything. Counts it for every rule it matches.
-  std::optional<Fault> Next(const HttpRequest& request);
+  std::optional<Fault> Next(const std::string& api, const HttpRequest& request);
 
  private:
   struct Rule {
     Fault fault;
     Json description;
+    std::string api;  // Empty: any.
     std::string method;
     std::regex path;
     bool has_path = false;

@@ -2,6 +2,13 @@
 
 namespace charon::sandbox {
 
+std::string HttpRequest::Header(absl::string_view name) const {
+  for (const auto& [one, value] : headers) {
+    if (one == name) return value;
+  }
+  return "";
+}
+
 std::string HttpRequest::Query(absl::string_view name) const {
   const auto it = query.find(std::string(name));
   return it == query.end() ? "" : it->second;

@@ -17,8 +17,11 @@ struct HttpRequest {
   std::string method, path, body;
   std::multimap<std::string, std::string> query;
   std::string accept, content_type, user_agent, authorization;
-  std::string raw_query;
+  std::string raw_query, raw_path;  // As they were sent.
+  std::vector<std::pair<std::string, std::string>> headers;  // All of them, names in lower case.
 
+  // The first header of that name (lower case), "" if there is none.
+  std::string Header(absl::string_view name) const;
   // The first value of a query parameter.
   std::string Query(absl::string_view name) const;
   bool HasQuery(absl::string_view name) const;

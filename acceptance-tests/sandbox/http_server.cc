@@ -15,11 +15,10 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
-#include "request_info.h"
-#include "status.h"
 
 namespace charon::sandbox {
 namespace {
@@ -112,6 +111,10 @@ HttpRequest Convert(const httplib::Request& request) {
   out.query = {request.params.begin(), request.params.end()};
   const auto mark = request.target.find('?');
   if (mark != std::string::npos) out.raw_query = request.target.substr(mark + 1);
+  out.raw_path = request.target.substr(0, mark);
+  for (const auto& [name, value] : request.headers) {
+    out.headers.emplace_back(absl::AsciiStrToLower(name), value);
+  }
   out.accept = request.get_header_value("Accept");
   out.content_type = request.get_header_value("Content-Type");
   out.user_agent = request.get_header_value("User-Agent");
@@ -119,48 +122,10 @@ HttpRequest Convert(const httplib::Request& request) {
   return out;
 }
 
-HttpResponse FaultResponse(const Fault& fault) {
-  std::string message = fault.message;
-  std::string reason;
-  switch (fault.code) {
-    case 429:
-      reason = "TooManyRequests";
-      if (message.empty()) message = "Too many requests, please try again later.";
-      break;
-    case 503:
-      reason = "ServiceUnavailable";
-      if (message.empty()) message = "the server is currently unable to handle the request";
-      break;
-    case 504:
-      reason = "Timeout";
-      if (message.empty()) message = "the server was unable to return a response in the time allotted";
-      break;
-    case 401:
-      reason = "Unauthorized";
-      if (message.empty()) message = "Unauthorized";
-      break;
-    case 403:
-      reason = "Forbidden";
-      break;
-    default:
-      reason = fault.code >= 500 ? "InternalError" : "";
-  }
-  if (message.empty()) message = absl::StrCat("scripted fault ", fault.id);
-  Json details;
-  if (fault.retry_after >= 0) details = {{"retryAfterSeconds", fault.retry_after}};
-  HttpResponse response =
-      JsonResponse(StatusBody(ApiStatus(fault.code, reason, message, details)), fault.code);
-  if (fault.retry_after >= 0) {
-    response.headers.emplace_back("Retry-After", absl::StrCat(fault.retry_after));
-  }
-  return response;
-}
-
 }  // namespace
 
-HttpServer::HttpServer(ApiServer& api, ControlApi& control, FaultScript& faults, RequestLog& log,
-                       const ServerIdentity* identity)
-    : api_(api), control_(control), faults_(faults), log_(log) {
+HttpServer::HttpServer(Site& site, FaultScript& faults, RequestLog& log, const ServerIdentity* identity)
+    : site_(site), faults_(faults), log_(log) {
   if (identity == nullptr) {
     server_ = std::make_unique<httplib::Server>();
   } else {
@@ -186,10 +151,10 @@ HttpServer::HttpServer(ApiServer& api, ControlApi& control, FaultScript& faults,
     std::string user;
     bool dropped = false;
     HttpResponse response = Answer(request, in.remote_port, &user, &dropped);
-    const RequestInfo info = ReadRequestInfo(request);
     if (!absl::StartsWith(request.path, "/_sandbox/")) {
       Json entry = {{"time", absl::FormatTime("%Y-%m-%d%ET%H:%M:%E3SZ", start,
                                               absl::UTCTimeZone())},
+                    {"api", site_.api()},
                     {"method", request.method},
                     {"path", request.path},
                     {"query", request.raw_query},
@@ -200,16 +165,8 @@ HttpServer::HttpServer(ApiServer& api, ControlApi& control, FaultScript& faults,
                     {"bytes_in", request.body.size()},
                     {"bytes_out", response.body.size()},
                     {"is_watch", response.stream != nullptr},
-                    {"dry_run", request.Query("dryRun") == "All"},
                     {"milliseconds", absl::ToDoubleMilliseconds(absl::Now() - start)}};
-      if (info.is_resource) {
-        entry["verb"] = info.verb;
-        entry["resource"] = info.group.empty() ? info.plural
-                                               : absl::StrCat(info.plural, ".", info.group);
-        entry["namespace"] = info.ns;
-        entry["name"] = info.name;
-        entry["subresource"] = info.subresource;
-      }
+      site_.Describe(request, entry);
       log_.Add(std::move(entry));
     }
     out.status = response.status;
@@ -253,9 +210,8 @@ HttpServer::HttpServer(ApiServer& api, ControlApi& control, FaultScript& faults,
       what = error.what();
     } catch (...) {
     }
-    const HttpResponse response = StatusResponse(Internal("a defect of the sandbox: " + what));
-    out.status = response.status;
-    out.set_content(response.body, response.content_type);
+    out.status = 500;
+    out.set_content("a defect of the sandbox: " + what, "text/plain");
   });
 }
 
@@ -281,9 +237,10 @@ void HttpServer::Run() { server_->listen_after_bind(); }
 
 void HttpServer::Stop() {
   server_->stop();
+  site_.Stop();
   {
-    absl::MutexLock lock(&api_.cluster().mu);
-    api_.cluster().stopping = true;
+    absl::MutexLock lock(&mu_);
+    stopping_ = true;
   }
   CloseConnections(0);
 }
@@ -294,35 +251,26 @@ void HttpServer::CloseConnections(int remote_port) const {
 
 HttpResponse HttpServer::Answer(const HttpRequest& request, int remote_port, std::string* user,
                                 bool* dropped) {
-  const absl::StatusOr<std::string> who = api_.Authenticate(request);
-  if (!who.ok()) return StatusResponse(who.status());
-  *user = *who;
-  if (absl::StartsWith(request.path, "/_sandbox/")) {
-    if (*who != "admin") return StatusResponse(Forbidden({}, "", "the control API is for admin"));
-    return control_.Handle(request);
-  }
-  const std::optional<Fault> fault = faults_.Next(request);
-  if (!fault.has_value()) return api_.Handle(request, *who);
+  if (std::optional<HttpResponse> early = site_.Admit(request, user)) return *std::move(early);
+  const std::optional<Fault> fault = faults_.Next(site_.api(), request);
+  if (!fault.has_value()) return site_.Handle(request, *user);
   switch (fault->action) {
     case Fault::Action::kStatus:
-      return FaultResponse(*fault);
+      return site_.FaultAnswer(request, *fault);
     case Fault::Action::kDelay:
       absl::SleepFor(fault->delay);
-      return api_.Handle(request, *who);
+      return site_.Handle(request, *user);
     case Fault::Action::kHang: {
       // Until the client gives up or the sandbox ends.
       const std::vector<int> sockets = SocketsOf(port_, remote_port);
       while (!sockets.empty() && !ClientIsGone(sockets[0])) {
-        absl::MutexLock lock(&api_.cluster().mu);
-        if (api_.cluster().mu.AwaitWithTimeout(absl::Condition(&api_.cluster().stopping),
-                                               absl::Milliseconds(100))) {
-          break;
-        }
+        absl::MutexLock lock(&mu_);
+        if (mu_.AwaitWithTimeout(absl::Condition(&stopping_), absl::Milliseconds(100))) break;
       }
       break;
     }
     case Fault::Action::kDropAfter:
-      (void)api_.Handle(request, *who);
+      (void)site_.Handle(request, *user);
       break;
     case Fault::Action::kDropBefore:
       break;

@@ -1,4 +1,4 @@
-// The HTTP side: connections, TLS, the request log and scripted faults around a handler.
+// The HTTP side: connections, TLS, the request log and scripted faults around a site.
 
 #ifndef ACCEPTANCE_TESTS_SANDBOX_HTTP_SERVER_H_
 #define ACCEPTANCE_TESTS_SANDBOX_HTTP_SERVER_H_
@@ -7,11 +7,11 @@
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "api_server.h"
-#include "control_api.h"
+#include "absl/synchronization/mutex.h"
 #include "faults.h"
 #include "http_request.h"
 #include "request_log.h"
+#include "site.h"
 #include "tls.h"
 
 namespace httplib {
@@ -23,8 +23,7 @@ namespace charon::sandbox {
 class HttpServer {
  public:
   // `identity` null: plain HTTP. Everything passed in must outlive the server.
-  HttpServer(ApiServer& api, ControlApi& control, FaultScript& faults, RequestLog& log,
-             const ServerIdentity* identity);
+  HttpServer(Site& site, FaultScript& faults, RequestLog& log, const ServerIdentity* identity);
   ~HttpServer();
 
   HttpServer(const HttpServer&) = delete;
@@ -44,13 +43,14 @@ class HttpServer {
                       bool* dropped);
   void CloseConnections(int remote_port) const;
 
-  ApiServer& api_;
-  ControlApi& control_;
+  Site& site_;
   FaultScript& faults_;
   RequestLog& log_;
   std::unique_ptr<httplib::Server> server_;
   int port_ = 0;
   int listener_ = -1;
+  absl::Mutex mu_;
+  bool stopping_ ABSL_GUARDED_BY(mu_) = false;
 };
 
 }  // namespace charon::sandbox

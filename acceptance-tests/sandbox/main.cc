@@ -1,4 +1,4 @@
-// charon-sandbox: an in-memory Kubernetes API server on loopback.
+// charon-sandbox: the APIs that the provider speaks, in memory and on loopback.
 
 #include <csignal>
 #include <pthread.h>
@@ -13,6 +13,8 @@
 #include <memory>
 #include <string>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
@@ -21,7 +23,9 @@
 #include "bootstrap.h"
 #include "controllers.h"
 #include "discovery.h"
+#include "headscale_site.h"
 #include "http_server.h"
+#include "kubernetes_site.h"
 #include "tls.h"
 
 namespace charon::sandbox {
@@ -157,15 +161,41 @@ int Main(int argc, char** argv) {
     cluster.random.seed(options.seed);
     Bootstrap(cluster, identity->ca_pem);
   }
+  const auto now = [&cluster] {
+    absl::MutexLock lock(&cluster.mu);
+    return cluster.Now();
+  };
+  HeadscaleSite headscale(headscale::Dialect::k029, options.seed + 1, now);
+  HeadscaleSite headscale_023(headscale::Dialect::k023, options.seed + 2, now);
   FaultScript faults;
   RequestLog log((dir / "requests.jsonl").string());
   ApiServer api(cluster, {options.token, options.powerless_token});
-  ControlApi control(api, faults, log);
+  ControlApi control(api, faults, log, {&headscale, &headscale_023});
   Controllers controllers(cluster);
   controllers.Start();
-  HttpServer server(api, control, faults, log, options.plain ? nullptr : &*identity);
+  KubernetesSite kubernetes(api, control);
+  HttpServer server(kubernetes, faults, log, options.plain ? nullptr : &*identity);
   const absl::StatusOr<int> port = server.Bind(options.port);
   if (!port.ok()) Fail(std::string(port.status().message()));
+
+  // Each of the others has a port of its own, without TLS.
+  std::vector<std::unique_ptr<HttpServer>> others;
+  const auto serve = [&](Site& site) {
+    others.push_back(std::make_unique<HttpServer>(site, faults, log, nullptr));
+    const absl::StatusOr<int> bound = others.back()->Bind(0);
+    if (!bound.ok()) Fail(std::string(bound.status().message()));
+    return absl::StrCat("http://127.0.0.1:", *bound);
+  };
+  for (const auto& [site, file] : {std::pair{&headscale, "headscale.json"}, std::pair{&headscale_023, "headscale-0.23.json"}}) {
+    const std::string endpoint = serve(*site);
+    WriteFile(dir / file, Json{{"endpoint", endpoint},
+                               {"api_key", site->api_key()},
+                               {"version", site->version()},
+                               {"dialect", site->dialect()},
+                               {"base_domain", "tailnet.example.org"},
+                               {"processes", Json::array({{{"pid", getpid()}, {"log", ""}}})}}
+                              .dump(2) + "\n");
+  }
 
   const std::string url = absl::StrCat(options.plain ? "http" : "https", "://127.0.0.1:", *port);
   const std::string kubeconfig = (dir / "kubeconfig").string();
@@ -183,12 +213,16 @@ int Main(int argc, char** argv) {
   std::thread waiter([&] {
     int signal = 0;
     sigwait(&signals, &signal);
+    for (const auto& other : others) other->Stop();
     server.Stop();
   });
+  std::vector<std::thread> threads;
+  for (const auto& other : others) threads.emplace_back([&other] { other->Run(); });
   std::cout << "charon-sandbox listening on " << url << " (kubeconfig: " << kubeconfig << ")"
             << std::endl;
   server.Run();
   waiter.join();
+  for (std::thread& thread : threads) thread.join();
   return 0;
 }
 

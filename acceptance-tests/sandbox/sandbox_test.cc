@@ -319,14 +319,39 @@ TEST_F(ClusterTest, QuotaRefusesWhatIsTooMuch) {
             "limited: secrets=1");
 }
 
+TEST_F(ClusterTest, ARefusedPodIsTriedAgainAfterAWhileAndNotAtOnce) {
+  ASSERT_TRUE(Create("{apiVersion: v1, kind: ResourceQuota, metadata: {name: q}, spec: {hard: {pods: '0'}}}").ok());
+  ASSERT_TRUE(Create("{apiVersion: apps/v1, kind: Deployment, metadata: {name: web}, spec: "
+                     "{replicas: 1, selector: {matchLabels: {a: b}}, template: {metadata: "
+                     "{labels: {a: b}}, spec: {containers: [{name: c, image: 'i:1'}]}}}}")
+                  .ok());
+  const auto attempts = [this] {
+    controllers_.RunUntilIdleForTest();
+    absl::MutexLock lock(&cluster_.mu);
+    std::int64_t count = 0;
+    for (const auto& [name, event] : cluster_.store.All("/events")) {
+      if (Text(*event, {"reason"}) == "FailedCreate") count += Integer(*event, {"count"}, 1);
+    }
+    return count;
+  };
+  const std::int64_t first = attempts();
+  EXPECT_GE(first, 1);
+  EXPECT_LE(first, 3);  // The clock is real: one or two may have become due meanwhile.
+  {
+    absl::MutexLock lock(&cluster_.mu);
+    cluster_.time_offset += absl::Minutes(1);
+  }
+  EXPECT_EQ(attempts(), first + 1);
+}
+
 TEST(FaultScript, FiresOnTheNthMatch) {
   FaultScript script;
   ASSERT_TRUE(script.Add(Yaml("{action: status, code: 503, method: PUT, nth: 2}")).ok());
   HttpRequest request;
   request.method = "PUT";
-  EXPECT_FALSE(script.Next(request).has_value());
-  EXPECT_TRUE(script.Next(request).has_value());
-  EXPECT_FALSE(script.Next(request).has_value());
+  EXPECT_FALSE(script.Next("kubernetes", request).has_value());
+  EXPECT_TRUE(script.Next("kubernetes", request).has_value());
+  EXPECT_FALSE(script.Next("kubernetes", request).has_value());
   EXPECT_FALSE(script.Add(Yaml("{action: nonsense}")).ok());
   EXPECT_FALSE(script.Add(Yaml("{path: '('}")).ok());
 }

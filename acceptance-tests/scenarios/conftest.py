@@ -11,9 +11,10 @@ import shutil
 import pytest
 
 from harness import cli as cli_module
-from harness import clusters, operators
+from harness import clusters, headscale as headscale_module, operators
 from harness.clusters import Exclusive, Names, RealCluster, RealServer, SandboxCluster
 from harness.errors import HarnessError
+from harness.headscale import RealHeadscale, RealServers, SandboxHeadscale
 from harness.stack import Stack
 
 
@@ -32,6 +33,7 @@ def pytest_configure(config):
         "sandbox_only(why): says something about the sandbox, or needs what only it can do",
         "real_only(why): needs what only real controllers do",
         "one_cli(why): does not depend on the program that applies, so the first one does",
+        "versions(*names): the VPN servers that it says something about, such as 0.29",
         "every_pair(why): with each program on each cluster; other tests meet the second program on the sandbox only",
     ):
         config.addinivalue_line("markers", marker)
@@ -50,6 +52,18 @@ def pytest_generate_tests(metafunc):
         if metafunc.definition.get_closest_marker("real_only"):
             kinds = [kind for kind in kinds if kind == "real"]
         metafunc.parametrize("cluster", kinds, indirect=True)
+    if "headscale" in metafunc.fixturenames:
+        metafunc.parametrize("headscale", headscales(metafunc, kinds), indirect=True)
+
+
+def headscales(metafunc, kinds: list[str]) -> list[str]:
+    """sandbox-0.23 and so on: each generation the sandbox plays, each real version."""
+    for kind in ("sandbox", "real"):
+        if metafunc.definition.get_closest_marker(f"{kind}_only"):
+            kinds = [one for one in kinds if one == kind]
+    marker = metafunc.definition.get_closest_marker("versions")
+    known = {"sandbox": headscale_module.SANDBOX_VERSIONS, "real": headscale_module.REAL_VERSIONS}
+    return [f"{kind}-{version}" for kind in kinds for version in known[kind] if not marker or version in marker.args]
 
 
 def pytest_collection_modifyitems(config, items):
@@ -58,9 +72,13 @@ def pytest_collection_modifyitems(config, items):
 
     def runs(item) -> bool:
         parameters = getattr(item, "callspec", None) and item.callspec.params or {}
-        if not isinstance(parameters.get("cluster", ""), str):
+        # A fixture without any parameter left has a mark instead of one.
+        if not all(isinstance(parameters.get(name, ""), str) for name in ("cluster", "headscale")):
             return False
-        twice = parameters.get("cluster") == "real" and parameters.get("cli", first) != first
+        kinds = {parameters[name].split("-")[0] for name in ("cluster", "headscale") if name in parameters}
+        if len(kinds) > 1:
+            return False
+        twice = kinds == {"real"} and parameters.get("cli", first) != first
         return not twice or item.get_closest_marker("every_pair") is not None
 
     kept = [item for item in items if runs(item)]
@@ -83,6 +101,7 @@ def pytest_sessionfinish(session):
     if factory is not None and not os.environ.get("PYTEST_XDIST_WORKER"):
         if factory._basetemp is not None:
             RealServer(shared_folder(factory) / "real").stop()
+            RealServers(shared_folder(factory)).stop()
 
 
 @pytest.fixture(scope="session")
@@ -178,6 +197,56 @@ def new_stack(folder, cluster, cli):
 @pytest.fixture
 def stack(new_stack):
     return new_stack("stack")
+
+
+@pytest.fixture
+def sandbox(request, folder):
+    """The sandbox of the test, also for the APIs beside Kubernetes: the cluster's, if the test has one."""
+    if "cluster" in request.fixturenames and request.getfixturevalue("cluster").kind == "sandbox":
+        yield request.getfixturevalue("cluster")
+        return
+    made = SandboxCluster(folder / "sandbox")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def headscale(request, folder, tmp_path_factory):
+    """A VPN server: the sandbox's is the test's own, a real one is shared by the run."""
+    kind, version = request.param.split("-")
+    if kind == "sandbox":
+        made = SandboxHeadscale(request.getfixturevalue("sandbox"), version, folder / "headscale")
+    else:
+        try:
+            record = RealServers(shared_folder(tmp_path_factory)).start(version)
+        except HarnessError as error:
+            missing(str(error))
+        made = RealHeadscale(record, folder / "headscale")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def bare_stack(folder, cli):
+    """A stack without a Kubernetes cluster."""
+    stack = Stack(folder / "stack", cli)
+    yield stack
+    stack.close()
+
+
+@pytest.fixture
+def vpn_stack(bare_stack, headscale):
+    """A stack whose provider finds the VPN server, and nothing else."""
+    bare_stack.environment |= headscale.environment
+    return bare_stack
+
+
+@pytest.fixture
+def one_vpn_test(headscale, tmp_path_factory):
+    """Held by one test at a time on a server that tests share: for what exists once there, the policy."""
+    folder = shared_folder(tmp_path_factory) if headscale.kind == "real" else headscale.sandbox.folder
+    with Exclusive(folder, f"headscale-{headscale.version}"):
+        yield
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """Kill -9 in the middle of an apply: nothing is orphaned, and nothing is in the next apply's way."""
 
+import contextlib
 import signal
 import threading
 import time
@@ -8,6 +9,7 @@ import pytest
 
 from entries import ENTRIES, SERVICE, TIER_NAMESPACE
 from harness import hcl, proxy
+from harness.clusters import Names
 from lifecycle_test import expect_gone, expect_state_is_true, present
 
 pytestmark = pytest.mark.one_cli("about the provider and the server; where programs differ, lifecycle_test.py and examples_test.py meet it")
@@ -43,159 +45,175 @@ def wait_until(condition, what, seconds=10):
         time.sleep(0.02)
 
 
+# Each lane is struck at another of its writes, all in one run: a write that is to be struck is held until all are, and
+# then one kill strikes them all. The provider's connections to one server are 10, so that many cannot be held at a time.
+WIDTH = 8
+DEAD = {"Plugin did not respond", "plugin crashed", "panic:", "Plugin error"}  # what core says of a dead provider, rightly
+
+
+def lanes(writes: int):
+    """Groups of (names, number of the write, whether the server has done it): every write up to that number, both ways."""
+    moments = [(Names(), number, acted) for number in range(1, writes + 1) for acted in (False, True)]
+    return [moments[start:start + WIDTH] for start in range(0, len(moments), WIDTH)]
+
+
+def apply_and_kill(stack, front, victim, strikes, command="apply") -> None:
+    """Runs the command until each of `strikes`, (text, number, acted), holds the n-th write about that text; then kills."""
+    stack.allowed = DEAD
+    front.reset()
+    for text, number, acted in strikes:
+        front.on(proxy.write_about(text, number), proxy.Hang(acted=acted))
+    running = stack.start(command, "-json", "-input=false", "-auto-approve", "-parallelism=64")
+
+    def held():
+        hanging = [e.acted for e in front.log() if e.fault == "Hang"]
+        return len(hanging) == len(strikes) and sum(hanging) == sum(acted for _, _, acted in strikes)
+
+    wait_until(lambda: held() or running.has_ended(), "a write of each lane", 60)
+    assert held() and not running.has_ended(), f"held: {[str(e) for e in front.log() if e.fault]}"
+    (running.kill_terraform if victim == "terraform" else running.kill_provider)()
+    result = stack.finish(running)
+    assert result.code == (-signal.SIGKILL if victim == "terraform" else 1), result
+    wait_until(lambda: not stack.provider_processes(), "the provider to follow its terraform")
+    front.heal()
+    stack.allowed = set()
+
+
+def count_writes(stack, front, text: str) -> int:
+    """Of an apply that nobody disturbs."""
+    front.reset()
+    stack.apply()
+    return sum(map(proxy.is_about(text), front.writes()))
+
+
 @pytest.mark.parametrize("victim", ["terraform", "provider"])
-@pytest.mark.parametrize("moment", ["acted", "answered"])
-def test_killed_after_each_write(new_stack, cluster, front, names, victim, moment):
-    """`acted`: the server has done it and nobody knows; `answered`: the provider knows, core may not."""
-    config = STACK.format(tier=names("t"), one=names("one"), two=names("two"))
-    wanted = [("PriorityClass", None, f"tier-{names('t')}"), ("Namespace", None, names("one")),
-              ("LimitRange", names("one"), "tier-defaults"), ("ResourceQuota", names("one"), "tier-quota"),
-              ("NetworkPolicy", names("one"), "default-deny"), ("Namespace", None, names("two")),
-              ("ResourceQuota", names("two"), "tier-quota")]
-    for number in range(1, 100):
-        front.reset()
-        stack = new_stack(f"stack{number}", kubeconfig=front.kubeconfig)
-        # A dead provider cannot answer; core says so, and that is right.
-        stack.allowed = {"Plugin did not respond", "plugin crashed", "panic:", "Plugin error"}
-        stack.write(config)
-        struck = threading.Event()
+def test_killed_at_each_write(new_stack, cluster, front, names, victim):
+    """Before the server has it, and when the server has done it and nobody knows."""
+    def config(own: Names) -> str:
+        text = STACK.format(tier=own("t"), one=own("one"), two=own("two"))
+        for name in ("tier", "one", "two"):  # addresses of its own
+            text = text.replace(f'" "{name}"', f'" "{own(name)}"').replace(f"charon_tier.{name}.", f"charon_tier.{own(name)}.")
+        return text
 
-        def kill(_):
-            (running.kill_terraform if victim == "terraform" else running.kill_provider)()
-            struck.set()
+    def wanted(own: Names):
+        return [("PriorityClass", None, f"tier-{own('t')}"), ("Namespace", None, own("one")),
+                ("LimitRange", own("one"), "tier-defaults"), ("ResourceQuota", own("one"), "tier-quota"),
+                ("NetworkPolicy", own("one"), "default-deny"), ("Namespace", None, own("two")),
+                ("ResourceQuota", own("two"), "tier-quota")]
 
-        running = stack.start("apply", "-json", "-input=false", "-auto-approve", "-parallelism=1")
-        front.on(proxy.write(number), proxy.Call(kill, moment))
-        result = stack.finish(running)
-        if not struck.is_set():
-            assert result.code == 0, result
-            break
-        # A provider that dies right after its last answer may have told core already.
-        told = {0} if victim == "provider" and moment == "answered" else set()
-        assert result.code in ({-signal.SIGKILL} if victim == "terraform" else {1} | told), result
-        if victim == "terraform":
-            wait_until(lambda: not stack.provider_processes(), "the provider to follow its terraform")
-        front.heal()
-        stack.allowed = set()
-        expect_state_is_true(stack)
-        stack.apply()
-        assert present(cluster, wanted) == wanted, f"after a kill at write {number}"
-        stack.destroy()
-        expect_gone(cluster, wanted)
-    assert number > len(wanted)
+    stack = new_stack("undisturbed", kubeconfig=front.kubeconfig)
+    stack.write(config(names))
+    writes = count_writes(stack, front, names.mark)
     stack.destroy()
+    assert writes >= len(wanted(names))
+    for number, group in enumerate(lanes(writes)):
+        stack = new_stack(f"group{number}", kubeconfig=front.kubeconfig)
+        stack.write("".join(config(own) for own, _, _ in group))
+        apply_and_kill(stack, front, victim, [(own.mark, at, acted) for own, at, acted in group])
+        expect_state_is_true(stack)
+        stack.apply("-parallelism=64")
+        for own, at, acted in group:
+            assert present(cluster, wanted(own)) == wanted(own), f"after a kill at write {at}, {acted=}"
+        stack.destroy("-parallelism=64")
+        for own, at, acted in group:
+            expect_gone(cluster, wanted(own))
 
 
-@pytest.mark.one_cli("what is killed is the same")
 @pytest.mark.parametrize("victim", ["terraform", "provider"])
-@pytest.mark.parametrize("moment", ["acted", "answered"])
-def test_a_service_is_killed_after_each_write(new_stack, cluster, front, names, victim, moment):
+def test_a_service_is_killed_at_each_write(new_stack, cluster, front, names, victim):
     """Of its create, and of an update that makes, changes and removes objects. Then the same objects are there, by uid,
     with the same generated values, and nothing else."""
-    SERVICE.prepare(cluster, names)
-    created = SERVICE.troubled(names)
-    changed = {k: v for k, v in created.items() if k not in ("files", "expose")} | {
-        "env": {"MODE": "changed"},
-        "env_wo": {"HIDDEN": "something-else"},
-        "env_wo_version": "2",
-        "generated_secrets": {"PASSWORD": {}, "MORE": {}},
-        "config_dirs": {"/etc/conf.d": {"files": {"a": "1"}}},
-        "expose": {"l4": {"kind": "loadbalancer"}},
-    }
-    bystanders = set(cluster.api.contents(names("work")))
+    def change(created):
+        return {k: v for k, v in created.items() if k not in ("files", "expose")} | {
+            "env": {"MODE": "changed"},
+            "env_wo": {"HIDDEN": "something-else"},
+            "env_wo_version": "2",
+            "generated_secrets": {"PASSWORD": {}, "MORE": {}},
+            "config_dirs": {"/etc/conf.d": {"files": {"a": "1"}}},
+            "expose": {"l4": {"kind": "loadbalancer"}},
+        }
 
-    def contents():
+    def text(own, attributes):
+        return hcl.resource("charon_service", own("subject"), attributes)
+
+    def contents(own):
         """What the provider has made; what controllers make comes and goes."""
         return {
-            ref for ref in set(cluster.api.contents(names("work"))) - bystanders
+            ref for ref in set(cluster.api.contents(own("work"))) - bystanders[own.mark]
             if ref.partition("/")[0] not in ("Pod", "ReplicaSet", "Endpoints", "EndpointSlice")
         }
 
     def refs(attributes):
         return {f"{kind}/{name}" for kind, _, name in SERVICE.objects(attributes)}
 
-    def data():
+    def data(own):
         return {
             ref: (found["metadata"]["uid"], (found.get("data") or {}).get("PASSWORD"))
-            for ref in (("PersistentVolumeClaim", names("work"), f"{names('app')}-data"),
-                        ("Secret", names("work"), f"{names('app')}-generated"))
+            for ref in (("PersistentVolumeClaim", own("work"), f"{own('app')}-data"),
+                        ("Secret", own("work"), f"{own('app')}-generated"))
             if (found := cluster.get(*ref)) is not None
         }
 
-    def struck_at(stack, number):
-        """Applies, and kills at that write; False if there is none with that number."""
-        front.reset()
-        stack.allowed = {"Plugin did not respond", "plugin crashed", "panic:", "Plugin error"}
-        struck = threading.Event()
+    bystanders = {}
 
-        def kill(_):
-            (running.kill_terraform if victim == "terraform" else running.kill_provider)()
-            struck.set()
+    def prepare(own):
+        SERVICE.prepare(cluster, own)
+        bystanders[own.mark] = set(cluster.api.contents(own("work")))
 
-        front.on(proxy.write(number), proxy.Call(kill, moment))
-        running = stack.start("apply", "-json", "-input=false", "-auto-approve")
-        stack.finish(running)
-        if victim == "terraform" and struck.is_set():
-            wait_until(lambda: not stack.provider_processes(), "the provider to follow its terraform")
-        front.heal()
-        stack.allowed = set()
-        return struck.is_set()
-
-    writes = {"create": 0, "update": 0}
-    stack = new_stack("stack", kubeconfig=front.kubeconfig)
-    for number in range(1, 100):
-        going_on = False
-        for step, attributes in (("create", created), ("update", changed)):
-            stack.write(hcl.resource("charon_service", "subject", attributes))
-            if struck_at(stack, number):
-                going_on = True
-                writes[step] += 1
-            before = data()
+    prepare(names)
+    stack = new_stack("undisturbed", kubeconfig=front.kubeconfig)
+    writes = []
+    for attributes in (SERVICE.troubled(names), change(SERVICE.troubled(names))):
+        stack.write(text(names, attributes))
+        writes.append(count_writes(stack, front, names.mark))
+    stack.destroy()
+    assert writes[0] >= len(SERVICE.objects(SERVICE.troubled(names))) and writes[1] >= 6
+    for number, group in enumerate(lanes(max(writes))):
+        for own, _, _ in group:
+            prepare(own)
+        stack = new_stack(f"group{number}", kubeconfig=front.kubeconfig)
+        for step, last in enumerate(writes):
+            of = [SERVICE.troubled, lambda own: change(SERVICE.troubled(own))][step]
+            stack.write("".join(text(own, of(own)) for own, _, _ in group))
+            strikes = [(own.mark, at, acted) for own, at, acted in group if at <= last]
+            if not strikes:
+                continue
+            apply_and_kill(stack, front, victim, strikes)
+            before = {own.mark: data(own) for own, _, _ in group}
             # Nothing of what was killed is in the next apply's way.
-            if step == "create":
+            if step == 0:
                 expect_state_is_true(stack)
-            stack.apply()
-            assert contents() == refs(attributes), f"after a kill at write {number} of the {step}"
-            after = data()
-            assert {ref: after[ref] for ref in before} == before
-        stack.destroy()
-        wait_until(lambda: contents() == set(), "everything to go", 30)
-        if not going_on:
-            break
-    assert writes["create"] >= len(SERVICE.objects(created))
-    assert writes["update"] >= 6
+            stack.apply("-parallelism=64")
+            for own, at, acted in group:
+                where = f"after a kill at write {at} of step {step}, {acted=}"
+                assert contents(own) == refs(of(own)), where
+                assert {ref: data(own)[ref] for ref in before[own.mark]} == before[own.mark], where
+        stack.destroy("-parallelism=64")
+        wait_until(lambda: all(contents(own) == set() for own, _, _ in group), "everything to go", 30)
 
 
-@pytest.mark.parametrize("entry", ENTRIES, ids=str)
 @pytest.mark.parametrize("victim", ["terraform", "provider"])
-def test_killed_during_destroy(entry, stack, cluster, front, names, victim, exclusive):
-    entry.prepare(cluster, names)
-    attributes = entry.full(names)
+def test_killed_during_destroy(stack, cluster, front, victim, exclusive):
+    """Of an instance of every entry, when the server has deleted something of each and nobody knows."""
+    subjects = [(entry, Names()) for entry in ENTRIES]
+    for entry, own in subjects:
+        entry.prepare(cluster, own)
     stack.environment["KUBE_CONFIG_PATH"] = str(front.kubeconfig)
-    stack.write(hcl.resource(entry.type, "subject", attributes))
-    with exclusive(entry.exclusive or f"nobody-{names('x')}"):
-        stack.apply(checked=False)
-        front.reset()
-        running = None
-        started = threading.Event()
-
-        def kill(_):
-            started.wait(10)
-            (running.kill_terraform if victim == "terraform" else running.kill_provider)()
-
-        front.on(proxy.any_write, proxy.Call(kill, "acted"))
-        stack.allowed = {"Plugin did not respond", "plugin crashed", "panic:", "Plugin error"}
-        running = stack.start("destroy", "-json", "-input=false", "-auto-approve")
-        started.set()
-        assert stack.finish(running).code != 0
-        front.heal()
-        stack.allowed = set()
+    stack.write("".join(
+        hcl.resource(entry.type, f"subject{number}", entry.full(own)) for number, (entry, own) in enumerate(subjects)
+    ))
+    with contextlib.ExitStack() as turns:
+        for what in sorted({entry.exclusive for entry in ENTRIES} - {""}):
+            turns.enter_context(exclusive(what))
+        stack.apply("-parallelism=64", checked=False)
+        apply_and_kill(stack, front, victim, [(own.mark, 1, True) for _, own in subjects], "destroy")
         stack.destroy()
         assert stack.state().resources == {}
         # A namespace whose deletion the killed run had asked for is on its way: the second run finds nothing to delete.
-        cluster.api.eventually(
-            lambda: present(cluster, entry.objects(attributes)) == [], "everything is gone"
-        )
+        for entry, own in subjects:
+            cluster.api.eventually(
+                lambda: present(cluster, entry.objects(entry.full(own))) == [], "everything is gone"
+            )
 
 
 def test_interrupt_ends_waits_and_keeps_what_was_made(stack, cluster, front, names):

@@ -61,7 +61,9 @@ class Entry:
     history: frozenset[str] = frozenset()
     # Exists once in a cluster, so that tests which share one take turns: a name for it.
     exclusive: str = ""
-    # A smaller configuration, for scenarios that run through once for every write. The full one if unset.
+    # Two instances cannot be next to each other, not even in one test.
+    alone: bool = False
+    # A configuration for scenarios that have one instance for every write. The full one if unset.
     troubled: Callable[[Names], Attributes] | None = None
     # The first apply after an import is an update that takes over what belongs to it.
     import_takes_over: bool = False
@@ -101,6 +103,7 @@ TIER = Entry(
         "on_conflict": "adopt",
         "force_conflicts": False,
     },
+    troubled=_tier,
     objects=lambda a: [("PriorityClass", None, f"tier-{a['name']}")],
     import_id=lambda a: a["name"],
     identity=lambda a: {"name": a["name"]},
@@ -127,6 +130,7 @@ TIER = Entry(
         "PriorityClass", None, f"tier-{a['name']}", {"description": None}
     ),
     exclusive="global-default",
+    alone=True,
 )
 
 

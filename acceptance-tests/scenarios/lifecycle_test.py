@@ -1,5 +1,6 @@
 """What every resource has to do, for each entry of entries.py."""
 
+import dataclasses
 import json
 
 import pytest
@@ -90,59 +91,135 @@ def test_create_read_and_destroy(entry, address, stack, cluster, names):
     expect_gone(cluster, objects)
 
 
-def test_each_attribute_updates(entry, address, stack, cluster, names):
-    attributes = entry.full(names)
-    stack.write(text(entry, attributes))
-    stack.apply(checked=False)
-    for attribute, updates in entry.updates(names).items():
-        for update in updates:
-            former = entry.objects(attributes)
-            attributes = changed(attributes, update.also | {attribute: update.value})
-            stack.write(text(entry, attributes))
-            what = f"{attribute} = {update.value}"
-            assert stack.apply(checked=False).actions == {address: update.action}, what
-            stack.expect_empty()
-            expect_in_state(entry, stack.state()[address], attributes, [attribute])
-            objects = entry.objects(attributes)
-            assert present(cluster, objects) == objects, what
-            external = attributes.get("governance", "internal") != "internal"
-            if not external:
-                expect_gone(cluster, [ref for ref in former if ref not in objects])
-    stack.expect_no_changes()
-    stack.destroy()
-    expect_gone(cluster, entry.objects(attributes))
+# --- Many instances at once ------------------------------------------------------------------------
+# A command costs far more than one more resource in it. So each instance, under names of its own, goes a few steps of a long way.
 
 
-def test_each_optional_attribute_can_be_unset(entry, address, stack, cluster, names):
-    full, minimal = entry.full(names), entry.minimal(names)
-    stack.write(text(entry, full))
-    stack.apply(checked=False)
-    attributes = full
-    for attribute in [name for name in full if name not in minimal]:
-        if attribute not in attributes:
-            continue  # went with another one
-        former = entry.objects(attributes)
-        along = dict.fromkeys(entry.unset_with.get(attribute, ()))
-        attributes = changed(attributes, along | {attribute: None})
-        stack.write(text(entry, attributes))
+STEPS = 4  # of a way that one instance goes
+
+
+@dataclasses.dataclass
+class Lane:
+    """One instance: its names, and the configurations that it goes through. `what[n]` says what the n-th changes."""
+
+    label: str
+    names: Names
+    states: list[dict]
+    what: list[str]
+    actions: list[str | None]  # what the plan has to say for each but the first; None: "update", or nothing where nothing changes
+
+    def at(self, step: int) -> dict:
+        return self.states[min(step, len(self.states) - 1)]
+
+
+def lanes_of(entry: Entry, cluster, names, way) -> list[Lane]:
+    """Cuts a way, [(what, action, states by names)], into lanes. Each begins where the one before it ends."""
+    steps = len(way) if entry.alone else STEPS
+    found = []
+    for start in range(0, len(way) - 1, steps):
+        if found:
+            names = Names()
+            entry.prepare(cluster, names)
+        part = way[start:start + steps + 1]
+        found.append(Lane(f"lane{start // steps}", names, [state(names) for _, _, state in part],
+                          [what for what, _, _ in part], [action for _, action, _ in part]))
+    return found
+
+
+def write_lanes(stack, entry: Entry, lanes: list[Lane], step: int) -> None:
+    stack.write("".join(hcl.resource(entry.type, lane.label, lane.at(step)) for lane in lanes))
+
+
+def go_the_way(stack, cluster, entry: Entry, lanes: list[Lane], check) -> None:
+    """Applies one step of all lanes after the other; after each, nothing is left to do, and what there is is right."""
+    stack.environment |= {"TF_CLI_ARGS_plan": WIDE, "TF_CLI_ARGS_apply": WIDE, "TF_CLI_ARGS_destroy": WIDE}
+    for step in range(max(len(lane.states) for lane in lanes)):
+        write_lanes(stack, entry, lanes, step)
         plan = stack.apply(checked=False)
-        wanted = entry.unset.get(attribute, "update")
-        assert plan.actions in ({address: wanted}, {}), f"without {attribute}"
-        if not plan.actions:
-            # Only a value that is the default anyway leaves nothing to do.
-            assert covers(stack.state()[address][attribute], full[attribute]), f"without {attribute}"
-        stack.expect_empty()
-        objects = entry.objects(attributes)
-        assert present(cluster, objects) == objects, f"without {attribute}"
-        expect_gone(cluster, [ref for ref in former if ref not in objects])
+        if step > 0:
+            stack.expect_empty()
+        state = stack.state()
+        for lane in lanes:
+            if step >= len(lane.states):
+                assert f"{entry.type}.{lane.label}" not in plan.actions
+                continue
+            what = f"{lane.what[step]} ({lane.label})"
+            if step > 0:
+                before, after = lane.at(step - 1), lane.at(step)
+                check(lane, step, plan.actions.get(f"{entry.type}.{lane.label}"), state[f"{entry.type}.{lane.label}"])
+                if after.get("governance", "internal") == "internal":
+                    left = [ref for ref in entry.objects(before) if ref not in entry.objects(after)]
+                    assert present(cluster, left) == [], what
+            objects = entry.objects(lane.at(step))
+            assert present(cluster, objects) == objects, what
     stack.expect_no_changes()
-    # And it is as if nothing else had ever been set.
-    unset = stack.state()[address]
+
+
+WIDE = "-parallelism=64"
+
+
+def test_each_attribute_updates(entry, stack, cluster, names):
+    def way():
+        done = []
+        steps = [(attribute, update) for attribute, updates in entry.updates(Names()).items() for update in range(len(updates))]
+
+        def state(until):
+            def of(names):
+                attributes, updates = entry.full(names), entry.updates(names)
+                for attribute, number in steps[:until]:
+                    update = updates[attribute][number]
+                    attributes = changed(attributes, update.also | {attribute: update.value})
+                return attributes
+            return of
+
+        done.append(("", None, state(0)))
+        for number, (attribute, update) in enumerate(steps, 1):
+            done.append((attribute, entry.updates(Names())[attribute][update].action, state(number)))
+        return done
+
+    def check(lane, step, action, state):
+        attribute = lane.what[step]
+        assert action == lane.actions[step], f"{attribute} = {lane.at(step)[attribute]}"
+        expect_in_state(entry, state, lane.at(step), [attribute])
+
+    lanes = lanes_of(entry, cluster, names, way())
+    go_the_way(stack, cluster, entry, lanes, check)
     stack.destroy()
-    fresh = {k: v for k, v in full.items() if k in minimal}
-    stack.write(text(entry, fresh))
+    for lane in lanes:
+        expect_gone(cluster, entry.objects(lane.states[-1]))
+
+
+def test_each_optional_attribute_can_be_unset(entry, stack, cluster, names):
+    def way():
+        full, minimal = entry.full(Names()), entry.minimal(Names())
+        unset, done = [], [("", None, entry.full)]
+        for attribute in [name for name in full if name not in minimal]:
+            if attribute in unset:
+                continue  # went with another one
+            unset = [*unset, attribute, *entry.unset_with.get(attribute, ())]
+            done.append((attribute, entry.unset.get(attribute),
+                         lambda names, without=tuple(unset): changed(entry.full(names), dict.fromkeys(without))))
+        return done
+
+    def check(lane, step, action, state):
+        attribute, before = lane.what[step], lane.at(step - 1)
+        wanted = lane.actions[step] or "update"
+        assert action in (wanted, None), f"without {attribute}"
+        if action is None:
+            # Only a value that is the default anyway leaves nothing to do.
+            assert covers(state[attribute], before[attribute]), f"without {attribute}"
+
+    lanes = lanes_of(entry, cluster, names, way())
+    go_the_way(stack, cluster, entry, lanes, check)
+    # And it is as if nothing else had ever been set.
+    last = lanes[-1]
+    unset = stack.state()[f"{entry.type}.{last.label}"]
+    stack.destroy()
+    for lane in lanes:
+        expect_gone(cluster, entry.objects(lane.states[-1]))
+    stack.write(hcl.resource(entry.type, last.label, last.states[-1]))
     stack.apply(checked=False)
-    made = stack.state()[address]
+    made = stack.state()[f"{entry.type}.{last.label}"]
     assert differing(made, unset, entry.history) == {}
     stack.destroy()
 
@@ -280,9 +357,12 @@ def test_unknown_inputs_plan(entry, address, stack, cluster, names):
     attributes = entry.full(names)
     source = hcl.resource("terraform_data", "source", {"input": attributes})
     unknown = {name: Expression(f"terraform_data.source.output.{name}") for name in attributes}
-    for name in attributes:
-        stack.write(source + text(entry, attributes | {name: unknown[name]}))
-        assert stack.plan().actions == {address: "create", "terraform_data.source": "create"}, name
+    # An instance for each attribute that is unknown.
+    stack.write(source + "".join(
+        hcl.resource(entry.type, f"unknown_{name}", attributes | {name: unknown[name]}) for name in attributes
+    ))
+    wanted = {f"{entry.type}.unknown_{name}": "create" for name in attributes}
+    assert stack.plan().actions == wanted | {"terraform_data.source": "create"}
     expect_gone(cluster, entry.objects(attributes))
     # All of them at once, and through to the end.
     stack.write(source + text(entry, unknown))
@@ -381,36 +461,45 @@ TROUBLE = {
 }
 
 
-@pytest.mark.parametrize("trouble", TROUBLE)
-def test_create_goes_on_after_trouble(entry, address, new_stack, cluster, names, trouble):
-    """The n-th write of a create fails, for each n: what state says is there, what is missing comes
-    with the next apply, and nothing is in its own way."""
-    attributes = (entry.troubled or entry.full)(names)
+def writes_of_a_create(stack, front, entry, names, attributes) -> int:
+    """Applies it once without any trouble, and counts."""
+    stack.write(hcl.resource(entry.type, "untroubled", attributes))
+    stack.apply(checked=False)
+    return sum(map(proxy.is_about(names.mark), front.writes()))
+
+
+def test_create_goes_on_after_trouble(entry, new_stack, cluster, names):
+    """The n-th write of a create fails in each way, for each n: what state says is there, what is missing comes with the
+    next apply, and nothing is in its own way. Each is an instance of its own, all in one run."""
+    make = entry.troubled or entry.full
     front = cluster.proxy()
-    for number in range(1, 100):
-        # A retry of the lost write succeeds, so that all of them have to get lost.
-        front.reset()
-        rule = front.on(proxy.write(number), TROUBLE[trouble])
-        stack = new_stack(f"stack{number}", kubeconfig=front.kubeconfig)
-        stack.write(text(entry, attributes))
-        stack.plan()
-        result = stack.run("apply", "-json", "-input=false", "-auto-approve", codes=(0, 1))
-        front.heal()
-        if rule.left:
-            assert result.code == 0 and number > 1
-            break
-        if result.code:
-            assert result.errors and all(e.address == address for e in result.errors), result
-        expect_state_is_true(stack)
-        stack.apply()
-        objects = entry.objects(attributes)
-        assert present(cluster, objects) == objects
-        stack.destroy()
-        expect_gone(cluster, objects)
-    else:
-        raise AssertionError("a create of a hundred writes?")
-    assert number - 1 >= len(entry.objects(attributes))
+    stack = new_stack("stack", kubeconfig=front.kubeconfig)
+    stack.environment |= {"TF_CLI_ARGS_plan": WIDE, "TF_CLI_ARGS_apply": WIDE, "TF_CLI_ARGS_destroy": WIDE}
+    writes = writes_of_a_create(stack, front, entry, names, make(names))
+    assert writes >= len(entry.objects(make(names)))
+    front.reset()
+    lanes, rules = {}, {}
+    for trouble, action in TROUBLE.items():
+        for number in range(1, writes + 1):
+            lane = f"{trouble.replace(' ', '_')}_{number}"
+            lanes[lane] = Names()
+            entry.prepare(cluster, lanes[lane])
+            rules[lane] = front.on(proxy.write_about(lanes[lane].mark, number), action)
+    untroubled = hcl.resource(entry.type, "untroubled", make(names))
+    stack.write(untroubled + "".join(hcl.resource(entry.type, lane, make(own)) for lane, own in lanes.items()))
+    result = stack.run("apply", "-json", "-input=false", "-auto-approve", codes=(0, 1))
+    front.heal()
+    assert [lane for lane, rule in rules.items() if rule.left] == [], "these met no trouble"
+    if result.code:
+        assert result.errors and {e.address for e in result.errors} <= {f"{entry.type}.{lane}" for lane in lanes}, result
+    expect_state_is_true(stack)
+    stack.apply()
+    for lane, own in lanes.items():
+        objects = entry.objects(make(own))
+        assert present(cluster, objects) == objects, lane
     stack.destroy()
+    for own in lanes.values():
+        expect_gone(cluster, entry.objects(make(own)))
 
 
 def expect_state_is_true(stack):

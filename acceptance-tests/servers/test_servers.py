@@ -22,6 +22,7 @@ from charon_servers import builds, cluster, processes
 from charon_servers.errors import SKIPPED, Failure
 
 SERVERS = pathlib.Path(__file__).with_name("servers")
+NOT_RUNNING = 3  # exit code of `status`
 BOUND = 30  # seconds that anything may take
 
 
@@ -415,7 +416,7 @@ def folder(tmp_path):
 
 
 def test_data_survives_and_stop_leaves_nothing(kubernetes, folder):
-    assert servers("status", "--dir", folder).returncode == cluster.NOT_RUNNING
+    assert servers("status", "--dir", folder).returncode == NOT_RUNNING
     started = servers("start", "kubernetes", "--dir", folder, "--name", "second")
     assert started.returncode == 0, started.stderr
     assert servers("status", "--dir", folder).returncode == 0
@@ -431,7 +432,7 @@ def test_data_survives_and_stop_leaves_nothing(kubernetes, folder):
 
     assert servers("stop", "--dir", folder).returncode == 0
     assert processes_of(folder) == []
-    assert servers("status", "--dir", folder).returncode == cluster.NOT_RUNNING
+    assert servers("status", "--dir", folder).returncode == NOT_RUNNING
 
     restarted = servers("start", "kubernetes", "--dir", folder)
     assert restarted.returncode == 0, restarted.stderr

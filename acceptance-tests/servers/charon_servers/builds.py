@@ -44,6 +44,7 @@ class Program:
     version_of: str
     link_flags: str = ""
     links: tuple[str, ...] = ()
+    others: tuple[tuple[str, str], ...] = ()  # Further packages of the module and the files they become.
 
     @property
     def module(self) -> pathlib.Path:
@@ -75,10 +76,12 @@ class Program:
         return cache() / f"{self.folder}-{self.version}-{digest.hexdigest()[:12]}"
 
     def recipe(self) -> list[str]:
-        return [*self.command("go"), self.package, self.file, *self.links, platform.machine()]
+        others = [part for other in self.others for part in other]
+        return [*self.command("go"), self.package, self.file, *self.links, *others, platform.machine()]
 
     def make(self, title: str, go: str, folder: pathlib.Path, jobs: int | None) -> None:
-        compile_program(title, self, go, folder / self.file, jobs)
+        for package, file in ((self.package, self.file), *self.others):
+            compile_program(title, self, go, package, folder / file, jobs)
         for link in self.links:
             (folder / link).symlink_to(self.file)
 
@@ -121,6 +124,22 @@ class Manifests(Program):
         return pathlib.Path(json.loads(run.stdout)["Dir"])
 
 
+HEADSCALE = "github.com/juanfont/headscale"
+# Where the version is kept; from 0.27 on it is read from the build itself.
+HEADSCALE_VERSION = {"0.23": f"{HEADSCALE}/cmd/headscale/cli.Version", "0.26": f"{HEADSCALE}/hscontrol/types.Version"}
+
+
+def headscale(series: str) -> Program:
+    variable = HEADSCALE_VERSION.get(series)
+    return Program(
+        folder=f"headscale-{series}",
+        package=f"{HEADSCALE}/cmd/headscale",
+        file="headscale",
+        version_of=HEADSCALE,
+        link_flags=f"-X {variable}=v{{{HEADSCALE}}}" if variable else "",
+    )
+
+
 K8S = "k8s.io/component-base/version"
 
 PROGRAMS = {
@@ -147,6 +166,17 @@ PROGRAMS = {
         package="github.com/hashicorp/terraform-plugin-docs/cmd/tfplugindocs",
         file="tfplugindocs",
         version_of="github.com/hashicorp/terraform-plugin-docs",
+    ),
+    "headscale-0.23": headscale("0.23"),
+    "headscale-0.26": headscale("0.26"),
+    "headscale-0.29": headscale("0.29"),
+    "tailscale": Program(
+        folder="tailscale",
+        package="tailscale.com/cmd/tailscaled",
+        file="tailscaled",
+        version_of="tailscale.com",
+        link_flags="-X tailscale.com/version.longStamp={tailscale.com} -X tailscale.com/version.shortStamp={tailscale.com}",
+        others=(("tailscale.com/cmd/tailscale", "tailscale"),),
     ),
     "crds": Manifests(
         folder="crds",
@@ -218,7 +248,7 @@ def build_one(name: str, program: Program, jobs: int | None) -> None:
 
 
 def compile_program(
-    title: str, program: Program, go: str, target: pathlib.Path, jobs: int | None
+    title: str, program: Program, go: str, package: str, target: pathlib.Path, jobs: int | None
 ) -> None:
     """Runs the compiler at low priority, showing how far it is."""
     command = program.command(go) + (["-p", str(jobs)] if jobs else [])
@@ -227,7 +257,7 @@ def compile_program(
     downloaded = compiled = 0
     last = collections.deque(maxlen=KEPT_LINES)
     with subprocess.Popen(
-        [*command, "-o", str(target), program.package],
+        [*command, "-o", str(target), package],
         cwd=program.module,
         env=go_environment(),
         stdin=subprocess.DEVNULL,

@@ -9,23 +9,22 @@ import base64
 import contextlib
 import dataclasses
 import json
-import os
 import pathlib
 import secrets
 import shlex
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from charon_servers import builds, manifests, pki, processes
 from charon_servers.api import Api
 from charon_servers.errors import Failure
+from charon_servers.files import locked, log_tail, write
 from charon_servers.processes import Process
 
+RECORD = "cluster.json"
 READY_WITHIN = 60.0  # seconds, for the whole start
 POLL = 0.02  # seconds between two questions
-LOG_TAIL = 15  # lines
-NOT_RUNNING = 3  # exit code of `status`
 
 # The host-path provisioner of the controller manager makes a folder here for each volume.
 VOLUMES = pathlib.Path("/tmp/hostpath_pv")
@@ -77,12 +76,12 @@ class Cluster:
             "ports": self.ports,
             "processes": [dataclasses.asdict(p) for p in self.processes],
         }
-        write(self.folder / "cluster.json", json.dumps(record, indent=2) + "\n")
+        write(self.folder / RECORD, json.dumps(record, indent=2) + "\n")
 
     @staticmethod
     def load(folder: pathlib.Path) -> "Cluster | None":
         try:
-            record = json.loads((folder / "cluster.json").read_text())
+            record = json.loads((folder / RECORD).read_text())
         except FileNotFoundError:
             return None
         return Cluster(
@@ -123,12 +122,8 @@ def start(folder: pathlib.Path, name: str, audit: bool) -> None:
 
 
 def stop(folder: pathlib.Path) -> None:
-    """Stops the cluster in `folder`, keeping its data. Without a cluster there, does nothing."""
+    """Stops the cluster in `folder`, keeping its data."""
     began = time.monotonic()
-    cluster = Cluster.load(folder)
-    if not cluster:
-        builds.say(f"nothing to stop: there is no cluster in {folder}")
-        return
     with locked(folder):
         cluster = Cluster.load(folder)
         volumes = volume_folders(cluster)
@@ -145,16 +140,10 @@ def stop(folder: pathlib.Path) -> None:
     builds.say(f"stopped in {time.monotonic() - began:.1f} s; data and logs stay in {folder}")
 
 
-def status(folder: pathlib.Path) -> int:
-    """Prints what runs; returns 0 if all of it does."""
+def running(folder: pathlib.Path) -> tuple[str, list[Process]]:
+    """Where it is reached, and its processes."""
     cluster = Cluster.load(folder)
-    if not cluster or not cluster.processes:
-        print(f"stopped: {folder}")
-        return NOT_RUNNING
-    print(f"{'running' if cluster.runs() else 'broken'}: {cluster.server}")
-    for process in cluster.processes:
-        print(f"  {process.name:24} {process.pid:8} {'runs' if process.runs() else 'has ended'}")
-    return 0 if cluster.runs() else NOT_RUNNING
+    return (cluster.server, cluster.processes) if cluster else ("", [])
 
 
 # --- Preparing the folder ---------------------------------------------------------------------
@@ -215,14 +204,6 @@ def write_client_files(cluster: Cluster) -> None:
     write(cluster.folder / "env", "".join(lines))
 
 
-def write(path: pathlib.Path, text: str) -> None:
-    """Writes a file that only its owner reads, and that readers never see half of."""
-    unfinished = path.with_name(path.name + ".unfinished")
-    with open(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        file.write(text)
-    unfinished.rename(path)
-
-
 def free_ports(wanted: dict[str, int]) -> dict[str, int]:
     """A port for each listener, the wanted one where it is free."""
     ports = {}
@@ -236,12 +217,6 @@ def free_ports(wanted: dict[str, int]) -> dict[str, int]:
                 listener.bind(("127.0.0.1", 0))
             ports[name] = listener.getsockname()[1]
     return ports
-
-
-@contextlib.contextmanager
-def locked(folder: pathlib.Path) -> Iterator[None]:
-    with builds.locked(folder / "lock", f"another start or stop works on {folder}, waiting for it"):
-        yield
 
 
 # --- Running ----------------------------------------------------------------------------------
@@ -294,21 +269,16 @@ def wait(cluster: Cluster, deadline: float, what: str, reached: Callable[[], boo
     while not reached():
         for process in cluster.processes:
             if not process.runs():
-                tail = log_tail(process)
+                tail = log_tail(pathlib.Path(process.log))
                 kind = PortTaken if "address already in use" in tail else Failure
                 raise kind(f"{process.name} has ended; the end of {process.log}:\n{tail}")
         if time.monotonic() > deadline:
-            logs = "\n".join(f"--- {p.log}\n{log_tail(p)}" for p in cluster.processes)
+            logs = "\n".join(f"--- {p.log}\n{log_tail(pathlib.Path(p.log))}" for p in cluster.processes)
             raise Failure(
                 f"waited in vain for {what}, {READY_WITHIN:.0f} s after the start. Is the machine"
                 f" overloaded, or the disk full? Then start again. The ends of the logs:\n{logs}"
             )
         time.sleep(POLL)
-
-
-def log_tail(process: Process) -> str:
-    text = pathlib.Path(process.log).read_text(errors="replace")
-    return "\n".join(text.splitlines()[-LOG_TAIL:])
 
 
 def create_basics(api: Api) -> None:
