@@ -1,6 +1,7 @@
 """Machines that log in with keys from Secrets, as sidecars do.
 
-As a program it plays them on a running sandbox, until it is ended: machines.py SANDBOX_DIR NAMESPACE [HOST=ROUTE ...]
+As a program it makes a zone at the Cloudflare of a running sandbox and plays the machines, until it is ended:
+machines.py SANDBOX_DIR ZONE NAMESPACE [HOST=ROUTE ...]
 """
 
 import base64
@@ -52,11 +53,13 @@ class Joining:
                     self._join(host, key)
 
 
-def main(folder: pathlib.Path, namespace: str, routes: dict[str, str]) -> None:
+def main(folder: pathlib.Path, zone: str, namespace: str, routes: dict[str, str]) -> None:
     from harness.kubernetes import Api
 
     record = json.loads((folder / "sandbox.json").read_text())
     api = Api(record["url"], record["ca"], record["token"])
+    if all(one["name"] != zone for one in api.send("GET", "/_sandbox/cloudflare")[1]):
+        api.send("POST", "/_sandbox/cloudflare", {"do": "zone", "name": zone})
     machines: dict[str, str] = {}  # Machine keys by host: who comes again is the same machine.
 
     def join(host: str, key: str) -> None:
@@ -75,4 +78,4 @@ def main(folder: pathlib.Path, namespace: str, routes: dict[str, str]) -> None:
 
 if __name__ == "__main__":
     sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
-    main(pathlib.Path(sys.argv[1]), sys.argv[2], dict(argument.split("=") for argument in sys.argv[3:]))
+    main(pathlib.Path(sys.argv[1]), sys.argv[2], sys.argv[3], dict(argument.split("=") for argument in sys.argv[4:]))
