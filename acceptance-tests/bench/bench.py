@@ -552,7 +552,6 @@ def main():
     parts = set(options.only)
     provider, floor, null = (BUILD / "terraform-provider-charon", BUILD / "acceptance-tests/bench/charon-bench-floor",
                              BUILD / "acceptance-tests/bench/charon-bench-null")
-    names.use_built_sandbox(BUILD)
     for binary in (provider, floor, null, MEASURED):
         if not os.access(binary, os.X_OK):
             sys.exit(f"{binary.relative_to(ROOT)} is missing: cmake --preset release && cmake --build --preset release "

@@ -4,7 +4,6 @@ The last row is of a real Headscale and a real tailscaled: what the provider add
 """
 
 import concurrent.futures
-import os
 import pathlib
 import time
 
@@ -140,9 +139,3 @@ def registration(bars, new_run, folder):
     finally:
         headscale.close()
         servers.stop()
-
-
-def use_built_sandbox(build):
-    """The sandbox of the release build, unless another is named."""
-    os.environ.setdefault("CHARON_SANDBOX", str(build / "acceptance-tests/sandbox/charon-sandbox"))
-
