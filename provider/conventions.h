@@ -47,12 +47,19 @@ struct IngressConventions {
   friend bool operator==(const IngressConventions&, const IngressConventions&) = default;
 };
 
+// Resources that go by a name. Amounts are Kubernetes quantities by resource.
+struct SizeProfile {
+  std::map<std::string, std::string> requests, limits;
+  friend bool operator==(const SizeProfile&, const SizeProfile&) = default;
+};
+
 struct Conventions {
   std::string owner = "default";
   int render_version = 1;
   std::string domain;  // of hosts that have none
   IngressConventions ingress;
   std::map<std::string, std::string> storage_classes;  // alias -> StorageClass
+  std::map<std::string, SizeProfile> sizes;
   std::string nfs_server;
   std::string nfs_driver = "nfs.csi.k8s.io";
   std::string gpu_count_resource = "nvidia.com/gpu";

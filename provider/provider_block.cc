@@ -123,6 +123,9 @@ Conventions ToConventions(const ConventionsModel& model) {
   conventions.wait_for_image = model.wait_for_image.value_or(conventions.wait_for_image);
   conventions.secret_store_kind = model.secret_store_kind.value_or(conventions.secret_store_kind);
   conventions.storage_classes = model.storage_classes.value_or({});
+  for (const auto& [name, size] : model.sizes.value_or({})) {
+    conventions.sizes[name] = {size.requests.value_or({}), size.limits.value_or({})};
+  }
   if (model.gpu.IsKnown()) {
     conventions.gpu_count_resource = model.gpu->count_resource.value_or(conventions.gpu_count_resource);
     conventions.gpu_memory_resource = model.gpu->memory_resource.value_or("");
@@ -303,6 +306,17 @@ const ObjectSpec<GpuConventionsModel>& GpuConventionsModel::Describe() {
   return spec;
 }
 
+const ObjectSpec<SizeModel>& SizeModel::Describe() {
+  using M = SizeModel;
+  static const auto& spec = *new ObjectSpec<M>(
+      "Resources of a container that go by a name.",
+      {
+          Field(&M::requests, "requests", Optional, "What the scheduler sets aside, by resource.").Check(EachElement(QuantityText())),
+          Field(&M::limits, "limits", Optional, "What the container may use at most.").Check(EachElement(QuantityText())),
+      });
+  return spec;
+}
+
 const ObjectSpec<ConventionsModel>& ConventionsModel::Describe() {
   using M = ConventionsModel;
   static const auto& spec = *new ObjectSpec<M>(
@@ -324,6 +338,9 @@ const ObjectSpec<ConventionsModel>& ConventionsModel::Describe() {
           Field(&M::ingress, "ingress", Optional, "The ingress controller of the platform."),
           Field(&M::gpu, "gpu", Optional, "How the cluster offers GPUs."),
           Field(&M::storage_classes, "storage_classes", Optional, "Aliases of StorageClasses: `{ fast = \"proxmox-lvm\" }`."),
+          Field(&M::sizes, "sizes", Optional,
+                "Sizes of containers by name, for `resources.size` of a service: `{ small = { requests = { cpu = \"50m\", memory = "
+                "\"128Mi\" } } }`."),
           Field(&M::nfs_server, "nfs_server", Optional, "NFS server of volumes that name none."),
           Field(&M::nfs_driver, "nfs_driver", Optional, "CSI driver for NFS; `nfs.csi.k8s.io` by default."),
           Field(&M::secret_store_kind, "secret_store_kind", Optional, "Kind of External Secrets stores; `ClusterSecretStore` by default.")
@@ -355,6 +372,8 @@ const ObjectSpec<ProviderModel>& ProviderModel::Describe() {
       {
           Field(&M::kubernetes, "kubernetes", Optional, "How to reach the Kubernetes cluster."),
           Field(&M::headscale, "headscale", Optional, "How to reach the Headscale server."),
+          FieldOf<M>(&DnsModels::cloudflare, "cloudflare", Optional, "How to reach Cloudflare, for DNS."),
+          FieldOf<M>(&DnsModels::aws, "aws", Optional, "How to reach AWS, for DNS (Route 53)."),
           Field(&M::conventions, "conventions", Optional, "What the platform agrees on once."),
           Field(&M::plan_checks, "plan_checks", Optional,
                 "`auto` (default) asks reachable servers during plan whether they would accept what changes (one dry run an "
@@ -374,6 +393,7 @@ sdk::Diagnostics ProviderBlock::Validate(const Call&, const Value& config) {
   if (diagnostics.HasError() || !config.IsKnown()) return diagnostics;
   const absl::StatusOr<ProviderModel> model = ProviderModel::Describe().Decode(config);
   diagnostics.Error("Invalid provider configuration", model.ok() ? CheckModel(*model) : model.status());
+  if (model.ok()) diagnostics.Error("Invalid provider configuration", CheckDnsModels(*model));
   return diagnostics;
 }
 
@@ -403,6 +423,7 @@ sdk::Diagnostics ProviderBlock::Configure(const Call&, const Value& config, cons
     settings.vpn_base_domain = model.headscale->base_domain.value_or("");
   }
   if (model.conventions.IsKnown()) settings.conventions = ToConventions(*model.conventions);
+  settings.dns = ToDnsSettings(model, ProcessEnvironment());
   settings.plan_checks = model.plan_checks.value_or("auto") == "auto";
   settings.complete = !config_unknown_;
   services_.Configure(std::move(settings));

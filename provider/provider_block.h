@@ -9,6 +9,7 @@
 
 #include "provider/schema/field.h"
 #include "provider/sdk/any.h"
+#include "provider/provider_block_dns.h"
 #include "provider/services.h"
 
 namespace charon {
@@ -62,6 +63,11 @@ struct GpuConventionsModel {
   static const ObjectSpec<GpuConventionsModel>& Describe();
 };
 
+struct SizeModel {
+  Attr<std::map<std::string, std::string>> requests, limits;
+  static const ObjectSpec<SizeModel>& Describe();
+};
+
 struct ConventionsModel {
   Attr<std::string> owner, managed_by, domain, nfs_server, nfs_driver, reload_annotation, wait_for_annotation, wait_for_image,
       secret_store_kind;
@@ -69,12 +75,13 @@ struct ConventionsModel {
   Attr<IngressConventionsModel> ingress;
   Attr<GpuConventionsModel> gpu;
   Attr<std::map<std::string, std::string>> storage_classes;
+  Attr<std::map<std::string, SizeModel>> sizes;
   Attr<std::map<std::string, std::string>> default_labels;
   Attr<std::map<std::string, TierModel>> tiers;
   static const ObjectSpec<ConventionsModel>& Describe();
 };
 
-struct ProviderModel {
+struct ProviderModel : DnsModels {
   Attr<KubernetesModel> kubernetes;
   Attr<HeadscaleModel> headscale;
   Attr<ConventionsModel> conventions;

@@ -29,6 +29,7 @@ Services::Services() : Services(ConnectToCluster) {}
 Services::Services(ClusterFactory make_cluster) : Services(std::move(make_cluster), ConnectToHeadscale) {}
 
 void Services::Configure(Settings settings) {
+  dns_.Configure(settings.dns);
   absl::MutexLock lock(&mutex_);
   settings_ = std::make_shared<const Settings>(std::move(settings));
   cluster_ = nullptr;

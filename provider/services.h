@@ -18,6 +18,7 @@
 #include "provider/clients/kubernetes/kubeconfig.h"
 #include "provider/operations/apply_object.h"
 #include "provider/conventions.h"
+#include "provider/dns_services.h"
 
 namespace charon {
 
@@ -29,6 +30,7 @@ struct Settings {
   std::string vpn_base_domain;  // Headscale's dns.base_domain; empty if it was not given
   std::string field_manager = "charon";
   bool plan_checks = true;
+  DnsSettings dns;
   // False before ConfigureProvider (state moves are asked for without it) and while the block has unknown values.
   bool complete = false;
 };
@@ -67,6 +69,9 @@ class Services {
   // FailedPrecondition if `expected` is the id of another cluster than this one.
   absl::Status CheckClusterId(const Call& call, const std::optional<std::string>& expected) const;
 
+  // The DNS services.
+  DnsServices& dns() const { return dns_; }
+
   // Whose objects are: the field manager and the mark for one resource instance.
   operations::ObjectOptions Ownership(absl::string_view type, absl::string_view identity) const;
 
@@ -84,6 +89,7 @@ class Services {
 
  private:
   ClusterFactory make_cluster_;
+  mutable DnsServices dns_;
   HeadscaleFactory make_headscale_;
   mutable absl::Mutex mutex_;
   std::shared_ptr<const Settings> settings_ ABSL_GUARDED_BY(mutex_) = std::make_shared<Settings>();

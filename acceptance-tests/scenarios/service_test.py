@@ -553,6 +553,27 @@ def test_the_volume_of_a_service_with_delete_data_goes_with_its_entry(stack, clu
     stack.destroy()
 
 
+def test_the_claims_of_replicas_are_kept_and_told_when_their_volume_goes(stack, cluster, work):
+    volumes = {"data": {"mount": "/data", "claim": {"size": "1Gi", "per_replica": True}}}
+    attributes = service(work, kind="statefulset", replicas=2, volumes=volumes)
+    stack.write(text(attributes))
+    stack.apply()
+    claims = [("PersistentVolumeClaim", work, f"data-web-{ordinal}") for ordinal in (0, 1)]
+    assert all(cluster.has(*ref) for ref in claims)
+    stack.write(text(attributes | {"volumes": {}}))
+    (warning,) = stack.apply().applied.warnings
+    assert "data-web-0" in warning.text and "data-web-1" in warning.text and "were not deleted" in warning.text
+    assert all(cluster.has(*ref) for ref in claims)
+    # With the volume declared again they are taken again, and with delete_data they go with it.
+    stack.write(text(attributes | {"delete_data": True}))
+    stack.apply()
+    stack.write(text(attributes | {"delete_data": True, "volumes": {}}))
+    assert stack.apply().applied.warnings == []
+    for ref in claims:
+        cluster.api.eventually(lambda: not cluster.has(*ref), f"{ref} to go")
+    stack.destroy()
+
+
 # --- Secrets --------------------------------------------------------------------------------------
 
 

@@ -182,4 +182,19 @@ def test_two_workloads_that_would_take_each_others_pods(stack, cluster, names):
     assert 'Deployment "web"' in error.text
     stack.write(service(namespace=name, selector={"app.kubernetes.io/instance": "web"}))
     stack.destroy()
+    # Two that one run would make.
+    both = service(namespace=name, selector={"app": "x"}) + hcl.resource("charon_service", "y", {
+        "namespace": name, "name": "api", "image": "example.test/api:1", "selector": {"app": "x"}})
+    stack.write(both)
+    (error,) = stack.plan(fails=True).errors
+    assert "This plan's Deployment" in error.text and "Give this service a selector of its own" in error.text
     cluster.api.delete("Namespace", None, name)
+
+
+@pytest.mark.sandbox_only("asks no server")
+def test_a_size_that_the_platform_does_not_have(stack, cluster):
+    provider = 'provider "charon" {\n  conventions = { sizes = { small = { requests = { cpu = "1m" } } } }\n}\n'
+    stack.write(provider + service(resources={"size": "huge"}))
+    (error,) = stack.plan(fails=True).errors
+    assert 'resources.size: conventions.sizes of the provider has no "huge"' in error.text
+    assert "There are: small." in error.text

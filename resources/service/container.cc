@@ -57,6 +57,7 @@ const ObjectSpec<ResourcesModel>& ResourcesModel::Describe() {
   static const auto& spec = *new ObjectSpec<M>(
       "Resources by name: `cpu`, `memory`, `ephemeral-storage`, or any extended resource.",
       {
+          Field(&M::size, "size", Optional, "One of `conventions.sizes`; what is said beside it replaces its amounts."),
           Field(&M::requests, "requests", Optional, "What the scheduler sets aside.").Check(EachElement(QuantityText())),
           Field(&M::limits, "limits", Optional, "What the container may use at most.").Check(EachElement(QuantityText())),
       });

@@ -23,6 +23,7 @@ struct PortModel {
 };
 
 struct ResourcesModel {
+  Attr<std::string> size;
   Attr<StringMap> requests, limits;
   static const ObjectSpec<ResourcesModel>& Describe();
 };

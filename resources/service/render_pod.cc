@@ -229,8 +229,15 @@ Json Mounts(const ServiceModel& model, const ContainerModel& container, bool mai
 Json Resources(const ServiceModel& model, const ContainerModel& container, const Conventions& conventions, bool main) {
   Json resources = Json::object();
   if (container.resources.IsKnown()) {
-    if (container.resources->requests.IsKnown()) resources["requests"] = *container.resources->requests;
-    if (container.resources->limits.IsKnown()) resources["limits"] = *container.resources->limits;
+    // CheckSizes has seen that there is one of that name.
+    const auto size = conventions.sizes.find(container.resources->size.value_or(""));
+    const SizeProfile profile = size == conventions.sizes.end() ? SizeProfile() : size->second;
+    const auto set = [&resources](const char* field, StringMap amounts, const Attr<StringMap>& said) {
+      for (const auto& [resource, amount] : said.value_or({})) amounts[resource] = amount;
+      if (said.IsKnown() || !amounts.empty()) resources[field] = std::move(amounts);
+    };
+    set("requests", profile.requests, container.resources->requests);
+    set("limits", profile.limits, container.resources->limits);
   }
   if (main && model.gpu.IsKnown()) {
     resources["limits"][conventions.gpu_count_resource] = absl::StrCat(model.gpu->count.value_or(1));
@@ -465,7 +472,33 @@ void PodWide(const ServiceModel& model, Json& spec) {
 
 }  // namespace
 
+namespace {
+
+absl::Status CheckSize(const Path& container, const Attr<ResourcesModel>& resources, const Conventions& conventions) {
+  if (!resources.IsKnown() || !resources->size.IsKnown() || conventions.sizes.count(*resources->size) != 0) return absl::OkStatus();
+  const auto name = [](std::string* out, const auto& size) { out->append(size.first); };
+  return At(container.Attribute("resources").Attribute("size"),
+            WithRemedy(absl::InvalidArgumentError(absl::StrCat("conventions.sizes of the provider has no \"", *resources->size, "\"")),
+                       conventions.sizes.empty() ? "Describe it there, or say requests and limits here."
+                                                 : absl::StrCat("There are: ", absl::StrJoin(conventions.sizes, ", ", name), ".")));
+}
+
+absl::Status CheckSizes(const ServiceModel& model, const Conventions& conventions) {
+  CHARON_RETURN_IF_ERROR(CheckSize(Path(), model.resources, conventions));
+  for (const auto& [name, sidecar] : model.sidecars.value_or({})) {
+    CHARON_RETURN_IF_ERROR(CheckSize(Path("sidecars").Key(name), sidecar.resources, conventions));
+  }
+  std::int64_t index = 0;
+  for (const InitContainerModel& init : model.init_containers.value_or({})) {
+    CHARON_RETURN_IF_ERROR(CheckSize(Path("init_containers").Index(index++), init.resources, conventions));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
 absl::StatusOr<PodTemplate> RenderPod(const ServiceModel& model, const Conventions& conventions) {
+  CHARON_RETURN_IF_ERROR(CheckSizes(model, conventions));
   if (model.gpu.IsKnown() && model.gpu->memory_mib.IsKnown() && conventions.gpu_memory_resource.empty()) {
     return At(Path("gpu").Attribute("memory_mib"),
               WithRemedy(absl::InvalidArgumentError("the provider's conventions name no resource that counts GPU memory"),

@@ -156,6 +156,23 @@ TEST(RenderPod, AGpuIsMoreThanALimit) {
   EXPECT_THAT(std::string(refused.status().message()), HasSubstr("no resource that counts GPU memory"));
 }
 
+TEST(RenderPod, WhatIsSaidReplacesTheAmountsOfTheSize) {
+  Conventions conventions;
+  conventions.sizes["small"] = {{{"cpu", "50m"}, {"memory", "128Mi"}}, {{"memory", "256Mi"}}};
+  const Json spec = PodSpec({{"resources", {{"size", "small"}, {"requests", {{"memory", "64Mi"}, {"example.org/x", "1"}}}}},
+                             {"sidecars", {{"log", {{"image", "l:1"}, {"resources", {{"size", "small"}}}}}}}},
+                            conventions);
+  EXPECT_EQ(spec["containers"][0]["resources"],
+            Json::parse(R"({"requests": {"cpu": "50m", "memory": "64Mi", "example.org/x": "1"}, "limits": {"memory": "256Mi"}})"));
+  EXPECT_EQ(spec["containers"][1]["resources"],
+            Json::parse(R"({"requests": {"cpu": "50m", "memory": "128Mi"}, "limits": {"memory": "256Mi"}})"));
+
+  const absl::Status unknown =
+      RenderPod(Service({{"sidecars", {{"log", {{"image", "l:1"}, {"resources", {{"size", "huge"}}}}}}}}), conventions).status();
+  EXPECT_THAT(std::string(unknown.message()), HasSubstr("has no \"huge\""));
+  EXPECT_EQ(PathOf(unknown).value_or(Path()).ToString(), "sidecars[\"log\"].resources.size");
+}
+
 TEST(RenderPod, PortsOfTwoProtocolsHaveOneName) {
   const Json ports = PodSpec({{"ports", {{"rtsp", {{"number", 8554}, {"protocols", {"TCP", "UDP"}}}}}}})["containers"][0]["ports"];
   EXPECT_EQ(ports, Json::parse(R"([{"name": "rtsp", "containerPort": 8554, "protocol": "TCP"}, {"containerPort": 8554, "protocol": "UDP"}])"));

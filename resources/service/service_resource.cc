@@ -116,6 +116,31 @@ std::set<std::string> DataKeys(const ServiceModel& model, const Conventions& con
   return keys;
 }
 
+bool IsPerReplica(const VolumeModel& volume) { return volume.claim.IsKnown() && volume.claim->per_replica.value_or(false); }
+
+// The claims that a StatefulSet's controller made for one of its volumes, which go with nothing: deletes them, or adds them
+// to what was kept.
+absl::Status RemoveReplicaClaims(const Call& call, Cluster& cluster, const ServiceModel& model, const std::string& volume, bool delete_data,
+                                 std::vector<std::string>& kept) {
+  CHARON_ASSIGN_OR_RETURN(const std::vector<Json> claims,
+                          cluster.List(call, {"v1", "PersistentVolumeClaim"}, {.name_space = *model.name_space}));
+  const std::string prefix = absl::StrCat(volume, "-", model.NameOrDefault(), "-");
+  for (const Json& claim : claims) {
+    const std::string name = kubernetes::Text(claim, "metadata.name");
+    const bool ordinal = absl::StartsWith(name, prefix) && name.size() > prefix.size() &&
+                         name.find_first_not_of("0123456789", prefix.size()) == std::string::npos;
+    if (!ordinal) continue;
+    const ObjectRef ref{{"v1", "PersistentVolumeClaim"}, *model.name_space, name};
+    if (!delete_data) {
+      kept.push_back(ref.ToString());
+      continue;
+    }
+    const absl::Status deleted = cluster.Delete(call, ref, {.propagation = "Background", .uid = kubernetes::Text(claim, "metadata.uid")});
+    if (!deleted.ok() && !absl::IsNotFound(deleted)) return Annotate(deleted, absl::StrCat("deleting ", ref.ToString()));
+  }
+  return absl::OkStatus();
+}
+
 std::map<std::string, std::string> ParseSettled(const sdk::Context& context) {
   const Json stored = Json::parse(context.private_state->Get(kSettled).value_or("{}"), nullptr, /*allow_exceptions=*/false);
   std::map<std::string, std::string> settled;
@@ -367,7 +392,7 @@ class ServiceResource::Run {
   // The claims of a StatefulSet's replicas are made by its controller, which never changes them again.
   absl::Status GrowReplicaClaims() {
     for (const auto& [name, volume] : plan_.volumes.value_or({})) {
-      if (!volume.claim.IsKnown() || !volume.claim->per_replica.value_or(false)) continue;
+      if (!IsPerReplica(volume)) continue;
       for (std::int64_t replica = 0; replica < plan_.replicas.value_or(1); ++replica) {
         const ObjectRef ref{{"v1", "PersistentVolumeClaim"}, *plan_.name_space, absl::StrCat(name, "-", plan_.NameOrDefault(), "-", replica)};
         if (prior_ == nullptr) break;
@@ -455,6 +480,12 @@ class ServiceResource::Run {
       }
       reached_.objects.value().erase(key);
       settled_.erase(key);
+    }
+    if (!exposure) {
+      for (const auto& [name, volume] : prior_->volumes.value_or({})) {
+        if (!IsPerReplica(volume) || (plan_.volumes.IsKnown() && plan_.volumes->count(name) != 0)) continue;
+        CHARON_RETURN_IF_ERROR(RemoveReplicaClaims(context_, cluster_, *prior_, name, plan_.delete_data.value_or(false), kept));
+      }
     }
     resource_.TellKept(context_, kept);
     return absl::OkStatus();
@@ -653,15 +684,45 @@ bool ServiceResource::IsGoing(const ObjectRef& ref) const {
   return going_.count(ref) != 0;
 }
 
+namespace {
+
+absl::Status Clash(const ObjectRef& other, absl::string_view what, absl::string_view clash, absl::string_view way_out) {
+  return At("selector",
+            WithRemedy(absl::InvalidArgumentError(absl::StrCat(what, other.kind.kind, " \"", other.name, "\" of namespace ", other.name_space,
+                                                               " ", clash, ": each would take the other's pods for its own")),
+                       absl::StrCat("Give this service a selector of its own, such as selector = { \"app.kubernetes.io/instance\" = "
+                                    "\"...\" }", way_out)));
+}
+
+}  // namespace
+
+absl::Status ServiceResource::CheckPlannedSelectors(const ObjectRef& own, const Json& workload) {
+  // As much as a comparison needs.
+  Json kept;
+  kept["spec"]["selector"] = kubernetes::Field(workload, "spec.selector");
+  kept["spec"]["template"]["metadata"]["labels"] = kubernetes::Field(workload, "spec.template.metadata.labels");
+  absl::MutexLock lock(&mutex_);
+  std::map<ObjectRef, Json>& planned = planned_[own.name_space];
+  for (const auto& [other, object] : planned) {
+    if (other == own) continue;
+    if (const std::string clash = SelectorClash(kept, object); !clash.empty()) {
+      return Clash(other, "this plan's ", clash, ".");
+    }
+  }
+  planned.insert_or_assign(own, std::move(kept));
+  return absl::OkStatus();
+}
+
 absl::Status ServiceResource::CheckSelector(const sdk::Context& context, const sdk::PlanChange<ServiceModel>& change,
-                                            const ServiceModel& planned, const std::vector<Rendered>& objects) const {
+                                            const ServiceModel& planned, const std::vector<Rendered>& objects) {
   if (context.planned_before) return absl::OkStatus();
   const bool same = change.IsUpdate() && !context.private_state->Get(kAdopting) &&
                     SelectorOf(change.prior()) == SelectorOf(planned) && change.prior().pod_labels == planned.pod_labels;
   const auto workload = std::find_if(objects.begin(), objects.end(), [](const Rendered& r) { return r.stage == Stage::kWorkload; });
   if (same || workload == objects.end()) return absl::OkStatus();
-  const operations::ObjectOptions options = Options(planned);
   const ObjectRef own = WorkloadRef(planned);
+  CHARON_RETURN_IF_ERROR(CheckPlannedSelectors(own, workload->object));
+  const operations::ObjectOptions options = Options(planned);
   return services_.CheckPlan(context, [&](Cluster& cluster) -> absl::Status {
     for (const char* kind : {"Deployment", "StatefulSet", "DaemonSet"}) {
       const absl::StatusOr<std::vector<Json>> others = cluster.List(context, {"apps/v1", kind}, {.name_space = *planned.name_space});
@@ -673,11 +734,7 @@ absl::Status ServiceResource::CheckSelector(const sdk::Context& context, const s
         if (ref == own || replaced || IsGoing(ref) || operations::ClaimOf(&other, options) == operations::Claim::kOurs) continue;
         const std::string clash = SelectorClash(workload->object, other);
         if (clash.empty()) continue;
-        return At("selector",
-                  WithRemedy(absl::InvalidArgumentError(absl::StrCat(kind, " \"", ref.name, "\" of namespace ", ref.name_space, " ", clash,
-                                                                     ": each would take the other's pods for its own")),
-                             "Give this service a selector of its own, such as selector = { \"app.kubernetes.io/instance\" = \"...\" }, "
-                             "or import what is there if the two are meant to be one."));
+        return Clash(ref, "", clash, ", or import what is there if the two are meant to be one.");
       }
     }
     return absl::OkStatus();
@@ -867,26 +924,9 @@ absl::Status ServiceResource::Delete(const sdk::Context& context, const ServiceM
     const absl::Status deleted = operations::DeleteObject(context, *cluster, ref, options);
     if (!deleted.ok() && !absl::IsNotFound(deleted)) return Annotate(deleted, absl::StrCat("deleting ", key));
   }
-  // Claims that the StatefulSet's controller made.
   for (const auto& [name, volume] : prior.volumes.value_or({})) {
-    if (!volume.claim.IsKnown() || !volume.claim->per_replica.value_or(false)) continue;
-    kubernetes::ListOptions list;
-    list.name_space = *prior.name_space;
-    CHARON_ASSIGN_OR_RETURN(const std::vector<Json> claims, cluster->List(context, {"v1", "PersistentVolumeClaim"}, list));
-    const std::string prefix = absl::StrCat(name, "-", prior.NameOrDefault(), "-");
-    for (const Json& claim : claims) {
-      const std::string claim_name = kubernetes::Text(claim, "metadata.name");
-      const bool ordinal = absl::StartsWith(claim_name, prefix) && claim_name.size() > prefix.size() &&
-                           claim_name.find_first_not_of("0123456789", prefix.size()) == std::string::npos;
-      if (!ordinal) continue;
-      const ObjectRef ref{{"v1", "PersistentVolumeClaim"}, *prior.name_space, claim_name};
-      if (!delete_data) {
-        kept.push_back(ref.ToString());
-        continue;
-      }
-      const absl::Status deleted = cluster->Delete(context, ref, {.propagation = "Background", .uid = kubernetes::Text(claim, "metadata.uid")});
-      if (!deleted.ok() && !absl::IsNotFound(deleted)) return Annotate(deleted, absl::StrCat("deleting ", ref.ToString()));
-    }
+    if (!IsPerReplica(volume)) continue;
+    CHARON_RETURN_IF_ERROR(RemoveReplicaClaims(context, *cluster, prior, name, delete_data, kept));
   }
   TellKept(context, kept);
   return absl::OkStatus();

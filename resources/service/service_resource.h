@@ -55,7 +55,9 @@ class ServiceResource final : public sdk::Resource<ServiceModel, ServiceIdentity
   static void PlanPartly(sdk::PlanChange<ServiceModel>& change, const Conventions& conventions);
   // No other workload of the namespace may match our pods, nor ours its pods.
   absl::Status CheckSelector(const sdk::Context& context, const sdk::PlanChange<ServiceModel>& change, const ServiceModel& planned,
-                             const std::vector<Rendered>& objects) const;
+                             const std::vector<Rendered>& objects) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Nor may one that this run makes or changes. The first of two that clash does not know yet: the second one is refused.
+  absl::Status CheckPlannedSelectors(const kubernetes::ObjectRef& own, const Json& workload) ABSL_LOCKS_EXCLUDED(mutex_);
   absl::Status CheckFit(const sdk::Context& context, const sdk::PlanChange<ServiceModel>& change, const ServiceModel& planned,
                         const std::vector<Rendered>& objects) const;
   // What a change of a claim means: explained, refused, never data lost.
@@ -71,6 +73,8 @@ class ServiceResource final : public sdk::Resource<ServiceModel, ServiceIdentity
   mutable absl::Mutex mutex_;
   // Workloads that this run is going to delete. The create half of a replacement is planned without its prior object.
   std::set<kubernetes::ObjectRef> going_ ABSL_GUARDED_BY(mutex_);
+  // Selector and pod labels of the workloads that this run makes or changes, by namespace.
+  std::map<std::string, std::map<kubernetes::ObjectRef, Json>> planned_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace charon::service

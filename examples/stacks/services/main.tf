@@ -22,6 +22,9 @@ provider "charon" {
     render_version = 1
 
     gpu = { memory_resource = "example.org/gpumem" }
+    sizes = {
+      medium = { requests = { cpu = "100m", memory = "512Mi" }, limits = { memory = "1Gi" } }
+    }
   }
 }
 

@@ -32,7 +32,7 @@ resource "charon_service" "redmine_database" {
   kind      = "statefulset"
   image     = "docker.io/library/postgres:17.6"
   ports     = { postgresql = { number = 5432 } }
-  resources = { requests = { cpu = "100m", memory = "256Mi" }, limits = { memory = "1Gi" } }
+  resources = { size = "medium", requests = { memory = "256Mi" } }
 
   generated_secrets = { POSTGRES_PASSWORD = { length = 40 } }
   env               = { POSTGRES_DB = "redmine", POSTGRES_USER = "redmine", PGDATA = "/var/lib/postgresql/data/pgdata" }
@@ -48,7 +48,7 @@ resource "charon_service" "redmine" {
   name      = each.key
   image     = "docker.io/library/redmine:6.0"
   ports     = { http = { number = 3000 } }
-  resources = { requests = { cpu = "100m", memory = "512Mi" }, limits = { memory = "1Gi" } }
+  resources = { size = "medium" }
 
   generated_secrets = { SECRET_KEY_BASE = { kind = "hex", length = 64 } }
   env               = { REDMINE_DB_POSTGRES = "redmine-postgresql", REDMINE_DB_USERNAME = "redmine", REDMINE_DB_DATABASE = "redmine" }

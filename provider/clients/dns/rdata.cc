@@ -1,0 +1,362 @@
+#include "provider/clients/dns/rdata.h"
+
+#include <arpa/inet.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <map>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "provider/base/status.h"
+#include "provider/clients/dns/name.h"
+
+namespace charon::dns {
+namespace {
+
+using Kind = RdataField::Kind;
+
+// What stands in one place of a value. kRest ones take all words that are left.
+enum class Part { kIp4, kIp6, kName, kU8, kU16, kTag, kString, kHexRest, kBase64Rest, kTextRest, kParametersRest, kWordsRest };
+
+struct Shape {
+  std::vector<Part> parts;
+  const char* example;
+};
+
+// RFC 1035 (A, CNAME, NS, PTR, MX, TXT), 3596 (AAAA), 2782 (SRV), 8659 (CAA), 4255 (SSHFP), 6698 (TLSA), 8162 (SMIMEA), 4034
+// (DS, DNSKEY), 3403 (NAPTR), 9460 (SVCB, HTTPS), 7553 (URI), 6672 (DNAME), 1876 (LOC), 7208 (SPF).
+const std::map<std::string, Shape, std::less<>>& Shapes() {
+  static const auto& shapes = *new std::map<std::string, Shape, std::less<>>{
+      {"A", {{Part::kIp4}, "192.0.2.10"}},
+      {"AAAA", {{Part::kIp6}, "2001:db8::10"}},
+      {"CAA", {{Part::kU8, Part::kTag, Part::kString}, "0 issue \"ca.example.net\""}},
+      {"CNAME", {{Part::kName}, "www.example.org"}},
+      {"DNAME", {{Part::kName}, "example.net"}},
+      {"DNSKEY", {{Part::kU16, Part::kU8, Part::kU8, Part::kBase64Rest}, "257 3 13 mdsswUyr3DPW132mOi8V9xESWE8jTo0d..."}},
+      {"DS", {{Part::kU16, Part::kU8, Part::kU8, Part::kHexRest}, "60485 5 1 2BB183AF5F22588179A53B0A98631FAD1A292118"}},
+      {"HTTPS", {{Part::kU16, Part::kName, Part::kParametersRest}, "1 . alpn=\"h2,h3\""}},
+      {"LOC", {{Part::kWordsRest}, "52 22 23.000 N 4 53 32.000 E -2.00m"}},
+      {"MX", {{Part::kU16, Part::kName}, "10 mail.example.org"}},
+      {"NAPTR",
+       {{Part::kU16, Part::kU16, Part::kString, Part::kString, Part::kString, Part::kName},
+        "100 50 \"s\" \"SIP+D2U\" \"\" _sip._udp.example.org"}},
+      {"NS", {{Part::kName}, "ns1.example.net"}},
+      {"PTR", {{Part::kName}, "host.example.org"}},
+      {"SMIMEA", {{Part::kU8, Part::kU8, Part::kU8, Part::kHexRest}, "3 1 1 0123..."}},
+      {"SPF", {{Part::kTextRest}, "\"v=spf1 -all\""}},
+      {"SRV", {{Part::kU16, Part::kU16, Part::kU16, Part::kName}, "10 5 5060 sip.example.org"}},
+      {"SSHFP", {{Part::kU8, Part::kU8, Part::kHexRest}, "4 2 0123..."}},
+      {"SVCB", {{Part::kU16, Part::kName, Part::kParametersRest}, "1 svc.example.org port=8443"}},
+      {"TLSA", {{Part::kU8, Part::kU8, Part::kU8, Part::kHexRest}, "3 1 1 0123..."}},
+      {"TXT", {{Part::kTextRest}, "\"v=spf1 -all\""}},
+      {"URI", {{Part::kU16, Part::kU16, Part::kString}, "10 1 \"https://example.org/\""}},
+  };
+  return shapes;
+}
+
+struct Word {
+  std::string text;  // escapes resolved if it was quoted; as written otherwise
+  bool quoted = false;
+};
+
+// "\DDD" and "\x" at text[i]; moves i to the last character of it.
+absl::StatusOr<char> ReadEscape(absl::string_view text, std::size_t& i, int base) {
+  const auto digit = [&](std::size_t at) { return at < text.size() && text[at] >= '0' && text[at] < '0' + base; };
+  if (digit(i + 1) && digit(i + 2) && digit(i + 3)) {
+    const int code = ((text[i + 1] - '0') * base + (text[i + 2] - '0')) * base + (text[i + 3] - '0');
+    if (code > 255) return absl::InvalidArgumentError(absl::StrCat("\"", text.substr(i, 4), "\" is no byte"));
+    i += 3;
+    return static_cast<char>(code);
+  }
+  if (i + 1 >= text.size()) return absl::InvalidArgumentError("it ends in a backslash");
+  return text[++i];
+}
+
+absl::StatusOr<std::vector<Word>> Words(absl::string_view text, int base = 10) {
+  std::vector<Word> words;
+  for (std::size_t i = 0; i < text.size();) {
+    if (absl::ascii_isspace(static_cast<unsigned char>(text[i]))) {
+      ++i;
+      continue;
+    }
+    Word word;
+    if (text[i] == '"') {
+      word.quoted = true;
+      bool closed = false;
+      for (++i; i < text.size(); ++i) {
+        if (text[i] == '"') {
+          closed = true;
+          ++i;
+          break;
+        }
+        if (text[i] == '\\') {
+          CHARON_ASSIGN_OR_RETURN(const char c, ReadEscape(text, i, base));
+          word.text.push_back(c);
+        } else {
+          word.text.push_back(text[i]);
+        }
+      }
+      if (!closed) return absl::InvalidArgumentError("a quote is opened and not closed");
+    } else {
+      // Inside a word quotes are part of it (SVCB: alpn="h2,h3").
+      bool inside = false;
+      for (; i < text.size() && (inside || !absl::ascii_isspace(static_cast<unsigned char>(text[i]))); ++i) {
+        if (text[i] == '"') inside = !inside;
+        word.text.push_back(text[i]);
+        if (text[i] == '\\' && i + 1 < text.size()) word.text.push_back(text[++i]);
+      }
+      if (inside) return absl::InvalidArgumentError("a quote is opened and not closed");
+    }
+    words.push_back(std::move(word));
+  }
+  return words;
+}
+
+absl::StatusOr<std::string> CanonicalAddress(int family, const std::string& text) {
+  char buffer[16], out[INET6_ADDRSTRLEN];
+  if (inet_pton(family, text.c_str(), buffer) != 1 || inet_ntop(family, buffer, out, sizeof(out)) == nullptr) {
+    return absl::InvalidArgumentError(absl::StrCat("\"", text, "\" is not an ", family == AF_INET ? "IPv4" : "IPv6", " address"));
+  }
+  return std::string(out);
+}
+
+absl::StatusOr<RdataField> ReadNumber(const std::string& text, std::uint32_t limit) {
+  std::uint32_t number = 0;
+  if (!absl::SimpleAtoi(text, &number) || number > limit) {
+    return absl::InvalidArgumentError(absl::StrCat("\"", text, "\" is not a number from 0 to ", limit));
+  }
+  return RdataField{Kind::kNumber, absl::StrCat(number)};
+}
+
+absl::Status CheckLength(const std::string& text) {
+  if (text.size() <= 255) return absl::OkStatus();
+  return WithRemedy(absl::InvalidArgumentError(absl::StrCat("a string of it has ", text.size(), " bytes, and 255 is the most that one holds")),
+                    "Split it into several strings in quotes; provider::charon::txt_record(text) does.");
+}
+
+absl::StatusOr<Rdata> Read(const Shape& shape, absl::string_view text) {
+  Rdata rdata;
+  if (shape.parts.front() == Part::kTextRest) {
+    std::string joined;
+    const absl::string_view stripped = absl::StripAsciiWhitespace(text);
+    if (absl::StartsWith(stripped, "\"")) {
+      CHARON_ASSIGN_OR_RETURN(const std::vector<Word> words, Words(text));
+      for (const Word& word : words) {
+        if (!word.quoted) return absl::InvalidArgumentError(absl::StrCat("\"", word.text, "\" stands outside the quotes"));
+        CHARON_RETURN_IF_ERROR(CheckLength(word.text));
+        joined += word.text;
+      }
+    } else {
+      CHARON_ASSIGN_OR_RETURN(joined, UnquoteText(text));
+      CHARON_RETURN_IF_ERROR(CheckLength(joined));
+    }
+    rdata.fields.push_back({Kind::kText, std::move(joined)});
+    return rdata;
+  }
+  CHARON_ASSIGN_OR_RETURN(const std::vector<Word> words, Words(text));
+  const std::size_t least = shape.parts.size() - (shape.parts.back() == Part::kParametersRest ? 1 : 0);
+  if (words.size() < least) return absl::InvalidArgumentError(absl::StrCat("it has ", words.size(), " parts and needs ", least));
+  std::size_t next = 0;
+  for (const Part part : shape.parts) {
+    const bool rest = part == Part::kHexRest || part == Part::kBase64Rest || part == Part::kParametersRest || part == Part::kWordsRest;
+    const std::string word = next < words.size() ? words[next].text : "";
+    const bool quoted = next < words.size() && words[next].quoted;
+    if (!rest) ++next;
+    switch (part) {
+      case Part::kIp4:
+      case Part::kIp6: {
+        CHARON_ASSIGN_OR_RETURN(std::string address, CanonicalAddress(part == Part::kIp4 ? AF_INET : AF_INET6, word));
+        rdata.fields.push_back({Kind::kAddress, std::move(address)});
+        break;
+      }
+      case Part::kName: {
+        CHARON_ASSIGN_OR_RETURN(std::string name, CanonicalName(word));
+        rdata.fields.push_back({Kind::kName, std::move(name)});
+        break;
+      }
+      case Part::kU8:
+      case Part::kU16: {
+        CHARON_ASSIGN_OR_RETURN(RdataField number, ReadNumber(word, part == Part::kU8 ? 255 : 65535));
+        rdata.fields.push_back(std::move(number));
+        break;
+      }
+      case Part::kTag:
+        for (const char c : word) {
+          if (!absl::ascii_isalnum(static_cast<unsigned char>(c))) {
+            return absl::InvalidArgumentError(absl::StrCat("the tag \"", word, "\" has other characters than letters and digits"));
+          }
+        }
+        rdata.fields.push_back({Kind::kWord, absl::AsciiStrToLower(word)});
+        break;
+      case Part::kString: {
+        std::string bytes = word;
+        if (!quoted) {
+          CHARON_ASSIGN_OR_RETURN(bytes, UnquoteText(word));
+        }
+        CHARON_RETURN_IF_ERROR(CheckLength(bytes));
+        rdata.fields.push_back({Kind::kText, std::move(bytes)});
+        break;
+      }
+      case Part::kHexRest:
+      case Part::kBase64Rest: {
+        std::string digits;
+        for (; next < words.size(); ++next) digits += words[next].text;
+        if (part == Part::kHexRest) {
+          absl::AsciiStrToLower(&digits);
+          const bool hex = std::all_of(digits.begin(), digits.end(), [](unsigned char c) { return absl::ascii_isxdigit(c); });
+          if (!hex || digits.size() % 2 != 0) return absl::InvalidArgumentError(absl::StrCat("\"", digits, "\" is not hexadecimal"));
+        } else if (std::string bytes; !absl::Base64Unescape(digits, &bytes)) {
+          return absl::InvalidArgumentError(absl::StrCat("\"", digits, "\" is not base64"));
+        }
+        rdata.fields.push_back({part == Part::kHexRest ? Kind::kHex : Kind::kBase64, std::move(digits)});
+        break;
+      }
+      case Part::kParametersRest: {
+        std::vector<std::string> parameters;
+        for (; next < words.size(); ++next) {
+          const std::string& one = words[next].text;
+          const std::size_t equals = one.find('=');
+          std::string key = absl::AsciiStrToLower(one.substr(0, equals));
+          if (equals == std::string::npos) {
+            parameters.push_back(std::move(key));
+            continue;
+          }
+          std::string value = one.substr(equals + 1);
+          if (value.size() >= 2 && value.front() == '"' && value.back() == '"') value = value.substr(1, value.size() - 2);
+          parameters.push_back(absl::StrCat(key, "=\"", value, "\""));
+        }
+        std::sort(parameters.begin(), parameters.end());
+        for (std::string& parameter : parameters) rdata.fields.push_back({Kind::kParameter, std::move(parameter)});
+        break;
+      }
+      case Part::kWordsRest: {
+        std::vector<std::string> all;
+        for (; next < words.size(); ++next) all.push_back(words[next].text);
+        rdata.fields.push_back({Kind::kWord, absl::StrJoin(all, " ")});
+        break;
+      }
+      case Part::kTextRest:
+        break;
+    }
+  }
+  if (next < words.size()) {
+    return absl::InvalidArgumentError(absl::StrCat("it has ", words.size(), " parts where ", shape.parts.size(), " are expected"));
+  }
+  return rdata;
+}
+
+std::string Escaped(absl::string_view text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '"' || c == '\\') {
+      out.push_back('\\');
+      out.push_back(c);
+    } else if (byte < ' ' || byte >= 0x7f) {
+      absl::StrAppend(&out, absl::StrFormat("\\%03d", byte));
+    } else {
+      out.push_back(c);
+    }
+  }
+  out.push_back('"');
+  return out;
+}
+
+}  // namespace
+
+const std::vector<std::string>& KnownTypes() {
+  static const auto& types = *[] {
+    auto* names = new std::vector<std::string>;
+    for (const auto& [type, shape] : Shapes()) names->push_back(type);
+    return names;
+  }();
+  return types;
+}
+
+absl::StatusOr<Rdata> ParseRdata(absl::string_view type, absl::string_view text) {
+  const Shape& shape = Shapes().find(type)->second;
+  if (absl::StripAsciiWhitespace(text).empty()) {
+    return absl::InvalidArgumentError(absl::StrCat("a value is empty; one of ", type, " looks like ", shape.example));
+  }
+  absl::StatusOr<Rdata> rdata = Read(shape, text);
+  if (rdata.ok()) return rdata;
+  std::string shown(text.substr(0, 80));
+  if (text.size() > 80) shown += "...";
+  absl::Status status = absl::InvalidArgumentError(absl::StrCat("'", shown, "' is not a value of ", type, ": ", rdata.status().message(),
+                                                                ". One looks like ", shape.example));
+  if (const auto remedy = RemedyOf(rdata.status())) status = WithRemedy(std::move(status), *remedy);
+  return status;
+}
+
+std::string WriteRdata(absl::string_view /*type*/, const Rdata& rdata, Dots dots) {
+  std::vector<std::string> words;
+  for (const RdataField& field : rdata.fields) {
+    switch (field.kind) {
+      case Kind::kText:
+        words.push_back(QuoteText(field.text));
+        break;
+      case Kind::kName:
+        words.push_back(field.text.empty() ? "." : dots == Dots::kAbsolute ? field.text + "." : field.text);
+        break;
+      default:
+        words.push_back(field.text);
+    }
+  }
+  return absl::StrJoin(words, " ");
+}
+
+std::string CanonicalRdata(absl::string_view type, absl::string_view text) {
+  if (Shapes().find(type) == Shapes().end()) return std::string(text);
+  // Strings longer than one holds are for the writer to refuse, not for the comparison.
+  if (type == "TXT" || type == "SPF") {
+    const absl::StatusOr<std::string> bytes = UnquoteText(text);
+    return bytes.ok() ? QuoteText(*bytes) : std::string(text);
+  }
+  const absl::StatusOr<Rdata> rdata = ParseRdata(type, text);
+  return rdata.ok() ? WriteRdata(type, *rdata, Dots::kNone) : std::string(text);
+}
+
+std::string QuoteText(absl::string_view text) {
+  if (text.empty()) return "\"\"";
+  std::vector<std::string> strings;
+  while (!text.empty()) {
+    std::size_t length = std::min<std::size_t>(text.size(), 255);
+    // Not in the middle of a character; text that is not UTF-8 has no such place within reach.
+    if (length < text.size()) {
+      std::size_t at = length;
+      while (at > length - 4 && (static_cast<unsigned char>(text[at]) & 0xc0) == 0x80) --at;
+      if (at > length - 4) length = at;
+    }
+    strings.push_back(Escaped(text.substr(0, length)));
+    text.remove_prefix(length);
+  }
+  return absl::StrJoin(strings, " ");
+}
+
+absl::StatusOr<std::string> UnquoteText(absl::string_view text, bool octal_escapes) {
+  const int base = octal_escapes ? 8 : 10;
+  const absl::string_view stripped = absl::StripAsciiWhitespace(text);
+  std::string joined;
+  if (absl::StartsWith(stripped, "\"")) {
+    CHARON_ASSIGN_OR_RETURN(const std::vector<Word> words, Words(stripped, base));
+    for (const Word& word : words) joined += word.text;
+    return joined;
+  }
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '\\') {
+      joined.push_back(text[i]);
+      continue;
+    }
+    CHARON_ASSIGN_OR_RETURN(const char c, ReadEscape(text, i, base));
+    joined.push_back(c);
+  }
+  return joined;
+}
+
+}  // namespace charon::dns

@@ -1,0 +1,85 @@
+#include "provider/clients/dns/rdata.h"
+
+#include <string>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "provider/testing/status_matchers.h"
+
+namespace charon::dns {
+namespace {
+
+using ::testing::HasSubstr;
+
+TEST(Rdata, EachTypeHasOneSpelling) {
+  struct Case {
+    const char *type, *text, *canonical;
+  };
+  for (const Case& c : {
+           Case{"A", "192.0.2.10", "192.0.2.10"},
+           Case{"AAAA", "2001:DB8:0:0::10", "2001:db8::10"},
+           Case{"CNAME", "WWW.Example.org.", "www.example.org"},
+           Case{"MX", "010   Mail.example.org.", "10 mail.example.org"},
+           Case{"MX", "0 .", "0 ."},
+           Case{"SRV", "10 5 5060 sip.example.org", "10 5 5060 sip.example.org"},
+           Case{"CAA", "0 ISSUE ca.example.net", "0 issue \"ca.example.net\""},
+           Case{"TXT", "\"v=spf1 \" \"-all\"", "\"v=spf1 -all\""},
+           Case{"TXT", "v=spf1 -all", "\"v=spf1 -all\""},
+           Case{"TXT", R"("a\"b\\c\065")", R"("a\"b\\cA")"},
+           Case{"TXT", "\"\xc3\xbc\"", R"("\195\188")"},
+           Case{"SSHFP", "4 2 AB cd", "4 2 abcd"},
+           Case{"TLSA", "3 1 1 0A0B", "3 1 1 0a0b"},
+           Case{"DS", "60485 5 1 2BB183", "60485 5 1 2bb183"},
+           Case{"HTTPS", "1 . port=443 ALPN=\"h2,h3\"", "1 . alpn=\"h2,h3\" port=\"443\""},
+           Case{"NAPTR", "100 50 s SIP+D2U \"\" _sip._udp.example.org.", "100 50 \"s\" \"SIP+D2U\" \"\" _sip._udp.example.org"},
+           Case{"URI", "10 1 \"https://example.org/\"", "10 1 \"https://example.org/\""},
+           Case{"DNSKEY", "257 3 13 bWRz c3dV", "257 3 13 bWRzc3dV"},
+       }) {
+    const absl::StatusOr<Rdata> rdata = ParseRdata(c.type, c.text);
+    ASSERT_THAT(rdata, IsOk()) << c.text;
+    EXPECT_EQ(WriteRdata(c.type, *rdata, Dots::kNone), c.canonical);
+    EXPECT_EQ(CanonicalRdata(c.type, c.canonical), c.canonical);
+  }
+  EXPECT_EQ(WriteRdata("MX", *ParseRdata("MX", "10 mail.example.org"), Dots::kAbsolute), "10 mail.example.org.");
+}
+
+TEST(Rdata, SaysWhatIsWrongAndShowsARightOne) {
+  struct Case {
+    const char *type, *text, *says;
+  };
+  const std::string long_text = "\"" + std::string(256, 'x') + "\"";
+  for (const Case& c : {
+           Case{"A", "300.1.2.3", "not an IPv4 address. One looks like 192.0.2.10"},
+           Case{"A", "2001:db8::1", "not an IPv4 address"},
+           Case{"AAAA", "192.0.2.1", "not an IPv6 address"},
+           Case{"A", "", "empty"},
+           Case{"MX", "mail.example.org", "1 parts and needs 2"},
+           Case{"MX", "70000 mail.example.org", "0 to 65535"},
+           Case{"CNAME", "a b", "2 parts where 1"},
+           Case{"TXT", "\"open", "not closed"},
+           Case{"TXT", "\"a\" b", "outside the quotes"},
+           Case{"TXT", long_text.c_str(), "256 bytes"},
+           Case{"SSHFP", "4 2 xyz", "not hexadecimal"},
+           Case{"DNSKEY", "257 3 13 !!!", "not base64"},
+           Case{"CAA", "0 is-sue x", "letters and digits"},
+       }) {
+    EXPECT_THAT(ParseRdata(c.type, c.text), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr(c.says)));
+  }
+  EXPECT_THAT(RemedyOf(ParseRdata("TXT", long_text).status()).value_or(""), HasSubstr("txt_record"));
+  EXPECT_THAT(RemedyOf(ParseRdata("TXT", std::string(256, 'x')).status()).value_or(""), HasSubstr("txt_record"));
+}
+
+TEST(Rdata, LongTextIsSplitBetweenCharacters) {
+  EXPECT_EQ(QuoteText(std::string(255, 'x')), "\"" + std::string(255, 'x') + "\"");
+  EXPECT_EQ(QuoteText(std::string(256, 'x')), "\"" + std::string(255, 'x') + "\" \"x\"");
+  // The two bytes of the last letter stay together.
+  EXPECT_EQ(QuoteText(std::string(254, 'x') + "\u00fc"), "\"" + std::string(254, 'x') + "\" \"\\195\\188\"");
+  EXPECT_EQ(QuoteText(""), "\"\"");
+  for (const std::string& text : {std::string(1000, 'y'), std::string("a\"b\\c\n\xff"), std::string(600, '\x80')}) {
+    EXPECT_THAT(UnquoteText(QuoteText(text)), IsOkAndHolds(text));
+  }
+  EXPECT_THAT(UnquoteText("\"\\101\"", /*octal_escapes=*/true), IsOkAndHolds("A"));
+}
+
+}  // namespace
+}  // namespace charon::dns
