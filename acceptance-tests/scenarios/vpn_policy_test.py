@@ -276,3 +276,17 @@ output "reach" {
     vpn_stack.apply()
     assert json.loads(headscale.policy())["groups"] == {"group:dev": [user_name(headscale, "ann")]}
     assert vpn_stack.state().outputs["reach"] is False
+
+
+def test_examples_are_applied(vpn_stack, headscale):
+    """What users copy, one after the other: applied, planned again without changes, imported, destroyed."""
+    (vpn_stack.config / "required.tf").unlink()
+    for kind, name, file in (("functions", "hujson_normalize", "function"), ("functions", "policy_reach", "function"),
+                             ("data-sources", "charon_vpn_policy", "data-source"), ("resources", "charon_vpn_policy", "resource")):
+        vpn_stack.write_file("main.tf", (ROOT / "examples" / kind / name / f"{file}.tf").read_text())
+        vpn_stack.apply()
+    assert '"printer"' in headscale.policy()
+    vpn_stack.run("state", "rm", "charon_vpn_policy.this")
+    vpn_stack.write_file("import.tf", (ROOT / "examples/resources/charon_vpn_policy/import.tf").read_text())
+    vpn_stack.apply()
+    vpn_stack.destroy()
