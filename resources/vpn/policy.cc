@@ -23,6 +23,8 @@ namespace acl = headscale::policy;
 using acl::HuJson;
 
 constexpr char kId[] = "policy";
+// What two resources of one run must not both set (Services::Claim).
+constexpr char kPlace[] = "the VPN policy";
 // Private state: the policy that this resource found and took the place of; empty if the server had none.
 constexpr char kFound[] = "found";
 // As much as a server without a policy allows, in words that every generation takes. The API cannot remove a policy.
@@ -299,6 +301,10 @@ absl::Status PolicyResource::Plan(const sdk::Context& context, sdk::PlanChange<P
 }
 
 sdk::Outcome<PolicyModel> PolicyResource::Set(const sdk::Context& context, headscale::Client& client, const PolicyModel& plan, const std::string& text) const {
+  if (!services_.Claim(kPlace)) {
+    return At(Form(plan), WithRemedy(absl::AlreadyExistsError("the server's policy is declared twice: this run has set it already"),
+                                     "A server has one policy: remove one of the two resources, or give one of them another provider configuration."));
+  }
   const absl::StatusOr<headscale::Policy> set = client.policy().Set(context, text);
   if (!set.ok()) return absl::IsInvalidArgument(set.status()) ? At(Form(plan), set.status()) : set.status();
   PolicyModel model = plan;

@@ -407,7 +407,7 @@ std::vector<std::string> Lines(const World& world, const Matrix& less, const Mat
     for (std::size_t destination = 0; destination < world.size(); ++destination) {
       if (destination == world.own() && kind != Party::Kind::kOtherUser) continue;
       Traffic traffic = more.At(source, destination).Minus(less.At(source, destination));
-      if (!traffic.empty()) row[destination] = std::move(traffic);
+      if (!traffic.empty()) row[destination] = traffic.WithoutPing();
     }
     // "Own devices" is the same for every user, and said only where it is not the same as with all users' devices.
     const auto own = row.find(kind == Party::Kind::kUser ? source : world.own());
@@ -605,6 +605,14 @@ Traffic Traffic::Minus(const Traffic& other) const {
   return result;
 }
 
+Traffic Traffic::WithoutPing() const {
+  Traffic result = *this;
+  const bool some_ports = std::any_of(ports_.begin(), ports_.end(), [](const auto& entry) { return HasPorts(entry.first) && entry.second != Ranges{{0, kHighestPort}}; });
+  if (!some_ports) return result;
+  for (const int protocol : {1, 58}) result.ports_.erase(protocol);
+  return result;
+}
+
 Traffic Traffic::And(const Traffic& other) const { return Minus(Minus(other)); }
 
 std::string Traffic::ToString() const {
@@ -619,7 +627,9 @@ std::string Traffic::ToString() const {
   std::map<int, Ranges> left = ports_;
   // What a rule without a protocol lets through is said without one.
   const auto tcp = left.find(6), udp = left.find(17);
-  if (tcp != left.end() && udp != left.end() && tcp->second == udp->second && left.count(1) > 0 && left.count(58) > 0) {
+  const bool ping = left.count(1) > 0 && left.count(58) > 0, no_ping = left.count(1) + left.count(58) == 0;
+  const bool same = tcp != left.end() && udp != left.end() && tcp->second == udp->second;
+  if (same && (ping || (no_ping && text(tcp->second) != "*"))) {
     parts.push_back(text(tcp->second));
     for (const int protocol : {1, 6, 17, 58}) left.erase(protocol);
   }
@@ -725,6 +735,11 @@ std::vector<std::string> LostDevices(const Policy& before, const Policy& after, 
   for (const Device& device : devices) {
     const std::vector<std::size_t> to = world.PartiesOf(device);
     if (device.name == self.name || !reaches(old_reach, to) || reaches(new_reach, to)) continue;
+    const std::string who = device.tags.empty() ? absl::StrCat(device.user, "@") : absl::StrJoin(device.tags, ", ");
+    if (!lost.empty()) {
+      lost.push_back(absl::StrCat(device.name, " (", who, ")"));
+      continue;
+    }
     std::string by = "everything is allowed now";
     for (const Rule& rule : before.rules) {
       const RuleReach reach(rule, before, world);
@@ -735,7 +750,6 @@ std::vector<std::string> LostDevices(const Policy& before, const Policy& after, 
       by = absl::StrCat("now by ", RuleText(rule));
       break;
     }
-    const std::string who = device.tags.empty() ? absl::StrCat(device.user, "@") : absl::StrJoin(device.tags, ", ");
     lost.push_back(absl::StrCat(device.name, " (", who, "), ", by));
   }
   return lost;

@@ -24,7 +24,11 @@ class Traffic {
   Traffic Minus(const Traffic& other) const;
   bool Contains(const Traffic& other) const { return other.Minus(*this).empty(); }
 
-  // "*" for what a rule without a protocol lets through to all ports, "443" for the same to one port, "tcp 22, 80-81; icmp".
+  // The same without icmp if there are some ports of tcp or udp: who reaches a port may ping, which is no news.
+  Traffic WithoutPing() const;
+
+  // "*" for what a rule without a protocol lets through to all ports, "443" for port 443 of tcp and udp (with or without
+  // icmp), "tcp 22, 80-81; icmp".
   std::string ToString() const;
 
   friend auto operator<=>(const Traffic&, const Traffic&) = default;
@@ -71,7 +75,7 @@ struct Difference {
 Difference Compare(const Policy& before, const Policy& after);
 
 // The devices that `self` reaches before, on whatever port, and does not reach at all after, with a rule that goes:
-// "web-1 (tag:web), now by acls[0] (line 3): ...".
+// "web-1 (tag:web), now by acls[0] (line 3): ..." for the first, "web-2 (tag:web)" for the others.
 std::vector<std::string> LostDevices(const Policy& before, const Policy& after, const Device& self, const std::vector<Device>& devices);
 
 }  // namespace charon::headscale::policy

@@ -48,6 +48,14 @@ TEST(Traffic, IsExact) {
   ping.Add(1, {{8, 8}});  // icmp has no ports
   EXPECT_EQ(ping.ToString(), "icmp");
   EXPECT_TRUE(all.Contains(ping));
+  Traffic both;
+  both.Add(6, {{443, 443}});
+  both.Add(17, {{443, 443}});
+  EXPECT_EQ(both.ToString(), "443");
+  EXPECT_EQ(both.Or(ping).WithoutPing(), both);
+  EXPECT_EQ(both.Or(ping).ToString(), "icmp; tcp 443; udp 443");  // that of IPv4 only
+  EXPECT_EQ(all.WithoutPing(), all);
+  EXPECT_EQ(ping.WithoutPing(), ping);
   Traffic odd;
   odd.Add(133, {PortRange()});
   odd.Add(200, {PortRange()});
@@ -145,7 +153,7 @@ std::string Compared(const std::string& before, const std::string& after, int mi
 
 TEST(Compare, SaysWhoGainsAndWhoLoses) {
   const std::string none = Rules({});
-  EXPECT_EQ(Compared(Rules({{"group:dev", "tag:web:443"}}), Rules({{"group:dev", "tag:web:443,8000-8001"}})), "+ group:dev -> tag:web: tcp 8000-8001; udp 8000-8001\n");
+  EXPECT_EQ(Compared(Rules({{"group:dev", "tag:web:443"}}), Rules({{"group:dev", "tag:web:443,8000-8001"}})), "+ group:dev -> tag:web: 8000-8001\n");
   EXPECT_EQ(Compared(none, Rules({{"group:dev", "tag:web:443"}})), "+ group:dev -> tag:web: 443\n");
   EXPECT_EQ(Compared(Rules({{"group:dev", "tag:web:443"}}), Rules({{"ann@", "tag:web:443"}})), "- bob@ -> tag:web: 443\n");
   EXPECT_EQ(Compared(none, Rules({{"*", "*:*"}})), "+ every device -> *: *\n");
@@ -159,7 +167,7 @@ TEST(Compare, SaysWhoGainsAndWhoLoses) {
   // Moved to another rule, in another order, or named by another name: the same reach.
   EXPECT_EQ(Compared(Rules({{"group:dev", "tag:web:443"}, {"ann@", "db:1"}}), Rules({{"group:ops", "10.0.0.5:1"}, {"ann@", "tag:web:443"}, {"bob@", "tag:web:443"}})), "");
   EXPECT_EQ(Compared(Rules({{"group:dev", "lan:22"}}), Rules({{"group:dev", "10.1.0.0/17:22"}, {"group:dev", "10.1.128.0/17:1-100"}})),
-            "+ group:dev -> 10.1.128.0/17: tcp 1-21, 23-100; udp 1-21, 23-100\n");
+            "+ group:dev -> 10.1.128.0/17: 1-21, 23-100\n");
 }
 
 TEST(Compare, GroupsAndAbsenceOfRulesCount) {
