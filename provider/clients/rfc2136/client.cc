@@ -1,10 +1,13 @@
 #include "provider/clients/rfc2136/client.h"
 
+#include <algorithm>
+#include <fstream>
 #include <map>
 #include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "absl/synchronization/mutex.h"
 #include "provider/base/redact.h"
 #include "provider/base/status.h"
@@ -316,6 +319,35 @@ class Client final : public dns::Backend {
 };
 
 }  // namespace
+
+absl::StatusOr<std::vector<std::string>> DelegationOf(const Call& call, const std::string& name, const std::string& resolver) {
+  std::string server = resolver;
+  if (server.empty()) {
+    std::ifstream file("/etc/resolv.conf");
+    for (std::string line; server.empty() && std::getline(file, line);) {
+      const std::vector<std::string> words = absl::StrSplit(line, absl::ByAnyChar(" \t"), absl::SkipEmpty());
+      if (words.size() >= 2 && words[0] == "nameserver") server = words[1];
+    }
+    if (server.empty()) return absl::UnavailableError("this machine has no resolver (/etc/resolv.conf)");
+  }
+  CHARON_ASSIGN_OR_RETURN(ServerAddress address, ParseServer(server));
+  CHARON_ASSIGN_OR_RETURN(Query query, NewQuestion(name, "NS", {}));
+  std::vector<std::string> found;
+  const absl::Status status =
+      NewTcpChannel(std::move(address))
+          ->Exchange(call.Within(absl::Seconds(15)), query.wire, [&](absl::string_view wire) -> absl::StatusOr<bool> {
+            CHARON_ASSIGN_OR_RETURN(const Answer answer, ReadAnswer(wire, query, {}, true));
+            if (answer.rcode != kNoError && answer.rcode != kNxDomain)
+              return absl::UnavailableError(absl::StrCat("the resolver ", server, " answered ", answer.rcode_name));
+            for (const Record& record : answer.records) {
+              if (record.type == "NS" && record.name == name) found.push_back(record.value);
+            }
+            return false;
+          });
+  if (!status.ok()) return status;
+  std::sort(found.begin(), found.end());
+  return found;
+}
 
 std::unique_ptr<dns::Backend> NewClient(std::string server, TsigKey key, std::unique_ptr<Channel> channel) {
   return std::make_unique<Client>(std::move(server), std::move(key), std::move(channel));
