@@ -123,8 +123,10 @@ def test_what_is_there_already(dns, dns_stack, zone):
         (f"adopt.{zone}", "A"): ["192.0.2.1"], (f"replace.{zone}", "A"): ["192.0.2.1"], (f"same.{zone}", "A"): ["198.51.100.1"]}
 
 
-def test_one_bad_record_fails_alone(dns, dns_stack, zone):
+def test_one_bad_record_fails_alone(dns, dns_stack, zone, request):
     """The service refuses one of many: the others are made, and the next apply has nothing to do for them."""
+    if request.node.callspec.params["dns"] == "moto":
+        pytest.skip("moto refuses nothing")
     records = {f"r{i}": {"name": f"r{i}", "type": "A", "values": [f"192.0.2.{i}"]} for i in range(8)}
     # A CNAME beside another record is what every service refuses.
     dns.put(zone, f"taken.{zone}", "A", ["198.51.100.1"])

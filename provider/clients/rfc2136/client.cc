@@ -257,7 +257,13 @@ class Client final : public dns::Backend {
   }
 
   absl::Status KeyError(const Answer& answer, const std::string& what) const {
-    if (answer.tsig_error == 0) return absl::OkStatus();
+    if (answer.tsig_error == 0) {
+      // To a question that no update is, PowerDNS says so of a key without any more words.
+      if (answer.rcode != kNotAuth || key_.empty() || what.rfind("updating", 0) == 0) return absl::OkStatus();
+      return WithRemedy(absl::UnauthenticatedError(absl::StrCat(what, ": the DNS server ", server_, " refused the TSIG key \"",
+                                                                key_.name, "\" (NOTAUTH)")),
+                        KeyRemedy());
+    }
     const std::string from = absl::StrCat(what, ": the DNS server ", server_, " refused the TSIG key \"", key_.name, "\": ");
     if (answer.tsig_error == kBadTime) {
       std::string by;
