@@ -35,12 +35,12 @@ namespace charon::sandbox {
 namespace {
 
 constexpr char kUsage[] =
-    "charon-sandbox: an in-memory Kubernetes API server on loopback, to rehearse a stack without a\n"
-    "cluster and to test against.\n"
+    "charon-sandbox: Kubernetes, Headscale, Cloudflare's DNS and Route 53, in memory and on loopback, to\n"
+    "rehearse a stack without servers and to test against.\n"
     "\n"
     "usage: charon-sandbox --dir DIR [options]\n"
-    "  --dir DIR            where kubeconfig, ca.crt, sandbox.json and requests.jsonl go\n"
-    "  --port N             port on 127.0.0.1 (default 0: a free one)\n"
+    "  --dir DIR            where kubeconfig, ca.crt, requests.jsonl and a file for each API go\n"
+    "  --port N             port of Kubernetes on 127.0.0.1 (default 0: a free one)\n"
     "  --plain              HTTP without TLS\n"
     "  --token TOKEN        bearer token of the admin user (default: random)\n"
     "  --powerless-token T  bearer token of a user who may do nothing (default: random)\n"
@@ -82,7 +82,7 @@ Options ParseOptions(int argc, char** argv) {
       std::cout << kUsage;
       std::exit(0);
     } else if (name == "--version") {
-      std::cout << "charon-sandbox (Kubernetes " << kKubernetesVersion << ")\n";
+      std::cout << "charon-sandbox (Kubernetes " << kKubernetesVersion << ", Headscale 0.29.2 and 0.23.0)\n";
       std::exit(0);
     } else if (name == "--dir") {
       out.dir = take();

@@ -248,6 +248,22 @@ def dns_stack(bare_stack, dns):
 
 
 @pytest.fixture
+def vpn_beside(request, cluster, folder, tmp_path_factory):
+    """The newest VPN server that goes with the test's cluster, for tests of everything that there is."""
+    if cluster.kind == "sandbox":
+        made = SandboxHeadscale(cluster, headscale_module.SANDBOX_VERSIONS[-1], folder / "headscale")
+    else:
+        try:
+            record = RealServers(shared_folder(tmp_path_factory)).start(headscale_module.REAL_VERSIONS[-1])
+        except HarnessError as error:
+            missing(str(error))
+        made = RealHeadscale(record, folder / "headscale")
+    with Exclusive(shared_folder(tmp_path_factory), f"headscale-{made.version}"):
+        yield made
+    made.close()
+
+
+@pytest.fixture
 def cloudflare(sandbox):
     """Cloudflare as the sandbox plays it; there is no other."""
     return SandboxCloudflare(sandbox)

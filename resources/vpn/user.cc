@@ -55,6 +55,9 @@ absl::Status CheckDetails(const UserModel& plan, const User& user) {
   return absl::OkStatus();
 }
 
+// What only one resource of a run may make.
+std::string Place(absl::string_view name) { return absl::StrCat("VPN user ", name); }
+
 absl::Status Exists(const User& user) {
   return At("name", WithRemedy(absl::AlreadyExistsError(absl::StrCat("user \"", user.name, "\" (id ", user.id, ") exists already, since ",
                                                                      absl::FormatTime("%Y-%m-%d %H:%M UTC", user.created_at, absl::UTCTimeZone()))),
@@ -149,15 +152,21 @@ absl::Status UserResource::Plan(const sdk::Context& context, sdk::PlanChange<Use
 }
 
 sdk::Outcome<UserModel> UserResource::Create(const sdk::Context& context, const UserModel& plan) {
+  const std::string place = Place(*plan.name);
+  if (!services_.Claim(place)) {
+    return At("name", WithRemedy(absl::AlreadyExistsError(absl::StrCat("user \"", *plan.name, "\" is declared twice")), "Remove one of the two resources."));
+  }
+  sdk::Outcome<UserModel> outcome = Make(context, plan);
+  if (!outcome.ok()) services_.GiveBack(place);
+  return outcome;
+}
+
+sdk::Outcome<UserModel> UserResource::Make(const sdk::Context& context, const UserModel& plan) {
   CHARON_ASSIGN_OR_RETURN(const auto client, services_.Headscale());
   const absl::StatusOr<User> found = client->users().FindByName(context, *plan.name);
   if (!found.ok() && !absl::IsNotFound(found.status())) return found.status();
   if (found.ok()) {
     const std::string on_conflict = plan.on_conflict.value_or("fail");
-    if (client->users().MadeThisRun(found->id)) {
-      return At("name", WithRemedy(absl::AlreadyExistsError(absl::StrCat("user \"", found->name, "\" is declared twice: this run made it already")),
-                                   "Remove one of the two resources."));
-    }
     if (on_conflict == "fail") return Exists(*found);
     if (on_conflict == "adopt") {
       CHARON_RETURN_IF_ERROR(CheckDetails(plan, *found));
@@ -217,7 +226,9 @@ absl::Status UserResource::DeleteUser(const sdk::Context& context, headscale::Cl
 absl::Status UserResource::Delete(const sdk::Context& context, const UserModel& prior) {
   CHARON_ASSIGN_OR_RETURN(const auto client, services_.Headscale());
   CHARON_ASSIGN_OR_RETURN(const User user, client->users().Get(context, *prior.id));
-  return DeleteUser(context, *client, user, prior.force_delete.value_or(false));
+  CHARON_RETURN_IF_ERROR(DeleteUser(context, *client, user, prior.force_delete.value_or(false)));
+  services_.GiveBack(Place(user.name));
+  return absl::OkStatus();
 }
 
 absl::StatusOr<UserModel> UserResource::Import(const sdk::Context&, const std::string& id) {

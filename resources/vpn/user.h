@@ -39,6 +39,7 @@ class UserResource final : public sdk::Resource<UserModel, UserIdentity> {
   absl::StatusOr<UserIdentity> Identify(const sdk::Context& context, const UserModel& state) override;
 
  private:
+  sdk::Outcome<UserModel> Make(const sdk::Context& context, const UserModel& plan);
   absl::Status DeleteUser(const sdk::Context& context, headscale::Client& client, const headscale::User& user, bool with_nodes);
 
   Services& services_;

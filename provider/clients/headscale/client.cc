@@ -61,7 +61,7 @@ class Wire {
     const absl::StatusOr<http::Response> response = transport_->Send(call, request);
     if (!response.ok()) return Annotate(response.status(), absl::StrCat(Server(), ": cannot ", doing));
     absl::Status status = ToStatus(response->status, response->body, doing);
-    if (absl::IsUnauthenticated(status)) return WrongKey();
+    if (absl::IsUnauthenticated(status)) return WrongKey(response->status);
     if (absl::IsUnimplemented(status)) {
       return WithRemedy(absl::UnimplementedError(absl::StrCat(Server(), " has no ", method, " ", path.substr(0, path.find('?')),
                                                               " (HTTP ", response->status, "), so it cannot ", doing)),
@@ -76,8 +76,8 @@ class Wire {
 
   std::string Server() const { return absl::StrCat("the Headscale server at ", endpoint_); }
 
-  absl::Status WrongKey() const {
-    return WithRemedy(absl::UnauthenticatedError(absl::StrCat(Server(), " refused the API key (HTTP 401)")),
+  absl::Status WrongKey(int http_status) const {
+    return WithRemedy(absl::UnauthenticatedError(absl::StrCat(Server(), " refused the API key (HTTP ", http_status, ")")),
                       "Make a key on the server with \"headscale apikeys create\" and give it as api_key in the provider's "
                       "headscale block, or as HEADSCALE_API_KEY. Keys expire after 90 days unless told otherwise.");
   }
@@ -216,17 +216,8 @@ class Users final : public UsersApi {
       made = std::move(found);
     }
     if (!made.ok()) return made.status();
-    {
-      absl::MutexLock lock(&mutex_);
-      made_.insert(made->id);
-    }
     users_.Change([&](std::vector<User>& users) { Replace(users, *made); });
     return made;
-  }
-
-  bool MadeThisRun(absl::string_view id) const override {
-    absl::MutexLock lock(&mutex_);
-    return made_.count(std::string(id)) != 0;
   }
 
   absl::StatusOr<User> Rename(const Call& call, const User& user, absl::string_view new_name) override {
@@ -278,8 +269,6 @@ class Users final : public UsersApi {
   const Wire& wire_;
   Server& server_;
   Once<std::vector<User>> users_;
-  mutable absl::Mutex mutex_;
-  std::set<std::string> made_ ABSL_GUARDED_BY(mutex_);
 };
 
 class NodesClient final : public NodesApi {

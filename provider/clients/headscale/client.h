@@ -47,10 +47,8 @@ class UsersApi {
   virtual absl::StatusOr<User> FindByName(const Call& call, absl::string_view name) = 0;
   virtual absl::StatusOr<User> Get(const Call& call, absl::string_view id) = 0;
 
-  // AlreadyExists if the name is taken, also by a user that this run made. If the answer got lost, the user is looked up.
+  // AlreadyExists if the name is taken. If the answer got lost, the user is looked up.
   virtual absl::StatusOr<User> Create(const Call& call, const NewUser& user) = 0;
-  // True if Create made it in this run.
-  virtual bool MadeThisRun(absl::string_view id) const = 0;
 
   // FailedPrecondition for users of an identity provider.
   virtual absl::StatusOr<User> Rename(const Call& call, const User& user, absl::string_view new_name) = 0;

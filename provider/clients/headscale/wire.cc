@@ -290,7 +290,8 @@ absl::Status ToStatus(int http_status, absl::string_view body, absl::string_view
   if (http_status >= 200 && http_status < 300) return absl::OkStatus();
   ServerError error = ParseError(body);
   absl::StatusCode code = CodeOf(http_status, error);
-  if (http_status == 401) code = absl::StatusCode::kUnauthenticated;
+  // hscontrol/app.go httpAuthenticationMiddleware, up to 0.26: a key that cannot be looked up is HTTP 500 with this text.
+  if (http_status == 401 || (!error.is_json && error.text == "Unauthorized")) code = absl::StatusCode::kUnauthenticated;
   const std::string said = Redact(error.text);
   const absl::Status status(code, absl::StrCat("cannot ", doing, ": ", said.empty() ? "no reason given" : said, " (HTTP ",
                                                http_status, ")"));

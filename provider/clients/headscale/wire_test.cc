@@ -64,6 +64,7 @@ TEST(ToStatus, ReadsEveryErrorOfEveryGeneration) {
       {404, Grpc(5, "Not Found"), kUnimplemented, ""},
       {501, Grpc(12, "Method Not Allowed"), kUnimplemented, ""},
       {401, "Unauthorized", kUnauthenticated, "Unauthorized"},
+      {500, "Unauthorized", kUnauthenticated, "Unauthorized"},
       // From 0.30.
       {401, Problem(401, "Unauthorized"), kUnauthenticated, ""},
       {404, Problem(404, "renaming user", "user not found"), kNotFound, "renaming user: user not found"},
