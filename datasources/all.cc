@@ -7,6 +7,7 @@
 #include "datasources/service/status.h"
 #include "datasources/tier/usage.h"
 #include "datasources/vpn/nodes.h"
+#include "datasources/vpn/policy.h"
 #include "datasources/vpn/server.h"
 
 namespace charon {
@@ -20,6 +21,7 @@ void AddDataSources(sdk::Registry& registry, Services& services) {
   registry.Add(std::make_unique<tier_data::UsageSource>(services));
   registry.Add(std::make_unique<vpn_data::NodeSource>(services));
   registry.Add(std::make_unique<vpn_data::NodesSource>(services));
+  registry.Add(std::make_unique<vpn_data::PolicySource>(services));
   registry.Add(std::make_unique<vpn_data::ServerSource>(services));
   registry.Add(std::make_unique<vpn_data::UsersSource>(services));
 }

@@ -11,6 +11,7 @@
 #include "resources/tier/tier.h"
 #include "resources/vpn/actions.h"
 #include "resources/vpn/node.h"
+#include "resources/vpn/policy.h"
 #include "resources/vpn/preauth_key.h"
 #include "resources/vpn/user.h"
 
@@ -30,6 +31,7 @@ void AddResources(sdk::Registry& registry, Services& services) {
   registry.Add(std::make_unique<vpn::PurgeStaleAction>(services));
   registry.Add(std::make_unique<vpn::NodeResource>(services));
   registry.Add(std::make_unique<vpn::NodeList>(services));
+  registry.Add(std::make_unique<vpn::PolicyResource>(services));
   registry.Add(std::make_unique<vpn::PreauthKeyResource>(services));
   registry.Add(std::make_unique<vpn::UserResource>(services));
 }

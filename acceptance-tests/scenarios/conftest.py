@@ -13,6 +13,7 @@ import pytest
 from harness import cli as cli_module
 from harness import clusters, headscale as headscale_module, operators
 from harness.clusters import Exclusive, Names, RealCluster, RealServer, SandboxCluster
+from harness.dns import SandboxCloudflare, SandboxRoute53
 from harness.errors import HarnessError
 from harness.headscale import RealHeadscale, RealServers, SandboxHeadscale
 from harness.stack import Stack
@@ -240,6 +241,17 @@ def vpn_beside(request, cluster, folder, tmp_path_factory):
     with Exclusive(shared_folder(tmp_path_factory), f"headscale-{made.version}"):
         yield made
     made.close()
+
+
+@pytest.fixture
+def cloudflare(sandbox):
+    """Cloudflare as the sandbox plays it; there is no other."""
+    return SandboxCloudflare(sandbox)
+
+
+@pytest.fixture
+def route53(sandbox):
+    return SandboxRoute53(sandbox)
 
 
 @pytest.fixture

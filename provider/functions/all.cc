@@ -2,6 +2,7 @@
 
 #include "provider/functions/functions.h"
 #include "provider/functions/nginx.h"
+#include "provider/functions/policy.h"
 
 namespace charon {
 
@@ -51,6 +52,20 @@ void AddFunctions(sdk::Registry& registry) {
        "`certificate_key` (`/etc/nginx/tls/tls.key`)."},
       {{"service", "An object with the service's name, its port, and what differs from the defaults."}},
       functions::NginxTlsConfig));
+  registry.Add(NewFunction({"hujson_normalize", "HuJSON as standard JSON",
+                            "Turns HuJSON (JSON with comments and trailing commas) into standard JSON in one form: sorted names, two spaces of "
+                            "indentation. Texts that mean the same come out the same, and `jsondecode` reads it. A name that stands twice in its "
+                            "object is an error."},
+                           {{"text", "HuJSON text, such as `file(\"policy.hujson\")`."}}, functions::HujsonNormalize));
+  registry.Add(NewFunction(
+      {"policy_reach", "Who reaches whom by a VPN policy",
+       "Whether a Headscale policy lets `src` reach `dst`, by which rules, and what is missing: for `precondition`, `check` blocks and tests, without a "
+       "server. Judged by the rules of the newest Headscale that takes the policy.\n\n"
+       "`src` is a user (`ann@`), `group:...`, `tag:...`, `autogroup:...`, a host, an address, a network or `*`; all of it must reach. `dst` is the same "
+       "with ports as in a rule: `tag:web:443`, `db:22,8000-8080`. Ports are of tcp, unless a protocol follows: `tag:dns:53/udp`, `tag:web/icmp`. "
+       "Without ports the question is whether anything gets through."},
+      {{"policy", "HuJSON text or an object; null for a server without a policy."}, {"src", "Who."}, {"dst", "Whom, and on which ports."}},
+      functions::Reach));
 }
 
 }  // namespace charon

@@ -11,14 +11,17 @@ namespace {
 
 constexpr sdk::Capabilities kCapabilities{.deferral_allowed = false, .write_only_allowed = true};
 
-std::vector<std::string> Errors(const sdk::Diagnostics& diagnostics) {
-  std::vector<std::string> errors;
+using Severity = sdk::Diagnostic::Severity;
+
+std::vector<std::string> Texts(const sdk::Diagnostics& diagnostics, Severity severity) {
+  std::vector<std::string> texts;
   for (const sdk::Diagnostic& d : diagnostics.list()) {
-    if (d.severity != sdk::Diagnostic::Severity::kError) continue;
-    errors.push_back(absl::StrCat(d.path.ToString(), ": ", d.summary, ": ", d.detail));
+    if (d.severity == severity) texts.push_back(absl::StrCat(d.path.ToString(), ": ", d.summary, ": ", d.detail));
   }
-  return errors;
+  return texts;
 }
+
+std::vector<std::string> Errors(const sdk::Diagnostics& diagnostics) { return Texts(diagnostics, Severity::kError); }
 
 }  // namespace
 
@@ -50,12 +53,14 @@ std::vector<std::string> ResourceHarness::ApplyPlan(const Value& prior, const Va
 
 ResourceHarness::Step ResourceHarness::Run(const Value& config) {
   Step step;
+  warnings_.clear();
   if (config.IsKnown()) {
     step.errors = Errors(resource_->Validate(call, config, kCapabilities));
     if (!step.errors.empty()) return step;
   }
   sdk::PlanAnswer plan = Plan(state_, config, private_bytes_);
   step.errors = Errors(plan.diagnostics);
+  warnings_ = Texts(plan.diagnostics, Severity::kWarning);
   if (!step.errors.empty()) return step;
   step.action = core::ActionOf(state_, plan.planned, plan.requires_replace);
   if (step.action == core::Action::kNoOp) return step;

@@ -50,6 +50,9 @@ class ResourceHarness {
   // A value of the resource's type.
   Value Object(absl::string_view json) const { return ObjectForTest(resource_->schema(), json); }
 
+  // Of the last plan that Apply, ApplyToFail or Destroy made first: "path: summary: detail".
+  const std::vector<std::string>& warnings() const { return warnings_; }
+
   Call call;  // of every operation
 
  private:
@@ -65,6 +68,7 @@ class ResourceHarness {
   sdk::AnyResource* resource_ = nullptr;
   Value state_, identity_;
   std::string private_bytes_;
+  std::vector<std::string> warnings_;
 };
 
 }  // namespace charon

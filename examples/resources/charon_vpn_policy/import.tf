@@ -1,0 +1,4 @@
+import {
+  to = charon_vpn_policy.this
+  id = "policy"
+}
