@@ -54,6 +54,17 @@ def vpn(example, request):
     return server.environment
 
 
+@pytest.fixture
+def dns(example, request):
+    """The environment of examples about DNS, with the zone that most of them have."""
+    text = examples.text(example)
+    if '"charon_dns_' not in text:
+        return {}
+    cloudflare = request.getfixturevalue("cloudflare")
+    cloudflare.new_zone("example.org")
+    return cloudflare.environment
+
+
 def parameters(folders):
     every_pair = pytest.mark.every_pair("what users copy")
     return [pytest.param(f, id=name(f), marks=[every_pair] if f in STACKS else []) for f in folders]
@@ -61,9 +72,9 @@ def parameters(folders):
 
 @pytest.mark.parametrize("example", parameters(FOLDERS))
 @pytest.mark.usefixtures("taking_turns")
-def test_example(stack, cluster, example, vpn, request):
+def test_example(stack, cluster, example, vpn, dns, request):
     copy(stack, example)
-    stack.environment |= vpn
+    stack.environment |= vpn | dns
     if 'resource "charon_service"' in examples.text(example):
         request.getfixturevalue("platform")
     stack.apply()
@@ -209,12 +220,12 @@ def test_example_of_a_service(stack, cluster, platform, example):
 
 @pytest.mark.parametrize("example", IMPORTS, ids=name)
 @pytest.mark.usefixtures("taking_turns")
-def test_example_of_an_import(stack, new_stack, example, vpn):
+def test_example_of_an_import(stack, new_stack, example, vpn, dns):
     copy(stack, example)
-    stack.environment |= vpn
+    stack.environment |= vpn | dns
     stack.apply(checked=False)
     imported = new_stack("imported")
-    imported.environment |= vpn
+    imported.environment |= vpn | dns
     copy(imported, example)
     shutil.copy(example / "import.tf", imported.config)
     plan = imported.plan()
