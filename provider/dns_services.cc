@@ -38,13 +38,30 @@ absl::StatusOr<std::unique_ptr<dns::Backend>> Connect(const std::string& backend
     auto chain = std::make_shared<route53::CredentialChain>(settings.aws, route53::Machine::Real(), std::move(for_credentials));
     return route53::NewClient(settings.aws.endpoint, std::move(chain), std::move(transport));
   }
+  if (backend == "rfc2136") {
+    if (settings.rfc2136.server.empty()) {
+      return NotConfigured("it is not said which server takes the updates",
+                           "Set `rfc2136 = { server = ... }` in the provider block, or DNS_UPDATE_SERVER.");
+    }
+    CHARON_ASSIGN_OR_RETURN(rfc2136::ServerAddress server, rfc2136::ParseServer(settings.rfc2136.server));
+    return rfc2136::NewClient(settings.rfc2136.server, settings.rfc2136.key, rfc2136::NewTcpChannel(std::move(server)));
+  }
+  if (backend == "powerdns") {
+    if (settings.powerdns.endpoint.empty() || settings.powerdns.api_key.empty()) {
+      return NotConfigured(
+          absl::StrCat("there is no ", settings.powerdns.endpoint.empty() ? "endpoint" : "API key", " for PowerDNS"),
+          "Set `powerdns = { endpoint = ..., api_key = ... }` in the provider block, or PDNS_SERVER_URL and PDNS_API_KEY.");
+    }
+    CHARON_ASSIGN_OR_RETURN(std::unique_ptr<http::Transport> transport, NewTransport());
+    return powerdns::NewClient(settings.powerdns, std::move(transport));
+  }
   return absl::InvalidArgumentError(absl::StrCat("\"", backend, "\" is none of ", absl::StrJoin(DnsBackends(), ", ")));
 }
 
 }  // namespace
 
 const std::vector<std::string>& DnsBackends() {
-  static const auto& backends = *new std::vector<std::string>{"cloudflare", "route53"};
+  static const auto& backends = *new std::vector<std::string>{"cloudflare", "powerdns", "rfc2136", "route53"};
   return backends;
 }
 

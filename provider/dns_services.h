@@ -12,6 +12,8 @@
 #include "absl/synchronization/mutex.h"
 #include "provider/clients/cloudflare/client.h"
 #include "provider/clients/dns/directory.h"
+#include "provider/clients/powerdns/client.h"
+#include "provider/clients/rfc2136/client.h"
 #include "provider/clients/route53/credentials.h"
 
 namespace charon {
@@ -22,6 +24,8 @@ struct DnsSettings {
   std::set<std::string> configured;  // backends that the block or the environment says how to reach
   cloudflare::Settings cloudflare;
   route53::Settings aws;
+  rfc2136::Settings rfc2136;
+  powerdns::Settings powerdns;
 };
 
 // "cloudflare", "route53", ...

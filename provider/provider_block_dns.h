@@ -21,9 +21,21 @@ struct AwsModel {
   static const ObjectSpec<AwsModel>& Describe();
 };
 
+struct Rfc2136Model {
+  Attr<std::string> server, tsig_name, tsig_secret, tsig_algorithm;
+  static const ObjectSpec<Rfc2136Model>& Describe();
+};
+
+struct PowerDnsModel {
+  Attr<std::string> endpoint, api_key, server_id;
+  static const ObjectSpec<PowerDnsModel>& Describe();
+};
+
 struct DnsModels {
   Attr<CloudflareModel> cloudflare;
   Attr<AwsModel> aws;
+  Attr<Rfc2136Model> rfc2136;
+  Attr<PowerDnsModel> powerdns;
 };
 
 using Environment = std::function<std::optional<std::string>(const std::string& name)>;

@@ -3,7 +3,8 @@
 Machines differ and are busy, so each number stands beside a floor of the same run: a bare gRPC server with the same
 certificate work (floor.cc) for the start, a provider that does nothing (null_provider.cc) for what Terraform itself
 costs. CPU seconds are those of all provider processes of a command together (getrusage of the process that waits for
-them); requests are counted by the API server's audit log. Everything runs against the real control plane of ../servers.
+them); requests are counted by the API server's audit log. What has to do with Kubernetes runs against the real control
+plane of ../servers; DNS and VPN against the sandbox, which counts requests and adds latency (names.py).
 What can be repeated is measured several times and the least counts, because what else the machine does only adds. On a
 busy machine CPU seconds still grow, with its caches; the load is printed for that reason.
 
@@ -28,6 +29,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 sys.path.insert(0, str(HERE.parent))
 
+import names  # noqa: E402
 from harness import cli as harness_cli  # noqa: E402
 from harness.plugin import Plugin  # noqa: E402
 
@@ -244,7 +246,7 @@ def requests_since(before, cluster):
 class Run:
     """A folder with a configuration, run with one provider."""
 
-    def __init__(self, folder, binary, kubeconfig, terraform):
+    def __init__(self, folder, binary, kubeconfig, terraform, environment=None):
         self.folder, self.terraform = folder, terraform
         self.used = folder / "used"
         plugins = folder / "plugins"
@@ -256,7 +258,7 @@ class Run:
         self.environment = {
             "PATH": os.environ["PATH"], "HOME": str(folder), "TF_CLI_CONFIG_FILE": str(folder / "rc"),
             "CHECKPOINT_DISABLE": "1", "TF_IN_AUTOMATION": "1", "KUBE_CONFIG_PATH": str(kubeconfig),
-            "CHARON_BENCH_PROVIDER": str(binary), "CHARON_BENCH_LOG": str(self.used)}
+            "CHARON_BENCH_PROVIDER": str(binary), "CHARON_BENCH_LOG": str(self.used)} | (environment or {})
 
     def command(self, *arguments, codes=(0,)):
         """Runs terraform and returns the cost."""
@@ -497,6 +499,17 @@ class Bench:
         cost = command()
         return cost, requests_since(before, cluster)
 
+    def names_run(self, name, environment):
+        """A stack without a cluster."""
+        return Run(self.folder / name, self.provider, "/dev/null", self.terraform, environment)
+
+    def dns(self):
+        names.records(self.bars, self.commands, self.names_run, self.folder / "sandboxes")
+
+    def vpn(self):
+        names.nodes(self.bars, self.commands, self.names_run, self.folder / "sandboxes")
+        names.registration(self.bars, self.names_run, self.folder / "join")
+
     def foreign_objects(self, count):
         objects = [thing for index in range(10) for thing in service(index)]
         with Cluster(self.folder / "clusters/foreign") as cluster:
@@ -527,7 +540,7 @@ def make_foreign(cluster, count):
     return each * len(kinds)
 
 
-PARTS = ("start", "small", "large", "forms", "foreign", "services", "service")
+PARTS = ("start", "small", "large", "forms", "foreign", "services", "service", "dns", "vpn")
 
 
 def main():
@@ -562,6 +575,10 @@ def main():
             bench.services(options.services)
         if "service" in parts:
             bench.one_service()
+        if "dns" in parts:
+            bench.dns()
+        if "vpn" in parts:
+            bench.vpn()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     bench.bars.print()

@@ -76,6 +76,12 @@ absl::StatusOr<Json> ControlApi::Answer(const HttpRequest& request) {
   if (what == "mutations" || absl::StartsWith(what, "mutations/")) return Mutations(request, body);
   if (what == "act" && request.method == "POST") return Act(body);
   if (what == "headscale") return ControlHeadscale(request, body);
+  if (what == "cloudflare" && others_.cloudflare != nullptr) {
+    return reads ? absl::StatusOr<Json>(others_.cloudflare->Dump()) : others_.cloudflare->Act(body);
+  }
+  if (what == "route53" && others_.route53 != nullptr) {
+    return reads ? absl::StatusOr<Json>(others_.route53->Dump()) : others_.route53->Act(body);
+  }
   if (what == "state" && reads) return Dump(request);
   if (what == "reset" && request.method == "POST") return Reset();
   if (what == "compact" && request.method == "POST") {
@@ -186,6 +192,8 @@ Json ControlApi::Reset() {
   for (HeadscaleSite* site : {others_.headscale, others_.headscale_023}) {
     if (site != nullptr) site->Reset();
   }
+  if (others_.cloudflare != nullptr) others_.cloudflare->Reset();
+  if (others_.route53 != nullptr) others_.route53->Reset();
   Cluster& cluster = api_.cluster();
   absl::MutexLock lock(&cluster.mu);
   cluster.mutation_rules.clear();

@@ -7,11 +7,13 @@
 
 #include "absl/status/statusor.h"
 #include "api_server.h"
+#include "cloudflare_site.h"
 #include "faults.h"
 #include "headscale_site.h"
 #include "http_request.h"
 #include "json.h"
 #include "request_log.h"
+#include "route53_site.h"
 
 namespace charon::sandbox {
 
@@ -19,6 +21,8 @@ namespace charon::sandbox {
 struct Others {
   HeadscaleSite* headscale = nullptr;
   HeadscaleSite* headscale_023 = nullptr;
+  CloudflareSite* cloudflare = nullptr;
+  Route53Site* route53 = nullptr;
 };
 
 // Safe for concurrent use.

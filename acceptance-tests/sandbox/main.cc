@@ -16,28 +16,31 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "bootstrap.h"
+#include "cloudflare_site.h"
 #include "controllers.h"
 #include "discovery.h"
 #include "headscale_site.h"
 #include "http_server.h"
 #include "kubernetes_site.h"
+#include "route53_site.h"
 #include "tls.h"
 
 namespace charon::sandbox {
 namespace {
 
 constexpr char kUsage[] =
-    "charon-sandbox: an in-memory Kubernetes API server on loopback, to rehearse a stack without a\n"
-    "cluster and to test against.\n"
+    "charon-sandbox: Kubernetes, Headscale, Cloudflare's DNS and Route 53, in memory and on loopback, to\n"
+    "rehearse a stack without servers and to test against.\n"
     "\n"
     "usage: charon-sandbox --dir DIR [options]\n"
-    "  --dir DIR            where kubeconfig, ca.crt, sandbox.json and requests.jsonl go\n"
-    "  --port N             port on 127.0.0.1 (default 0: a free one)\n"
+    "  --dir DIR            where kubeconfig, ca.crt, requests.jsonl and a file for each API go\n"
+    "  --port N             port of Kubernetes on 127.0.0.1 (default 0: a free one)\n"
     "  --plain              HTTP without TLS\n"
     "  --token TOKEN        bearer token of the admin user (default: random)\n"
     "  --powerless-token T  bearer token of a user who may do nothing (default: random)\n"
@@ -79,7 +82,7 @@ Options ParseOptions(int argc, char** argv) {
       std::cout << kUsage;
       std::exit(0);
     } else if (name == "--version") {
-      std::cout << "charon-sandbox (Kubernetes " << kKubernetesVersion << ")\n";
+      std::cout << "charon-sandbox (Kubernetes " << kKubernetesVersion << ", Headscale 0.29.2 and 0.23.0)\n";
       std::exit(0);
     } else if (name == "--dir") {
       out.dir = take();
@@ -167,10 +170,14 @@ int Main(int argc, char** argv) {
   };
   HeadscaleSite headscale(headscale::Dialect::k029, options.seed + 1, now);
   HeadscaleSite headscale_023(headscale::Dialect::k023, options.seed + 2, now);
+  const CloudflareSite::Tokens cloudflare_tokens = {RandomHex(20), RandomHex(20)};
+  CloudflareSite cloudflare(cloudflare_tokens, options.seed + 3, now);
+  const aws::Credentials credentials = {absl::StrCat("AKIA", absl::AsciiStrToUpper(RandomHex(8))), RandomHex(20)};
+  Route53Site route53(credentials, options.seed + 4, now);
   FaultScript faults;
   RequestLog log((dir / "requests.jsonl").string());
   ApiServer api(cluster, {options.token, options.powerless_token});
-  ControlApi control(api, faults, log, {&headscale, &headscale_023});
+  ControlApi control(api, faults, log, {&headscale, &headscale_023, &cloudflare, &route53});
   Controllers controllers(cluster);
   controllers.Start();
   KubernetesSite kubernetes(api, control);
@@ -196,6 +203,14 @@ int Main(int argc, char** argv) {
                                {"processes", Json::array({{{"pid", getpid()}, {"log", ""}}})}}
                               .dump(2) + "\n");
   }
+  WriteFile(dir / "cloudflare.json", Json{{"base_url", serve(cloudflare) + "/client/v4"},
+                                          {"api_token", cloudflare_tokens.write},
+                                          {"powerless_token", cloudflare_tokens.read}}
+                                         .dump(2) + "\n");
+  WriteFile(dir / "route53.json", Json{{"endpoint", serve(route53)},
+                                       {"access_key", credentials.access_key},
+                                       {"secret_key", credentials.secret_key}}
+                                      .dump(2) + "\n");
 
   const std::string url = absl::StrCat(options.plain ? "http" : "https", "://127.0.0.1:", *port);
   const std::string kubeconfig = (dir / "kubeconfig").string();

@@ -1,7 +1,6 @@
 """What users copy is applied, planned again without changes, and destroyed."""
 
 import contextlib
-import pathlib
 import re
 import shutil
 import threading
@@ -9,43 +8,74 @@ from collections.abc import Iterator
 
 import pytest
 
+import examples
 from entries import give_gpus, make_crd, make_secret
-from harness.cli import ROOT
+from examples import EXAMPLES, SERVICES, copy, name
 
-pytestmark = pytest.mark.every_pair("what users copy")
-
-EXAMPLES = ROOT / "examples"
 KINDS = ("resources", "data-sources", "ephemeral-resources", "functions", "stacks")
 # What Terraform 1.14 has and none of the programs at hand: lists and actions are in protocol_test.py.
-FOLDERS = [folder for kind in KINDS for folder in sorted((EXAMPLES / kind).glob("*")) if folder.is_dir()]
+# first-platform needs a VPN server and machines that log in: platform_test.py.
+FOLDERS = [folder for kind in KINDS for folder in sorted((EXAMPLES / kind).glob("*"))
+           if folder.is_dir() and folder.name != "first-platform"]
 IMPORTS = [folder for folder in FOLDERS if (folder / "import.tf").exists()]
+# With each program on each cluster; the others meet the second program on the sandbox only.
+STACKS = {folder for folder in FOLDERS if folder.parent.name == "stacks"}
 
 
-SERVICES = sorted((EXAMPLES / "services").iterdir())
-
-
-def name(folder: pathlib.Path) -> str:
-    return str(folder.relative_to(EXAMPLES))
-
-
-def copy(stack, folder: pathlib.Path) -> None:
-    (stack.config / "required.tf").unlink()
-    for path in folder.glob("*.tf"):
-        if path.name != "import.tf":
-            shutil.copy(path, stack.config)
-
-
-@pytest.fixture(autouse=True)
-def taking_turns(exclusive):
-    """Examples have real names, and the same ones occur in several."""
-    with exclusive("examples"), exclusive("built-in-tiers"):
+@pytest.fixture
+def taking_turns(exclusive, example):
+    with examples.turns(exclusive, example):
         yield
 
 
-@pytest.mark.parametrize("example", FOLDERS, ids=name)
-def test_example(stack, cluster, example, request):
+# What the examples' machines are called, and the tags that their policy has.
+VPN_HOST = "fw-router"
+VPN_POLICY = """{
+  "tagOwners": {"tag:infra": [], "tag:ci": []},
+  "acls": [{"action": "accept", "src": ["*"], "dst": ["*:*"]}],
+}"""
+
+
+@pytest.fixture
+def vpn(example, request):
+    """The environment of examples about the VPN, and the machine that one of them waits for."""
+    text = examples.text(example)
+    if '"charon_vpn_' not in text:
+        return {}
+    server = request.getfixturevalue("vpn_beside")
+    if '"charon_vpn_policy"' not in text:
+        server.set_policy(VPN_POLICY)
+    if VPN_HOST in text and '"charon_vpn_node"' in text:
+        # One user for all of them: the machine of an example that failed is still there.
+        user = "routers"
+        if server.user(user) is None:
+            server.new_user(user)
+        server.machine(VPN_HOST).register(server.new_key(user), routes=("10.1.0.0/24", "10.2.0.0/24", "0.0.0.0/0", "::/0"))
+    return server.environment
+
+
+@pytest.fixture
+def dns(example, request):
+    """The environment of examples about DNS, with the zone that most of them have."""
+    text = examples.text(example)
+    if '"charon_dns_' not in text:
+        return {}
+    cloudflare = request.getfixturevalue("cloudflare")
+    cloudflare.new_zone("example.org")
+    return cloudflare.environment
+
+
+def parameters(folders):
+    every_pair = pytest.mark.every_pair("what users copy")
+    return [pytest.param(f, id=name(f), marks=[every_pair] if f in STACKS else []) for f in folders]
+
+
+@pytest.mark.parametrize("example", parameters(FOLDERS))
+@pytest.mark.usefixtures("taking_turns")
+def test_example(stack, cluster, example, vpn, dns, request):
     copy(stack, example)
-    if any('"charon_service"' in path.read_text() for path in example.glob("*.tf")):
+    stack.environment |= vpn | dns
+    if 'resource "charon_service"' in examples.text(example):
         request.getfixturevalue("platform")
     stack.apply()
     destroy_with_data(stack, cluster)
@@ -116,21 +146,20 @@ def secret_operator(cluster) -> Iterator[None]:
 
 
 @pytest.fixture
-def platform(cluster, exclusive):
+def platform(cluster, exclusive, example):
     """What the examples expect of a cluster: operators, GPUs, a storage class."""
+    give_gpus(cluster)
+    # On a server that tests share it stays: several examples name it.
+    cluster.api.apply({"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "metadata": {"name": "proxmox-lvm-encrypted"},
+                       "provisioner": "kubernetes.io/host-path"}, force=True)
+    if not re.search(r"^\s*secrets\s*=|traefik", examples.text(example), re.MULTILINE):
+        yield
+        return
     with exclusive("operators"):
         make_crd(cluster, "external-secrets.io", "v1", "ExternalSecret", "externalsecrets")
         make_crd(cluster, "traefik.io", "v1alpha1", "Middleware", "middlewares")
-        give_gpus(cluster)
-        storage_class = ("StorageClass", None, "proxmox-lvm-encrypted")
-        made = not cluster.has(*storage_class)  # golden_test.py has made it on a server that they share
-        if made:
-            cluster.api.create({"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass",
-                                "metadata": {"name": storage_class[2]}, "provisioner": "kubernetes.io/host-path"})
         with secret_operator(cluster):
             yield
-        if made:
-            cluster.api.delete(*storage_class)
 
 
 def expect_pods_ready(cluster, stack):
@@ -148,6 +177,7 @@ def expect_pods_ready(cluster, stack):
 
 
 @pytest.mark.parametrize("example", SERVICES, ids=name)
+@pytest.mark.usefixtures("taking_turns")
 def test_example_of_a_service(stack, cluster, platform, example):
     copy(stack, example)
     stack.apply()
@@ -189,10 +219,13 @@ def test_example_of_a_service(stack, cluster, platform, example):
 
 
 @pytest.mark.parametrize("example", IMPORTS, ids=name)
-def test_example_of_an_import(stack, new_stack, example):
+@pytest.mark.usefixtures("taking_turns")
+def test_example_of_an_import(stack, new_stack, example, vpn, dns):
     copy(stack, example)
+    stack.environment |= vpn | dns
     stack.apply(checked=False)
     imported = new_stack("imported")
+    imported.environment |= vpn | dns
     copy(imported, example)
     shutil.copy(example / "import.tf", imported.config)
     plan = imported.plan()

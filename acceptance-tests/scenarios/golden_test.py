@@ -9,18 +9,17 @@ the diff is the review (docs/design/decisions/0010-render-versions.md).
 import os
 import pathlib
 import re
-import shutil
 
 import pytest
 
-from harness.cli import ROOT
+import examples
+from examples import SERVICES, copy
 from harness.kubernetes import Api
 from harness.operators import ExternalSecrets
 from harness.projection import documents, owned
 
 pytestmark = pytest.mark.one_cli("about the provider and the server; where programs differ, lifecycle_test.py and examples_test.py meet it")
 
-SERVICES = sorted(p for p in (ROOT / "examples/services").iterdir() if p.is_dir())
 GOLDEN = pathlib.Path(__file__).parent / "golden/v1"
 STORE = {
     "linkwarden": {"authentik_client_id": "linkwarden-client"},
@@ -28,10 +27,9 @@ STORE = {
 }
 
 
-@pytest.fixture(autouse=True)
-def taking_turns(exclusive):
-    """Examples have real names, and the same ones occur in several."""
-    with exclusive("examples"), exclusive("built-in-tiers"):
+@pytest.fixture
+def taking_turns(exclusive, example):
+    with examples.turns(exclusive, example):
         yield
 
 
@@ -44,12 +42,6 @@ def platform(cluster, crds):
         "apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "metadata": {"name": "proxmox-lvm-encrypted"},
         "provisioner": standard["provisioner"], "reclaimPolicy": "Delete", "volumeBindingMode": "Immediate",
     }, force=True)
-
-
-def copy(stack, folder: pathlib.Path) -> None:
-    (stack.config / "required.tf").unlink(missing_ok=True)
-    for path in folder.glob("*.tf"):
-        shutil.copy(path, stack.config)
 
 
 def made(api: Api, state) -> list[dict]:
@@ -103,7 +95,7 @@ def normalised(document: dict) -> dict:
 
 @pytest.mark.one_cli("the objects are the same")
 @pytest.mark.parametrize("example", SERVICES, ids=lambda folder: folder.name)
-def test_objects_of_an_example(stack, cluster, platform, example):
+def test_objects_of_an_example(stack, cluster, platform, example, taking_turns):
     copy(stack, example)
     with ExternalSecrets(cluster.api, STORE, example.name):
         stack.apply()

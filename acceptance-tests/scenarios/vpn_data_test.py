@@ -104,7 +104,7 @@ def test_bad_input_is_refused_where_it_is(vpn_stack, headscale):
         texts = [f"{d.code} {d.text}" for d in found if d.address in ("", f"{kind}.r{n}")]
         assert any(said in text for text in texts), f"{kind}.{attribute} of r{n}: {said!r} is not in {texts}"
     for argument, text, said in (("endpoint", "vpn.example.org", "must be a URL such as"), ("dialect", "0.22", "begins with 0.23"),
-                                 ("dialect", "newest", "is no version of Headscale"), ("ca", "ca.pem", "must be PEM text")):
+                                 ("dialect", "newest", "is no version of Headscale"), ("ca", "ca.pem", "be PEM text")):
         vpn_stack.write(hcl.block('provider "charon"', {"headscale": {argument: text}}) + hcl.block('data "charon_vpn_server" "this"', {}))
         plan = vpn_stack.plan(fails=True)
         assert plan.says(said), plan

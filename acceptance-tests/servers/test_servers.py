@@ -12,13 +12,14 @@ import signal
 import ssl
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
 
 import pytest
 
-from charon_servers import builds, cluster, processes
+from charon_servers import builds, cluster, headscale, processes
 from charon_servers.errors import SKIPPED, Failure
 
 SERVERS = pathlib.Path(__file__).with_name("servers")
@@ -484,6 +485,65 @@ def test_stop_spares_processes_with_a_reused_id(folder, tmp_path):
             assert innocent.wait(BOUND) == -signal.SIGTERM
         finally:
             innocent.kill()
+
+
+# --- Headscale --------------------------------------------------------------------------------
+
+
+def ask_headscale(record, path, key=None):
+    request = urllib.request.Request(
+        record["endpoint"] + path, headers={"Authorization": f"Bearer {key or record['api_key']}"}
+    )
+    try:
+        return urllib.request.urlopen(request).status
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+@pytest.mark.parametrize("version", headscale.VERSIONS)
+def test_headscale_keeps_data_and_key(short_folder, version):
+    try:
+        builds.build([f"headscale-{version}"])
+    except Failure as failure:
+        if failure.exit_code == SKIPPED and not os.environ.get("CI"):
+            pytest.skip(str(failure))
+        raise
+    start = ("start", "headscale", "--version", version, "--dir", short_folder)
+    started = servers(*start)
+    assert started.returncode == 0, started.stderr
+    first = json.loads((short_folder / "headscale.json").read_text())
+    assert first["version"].startswith(version) and first["dialect"] == version
+    assert ask_headscale(first, "/api/v1/user") == 200
+    # Until 0.28 a key that it does not know is taken for a failure of its own.
+    assert ask_headscale(first, "/api/v1/user", "wrong") == (401 if version == "0.29" else 500)
+    assert pathlib.Path(first["unix_socket"]).is_socket()
+    assert "already running" in servers(*start).stderr
+    assert servers("status", "--dir", short_folder).returncode == 0
+    assert servers("stop", "--dir", short_folder).returncode == 0
+    assert servers("status", "--dir", short_folder).returncode == NOT_RUNNING
+    assert processes_of(short_folder) == []
+    assert servers(*start).returncode == 0
+    again = json.loads((short_folder / "headscale.json").read_text())
+    assert (again["api_key"], again["endpoint"]) == (first["api_key"], first["endpoint"])
+    assert ask_headscale(again, "/api/v1/user") == 200
+
+
+def test_headscale_of_another_version_is_refused(short_folder):
+    short_folder.mkdir(exist_ok=True)
+    other = headscale.Headscale(folder=short_folder, version="0.23", ports={"http": 1, "metrics": 2, "grpc": 3})
+    other.save()
+    failed = servers("start", "headscale", "--version", "0.29", "--dir", short_folder)
+    assert failed.returncode == 1
+    assert "has the data of Headscale 0.23" in failed.stderr or "is not built" in failed.stderr
+
+
+@pytest.fixture
+def short_folder():
+    """Sockets need short paths."""
+    with tempfile.TemporaryDirectory(prefix="charon-") as name:
+        folder = pathlib.Path(name)
+        yield folder
+        servers("stop", "--dir", folder)
 
 
 # --- Builds, with a stand-in for the compiler -------------------------------------------------

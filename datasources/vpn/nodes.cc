@@ -72,7 +72,7 @@ const ObjectSpec<NodeInfo>& NodeInfo::Describe() {
           Field(&M::ipv4, "ipv4", Computed, "IPv4 address in the VPN."),
           Field(&M::ipv6, "ipv6", Computed, "IPv6 address in the VPN."),
           Field(&M::fqdn, "fqdn", Computed, "Name with domain, if the provider block has `headscale.base_domain`."),
-          Field(&M::tags, "tags", Computed, "Its tags."),
+          Field(&M::tags, "tags", Computed, "Tags of the node."),
           Field(&M::approved_routes, "approved_routes", Computed, "Networks that are approved."),
           Field(&M::available_routes, "available_routes", Computed, "Networks that it offers."),
           Field(&M::served_routes, "served_routes", Computed, "Networks that it serves: offered, approved and chosen."),

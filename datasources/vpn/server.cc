@@ -46,7 +46,7 @@ const ObjectSpec<ServerModel>& ServerModel::Describe() {
   static const auto& spec = *new ObjectSpec<M>(
       "The Headscale server: its version, what it can do, and what changes with the next one.",
       {
-          Field(&M::endpoint, "endpoint", Computed, "Its URL."),
+          Field(&M::endpoint, "endpoint", Computed, "URL of the server."),
           Field(&M::version, "version", Computed, "Its version, `0.29.2`; null if it does not tell."),
           Field(&M::dialect, "dialect", Computed, "The generation of its API, `0.29`."),
           Field(&M::features, "features", Computed,

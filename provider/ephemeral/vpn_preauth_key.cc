@@ -1,7 +1,9 @@
 #include "provider/ephemeral/vpn_preauth_key.h"
 
+#include <algorithm>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "provider/base/duration.h"
 #include "provider/base/random.h"
@@ -28,7 +30,8 @@ const ObjectSpec<M>& VpnPreauthKeyModel::Describe() {
       "A single-use key for one machine, for write-only attributes and provider blocks: made in each plan and each apply, stored nowhere, and "
       "made useless at the end if nobody used it. For a key that outlives the run there is the resource of the same name.",
       {
-          Field(&M::user, "user", Optional, "Name of the user that the machine belongs to. From Headscale 0.28 a key with tags needs none."),
+          Field(&M::user, "user", Optional, "Name or id of the user that the machine belongs to. For a user of the same configuration the id, `charon_vpn_user.NAME.id`: Terraform "
+                "then waits until it is there. From Headscale 0.28 a key with tags needs none."),
           Field(&M::tags, "tags", Optional, "Tags of the machine, `[\"tag:infra\"]`.").Check(EachElement(TextRule("is a tag", headscale::CheckTag))),
           Field(&M::ephemeral, "ephemeral", Optional, "Whether the server removes the machine some time after it went offline."),
           Field(&M::expires_in, "expires_in", Optional, "How long it can be used, `5m`; `10m` by default.").Check(PositiveDuration()),
@@ -36,7 +39,7 @@ const ObjectSpec<M>& VpnPreauthKeyModel::Describe() {
                 "At the end of the run: `expire_unused` (default; from Headscale 0.28 an unused key is deleted), or `keep`, for a machine that joins later.")
               .Check(OneOf({kExpireUnused, "keep"})),
           Field(&M::id, "id", Computed, "Id of the key on the server."),
-          Field(&M::key, "key", Computed, "The key.").Sensitive(),
+          Field(&M::key, "key", Computed, "The key itself.").Sensitive(),
           Field(&M::expires_at, "expires_at", Computed, "When it expires, RFC 3339."),
       });
   return spec;
@@ -56,6 +59,13 @@ absl::StatusOr<sdk::Opened<M>> VpnPreauthKey::Open(const sdk::Context& context, 
   CHARON_ASSIGN_OR_RETURN(const auto client, services_.Headscale());
   headscale::NewPreauthKey wanted;
   wanted.user = config.user.value_or("");
+  // Names begin with a letter.
+  if (!wanted.user.empty() && std::all_of(wanted.user.begin(), wanted.user.end(), absl::ascii_isdigit)) {
+    const absl::StatusOr<headscale::User> user = client->users().Get(context, wanted.user);
+    if (absl::IsNotFound(user.status())) return At("user", absl::FailedPreconditionError(user.status().message()));
+    CHARON_RETURN_IF_ERROR(user.status());
+    wanted.user = user->name;
+  }
   wanted.ephemeral = config.ephemeral.value_or(false);
   const std::set<std::string> tags = config.tags.value_or({});
   wanted.tags.assign(tags.begin(), tags.end());
@@ -78,7 +88,7 @@ absl::StatusOr<sdk::Opened<M>> VpnPreauthKey::Open(const sdk::Context& context, 
   }
   if (absl::IsNotFound(made.status())) {
     return At("user", WithRemedy(absl::FailedPreconditionError(absl::StrCat("there is no user \"", wanted.user, "\"")),
-                                 "Make it with charon_vpn_user; while that is planned only, write user = charon_vpn_user.NAME.name and Terraform waits."));
+                                 "Make it with charon_vpn_user, and write user = charon_vpn_user.NAME.id: Terraform then waits until it is there."));
   }
   if (absl::IsUnimplemented(made.status()) && wanted.user.empty()) return At("user", made.status());
   if (!made.ok()) return made.status();

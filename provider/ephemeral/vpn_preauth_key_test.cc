@@ -52,6 +52,15 @@ TEST_P(EphemeralKey, LastsMinutesAndIsMadeUselessIfNobodyUsedIt) {
   EXPECT_THAT(key_.Close(context_), IsOk());
 }
 
+TEST_P(EphemeralKey, TheUserMayBeAnId) {
+  VpnPreauthKeyModel config;
+  config.user = absl::StrCat(vpn_.server.users[0].id);
+  ASSERT_THAT(key_.Open(context_, config), IsOk());
+  EXPECT_EQ(vpn_.server.keys[0].user, vpn_.server.users[0].id);
+  config.user = "99";
+  EXPECT_THAT(key_.Open(context_, config), StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("no user with id 99")));
+}
+
 TEST_P(EphemeralKey, AUsedKeyIsLeft) {
   VpnPreauthKeyModel config;
   config.user = "ops";

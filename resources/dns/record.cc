@@ -28,13 +28,15 @@ constexpr char kType[] = "charon_dns_record";
 constexpr char kHeld[] = "held";
 
 Check DomainName() {
-  return TextRule("is a domain name such as `www.example.org`", [](absl::string_view text) { return dns::CanonicalName(text).status(); });
+  return TextRule("is a domain name such as `www.example.org`",
+                  [](absl::string_view text) { return dns::CanonicalName(text).status(); });
 }
 
 Check Ttl() {
   return Check{"is at least 1", [](const Value& value) {
                  if (value.number() >= Number(1)) return absl::OkStatus();
-                 return WithRemedy(absl::InvalidArgumentError(absl::StrCat("is ", value.number().ToString(), ", but a ttl has at least 1 second")),
+                 return WithRemedy(absl::InvalidArgumentError(
+                                       absl::StrCat("is ", value.number().ToString(), ", but a ttl has at least 1 second")),
                                    "Leave `ttl` out for the default; for answers that change often, 60 is common.");
                }};
 }
@@ -42,7 +44,8 @@ Check Ttl() {
 Check NotEmpty() {
   return Check{"has one value or more", [](const Value& value) {
                  if (!value.sequence().empty()) return absl::OkStatus();
-                 return WithRemedy(absl::InvalidArgumentError("is empty, but a record set has one value or more"), "Remove the resource if there shall be no such record.");
+                 return WithRemedy(absl::InvalidArgumentError("is empty, but a record set has one value or more"),
+                                   "Remove the resource if there shall be no such record.");
                }};
 }
 
@@ -52,15 +55,19 @@ absl::Status CheckInside(const std::string& name, absl::string_view zone) {
   CHARON_ASSIGN_OR_RETURN(const std::string canonical, dns::CanonicalName(name));
   if (dns::IsInside(canonical, zone)) return absl::OkStatus();
   return At("name", WithRemedy(absl::InvalidArgumentError(absl::StrCat("\"", name, "\" is outside the zone ", zone)),
-                               absl::StrCat("Write the whole name, such as \"", absl::StripSuffix(name, "."), ".", zone, "\", or name the zone that holds it.")));
+                               absl::StrCat("Write the whole name, such as \"", absl::StripSuffix(name, "."), ".", zone,
+                                            "\", or name the zone that holds it.")));
 }
 
 absl::Status CheckApex(const RecordModel& model, const std::string& zone, absl::string_view backend) {
   // Cloudflare answers for such a name with the addresses of its target.
   if (*model.type != "CNAME" || backend == "cloudflare" || !IsApex(model, zone)) return absl::OkStatus();
-  return At("type", WithRemedy(absl::InvalidArgumentError(absl::StrCat("a CNAME cannot stand at the apex of the zone (", zone,
-                                                                       "): the SOA and NS records are there, and nothing may stand beside a CNAME (RFC 1034, section 3.6.2)")),
-                               backend == "route53" ? "Use type A or AAAA with `alias`." : "Use A and AAAA records with the addresses."));
+  return At(
+      "type",
+      WithRemedy(absl::InvalidArgumentError(absl::StrCat(
+                     "a CNAME cannot stand at the apex of the zone (", zone,
+                     "): the SOA and NS records are there, and nothing may stand beside a CNAME (RFC 1034, section 3.6.2)")),
+                 backend == "route53" ? "Use type A or AAAA with `alias`." : "Use A and AAAA records with the addresses."));
 }
 
 // Which key a known model stands for.
@@ -113,6 +120,16 @@ RecordSet OwnerSet(const SetKey& key, const OwnershipModel& ownership, const Rec
   return set;
 }
 
+// The mark of an apex needs a label of its own (external-dns, docs/registry/txt.md).
+absl::Status CheckMark(const SetKey& key, const Attr<OwnershipModel>& ownership, absl::string_view zone) {
+  if (!ownership.IsKnown() || dns::IsInside(OwnerKeyOf(key, *ownership).name, zone)) return absl::OkStatus();
+  return At(
+      "ownership",
+      WithRemedy(absl::InvalidArgumentError(absl::StrCat("the mark of ", dns::Describe(key), " would be ",
+                                                         OwnerKeyOf(key, *ownership).name, ", which is outside the zone ", zone)),
+                 "Give it a label of its own: prefix = \"%{record_type}-owner.\" (and the same --txt-prefix to external-dns)."));
+}
+
 // The owner that a set of TXT values names.
 std::optional<dns::Owner> OwnerIn(const RecordSet* set) {
   if (set == nullptr) return std::nullopt;
@@ -124,30 +141,37 @@ std::optional<dns::Owner> OwnerIn(const RecordSet* set) {
 
 // Every place where the owner of a set may be told: as we are told to write it, as external-dns does by default, and as it
 // did before v0.12 (a TXT of the same name).
-std::vector<SetKey> OwnerPlaces(const SetKey& key, const Attr<OwnershipModel>& ownership) {
+std::vector<SetKey> OwnerPlaces(const SetKey& key, const Attr<OwnershipModel>& ownership, absl::string_view zone) {
   std::vector<SetKey> places;
   if (ownership.IsKnown()) places.push_back(OwnerKeyOf(key, *ownership));
   places.push_back(OwnerKeyOf(key, OwnershipModel()));
   if (key.type != "TXT") places.push_back({key.name, "TXT", key.set_id});
   std::sort(places.begin(), places.end());
   places.erase(std::unique(places.begin(), places.end()), places.end());
+  // That of the apex is outside of the zone, unless an affix ends in a dot.
+  std::erase_if(places, [&](const SetKey& place) { return !dns::IsInside(place.name, zone); });
   return places;
 }
 
-std::optional<dns::Owner> OwnerOf(const ZoneView& zone, const SetKey& key, const Attr<OwnershipModel>& ownership) {
+std::optional<dns::Owner> OwnerOf(const ZoneView& view, const SetKey& key, const Attr<OwnershipModel>& ownership,
+                                  absl::string_view zone) {
   std::optional<dns::Owner> found;
-  for (const SetKey& place : OwnerPlaces(key, ownership)) {
-    auto owner = OwnerIn(zone.Find(place));
+  for (const SetKey& place : OwnerPlaces(key, ownership, zone)) {
+    auto owner = OwnerIn(view.Find(place));
     if (owner && (!found || !ownership.IsKnown() || owner->id != *ownership->owner_id)) found = std::move(owner);
   }
   return found;
 }
 
 absl::Status HeldByAnother(const SetKey& key, const dns::Owner& owner) {
-  return At("name", WithRemedy(absl::FailedPreconditionError(absl::StrCat(dns::Describe(key), " is held by the owner \"", owner.id, "\"",
-                                                                          owner.resource.empty() ? "" : absl::StrCat(" (", owner.resource, ")"),
-                                                                          ", as its ownership TXT record says; what another owner holds is never taken")),
-                               "Use another name, let that owner give the record up, or, if it is yours, set `ownership.owner_id` to that owner."));
+  return At(
+      "name",
+      WithRemedy(
+          absl::FailedPreconditionError(
+              absl::StrCat(dns::Describe(key), " is held by the owner \"", owner.id, "\"",
+                           owner.resource.empty() ? "" : absl::StrCat(" (", owner.resource, ")"),
+                           ", as its ownership TXT record says; what another owner holds is never taken")),
+          "Use another name, let that owner give the record up, or, if it is yours, set `ownership.owner_id` to that owner."));
 }
 
 std::string ShowValues(const RecordSet& set) {
@@ -166,26 +190,33 @@ std::string IdOf(absl::string_view backend, const RecordModel& model) {
   const absl::StatusOr<std::string> zone = dns::CanonicalName(*model.zone);
   // A zone's id is not a name: its letters stay as they are.
   const bool by_name = zone.ok() && absl::StrContains(*model.zone, '.');
-  std::string id = absl::StrCat(backend, "/", by_name ? *zone : *model.zone, "/", name.ok() ? *name : *model.name, "/", *model.type);
+  std::string id =
+      absl::StrCat(backend, "/", by_name ? *zone : *model.zone, "/", name.ok() ? *name : *model.name, "/", *model.type);
   if (!model.set_id.value_or("").empty()) absl::StrAppend(&id, "/", *model.set_id);
   return id;
 }
 
 absl::Status AlreadyThere(const std::string& id, const RecordSet& live) {
-  return At("name", WithRemedy(absl::AlreadyExistsError(absl::StrCat(dns::Describe(live.key), " exists already (", ShowValues(live), ")")),
-                               absl::StrCat("Set `on_conflict` to \"adopt\" or \"replace\", or import it: terraform import ADDRESS '", id, "'.")));
+  return At(
+      "name",
+      WithRemedy(
+          absl::AlreadyExistsError(absl::StrCat(dns::Describe(live.key), " exists already (", ShowValues(live), ")")),
+          absl::StrCat("Set `on_conflict` to \"adopt\" or \"replace\", or import it: terraform import ADDRESS '", id, "'.")));
 }
 
 absl::Status MadeTwice(const SetKey& key) {
-  return At("name", WithRemedy(absl::InvalidArgumentError(absl::StrCat("another resource of this configuration is the record set ", dns::Describe(key), " too")),
-                               "Put all values into one resource; at Route 53, weighted and failover sets are told apart by `set_id`."));
+  return At("name",
+            WithRemedy(absl::InvalidArgumentError(
+                           absl::StrCat("another resource of this configuration is the record set ", dns::Describe(key), " too")),
+                       "Put all values into one resource; at Route 53, weighted and failover sets are told apart by `set_id`."));
 }
 
 // Attributes that only some services have.
 absl::Status CheckFeatures(const RecordModel& model, absl::string_view backend, const dns::Features& features) {
   const auto only = [&](const char* attribute, bool set, bool offered, const char* service) -> absl::Status {
     if (!set || offered) return absl::OkStatus();
-    return At(attribute, WithRemedy(absl::InvalidArgumentError(absl::StrCat("`", attribute, "` is a feature of ", service, "; ", backend, " does not have it")),
+    return At(attribute, WithRemedy(absl::InvalidArgumentError(absl::StrCat("`", attribute, "` is a feature of ", service, "; ",
+                                                                            backend, " does not have it")),
                                     absl::StrCat("Remove `", attribute, "`.")));
   };
   CHARON_RETURN_IF_ERROR(only("proxied", model.proxied.value_or(false), features.proxied, "Cloudflare"));
@@ -200,10 +231,14 @@ absl::Status CheckFeatures(const RecordModel& model, absl::string_view backend, 
     const std::int64_t ttl = *model.ttl;
     if (features.automatic_ttl && ttl == dns::kAutomaticTtl) return absl::OkStatus();
     if (model.proxied.value_or(false)) {
-      return At("ttl", WithRemedy(absl::InvalidArgumentError(absl::StrCat("is ", ttl, ", but a proxied record always has the automatic ttl")), "Remove `ttl`."));
+      return At(
+          "ttl",
+          WithRemedy(absl::InvalidArgumentError(absl::StrCat("is ", ttl, ", but a proxied record always has the automatic ttl")),
+                     "Remove `ttl`."));
     }
     if (ttl < features.min_ttl || ttl > features.max_ttl) {
-      return At("ttl", absl::InvalidArgumentError(absl::StrCat("is ", ttl, "; ", backend, " takes ", features.min_ttl, " to ", features.max_ttl, " seconds",
+      return At("ttl", absl::InvalidArgumentError(absl::StrCat("is ", ttl, "; ", backend, " takes ", features.min_ttl, " to ",
+                                                               features.max_ttl, " seconds",
                                                                features.automatic_ttl ? ", or 1 for automatic" : "")));
     }
   }
@@ -217,11 +252,14 @@ const ObjectSpec<AliasModel>& AliasModel::Describe() {
   static const auto& spec = *new ObjectSpec<M>(
       "A Route 53 alias.",
       {
-          Field(&M::name, "name", Required, "Name of the target: a load balancer, distribution, bucket website, or a record of the same zone.")
+          Field(&M::name, "name", Required,
+                "Name of the target: a load balancer, distribution, bucket website, or a record of the same zone.")
               .Check(DomainName())
               .Same([](const std::string& a, const std::string& b) { return dns::SameName(a, b); }),
           Field(&M::zone_id, "zone_id", Required, "Id of the hosted zone that the target is in."),
-          Field(&M::evaluate_target_health, "evaluate_target_health", Optional, "Whether the alias answers only while its target is healthy.").Default(false),
+          Field(&M::evaluate_target_health, "evaluate_target_health", Optional,
+                "Whether the alias answers only while its target is healthy.")
+              .Default(false),
       });
   return spec;
 }
@@ -235,10 +273,12 @@ const ObjectSpec<OwnershipModel>& OwnershipModel::Describe() {
               .Check(LengthBetween(1, 100))
               .Check(TextRule("has no comma, quote or equals sign",
                               [](absl::string_view text) {
-                                return text.find_first_of(",\"=\\") == absl::string_view::npos ? absl::OkStatus()
-                                                                                             : absl::InvalidArgumentError("must have no comma, quote, backslash or equals sign");
+                                return text.find_first_of(",\"=\\") == absl::string_view::npos
+                                           ? absl::OkStatus()
+                                           : absl::InvalidArgumentError("must have no comma, quote, backslash or equals sign");
                               })),
-          Field(&M::prefix, "prefix", Optional, "In front of the first label, as `--txt-prefix`; `%{record_type}` stands for the type."),
+          Field(&M::prefix, "prefix", Optional,
+                "In front of the first label, as `--txt-prefix`; `%{record_type}` stands for the type."),
           Field(&M::suffix, "suffix", Optional, "Behind the first label, as `--txt-suffix`."),
       });
   return spec;
@@ -247,66 +287,88 @@ const ObjectSpec<OwnershipModel>& OwnershipModel::Describe() {
 const ObjectSpec<RecordModel>& RecordModel::Describe() {
   using M = RecordModel;
   static const auto& spec = *new ObjectSpec<M>(
-      "A DNS record set: all values of one name and type. Works with every DNS service of the provider block. Writes of one run travel in few requests, "
-      "and one bad record does not fail the others.\n\nA set of the same name and type that exists already is an error, unless it is exactly as declared "
+      "A DNS record set: all values of one name and type. Works with every DNS service of the provider block. Writes of one run "
+      "travel in few requests, "
+      "and one bad record does not fail the others.\n\nA set of the same name and type that exists already is an error, unless "
+      "it is exactly as declared "
       "(then it is taken over) or `on_conflict` says otherwise.",
       {
           Field(&M::id, "id", Computed, "`backend/zone/name/type`, and `/set_id` if there is one.").KeepPrior(),
-          Field(&M::backend, "backend", OptionalComputed, absl::StrCat("Which service: `", absl::StrJoin(DnsBackends(), "`, `"), "`. Unset: the only one that the provider block or the environment configures."))
+          Field(&M::backend, "backend", OptionalComputed,
+                absl::StrCat("Which service: `", absl::StrJoin(DnsBackends(), "`, `"),
+                             "`. Unset: the only one that the provider block or the environment configures."))
               .Check(OneOf(DnsBackends()))
               .ForceNew(),
           Field(&M::zone, "zone", Required, "The zone, by name (`example.org`) or by the service's id.")
               .Check(LengthBetween(1, 255))
               .ForceNew()
               .Same([](const std::string& a, const std::string& b) { return absl::StrContains(a, '.') && dns::SameName(a, b); }),
-          Field(&M::name, "name", Required, "The whole name, such as `www.example.org` or `*.example.org`; the zone's name for its apex. Unicode is fine.")
+          Field(&M::name, "name", Required,
+                "The whole name, such as `www.example.org` or `*.example.org`; the zone's name for its apex. Unicode is fine.")
               .Check(DomainName())
               .ForceNew()
               .Same([](const std::string& a, const std::string& b) { return dns::SameName(a, b); }),
-          Field(&M::type, "type", Required, "The type, such as `A`, `CNAME` or `TXT`.").Check(OneOf(dns::KnownTypes())).ForceNew(),
-          Field(&M::ttl, "ttl", OptionalComputed, "How long resolvers may keep it, in seconds. Unset: automatic at Cloudflare, else 300.").Check(Ttl()),
+          Field(&M::type, "type", Required, "The type, such as `A`, `CNAME` or `TXT`.")
+              .Check(OneOf(dns::KnownTypes()))
+              .ForceNew(),
+          Field(&M::ttl, "ttl", OptionalComputed,
+                "How long resolvers may keep it, in seconds. Unset: automatic at Cloudflare, else 300.")
+              .Check(Ttl()),
           Field(&M::values, "values", Optional,
-                "The values in presentation form: `192.0.2.10`, `10 mail.example.org`, `\"text\"`. Long texts: `provider::charon::txt_record(text)`. Compared by meaning: spelling, "
+                "The values in presentation form: `192.0.2.10`, `10 mail.example.org`, `\"text\"`. Long texts: "
+                "`provider::charon::txt_record(text)`. Compared by meaning: spelling, "
                 "order and how a text is split make no difference.")
               .Check(NotEmpty()),
           Field(&M::proxied, "proxied", Optional, "Cloudflare: whether traffic goes through its proxy."),
           Field(&M::comment, "comment", Optional, "Cloudflare: a note, shown in its dashboard.").Check(LengthBetween(0, 500)),
           Field(&M::tags, "tags", Optional, "Cloudflare, paid plans: tags as `name:value`."),
           Field(&M::alias, "alias", Optional, "Route 53: an alias, instead of `values`."),
-          Field(&M::set_id, "set_id", Optional, "Route 53: tells weighted and failover sets of one name and type apart.").Check(LengthBetween(1, 128)).ForceNew(),
-          Field(&M::weight, "weight", Optional, "Route 53: share of the answers, 0 to 255, among the sets of that name and type.").Check(Between(0, 255)),
+          Field(&M::set_id, "set_id", Optional, "Route 53: tells weighted and failover sets of one name and type apart.")
+              .Check(LengthBetween(1, 128))
+              .ForceNew(),
+          Field(&M::weight, "weight", Optional, "Route 53: share of the answers, 0 to 255, among the sets of that name and type.")
+              .Check(Between(0, 255)),
           Field(&M::failover, "failover", Optional, "Route 53: `primary` or `secondary`.").Check(OneOf({"primary", "secondary"})),
           Field(&M::health_check_id, "health_check_id", Optional, "Route 53: the health check that the set depends on."),
-          Field(&M::wait_until_live, "wait_until_live", Optional, "Wait until every name server has the change (Route 53: INSYNC). Others are not waited for.").Default(false),
+          Field(&M::wait_until_live, "wait_until_live", Optional,
+                "Wait until every name server has the change (Route 53: INSYNC). Others are not waited for.")
+              .Default(false),
           Field(&M::ownership, "ownership", Optional,
-                "Marks the set as held by an owner, with a TXT record as external-dns writes it. The record counts in the zone's limit. Marked or not, a set that such a "
+                "Marks the set as held by an owner, with a TXT record as external-dns writes it. The record counts in the zone's "
+                "limit. Marked or not, a set that such a "
                 "record gives to another owner is never taken."),
           Field(&M::on_conflict, "on_conflict", Optional,
-                "What to do if the set exists with other content: `fail` (default), `adopt` (change it, keep what is not written here) or `replace` (delete it and make it anew).")
+                "What to do if the set exists with other content: `fail` (default), `adopt` (change it, keep what is not written "
+                "here) or `replace` (delete it and make it anew).")
               .Check(OneOf({"fail", "adopt", "replace"})),
           sdk::TimeoutsField(&M::timeouts),
       },
-      {ExactlyOneOf({"values", "alias"}), AtMostOneOf({"weight", "failover"}), Needs("weight", "set_id"), Needs("failover", "set_id"), Needs("health_check_id", "set_id")});
+      {ExactlyOneOf({"values", "alias"}), AtMostOneOf({"weight", "failover"}), Needs("weight", "set_id"),
+       Needs("failover", "set_id"), Needs("health_check_id", "set_id")});
   return spec;
 }
 
 const ObjectSpec<RecordIdentity>& RecordIdentity::Describe() {
   using M = RecordIdentity;
-  static const auto& spec = *new ObjectSpec<M>("The record set.", {
-                                                                      Field(&M::backend, "backend", Required, "The DNS service."),
-                                                                      Field(&M::zone, "zone", Required, "The zone, by name or id."),
-                                                                      Field(&M::name, "name", Required, "The whole name."),
-                                                                      Field(&M::type, "type", Required, "The type."),
-                                                                      Field(&M::set_id, "set_id", Optional, "Id of a weighted or failover set."),
-                                                                  });
+  static const auto& spec =
+      *new ObjectSpec<M>("The record set.", {
+                                                Field(&M::backend, "backend", Required, "The DNS service."),
+                                                Field(&M::zone, "zone", Required, "The zone, by name or id."),
+                                                Field(&M::name, "name", Required, "The whole name."),
+                                                Field(&M::type, "type", Required, "The type."),
+                                                Field(&M::set_id, "set_id", Optional, "Id of a weighted or failover set."),
+                                            });
   return spec;
 }
 
 const sdk::ResourceInfo& RecordResource::info() const {
-  static const auto& info = *new sdk::ResourceInfo{.type = kType,
-                                                   .noun = "DNS record",
-                                                   .subcategory = "DNS",
-                                                   .import_id = "`backend/zone/name/type`, such as `cloudflare/example.org/www.example.org/A`; at Route 53 with `/set_id` if it has one"};
+  static const auto& info =
+      *new sdk::ResourceInfo{.type = kType,
+                             .noun = "DNS record",
+                             .subcategory = "DNS",
+                             .import_id =
+                                 "`backend/zone/name/type`, such as `cloudflare/example.org/www.example.org/A`; at Route 53 with "
+                                 "`/set_id` if it has one"};
   return info;
 }
 
@@ -322,7 +384,8 @@ absl::Status RecordResource::Validate(const sdk::Context&, const RecordModel& co
       }
     }
     if ((*config.type == "CNAME" || *config.type == "DNAME") && config.values->size() > 1) {
-      return At("values", absl::InvalidArgumentError(absl::StrCat("a ", *config.type, " has one value, not ", config.values->size())));
+      return At("values",
+                absl::InvalidArgumentError(absl::StrCat("a ", *config.type, " has one value, not ", config.values->size())));
     }
   }
   if (!config.alias.IsNull() && !config.ttl.IsNull()) {
@@ -371,7 +434,8 @@ absl::Status RecordResource::Plan(const sdk::Context& context, sdk::PlanChange<R
     wanted.ttl = config.alias.IsNull() ? Attr<std::int64_t>(features.default_ttl) : Attr<std::int64_t>();
     change.Set("ttl", wanted.ttl);
   }
-  if (change.IsUpdate() && config.values.IsKnown() && change.prior().values.IsKnown() && config.type.IsKnown() && change.prior().type.value_or("") == *config.type) {
+  if (change.IsUpdate() && config.values.IsKnown() && change.prior().values.IsKnown() && config.type.IsKnown() &&
+      change.prior().type.value_or("") == *config.type) {
     // The same in other words is no change.
     RecordSet now, was;
     now.key.type = was.key.type = *config.type;
@@ -391,7 +455,8 @@ absl::Status RecordResource::Plan(const sdk::Context& context, sdk::PlanChange<R
   return PlanAtService(context, change, wanted, **directory);
 }
 
-absl::Status RecordResource::PlanAtService(const sdk::Context& context, sdk::PlanChange<RecordModel>& change, const RecordModel& wanted, dns::Directory& directory) {
+absl::Status RecordResource::PlanAtService(const sdk::Context& context, sdk::PlanChange<RecordModel>& change,
+                                           const RecordModel& wanted, dns::Directory& directory) {
   CHARON_ASSIGN_OR_RETURN(const SetKey key, KeyOf(wanted));
   // The create half of a replacement comes second; the set that is there is its own.
   const bool own = change.IsCreate() && context.private_state->Get(kHeld).value_or("") == *wanted.id;
@@ -404,10 +469,12 @@ absl::Status RecordResource::PlanAtService(const sdk::Context& context, sdk::Pla
 
   // What the service can tell now. A zone that is not there may be made by this very run.
   const absl::StatusOr<Zone> zone = directory.FindZone(context, *wanted.zone);
-  if (absl::IsNotFound(zone.status()) || absl::IsUnavailable(zone.status()) || absl::IsDeadlineExceeded(zone.status())) return absl::OkStatus();
+  if (absl::IsNotFound(zone.status()) || absl::IsUnavailable(zone.status()) || absl::IsDeadlineExceeded(zone.status()))
+    return absl::OkStatus();
   if (!zone.ok()) return At("zone", zone.status());
   CHARON_RETURN_IF_ERROR(CheckInside(*wanted.name, zone->name));
   CHARON_RETURN_IF_ERROR(CheckApex(wanted, zone->name, *wanted.backend));
+  CHARON_RETURN_IF_ERROR(CheckMark(key, wanted.ownership, zone->name));
   const bool values_known = wanted.values.IsKnown() || wanted.alias.IsKnown();
   std::int64_t added = wanted.values.IsKnown() ? static_cast<std::int64_t>(wanted.values->size()) : 1;
   if (wanted.ownership.IsKnown()) ++added;
@@ -421,7 +488,7 @@ absl::Status RecordResource::PlanAtService(const sdk::Context& context, sdk::Pla
     if (absl::IsUnavailable(found.status()) || absl::IsDeadlineExceeded(found.status())) return absl::OkStatus();
     CHARON_RETURN_IF_ERROR(found.status());
     live = *found;
-    for (const SetKey& place : OwnerPlaces(key, wanted.ownership)) {
+    for (const SetKey& place : OwnerPlaces(key, wanted.ownership, zone->name)) {
       const absl::StatusOr<std::optional<RecordSet>> text = directory.Find(context, *zone, place);
       if (!text.ok() || !*text) continue;
       const std::optional<dns::Owner> owner = OwnerIn(&**text);
@@ -437,7 +504,8 @@ absl::Status RecordResource::PlanAtService(const sdk::Context& context, sdk::Pla
     const absl::StatusOr<dns::Directory::Budget> budget = directory.NotePlanned(context, *zone, added);
     if (budget.ok() && added > 0 && budget->planned > *budget->limit) {
       context.diagnostics->Warning("The zone's limit of records will be exceeded",
-                                   absl::StrCat("The zone ", zone->name, " has ", budget->used, " records, ", budget->planned, " are planned so far, and it may have ", *budget->limit,
+                                   absl::StrCat("The zone ", zone->name, " has ", budget->used, " records, ", budget->planned,
+                                                " are planned so far, and it may have ", *budget->limit,
                                                 ". The apply stops before the write that would exceed it."),
                                    Path("zone"));
     }
@@ -448,18 +516,26 @@ absl::Status RecordResource::PlanAtService(const sdk::Context& context, sdk::Pla
   const bool same = values_known && wanted.ttl.IsUnknown() == false && dns::Satisfies(*live, WantedOf(key, wanted, nullptr));
   if (same) {
     context.diagnostics->Warning("The record exists and will be taken over",
-                                 absl::StrCat(dns::Describe(key), " exists already, exactly as declared (", ShowValues(*live), "). Nothing will be written; from then on it is managed here."), Path("name"));
+                                 absl::StrCat(dns::Describe(key), " exists already, exactly as declared (", ShowValues(*live),
+                                              "). Nothing will be written; from then on it is managed here."),
+                                 Path("name"));
   } else if (mode == "adopt") {
     context.diagnostics->Warning("The record exists and will be adopted",
-                                 absl::StrCat(dns::Describe(key), " exists already (", ShowValues(*live), "). It will be changed to what is declared; what is not written here stays."), Path("name"));
+                                 absl::StrCat(dns::Describe(key), " exists already (", ShowValues(*live),
+                                              "). It will be changed to what is declared; what is not written here stays."),
+                                 Path("name"));
   } else if (mode == "replace") {
-    context.diagnostics->Warning("The record exists and will be replaced",
-                                 absl::StrCat(dns::Describe(key), " exists already (", ShowValues(*live), "). It will be deleted and made anew."), Path("name"));
+    context.diagnostics->Warning(
+        "The record exists and will be replaced",
+        absl::StrCat(dns::Describe(key), " exists already (", ShowValues(*live), "). It will be deleted and made anew."),
+        Path("name"));
   } else if (values_known && !wanted.on_conflict.IsUnknown()) {
     return AlreadyThere(*wanted.id, *live);
   } else {
     context.diagnostics->Warning("The record exists",
-                                 absl::StrCat(dns::Describe(key), " exists already (", ShowValues(*live), "). Unless its values turn out to be those declared, the apply will fail."), Path("name"));
+                                 absl::StrCat(dns::Describe(key), " exists already (", ShowValues(*live),
+                                              "). Unless its values turn out to be those declared, the apply will fail."),
+                                 Path("name"));
   }
   return absl::OkStatus();
 }
@@ -469,7 +545,9 @@ sdk::Outcome<RecordModel> RecordResource::Write(const sdk::Context& context, con
   const absl::StatusOr<Zone> zone = directory->FindZone(context, *plan.zone);
   if (!zone.ok()) {
     // Not NotFound: that would say that the record is gone.
-    return At("zone", absl::IsNotFound(zone.status()) ? WithRemedy(absl::FailedPreconditionError(zone.status().message()), RemedyOf(zone.status()).value_or("")) : zone.status());
+    return At("zone", absl::IsNotFound(zone.status()) ? WithRemedy(absl::FailedPreconditionError(zone.status().message()),
+                                                                   RemedyOf(zone.status()).value_or(""))
+                                                      : zone.status());
   }
   CHARON_RETURN_IF_ERROR(CheckInside(*plan.name, zone->name));
   CHARON_RETURN_IF_ERROR(CheckApex(plan, zone->name, *plan.backend));
@@ -479,17 +557,18 @@ sdk::Outcome<RecordModel> RecordResource::Write(const sdk::Context& context, con
       if (const auto rdata = dns::ParseRdata(*plan.type, value); !rdata.ok()) return At("values", rdata.status());
     }
   }
+  CHARON_RETURN_IF_ERROR(CheckMark(key, plan.ownership, zone->name));
   const dns::Features features = directory->backend().features();
   const RecordSet wanted = WantedOf(key, plan, prior);
   const std::string mode = plan.on_conflict.value_or("fail");
 
-  std::vector<SetKey> keys = OwnerPlaces(key, plan.ownership);
+  std::vector<SetKey> keys = OwnerPlaces(key, plan.ownership, zone->name);
   keys.push_back(key);
   if (prior != nullptr && prior->ownership.IsKnown()) keys.push_back(OwnerKeyOf(key, *prior->ownership));
   const auto build = [&](const ZoneView& view) -> absl::StatusOr<std::vector<Change>> {
     std::vector<Change> changes;
     const RecordSet* live = view.Find(key);
-    const std::optional<dns::Owner> owner = OwnerOf(view, key, plan.ownership);
+    const std::optional<dns::Owner> owner = OwnerOf(view, key, plan.ownership, zone->name);
     const bool ours = owner && plan.ownership.IsKnown() && owner->id == *plan.ownership->owner_id;
     const bool was_ours = owner && prior != nullptr && prior->ownership.IsKnown() && owner->id == *prior->ownership->owner_id;
     if (owner && !ours && !was_ours && (live != nullptr || plan.ownership.IsKnown())) return HeldByAnother(key, *owner);
@@ -525,12 +604,15 @@ sdk::Outcome<RecordModel> RecordResource::Write(const sdk::Context& context, con
     }
     return changes;
   };
-  CHARON_ASSIGN_OR_RETURN(const std::string receipt, directory->Write(context, *zone, keys, build, prior == nullptr ? std::optional<SetKey>(key) : std::nullopt));
+  CHARON_ASSIGN_OR_RETURN(
+      const std::string receipt,
+      directory->Write(context, *zone, keys, build, prior == nullptr ? std::optional<SetKey>(key) : std::nullopt));
   RecordModel state = plan;
   state.id = IdOf(*plan.backend, plan);
   context.private_state->Set(kHeld, *state.id);
   if (plan.wait_until_live.value_or(false) && !receipt.empty()) {
-    if (absl::Status status = directory->backend().AwaitLive(context, receipt); !status.ok()) return sdk::Outcome<RecordModel>::Partial(std::move(state), std::move(status));
+    if (absl::Status status = directory->backend().AwaitLive(context, receipt); !status.ok())
+      return sdk::Outcome<RecordModel>::Partial(std::move(state), std::move(status));
   }
   return state;
 }
@@ -561,7 +643,9 @@ sdk::Outcome<RecordModel> RecordResource::Read(const sdk::Context& context, cons
   CHARON_ASSIGN_OR_RETURN(const std::shared_ptr<dns::Directory> directory, services_.dns().Get(*prior.backend));
   const absl::StatusOr<Zone> zone = directory->FindZone(context, *prior.zone);
   if (absl::IsNotFound(zone.status())) {
-    context.diagnostics->Warning("The zone is gone", absl::StrCat(zone.status().message(), ", so its record ", *prior.name, " counts as gone too."), Path("zone"));
+    context.diagnostics->Warning("The zone is gone",
+                                 absl::StrCat(zone.status().message(), ", so its record ", *prior.name, " counts as gone too."),
+                                 Path("zone"));
   }
   CHARON_RETURN_IF_ERROR(zone.status());
   CHARON_ASSIGN_OR_RETURN(const SetKey key, KeyOf(prior));
@@ -609,7 +693,8 @@ sdk::Outcome<RecordModel> RecordResource::Read(const sdk::Context& context, cons
   if (prior.comment.IsKnown() && prior.comment->empty() && !live->comment) state.comment = prior.comment;
   if (imported) state.wait_until_live = false;
   if (prior.ownership.IsKnown()) {
-    CHARON_ASSIGN_OR_RETURN(const std::optional<RecordSet> mark, directory->Find(context, *zone, OwnerKeyOf(key, *prior.ownership)));
+    CHARON_ASSIGN_OR_RETURN(const std::optional<RecordSet> mark,
+                            directory->Find(context, *zone, OwnerKeyOf(key, *prior.ownership)));
     const std::optional<dns::Owner> owner = OwnerIn(mark ? &*mark : nullptr);
     if (!owner) {
       state.ownership = {};
@@ -625,15 +710,16 @@ absl::Status RecordResource::Delete(const sdk::Context& context, const RecordMod
   CHARON_ASSIGN_OR_RETURN(const std::shared_ptr<dns::Directory> directory, services_.dns().Get(*prior.backend));
   CHARON_ASSIGN_OR_RETURN(const Zone zone, directory->FindZone(context, *prior.zone));
   CHARON_ASSIGN_OR_RETURN(const SetKey key, KeyOf(prior));
-  std::vector<SetKey> keys = OwnerPlaces(key, prior.ownership);
+  std::vector<SetKey> keys = OwnerPlaces(key, prior.ownership, zone.name);
   keys.push_back(key);
   const auto build = [&](const ZoneView& view) -> absl::StatusOr<std::vector<Change>> {
     std::vector<Change> changes;
     // The create half of a replacement (create_before_destroy) has made it anew already.
     if (view.MadeInThisRun(key)) return changes;
     const RecordSet* live = view.Find(key);
-    const std::optional<dns::Owner> owner = OwnerOf(view, key, prior.ownership);
-    if (live != nullptr && owner && !(prior.ownership.IsKnown() && owner->id == *prior.ownership->owner_id)) return HeldByAnother(key, *owner);
+    const std::optional<dns::Owner> owner = OwnerOf(view, key, prior.ownership, zone.name);
+    if (live != nullptr && owner && !(prior.ownership.IsKnown() && owner->id == *prior.ownership->owner_id))
+      return HeldByAnother(key, *owner);
     if (live != nullptr) changes.push_back({*live, std::nullopt});
     if (prior.ownership.IsKnown()) {
       const RecordSet* mark = view.Find(OwnerKeyOf(key, *prior.ownership));
@@ -650,14 +736,16 @@ absl::Status RecordResource::Delete(const sdk::Context& context, const RecordMod
 absl::StatusOr<RecordModel> RecordResource::Import(const sdk::Context&, const std::string& id) {
   const std::vector<std::string> parts = absl::StrSplit(id, '/');
   const auto malformed = [&](absl::string_view why) {
-    return WithRemedy(absl::InvalidArgumentError(absl::StrCat("\"", id, "\" ", why)), "Write backend/zone/name/type, such as cloudflare/example.org/www.example.org/A.");
+    return WithRemedy(absl::InvalidArgumentError(absl::StrCat("\"", id, "\" ", why)),
+                      "Write backend/zone/name/type, such as cloudflare/example.org/www.example.org/A.");
   };
   if (parts.size() < 4 || parts.size() > 5) return malformed("is not backend/zone/name/type[/set_id]");
   if (std::find(DnsBackends().begin(), DnsBackends().end(), parts[0]) == DnsBackends().end()) {
     return malformed(absl::StrCat("does not start with one of ", absl::StrJoin(DnsBackends(), ", ")));
   }
   const std::string type = absl::AsciiStrToUpper(parts[3]);
-  if (std::find(dns::KnownTypes().begin(), dns::KnownTypes().end(), type) == dns::KnownTypes().end()) return malformed(absl::StrCat("names the type ", type, ", which is not known"));
+  if (std::find(dns::KnownTypes().begin(), dns::KnownTypes().end(), type) == dns::KnownTypes().end())
+    return malformed(absl::StrCat("names the type ", type, ", which is not known"));
   CHARON_RETURN_IF_ERROR(dns::CanonicalName(parts[2]).status());
   RecordModel model;
   model.backend = parts[0];
@@ -686,14 +774,17 @@ std::vector<sdk::MoveSource<RecordModel>> RecordResource::MoveSources() const {
   };
   // The zone's id, the name and the type say which set it is; the read that follows finds the rest.
   const auto move = [this, text](const char* backend, const char* name_key, bool own_names) {
-    return [this, text, backend, name_key, own_names](const sdk::Context& context, const sdk::MoveRequest& request) -> absl::StatusOr<RecordModel> {
+    return [this, text, backend, name_key, own_names](const sdk::Context& context,
+                                                      const sdk::MoveRequest& request) -> absl::StatusOr<RecordModel> {
       const Json state = Json::parse(request.source_state, nullptr, /*allow_exceptions=*/false);
       std::string name = text(state, name_key);
       if (name.empty()) name = text(state, "name");
       const std::string zone = text(state, "zone_id");
-      if (name.empty() || zone.empty()) return absl::InvalidArgumentError(absl::StrCat("the state of ", request.source_type, " has no name and zone_id"));
+      if (name.empty() || zone.empty())
+        return absl::InvalidArgumentError(absl::StrCat("the state of ", request.source_type, " has no name and zone_id"));
       if (own_names && !absl::StrContains(name, '.')) {
-        return absl::InvalidArgumentError(absl::StrCat("the state of ", request.source_type, " has the short name \"", name, "\" only; import the record instead"));
+        return absl::InvalidArgumentError(absl::StrCat("the state of ", request.source_type, " has the short name \"", name,
+                                                       "\" only; import the record instead"));
       }
       RecordModel model;
       std::string id = absl::StrCat(backend, "/", zone, "/", name, "/", text(state, "type"));
@@ -701,8 +792,10 @@ std::vector<sdk::MoveSource<RecordModel>> RecordResource::MoveSources() const {
       return const_cast<RecordResource*>(this)->Import(context, id);
     };
   };
-  std::vector<sdk::MoveSource<RecordModel>> sources = {{"cloudflare_record", move("cloudflare", "hostname", true)}, {"cloudflare_dns_record", move("cloudflare", "name", true)}};
-  if (std::find(DnsBackends().begin(), DnsBackends().end(), "route53") != DnsBackends().end()) sources.push_back({"aws_route53_record", move("route53", "fqdn", true)});
+  std::vector<sdk::MoveSource<RecordModel>> sources = {{"cloudflare_record", move("cloudflare", "hostname", true)},
+                                                       {"cloudflare_dns_record", move("cloudflare", "name", true)}};
+  if (std::find(DnsBackends().begin(), DnsBackends().end(), "route53") != DnsBackends().end())
+    sources.push_back({"aws_route53_record", move("route53", "fqdn", true)});
   return sources;
 }
 

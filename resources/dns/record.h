@@ -57,7 +57,8 @@ class RecordResource final : public sdk::Resource<RecordModel, RecordIdentity> {
   std::vector<sdk::MoveSource<RecordModel>> MoveSources() const override;
 
  private:
-  absl::Status PlanAtService(const sdk::Context& context, sdk::PlanChange<RecordModel>& change, const RecordModel& wanted, dns::Directory& directory);
+  absl::Status PlanAtService(const sdk::Context& context, sdk::PlanChange<RecordModel>& change, const RecordModel& wanted,
+                             dns::Directory& directory);
   sdk::Outcome<RecordModel> Write(const sdk::Context& context, const RecordModel* prior, const RecordModel& plan);
 
   Services& services_;

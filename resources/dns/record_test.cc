@@ -28,9 +28,13 @@ class Shared final : public dns::Backend {
   dns::Features features() const override { return inner_.features(); }
   bool IsZoneId(absl::string_view text) const override { return inner_.IsZoneId(text); }
   absl::StatusOr<dns::Zone> ZoneById(const Call& c, const std::string& id) override { return inner_.ZoneById(c, id); }
-  absl::StatusOr<std::vector<dns::Zone>> ZonesNamed(const Call& c, const std::string& n) override { return inner_.ZonesNamed(c, n); }
+  absl::StatusOr<std::vector<dns::Zone>> ZonesNamed(const Call& c, const std::string& n) override {
+    return inner_.ZonesNamed(c, n);
+  }
   absl::StatusOr<std::vector<RecordSet>> List(const Call& c, const dns::Zone& z) override { return inner_.List(c, z); }
-  absl::StatusOr<std::optional<RecordSet>> Lookup(const Call& c, const dns::Zone& z, const dns::SetKey& k) override { return inner_.Lookup(c, z, k); }
+  absl::StatusOr<std::optional<RecordSet>> Lookup(const Call& c, const dns::Zone& z, const dns::SetKey& k) override {
+    return inner_.Lookup(c, z, k);
+  }
   std::size_t Fits(const dns::Zone& z, std::span<const dns::Unit> u) const override { return inner_.Fits(z, u); }
   dns::WriteResult Write(const Call& c, const dns::Zone& z, std::span<dns::Unit> u) override { return inner_.Write(c, z, u); }
   absl::Status AwaitLive(const Call& c, const std::string& r) override { return inner_.AwaitLive(c, r); }
@@ -72,7 +76,9 @@ class RecordTest : public ::testing::Test {
     NewRun();
     return harness.ApplyToFail(config);
   }
-  static std::string Www(const std::string& rest) { return absl::StrCat(R"({"zone": "example.org", "name": "www.example.org", "type": "A", )", rest, "}"); }
+  static std::string Www(const std::string& rest) {
+    return absl::StrCat(R"({"zone": "example.org", "name": "www.example.org", "type": "A", )", rest, "}");
+  }
   static RecordSet Set(const std::string& name, const std::string& type, std::vector<std::string> values) {
     RecordSet set;
     set.key = {name, type, ""};
@@ -127,15 +133,24 @@ TEST_F(RecordTest, IsMadeAgainAfterSomebodyDeletedIt) {
 
 TEST_F(RecordTest, TheSameInOtherWordsIsNoChange) {
   auto record = New();
-  Apply(*record, R"({"zone": "example.org", "name": "mail.example.org", "type": "TXT", "values": ["v=spf1 -all", "\"a\" \"b\""]})");
+  Apply(*record,
+        R"({"zone": "example.org", "name": "mail.example.org", "type": "TXT", "values": ["v=spf1 -all", "\"a\" \"b\""]})");
   fake_.Put(zone_, Set("mail.example.org", "TXT", {"\"ab\"", "\"v=spf1 \" \"-all\""}));
   NewRun();
   record->Refresh();
-  EXPECT_EQ(Apply(*record, R"({"zone": "example.org.", "name": "MAIL.Example.org.", "type": "TXT", "values": ["\"ab\"", "\"v=spf1\" \" -all\""]})"), core::Action::kNoOp);
+  EXPECT_EQ(
+      Apply(
+          *record,
+          R"({"zone": "example.org.", "name": "MAIL.Example.org.", "type": "TXT", "values": ["\"ab\"", "\"v=spf1\" \" -all\""]})"),
+      core::Action::kNoOp);
   auto name = New();
-  Apply(*name, R"({"zone": "example.org", "name": "b\u00fccher.example.org", "type": "CNAME", "values": ["Target.example.net."]})");
+  Apply(*name,
+        R"({"zone": "example.org", "name": "b\u00fccher.example.org", "type": "CNAME", "values": ["Target.example.net."]})");
   EXPECT_EQ(fake_.sets(zone_).count({"xn--bcher-kva.example.org", "CNAME", ""}), 1u);
-  EXPECT_EQ(Apply(*name, R"({"zone": "example.org", "name": "xn--bcher-kva.example.org", "type": "CNAME", "values": ["target.example.net"]})"), core::Action::kNoOp);
+  EXPECT_EQ(
+      Apply(*name,
+            R"({"zone": "example.org", "name": "xn--bcher-kva.example.org", "type": "CNAME", "values": ["target.example.net"]})"),
+      core::Action::kNoOp);
 }
 
 TEST_F(RecordTest, WhatIsNotWrittenHereIsLeftAlone) {
@@ -163,7 +178,11 @@ TEST_F(RecordTest, OnConflictDecidesWhatHappensToASetThatIsThere) {
   noted.comment = "somebody's note";
   fake_.Put(zone_, noted);
   auto other = New();
-  EXPECT_EQ(Apply(*other, R"({"zone": "example.org", "name": "other.example.org", "type": "A", "values": ["192.0.2.1"], "on_conflict": "replace"})"), core::Action::kCreate);
+  EXPECT_EQ(
+      Apply(
+          *other,
+          R"({"zone": "example.org", "name": "other.example.org", "type": "A", "values": ["192.0.2.1"], "on_conflict": "replace"})"),
+      core::Action::kCreate);
   EXPECT_EQ(fake_.sets(zone_).at({"other.example.org", "A", ""}).comment, std::nullopt);
 }
 
@@ -188,42 +207,61 @@ TEST_F(RecordTest, TwoResourcesForOneSetAreAnError) {
   auto one = New(), two = New();
   NewRun();
   one->Apply(Www(R"("values": ["192.0.2.1"])"));
-  EXPECT_THAT(two->ApplyToFail(Www(R"("values": ["192.0.2.1"])")), ElementsAre(HasSubstr("nother resource of this configuration")));
+  EXPECT_THAT(two->ApplyToFail(Www(R"("values": ["192.0.2.1"])")),
+              ElementsAre(HasSubstr("nother resource of this configuration")));
 }
 
 TEST_F(RecordTest, OwnershipIsMarkedAsExternalDnsDoesAndRespected) {
   auto record = New();
   Apply(*record, Www(R"("values": ["192.0.2.1"], "ownership": {"owner_id": "home"})"));
-  EXPECT_THAT(Live(), ElementsAre("a-www.example.org TXT \"heritage=external-dns,external-dns/owner=home,external-dns/resource=charon_dns_record\"",
-                                  "www.example.org A 192.0.2.1"));
+  EXPECT_THAT(
+      Live(),
+      ElementsAre(
+          "a-www.example.org TXT \"heritage=external-dns,external-dns/owner=home,external-dns/resource=charon_dns_record\"",
+          "www.example.org A 192.0.2.1"));
   // Ours is found again whatever it holds.
   auto again = New();
-  EXPECT_EQ(Apply(*again, Www(R"("values": ["192.0.2.5"], "ownership": {"owner_id": "home"}, "on_conflict": "adopt")")), core::Action::kCreate);
+  EXPECT_EQ(Apply(*again, Www(R"("values": ["192.0.2.5"], "ownership": {"owner_id": "home"}, "on_conflict": "adopt")")),
+            core::Action::kCreate);
   // Another owner's is not taken, neither with nor without a mark of our own.
   auto other = New();
-  EXPECT_THAT(ApplyToFail(*other, Www(R"("values": ["192.0.2.9"], "ownership": {"owner_id": "other"}, "on_conflict": "adopt")")), ElementsAre(HasSubstr("held by the owner \"home\"")));
-  EXPECT_THAT(ApplyToFail(*other, Www(R"("values": ["192.0.2.9"], "on_conflict": "replace")")), ElementsAre(HasSubstr("held by the owner \"home\"")));
+  EXPECT_THAT(ApplyToFail(*other, Www(R"("values": ["192.0.2.9"], "ownership": {"owner_id": "other"}, "on_conflict": "adopt")")),
+              ElementsAre(HasSubstr("held by the owner \"home\"")));
+  EXPECT_THAT(ApplyToFail(*other, Www(R"("values": ["192.0.2.9"], "on_conflict": "replace")")),
+              ElementsAre(HasSubstr("held by the owner \"home\"")));
   // The mark goes with the attribute.
   EXPECT_EQ(Apply(*again, Www(R"("values": ["192.0.2.5"])")), core::Action::kUpdate);
   EXPECT_THAT(Live(), ElementsAre("www.example.org A 192.0.2.5"));
-  EXPECT_EQ(Apply(*again, Www(R"("values": ["192.0.2.5"], "ownership": {"owner_id": "home", "prefix": "own-"})")), core::Action::kUpdate);
+  EXPECT_EQ(Apply(*again, Www(R"("values": ["192.0.2.5"], "ownership": {"owner_id": "home", "prefix": "own-"})")),
+            core::Action::kUpdate);
   EXPECT_THAT(Live(), ElementsAre(HasSubstr("own-a-www.example.org TXT"), "www.example.org A 192.0.2.5"));
   again->Destroy();
   EXPECT_THAT(Live(), IsEmpty());
+}
+
+TEST_F(RecordTest, TheMarkOfAnApexHasALabelOfItsOwn) {
+  auto record = New();
+  const std::string apex =
+      R"({"zone": "example.org", "name": "example.org", "type": "A", "values": ["192.0.2.1"], "ownership": )";
+  EXPECT_THAT(ApplyToFail(*record, apex + R"({"owner_id": "home"}})"), ElementsAre(HasSubstr("outside the zone")));
+  EXPECT_EQ(Apply(*record, apex + R"({"owner_id": "home", "prefix": "%{record_type}-owner."}})"), core::Action::kCreate);
+  EXPECT_EQ(fake_.sets(zone_).count({"a-owner.example.org", "TXT", ""}), 1u);
 }
 
 TEST_F(RecordTest, SomebodyElsesMarkStopsAChangeAndTheRemoval) {
   auto record = New();
   Apply(*record, Www(R"("values": ["192.0.2.1"])"));
   fake_.Put(zone_, Set("a-www.example.org", "TXT", {dns::OwnerText({"k8s", "ingress/web/site"})}));
-  EXPECT_THAT(ApplyToFail(*record, Www(R"("values": ["192.0.2.2"])")), ElementsAre(HasSubstr("held by the owner \"k8s\" (ingress/web/site)")));
+  EXPECT_THAT(ApplyToFail(*record, Www(R"("values": ["192.0.2.2"])")),
+              ElementsAre(HasSubstr("held by the owner \"k8s\" (ingress/web/site)")));
 }
 
 TEST_F(RecordTest, TheZonesLimitOfRecordsIsAWarningAndThenAnError) {
   fake_.Limit(2);
   fake_.Put(zone_, Set("a.example.org", "A", {"192.0.2.1", "192.0.2.2"}));
   auto record = New();
-  EXPECT_THAT(ApplyToFail(*record, Www(R"("values": ["192.0.2.1"])")), ElementsAre(HasSubstr("has 2 records (those of this run counted), 1 more")));
+  EXPECT_THAT(ApplyToFail(*record, Www(R"("values": ["192.0.2.1"])")),
+              ElementsAre(HasSubstr("has 2 records (those of this run counted), 1 more")));
   EXPECT_EQ(fake_.writes, 0);
 }
 
@@ -243,7 +281,11 @@ TEST_F(RecordTest, AliasesAndWeightedSetsAreSetsOfTheirOwn) {
   EXPECT_EQ((*green)["id"], Value::String("cloudflare/example.org/www.example.org/A/green"));
   EXPECT_EQ(Apply(*green, Www(R"("values": ["192.0.2.2"], "set_id": "green", "weight": 50, "ttl": 60)")), core::Action::kUpdate);
   auto alias = New();
-  EXPECT_EQ(Apply(*alias, R"({"zone": "example.org", "name": "example.org", "type": "A", "alias": {"name": "lb.example.net", "zone_id": "Z35SXDOTRQ7X7K"}})"), core::Action::kCreate);
+  EXPECT_EQ(
+      Apply(
+          *alias,
+          R"({"zone": "example.org", "name": "example.org", "type": "A", "alias": {"name": "lb.example.net", "zone_id": "Z35SXDOTRQ7X7K"}})"),
+      core::Action::kCreate);
   EXPECT_TRUE((*alias)["ttl"].IsNull());
   NewRun();
   alias->Import("cloudflare/example.org/example.org/A");
@@ -262,21 +304,33 @@ TEST_F(RecordTest, SaysWhatIsWrong) {
   };
   fake_.has.proxied = fake_.has.routing = fake_.has.automatic_ttl = false;
   fake_.title = "rfc2136";
-  for (const Case& c : {
-           Case{R"({"zone": "example.org", "name": "www.example.net", "type": "A", "values": ["192.0.2.1"]})", "name", "outside the zone example.org"},
-           Case{R"({"zone": "example.org", "name": "www", "type": "A", "values": ["192.0.2.1"]})", "name", "www.example.org"},
-           Case{R"({"zone": "fake-1", "name": "www.example.net", "type": "A", "values": ["192.0.2.1"]})", "name", "outside the zone example.org"},
-           Case{R"({"zone": "example.org", "name": "a..example.org", "type": "A", "values": ["192.0.2.1"]})", "name", "empty label"},
-           Case{R"({"zone": "example.org", "name": "www.example.org", "type": "A", "values": ["300.1.1.1"]})", "values", "not an IPv4 address"},
-           Case{R"({"zone": "example.org", "name": "www.example.org", "type": "A", "values": []})", "values", "s empty, but"},
-           Case{R"({"zone": "example.org", "name": "www.example.org", "type": "A", "values": ["192.0.2.1"], "ttl": 0})", "ttl", "at least 1 second"},
-           Case{R"({"zone": "example.org", "name": "www.example.org", "type": "A"})", "", "alias"},
-           Case{R"({"zone": "example.org", "name": "www.example.org", "type": "AA", "values": ["192.0.2.1"]})", "type", "CNAME"},
-           Case{R"({"zone": "example.org", "name": "www.example.org", "type": "CNAME", "values": ["a.example.org", "b.example.org"]})", "values", "one value"},
-           Case{R"({"zone": "example.org", "name": "www.example.org", "type": "CNAME", "values": ["a.example.org", "A.example.org."]})", "values", "twice"},
-           Case{R"({"zone": "example.org", "name": "www.example.org", "type": "A", "values": ["192.0.2.1"], "comment": "x"})", "", ""},
-           Case{R"({"zone": "example.org", "name": "www.example.org", "type": "A", "values": ["192.0.2.1"], "weight": 10})", "", "set_id"},
-       }) {
+  for (
+      const Case& c : {
+          Case{R"({"zone": "example.org", "name": "www.example.net", "type": "A", "values": ["192.0.2.1"]})", "name",
+               "outside the zone example.org"},
+          Case{R"({"zone": "example.org", "name": "www", "type": "A", "values": ["192.0.2.1"]})", "name", "www.example.org"},
+          Case{R"({"zone": "fake-1", "name": "www.example.net", "type": "A", "values": ["192.0.2.1"]})", "name",
+               "outside the zone example.org"},
+          Case{R"({"zone": "example.org", "name": "a..example.org", "type": "A", "values": ["192.0.2.1"]})", "name",
+               "empty label"},
+          Case{R"({"zone": "example.org", "name": "www.example.org", "type": "A", "values": ["300.1.1.1"]})", "values",
+               "not an IPv4 address"},
+          Case{R"({"zone": "example.org", "name": "www.example.org", "type": "A", "values": []})", "values", "s empty, but"},
+          Case{R"({"zone": "example.org", "name": "www.example.org", "type": "A", "values": ["192.0.2.1"], "ttl": 0})", "ttl",
+               "at least 1 second"},
+          Case{R"({"zone": "example.org", "name": "www.example.org", "type": "A"})", "", "alias"},
+          Case{R"({"zone": "example.org", "name": "www.example.org", "type": "AA", "values": ["192.0.2.1"]})", "type", "CNAME"},
+          Case{
+              R"({"zone": "example.org", "name": "www.example.org", "type": "CNAME", "values": ["a.example.org", "b.example.org"]})",
+              "values", "one value"},
+          Case{
+              R"({"zone": "example.org", "name": "www.example.org", "type": "CNAME", "values": ["a.example.org", "A.example.org."]})",
+              "values", "twice"},
+          Case{R"({"zone": "example.org", "name": "www.example.org", "type": "A", "values": ["192.0.2.1"], "comment": "x"})", "",
+               ""},
+          Case{R"({"zone": "example.org", "name": "www.example.org", "type": "A", "values": ["192.0.2.1"], "weight": 10})", "",
+               "set_id"},
+      }) {
     auto record = New();
     const std::vector<std::string> errors = ApplyToFail(*record, c.config);
     ASSERT_THAT(errors, Not(IsEmpty())) << c.config;
@@ -284,17 +338,23 @@ TEST_F(RecordTest, SaysWhatIsWrong) {
     EXPECT_THAT(errors[0], HasSubstr(c.says)) << c.config;
   }
   auto apex = New();
-  EXPECT_THAT(ApplyToFail(*apex, R"({"backend": "cloudflare", "zone": "example.org", "name": "example.org", "type": "A", "values": ["192.0.2.1"], "proxied": true})"),
-              ElementsAre(HasSubstr("feature of Cloudflare")));
-  EXPECT_THAT(ApplyToFail(*apex, R"({"zone": "gone.example", "name": "gone.example", "type": "A", "values": ["192.0.2.1"]})"), ElementsAre(HasSubstr("no zone \"gone.example\"")));
+  EXPECT_THAT(
+      ApplyToFail(
+          *apex,
+          R"({"backend": "cloudflare", "zone": "example.org", "name": "example.org", "type": "A", "values": ["192.0.2.1"], "proxied": true})"),
+      ElementsAre(HasSubstr("feature of Cloudflare")));
+  EXPECT_THAT(ApplyToFail(*apex, R"({"zone": "gone.example", "name": "gone.example", "type": "A", "values": ["192.0.2.1"]})"),
+              ElementsAre(HasSubstr("no zone \"gone.example\"")));
   auto text = New();
-  EXPECT_THAT(ApplyToFail(*text, absl::StrCat(R"({"zone": "example.org", "name": "example.org", "type": "TXT", "values": ["\")", std::string(256, 'x'), R"(\""]})")),
+  EXPECT_THAT(ApplyToFail(*text, absl::StrCat(R"({"zone": "example.org", "name": "example.org", "type": "TXT", "values": ["\")",
+                                              std::string(256, 'x'), R"(\""]})")),
               ElementsAre(HasSubstr("txt_record")));
 }
 
 TEST_F(RecordTest, ImportSaysWhatItWants) {
   RecordResource resource(services_);
-  for (const char* id : {"www.example.org", "nowhere/example.org/www.example.org/A", "cloudflare/example.org/www.example.org/WHAT", "cloudflare/example.org/a..b/A"}) {
+  for (const char* id : {"www.example.org", "nowhere/example.org/www.example.org/A",
+                         "cloudflare/example.org/www.example.org/WHAT", "cloudflare/example.org/a..b/A"}) {
     EXPECT_THAT(resource.Import({}, id), StatusIs(absl::StatusCode::kInvalidArgument)) << id;
   }
 }
@@ -303,8 +363,10 @@ TEST_F(RecordTest, TakesOverFromOtherProvidersResources) {
   RecordResource resource(services_);
   for (const auto& source : resource.MoveSources()) {
     if (source.source_type != "cloudflare_record") continue;
-    const auto model = source.move({}, {"registry.terraform.io/cloudflare/cloudflare", "cloudflare_record", 3,
-                                        R"({"id": "372e", "zone_id": "023e105f4ecef8ad9ca31a8372d0c353", "name": "www", "hostname": "www.example.org", "type": "A", "value": "192.0.2.1"})"});
+    const auto model = source.move(
+        {},
+        {"registry.terraform.io/cloudflare/cloudflare", "cloudflare_record", 3,
+         R"({"id": "372e", "zone_id": "023e105f4ecef8ad9ca31a8372d0c353", "name": "www", "hostname": "www.example.org", "type": "A", "value": "192.0.2.1"})"});
     ASSERT_THAT(model, IsOk());
     EXPECT_EQ(*model->name, "www.example.org");
     EXPECT_EQ(*model->zone, "023e105f4ecef8ad9ca31a8372d0c353");

@@ -28,6 +28,9 @@ constexpr absl::string_view kReenrol = "plan_reenrol";
 constexpr absl::string_view kExit4 = "0.0.0.0/0";
 constexpr absl::string_view kExit6 = "::/0";
 
+// How long after a machine went the server may still believe that it is there: it learns of it when a connection ends.
+constexpr absl::Duration kOverlap = absl::Minutes(10);
+
 bool IsExit(absl::string_view route) { return route == kExit4 || route == kExit6; }
 
 Check Expiry() {
@@ -261,6 +264,8 @@ const ObjectSpec<NodeQuery>& NodeQuery::Describe() {
 
 bool IsTwin(const Dialect& dialect, const Node& node, const Node& twin, absl::string_view given_name) {
   if (twin.id == node.id || twin.machine_key == node.machine_key || !SameHost(twin.hostname, node.hostname)) return false;
+  // It went before the other came. Two machines that were there at the same time are two, whatever they are called.
+  if (twin.last_seen.value_or(absl::InfinitePast()) > node.created_at + kOverlap) return false;
   // Another owner's machine may have the same name. From 0.28 tags take the owner's place.
   if (!twin.user_id.empty() && !node.user_id.empty() && twin.user_id != node.user_id) return false;
   const auto has_server_name = [&](const Node& n) {

@@ -29,7 +29,7 @@ struct NodeIdentity {
 };
 
 // True if `twin` is a registration that the host of `node` left behind: another node of the same host name and the same
-// owner, that nobody has given a name of its own (`given_name` is the one that the configuration gives to the host).
+// owner, that went before `node` came, and that nobody has given a name of its own (`given_name` is the one that the configuration gives to the host).
 bool IsTwin(const headscale::Dialect& dialect, const headscale::Node& node, const headscale::Node& twin,
             absl::string_view given_name);
 // True if it may be removed: a twin that is offline, and has been for longer than `age`.

@@ -237,6 +237,37 @@ TEST_P(VpnNode, OnlyStaleTwinsArePurged) {
   EXPECT_EQ(left.count(stale), 0u);
 }
 
+TEST_P(VpnNode, TwoMachinesOfOneNameAreTwo) {
+  // Both were there at the same time, so neither is what the other left behind.
+  server().AddNode("raspberrypi", user_);
+  vpn_.clock.Advance(absl::Hours(1));
+  const std::string first = Id(0);
+  const char* config = R"({"hostname": "raspberrypi", "purge_stale_after": "1m"})";
+  node_.Apply(config);
+  vpn_.clock.Advance(absl::Hours(1));
+  server().AddNode("raspberrypi", user_);
+  vpn_.clock.Advance(absl::Hours(1));
+  server().nodes[0].online = false;
+  server().nodes[0].last_seen = vpn_.clock.Now();
+  vpn_.clock.Advance(absl::Hours(1));
+  NextRun();
+  EXPECT_EQ(node_["id"], Value::String(first));
+  EXPECT_EQ(node_.Apply(config), core::Action::kNoOp);
+  EXPECT_EQ(server().nodes.size(), 2u);
+}
+
+TEST_P(VpnNode, AStopRequestEndsTheWait) {
+  std::stop_source stop;
+  int lists = 0;
+  server().before_node_list = [&] {
+    if (++lists == 3) stop.request_stop();
+  };
+  node_.call.stop = stop.get_token();
+  EXPECT_THAT(node_.ApplyToFail(R"({"hostname": "web"})"), ElementsAre(HasSubstr("Unable to create VPN node")));
+  EXPECT_EQ(lists, 3);
+  EXPECT_TRUE(node_.state().IsNull());
+}
+
 TEST_P(VpnNode, WithoutPurgeATakenNameIsExplained) {
   server().AddNode("web", user_).online = false;
   server().nodes[0].given_name = "front";

@@ -15,7 +15,7 @@ resource "charon_vpn_user" "relay" {
 
 # Made in each plan and apply; what nobody used is gone afterwards, so that the Secret holds a key only as long as its machine needs one.
 ephemeral "charon_vpn_preauth_key" "relay" {
-  user       = charon_vpn_user.relay.name
+  user       = charon_vpn_user.relay.id # known when the user is there: Terraform waits for it
   expires_in = "15m"
   on_close   = "keep" # the relay boots after this run
 }

@@ -118,8 +118,10 @@ std::string ToValue(const std::string& type, const Json& record) {
     const auto part = data->find(name);
     std::string word = part == data->end() ? "" : part->is_string() ? part->get<std::string>() : part->dump();
     if (type == "URI" && absl::string_view(name) == "priority") word = priority;
-    const bool text = (type == "CAA" && absl::string_view(name) == "value") || (type == "URI" && absl::string_view(name) == "target") ||
-                      (type == "NAPTR" && (absl::string_view(name) == "flags" || absl::string_view(name) == "service" || absl::string_view(name) == "regex"));
+    const bool text =
+        (type == "CAA" && absl::string_view(name) == "value") || (type == "URI" && absl::string_view(name) == "target") ||
+        (type == "NAPTR" &&
+         (absl::string_view(name) == "flags" || absl::string_view(name) == "service" || absl::string_view(name) == "regex"));
     if (text) word = dns::QuoteText(word);
     if (word.empty() && absl::string_view(name) != "value") word = ".";
     words.push_back(std::move(word));
@@ -149,15 +151,19 @@ absl::Status ToStatus(const http::Response& response, absl::string_view what, ab
   const std::string message = Redact(absl::StrCat(what, ": Cloudflare (", server, ") answered ", response.status, said));
   if (response.status == 429) {
     return WithRemedy(absl::ResourceExhaustedError(message),
-                      "Cloudflare allows 1,200 requests in five minutes, all tokens of a user and the dashboard together. Try again in five minutes.");
+                      "Cloudflare allows 1,200 requests in five minutes, all tokens of a user and the dashboard together. Try "
+                      "again in five minutes.");
   }
-  if (response.status == 401 || has(6003, 6003) || has(6111, 6111) || has(9109, 9109) || (response.status == 403 && has(10000, 10001)) || has(1000, 1001)) {
+  if (response.status == 401 || has(6003, 6003) || has(6111, 6111) || has(9109, 9109) ||
+      (response.status == 403 && has(10000, 10001)) || has(1000, 1001)) {
     return WithRemedy(absl::UnauthenticatedError(message),
-                      "Check `cloudflare.api_token` of the provider block (or CLOUDFLARE_API_TOKEN): the token must be valid and have the permissions Zone "
+                      "Check `cloudflare.api_token` of the provider block (or CLOUDFLARE_API_TOKEN): the token must be valid and "
+                      "have the permissions Zone "
                       "Read and DNS Write for this zone.");
   }
   if (response.status == 403) {
-    return WithRemedy(absl::PermissionDeniedError(message), "Give the API token the permissions Zone Read and DNS Write for this zone.");
+    return WithRemedy(absl::PermissionDeniedError(message),
+                      "Give the API token the permissions Zone Read and DNS Write for this zone.");
   }
   if (has(81044, 81044) || has(81053, 81058)) return absl::AbortedError(message);
   if (has(81045, 81045)) return absl::FailedPreconditionError(message);  // the quota of records
@@ -168,7 +174,8 @@ absl::Status ToStatus(const http::Response& response, absl::string_view what, ab
 
 class Client final : public dns::Backend {
  public:
-  Client(Settings settings, std::unique_ptr<http::Transport> transport) : settings_(std::move(settings)), transport_(std::move(transport)) {
+  Client(Settings settings, std::unique_ptr<http::Transport> transport)
+      : settings_(std::move(settings)), transport_(std::move(transport)) {
     while (absl::EndsWith(settings_.base_url, "/")) settings_.base_url.pop_back();
     RegisterSecret(settings_.api_token);
   }
@@ -187,12 +194,14 @@ class Client final : public dns::Backend {
     return text.size() == 32 && std::all_of(text.begin(), text.end(), [](unsigned char c) { return absl::ascii_isxdigit(c); });
   }
   absl::StatusOr<Zone> ZoneById(const Call& call, const std::string& id) override {
-    CHARON_ASSIGN_OR_RETURN(const Json body, Ask(call, "GET", http::Url("/zones").Segment(id).ToString(), "", absl::StrCat("looking for the zone ", id)));
+    CHARON_ASSIGN_OR_RETURN(const Json body, Ask(call, "GET", http::Url("/zones").Segment(id).ToString(), "",
+                                                 absl::StrCat("looking for the zone ", id)));
     return ToZone(Part(body, "result"));
   }
   absl::StatusOr<std::vector<Zone>> ZonesNamed(const Call& call, const std::string& name) override {
-    CHARON_ASSIGN_OR_RETURN(const Json body, Ask(call, "GET", http::Url("/zones").Query("name", name).Query("per_page", "50").ToString(), "",
-                                                 absl::StrCat("looking for the zone ", name)));
+    CHARON_ASSIGN_OR_RETURN(const Json body,
+                            Ask(call, "GET", http::Url("/zones").Query("name", name).Query("per_page", "50").ToString(), "",
+                                absl::StrCat("looking for the zone ", name)));
     std::vector<Zone> zones;
     for (const Json& result : Part(body, "result")) {
       CHARON_ASSIGN_OR_RETURN(Zone zone, ToZone(result));
@@ -204,11 +213,14 @@ class Client final : public dns::Backend {
   absl::StatusOr<std::vector<RecordSet>> List(const Call& call, const Zone& zone) override {
     std::map<SetKey, RecordSet> sets;
     for (std::int64_t page = 1, pages = 1; page <= pages; ++page) {
-      CHARON_ASSIGN_OR_RETURN(const Json body,
-                              Ask(call, "GET",
-                                  http::Url("/zones").Segment(zone.id).Segment("dns_records").Query("per_page", absl::StrCat(kPageSize))
-                                      .Query("page", absl::StrCat(page)).ToString(),
-                                  "", absl::StrCat("listing the records of ", zone.name)));
+      CHARON_ASSIGN_OR_RETURN(const Json body, Ask(call, "GET",
+                                                   http::Url("/zones")
+                                                       .Segment(zone.id)
+                                                       .Segment("dns_records")
+                                                       .Query("per_page", absl::StrCat(kPageSize))
+                                                       .Query("page", absl::StrCat(page))
+                                                       .ToString(),
+                                                   "", absl::StrCat("listing the records of ", zone.name)));
       pages = Whole(Part(body, "result_info"), "total_pages", 1);
       for (const Json& record : Part(body, "result")) CHARON_RETURN_IF_ERROR(Add(record, sets));
     }
@@ -223,7 +235,8 @@ class Client final : public dns::Backend {
     for (const Unit& unit : units) {
       for (const Change& change : unit.changes) {
         // At worst each old record is deleted and each new one posted.
-        records += static_cast<std::size_t>((change.before ? change.before->count() : 0) + (change.after ? change.after->count() : 0));
+        records +=
+            static_cast<std::size_t>((change.before ? change.before->count() : 0) + (change.after ? change.after->count() : 0));
       }
       if (fit > 0 && records > most) break;
       ++fit;
@@ -237,7 +250,8 @@ class Client final : public dns::Backend {
     dns::WriteResult result;
     for (std::size_t i = 0; i < units.size(); ++i) {
       for (Change& change : units[i].changes) {
-        if (absl::Status status = Compose(change, deletes, patches, posts, posted); !status.ok()) result.at_fault.emplace_back(i, std::move(status));
+        if (absl::Status status = Compose(change, deletes, patches, posts, posted); !status.ok())
+          result.at_fault.emplace_back(i, std::move(status));
       }
     }
     if (!result.at_fault.empty()) {
@@ -250,7 +264,8 @@ class Client final : public dns::Backend {
     if (!posts.empty()) body["posts"] = std::move(posts);
     if (body.empty()) return result;
     const absl::StatusOr<Json> answer =
-        Ask(call, "POST", http::Url("/zones").Segment(zone.id).Segment("dns_records").Segment("batch").ToString(), body.dump(), WhatOf(zone, units));
+        Ask(call, "POST", http::Url("/zones").Segment(zone.id).Segment("dns_records").Segment("batch").ToString(), body.dump(),
+            WhatOf(zone, units));
     result.status = answer.status();
     if (!answer.ok()) return result;
     // Posts are answered in the order in which they were sent.
@@ -262,22 +277,28 @@ class Client final : public dns::Backend {
   absl::StatusOr<Zone> CreateZone(const Call& call, const dns::NewZone& wanted) override {
     Json body = {{"name", wanted.name}, {"type", "full"}};
     if (!wanted.account_id.empty()) body["account"] = {{"id", wanted.account_id}};
-    CHARON_ASSIGN_OR_RETURN(const Json answer, Ask(call, "POST", "/zones", body.dump(), absl::StrCat("making the zone ", wanted.name)));
+    CHARON_ASSIGN_OR_RETURN(const Json answer,
+                            Ask(call, "POST", "/zones", body.dump(), absl::StrCat("making the zone ", wanted.name)));
     return ToZone(Part(answer, "result"));
   }
   absl::Status DeleteZone(const Call& call, const Zone& zone) override {
-    return Ask(call, "DELETE", http::Url("/zones").Segment(zone.id).ToString(), "", absl::StrCat("deleting the zone ", zone.name)).status();
+    return Ask(call, "DELETE", http::Url("/zones").Segment(zone.id).ToString(), "", absl::StrCat("deleting the zone ", zone.name))
+        .status();
   }
 
  private:
   static std::string WhatOf(const Zone& zone, std::span<Unit> units) {
-    if (units.size() != 1 || units[0].changes.empty()) return absl::StrCat("writing ", units.size(), " record sets of ", zone.name);
+    if (units.size() != 1 || units[0].changes.empty())
+      return absl::StrCat("writing ", units.size(), " record sets of ", zone.name);
     const Change& change = units[0].changes.front();
-    return absl::StrCat(change.after ? "writing " : "deleting ", dns::Describe(change.after ? change.after->key : change.before->key));
+    return absl::StrCat(change.after ? "writing " : "deleting ",
+                        dns::Describe(change.after ? change.after->key : change.before->key));
   }
 
-  absl::StatusOr<Json> Ask(const Call& call, const char* method, const std::string& target, std::string body, const std::string& what) const {
-    http::Request request{.method = method, .url = settings_.base_url + target, .headers = {{"Authorization", "Bearer " + settings_.api_token}}};
+  absl::StatusOr<Json> Ask(const Call& call, const char* method, const std::string& target, std::string body,
+                           const std::string& what) const {
+    http::Request request{
+        .method = method, .url = settings_.base_url + target, .headers = {{"Authorization", "Bearer " + settings_.api_token}}};
     if (!body.empty()) {
       request.headers.emplace_back("Content-Type", "application/json");
       request.body = std::move(body);
@@ -287,9 +308,12 @@ class Client final : public dns::Backend {
     if (response->status < 200 || response->status > 299) return ToStatus(*response, what, settings_.base_url);
     Json answer = Json::parse(response->body, nullptr, /*allow_exceptions=*/false);
     if (!answer.is_object()) {
-      return WithRemedy(absl::InternalError(absl::StrCat(what, ": ", settings_.base_url, " does not answer as Cloudflare's API does")), "Check `cloudflare.base_url`.");
+      return WithRemedy(
+          absl::InternalError(absl::StrCat(what, ": ", settings_.base_url, " does not answer as Cloudflare's API does")),
+          "Check `cloudflare.base_url`.");
     }
-    if (const Json& success = Part(answer, "success"); success.is_boolean() && !success.get<bool>()) return ToStatus(*response, what, settings_.base_url);
+    if (const Json& success = Part(answer, "success"); success.is_boolean() && !success.get<bool>())
+      return ToStatus(*response, what, settings_.base_url);
     return answer;
   }
 
@@ -305,7 +329,8 @@ class Client final : public dns::Backend {
     }
     const std::string plan = Text(Part(result, "plan"), "legacy_id");
     if (plan == "free") {
-      zone.record_limit = Text(result, "created_on") < "2024-09-01" && !Text(result, "created_on").empty() ? kOldFreeRecords : kFreeRecords;
+      zone.record_limit =
+          Text(result, "created_on") < "2024-09-01" && !Text(result, "created_on").empty() ? kOldFreeRecords : kFreeRecords;
     } else if (!plan.empty()) {
       zone.record_limit = kPaidRecords;
     }
@@ -321,7 +346,8 @@ class Client final : public dns::Backend {
     RecordSet one;
     one.key = key;
     one.ttl = Whole(record, "ttl", dns::kAutomaticTtl);
-    if (const auto proxied = record.find("proxied"); proxied != record.end() && proxied->is_boolean()) one.proxied = proxied->get<bool>();
+    if (const auto proxied = record.find("proxied"); proxied != record.end() && proxied->is_boolean())
+      one.proxied = proxied->get<bool>();
     if (const std::string comment = Text(record, "comment"); !comment.empty()) one.comment = comment;
     if (const auto tags = record.find("tags"); tags != record.end() && tags->is_array() && !tags->empty()) {
       one.tags.emplace();
@@ -332,7 +358,8 @@ class Client final : public dns::Backend {
     const auto [found, fresh] = sets.try_emplace(key, one);
     RecordSet& set = found->second;
     // A set whose records differ is never as wanted, so that the next write evens it out.
-    if (!fresh && (set.ttl != one.ttl || set.proxied != one.proxied || set.comment != one.comment || set.tags != one.tags)) set.ttl = 0;
+    if (!fresh && (set.ttl != one.ttl || set.proxied != one.proxied || set.comment != one.comment || set.tags != one.tags))
+      set.ttl = 0;
     set.values.push_back(ToValue(type, record));
     set.ids.push_back(Text(record, "id"));
     return absl::OkStatus();
@@ -359,7 +386,8 @@ class Client final : public dns::Backend {
     }
     if (change.after) {
       RecordSet& after = *change.after;
-      const bool evens = !change.before || change.before->ttl != after.ttl || !dns::Satisfies(*change.before, WithValuesOf(after, *change.before));
+      const bool evens = !change.before || change.before->ttl != after.ttl ||
+                         !dns::Satisfies(*change.before, WithValuesOf(after, *change.before));
       if (change.before) {
         if (!after.proxied) after.proxied = change.before->proxied;
         if (!after.comment) after.comment = change.before->comment;

@@ -36,8 +36,9 @@ bool SameValues(const RecordSet& a, const RecordSet& b) { return a.alias == b.al
 bool Satisfies(const RecordSet& live, const RecordSet& wanted) {
   // Proxied records always tell the automatic ttl.
   const bool ttl = live.ttl == wanted.ttl || wanted.alias || live.proxied.value_or(false);
-  return live.key == wanted.key && ttl && SameValues(live, wanted) && Met(live.proxied, wanted.proxied) && Met(live.comment, wanted.comment) &&
-         Met(live.tags, wanted.tags) && live.weight.has_value() == wanted.weight.has_value() && Met(live.weight, wanted.weight) &&
+  return live.key == wanted.key && ttl && SameValues(live, wanted) && Met(live.proxied, wanted.proxied) &&
+         Met(live.comment, wanted.comment) && Met(live.tags, wanted.tags) &&
+         live.weight.has_value() == wanted.weight.has_value() && Met(live.weight, wanted.weight) &&
          Met(live.failover, wanted.failover) && Met(live.health_check_id, wanted.health_check_id) && !live.foreign_routing;
 }
 

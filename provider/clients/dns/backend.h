@@ -29,8 +29,8 @@ struct Zone {
 // A zone to be made.
 struct NewZone {
   std::string name;
-  std::string comment = {};                     // Route 53
-  std::string account_id = {};                  // Cloudflare
+  std::string comment = {};                    // Route 53
+  std::string account_id = {};                 // Cloudflare
   std::vector<std::string> name_servers = {};  // PowerDNS
 };
 
@@ -99,9 +99,9 @@ struct WriteResult {
 
 // What a service has beyond names, types, ttls and values.
 struct Features {
-  bool proxied = false;       // proxied, comment, tags
-  bool routing = false;       // aliases, weighted and failover sets
-  bool zones = false;         // zones can be made and deleted
+  bool proxied = false;  // proxied, comment, tags
+  bool routing = false;  // aliases, weighted and failover sets
+  bool zones = false;    // zones can be made and deleted
   bool automatic_ttl = false;
   std::int64_t default_ttl = 300;
   std::int64_t min_ttl = 1;
@@ -136,7 +136,9 @@ class Backend {
   // Waits until every name server of the zone has what was written.
   virtual absl::Status AwaitLive(const Call&, const std::string& /*receipt*/) { return absl::OkStatus(); }
 
-  virtual absl::StatusOr<Zone> CreateZone(const Call&, const NewZone&) { return absl::UnimplementedError("no zones can be made"); }
+  virtual absl::StatusOr<Zone> CreateZone(const Call&, const NewZone&) {
+    return absl::UnimplementedError("no zones can be made");
+  }
   virtual absl::Status DeleteZone(const Call&, const Zone&) { return absl::UnimplementedError("no zones can be deleted"); }
   // Sets `comment` only.
   virtual absl::Status UpdateZone(const Call&, const Zone&) { return absl::UnimplementedError("zones cannot be changed"); }

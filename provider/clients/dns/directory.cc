@@ -17,13 +17,14 @@ constexpr absl::Duration kGrace = absl::Seconds(15);
 
 // It is not known whether the service acted.
 bool IsUnclear(const absl::Status& status) {
-  return absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status) || absl::IsCancelled(status) || absl::IsUnknown(status) ||
-         absl::IsInternal(status);
+  return absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status) || absl::IsCancelled(status) ||
+         absl::IsUnknown(status) || absl::IsInternal(status);
 }
 
 // Would happen to any other write just the same.
 bool ConcernsAll(const absl::Status& status) {
-  return absl::IsUnauthenticated(status) || absl::IsPermissionDenied(status) || absl::IsResourceExhausted(status) || absl::IsNotFound(status);
+  return absl::IsUnauthenticated(status) || absl::IsPermissionDenied(status) || absl::IsResourceExhausted(status) ||
+         absl::IsNotFound(status);
 }
 
 bool IsDone(const Change& change, const RecordSet* live) {
@@ -77,7 +78,8 @@ class Directory::View final : public ZoneView {
   }
   std::vector<const RecordSet*> Named(const std::string& name) const override {
     std::vector<const RecordSet*> found;
-    for (auto it = sets_.lower_bound({name, "", ""}); it != sets_.end() && it->first.name == name; ++it) found.push_back(&it->second);
+    for (auto it = sets_.lower_bound({name, "", ""}); it != sets_.end() && it->first.name == name; ++it)
+      found.push_back(&it->second);
     return found;
   }
   bool MadeInThisRun(const SetKey& key) const override { return made_.contains(key); }
@@ -100,7 +102,8 @@ class Directory::View final : public ZoneView {
   std::set<SetKey> made_;
 };
 
-Directory::Directory(std::unique_ptr<Backend> backend, DirectoryOptions options) : backend_(std::move(backend)), options_(options) {}
+Directory::Directory(std::unique_ptr<Backend> backend, DirectoryOptions options)
+    : backend_(std::move(backend)), options_(options) {}
 Directory::~Directory() = default;
 
 absl::StatusOr<Zone> Directory::FindZone(const Call& call, const std::string& name_or_id) {
@@ -119,8 +122,9 @@ absl::StatusOr<Zone> Directory::FindZone(const Call& call, const std::string& na
     CHARON_ASSIGN_OR_RETURN(const std::string name, CanonicalName(name_or_id));
     CHARON_ASSIGN_OR_RETURN(std::vector<Zone> zones, backend_->ZonesNamed(call, name));
     if (zones.empty()) {
-      return WithRemedy(absl::NotFoundError(absl::StrCat(backend_->name(), " has no zone \"", name, "\" that these credentials may see")),
-                        "Check the zone's name and what the credentials are for; charon_dns_zone makes a zone.");
+      return WithRemedy(
+          absl::NotFoundError(absl::StrCat(backend_->name(), " has no zone \"", name, "\" that these credentials may see")),
+          "Check the zone's name and what the credentials are for; charon_dns_zone makes a zone.");
     }
     if (zones.size() == 1) return std::move(zones.front());
     // Of a public zone and private ones of the same name people mean the public one.
@@ -131,8 +135,9 @@ absl::StatusOr<Zone> Directory::FindZone(const Call& call, const std::string& na
       if (!zone.is_private) open.push_back(&zone);
     }
     if (open.size() == 1) return *open.front();
-    return WithRemedy(absl::FailedPreconditionError(absl::StrCat(backend_->name(), " has ", zones.size(), " zones named \"", name, "\"")),
-                      absl::StrCat("Name the zone by its id, one of ", absl::StrJoin(ids, ", "), "."));
+    return WithRemedy(
+        absl::FailedPreconditionError(absl::StrCat(backend_->name(), " has ", zones.size(), " zones named \"", name, "\"")),
+        absl::StrCat("Name the zone by its id, one of ", absl::StrJoin(ids, ", "), "."));
   };
   absl::StatusOr<Zone> zone = ask();
   absl::MutexLock lock(&mutex_);
@@ -181,7 +186,8 @@ absl::Status Directory::Load(const Call& call, const Zone& zone, State& state, c
       for (RecordSet& set : *sets) state.sets.insert_or_assign(set.key, std::move(set));
     } else {
       state.failure = sets.status();
-      state.failed_at = absl::IsUnavailable(sets.status()) || absl::IsDeadlineExceeded(sets.status()) ? call.clock->Now() : absl::InfinitePast();
+      state.failed_at = absl::IsUnavailable(sets.status()) || absl::IsDeadlineExceeded(sets.status()) ? call.clock->Now()
+                                                                                                      : absl::InfinitePast();
       return sets.status();
     }
   }
@@ -226,7 +232,9 @@ absl::StatusOr<std::vector<RecordSet>> Directory::All(const Call& call, const Zo
   const std::shared_ptr<State> state = StateOf(zone);
   CHARON_RETURN_IF_ERROR(Load(call, zone, *state, {}));
   absl::MutexLock lock(&state->mutex);
-  if (!state->listed) return absl::UnimplementedError(absl::StrCat(backend_->name(), " does not list the records of ", zone.name));
+  if (!state->listed)
+    return absl::UnimplementedError(
+        absl::StrCat("the records of ", zone.name, " cannot be listed: the server allows no zone transfer"));
   std::vector<RecordSet> sets;
   for (const auto& [key, set] : state->sets) sets.push_back(set);
   return sets;
@@ -252,8 +260,8 @@ std::size_t Directory::QueuedForTest(const Zone& zone) {
   return state->queue.size();
 }
 
-absl::StatusOr<std::string> Directory::Write(const Call& call, const Zone& zone, const std::vector<SetKey>& keys, const Builder& builder,
-                                             const std::optional<SetKey>& makes) {
+absl::StatusOr<std::string> Directory::Write(const Call& call, const Zone& zone, const std::vector<SetKey>& keys,
+                                             const Builder& builder, const std::optional<SetKey>& makes) {
   const std::shared_ptr<State> state = StateOf(zone);
   CHARON_RETURN_IF_ERROR(Load(call, zone, *state, keys));
   Pending pending;
@@ -267,12 +275,11 @@ absl::StatusOr<std::string> Directory::Write(const Call& call, const Zone& zone,
     ++state->arrivals;
     std::pair<State*, Pending*> both(state.get(), &pending);
     while (!pending.done && state->led) {
-      state->mutex.AwaitWithTimeout(absl::Condition(
-                                        +[](std::pair<State*, Pending*>* b) ABSL_NO_THREAD_SAFETY_ANALYSIS {
-                                          return b->second->done || !b->first->led;
-                                        },
-                                        &both),
-                                    absl::Milliseconds(50));
+      state->mutex.AwaitWithTimeout(
+          absl::Condition(
+              +[](std::pair<State*, Pending*>* b) ABSL_NO_THREAD_SAFETY_ANALYSIS { return b->second->done || !b->first->led; },
+              &both),
+          absl::Milliseconds(50));
       // What has not been sent yet can be taken back.
       const auto queued = std::find(state->queue.begin(), state->queue.end(), &pending);
       if (queued == state->queue.end()) continue;
@@ -329,11 +336,14 @@ void Directory::Build(const Zone& zone, State& state, const Batch& batch, Batch&
     pending->status = changes.status();
     if (!changes.ok()) continue;
     std::int64_t added = 0;
-    for (const Change& change : *changes) added += (change.after ? change.after->count() : 0) - (change.before ? change.before->count() : 0);
+    for (const Change& change : *changes)
+      added += (change.after ? change.after->count() : 0) - (change.before ? change.before->count() : 0);
     if (zone.record_limit && added > 0 && count + added > *zone.record_limit) {
-      pending->status = WithRemedy(absl::FailedPreconditionError(absl::StrCat("the zone ", zone.name, " has ", count, " records (those of this run counted), ", added,
-                                                                              " more are wanted, and it may have ", *zone.record_limit)),
-                                   "Remove records, leave out `ownership` (it takes a record for each set), or move the zone to a larger plan.");
+      pending->status = WithRemedy(
+          absl::FailedPreconditionError(absl::StrCat("the zone ", zone.name, " has ", count,
+                                                     " records (those of this run counted), ", added,
+                                                     " more are wanted, and it may have ", *zone.record_limit)),
+          "Remove records, leave out `ownership` (it takes a record for each set), or move the zone to a larger plan.");
       continue;
     }
     count += added;
@@ -354,7 +364,8 @@ void Directory::BuildAndSend(const Call& call, const Zone& zone, State& state, c
     std::vector<Unit> units;
     for (std::size_t i = next; i < built.size(); ++i) units.push_back(built[i]->unit);
     const std::size_t fits = std::clamp<std::size_t>(backend_->Fits(zone, units), 1, units.size());
-    Send(call, zone, state, Batch(built.begin() + static_cast<std::ptrdiff_t>(next), built.begin() + static_cast<std::ptrdiff_t>(next + fits)));
+    Send(call, zone, state,
+         Batch(built.begin() + static_cast<std::ptrdiff_t>(next), built.begin() + static_cast<std::ptrdiff_t>(next + fits)));
     next += fits;
   }
 }
@@ -364,7 +375,9 @@ void Directory::Send(const Call& call, const Zone& zone, State& state, const Bat
   std::vector<Unit> units;
   for (const Pending* pending : batch) units.push_back(pending->unit);
   const WriteResult result = backend_->Write(call, zone, units);
-  call.log->Debug("DNS changes sent", {{"zone", zone.name}, {"sets", absl::StrCat(units.size())}, {"result", absl::StatusCodeToString(result.status.code())}});
+  call.log->Debug(
+      "DNS changes sent",
+      {{"zone", zone.name}, {"sets", absl::StrCat(units.size())}, {"result", absl::StatusCodeToString(result.status.code())}});
   if (result.status.ok()) {
     for (std::size_t i = 0; i < batch.size(); ++i) {
       batch[i]->unit = std::move(units[i]);

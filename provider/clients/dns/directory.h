@@ -95,7 +95,7 @@ class Directory {
   const DirectoryOptions options_;
 
   absl::Mutex mutex_;
-  absl::Mutex asking_;  // held while zones are looked up
+  absl::Mutex asking_;                                         // held while zones are looked up
   std::map<std::string, Zone> zones_ ABSL_GUARDED_BY(mutex_);  // by what the user wrote
   std::map<std::string, std::pair<absl::Time, absl::Status>> unanswered_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, std::shared_ptr<State>> states_ ABSL_GUARDED_BY(mutex_);  // by zone id

@@ -43,9 +43,7 @@ class DirectoryTest : public ::testing::Test {
     call_.clock = &clock_;
     zone_ = *directory_->FindZone(call_, "example.org");
   }
-  absl::Status Make(const RecordSet& set) {
-    return directory_->Write(call_, zone_, {set.key}, Making(set), set.key).status();
-  }
+  absl::Status Make(const RecordSet& set) { return directory_->Write(call_, zone_, {set.key}, Making(set), set.key).status(); }
 
   FakeClock clock_;
   Call call_;
@@ -65,7 +63,8 @@ TEST_F(DirectoryTest, ZonesAndSetsAreAskedForOnce) {
 }
 
 TEST_F(DirectoryTest, AMissingZoneAndTwoOfOneNameAreErrorsWithAWayOut) {
-  EXPECT_THAT(directory_->FindZone(call_, "example.net"), StatusIs(absl::StatusCode::kNotFound, HasSubstr("no zone \"example.net\"")));
+  EXPECT_THAT(directory_->FindZone(call_, "example.net"),
+              StatusIs(absl::StatusCode::kNotFound, HasSubstr("no zone \"example.net\"")));
   fake_->AddZone("twice.example");
   fake_->AddZone("twice.example");
   const absl::Status twice = directory_->FindZone(call_, "twice.example").status();
@@ -81,7 +80,9 @@ TEST_F(DirectoryTest, WritesOfTheMomentTravelTogetherAndOneBadOneFailsAlone) {
   threads.emplace_back([&] { results[0] = Make(A("first.example.org", {"192.0.2.1"})); });
   fake_->AwaitWrite();
   for (int i = 1; i < 20; ++i) {
-    threads.emplace_back([&, i] { results[static_cast<std::size_t>(i)] = Make(A(absl::StrCat(i == 3 ? "bad" : "ok", i, ".example.org"), {"192.0.2.1"})); });
+    threads.emplace_back([&, i] {
+      results[static_cast<std::size_t>(i)] = Make(A(absl::StrCat(i == 3 ? "bad" : "ok", i, ".example.org"), {"192.0.2.1"}));
+    });
   }
   while (directory_->QueuedForTest(zone_) < 19) std::this_thread::yield();
   fake_->Release();
@@ -107,7 +108,8 @@ TEST_F(DirectoryTest, WhatTheServiceBlamesNeedsNoHalving) {
   threads.emplace_back([&] { failed += Make(A("first.example.org", {"192.0.2.1"})).ok() ? 0 : 1; });
   fake_->AwaitWrite();
   for (int i = 1; i < 10; ++i) {
-    threads.emplace_back([&, i] { failed += Make(A(absl::StrCat(i == 3 ? "bad" : "ok", i, ".example.org"), {"192.0.2.1"})).ok() ? 0 : 1; });
+    threads.emplace_back(
+        [&, i] { failed += Make(A(absl::StrCat(i == 3 ? "bad" : "ok", i, ".example.org"), {"192.0.2.1"})).ok() ? 0 : 1; });
   }
   while (directory_->QueuedForTest(zone_) < 9) std::this_thread::yield();
   fake_->Release();
@@ -148,7 +150,8 @@ TEST_F(DirectoryTest, TheLimitOfRecordsIsKeptBeforeTheWrite) {
 
 TEST_F(DirectoryTest, AServerThatDoesNotAnswerIsNotAskedAgainAtOnce) {
   fake_->silent = true;
-  for (int i = 0; i < 5; ++i) EXPECT_THAT(directory_->Find(call_, zone_, {"a.example.org", "A", ""}), StatusIs(absl::StatusCode::kUnavailable));
+  for (int i = 0; i < 5; ++i)
+    EXPECT_THAT(directory_->Find(call_, zone_, {"a.example.org", "A", ""}), StatusIs(absl::StatusCode::kUnavailable));
   EXPECT_EQ(fake_->asked, 2);
   fake_->silent = false;
   clock_.Advance(absl::Seconds(6));
@@ -167,7 +170,8 @@ TEST_F(DirectoryTest, WithoutAListSetsAreLookedUpOneByOne) {
 }
 
 TEST(Owner, IsReadAndWrittenAsExternalDnsDoes) {
-  EXPECT_EQ(OwnerText({"home", "terraform"}), "\"heritage=external-dns,external-dns/owner=home,external-dns/resource=terraform\"");
+  EXPECT_EQ(OwnerText({"home", "terraform"}),
+            "\"heritage=external-dns,external-dns/owner=home,external-dns/resource=terraform\"");
   EXPECT_EQ(ParseOwner("\"heritage=external-dns,external-dns/owner=k8s,external-dns/resource=ingress/web/site\""),
             (Owner{"k8s", "ingress/web/site"}));
   EXPECT_EQ(ParseOwner("heritage=external-dns,external-dns/owner=k8s"), (Owner{"k8s", ""}));

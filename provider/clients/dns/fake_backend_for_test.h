@@ -156,7 +156,8 @@ class FakeBackend final : public Backend {
   }
   absl::Status DeleteZone(const Call&, const Zone& zone) override {
     absl::MutexLock lock(&mutex_);
-    return std::erase_if(zones_, [&](const Zone& one) { return one.id == zone.id; }) > 0 ? absl::OkStatus() : absl::NotFoundError("no such zone");
+    return std::erase_if(zones_, [&](const Zone& one) { return one.id == zone.id; }) > 0 ? absl::OkStatus()
+                                                                                         : absl::NotFoundError("no such zone");
   }
   absl::Status UpdateZone(const Call&, const Zone& zone) override {
     absl::MutexLock lock(&mutex_);

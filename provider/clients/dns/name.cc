@@ -110,7 +110,8 @@ absl::StatusOr<std::string> CanonicalName(absl::string_view text, Escapes escape
       ended = true;
     } else if (c == '\\') {
       escaped.back() = true;
-      if (i + 3 < text.size() && absl::ascii_isdigit(text[i + 1]) && absl::ascii_isdigit(text[i + 2]) && absl::ascii_isdigit(text[i + 3])) {
+      if (i + 3 < text.size() && absl::ascii_isdigit(text[i + 1]) && absl::ascii_isdigit(text[i + 2]) &&
+          absl::ascii_isdigit(text[i + 3])) {
         const absl::string_view digits = text.substr(i + 1, 3);
         const int base = escapes == Escapes::kOctal || digits == "052" ? 8 : 10;
         int code = 0;
@@ -142,7 +143,8 @@ absl::StatusOr<std::string> CanonicalName(absl::string_view text, Escapes escape
       CHARON_ASSIGN_OR_RETURN(label, ToAscii(text, label));
     }
     absl::AsciiStrToLower(&label);
-    if (label.size() > 63) return Bad(text, absl::StrCat("the label \"", label, "\" has ", label.size(), " bytes, at most 63 fit"));
+    if (label.size() > 63)
+      return Bad(text, absl::StrCat("the label \"", label, "\" has ", label.size(), " bytes, at most 63 fit"));
     wire += label.size() + 1;
     std::string out;
     for (const char c : label) {

@@ -24,7 +24,8 @@ TEST(Name, HasOneSpelling) {
   // RFC 5890 and the samples of RFC 3492, section 7.1.
   EXPECT_THAT(CanonicalName("B\u00fccher.example"), IsOkAndHolds("xn--bcher-kva.example"));
   EXPECT_THAT(CanonicalName("xn--bcher-kva.example"), IsOkAndHolds("xn--bcher-kva.example"));
-  EXPECT_THAT(CanonicalName("\u4ed6\u4eec\u4e3a\u4ec0\u4e48\u4e0d\u8bf4\u4e2d\u6587.example"), IsOkAndHolds("xn--ihqwcrb4cv8a8dqg056pqjye.example"));
+  EXPECT_THAT(CanonicalName("\u4ed6\u4eec\u4e3a\u4ec0\u4e48\u4e0d\u8bf4\u4e2d\u6587.example"),
+              IsOkAndHolds("xn--ihqwcrb4cv8a8dqg056pqjye.example"));
   EXPECT_TRUE(SameName("B\u00dcCHER.example.", "xn--bcher-kva.EXAMPLE"));
 }
 
@@ -37,7 +38,8 @@ TEST(Name, SaysWhatIsWrong) {
   EXPECT_THAT(CanonicalName("a\\"), invalid("backslash"));
   EXPECT_THAT(CanonicalName("a\\999"), invalid("no byte"));
   EXPECT_THAT(CanonicalName(std::string(64, 'a') + ".org"), invalid("64 bytes"));
-  EXPECT_THAT(CanonicalName(std::string(60, 'a') + "." + std::string(60, 'b') + "." + std::string(60, 'c') + "." + std::string(60, 'd') + "." + std::string(60, 'e')),
+  EXPECT_THAT(CanonicalName(std::string(60, 'a') + "." + std::string(60, 'b') + "." + std::string(60, 'c') + "." +
+                            std::string(60, 'd') + "." + std::string(60, 'e')),
               invalid("253"));
   EXPECT_THAT(CanonicalName("\xff\xfe.org"), invalid("UTF-8"));
 }

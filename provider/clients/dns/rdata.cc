@@ -136,8 +136,9 @@ absl::StatusOr<RdataField> ReadNumber(const std::string& text, std::uint32_t lim
 
 absl::Status CheckLength(const std::string& text) {
   if (text.size() <= 255) return absl::OkStatus();
-  return WithRemedy(absl::InvalidArgumentError(absl::StrCat("a string of it has ", text.size(), " bytes, and 255 is the most that one holds")),
-                    "Split it into several strings in quotes; provider::charon::txt_record(text) does.");
+  return WithRemedy(
+      absl::InvalidArgumentError(absl::StrCat("a string of it has ", text.size(), " bytes, and 255 is the most that one holds")),
+      "Split it into several strings in quotes; provider::charon::txt_record(text) does.");
 }
 
 absl::StatusOr<Rdata> Read(const Shape& shape, absl::string_view text) {
@@ -164,7 +165,8 @@ absl::StatusOr<Rdata> Read(const Shape& shape, absl::string_view text) {
   if (words.size() < least) return absl::InvalidArgumentError(absl::StrCat("it has ", words.size(), " parts and needs ", least));
   std::size_t next = 0;
   for (const Part part : shape.parts) {
-    const bool rest = part == Part::kHexRest || part == Part::kBase64Rest || part == Part::kParametersRest || part == Part::kWordsRest;
+    const bool rest =
+        part == Part::kHexRest || part == Part::kBase64Rest || part == Part::kParametersRest || part == Part::kWordsRest;
     const std::string word = next < words.size() ? words[next].text : "";
     const bool quoted = next < words.size() && words[next].quoted;
     if (!rest) ++next;
@@ -189,7 +191,8 @@ absl::StatusOr<Rdata> Read(const Shape& shape, absl::string_view text) {
       case Part::kTag:
         for (const char c : word) {
           if (!absl::ascii_isalnum(static_cast<unsigned char>(c))) {
-            return absl::InvalidArgumentError(absl::StrCat("the tag \"", word, "\" has other characters than letters and digits"));
+            return absl::InvalidArgumentError(
+                absl::StrCat("the tag \"", word, "\" has other characters than letters and digits"));
           }
         }
         rdata.fields.push_back({Kind::kWord, absl::AsciiStrToLower(word)});
@@ -210,7 +213,8 @@ absl::StatusOr<Rdata> Read(const Shape& shape, absl::string_view text) {
         if (part == Part::kHexRest) {
           absl::AsciiStrToLower(&digits);
           const bool hex = std::all_of(digits.begin(), digits.end(), [](unsigned char c) { return absl::ascii_isxdigit(c); });
-          if (!hex || digits.size() % 2 != 0) return absl::InvalidArgumentError(absl::StrCat("\"", digits, "\" is not hexadecimal"));
+          if (!hex || digits.size() % 2 != 0)
+            return absl::InvalidArgumentError(absl::StrCat("\"", digits, "\" is not hexadecimal"));
         } else if (std::string bytes; !absl::Base64Unescape(digits, &bytes)) {
           return absl::InvalidArgumentError(absl::StrCat("\"", digits, "\" is not base64"));
         }
@@ -246,7 +250,8 @@ absl::StatusOr<Rdata> Read(const Shape& shape, absl::string_view text) {
     }
   }
   if (next < words.size()) {
-    return absl::InvalidArgumentError(absl::StrCat("it has ", words.size(), " parts where ", shape.parts.size(), " are expected"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("it has ", words.size(), " parts where ", shape.parts.size(), " are expected"));
   }
   return rdata;
 }
@@ -288,8 +293,8 @@ absl::StatusOr<Rdata> ParseRdata(absl::string_view type, absl::string_view text)
   if (rdata.ok()) return rdata;
   std::string shown(text.substr(0, 80));
   if (text.size() > 80) shown += "...";
-  absl::Status status = absl::InvalidArgumentError(absl::StrCat("'", shown, "' is not a value of ", type, ": ", rdata.status().message(),
-                                                                ". One looks like ", shape.example));
+  absl::Status status = absl::InvalidArgumentError(
+      absl::StrCat("'", shown, "' is not a value of ", type, ": ", rdata.status().message(), ". One looks like ", shape.example));
   if (const auto remedy = RemedyOf(rdata.status())) status = WithRemedy(std::move(status), *remedy);
   return status;
 }

@@ -26,6 +26,13 @@ namespace {
 constexpr absl::string_view kExit4 = "0.0.0.0/0";
 constexpr absl::string_view kExit6 = "::/0";
 
+constexpr int kBusyTries = 6;
+
+// What SQLite says (sqlite3 result code 5), passed on by the server in an error of no code.
+bool IsBusy(const http::Response& response) {
+  return response.status == 500 && absl::StrContains(response.body, "database is locked");
+}
+
 std::string Dump(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
 
 // Requests with the key, answers as JSON or as a Status.
@@ -58,7 +65,12 @@ class Wire {
       request.headers.emplace_back("Content-Type", "application/json");
       request.body = Dump(*body);
     }
-    const absl::StatusOr<http::Response> response = transport_->Send(call, request);
+    absl::StatusOr<http::Response> response = transport_->Send(call, request);
+    // SQLite under parallel writes: the transaction was rolled back, so nothing was done.
+    for (int tries = 1; tries < kBusyTries && response.ok() && IsBusy(*response); ++tries) {
+      CHARON_RETURN_IF_ERROR(call.Wait(absl::Milliseconds(100) * tries));
+      response = transport_->Send(call, request);
+    }
     if (!response.ok()) return Annotate(response.status(), absl::StrCat(Server(), ": cannot ", doing));
     absl::Status status = ToStatus(response->status, response->body, doing);
     if (absl::IsUnauthenticated(status)) return WrongKey(response->status);

@@ -301,6 +301,29 @@ TEST_P(HeadscaleClient, ParallelReadsShareOneList) {
   EXPECT_EQ(lists, 1);
 }
 
+TEST(HeadscaleServer, ABusyDatabaseIsAskedAgain) {
+  FakeClock clock;
+  FakeHeadscale server(29, clock);
+  int busy = 3;
+  http::FakeTransport front;
+  front.Handle([&](const Call& call, const http::Request& request) -> absl::StatusOr<http::Response> {
+    if (request.method == "POST" && busy-- > 0) {
+      return http::Response{500, {}, R"j({"code":13,"message":"creating user: database is locked (5) (SQLITE_BUSY)","details":[]})j"};
+    }
+    return server.transport().Send(call, request);
+  });
+  Connection connection;
+  connection.endpoint = "https://vpn.example.org";
+  connection.api_key = "hskey-api-test-0123456789";
+  Call call;
+  call.clock = &clock;
+  const auto client = NewClient(http::Borrow(front), connection);
+  EXPECT_THAT(client->users().Create(call, {"alice"}), IsOk());
+  EXPECT_EQ(clock.sleeps().size(), 3u);
+  busy = 100;
+  EXPECT_THAT(client->users().Create(call, {"bob"}), StatusIs(absl::StatusCode::kUnknown, HasSubstr("database is locked")));
+}
+
 // What is not Headscale, or hides that it is.
 TEST(HeadscaleServer, WhatIsNotHeadscaleIsToldAsSuch) {
   Connection connection;

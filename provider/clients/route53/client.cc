@@ -91,7 +91,9 @@ std::string IdOf(absl::string_view path) {  // "/hostedzone/Z1" or "Z1"
   return std::string(slash == absl::string_view::npos ? path : path.substr(slash + 1));
 }
 
-void Add(pugi::xml_node& parent, const char* name, const std::string& text) { parent.append_child(name).text().set(text.c_str()); }
+void Add(pugi::xml_node& parent, const char* name, const std::string& text) {
+  parent.append_child(name).text().set(text.c_str());
+}
 
 std::string ToText(const pugi::xml_document& document) {
   std::ostringstream out;
@@ -123,11 +125,13 @@ class Client final : public dns::Backend {
 
   bool IsZoneId(absl::string_view text) const override {
     if (absl::StartsWith(text, "/hostedzone/")) return true;
-    return text.size() > 4 && text[0] == 'Z' &&
-           std::all_of(text.begin(), text.end(), [](unsigned char c) { return absl::ascii_isupper(c) || absl::ascii_isdigit(c); });
+    return text.size() > 4 && text[0] == 'Z' && std::all_of(text.begin(), text.end(), [](unsigned char c) {
+             return absl::ascii_isupper(c) || absl::ascii_isdigit(c);
+           });
   }
   absl::StatusOr<Zone> ZoneById(const Call& call, const std::string& id) override {
-    CHARON_ASSIGN_OR_RETURN(const XmlDocument xml, Ask(call, "GET", ZonePath(IdOf(id)), "", absl::StrCat("looking for the hosted zone ", id)));
+    CHARON_ASSIGN_OR_RETURN(const XmlDocument xml,
+                            Ask(call, "GET", ZonePath(IdOf(id)), "", absl::StrCat("looking for the hosted zone ", id)));
     const pugi::xml_node root = xml->document_element();
     CHARON_ASSIGN_OR_RETURN(Zone zone, ToZone(root.child("HostedZone")));
     for (const pugi::xml_node& server : root.child("DelegationSet").child("NameServers").children("NameServer")) {
@@ -136,9 +140,12 @@ class Client final : public dns::Backend {
     return zone;
   }
   absl::StatusOr<std::vector<Zone>> ZonesNamed(const Call& call, const std::string& name) override {
-    CHARON_ASSIGN_OR_RETURN(const XmlDocument xml,
-                            Ask(call, "GET", http::Url(absl::StrCat(kVersion, "/hostedzonesbyname")).Query("dnsname", ToName(name)).Query("maxitems", "100").ToString(),
-                                "", absl::StrCat("looking for the hosted zone ", name)));
+    CHARON_ASSIGN_OR_RETURN(const XmlDocument xml, Ask(call, "GET",
+                                                       http::Url(absl::StrCat(kVersion, "/hostedzonesbyname"))
+                                                           .Query("dnsname", ToName(name))
+                                                           .Query("maxitems", "100")
+                                                           .ToString(),
+                                                       "", absl::StrCat("looking for the hosted zone ", name)));
     std::vector<Zone> zones;
     for (const pugi::xml_node& node : xml->document_element().child("HostedZones").children("HostedZone")) {
       CHARON_ASSIGN_OR_RETURN(Zone zone, ToZone(node));
@@ -151,11 +158,14 @@ class Client final : public dns::Backend {
     std::vector<RecordSet> sets;
     std::string next_name, next_type, next_identifier;
     do {
-      CHARON_ASSIGN_OR_RETURN(const XmlDocument xml,
-                              Ask(call, "GET",
-                                  http::Url(ZonePath(zone.id) + "/rrset").Query("maxitems", "300").QueryIfSet("name", next_name).QueryIfSet("type", next_type)
-                                      .QueryIfSet("identifier", next_identifier).ToString(),
-                                  "", absl::StrCat("listing the records of ", zone.name)));
+      CHARON_ASSIGN_OR_RETURN(const XmlDocument xml, Ask(call, "GET",
+                                                         http::Url(ZonePath(zone.id) + "/rrset")
+                                                             .Query("maxitems", "300")
+                                                             .QueryIfSet("name", next_name)
+                                                             .QueryIfSet("type", next_type)
+                                                             .QueryIfSet("identifier", next_identifier)
+                                                             .ToString(),
+                                                         "", absl::StrCat("listing the records of ", zone.name)));
       const pugi::xml_node root = xml->document_element();
       for (const pugi::xml_node& node : root.child("ResourceRecordSets").children("ResourceRecordSet")) {
         if (std::optional<RecordSet> set = ToSet(node)) sets.push_back(*std::move(set));
@@ -166,7 +176,8 @@ class Client final : public dns::Backend {
       next_type = more ? root.child_value("NextRecordType") : "";
       next_identifier = more ? root.child_value("NextRecordIdentifier") : "";
       if (more && (next_name.empty() || absl::StrCat(next_name, " ", next_type, " ", next_identifier) == before)) {
-        return absl::InternalError(absl::StrCat("listing the records of ", zone.name, ": ", endpoint_, " does not say where the list goes on"));
+        return absl::InternalError(
+            absl::StrCat("listing the records of ", zone.name, ": ", endpoint_, " does not say where the list goes on"));
       }
     } while (!next_name.empty());
     return sets;
@@ -204,9 +215,11 @@ class Client final : public dns::Backend {
       return result;
     }
     ServiceError error;
-    const std::string what = units.size() == 1 && !units[0].changes.empty()
-                                 ? absl::StrCat("writing ", Describe((units[0].changes[0].after ? units[0].changes[0].after : units[0].changes[0].before)->key))
-                                 : absl::StrCat("writing ", units.size(), " record sets of ", zone.name);
+    const std::string what =
+        units.size() == 1 && !units[0].changes.empty()
+            ? absl::StrCat("writing ",
+                           Describe((units[0].changes[0].after ? units[0].changes[0].after : units[0].changes[0].before)->key))
+            : absl::StrCat("writing ", units.size(), " record sets of ", zone.name);
     const absl::StatusOr<XmlDocument> xml = Ask(call, "POST", ZonePath(zone.id) + "/rrset/", ToText(document), what, &error);
     if (!xml.ok()) {
       result.status = xml.status();
@@ -231,8 +244,9 @@ class Client final : public dns::Backend {
         ask = asking_.insert(receipt).second;
       }
       if (ask) {
-        const absl::StatusOr<XmlDocument> xml = Ask(call, "GET", http::Url(absl::StrCat(kVersion, "/change")).Segment(receipt).ToString(), "",
-                                                    "waiting until the name servers have the change");
+        const absl::StatusOr<XmlDocument> xml =
+            Ask(call, "GET", http::Url(absl::StrCat(kVersion, "/change")).Segment(receipt).ToString(), "",
+                "waiting until the name servers have the change");
         absl::MutexLock lock(&mutex_);
         asking_.erase(receipt);
         if (!xml.ok()) return xml.status();
@@ -242,7 +256,8 @@ class Client final : public dns::Backend {
         }
       }
       if (absl::Status alive = call.Wait(pause); !alive.ok()) {
-        return Annotate(std::move(alive), absl::StrCat("the change ", receipt, " is accepted, but not on all name servers (PENDING)"));
+        return Annotate(std::move(alive),
+                        absl::StrCat("the change ", receipt, " is accepted, but not on all name servers (PENDING)"));
       }
       pause = std::min(pause * 1.5, absl::Seconds(5));
     }
@@ -265,8 +280,12 @@ class Client final : public dns::Backend {
     if (xml.ok()) return ZoneById(call, IdOf((*xml)->document_element().child("HostedZone").child_value("Id")));
     if (!absl::IsUnavailable(xml.status())) return xml.status();
     // The reply may be lost: the reference tells whether one of that name is ours.
-    const absl::StatusOr<XmlDocument> list =
-        Ask(call, "GET", http::Url(absl::StrCat(kVersion, "/hostedzonesbyname")).Query("dnsname", ToName(wanted.name)).Query("maxitems", "100").ToString(), "", what);
+    const absl::StatusOr<XmlDocument> list = Ask(call, "GET",
+                                                 http::Url(absl::StrCat(kVersion, "/hostedzonesbyname"))
+                                                     .Query("dnsname", ToName(wanted.name))
+                                                     .Query("maxitems", "100")
+                                                     .ToString(),
+                                                 "", what);
     if (!list.ok()) return xml.status();
     for (const pugi::xml_node& node : (*list)->document_element().child("HostedZones").children("HostedZone")) {
       if (node.child_value("CallerReference") == reference) return ZoneById(call, IdOf(node.child_value("Id")));
@@ -285,11 +304,13 @@ class Client final : public dns::Backend {
   }
 
  private:
-  static std::string ZonePath(absl::string_view id) { return http::Url(absl::StrCat(kVersion, "/hostedzone")).Segment(id).ToString(); }
+  static std::string ZonePath(absl::string_view id) {
+    return http::Url(absl::StrCat(kVersion, "/hostedzone")).Segment(id).ToString();
+  }
 
   // Signs, sends, and sends again what was refused for the moment.
-  absl::StatusOr<XmlDocument> Ask(const Call& call, const char* method, const std::string& target, const std::string& body, const std::string& what,
-                                  ServiceError* error_out = nullptr) {
+  absl::StatusOr<XmlDocument> Ask(const Call& call, const char* method, const std::string& target, const std::string& body,
+                                  const std::string& what, ServiceError* error_out = nullptr) {
     absl::Duration pause = absl::Milliseconds(300);
     for (int attempt = 1;; ++attempt) {
       CHARON_ASSIGN_OR_RETURN(const Credentials credentials, credentials_->Get(call));
@@ -305,8 +326,8 @@ class Client final : public dns::Backend {
       }
       const ServiceError error = ErrorIn(response->body);
       // Refused before anything was done (CommonErrors.html, PriorRequestNotComplete of ChangeResourceRecordSets).
-      const bool later = error.code == "Throttling" || error.code == "ThrottlingException" || error.code == "PriorRequestNotComplete" ||
-                         error.code == "TooManyRequestsException";
+      const bool later = error.code == "Throttling" || error.code == "ThrottlingException" ||
+                         error.code == "PriorRequestNotComplete" || error.code == "TooManyRequestsException";
       if (later && attempt < kMostTries && call.Wait(pause).ok()) {
         pause = std::min(pause * 2, absl::Seconds(10));
         continue;
@@ -318,11 +339,13 @@ class Client final : public dns::Backend {
 
   absl::Status ToStatus(const Call& call, const http::Response& response, const ServiceError& error, const std::string& what,
                         const Credentials& credentials) const {
-    const std::string message =
-        Redact(absl::StrCat(what, ": Route 53 (", endpoint_, ") answered ", response.status, error.code.empty() ? "" : absl::StrCat(" ", error.code),
-                            error.message.empty() ? "" : absl::StrCat(": ", error.message)));
+    const std::string message = Redact(absl::StrCat(what, ": Route 53 (", endpoint_, ") answered ", response.status,
+                                                    error.code.empty() ? "" : absl::StrCat(" ", error.code),
+                                                    error.message.empty() ? "" : absl::StrCat(": ", error.message)));
     const std::string& code = error.code;
-    const auto is = [&](std::initializer_list<absl::string_view> codes) { return std::find(codes.begin(), codes.end(), code) != codes.end(); };
+    const auto is = [&](std::initializer_list<absl::string_view> codes) {
+      return std::find(codes.begin(), codes.end(), code) != codes.end();
+    };
     const bool skewed = is({"RequestExpired", "RequestTimeTooSkewed"}) || absl::StrContains(error.message, "Signature expired") ||
                         absl::StrContains(error.message, "Signature not yet current");
     if (skewed) {
@@ -330,28 +353,35 @@ class Client final : public dns::Backend {
       absl::Time server;
       const auto date = response.headers.find("date");
       if (date != response.headers.end() && absl::ParseTime("%a, %d %b %Y %H:%M:%S GMT", date->second, &server, nullptr)) {
-        by = absl::StrCat(" (the server's is ", absl::FormatDuration(absl::Trunc(server - call.clock->Now(), absl::Seconds(1))), " from ours)");
+        by = absl::StrCat(" (the server's is ", absl::FormatDuration(absl::Trunc(server - call.clock->Now(), absl::Seconds(1))),
+                          " from ours)");
       }
-      return WithRemedy(absl::UnauthenticatedError(absl::StrCat(message, by)), "The clock of this machine is wrong: a signature is good for some minutes only. Set the clock.");
+      return WithRemedy(absl::UnauthenticatedError(absl::StrCat(message, by)),
+                        "The clock of this machine is wrong: a signature is good for some minutes only. Set the clock.");
     }
-    if (is({"InvalidClientTokenId", "SignatureDoesNotMatch", "InvalidSignatureException", "UnrecognizedClientException", "ExpiredToken",
-            "ExpiredTokenException", "MissingAuthenticationToken", "MissingAuthenticationTokenException", "IncompleteSignature", "AuthFailure",
-            "InvalidAccessKeyId"})) {
+    if (is({"InvalidClientTokenId", "SignatureDoesNotMatch", "InvalidSignatureException", "UnrecognizedClientException",
+            "ExpiredToken", "ExpiredTokenException", "MissingAuthenticationToken", "MissingAuthenticationTokenException",
+            "IncompleteSignature", "AuthFailure", "InvalidAccessKeyId"})) {
       return WithRemedy(absl::UnauthenticatedError(message),
-                        absl::StrCat("Check the AWS credentials; these came from ", credentials.source, " (access key ", credentials.access_key.substr(0, 8), "...)."));
+                        absl::StrCat("Check the AWS credentials; these came from ", credentials.source, " (access key ",
+                                     credentials.access_key.substr(0, 8), "...)."));
     }
     if (response.status == 401 || response.status == 403) {
-      return WithRemedy(absl::PermissionDeniedError(message),
-                        "Allow route53:ListHostedZonesByName, GetHostedZone, ListResourceRecordSets, ChangeResourceRecordSets and GetChange.");
+      return WithRemedy(
+          absl::PermissionDeniedError(message),
+          "Allow route53:ListHostedZonesByName, GetHostedZone, ListResourceRecordSets, ChangeResourceRecordSets and GetChange.");
     }
     if (is({"NoSuchHostedZone", "NoSuchChange"}) || response.status == 404) return absl::NotFoundError(message);
-    if (is({"Throttling", "ThrottlingException", "TooManyRequestsException"}) || response.status == 429) return absl::ResourceExhaustedError(message);
+    if (is({"Throttling", "ThrottlingException", "TooManyRequestsException"}) || response.status == 429)
+      return absl::ResourceExhaustedError(message);
     if (is({"PriorRequestNotComplete"})) return absl::ResourceExhaustedError(message);
-    if (is({"HostedZoneNotEmpty", "LimitsExceeded", "TooManyHostedZones", "DelegationSetNotAvailable"})) return absl::FailedPreconditionError(message);
+    if (is({"HostedZoneNotEmpty", "LimitsExceeded", "TooManyHostedZones", "DelegationSetNotAvailable"}))
+      return absl::FailedPreconditionError(message);
     if (is({"HostedZoneAlreadyExists", "ConflictingDomainExists"})) return absl::AlreadyExistsError(message);
     if (response.status >= 500) return absl::UnavailableError(message);
-    if (code == "InvalidChangeBatch" && (absl::StrContains(error.message, "already exists") || absl::StrContains(error.message, "not found") ||
-                                         absl::StrContains(error.message, "do not match the current values"))) {
+    if (code == "InvalidChangeBatch" &&
+        (absl::StrContains(error.message, "already exists") || absl::StrContains(error.message, "not found") ||
+         absl::StrContains(error.message, "do not match the current values"))) {
       return absl::AbortedError(message);
     }
     return absl::InvalidArgumentError(message);
@@ -366,11 +396,13 @@ class Client final : public dns::Backend {
         const SetKey& key = change.after ? change.after->key : change.before->key;
         const std::string named = absl::StrCat("name='", ToName(key.name), "'"), typed = absl::StrCat("type='", key.type, "'");
         const auto guilty = std::find_if(messages.begin(), messages.end(), [&](const std::string& message) {
-          return (absl::StrContains(message, named) || absl::StrContains(message, absl::StrCat("name='", key.name, "'"))) && absl::StrContains(message, typed) &&
+          return (absl::StrContains(message, named) || absl::StrContains(message, absl::StrCat("name='", key.name, "'"))) &&
+                 absl::StrContains(message, typed) &&
                  (key.set_id.empty() || absl::StrContains(message, absl::StrCat("'", key.set_id, "'")));
         });
         if (guilty == messages.end()) continue;
-        const bool stale = absl::StrContains(*guilty, "already exists") || absl::StrContains(*guilty, "not found") || absl::StrContains(*guilty, "do not match");
+        const bool stale = absl::StrContains(*guilty, "already exists") || absl::StrContains(*guilty, "not found") ||
+                           absl::StrContains(*guilty, "do not match");
         const std::string text = Redact(absl::StrCat("writing ", Describe(key), ": Route 53 refused it: ", *guilty));
         result.at_fault.emplace_back(i, stale ? absl::AbortedError(text) : absl::InvalidArgumentError(text));
         break;
@@ -406,7 +438,8 @@ class Client final : public dns::Backend {
     if (const pugi::xml_node weight = node.child("Weight")) set.weight = weight.text().as_llong(0);
     if (const pugi::xml_node failover = node.child("Failover")) set.failover = failover.child_value();
     if (const pugi::xml_node check = node.child("HealthCheckId")) set.health_check_id = check.child_value();
-    for (const char* other : {"Region", "GeoLocation", "MultiValueAnswer", "CidrRoutingConfig", "GeoProximityLocation", "TrafficPolicyInstanceId"}) {
+    for (const char* other :
+         {"Region", "GeoLocation", "MultiValueAnswer", "CidrRoutingConfig", "GeoProximityLocation", "TrafficPolicyInstanceId"}) {
       if (node.child(other)) set.foreign_routing = true;
     }
     return set;
@@ -414,8 +447,9 @@ class Client final : public dns::Backend {
 
   static absl::Status Compose(Change& change, pugi::xml_node& changes) {
     if (change.before && change.before->foreign_routing) {
-      return absl::FailedPreconditionError(
-          absl::StrCat(Describe(change.before->key), " is routed in a way that is not offered here (latency, geolocation, multivalue, ...), so it is left alone"));
+      return absl::FailedPreconditionError(absl::StrCat(
+          Describe(change.before->key),
+          " is routed in a way that is not offered here (latency, geolocation, multivalue, ...), so it is left alone"));
     }
     pugi::xml_node node = changes.append_child("Change");
     Add(node, "Action", !change.after ? "DELETE" : change.before ? "UPSERT" : "CREATE");

@@ -43,7 +43,8 @@ std::map<std::string, std::map<std::string, std::string>> ParseIni(absl::string_
     absl::string_view value = line.substr(equals + 1);
     // A comment needs a blank in front of its sign: keys may contain it.
     for (const absl::string_view comment : {" #", " ;", "\t#", "\t;"}) value = value.substr(0, value.find(comment));
-    sections[section][absl::AsciiStrToLower(absl::StripAsciiWhitespace(line.substr(0, equals)))] = std::string(absl::StripAsciiWhitespace(value));
+    sections[section][absl::AsciiStrToLower(absl::StripAsciiWhitespace(line.substr(0, equals)))] =
+        std::string(absl::StripAsciiWhitespace(value));
   }
   return sections;
 }
@@ -60,7 +61,8 @@ absl::StatusOr<Credentials> FromJson(const http::Response& response, std::string
     const auto found = body.is_object() ? body.find(key) : body.end();
     return found != body.end() && found->is_string() ? found->get<std::string>() : std::string();
   };
-  Credentials credentials{text("AccessKeyId"), text("SecretAccessKey"), text("Token"), ParseExpiration(text("Expiration")), std::move(source)};
+  Credentials credentials{text("AccessKeyId"), text("SecretAccessKey"), text("Token"), ParseExpiration(text("Expiration")),
+                          std::move(source)};
   if (credentials.access_key.empty() || credentials.secret_key.empty()) {
     return absl::UnauthenticatedError(absl::StrCat(credentials.source, " answered ", response.status, " without credentials"));
   }
@@ -121,7 +123,8 @@ std::optional<CredentialChain::Profile> CredentialChain::ReadProfile(const std::
     take(path, "profile " + name);
   }
   // Keys of the credentials file win.
-  for (const std::string& path : files(settings_.shared_credentials_files, "AWS_SHARED_CREDENTIALS_FILE", "credentials")) take(path, name);
+  for (const std::string& path : files(settings_.shared_credentials_files, "AWS_SHARED_CREDENTIALS_FILE", "credentials"))
+    take(path, name);
   return profile;
 }
 
@@ -149,14 +152,18 @@ absl::StatusOr<Credentials> CredentialChain::Get(const Call& call) {
 
 absl::StatusOr<Credentials> CredentialChain::Find(const Call& call) {
   if (!settings_.access_key.empty() || !settings_.secret_key.empty()) {
-    if (settings_.access_key.empty() || settings_.secret_key.empty()) return None("one of `aws.access_key` and `aws.secret_key` is missing");
-    return Credentials{settings_.access_key, settings_.secret_key, settings_.session_token, absl::InfiniteFuture(), "the provider block"};
+    if (settings_.access_key.empty() || settings_.secret_key.empty())
+      return None("one of `aws.access_key` and `aws.secret_key` is missing");
+    return Credentials{settings_.access_key, settings_.secret_key, settings_.session_token, absl::InfiniteFuture(),
+                       "the provider block"};
   }
   if (!settings_.profile.empty()) return FromProfile(call, settings_.profile, 0);
-  if (const std::string key = Variable("AWS_ACCESS_KEY_ID"), secret = Variable("AWS_SECRET_ACCESS_KEY"); !key.empty() && !secret.empty()) {
+  if (const std::string key = Variable("AWS_ACCESS_KEY_ID"), secret = Variable("AWS_SECRET_ACCESS_KEY");
+      !key.empty() && !secret.empty()) {
     return Credentials{key, secret, Variable("AWS_SESSION_TOKEN"), absl::InfiniteFuture(), "the environment"};
   }
-  if (const std::string file = Variable("AWS_WEB_IDENTITY_TOKEN_FILE"), role = Variable("AWS_ROLE_ARN"); !file.empty() && !role.empty()) {
+  if (const std::string file = Variable("AWS_WEB_IDENTITY_TOKEN_FILE"), role = Variable("AWS_ROLE_ARN");
+      !file.empty() && !role.empty()) {
     return FromWebIdentity(call, file, role, Variable("AWS_ROLE_SESSION_NAME"));
   }
   const std::string named = Variable("AWS_PROFILE");
@@ -165,14 +172,16 @@ absl::StatusOr<Credentials> CredentialChain::Find(const Call& call) {
     // A default profile that only names a region leaves the question open.
     if (credentials.ok() || !named.empty() || !absl::IsNotFound(credentials.status())) return credentials;
   }
-  if (!Variable("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI").empty() || !Variable("AWS_CONTAINER_CREDENTIALS_FULL_URI").empty()) return FromContainer(call);
+  if (!Variable("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI").empty() || !Variable("AWS_CONTAINER_CREDENTIALS_FULL_URI").empty())
+    return FromContainer(call);
   if (!absl::EqualsIgnoreCase(Variable("AWS_EC2_METADATA_DISABLED"), "true")) {
     absl::StatusOr<Credentials> credentials = FromInstance(call.Within(kMetadataWait));
     if (credentials.ok()) return credentials;
     CHARON_RETURN_IF_ERROR(call.Alive());
   }
   return None(
-      "neither in the provider block nor in the environment, the shared files, a web identity, a container's endpoint or an instance's metadata");
+      "neither in the provider block nor in the environment, the shared files, a web identity, a container's endpoint or an "
+      "instance's metadata");
 }
 
 absl::StatusOr<Credentials> CredentialChain::FromProfile(const Call& call, const std::string& name, int depth) {
@@ -184,16 +193,20 @@ absl::StatusOr<Credentials> CredentialChain::FromProfile(const Call& call, const
   };
   const std::string where = absl::StrCat("profile \"", name, "\"");
   if (const std::string role = get("role_arn"); !role.empty()) {
-    if (const std::string file = get("web_identity_token_file"); !file.empty()) return FromWebIdentity(call, file, role, get("role_session_name"));
-    absl::StatusOr<Credentials> as = None(absl::StrCat(where, " has a role_arn, but neither source_profile nor credential_source"));
+    if (const std::string file = get("web_identity_token_file"); !file.empty())
+      return FromWebIdentity(call, file, role, get("role_session_name"));
+    absl::StatusOr<Credentials> as =
+        None(absl::StrCat(where, " has a role_arn, but neither source_profile nor credential_source"));
     const std::string source = get("source_profile");
     if (source == name && !get("aws_access_key_id").empty()) {
-      as = Credentials{get("aws_access_key_id"), get("aws_secret_access_key"), get("aws_session_token"), absl::InfiniteFuture(), where};
+      as = Credentials{get("aws_access_key_id"), get("aws_secret_access_key"), get("aws_session_token"), absl::InfiniteFuture(),
+                       where};
     } else if (!source.empty()) {
       if (depth > 5 || source == name) return None(absl::StrCat(where, " names itself as its source_profile"));
       as = FromProfile(call, source, depth + 1);
     } else if (const std::string kind = get("credential_source"); kind == "Environment") {
-      as = Credentials{Variable("AWS_ACCESS_KEY_ID"), Variable("AWS_SECRET_ACCESS_KEY"), Variable("AWS_SESSION_TOKEN"), absl::InfiniteFuture(), "the environment"};
+      as = Credentials{Variable("AWS_ACCESS_KEY_ID"), Variable("AWS_SECRET_ACCESS_KEY"), Variable("AWS_SESSION_TOKEN"),
+                       absl::InfiniteFuture(), "the environment"};
     } else if (kind == "EcsContainer") {
       as = FromContainer(call);
     } else if (kind == "Ec2InstanceMetadata") {
@@ -203,12 +216,14 @@ absl::StatusOr<Credentials> CredentialChain::FromProfile(const Call& call, const
     return AssumeRole(call, *as, *profile);
   }
   if (!get("aws_access_key_id").empty() && !get("aws_secret_access_key").empty()) {
-    return Credentials{get("aws_access_key_id"), get("aws_secret_access_key"), get("aws_session_token"), absl::InfiniteFuture(), where};
+    return Credentials{get("aws_access_key_id"), get("aws_secret_access_key"), get("aws_session_token"), absl::InfiniteFuture(),
+                       where};
   }
   for (const char* key : {"credential_process", "sso_session", "sso_start_url"}) {
     if (get(key).empty()) continue;
-    return WithRemedy(absl::UnauthenticatedError(absl::StrCat(where, " gets its credentials by ", key, ", which is not offered here")),
-                      absl::StrCat("Run: eval \"$(aws configure export-credentials --profile ", name, " --format env)\""));
+    return WithRemedy(
+        absl::UnauthenticatedError(absl::StrCat(where, " gets its credentials by ", key, ", which is not offered here")),
+        absl::StrCat("Run: eval \"$(aws configure export-credentials --profile ", name, " --format env)\""));
   }
   return absl::NotFoundError(absl::StrCat(where, " has no credentials"));
 }
@@ -221,12 +236,13 @@ std::string CredentialChain::StsEndpoint() const {
   return absl::StrCat("https://sts.", region, ".amazonaws.com", absl::StartsWith(region, "cn-") ? ".cn" : "");
 }
 
-absl::StatusOr<Credentials> CredentialChain::FromWebIdentity(const Call& call, const std::string& token_file, const std::string& role,
-                                                             const std::string& session) {
+absl::StatusOr<Credentials> CredentialChain::FromWebIdentity(const Call& call, const std::string& token_file,
+                                                             const std::string& role, const std::string& session) {
   const std::optional<std::string> token = machine_.file(token_file);
   if (!token) return None(absl::StrCat("the web identity's token file ", token_file, " cannot be read"));
   RegisterSecret(absl::StripAsciiWhitespace(*token));
-  http::Request request{.method = "POST", .url = StsEndpoint() + "/", .headers = {{"Content-Type", "application/x-www-form-urlencoded"}}};
+  http::Request request{
+      .method = "POST", .url = StsEndpoint() + "/", .headers = {{"Content-Type", "application/x-www-form-urlencoded"}}};
   request.body = absl::StrCat("Action=AssumeRoleWithWebIdentity&Version=2011-06-15&RoleArn=", http::UrlEscape(role),
                               "&RoleSessionName=", http::UrlEscape(session.empty() ? "terraform-provider-charon" : session),
                               "&WebIdentityToken=", http::UrlEscape(absl::StripAsciiWhitespace(*token)));
@@ -240,10 +256,12 @@ absl::StatusOr<Credentials> CredentialChain::AssumeRole(const Call& call, const 
     return found == profile.end() ? std::string() : found->second;
   };
   const std::string session = get("role_session_name");
-  http::Request request{.method = "POST", .url = StsEndpoint() + "/", .headers = {{"Content-Type", "application/x-www-form-urlencoded"}}};
+  http::Request request{
+      .method = "POST", .url = StsEndpoint() + "/", .headers = {{"Content-Type", "application/x-www-form-urlencoded"}}};
   request.body = absl::StrCat("Action=AssumeRole&Version=2011-06-15&RoleArn=", http::UrlEscape(get("role_arn")),
                               "&RoleSessionName=", http::UrlEscape(session.empty() ? "terraform-provider-charon" : session));
-  if (const std::string external = get("external_id"); !external.empty()) absl::StrAppend(&request.body, "&ExternalId=", http::UrlEscape(external));
+  if (const std::string external = get("external_id"); !external.empty())
+    absl::StrAppend(&request.body, "&ExternalId=", http::UrlEscape(external));
   request.repeat = http::Repeat::kSafe;
   Sign(request, as, Region(), "sts", call.clock->Now());
   return AskSts(call, std::move(request), absl::StrCat("taking the role ", get("role_arn"), " with ", as.source));
@@ -255,26 +273,30 @@ absl::StatusOr<Credentials> CredentialChain::AskSts(const Call& call, http::Requ
   const absl::StatusOr<XmlDocument> xml = ParseXml(response->body);
   if (response->status != 200 || !xml.ok()) {
     const ServiceError error = ErrorIn(response->body);
-    return absl::UnauthenticatedError(Redact(absl::StrCat(what, ": ", StsEndpoint(), " answered ", response->status, " ", error.code, " ", error.message)));
+    return absl::UnauthenticatedError(
+        Redact(absl::StrCat(what, ": ", StsEndpoint(), " answered ", response->status, " ", error.code, " ", error.message)));
   }
   const pugi::xml_node found = Descendant((*xml)->document_element(), "Credentials");
-  Credentials credentials{found.child_value("AccessKeyId"), found.child_value("SecretAccessKey"), found.child_value("SessionToken"),
-                          ParseExpiration(found.child_value("Expiration")), "a role"};
+  Credentials credentials{found.child_value("AccessKeyId"), found.child_value("SecretAccessKey"),
+                          found.child_value("SessionToken"), ParseExpiration(found.child_value("Expiration")), "a role"};
   if (credentials.access_key.empty()) return absl::UnauthenticatedError(absl::StrCat(what, ": the answer has no credentials"));
   return credentials;
 }
 
 absl::StatusOr<Credentials> CredentialChain::FromContainer(const Call& call) {
   const std::string relative = Variable("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI");
-  const std::string url = relative.empty() ? Variable("AWS_CONTAINER_CREDENTIALS_FULL_URI") : absl::StrCat(kContainerHost, relative);
+  const std::string url =
+      relative.empty() ? Variable("AWS_CONTAINER_CREDENTIALS_FULL_URI") : absl::StrCat(kContainerHost, relative);
   CHARON_ASSIGN_OR_RETURN(const http::UrlParts parts, http::SplitUrl(url));
   // As in the SDKs: over plain HTTP only to this machine and to the addresses of ECS and EKS.
-  const bool local = parts.host == "localhost" || absl::StartsWith(parts.host, "127.") || parts.host == "::1" || parts.host == "169.254.170.2" ||
-                     parts.host == "169.254.170.23" || parts.host == "fd00:ec2::23";
-  if (parts.scheme != "https" && !local) return None(absl::StrCat("AWS_CONTAINER_CREDENTIALS_FULL_URI names ", parts.host, " over plain HTTP"));
+  const bool local = parts.host == "localhost" || absl::StartsWith(parts.host, "127.") || parts.host == "::1" ||
+                     parts.host == "169.254.170.2" || parts.host == "169.254.170.23" || parts.host == "fd00:ec2::23";
+  if (parts.scheme != "https" && !local)
+    return None(absl::StrCat("AWS_CONTAINER_CREDENTIALS_FULL_URI names ", parts.host, " over plain HTTP"));
   http::Request request{.url = url};
   std::string token = Variable("AWS_CONTAINER_AUTHORIZATION_TOKEN");
-  if (const std::string file = Variable("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"); !file.empty()) token = machine_.file(file).value_or("");
+  if (const std::string file = Variable("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"); !file.empty())
+    token = machine_.file(file).value_or("");
   token = std::string(absl::StripAsciiWhitespace(token));
   RegisterSecret(token);
   if (!token.empty()) request.headers.emplace_back("Authorization", token);
@@ -286,10 +308,11 @@ absl::StatusOr<Credentials> CredentialChain::FromContainer(const Call& call) {
 absl::StatusOr<Credentials> CredentialChain::FromInstance(const Call& call) {
   const std::string named = Variable("AWS_EC2_METADATA_SERVICE_ENDPOINT");
   const std::string host = named.empty() ? kInstanceHost : std::string(absl::StripSuffix(named, "/"));
-  absl::StatusOr<http::Response> token =
-      transport_->Send(call, {.method = "PUT", .url = host + "/latest/api/token", .headers = {{"X-aws-ec2-metadata-token-ttl-seconds", "300"}}});
+  absl::StatusOr<http::Response> token = transport_->Send(
+      call, {.method = "PUT", .url = host + "/latest/api/token", .headers = {{"X-aws-ec2-metadata-token-ttl-seconds", "300"}}});
   if (!token.ok()) return token.status();
-  if (token->status != 200) return absl::UnauthenticatedError(absl::StrCat("the instance's metadata service answered ", token->status));
+  if (token->status != 200)
+    return absl::UnauthenticatedError(absl::StrCat("the instance's metadata service answered ", token->status));
   RegisterSecret(token->body);
   const std::string path = "/latest/meta-data/iam/security-credentials/";
   http::Request request{.url = host + path, .headers = {{"X-aws-ec2-metadata-token", token->body}}};

@@ -54,7 +54,8 @@ class CredentialChain {
   std::string ProfileName() const;
   std::optional<Profile> ReadProfile(const std::string& name) const;
   absl::StatusOr<Credentials> FromProfile(const Call& call, const std::string& name, int depth);
-  absl::StatusOr<Credentials> FromWebIdentity(const Call& call, const std::string& token_file, const std::string& role, const std::string& session);
+  absl::StatusOr<Credentials> FromWebIdentity(const Call& call, const std::string& token_file, const std::string& role,
+                                              const std::string& session);
   absl::StatusOr<Credentials> AssumeRole(const Call& call, const Credentials& as, const Profile& profile);
   absl::StatusOr<Credentials> AskSts(const Call& call, http::Request request, const std::string& what);
   absl::StatusOr<Credentials> FromContainer(const Call& call);

@@ -18,8 +18,10 @@ namespace {
 using ::testing::HasSubstr;
 
 constexpr char kSts[] =
-    "<AssumeRoleResponse><AssumeRoleResult><Credentials><AccessKeyId>ASIAROLE</AccessKeyId><SecretAccessKey>role-secret</SecretAccessKey>"
-    "<SessionToken>role-token</SessionToken><Expiration>2023-11-14T23:13:20Z</Expiration></Credentials></AssumeRoleResult></AssumeRoleResponse>";
+    "<AssumeRoleResponse><AssumeRoleResult><Credentials><AccessKeyId>ASIAROLE</AccessKeyId><SecretAccessKey>role-secret</"
+    "SecretAccessKey>"
+    "<SessionToken>role-token</SessionToken><Expiration>2023-11-14T23:13:20Z</Expiration></Credentials></AssumeRoleResult></"
+    "AssumeRoleResponse>";
 constexpr char kMetadata[] =
     R"({"Code": "Success", "AccessKeyId": "ASIAMETA", "SecretAccessKey": "meta-secret", "Token": "meta-token", "Expiration": "2023-11-14T23:13:20Z"})";
 
@@ -54,7 +56,9 @@ class CredentialsTest : public ::testing::Test {
 
 TEST_F(CredentialsTest, TheOrderIsThatOfEveryTool) {
   EXPECT_THAT(KeyOf(), HasSubstr("there are no AWS credentials"));
-  files_["/home/ann/.aws/credentials"] = "[default]\naws_access_key_id = AKIADEFAULT\naws_secret_access_key = secret # comment\n[work]\naws_access_key_id=AKIAWORK\naws_secret_access_key=s\n";
+  files_["/home/ann/.aws/credentials"] =
+      "[default]\naws_access_key_id = AKIADEFAULT\naws_secret_access_key = secret # "
+      "comment\n[work]\naws_access_key_id=AKIAWORK\naws_secret_access_key=s\n";
   EXPECT_EQ(KeyOf(), "AKIADEFAULT");
   EXPECT_EQ(Chain().Get(call_)->secret_key, "secret");
   variables_["AWS_PROFILE"] = "work";
@@ -69,7 +73,9 @@ TEST_F(CredentialsTest, TheOrderIsThatOfEveryTool) {
 }
 
 TEST_F(CredentialsTest, SharedFilesHaveTheirPlacesAndRegions) {
-  files_["/etc/aws.config"] = "[profile work]\nregion = eu-central-1\naws_access_key_id = AKIACONFIG\naws_secret_access_key = s\n[default]\nregion=eu-west-1\n";
+  files_["/etc/aws.config"] =
+      "[profile work]\nregion = eu-central-1\naws_access_key_id = AKIACONFIG\naws_secret_access_key = "
+      "s\n[default]\nregion=eu-west-1\n";
   variables_["AWS_CONFIG_FILE"] = "/etc/aws.config";
   variables_["AWS_PROFILE"] = "work";
   EXPECT_EQ(KeyOf(), "AKIACONFIG");
@@ -87,12 +93,15 @@ TEST_F(CredentialsTest, SharedFilesHaveTheirPlacesAndRegions) {
 }
 
 TEST_F(CredentialsTest, AProfileMayTakeARole) {
-  files_["/home/ann/.aws/config"] = "[profile ops]\nrole_arn = arn:aws:iam::123456789012:role/dns\nsource_profile = base\nexternal_id = x\n[profile base]\naws_access_key_id = AKIABASE\naws_secret_access_key = s\n";
+  files_["/home/ann/.aws/config"] =
+      "[profile ops]\nrole_arn = arn:aws:iam::123456789012:role/dns\nsource_profile = base\nexternal_id = x\n[profile "
+      "base]\naws_access_key_id = AKIABASE\naws_secret_access_key = s\n";
   transport_.Answer(200, kSts);
   CredentialChain& chain = Chain({.region = "eu-central-1", .profile = "ops"});
   EXPECT_EQ(chain.Get(call_)->access_key, "ASIAROLE");
   EXPECT_EQ(transport_.requests()[0].url, "https://sts.eu-central-1.amazonaws.com/");
-  EXPECT_THAT(transport_.requests()[0].body, HasSubstr("Action=AssumeRole&Version=2011-06-15&RoleArn=arn%3Aaws%3Aiam%3A%3A123456789012%3Arole%2Fdns"));
+  EXPECT_THAT(transport_.requests()[0].body,
+              HasSubstr("Action=AssumeRole&Version=2011-06-15&RoleArn=arn%3Aaws%3Aiam%3A%3A123456789012%3Arole%2Fdns"));
   EXPECT_THAT(transport_.requests()[0].body, HasSubstr("ExternalId=x"));
   EXPECT_THAT(transport_.requests()[0].headers.back().second, HasSubstr("Credential=AKIABASE/20231114/eu-central-1/sts/"));
   // Kept until five minutes before they end.

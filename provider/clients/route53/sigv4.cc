@@ -29,8 +29,8 @@ std::string Sha256(absl::string_view text) {
 std::string Hmac(absl::string_view key, absl::string_view text) {
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest;
   unsigned int length = 0;
-  HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest.data(),
-       &length);
+  HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), reinterpret_cast<const unsigned char*>(text.data()), text.size(),
+       digest.data(), &length);
   return std::string(reinterpret_cast<const char*>(digest.data()), length);
 }
 
@@ -55,7 +55,8 @@ std::string Squeeze(absl::string_view value) {
 
 }  // namespace
 
-void Sign(http::Request& request, const Credentials& credentials, absl::string_view region, absl::string_view service, absl::Time now) {
+void Sign(http::Request& request, const Credentials& credentials, absl::string_view region, absl::string_view service,
+          absl::Time now) {
   const std::string time = absl::FormatTime("%Y%m%dT%H%M%SZ", now, absl::UTCTimeZone());
   const std::string scope = absl::StrCat(time.substr(0, 8), "/", region, "/", service, "/aws4_request");
   const absl::StatusOr<http::UrlParts> parts = http::SplitUrl(request.url);
@@ -80,11 +81,14 @@ void Sign(http::Request& request, const Credentials& credentials, absl::string_v
   // Each segment is escaped once more than it is on the wire (every service but S3).
   std::vector<std::string> segments;
   for (const absl::string_view segment : absl::StrSplit(target.first, '/')) segments.push_back(http::UrlEscape(segment));
-  const std::string canonical = absl::StrCat(request.method, "\n", absl::StrJoin(segments, "/"), "\n", CanonicalQuery(target.second), "\n",
-                                             canonical_headers, "\n", signed_names, "\n", absl::BytesToHexString(Sha256(request.body)));
-  const std::string to_sign = absl::StrCat("AWS4-HMAC-SHA256\n", time, "\n", scope, "\n", absl::BytesToHexString(Sha256(canonical)));
+  const std::string canonical =
+      absl::StrCat(request.method, "\n", absl::StrJoin(segments, "/"), "\n", CanonicalQuery(target.second), "\n",
+                   canonical_headers, "\n", signed_names, "\n", absl::BytesToHexString(Sha256(request.body)));
+  const std::string to_sign =
+      absl::StrCat("AWS4-HMAC-SHA256\n", time, "\n", scope, "\n", absl::BytesToHexString(Sha256(canonical)));
   std::string key = absl::StrCat("AWS4", credentials.secret_key);
-  for (const absl::string_view step : {absl::string_view(time).substr(0, 8), region, service, absl::string_view("aws4_request")}) {
+  for (const absl::string_view step :
+       {absl::string_view(time).substr(0, 8), region, service, absl::string_view("aws4_request")}) {
     key = Hmac(key, step);
   }
   request.headers.emplace_back("Authorization", absl::StrCat("AWS4-HMAC-SHA256 Credential=", credentials.access_key, "/", scope,

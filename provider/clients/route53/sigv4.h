@@ -17,6 +17,7 @@ struct Credentials {
 
 // Adds X-Amz-Date, X-Amz-Security-Token (if there is one) and Authorization. Signs host, the two, and every header that the
 // request has already. REQUIRES: an absolute URL.
-void Sign(http::Request& request, const Credentials& credentials, absl::string_view region, absl::string_view service, absl::Time now);
+void Sign(http::Request& request, const Credentials& credentials, absl::string_view region, absl::string_view service,
+          absl::Time now);
 
 }  // namespace charon::route53

@@ -27,15 +27,35 @@ TEST(SigV4, SignsThePublishedVectors) {
   };
   for (const Case& c : {
            Case{"get-vanilla", "GET", "/", "5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31", {}, ""},
-           Case{"get-vanilla-empty-query-key", "GET", "/?Param1=value1", "a67d582fa61cc504c4bae71f336f98b97f1ea3c7a6bfe1b6e45aec72011b9aeb", {}, ""},
-           Case{"get-vanilla-query-order-key-case", "GET", "/?Param2=value2&Param1=value1", "b97d918cfa904a5beff61c982a1b6f458b799221646efd99d3219ec94cdf2500", {}, ""},
+           Case{"get-vanilla-empty-query-key",
+                "GET",
+                "/?Param1=value1",
+                "a67d582fa61cc504c4bae71f336f98b97f1ea3c7a6bfe1b6e45aec72011b9aeb",
+                {},
+                ""},
+           Case{"get-vanilla-query-order-key-case",
+                "GET",
+                "/?Param2=value2&Param1=value1",
+                "b97d918cfa904a5beff61c982a1b6f458b799221646efd99d3219ec94cdf2500",
+                {},
+                ""},
            Case{"get-utf8", "GET", "/\u1234", "8318018e0b0f223aa2bbf98705b62bb787dc9c0e678f255a891fd03141be5d85", {}, ""},
            Case{"post-vanilla", "POST", "/", "5da7c1a2acd57cee7505fc6676e4e544621c30862966e37dddb68e92efbe5d6b", {}, ""},
-           Case{"post-vanilla-query", "POST", "/?Param1=value1", "28038455d6de14eafc1f9222cf5aa6f1a96197d7deb8263271d420d138af7f11", {}, ""},
-           Case{"post-x-www-form-urlencoded", "POST", "/", "ff11897932ad3f4e8b18135d722051e5ac45fc38421b1da7b9d196a0fe09473a",
-                {{"Content-Type", "application/x-www-form-urlencoded"}}, "Param1=value1"},
+           Case{"post-vanilla-query",
+                "POST",
+                "/?Param1=value1",
+                "28038455d6de14eafc1f9222cf5aa6f1a96197d7deb8263271d420d138af7f11",
+                {},
+                ""},
+           Case{"post-x-www-form-urlencoded",
+                "POST",
+                "/",
+                "ff11897932ad3f4e8b18135d722051e5ac45fc38421b1da7b9d196a0fe09473a",
+                {{"Content-Type", "application/x-www-form-urlencoded"}},
+                "Param1=value1"},
        }) {
-    http::Request request{.method = c.method, .url = std::string("https://example.amazonaws.com") + c.target, .headers = c.headers, .body = c.body};
+    http::Request request{
+        .method = c.method, .url = std::string("https://example.amazonaws.com") + c.target, .headers = c.headers, .body = c.body};
     Sign(request, credentials, "us-east-1", "service", now);
     EXPECT_THAT(SignatureOf(request), HasSubstr(std::string("Signature=") + c.signature)) << c.name;
     EXPECT_THAT(SignatureOf(request), HasSubstr("Credential=AKIDEXAMPLE/20150830/us-east-1/service/aws4_request")) << c.name;

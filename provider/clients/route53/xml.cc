@@ -28,7 +28,8 @@ ServiceError ErrorIn(absl::string_view body) {
     error.code = root.name();  // InvalidChangeBatch is its own root element
     error.message = root.child_value("Message");
   }
-  for (const pugi::xml_node& message : Descendant(root, "Messages").children("Message")) error.messages.emplace_back(message.child_value());
+  for (const pugi::xml_node& message : Descendant(root, "Messages").children("Message"))
+    error.messages.emplace_back(message.child_value());
   if (error.message.empty()) error.message = absl::StrJoin(error.messages, "; ");
   return error;
 }

@@ -2,10 +2,9 @@
 #pragma once
 
 #include <memory>
+#include <pugixml.hpp>
 #include <string>
 #include <vector>
-
-#include <pugixml.hpp>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"

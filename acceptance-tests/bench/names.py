@@ -1,0 +1,141 @@
+"""The parts of the bench about DNS records and VPN nodes: requests are counted by charon-sandbox, 30 ms from the provider.
+
+The last row is of a real Headscale and a real tailscaled: what the provider adds to a registration.
+"""
+
+import concurrent.futures
+import pathlib
+import time
+
+from harness.clusters import SandboxCluster
+from harness.dns import SandboxCloudflare
+from harness.headscale import RealHeadscale, RealServers, SandboxHeadscale
+
+LATENCY = 30  # ms, each request
+RECORDS = 200
+NODES = 200
+REQUIRED = 'terraform {\n  required_providers {\n    charon = {\n      source = "charon/charon"\n    }\n  }\n}\n'
+
+RECORDS_TF = REQUIRED + f"""
+resource "charon_dns_record" "host" {{
+  count  = {RECORDS}
+  zone   = "example.org"
+  name   = "host-${{count.index}}.example.org"
+  type   = "A"
+  ttl    = 300
+  values = ["192.0.2.${{count.index % 250 + 1}}"]
+}}
+"""
+
+NODES_TF = REQUIRED + f"""
+resource "charon_vpn_node" "node" {{
+  count    = {NODES}
+  hostname = "host-${{count.index}}"
+  tags     = ["tag:bench"]
+  routes   = ["10.${{count.index}}.0.0/16"]
+}}
+"""
+
+JOIN_TF = REQUIRED + """
+resource "charon_vpn_preauth_key" "key" {
+  user       = "bench"
+  expires_in = "10m"
+  deliver_to = { file = "${path.module}/key" }
+}
+
+resource "charon_vpn_node" "node" {
+  hostname   = "bench-node"
+  given_name = "bench-node"
+  depends_on = [charon_vpn_preauth_key.key]
+}
+"""
+
+
+def sandbox(folder):
+    made = SandboxCluster(folder)
+    made.fault(action="delay", delay_ms=LATENCY, id="latency")
+    return made
+
+
+def records(bars, commands, new_run, folder):
+    """Two zones: one for each parallelism."""
+    for parallelism, most in ((10, 25), (100, 4)):
+        server = sandbox(folder / f"records-{parallelism}")
+        try:
+            cloudflare = SandboxCloudflare(server)
+            cloudflare.new_zone("example.org", plan="pro")
+            run = new_run(f"records-{parallelism}", cloudflare.environment)
+            (run.folder / "main.tf").write_text(RECORDS_TF)
+            mark = cloudflare.mark()
+            apply = run.command("apply", "-auto-approve", f"-parallelism={parallelism}")
+            asked = cloudflare.requests(mark)
+            writes = [r for r in asked if r.method != "GET"]
+            what = f"apply of {RECORDS} new records, {LATENCY} ms latency, parallelism {parallelism}"
+            commands.add(what, "charon", apply, (len(writes), 0, len(asked) - len(writes)))
+            made = len(cloudflare.records("example.org"))
+            bars.add(what, f"{len(writes)} write requests, {made} records", f"<= {most} write requests",
+                     len(writes) <= most and made == RECORDS)
+            if parallelism == 10:
+                no_op(bars, commands, run, cloudflare, f"no-op plan of {RECORDS} records in one zone, {LATENCY} ms latency", 4, 1.5)
+        finally:
+            server.close()
+
+
+def no_op(bars, commands, run, api, what, requests, seconds=None):
+    mark = api.mark()
+    plans = [run.plan(times=1)]
+    asked = len(api.requests(mark))
+    plans += [run.plan(times=2)]
+    plan = min(plans, key=lambda p: p.wall)
+    commands.add(what, "charon", plan, (0, 0, asked))
+    bar = f"<= {requests} requests" + (f", <= {seconds} s" if seconds else "")
+    bars.add(what, f"{asked} requests; wall {plan.wall:.2f} s; provider {plan.cpu:.2f} CPU s", bar,
+             asked <= requests and (seconds is None or plan.wall <= seconds))
+
+
+def nodes(bars, commands, new_run, folder):
+    server = SandboxCluster(folder / "nodes")
+    try:
+        headscale = SandboxHeadscale(server, "0.29", folder / "nodes")
+        headscale.set_policy('{"tagOwners": {"tag:bench": ["bench@"]}, "acls": []}')
+        key = headscale.new_key(headscale.new_user("bench"))
+        for number in range(NODES):
+            headscale.machine(f"host-{number}").register(key, routes=(f"10.{number}.0.0/16",))
+        run = new_run("nodes", headscale.environment)
+        (run.folder / "main.tf").write_text(NODES_TF)
+        run.apply()
+        server.fault(action="delay", delay_ms=LATENCY)
+        no_op(bars, commands, run, headscale, f"no-op plan of {NODES} VPN nodes with tags and routes", 6)
+    finally:
+        server.close()
+
+
+def registration(bars, new_run, folder):
+    """From the key in its file to the end of the apply, beside the same machine's registration alone."""
+    servers = RealServers(folder)
+    headscale = RealHeadscale(servers.start("0.29"), folder / "real")
+    try:
+        headscale.new_user("bench")
+        run = new_run("join", headscale.environment)
+        (run.folder / "main.tf").write_text(JOIN_TF)
+        machine = headscale.machine("bench-node")
+        machine.online()  # Starting the daemon is not what is measured.
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            apply = pool.submit(run.apply)
+            file = pathlib.Path(run.folder / "key")
+            while not (file.exists() and file.read_text()):
+                if apply.done():
+                    apply.result()
+                time.sleep(0.005)
+            minted = time.monotonic()
+            machine.start_registration(file.read_text().strip())
+            headscale.eventually(lambda: headscale.nodes_of_host("bench-node"), "the registration")
+            registered = time.monotonic()
+            apply.result()
+            done = time.monotonic()
+        alone, beyond = registered - minted, done - registered
+        bars.add("key minted -> real tailscaled registered -> node resource done",
+                 f"{alone + beyond:.1f} s; the registration alone {alone:.1f} s", "<= 2 s beyond the registration", beyond <= 2)
+    finally:
+        headscale.close()
+        servers.stop()

@@ -1,0 +1,121 @@
+#include "provider/clients/powerdns/client.h"
+
+#include <memory>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "nlohmann/json.hpp"
+#include "provider/base/status.h"
+#include "provider/testing/fake_clock.h"
+#include "provider/testing/fake_transport.h"
+#include "provider/testing/status_matchers.h"
+
+namespace charon::powerdns {
+namespace {
+
+using dns::Change;
+using dns::RecordSet;
+using dns::Unit;
+using dns::Zone;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using Json = nlohmann::json;
+
+constexpr char kKey[] = "key-of-the-test";
+
+class PowerDnsTest : public ::testing::Test {
+ protected:
+  PowerDnsTest() { call_.clock = &clock_; }
+  dns::WriteResult Write(std::vector<Unit> units) { return client_->Write(call_, zone_, units); }
+  static RecordSet Set(const std::string& name, const std::string& type, std::vector<std::string> values) {
+    RecordSet set;
+    set.key = {name, type, ""};
+    set.ttl = 300;
+    set.values = std::move(values);
+    return set;
+  }
+
+  FakeClock clock_;
+  Call call_;
+  http::FakeTransport transport_;
+  std::unique_ptr<dns::Backend> client_ =
+      NewClient({.endpoint = "http://127.0.0.1:8081/api/v1/", .api_key = kKey}, http::Borrow(transport_));
+  Zone zone_{"example.org.", "example.org"};
+};
+
+TEST_F(PowerDnsTest, FindsZonesAndListsThem) {
+  transport_.Answer(200, R"([{"id": "example.org.", "name": "example.org.", "kind": "Native", "serial": 1}])");
+  EXPECT_EQ(client_->ZonesNamed(call_, "example.org")->front().id, "example.org.");
+  EXPECT_EQ(transport_.requests()[0].url, "http://127.0.0.1:8081/api/v1/servers/localhost/zones?zone=example.org.");
+  EXPECT_THAT(transport_.requests()[0].headers, ElementsAre(std::pair<std::string, std::string>("X-API-Key", kKey)));
+  transport_.Answer(200, R"({"id": "example.org.", "name": "example.org.", "rrsets": [
+    {"name": "www.example.org.", "type": "A", "ttl": 300, "records": [{"content": "192.0.2.1", "disabled": false}, {"content": "192.0.2.9", "disabled": true}]},
+    {"name": "t.example.org.", "type": "TXT", "ttl": 60, "records": [{"content": "\"a\" \"b\"", "disabled": false}]}]})");
+  const auto sets = client_->List(call_, zone_);
+  ASSERT_THAT(sets, IsOk());
+  ASSERT_EQ(sets->size(), 2u);
+  EXPECT_THAT((*sets)[0].values, ElementsAre("192.0.2.1"));
+  EXPECT_THAT((*sets)[1].values, ElementsAre("\"ab\""));
+}
+
+TEST_F(PowerDnsTest, WritesAreOnePatch) {
+  transport_.Answer(204);
+  EXPECT_THAT(Write({{{Change{std::nullopt, Set("mail.example.org", "MX", {"10 a.example.org"})}}},
+                     {{Change{Set("old.example.org", "A", {"192.0.2.1"}), std::nullopt}}},
+                     {{Change{Set("r.example.org", "A", {"192.0.2.1"}), std::nullopt},
+                       Change{std::nullopt, Set("r.example.org", "A", {"192.0.2.2"})}}}})
+                  .status,
+              IsOk());
+  EXPECT_EQ(transport_.requests()[0].method, "PATCH");
+  EXPECT_EQ(transport_.requests()[0].url, "http://127.0.0.1:8081/api/v1/servers/localhost/zones/example.org.");
+  EXPECT_EQ(Json::parse(transport_.requests()[0].body), Json::parse(R"({"rrsets": [
+    {"name": "mail.example.org.", "type": "MX", "ttl": 300, "changetype": "REPLACE", "records": [{"content": "10 a.example.org.", "disabled": false}]},
+    {"name": "old.example.org.", "type": "A", "changetype": "DELETE"},
+    {"name": "r.example.org.", "type": "A", "ttl": 300, "changetype": "REPLACE", "records": [{"content": "192.0.2.2", "disabled": false}]}]})"));
+}
+
+TEST_F(PowerDnsTest, TellsErrorsApart) {
+  struct Case {
+    int status;
+    const char* body;
+    absl::StatusCode code;
+    const char* says;
+  };
+  for (const Case& c : {
+           Case{401, "Unauthorized", absl::StatusCode::kUnauthenticated, "api_key"},
+           Case{403, "Forbidden", absl::StatusCode::kPermissionDenied, "webserver-allow-from"},
+           Case{404, "Not Found", absl::StatusCode::kNotFound, "server_id"},
+           Case{409, R"({"error": "Domain 'x.' already exists"})", absl::StatusCode::kAlreadyExists, "already exists"},
+           Case{422, R"({"error": "RRset www.example.org. IN CNAME: Conflicts with pre-existing RRset"})",
+                absl::StatusCode::kInvalidArgument, "Conflicts"},
+           Case{500, R"({"error": "Internal"})", absl::StatusCode::kUnavailable, "Internal"},
+           Case{200, "<html>", absl::StatusCode::kInternal, "does not answer as PowerDNS"},
+       }) {
+    transport_.Answer(c.status, c.body);
+    const absl::Status status = client_->List(call_, zone_).status();
+    EXPECT_EQ(status.code(), c.code) << status;
+    EXPECT_THAT(std::string(status.message()) + RemedyOf(status).value_or(""), HasSubstr(c.says));
+    EXPECT_THAT(status.ToString(), Not(HasSubstr(kKey)));
+  }
+}
+
+TEST_F(PowerDnsTest, BlamesTheSetThatTheServerNames) {
+  transport_.Answer(422, R"({"error": "RRset b.example.org. IN CNAME: Conflicts with pre-existing RRset"})");
+  const dns::WriteResult result = Write({{{Change{std::nullopt, Set("a.example.org", "A", {"192.0.2.1"})}}},
+                                         {{Change{std::nullopt, Set("b.example.org", "CNAME", {"a.example.org"})}}}});
+  ASSERT_EQ(result.at_fault.size(), 1u);
+  EXPECT_EQ(result.at_fault[0].first, 1u);
+}
+
+TEST_F(PowerDnsTest, MakesAndDeletesZones) {
+  transport_.Answer(201, R"({"id": "example.net.", "name": "example.net."})");
+  EXPECT_EQ(client_->CreateZone(call_, {.name = "example.net", .name_servers = {"ns1.example.net"}})->id, "example.net.");
+  EXPECT_EQ(Json::parse(transport_.requests()[0].body),
+            Json::parse(R"({"name": "example.net.", "kind": "Native", "nameservers": ["ns1.example.net."]})"));
+  transport_.Answer(204);
+  EXPECT_THAT(client_->DeleteZone(call_, {"example.net.", "example.net"}), IsOk());
+}
+
+}  // namespace
+}  // namespace charon::powerdns
