@@ -30,7 +30,7 @@ std::string RuleText(const Rule& rule) {
     destinations.push_back(absl::StrCat(dst.alias.text, ":", absl::StrJoin(ports, ",")));
   }
   return absl::StrCat(rule.where, " (line ", rule.at.line, "): ", absl::StrJoin(rule.src, ", ", name), " -> ",
-                      absl::StrJoin(destinations, ", "));
+                      absl::StrJoin(destinations, ", "), rule.via.empty() ? "" : " by way of ", absl::StrJoin(rule.via, ", "));
 }
 
 World::World(std::vector<const Policy*> policies, const std::vector<Alias>& asked, const std::vector<Device>& devices)
@@ -102,7 +102,8 @@ bool World::Matches(const Alias& alias, const Policy& policy, bool source, const
   if (party.kind == P::kOwn && source) return false;
   switch (alias.kind) {
     case K::kEverything:
-      // As a source it means the tailnet from 0.29 on (asterixResolved); before, and as a destination, all addresses.
+      // As a source it means the tailnet from 0.29 on (asterixResolved; the approved subnet routes, too, which no policy
+      // tells); before, and as a destination, all addresses.
       return user || tag || !source || policy.minor < kGrantsPolicy || AddressSet::Tailnet().Contains(party.sample);
     case K::kUser: return party.kind == P::kUser && party.name == alias.name;
     case K::kGroup: {

@@ -128,6 +128,8 @@ TEST(Ask, NamesTheRulesAndWhatIsMissing) {
   EXPECT_EQ(answer->traffic.ToString(), "tcp 443");
   EXPECT_THAT(answer->rules, ElementsAre("acls[0] (line 3): group:ops -> tag:web:22", "acls[1] (line 4): * -> tag:web:443"));
   EXPECT_THAT(answer->missing, ElementsAre("bob@ -> tag:web: tcp 22"));
+  const Policy routed = Read(Rules({}, R"(, "grants": [{"src": ["group:dev"], "dst": ["lan"], "ip": ["22"], "via": ["tag:web"]}])"));
+  EXPECT_THAT(Ask(routed, "ann@", "lan:22")->rules, ElementsAre("grants[0] (line 3): group:dev -> lan:22 by way of tag:web"));
   EXPECT_THAT(Ask(NoPolicy(29), "ann@", "8.8.8.8:53/udp")->rules,
               ElementsAre("the policy has no rules, so everything is allowed"));
   EXPECT_TRUE(Ask(NoPolicy(29), "ann@", "8.8.8.8:53/udp")->reaches);
