@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include "datasources/dns/records.h"
 #include "datasources/kubernetes/object.h"
 #include "datasources/kubernetes/server.h"
 #include "datasources/service/status.h"
@@ -13,6 +14,8 @@
 namespace charon {
 
 void AddDataSources(sdk::Registry& registry, Services& services) {
+  registry.Add(std::make_unique<dns_data::RecordsSource>(services));
+  registry.Add(std::make_unique<dns_data::ZoneSource>(services));
   registry.Add(std::make_unique<kubernetes_data::ObjectSource>(services));
   registry.Add(std::make_unique<kubernetes_data::ObjectsSource>(services));
   registry.Add(std::make_unique<kubernetes_data::ServerSource>(services));

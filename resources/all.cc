@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "resources/dns/record.h"
+#include "resources/dns/zone.h"
 #include "resources/kubernetes/manifest.h"
 #include "resources/kubernetes/restart.h"
 #include "resources/kubernetes/secret.h"
@@ -19,6 +20,7 @@ namespace charon {
 
 void AddResources(sdk::Registry& registry, Services& services) {
   registry.Add(std::make_unique<dns_resources::RecordResource>(services));
+  registry.Add(std::make_unique<dns_resources::ZoneResource>(services));
   registry.Add(std::make_unique<kubernetes_resources::ManifestResource>(services));
   registry.Add(std::make_unique<kubernetes_resources::ManifestList>(services));
   registry.Add(std::make_unique<kubernetes_resources::RestartAction>(services));

@@ -11,7 +11,7 @@ import shutil
 import pytest
 
 from harness import cli as cli_module
-from harness import clusters, headscale as headscale_module, operators
+from harness import clusters, headscale as headscale_module, nameservers, operators
 from harness.clusters import Exclusive, Names, RealCluster, RealServer, SandboxCluster
 from harness.dns import SandboxCloudflare, SandboxRoute53
 from harness.errors import HarnessError
@@ -47,6 +47,9 @@ def pytest_generate_tests(metafunc):
         if metafunc.definition.get_closest_marker("one_cli"):
             clis = clis[:1]
         metafunc.parametrize("cli", clis, indirect=True)
+    if "dns" in metafunc.fixturenames and not metafunc.definition.get_closest_marker("parametrize"):
+        played = [kind for kind in nameservers.KINDS if kind in ("cloudflare", "route53")]
+        metafunc.parametrize("dns", nameservers.KINDS if "real" in kinds else played, indirect=True)
     if "cluster" in metafunc.fixturenames:
         if metafunc.definition.get_closest_marker("sandbox_only"):
             kinds = [kind for kind in kinds if kind == "sandbox"]
@@ -103,6 +106,7 @@ def pytest_sessionfinish(session):
         if factory._basetemp is not None:
             RealServer(shared_folder(factory) / "real").stop()
             RealServers(shared_folder(factory)).stop()
+            nameservers.RealNameServers(shared_folder(factory)).stop()
 
 
 @pytest.fixture(scope="session")
@@ -225,6 +229,22 @@ def headscale(request, folder, tmp_path_factory):
         made = RealHeadscale(record, folder / "headscale")
     yield made
     made.close()
+
+
+@pytest.fixture
+def dns(request, tmp_path_factory):
+    """A DNS service by its kind: played by the test's sandbox, or real and shared by the run."""
+    try:
+        return nameservers.service(request.param, shared_folder(tmp_path_factory), lambda: request.getfixturevalue("sandbox"))
+    except HarnessError as error:
+        missing(str(error))
+
+
+@pytest.fixture
+def dns_stack(bare_stack, dns):
+    """A stack that knows that service by its environment."""
+    bare_stack.environment |= dns.environment
+    return bare_stack
 
 
 @pytest.fixture

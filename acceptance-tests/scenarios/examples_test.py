@@ -54,6 +54,16 @@ def vpn(example, request):
     return server.environment
 
 
+@pytest.fixture
+def dns_service(example, request):
+    """The environment of examples about DNS, which have records in one zone."""
+    if '"charon_dns_' not in examples.text(example):
+        return {}
+    service = request.getfixturevalue("cloudflare")
+    service.new_zone("example.org")
+    return service.environment
+
+
 def parameters(folders):
     every_pair = pytest.mark.every_pair("what users copy")
     return [pytest.param(f, id=name(f), marks=[every_pair] if f in STACKS else []) for f in folders]
@@ -61,9 +71,9 @@ def parameters(folders):
 
 @pytest.mark.parametrize("example", parameters(FOLDERS))
 @pytest.mark.usefixtures("taking_turns")
-def test_example(stack, cluster, example, vpn, request):
+def test_example(stack, cluster, example, vpn, dns_service, request):
     copy(stack, example)
-    stack.environment |= vpn
+    stack.environment |= vpn | dns_service
     if 'resource "charon_service"' in examples.text(example):
         request.getfixturevalue("platform")
     stack.apply()
@@ -209,12 +219,12 @@ def test_example_of_a_service(stack, cluster, platform, example):
 
 @pytest.mark.parametrize("example", IMPORTS, ids=name)
 @pytest.mark.usefixtures("taking_turns")
-def test_example_of_an_import(stack, new_stack, example, vpn):
+def test_example_of_an_import(stack, new_stack, example, vpn, dns_service):
     copy(stack, example)
-    stack.environment |= vpn
+    stack.environment |= vpn | dns_service
     stack.apply(checked=False)
     imported = new_stack("imported")
-    imported.environment |= vpn
+    imported.environment |= vpn | dns_service
     copy(imported, example)
     shutil.copy(example / "import.tf", imported.config)
     plan = imported.plan()

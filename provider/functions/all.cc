@@ -1,5 +1,6 @@
 #include "provider/functions/all.h"
 
+#include "provider/functions/dns.h"
 #include "provider/functions/functions.h"
 #include "provider/functions/nginx.h"
 #include "provider/functions/policy.h"
@@ -52,6 +53,10 @@ void AddFunctions(sdk::Registry& registry) {
        "`certificate_key` (`/etc/nginx/tls/tls.key`)."},
       {{"service", "An object with the service's name, its port, and what differs from the defaults."}},
       functions::NginxTlsConfig));
+  registry.Add(NewFunction({"txt_record", "A text as the value of a TXT record",
+                            "Writes a text as one value of a TXT record in presentation form: in quotes, split into strings of 255 "
+                            "bytes at most, with what needs it escaped. Resolvers join the strings: a DKIM key comes out whole."},
+                           {{"text", "Any text, such as `v=DKIM1; p=...`."}}, functions::TxtRecord));
   registry.Add(NewFunction({"hujson_normalize", "HuJSON as standard JSON",
                             "Turns HuJSON (JSON with comments and trailing commas) into standard JSON in one form: sorted names, two spaces of "
                             "indentation. Texts that mean the same come out the same, and `jsondecode` reads it. A name that stands twice in its "

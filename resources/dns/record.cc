@@ -120,6 +120,16 @@ RecordSet OwnerSet(const SetKey& key, const OwnershipModel& ownership, const Rec
   return set;
 }
 
+// The mark of an apex needs a label of its own (external-dns, docs/registry/txt.md).
+absl::Status CheckMark(const SetKey& key, const Attr<OwnershipModel>& ownership, absl::string_view zone) {
+  if (!ownership.IsKnown() || dns::IsInside(OwnerKeyOf(key, *ownership).name, zone)) return absl::OkStatus();
+  return At(
+      "ownership",
+      WithRemedy(absl::InvalidArgumentError(absl::StrCat("the mark of ", dns::Describe(key), " would be ",
+                                                         OwnerKeyOf(key, *ownership).name, ", which is outside the zone ", zone)),
+                 "Give it a label of its own: prefix = \"%{record_type}-owner.\" (and the same --txt-prefix to external-dns)."));
+}
+
 // The owner that a set of TXT values names.
 std::optional<dns::Owner> OwnerIn(const RecordSet* set) {
   if (set == nullptr) return std::nullopt;
@@ -131,20 +141,23 @@ std::optional<dns::Owner> OwnerIn(const RecordSet* set) {
 
 // Every place where the owner of a set may be told: as we are told to write it, as external-dns does by default, and as it
 // did before v0.12 (a TXT of the same name).
-std::vector<SetKey> OwnerPlaces(const SetKey& key, const Attr<OwnershipModel>& ownership) {
+std::vector<SetKey> OwnerPlaces(const SetKey& key, const Attr<OwnershipModel>& ownership, absl::string_view zone) {
   std::vector<SetKey> places;
   if (ownership.IsKnown()) places.push_back(OwnerKeyOf(key, *ownership));
   places.push_back(OwnerKeyOf(key, OwnershipModel()));
   if (key.type != "TXT") places.push_back({key.name, "TXT", key.set_id});
   std::sort(places.begin(), places.end());
   places.erase(std::unique(places.begin(), places.end()), places.end());
+  // That of the apex is outside of the zone, unless an affix ends in a dot.
+  std::erase_if(places, [&](const SetKey& place) { return !dns::IsInside(place.name, zone); });
   return places;
 }
 
-std::optional<dns::Owner> OwnerOf(const ZoneView& zone, const SetKey& key, const Attr<OwnershipModel>& ownership) {
+std::optional<dns::Owner> OwnerOf(const ZoneView& view, const SetKey& key, const Attr<OwnershipModel>& ownership,
+                                  absl::string_view zone) {
   std::optional<dns::Owner> found;
-  for (const SetKey& place : OwnerPlaces(key, ownership)) {
-    auto owner = OwnerIn(zone.Find(place));
+  for (const SetKey& place : OwnerPlaces(key, ownership, zone)) {
+    auto owner = OwnerIn(view.Find(place));
     if (owner && (!found || !ownership.IsKnown() || owner->id != *ownership->owner_id)) found = std::move(owner);
   }
   return found;
@@ -461,6 +474,7 @@ absl::Status RecordResource::PlanAtService(const sdk::Context& context, sdk::Pla
   if (!zone.ok()) return At("zone", zone.status());
   CHARON_RETURN_IF_ERROR(CheckInside(*wanted.name, zone->name));
   CHARON_RETURN_IF_ERROR(CheckApex(wanted, zone->name, *wanted.backend));
+  CHARON_RETURN_IF_ERROR(CheckMark(key, wanted.ownership, zone->name));
   const bool values_known = wanted.values.IsKnown() || wanted.alias.IsKnown();
   std::int64_t added = wanted.values.IsKnown() ? static_cast<std::int64_t>(wanted.values->size()) : 1;
   if (wanted.ownership.IsKnown()) ++added;
@@ -474,7 +488,7 @@ absl::Status RecordResource::PlanAtService(const sdk::Context& context, sdk::Pla
     if (absl::IsUnavailable(found.status()) || absl::IsDeadlineExceeded(found.status())) return absl::OkStatus();
     CHARON_RETURN_IF_ERROR(found.status());
     live = *found;
-    for (const SetKey& place : OwnerPlaces(key, wanted.ownership)) {
+    for (const SetKey& place : OwnerPlaces(key, wanted.ownership, zone->name)) {
       const absl::StatusOr<std::optional<RecordSet>> text = directory.Find(context, *zone, place);
       if (!text.ok() || !*text) continue;
       const std::optional<dns::Owner> owner = OwnerIn(&**text);
@@ -543,17 +557,18 @@ sdk::Outcome<RecordModel> RecordResource::Write(const sdk::Context& context, con
       if (const auto rdata = dns::ParseRdata(*plan.type, value); !rdata.ok()) return At("values", rdata.status());
     }
   }
+  CHARON_RETURN_IF_ERROR(CheckMark(key, plan.ownership, zone->name));
   const dns::Features features = directory->backend().features();
   const RecordSet wanted = WantedOf(key, plan, prior);
   const std::string mode = plan.on_conflict.value_or("fail");
 
-  std::vector<SetKey> keys = OwnerPlaces(key, plan.ownership);
+  std::vector<SetKey> keys = OwnerPlaces(key, plan.ownership, zone->name);
   keys.push_back(key);
   if (prior != nullptr && prior->ownership.IsKnown()) keys.push_back(OwnerKeyOf(key, *prior->ownership));
   const auto build = [&](const ZoneView& view) -> absl::StatusOr<std::vector<Change>> {
     std::vector<Change> changes;
     const RecordSet* live = view.Find(key);
-    const std::optional<dns::Owner> owner = OwnerOf(view, key, plan.ownership);
+    const std::optional<dns::Owner> owner = OwnerOf(view, key, plan.ownership, zone->name);
     const bool ours = owner && plan.ownership.IsKnown() && owner->id == *plan.ownership->owner_id;
     const bool was_ours = owner && prior != nullptr && prior->ownership.IsKnown() && owner->id == *prior->ownership->owner_id;
     if (owner && !ours && !was_ours && (live != nullptr || plan.ownership.IsKnown())) return HeldByAnother(key, *owner);
@@ -695,14 +710,14 @@ absl::Status RecordResource::Delete(const sdk::Context& context, const RecordMod
   CHARON_ASSIGN_OR_RETURN(const std::shared_ptr<dns::Directory> directory, services_.dns().Get(*prior.backend));
   CHARON_ASSIGN_OR_RETURN(const Zone zone, directory->FindZone(context, *prior.zone));
   CHARON_ASSIGN_OR_RETURN(const SetKey key, KeyOf(prior));
-  std::vector<SetKey> keys = OwnerPlaces(key, prior.ownership);
+  std::vector<SetKey> keys = OwnerPlaces(key, prior.ownership, zone.name);
   keys.push_back(key);
   const auto build = [&](const ZoneView& view) -> absl::StatusOr<std::vector<Change>> {
     std::vector<Change> changes;
     // The create half of a replacement (create_before_destroy) has made it anew already.
     if (view.MadeInThisRun(key)) return changes;
     const RecordSet* live = view.Find(key);
-    const std::optional<dns::Owner> owner = OwnerOf(view, key, prior.ownership);
+    const std::optional<dns::Owner> owner = OwnerOf(view, key, prior.ownership, zone.name);
     if (live != nullptr && owner && !(prior.ownership.IsKnown() && owner->id == *prior.ownership->owner_id))
       return HeldByAnother(key, *owner);
     if (live != nullptr) changes.push_back({*live, std::nullopt});

@@ -239,6 +239,15 @@ TEST_F(RecordTest, OwnershipIsMarkedAsExternalDnsDoesAndRespected) {
   EXPECT_THAT(Live(), IsEmpty());
 }
 
+TEST_F(RecordTest, TheMarkOfAnApexHasALabelOfItsOwn) {
+  auto record = New();
+  const std::string apex =
+      R"({"zone": "example.org", "name": "example.org", "type": "A", "values": ["192.0.2.1"], "ownership": )";
+  EXPECT_THAT(ApplyToFail(*record, apex + R"({"owner_id": "home"}})"), ElementsAre(HasSubstr("outside the zone")));
+  EXPECT_EQ(Apply(*record, apex + R"({"owner_id": "home", "prefix": "%{record_type}-owner."}})"), core::Action::kCreate);
+  EXPECT_EQ(fake_.sets(zone_).count({"a-owner.example.org", "TXT", ""}), 1u);
+}
+
 TEST_F(RecordTest, SomebodyElsesMarkStopsAChangeAndTheRemoval) {
   auto record = New();
   Apply(*record, Www(R"("values": ["192.0.2.1"])"));

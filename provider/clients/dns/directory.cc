@@ -233,7 +233,8 @@ absl::StatusOr<std::vector<RecordSet>> Directory::All(const Call& call, const Zo
   CHARON_RETURN_IF_ERROR(Load(call, zone, *state, {}));
   absl::MutexLock lock(&state->mutex);
   if (!state->listed)
-    return absl::UnimplementedError(absl::StrCat(backend_->name(), " does not list the records of ", zone.name));
+    return absl::UnimplementedError(
+        absl::StrCat("the records of ", zone.name, " cannot be listed: the server allows no zone transfer"));
   std::vector<RecordSet> sets;
   for (const auto& [key, set] : state->sets) sets.push_back(set);
   return sets;

@@ -1,10 +1,13 @@
 #include "provider/clients/rfc2136/client.h"
 
+#include <algorithm>
+#include <fstream>
 #include <map>
 #include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "absl/synchronization/mutex.h"
 #include "provider/base/redact.h"
 #include "provider/base/status.h"
@@ -254,7 +257,13 @@ class Client final : public dns::Backend {
   }
 
   absl::Status KeyError(const Answer& answer, const std::string& what) const {
-    if (answer.tsig_error == 0) return absl::OkStatus();
+    if (answer.tsig_error == 0) {
+      // To a question that no update is, PowerDNS says so of a key without any more words.
+      if (answer.rcode != kNotAuth || key_.empty() || what.rfind("updating", 0) == 0) return absl::OkStatus();
+      return WithRemedy(absl::UnauthenticatedError(absl::StrCat(what, ": the DNS server ", server_, " refused the TSIG key \"",
+                                                                key_.name, "\" (NOTAUTH)")),
+                        KeyRemedy());
+    }
     const std::string from = absl::StrCat(what, ": the DNS server ", server_, " refused the TSIG key \"", key_.name, "\": ");
     if (answer.tsig_error == kBadTime) {
       std::string by;
@@ -316,6 +325,35 @@ class Client final : public dns::Backend {
 };
 
 }  // namespace
+
+absl::StatusOr<std::vector<std::string>> DelegationOf(const Call& call, const std::string& name, const std::string& resolver) {
+  std::string server = resolver;
+  if (server.empty()) {
+    std::ifstream file("/etc/resolv.conf");
+    for (std::string line; server.empty() && std::getline(file, line);) {
+      const std::vector<std::string> words = absl::StrSplit(line, absl::ByAnyChar(" \t"), absl::SkipEmpty());
+      if (words.size() >= 2 && words[0] == "nameserver") server = words[1];
+    }
+    if (server.empty()) return absl::UnavailableError("this machine has no resolver (/etc/resolv.conf)");
+  }
+  CHARON_ASSIGN_OR_RETURN(ServerAddress address, ParseServer(server));
+  CHARON_ASSIGN_OR_RETURN(Query query, NewQuestion(name, "NS", {}));
+  std::vector<std::string> found;
+  const absl::Status status =
+      NewTcpChannel(std::move(address))
+          ->Exchange(call.Within(absl::Seconds(15)), query.wire, [&](absl::string_view wire) -> absl::StatusOr<bool> {
+            CHARON_ASSIGN_OR_RETURN(const Answer answer, ReadAnswer(wire, query, {}, true));
+            if (answer.rcode != kNoError && answer.rcode != kNxDomain)
+              return absl::UnavailableError(absl::StrCat("the resolver ", server, " answered ", answer.rcode_name));
+            for (const Record& record : answer.records) {
+              if (record.type == "NS" && record.name == name) found.push_back(record.value);
+            }
+            return false;
+          });
+  if (!status.ok()) return status;
+  std::sort(found.begin(), found.end());
+  return found;
+}
 
 std::unique_ptr<dns::Backend> NewClient(std::string server, TsigKey key, std::unique_ptr<Channel> channel) {
   return std::make_unique<Client>(std::move(server), std::move(key), std::move(channel));

@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "provider/clients/dns/backend.h"
 #include "provider/clients/rfc2136/channel.h"
@@ -19,5 +20,9 @@ struct Settings {
 // Sets are listed by zone transfer (AXFR, RFC 5936) where the server allows it, else asked for one by one. `server` is for
 // messages.
 std::unique_ptr<dns::Backend> NewClient(std::string server, TsigKey key, std::unique_ptr<Channel> channel);
+
+// Where resolvers are sent for a zone: the NS records that `resolver` ("192.0.2.53:53"; empty: the first of /etc/resolv.conf)
+// finds, canonical and sorted; none if the name is not delegated at all.
+absl::StatusOr<std::vector<std::string>> DelegationOf(const Call& call, const std::string& name, const std::string& resolver);
 
 }  // namespace charon::rfc2136

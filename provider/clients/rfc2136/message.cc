@@ -105,7 +105,9 @@ absl::StatusOr<RecordPtr> ToRecord(const std::string& name, const std::string& t
 
 absl::StatusOr<Query> NewQuestion(const std::string& name, const std::string& type, const TsigKey& key) {
   CHARON_ASSIGN_OR_RETURN(RdfPtr owner, ToName(name));
-  PacketPtr packet(ldns_pkt_query_new(owner.release(), ldns_get_rr_type_by_name(type.c_str()), LDNS_RR_CLASS_IN, 0));
+  // Recursion is for resolvers; authoritative servers do not mind the wish.
+  const std::uint16_t flags = key.empty() ? LDNS_RD : 0;
+  PacketPtr packet(ldns_pkt_query_new(owner.release(), ldns_get_rr_type_by_name(type.c_str()), LDNS_RR_CLASS_IN, flags));
   if (packet == nullptr) return absl::InternalError("the DNS question cannot be written");
   return Seal(std::move(packet), key);
 }

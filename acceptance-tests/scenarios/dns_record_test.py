@@ -1,0 +1,328 @@
+"""Record sets at every DNS service: the same scenarios on all of them, read back from the service itself."""
+
+import json
+import signal
+import time
+
+import pytest
+
+from harness import hcl, leaks
+
+pytestmark = pytest.mark.one_cli("about the provider and the service; the examples meet the other program")
+
+
+@pytest.fixture
+def zone(dns, names):
+    name = f"{names('z')}.example"
+    dns.new_zone(name)
+    return name
+
+
+def config(zone: str, records: dict[str, dict]) -> str:
+    """A record set for each name; the key is the resource's name, `name` the part in front of the zone."""
+    return "\n".join(hcl.resource("charon_dns_record", key, {
+        "zone": zone, **{k: v for k, v in of.items() if k != "name"}, "name": f"{of['name']}.{zone}" if of["name"] else zone,
+    }) for key, of in records.items())
+
+
+def everything(values: int) -> dict[str, dict]:
+    """Types and spellings of all sorts; another number makes other values."""
+    text = "v=spf1 " + "ip4:192.0.2.1 " * 20 + f"v{values}"
+    return {
+        "a": {"name": "www", "type": "A", "values": [f"192.0.2.{values}", "192.0.2.200"], "ttl": 120},
+        "aaaa": {"name": "www", "type": "AAAA", "values": [f"2001:DB8:0:0::{values}"]},
+        "star": {"name": "*.apps", "type": "A", "values": [f"192.0.2.{values}"]},
+        "cname": {"name": "Alias", "type": "CNAME", "values": [f"Target{values}.example.net."]},
+        "mx": {"name": "", "type": "MX", "values": [f"{values} mail.example.net", "20 backup.example.net."]},
+        "txt": {"name": "", "type": "TXT", "values": [f"site-verification={values}", hcl.Expression(f'provider::charon::txt_record("{text}")')]},
+        "srv": {"name": "_sip._udp", "type": "SRV", "values": [f"10 {values} 5060 sip.example.net"]},
+        "caa": {"name": "", "type": "CAA", "values": [f'0 issue "ca{values}.example.net"']},
+        "owned": {"name": "owned", "type": "A", "values": [f"192.0.2.{values}"], "ownership": {"owner_id": "home"}},
+        "umlaut": {"name": "bücher", "type": "A", "values": [f"192.0.2.{values}"]},
+    }
+
+
+def expected(zone: str, values: int) -> dict[tuple[str, str], list[str]]:
+    text = "v=spf1 " + "ip4:192.0.2.1 " * 20 + f"v{values}"
+    return {
+        (f"www.{zone}", "A"): sorted([f"192.0.2.{values}", "192.0.2.200"]),
+        (f"www.{zone}", "AAAA"): [f"2001:db8::{values}"],
+        (f"*.apps.{zone}", "A"): [f"192.0.2.{values}"],
+        (f"alias.{zone}", "CNAME"): [f"target{values}.example.net"],
+        (zone, "MX"): sorted([f"{values} mail.example.net", "20 backup.example.net"]),
+        (zone, "TXT"): sorted([f'"site-verification={values}"', f'"{text}"']),
+        (f"owned.{zone}", "A"): [f"192.0.2.{values}"],
+        (f"a-owned.{zone}", "TXT"): ['"heritage=external-dns,external-dns/owner=home,external-dns/resource=charon_dns_record"'],
+        (f"xn--bcher-kva.{zone}", "A"): [f"192.0.2.{values}"],
+    }
+
+
+def seen(dns, zone):
+    """Of what is there: the types whose text is the same everywhere."""
+    return {key: values for key, values in dns.sets(zone).items() if key[1] not in ("SRV", "CAA")}
+
+
+def test_records_live(dns, dns_stack, zone):
+    """Made, unchanged, changed, drifted, gone, imported, removed."""
+    dns_stack.write(config(zone, everything(1)))
+    dns_stack.apply()
+    assert seen(dns, zone) == expected(zone, 1)
+    if dns.server:
+        assert dns.dig(f"www.{zone}", "A") == ["192.0.2.1", "192.0.2.200"]
+        assert dns.dig(f"_sip._udp.{zone}", "SRV") == ["10 1 5060 sip.example.net."]
+        assert dns.dig(zone, "CAA") == ['0 issue "ca1.example.net"']
+
+    dns_stack.write(config(zone, everything(2)))
+    plan = dns_stack.apply()
+    assert set(plan.actions.values()) == {"update"} and len(plan.actions) == 10, plan.actions
+    assert seen(dns, zone) == expected(zone, 2)
+
+    # Somebody else changes one and deletes another: exactly these two come back.
+    dns.put(zone, f"www.{zone}", "A", ["198.51.100.1"])
+    dns.put(zone, f"xn--bcher-kva.{zone}", "A", [])
+    plan = dns_stack.apply()
+    assert plan.actions == {"charon_dns_record.a": "update", "charon_dns_record.umlaut": "create"}
+    assert seen(dns, zone) == expected(zone, 2)
+
+    dns_stack.run("state", "rm", "charon_dns_record.a", "charon_dns_record.txt")
+    dns_stack.import_("charon_dns_record.a", f"{dns.backend}/{zone}/www.{zone}/A")
+    dns_stack.import_("charon_dns_record.txt", f"{dns.backend}/{zone}/{zone}/TXT")
+    dns_stack.expect_no_changes()
+
+    # What is not ours stays.
+    dns.put(zone, f"foreign.{zone}", "A", ["198.51.100.9"])
+    dns_stack.destroy()
+    assert dns.sets(zone) == {(f"foreign.{zone}", "A"): ["198.51.100.9"]}
+
+
+def test_what_is_there_already(dns, dns_stack, zone):
+    for name in ("fail", "adopt", "replace", "same"):
+        dns.put(zone, f"{name}.{zone}", "A", ["198.51.100.1"])
+    dns.put(zone, f"held.{zone}", "A", ["198.51.100.1"])
+    dns.put(zone, f"a-held.{zone}", "TXT", ['"heritage=external-dns,external-dns/owner=k8s,external-dns/resource=ingress/web/site"'])
+    wanted = {"type": "A", "values": ["192.0.2.1"]}
+    records = {
+        "fail": {"name": "fail", **wanted},
+        "held": {"name": "held", **wanted, "on_conflict": "adopt"},
+        "adopt": {"name": "adopt", **wanted, "on_conflict": "adopt"},
+        "replace": {"name": "replace", **wanted, "on_conflict": "replace"},
+    }
+    dns_stack.write(config(zone, records))
+    errors = "\n".join(error.text for error in dns_stack.plan(fails=True).errors)
+    assert "exists already (198.51.100.1)" in errors and "on_conflict" in errors
+    assert 'held by the owner "k8s"' in errors
+    del records["fail"], records["held"]
+    # The default ttl is another one at each service, and part of being the same.
+    live = 1 if dns.backend == "cloudflare" else 300
+    records["same"] = {"name": "same", "type": "A", "values": ["198.51.100.1"], "ttl": live}
+    dns_stack.write(config(zone, records))
+    plan = dns_stack.apply()
+    said = " ".join(warning.text for warning in plan.warnings)
+    assert "will be adopted" in said and "will be replaced" in said and "will be taken over" in said
+    assert {k: v for k, v in seen(dns, zone).items() if k[0].split(".")[0] in records} == {
+        (f"adopt.{zone}", "A"): ["192.0.2.1"], (f"replace.{zone}", "A"): ["192.0.2.1"], (f"same.{zone}", "A"): ["198.51.100.1"]}
+
+
+def test_one_bad_record_fails_alone(dns, dns_stack, zone, request):
+    """The service refuses one of many: the others are made, and the next apply has nothing to do for them."""
+    if request.node.callspec.params["dns"] == "moto":
+        pytest.skip("moto refuses nothing")
+    records = {f"r{i}": {"name": f"r{i}", "type": "A", "values": [f"192.0.2.{i}"]} for i in range(8)}
+    # A CNAME beside another record is what every service refuses.
+    dns.put(zone, f"taken.{zone}", "A", ["198.51.100.1"])
+    records["bad"] = {"name": "taken", "type": "CNAME", "values": ["www.example.net"]}
+    dns_stack.write(config(zone, records))
+    failed = dns_stack.apply(fails=True)
+    assert [error.address for error in failed.errors] == ["charon_dns_record.bad"]
+    assert f"taken.{zone}" in failed.errors[0].text
+    assert [key for key in seen(dns, zone) if key[0].startswith("r")] != []
+    assert len(dns.sets(zone)) == 9
+    del records["bad"]
+    dns_stack.write(config(zone, records))
+    assert dns_stack.apply().actions == {}
+
+
+def test_an_unknown_value_is_found_during_apply(dns, dns_stack, zone):
+    """As the address of a node that registers in the same apply; a new value moves the record in one apply."""
+    def stack(address):
+        return f'resource "terraform_data" "node" {{\n  input = "{address}"\n}}\n' + config(zone, {
+            "node": {"name": "node", "type": "A", "values": hcl.Expression("[terraform_data.node.output]")}})
+    dns_stack.write(stack("100.64.0.7"))
+    dns_stack.apply()
+    assert dns.sets(zone)[f"node.{zone}", "A"] == ["100.64.0.7"]
+    dns_stack.write(stack("100.64.0.8"))
+    dns_stack.apply()
+    assert dns.sets(zone)[f"node.{zone}", "A"] == ["100.64.0.8"]
+
+
+WRONG = {
+    "cloudflare": ({"CLOUDFLARE_API_TOKEN": "wrong-token-of-this-test"}, "api_token"),
+    "route53": ({"AWS_SECRET_ACCESS_KEY": "wrong-secret-of-this-test"}, "credentials"),
+    "powerdns": ({"PDNS_API_KEY": "wrong-key-of-this-test"}, "api_key"),
+    "rfc2136": ({"DNS_UPDATE_KEYSECRET": "d3Jvbmcta2V5LW9mLXRoaXMtdGVzdA=="}, "tsig_secret"),
+}
+
+
+def test_wrong_credentials_are_told_and_no_secret_is(dns, dns_stack, zone, request):
+    dns_stack.write(config(zone, {"a": {"name": "www", "type": "A", "values": ["192.0.2.1"]}}))
+    wrong, says = WRONG[dns.backend]
+    if request.node.callspec.params["dns"] != "moto":  # which verifies nothing
+        errors = dns_stack.plan(fails=True, environment=wrong).errors
+        assert len(errors) == 1 and says in errors[0].text, errors
+    with dns_stack.watching_arguments():
+        dns_stack.apply()
+    secrets = [*wrong.values(), *(dns.environment[name] for name in wrong)]
+    assert leaks.find(secrets, dns_stack.logs, dns_stack.plans, dns_stack.config, dns_stack.process_arguments()) == []
+
+
+def test_a_server_that_is_not_there_stops_no_plan(dns, dns_stack, zone):
+    dns_stack.write(config(zone, {"a": {"name": "www", "type": "A", "values": ["192.0.2.1"]}}))
+    away = {"CLOUDFLARE_BASE_URL": "http://127.0.0.1:1", "AWS_ENDPOINT_URL_ROUTE_53": "http://127.0.0.1:1", "PDNS_SERVER_URL": "http://127.0.0.1:1",
+            "DNS_UPDATE_SERVER": "127.0.0.1", "DNS_UPDATE_PORT": "1"}
+    environment = {name: value for name, value in away.items() if name in dns.environment}
+    assert dns_stack.plan(environment=environment).actions == {"charon_dns_record.a": "create"}
+
+
+# --- Lost replies and kills: where the sandbox plays the service -----------------------------------
+
+
+@pytest.fixture
+def troubled(dns):
+    if dns.sandbox is None:
+        pytest.skip("faults are the sandbox's")
+    return dns.sandbox
+
+
+# Each request that writes, and the batch that is acted on or not when the connection breaks.
+@pytest.mark.parametrize("action", ["drop_before", "drop_after"])
+@pytest.mark.parametrize("dns", ["cloudflare", "route53"], indirect=True)
+def test_a_lost_reply_leaves_nothing_behind(dns, dns_stack, zone, troubled, action):
+    path = "dns_records/batch" if dns.backend == "cloudflare" else "rrset"
+    records = {f"r{i}": {"name": f"r{i}", "type": "A", "values": [f"192.0.2.{i}"]} for i in range(4)}
+    dns_stack.write(config(zone, records))
+    troubled.fault(action=action, method="POST", path=path, nth=1)
+    dns_stack.apply()
+    assert len(dns.sets(zone)) == 4
+    for of in records.values():
+        of["values"] = [of["values"][0].replace("192.0.2", "198.51.100")]
+    troubled.fault(action=action, method="POST", path=path, nth=1)
+    dns_stack.write(config(zone, records))
+    dns_stack.apply()
+    troubled.fault(action=action, method="POST", path=path, nth=1)
+    dns_stack.destroy()
+    assert dns.sets(zone) == {}
+
+
+@pytest.mark.parametrize("acted", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("dns", ["cloudflare", "route53"], indirect=True)
+def test_a_killed_apply_is_gone_on_with(dns, dns_stack, zone, troubled, acted):
+    """The provider dies at the write, before or after the service acted: the next apply takes it from there."""
+    records = {f"r{i}": {"name": f"r{i}", "type": "A", "values": [f"192.0.2.{i}"], "ownership": {"owner_id": "home"}} for i in range(3)}
+    dns_stack.write(config(zone, records))
+    path = "dns_records/batch" if dns.backend == "cloudflare" else "rrset"
+    mark = troubled.mark()
+    # The reply is held back, or the request is; either way the process is killed meanwhile.
+    fault = {"action": "drop_after"} if acted else {"action": "hang"}
+    troubled.fault(**fault, method="POST", path=path, nth=1)
+    if acted:  # and what would be read back fails as well, so that the provider is busy trying
+        troubled.fault(action="hang", method="GET", path="dns_records|rrset", after=1)
+    running = dns_stack.start("apply", "-auto-approve", "-input=false")
+    deadline = time.monotonic() + 30
+    while not [r for r in troubled.requests(mark) if r.method == "POST"] and time.monotonic() < deadline and not running.has_ended():
+        if not acted and dns_stack.provider_processes():
+            time.sleep(0.6)
+            break
+        time.sleep(0.02)
+    running.kill_provider()
+    dns_stack.allowed |= {"Plugin did not respond", "plugin crashed", "panic:", "Plugin error"}
+    result = dns_stack.finish(running)
+    dns_stack.allowed.clear()
+    assert result.code != 0
+    troubled.sandbox.api.send("DELETE", "/_sandbox/faults")
+    dns_stack.apply()
+    assert len(dns.sets(zone)) == 6
+    dns_stack.destroy()
+    assert dns.sets(zone) == {}
+
+
+@pytest.mark.parametrize("dns", ["cloudflare", "route53"], indirect=True)
+def test_rate_limits_are_waited_for(dns, dns_stack, zone, troubled):
+    records = {f"r{i}": {"name": f"r{i}", "type": "A", "values": [f"192.0.2.{i}"]} for i in range(3)}
+    dns_stack.write(config(zone, records))
+    if dns.backend == "cloudflare":
+        troubled.fault(action="status", code=429, retry_after=1, method="POST", path="batch", nth=1)
+    else:
+        troubled.fault(action="status", code=400, message="Throttling: Rate exceeded", method="POST", path="rrset", nth=1)
+        troubled.fault(action="status", code=400, message="PriorRequestNotComplete: still at it", method="POST", path="rrset", nth=2)
+    dns_stack.apply()
+    assert len(dns.sets(zone)) == 3
+
+
+# --- What the catalogue says about cost --------------------------------------------------------------
+
+
+def many(zone: str, count: int) -> str:
+    return hcl.resource("charon_dns_record", "r", {
+        "count": count, "zone": zone, "name": hcl.Expression(f'"r${{count.index}}.{zone}"'), "type": "A", "values": hcl.Expression('["192.0.2.${count.index % 250 + 1}"]')})
+
+
+@pytest.mark.parametrize("dns", ["cloudflare"], indirect=True)
+@pytest.mark.parametrize("parallelism, writes", [(10, 25), (100, 4)])
+def test_two_hundred_records_are_few_requests(dns, dns_stack, zone, troubled, parallelism, writes):
+    troubled.fault(action="delay", delay_ms=30, percent=100)
+    dns_stack.trace = False
+    dns_stack.write(many(zone, 200))
+    mark = troubled.mark()
+    plan = dns_stack.plan()
+    dns_stack.run("apply", "-json", "-input=false", f"-parallelism={parallelism}", str(plan.file))
+    assert len(troubled.writes(mark)) <= writes, [str(r) for r in troubled.writes(mark)]
+    assert len(dns.sets(zone)) == 200
+    mark = troubled.mark()
+    dns_stack.expect_empty()
+    assert len(troubled.requests(mark)) <= 4, [str(r) for r in troubled.requests(mark)]
+
+
+@pytest.mark.parametrize("dns", ["cloudflare"], indirect=True)
+def test_the_limit_of_a_zone_is_a_warning_and_then_an_error(dns, dns_stack, names, troubled):
+    zone = f"{names('small')}.example"
+    troubled.new_zone(zone, plan="free")
+    # 200 fit. The plan says it, and the apply stops before the write.
+    dns_stack.trace = False
+    dns_stack.write(many(zone, 203))
+    plan = dns_stack.plan()
+    said = [w.text for w in plan.warnings]
+    assert any("0 records" in text and "may have 200" in text for text in said), said
+    result = dns_stack.run("apply", "-json", "-input=false", "-parallelism=100", str(plan.file), codes=(1,))
+    assert len(result.errors) == 3 and all("may have 200" in error.text for error in result.errors)
+    assert len(dns.sets(zone)) == 200
+
+
+# --- Mistakes ------------------------------------------------------------------------------------------
+
+
+def test_bad_input_is_told_before_anything_is_asked(bare_stack):
+    """One command says it all: each resource has its error at its attribute."""
+    zone = "example.org"
+    bad = {
+        "outside": ({"name": "www.example.net", "type": "A", "values": ["192.0.2.1"]}, "outside the zone example.org"),
+        "short": ({"name": "www", "type": "A", "values": ["192.0.2.1"]}, "www.example.org"),
+        "apex": ({"backend": "rfc2136", "name": zone, "type": "CNAME", "values": ["a.example.net"]}, "apex"),
+        "never": ({"name": f"a.{zone}", "type": "A", "values": ["192.0.2.1"], "ttl": 0}, "at least 1 second"),
+        "text": ({"name": f"a.{zone}", "type": "TXT", "values": ['"' + "x" * 256 + '"']}, "txt_record"),
+        "address": ({"name": f"a.{zone}", "type": "A", "values": ["300.1.1.1"]}, "IPv4 address"),
+        "label": ({"name": f"{'x' * 64}.{zone}", "type": "A", "values": ["192.0.2.1"]}, "at most 63"),
+        "mail": ({"name": f"a.{zone}", "type": "MX", "values": ["mail.example.org"]}, "10 mail.example.org"),
+    }
+    bare_stack.write("\n".join(hcl.resource("charon_dns_record", key, {"zone": zone, **of}) for key, (of, _) in bad.items()))
+    found = {d.address.rpartition(".")[2]: d.text for d in bare_stack.validate(fails=True)}
+    for key, (_, says) in bad.items():
+        assert says in found.get(key, ""), (key, found)
+
+
+def test_two_resources_for_one_set(dns, dns_stack, zone):
+    dns_stack.write(config(zone, {
+        "one": {"name": "www", "type": "A", "values": ["192.0.2.1"]},
+        "two": {"name": "WWW", "type": "A", "values": ["192.0.2.2"]},
+    }))
+    errors = dns_stack.plan(fails=True).errors
+    assert len(errors) == 1 and "nother resource of this configuration" in errors[0].text

@@ -1,0 +1,2 @@
+# By backend and name.
+terraform import charon_dns_zone.main cloudflare/example.net

@@ -1,0 +1,4 @@
+import {
+  to = charon_dns_zone.main
+  id = "cloudflare/example.net"
+}
