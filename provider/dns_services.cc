@@ -12,10 +12,14 @@
 namespace charon {
 namespace {
 
-absl::StatusOr<std::unique_ptr<http::Transport>> NewTransport() {
+// What gives out credentials is not logged: the answers are secrets.
+enum class Logged { kYes, kNo };
+
+absl::StatusOr<std::unique_ptr<http::Transport>> NewTransport(Logged logged = Logged::kYes) {
   http::TransportOptions options;
   options.user_agent = "terraform-provider-charon/" CHARON_VERSION;
   CHARON_ASSIGN_OR_RETURN(std::unique_ptr<http::Transport> curl, http::NewCurlTransport(std::move(options)));
+  if (logged == Logged::kNo) return http::NewRetryTransport(std::move(curl));
   return http::NewRetryTransport(http::NewLoggingTransport(std::move(curl)));
 }
 
@@ -34,7 +38,7 @@ absl::StatusOr<std::unique_ptr<dns::Backend>> Connect(const std::string& backend
   }
   if (backend == "route53") {
     CHARON_ASSIGN_OR_RETURN(std::unique_ptr<http::Transport> transport, NewTransport());
-    CHARON_ASSIGN_OR_RETURN(std::unique_ptr<http::Transport> for_credentials, NewTransport());
+    CHARON_ASSIGN_OR_RETURN(std::unique_ptr<http::Transport> for_credentials, NewTransport(Logged::kNo));
     auto chain = std::make_shared<route53::CredentialChain>(settings.aws, route53::Machine::Real(), std::move(for_credentials));
     return route53::NewClient(settings.aws.endpoint, std::move(chain), std::move(transport));
   }

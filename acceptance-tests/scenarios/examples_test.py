@@ -55,14 +55,13 @@ def vpn(example, request):
 
 
 @pytest.fixture
-def dns(example, request):
-    """The environment of examples about DNS, with the zone that most of them have."""
-    text = examples.text(example)
-    if '"charon_dns_' not in text:
+def dns_service(example, request):
+    """The environment of examples about DNS, which have records in one zone."""
+    if '"charon_dns_' not in examples.text(example):
         return {}
-    cloudflare = request.getfixturevalue("cloudflare")
-    cloudflare.new_zone("example.org")
-    return cloudflare.environment
+    service = request.getfixturevalue("cloudflare")
+    service.new_zone("example.org")
+    return service.environment
 
 
 def parameters(folders):
@@ -72,9 +71,9 @@ def parameters(folders):
 
 @pytest.mark.parametrize("example", parameters(FOLDERS))
 @pytest.mark.usefixtures("taking_turns")
-def test_example(stack, cluster, example, vpn, dns, request):
+def test_example(stack, cluster, example, vpn, dns_service, request):
     copy(stack, example)
-    stack.environment |= vpn | dns
+    stack.environment |= vpn | dns_service
     if 'resource "charon_service"' in examples.text(example):
         request.getfixturevalue("platform")
     stack.apply()
@@ -220,12 +219,12 @@ def test_example_of_a_service(stack, cluster, platform, example):
 
 @pytest.mark.parametrize("example", IMPORTS, ids=name)
 @pytest.mark.usefixtures("taking_turns")
-def test_example_of_an_import(stack, new_stack, example, vpn, dns):
+def test_example_of_an_import(stack, new_stack, example, vpn, dns_service):
     copy(stack, example)
-    stack.environment |= vpn | dns
+    stack.environment |= vpn | dns_service
     stack.apply(checked=False)
     imported = new_stack("imported")
-    imported.environment |= vpn | dns
+    imported.environment |= vpn | dns_service
     copy(imported, example)
     shutil.copy(example / "import.tf", imported.config)
     plan = imported.plan()

@@ -1,0 +1,115 @@
+#include "resources/dns/zone.h"
+
+#include <memory>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "provider/clients/dns/fake_backend_for_test.h"
+#include "provider/testing/fake_clock.h"
+#include "provider/testing/resource_harness.h"
+#include "provider/testing/status_matchers.h"
+
+namespace charon::dns_resources {
+namespace {
+
+using dns::FakeBackend;
+using dns::RecordSet;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+class ZoneTest : public ::testing::Test {
+ protected:
+  ZoneTest() {
+    services_.Configure(Settings());
+    DnsSettings dns;
+    dns.configured = {"route53"};
+    services_.dns().Configure(dns);
+    auto backend = std::make_unique<FakeBackend>();
+    backend->title = "route53";
+    fake_ = backend.get();
+    services_.dns().UseForTest([held = std::make_shared<std::unique_ptr<FakeBackend>>(std::move(backend))](
+                                   const std::string&, const DnsSettings&) -> absl::StatusOr<std::unique_ptr<dns::Backend>> {
+      return std::move(*held);
+    });
+    harness_.call.clock = &clock_;
+  }
+  void Put(const std::string& name) {
+    RecordSet set;
+    set.key = {name, "A", ""};
+    set.ttl = 300;
+    set.values = {"192.0.2.1"};
+    fake_->Put(fake_->zones().front(), set);
+  }
+
+  FakeClock clock_;
+  FakeBackend* fake_ = nullptr;
+  Services services_;
+  ResourceHarness harness_{std::make_unique<ZoneResource>(services_)};
+};
+
+TEST_F(ZoneTest, IsMadeChangedImportedAndDeleted) {
+  EXPECT_EQ(harness_.Apply(R"({"name": "example.org", "comment": "main"})"), core::Action::kCreate);
+  EXPECT_EQ(harness_["id"], Value::String("route53/example.org"));
+  EXPECT_EQ(harness_["zone_id"], Value::String("fake-1"));
+  EXPECT_EQ(harness_["name_servers"],
+            harness_.Object(R"({"name": "x", "name_servers": ["ns1.example.net", "ns2.example.net"]})")["name_servers"]);
+  EXPECT_EQ(harness_.Apply(R"({"name": "EXAMPLE.org.", "comment": "other"})"), core::Action::kUpdate);
+  EXPECT_EQ(fake_->zones().front().comment, "other");
+  harness_.Import("route53/example.org");
+  EXPECT_EQ(harness_.Apply(R"({"name": "example.org", "comment": "other"})"), core::Action::kNoOp);
+  EXPECT_EQ(harness_.Destroy(), core::Action::kDelete);
+  EXPECT_THAT(fake_->zones(), IsEmpty());
+}
+
+TEST_F(ZoneTest, IsNotDeletedWithRecordsOfOthers) {
+  harness_.Apply(R"({"name": "example.org"})");
+  Put("foreign.example.org");
+  const auto zone = fake_->zones().front();
+  ZoneResource resource(services_);
+  ZoneModel model;
+  model.backend = "route53";
+  model.name = "example.org";
+  model.zone_id = zone.id;
+  sdk::Context context;
+  context.call.clock = &clock_;
+  EXPECT_THAT(resource.Delete(context, model),
+              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("A foreign.example.org")));
+  model.force_destroy = true;
+  EXPECT_THAT(resource.Delete(context, model), IsOk());
+  EXPECT_THAT(fake_->zones(), IsEmpty());
+}
+
+TEST_F(ZoneTest, AnEmptyZoneOfThatNameIsTakenOverAndAUsedOneIsNot) {
+  fake_->AddZone("example.org");
+  EXPECT_EQ(harness_.Apply(R"({"name": "example.org"})"), core::Action::kCreate);
+  EXPECT_EQ(fake_->zones().size(), 1u);
+  Put("www.example.org");
+  ZoneResource resource(services_);
+  services_.dns().Get("route53").value()->ForgetZone(fake_->zones().front());
+  sdk::Diagnostics diagnostics;
+  sdk::Context context;
+  context.call.clock = &clock_;
+  context.diagnostics = &diagnostics;
+  ZoneModel plan;
+  plan.backend = "route53";
+  plan.name = "example.org";
+  EXPECT_THAT(resource.Create(context, plan).status(),
+              StatusIs(absl::StatusCode::kAlreadyExists, HasSubstr("1 record sets in it")));
+  plan.on_conflict = "adopt";
+  EXPECT_THAT(resource.Create(context, plan).status(), IsOk());
+}
+
+TEST_F(ZoneTest, SaysWhatIsWrong) {
+  EXPECT_THAT(harness_.ApplyToFail(R"({"name": "example.org", "account_id": "x"})"), ElementsAre(HasSubstr("is for cloudflare")));
+  EXPECT_THAT(harness_.ApplyToFail(R"({"name": "example.org", "backend": "rfc2136"})"),
+              ElementsAre(HasSubstr("cannot make or delete zones")));
+  EXPECT_THAT(harness_.ApplyToFail(R"({"name": "a..b"})"), ElementsAre(HasSubstr("empty label")));
+  ZoneResource resource(services_);
+  for (const char* id : {"example.org", "rfc2136/example.org", "nowhere/example.org"}) {
+    EXPECT_THAT(resource.Import({}, id), StatusIs(absl::StatusCode::kInvalidArgument)) << id;
+  }
+}
+
+}  // namespace
+}  // namespace charon::dns_resources
