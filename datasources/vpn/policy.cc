@@ -1,12 +1,15 @@
 #include "datasources/vpn/policy.h"
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
 #include "provider/base/status.h"
 #include "provider/clients/headscale/client.h"
 #include "provider/clients/headscale/policy/hujson.h"
+#include "provider/clients/headscale/policy/policy.h"
 #include "resources/vpn/common.h"
 
 namespace charon::vpn_data {
+namespace acl = headscale::policy;
 
 const ObjectSpec<PolicyModel>& PolicyModel::Describe() {
   using M = PolicyModel;
@@ -17,6 +20,8 @@ const ObjectSpec<PolicyModel>& PolicyModel::Describe() {
           Field(&M::policy, "policy", Computed, "The policy as it is stored, HuJSON with its comments."),
           Field(&M::json, "json", Computed, "The same as standard JSON in one form, for `jsondecode`."),
           Field(&M::mode, "mode", Computed, "`database` (the API can set it) or `file`; null if the server has no policy."),
+          Field(&M::refused_by, "refused_by", Computed,
+                "Versions of Headscale, from 0.23 to 0.30, that would refuse this policy, each with what is wrong: to look at before an upgrade."),
           Field(&M::updated_at, "updated_at", Computed, "When it was set, RFC 3339, UTC; null for a file."),
       });
   return spec;
@@ -35,8 +40,16 @@ sdk::Outcome<PolicyModel> PolicySource::Read(const sdk::Context& context, const 
   CHARON_RETURN_IF_ERROR(policy.status());
   if (absl::StripAsciiWhitespace(policy->text).empty()) return model;
   model.policy = policy->text;
-  const absl::StatusOr<headscale::policy::HuJson> document = headscale::policy::ParseHuJson(policy->text);
-  if (document.ok()) model.json = headscale::policy::NormalHuJson(*document);
+  const absl::StatusOr<acl::HuJson> document = acl::ParseHuJson(policy->text);
+  if (document.ok()) {
+    model.json = acl::NormalHuJson(*document);
+    std::map<std::string, std::string> refused_by;
+    for (int minor = acl::kOldestPolicy; minor <= acl::kNewestPolicy; ++minor) {
+      const absl::Status refusal = acl::ReadPolicy(*document, minor).Refusal();
+      if (!refusal.ok()) refused_by[absl::StrCat("0.", minor)] = std::string(refusal.message());
+    }
+    model.refused_by = refused_by;
+  }
   model.mode = policy->updated_at ? "database" : "file";
   model.updated_at = vpn::TimeOrNull(policy->updated_at);
   return model;

@@ -1,6 +1,7 @@
 // data.charon_vpn_policy: the policy of the Headscale server.
 #pragma once
 
+#include <map>
 #include <string>
 
 #include "provider/schema/field.h"
@@ -11,6 +12,7 @@ namespace charon::vpn_data {
 
 struct PolicyModel {
   Attr<std::string> policy, json, mode, updated_at;
+  Attr<std::map<std::string, std::string>> refused_by;
   static const ObjectSpec<PolicyModel>& Describe();
 };
 

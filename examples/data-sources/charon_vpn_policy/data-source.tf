@@ -19,3 +19,11 @@ check "nobody_reaches_everything" {
     error_message = "Every user reaches everything."
   }
 }
+
+# Before an upgrade.
+check "fits_the_next_version" {
+  assert {
+    condition     = !contains(keys(coalesce(data.charon_vpn_policy.this.refused_by, {})), "0.29")
+    error_message = "Headscale 0.29 would refuse the policy: ${try(data.charon_vpn_policy.this.refused_by["0.29"], "")}"
+  }
+}
