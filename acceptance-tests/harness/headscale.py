@@ -20,6 +20,7 @@ import subprocess
 import tempfile
 import time
 import urllib.parse
+from collections.abc import Callable
 from typing import Any
 
 from harness import kubernetes
@@ -348,17 +349,25 @@ class RealServers:
 class RealHeadscale(Headscale):
     kind = "real"
 
-    def __init__(self, record: dict[str, Any], folder: pathlib.Path):
+    def __init__(self, record: dict[str, Any], folder: pathlib.Path, missing: Callable[[str], Any] | None = None):
+        """`missing` is called where this computer cannot run real machines, and does not return."""
         super().__init__(record, folder)
+        self._missing = missing
         self._network: Network | None = None
         self._sockets: pathlib.Path | None = None
 
     def _new_machine(self, hostname: str) -> Machine:
-        if self._network is None:
-            self._network = Network(self.endpoint)
-            self._sockets = pathlib.Path(tempfile.mkdtemp(prefix="charon-nodes-"))
+        try:
+            clients = programs()
+            if self._network is None:
+                self._network = Network(self.endpoint)
+                self._sockets = pathlib.Path(tempfile.mkdtemp(prefix="charon-nodes-"))
+        except HarnessError as error:
+            if self._missing is not None:
+                self._missing(str(error))
+            raise
         folder = self._sockets / str(len(self._machines))
-        return RealMachine(self, hostname, Tailscale(self._network, folder, programs(), self.endpoint))
+        return RealMachine(self, hostname, Tailscale(self._network, folder, clients, self.endpoint))
 
     def mark(self) -> int:
         return 0

@@ -54,6 +54,7 @@ class Network:
     def close(self) -> None:
         self._control.close()  # The namespace's process sees it and ends with all it started.
         self._process.wait(10)
+        self._listener.shutdown(socket.SHUT_RDWR)  # Wakes the thread that accepts.
         self._listener.close()
 
     def _ask(self, command: dict[str, Any]) -> Any:

@@ -226,7 +226,7 @@ def headscale(request, folder, tmp_path_factory):
             record = RealServers(shared_folder(tmp_path_factory)).start(version)
         except HarnessError as error:
             missing(str(error))
-        made = RealHeadscale(record, folder / "headscale")
+        made = RealHeadscale(record, folder / "headscale", missing)
     yield made
     made.close()
 
@@ -257,7 +257,7 @@ def vpn_beside(request, cluster, folder, tmp_path_factory):
             record = RealServers(shared_folder(tmp_path_factory)).start(headscale_module.REAL_VERSIONS[-1])
         except HarnessError as error:
             missing(str(error))
-        made = RealHeadscale(record, folder / "headscale")
+        made = RealHeadscale(record, folder / "headscale", missing)
     with Exclusive(shared_folder(tmp_path_factory), f"headscale-{made.version}"):
         yield made
     made.close()

@@ -38,7 +38,7 @@ def _namespaces() -> frozenset[str]:
         found |= set(re.findall(r"\bnamespace:\s*([a-z0-9-]+)", content))
         for block in re.findall(r'^resource "charon_tier_namespace".*?^}', content, re.MULTILINE | re.DOTALL):
             found |= set(re.findall(r'^\s*name\s*=\s*"([a-z0-9-]+)"', block, re.MULTILINE))
-            found |= set(re.findall(r'^\s*([a-z0-9-]+)\s*=\s*"\d-[a-z]+"', block, re.MULTILINE)) - {"tier"}
+            found |= set(re.findall(r'([a-z0-9-]+)\s*=\s*"\d-[a-z]+"', block)) - {"tier"}
     return frozenset(found)
 
 

@@ -4,10 +4,10 @@ import shutil
 
 import pytest
 
-from harness.cli import ROOT
+import examples
 from harness.machines import Joining
 
-FOLDER = ROOT / "examples/stacks/first-platform"
+FOLDER = examples.EXAMPLES / "stacks/first-platform"
 HOSTS = ("web-1", "web-2", "router")
 
 
@@ -23,7 +23,7 @@ def platform(stack, cluster, headscale, cloudflare, exclusive, one_vpn_test):
     (stack.config / "required.tf").unlink()
     for path in FOLDER.glob("*.tf"):
         shutil.copy(path, stack.config)
-    with exclusive("examples"), exclusive("built-in-tiers"):
+    with examples.turns(exclusive, FOLDER):
         yield stack
 
 

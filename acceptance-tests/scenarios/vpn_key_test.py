@@ -107,7 +107,19 @@ def test_a_secret_takes_the_key(new_stack, cluster, headscale, names):
     stack.environment |= headscale.environment
     to = {"namespace": names("work"), "name": "router-key"}
     stack.write(key("one", user=owner, deliver_to={"kubernetes_secret": to}))
+    # Killed when the key is made and not yet delivered: the Secret remembers what was about to be made.
+    front = Front(headscale.endpoint)
+    front.on("POST", "/preauthkey$", acted=True)
+    running = stack.start("apply", "-json", "-input=false", "-auto-approve", environment={"HEADSCALE_ENDPOINT": front.url})
+    front.wait_until_held()
+    stack.allowed = {"Plugin did not respond", "plugin crashed", "Plugin error"}
+    running.kill_provider()
+    assert stack.finish(running).code == 1
+    stack.allowed = set()
+    front.close()
+    assert len(open_keys(headscale, owner)) == 1 and "TS_AUTHKEY" not in cluster.get("Secret", names("work"), "router-key").get("data", {})
     stack.apply()
+    assert len(open_keys(headscale, owner)) == 1
     secret = cluster.get("Secret", names("work"), "router-key")
     text = base64.b64decode(secret["data"]["TS_AUTHKEY"]).decode()
     assert text.startswith("hskey-auth-") and len(open_keys(headscale, owner)) == 1

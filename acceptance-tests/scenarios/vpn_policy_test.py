@@ -9,6 +9,7 @@ import pytest
 
 from harness import hcl
 from harness.cli import ROOT
+from harness.front import Front
 from harness.headscale import SERVERS, RealHeadscale, RealServers, SandboxHeadscale
 
 pytestmark = pytest.mark.one_cli("about the provider and the server")
@@ -276,6 +277,35 @@ output "reach" {
     vpn_stack.apply()
     assert json.loads(headscale.policy())["groups"] == {"group:dev": [user_name(headscale, "ann")]}
     assert vpn_stack.state().outputs["reach"] is False
+
+
+def test_a_lost_answer_and_a_kill_leave_the_policy(vpn_stack, headscale):
+    """The server did it, the provider was never told: it is sent again, or found in the next run, and is no conflict."""
+    front = Front(headscale.endpoint)
+    vpn_stack.environment["HEADSCALE_ENDPOINT"] = front.url
+    try:
+        front.on("PUT", "/policy$", acted=True, drop=True)
+        vpn_stack.write(policy(dev(headscale)))
+        vpn_stack.apply(checked=False)
+        assert headscale.policy() == dev(headscale)
+        assert front.writes().count("PUT /api/v1/policy") == 2
+        vpn_stack.destroy()
+
+        headscale.set_policy("// nothing\n" + dev(headscale, "22"))
+        vpn_stack.write(policy(dev(headscale, "23"), on_conflict="adopt"))
+        front.on("PUT", "/policy$", acted=True)
+        running = vpn_stack.start("apply", "-json", "-input=false", "-auto-approve")
+        front.wait_until_held()
+        vpn_stack.allowed |= {"Plugin did not respond", "Plugin error", "plugin crashed"}
+        running.kill_provider()
+        assert vpn_stack.finish(running).code == 1
+        front.heal()
+        assert headscale.policy() == dev(headscale, "23")
+        vpn_stack.write(policy(dev(headscale, "23")))
+        vpn_stack.apply()
+        assert headscale.policy() == dev(headscale, "23")
+    finally:
+        front.close()
 
 
 def test_examples_are_applied(vpn_stack, headscale):

@@ -11,7 +11,8 @@ namespace charon::vpn_data {
 const ObjectSpec<PolicyModel>& PolicyModel::Describe() {
   using M = PolicyModel;
   static const auto& spec = *new ObjectSpec<M>(
-      "The policy of the Headscale server, also of one that reads it from a file. A server without a policy allows everything; its answers are null.",
+      "The policy of the Headscale server, also of one that reads it from a file. A server without a policy allows everything; "
+      "its answers are null.",
       {
           Field(&M::policy, "policy", Computed, "The policy as it is stored, HuJSON with its comments."),
           Field(&M::json, "json", Computed, "The same as standard JSON in one form, for `jsondecode`."),

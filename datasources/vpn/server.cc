@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "provider/base/status.h"
 #include "provider/clients/headscale/client.h"
 #include "resources/vpn/common.h"
@@ -36,7 +37,7 @@ const ObjectSpec<UsersModel>& UsersModel::Describe() {
                                                    Field(&M::name, "name", Optional, "Only the user with this name."),
                                                    Field(&M::email, "email", Optional, "Only users with this e-mail address."),
                                                    Field(&M::oidc, "oidc", Optional, "Only users of the identity provider, or only others."),
-                                                   Field(&M::users, "users", Computed, "The users by name."),
+                                                   Field(&M::users, "users", Computed, "The users by name; a second one of a name by e-mail address, or as `name#id`."),
                                                });
   return spec;
 }
@@ -85,7 +86,10 @@ sdk::Outcome<UsersModel> UsersSource::Read(const sdk::Context& context, const Us
       if (node.user_id == user.id) own.insert(node.id);
     }
     info.nodes = std::move(own);
-    found.emplace(user.name, std::move(info));
+    // The identity provider's users may have the name of another.
+    std::string key = user.name;
+    if (found.count(key) != 0) key = user.email.empty() || found.count(user.email) != 0 ? absl::StrCat(user.name, "#", user.id) : user.email;
+    found.emplace(std::move(key), std::move(info));
   }
   model.users = std::move(found);
   return model;

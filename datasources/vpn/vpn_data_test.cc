@@ -88,6 +88,14 @@ TEST_P(VpnData, UsersAreListedWithTheirNodes) {
   ASSERT_THAT(outcome.status(), IsOk());
   EXPECT_THAT(*outcome.state()->users, ElementsAre(Key("dev"), Key("ops")));
   EXPECT_THAT(*outcome.state()->users->at("ops").nodes, testing::SizeIs(GetParam() < 28 ? 2 : 1));
+  if (GetParam() >= 24) {
+    auto& twin = vpn_.server.AddUser("dev");
+    twin.provider = "oidc";
+    twin.email = "dev@example.org";
+    vpn_.NextRun();
+    EXPECT_THAT(*source.Read(context_, {}).state()->users, ElementsAre(Key("dev"), Key("dev@example.org"), Key("ops")));
+    return;
+  }
   UsersModel config;
   config.name = "dev";
   EXPECT_THAT(*source.Read(context_, config).state()->users, ElementsAre(Key("dev")));

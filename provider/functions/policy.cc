@@ -44,7 +44,8 @@ const ObjectSpec<PolicyReach>& PolicyReach::Describe() {
       "What a policy lets through.",
       {
           Field(&M::reaches, "reaches", Computed, "True if each of `src` reaches each of `dst`, on every port asked for."),
-          Field(&M::traffic, "traffic", Computed, "What gets through from each to each, such as `443; icmp`; `nothing` if nothing does."),
+          Field(&M::traffic, "traffic", Computed,
+                "What gets through from each to each, such as `443; icmp`; `nothing` if nothing does."),
           Field(&M::rules, "rules", Computed, "The rules that say so, with their lines."),
           Field(&M::missing, "missing", Computed, "What would have to be allowed for it to be true."),
       });

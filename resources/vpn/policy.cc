@@ -59,21 +59,25 @@ bool SameAsText(const HuJson& document, absl::string_view text) {
 }
 
 absl::Status FileMode() {
-  return WithRemedy(absl::FailedPreconditionError("the server reads its policy from a file (policy.mode is \"file\"): it cannot be set by the API"),
-                    "Set policy.mode to \"database\" in the server's configuration and restart it, or leave the policy to that file and read it with "
+  return WithRemedy(absl::FailedPreconditionError(
+                        "the server reads its policy from a file (policy.mode is \"file\"): it cannot be set by the API"),
+                    "Set policy.mode to \"database\" in the server's configuration and restart it, or leave the policy to that "
+                    "file and read it with "
                     "the data source charon_vpn_policy.");
 }
 
 absl::Status Exists(const PolicyModel& model) {
   return At(Form(model), WithRemedy(absl::AlreadyExistsError("the server has a policy already, and it says something else"),
-                                    "Import it (id \"policy\"), or set on_conflict = \"adopt\" to take its place and keep it for on_destroy = \"restore\", or "
+                                    "Import it (id \"policy\"), or set on_conflict = \"adopt\" to take its place and keep it for "
+                                    "on_destroy = \"restore\", or "
                                     "\"replace\" to take its place for good."));
 }
 
 std::string Listed(const acl::Difference& difference) {
   constexpr std::size_t kMost = 12;
   std::string text;
-  for (const auto& [word, lines] : {std::pair<const char*, const std::vector<std::string>&>{"gains", difference.gains}, {"loses", difference.losses}}) {
+  for (const auto& [word, lines] :
+       {std::pair<const char*, const std::vector<std::string>&>{"gains", difference.gains}, {"loses", difference.losses}}) {
     for (std::size_t i = 0; i < std::min(lines.size(), kMost); ++i) absl::StrAppend(&text, "\n  ", word, "  ", lines[i]);
     if (lines.size() > kMost) absl::StrAppend(&text, "\n  ", word, "  and ", lines.size() - kMost, " more lines");
   }
@@ -95,7 +99,8 @@ std::set<std::string> FullNames(const acl::Policy& policy) {
 }
 
 // The nodes as policies see them, each user by the name that the policies use.
-absl::StatusOr<std::vector<acl::Device>> Devices(const sdk::Context& context, headscale::Client& client, const std::set<std::string>& full_names) {
+absl::StatusOr<std::vector<acl::Device>> Devices(const sdk::Context& context, headscale::Client& client,
+                                                 const std::set<std::string>& full_names) {
   CHARON_ASSIGN_OR_RETURN(const auto nodes, client.nodes().List(context));
   std::map<std::string, std::string> names;  // by user id
   if (!full_names.empty()) {
@@ -128,9 +133,11 @@ const ObjectSpec<ProtectModel>& ProtectModel::Describe() {
   using M = ProtectModel;
   static const auto& spec = *new ObjectSpec<M>(
       "A reach.", {
-                      Field(&M::src, "src", Required, "Who: a user (`ann@`), `group:...`, `tag:...`, `autogroup:...`, a host, an address or a network."),
+                      Field(&M::src, "src", Required,
+                            "Who: a user (`ann@`), `group:...`, `tag:...`, `autogroup:...`, a host, an address or a network."),
                       Field(&M::dst, "dst", Required,
-                            "Whom, with ports as in a rule, of tcp unless a protocol follows: `tag:web:22`, `tag:dns:53/udp`. Without ports it is enough that anything gets through."),
+                            "Whom, with ports as in a rule, of tcp unless a protocol follows: `tag:web:22`, `tag:dns:53/udp`. "
+                            "Without ports it is enough that anything gets through."),
                   });
   return spec;
 }
@@ -138,27 +145,35 @@ const ObjectSpec<ProtectModel>& ProtectModel::Describe() {
 const ObjectSpec<PolicyModel>& PolicyModel::Describe() {
   using M = PolicyModel;
   static const auto& spec = *new ObjectSpec<M>(
-      "The policy of the Headscale server: who reaches whom. A server has one, kept in its database (`policy.mode: database`). It is compared by meaning: "
-      "another format, order of names, or comment is no change. The plan tells who gains and who loses reach, and refuses what the server of that version "
+      "The policy of the Headscale server: who reaches whom. A server has one, kept in its database (`policy.mode: database`). "
+      "It is compared by meaning: "
+      "another format, order of names, or comment is no change. The plan tells who gains and who loses reach, and refuses what "
+      "the server of that version "
       "would refuse, with line and column.",
       {
           Field(&M::id, "id", Computed, "Always `policy`.").KeepPrior(),
-          Field(&M::policy, "policy", Optional, "The policy as HuJSON text, such as `file(\"policy.hujson\")`; sent as it is written, with its comments.")
+          Field(&M::policy, "policy", Optional,
+                "The policy as HuJSON text, such as `file(\"policy.hujson\")`; sent as it is written, with its comments.")
               .Same([](const std::string& a, const std::string& b) { return acl::SameHuJsonText(a, b); }),
-          Field(&M::object, "object", Optional, "The policy as an HCL value: `{ acls = [{ action = \"accept\", src = [\"group:dev\"], dst = [\"tag:web:443\"] }] }`.")
+          Field(&M::object, "object", Optional,
+                "The policy as an HCL value: `{ acls = [{ action = \"accept\", src = [\"group:dev\"], dst = [\"tag:web:443\"] }] "
+                "}`.")
               .Same([](const Value& a, const Value& b) {
                 const absl::StatusOr<HuJson> x = ParseValue(a), y = ParseValue(b);
                 return x.ok() && y.ok() && acl::SameHuJson(*x, *y);
               }),
           Field(&M::protect, "protect", Optional,
-                "Reach that the policy must always allow; a plan that would take it away is refused, with the rule. If unset: each node that this machine "
+                "Reach that the policy must always allow; a plan that would take it away is refused, with the rule. If unset: "
+                "each node that this machine "
                 "reaches now must stay within its reach, if one of its addresses is a node's. `[]` protects nothing."),
           Field(&M::on_conflict, "on_conflict", Optional,
-                "What to do at creation if the server has a policy that says something else: `fail` (default), `adopt` (take its place; it is kept for "
+                "What to do at creation if the server has a policy that says something else: `fail` (default), `adopt` (take its "
+                "place; it is kept for "
                 "`on_destroy`) or `replace`.")
               .Check(OneOf({"fail", "adopt", "replace"})),
           Field(&M::on_destroy, "on_destroy", Optional,
-                "`keep` (default): the policy stays in force, since a server without one allows everything. `restore`: the policy that was found at creation "
+                "`keep` (default): the policy stays in force, since a server without one allows everything. `restore`: the "
+                "policy that was found at creation "
                 "comes back, or one that allows everything if there was none.")
               .Check(OneOf({"keep", "restore"})),
           sdk::TimeoutsField(&M::timeouts),
@@ -168,15 +183,16 @@ const ObjectSpec<PolicyModel>& PolicyModel::Describe() {
 }
 
 const ObjectSpec<PolicyIdentity>& PolicyIdentity::Describe() {
-  static const auto& spec = *new ObjectSpec<PolicyIdentity>("The policy.", {Field(&PolicyIdentity::id, "id", Required, "Always `policy`.")});
+  static const auto& spec =
+      *new ObjectSpec<PolicyIdentity>("The policy.", {Field(&PolicyIdentity::id, "id", Required, "Always `policy`.")});
   return spec;
 }
 
 PolicyResource::PolicyResource(Services& services) : PolicyResource(services, operations::LocalAddresses) {}
 
 const sdk::ResourceInfo& PolicyResource::info() const {
-  static const auto& info =
-      *new sdk::ResourceInfo{.type = "charon_vpn_policy", .noun = "VPN policy", .subcategory = "VPN", .import_id = "always `policy`"};
+  static const auto& info = *new sdk::ResourceInfo{
+      .type = "charon_vpn_policy", .noun = "VPN policy", .subcategory = "VPN", .import_id = "always `policy`"};
   return info;
 }
 
@@ -203,8 +219,8 @@ absl::StatusOr<PolicyResource::Found> PolicyResource::Find(const sdk::Context& c
   return found;
 }
 
-absl::Status PolicyResource::CheckProtected(const sdk::Context& context, headscale::Client& client, const PolicyModel& model, const acl::Policy& before,
-                                            const acl::Policy& after) const {
+absl::Status PolicyResource::CheckProtected(const sdk::Context& context, headscale::Client& client, const PolicyModel& model,
+                                            const acl::Policy& before, const acl::Policy& after) const {
   if (model.protect.IsUnknown() || (model.protect.IsKnown() && model.protect->empty())) return absl::OkStatus();
   std::set<std::string> full_names = FullNames(before);
   full_names.merge(FullNames(after));
@@ -219,9 +235,10 @@ absl::Status PolicyResource::CheckProtected(const sdk::Context& context, headsca
       const std::vector<std::string> lost = acl::LostDevices(before, after, *self, devices);
       if (lost.empty()) return absl::OkStatus();
       const std::string more = lost.size() > 1 ? absl::StrCat("; and ", lost.size() - 1, " more") : "";
-      return At(Form(model), WithRemedy(absl::FailedPreconditionError(absl::StrCat("this machine (node \"", self->name, "\", ", text,
-                                                                                   ") would no longer reach ", lost.front(), more)),
-                                        "Keep a rule that lets it, or set protect to what must stay within reach ([] for nothing)."));
+      return At(Form(model),
+                WithRemedy(absl::FailedPreconditionError(absl::StrCat("this machine (node \"", self->name, "\", ", text,
+                                                                      ") would no longer reach ", lost.front(), more)),
+                           "Keep a rule that lets it, or set protect to what must stay within reach ([] for nothing)."));
     }
     return absl::OkStatus();
   }
@@ -233,16 +250,25 @@ absl::Status PolicyResource::CheckProtected(const sdk::Context& context, headsca
     if (!answer.ok()) return At(at, answer.status());
     if (answer->reaches) continue;
     const absl::StatusOr<acl::Answer> now = acl::Ask(before, *entry.src, *entry.dst, devices);
-    const std::string by = now.ok() && now->reaches && !now->rules.empty() ? absl::StrCat("; now it does by ", absl::StrJoin(now->rules, "; ")) : "";
-    const std::string missing = answer->missing.empty() ? "" : absl::StrCat(": missing is ", absl::StrJoin(answer->missing.begin(), answer->missing.begin() + static_cast<std::ptrdiff_t>(std::min<std::size_t>(answer->missing.size(), 5)), "; "));
-    return At(at, WithRemedy(absl::FailedPreconditionError(absl::StrCat("by this policy ", *entry.src, " does not reach ", *entry.dst, missing, by)),
+    const std::string by =
+        now.ok() && now->reaches && !now->rules.empty() ? absl::StrCat("; now it does by ", absl::StrJoin(now->rules, "; ")) : "";
+    const std::string missing =
+        answer->missing.empty()
+            ? ""
+            : absl::StrCat(": missing is ",
+                           absl::StrJoin(answer->missing.begin(),
+                                         answer->missing.begin() +
+                                             static_cast<std::ptrdiff_t>(std::min<std::size_t>(answer->missing.size(), 5)),
+                                         "; "));
+    return At(at, WithRemedy(absl::FailedPreconditionError(
+                                 absl::StrCat("by this policy ", *entry.src, " does not reach ", *entry.dst, missing, by)),
                              "Keep a rule that allows it, or take the entry out of protect."));
   }
   return absl::OkStatus();
 }
 
-absl::Status PolicyResource::CheckChange(const sdk::Context& context, headscale::Client& client, const PolicyModel& model, const HuJson& document,
-                                         const Found& found, acl::Policy& after) const {
+absl::Status PolicyResource::CheckChange(const sdk::Context& context, headscale::Client& client, const PolicyModel& model,
+                                         const HuJson& document, const Found& found, acl::Policy& after) const {
   after = acl::ReadPolicy(document, found.minor);
   CHARON_RETURN_IF_ERROR(At(Form(model), after.Refusal(/*places=*/model.object.IsNull())));
   return CheckProtected(context, client, model, found.model.value_or(after), after);
@@ -252,13 +278,16 @@ absl::Status PolicyResource::Plan(const sdk::Context& context, sdk::PlanChange<P
   if (change.IsDestroy()) {
     const bool restore = change.prior().on_destroy.value_or("keep") == "restore";
     const bool known = context.private_state->Get(kFound).has_value();
-    context.diagnostics->Warning(
-        restore && known ? "VPN policy is put back" : "VPN policy stays in force",
-        restore && known ? context.private_state->Get(kFound)->empty() ? "The server had no policy before this one: it gets one that allows everything."
-                                                                       : "The policy that the server had before this one comes back."
-        : restore        ? "It is not known what the server had before this policy (it was imported, or took the place of another for good), so the policy stays as it is."
-                         : "Without a policy a Headscale server allows everything, so the policy stays as it is. on_destroy = \"restore\" would put back what was there "
-                           "before.");
+    context.diagnostics->Warning(restore && known ? "VPN policy is put back" : "VPN policy stays in force",
+                                 restore && known
+                                     ? context.private_state->Get(kFound)->empty()
+                                           ? "The server had no policy before this one: it gets one that allows everything."
+                                           : "The policy that the server had before this one comes back."
+                                 : restore ? "It is not known what the server had before this policy (it was imported, or took "
+                                             "the place of another for good), so the policy stays as it is."
+                                           : "Without a policy a Headscale server allows everything, so the policy stays as it "
+                                             "is. on_destroy = \"restore\" would put back what was there "
+                                             "before.");
     return absl::OkStatus();
   }
   if (change.IsCreate()) change.Set("id", Attr<std::string>(kId));
@@ -283,27 +312,39 @@ absl::Status PolicyResource::Plan(const sdk::Context& context, sdk::PlanChange<P
     }
     if (context.planned_before) return absl::OkStatus();
     if (!verdict.ok()) {
-      context.diagnostics->Warning("VPN policy has tests that fail as of now",
-                                   absl::StrCat(verdict.message(), "\n\nThey pass at apply only if this run makes whom they name."), Path(Form(config)));
+      context.diagnostics->Warning(
+          "VPN policy has tests that fail as of now",
+          absl::StrCat(verdict.message(), "\n\nThey pass at apply only if this run makes whom they name."), Path(Form(config)));
     }
     for (const acl::Finding& finding : after.findings) {
       if (finding.refused) continue;
-      context.diagnostics->Warning("VPN policy may not do what it says", absl::StrCat(finding.ToString(config.object.IsNull()), ". ", finding.remedy), Path(Form(config)));
+      context.diagnostics->Warning("VPN policy may not do what it says",
+                                   absl::StrCat(finding.ToString(config.object.IsNull()), ". ", finding.remedy),
+                                   Path(Form(config)));
     }
     if (change.IsCreate() && found.text) {
-      context.diagnostics->Warning("VPN policy exists", on_conflict == "replace" ? "It will be replaced for good." : "It will be adopted: this one takes its place, and it is kept for on_destroy.");
+      context.diagnostics->Warning("VPN policy exists",
+                                   on_conflict == "replace"
+                                       ? "It will be replaced for good."
+                                       : "It will be adopted: this one takes its place, and it is kept for on_destroy.");
     }
     if (!found.model) return absl::OkStatus();
     const acl::Difference difference = acl::Compare(*found.model, after);
-    if (!difference.empty()) context.diagnostics->Warning("VPN policy changes who reaches whom", absl::StrCat("Apply changes the reach of:", Listed(difference)), Path(Form(config)));
+    if (!difference.empty())
+      context.diagnostics->Warning("VPN policy changes who reaches whom",
+                                   absl::StrCat("Apply changes the reach of:", Listed(difference)), Path(Form(config)));
     return absl::OkStatus();
   });
 }
 
-sdk::Outcome<PolicyModel> PolicyResource::Set(const sdk::Context& context, headscale::Client& client, const PolicyModel& plan, const std::string& text) const {
+sdk::Outcome<PolicyModel> PolicyResource::Set(const sdk::Context& context, headscale::Client& client, const PolicyModel& plan,
+                                              const std::string& text) const {
   if (!services_.Claim(kPlace)) {
-    return At(Form(plan), WithRemedy(absl::AlreadyExistsError("the server's policy is declared twice: this run has set it already"),
-                                     "A server has one policy: remove one of the two resources, or give one of them another provider configuration."));
+    return At(
+        Form(plan),
+        WithRemedy(
+            absl::AlreadyExistsError("the server's policy is declared twice: this run has set it already"),
+            "A server has one policy: remove one of the two resources, or give one of them another provider configuration."));
   }
   const absl::StatusOr<headscale::Policy> set = client.policy().Set(context, text);
   if (!set.ok()) return absl::IsInvalidArgument(set.status()) ? At(Form(plan), set.status()) : set.status();
@@ -371,15 +412,21 @@ absl::Status PolicyResource::Delete(const sdk::Context& context, const PolicyMod
 
 absl::StatusOr<PolicyModel> PolicyResource::Import(const sdk::Context&, const std::string& id) {
   if (id != kId) {
-    return WithRemedy(absl::InvalidArgumentError(absl::StrCat("a server has one policy, and its id is \"policy\", not \"", id, "\"")), "Import it with the id \"policy\".");
+    return WithRemedy(
+        absl::InvalidArgumentError(absl::StrCat("a server has one policy, and its id is \"policy\", not \"", id, "\"")),
+        "Import it with the id \"policy\".");
   }
   PolicyModel model;
   model.id = kId;
   return model;
 }
 
-absl::StatusOr<PolicyModel> PolicyResource::ImportByIdentity(const sdk::Context& context, const PolicyIdentity& identity) { return Import(context, *identity.id); }
+absl::StatusOr<PolicyModel> PolicyResource::ImportByIdentity(const sdk::Context& context, const PolicyIdentity& identity) {
+  return Import(context, *identity.id);
+}
 
-absl::StatusOr<PolicyIdentity> PolicyResource::Identify(const sdk::Context&, const PolicyModel&) { return PolicyIdentity{std::string(kId)}; }
+absl::StatusOr<PolicyIdentity> PolicyResource::Identify(const sdk::Context&, const PolicyModel&) {
+  return PolicyIdentity{std::string(kId)};
+}
 
 }  // namespace charon::vpn

@@ -57,18 +57,19 @@ class PolicyResource final : public sdk::Resource<PolicyModel, PolicyIdentity> {
   // What the server has now, and what of it matters to a change.
   struct Found {
     int minor = 0;
-    std::optional<std::string> text;          // nullopt: it has none
+    std::optional<std::string> text;                 // nullopt: it has none
     std::optional<headscale::policy::Policy> model;  // nullopt: it cannot be read
   };
   absl::StatusOr<Found> Find(const sdk::Context& context, headscale::Client& client) const;
 
   // What must hold for `model` to take the place of what was found: the checks of that generation, and what is protected.
   // `after` gets the policy as the server will understand it.
-  absl::Status CheckChange(const sdk::Context& context, headscale::Client& client, const PolicyModel& model, const headscale::policy::HuJson& document,
-                           const Found& found, headscale::policy::Policy& after) const;
-  absl::Status CheckProtected(const sdk::Context& context, headscale::Client& client, const PolicyModel& model, const headscale::policy::Policy& before,
-                              const headscale::policy::Policy& after) const;
-  sdk::Outcome<PolicyModel> Set(const sdk::Context& context, headscale::Client& client, const PolicyModel& plan, const std::string& text) const;
+  absl::Status CheckChange(const sdk::Context& context, headscale::Client& client, const PolicyModel& model,
+                           const headscale::policy::HuJson& document, const Found& found, headscale::policy::Policy& after) const;
+  absl::Status CheckProtected(const sdk::Context& context, headscale::Client& client, const PolicyModel& model,
+                              const headscale::policy::Policy& before, const headscale::policy::Policy& after) const;
+  sdk::Outcome<PolicyModel> Set(const sdk::Context& context, headscale::Client& client, const PolicyModel& plan,
+                                const std::string& text) const;
 
   Services& services_;
   const LocalAddresses local_addresses_;

@@ -21,7 +21,8 @@ constexpr char kOpen[] = "{\n  // everybody\n  \"acls\": [{\"action\": \"accept\
 // A policy in which group:dev reaches the ports of tag:web.
 std::string Dev(absl::string_view ports, absl::string_view more = "") {
   return absl::StrCat(R"({"groups": {"group:dev": ["ann@x.org", "bob@x.org"]}, "tagOwners": {"tag:web": [], "tag:db": []},
-  "acls": [{"action": "accept", "src": ["group:dev"], "dst": ["tag:web:)", ports, "\"]}", more, "]}");
+  "acls": [{"action": "accept", "src": ["group:dev"], "dst": ["tag:web:)",
+                      ports, "\"]}", more, "]}");
 }
 
 std::string Config(absl::string_view policy, const std::string& more = "{}") {
@@ -49,7 +50,8 @@ class VpnPolicy : public testing::TestWithParam<int> {
   ResourceHarness policy_{std::make_unique<PolicyResource>(vpn_.services, [this] { return local_addresses_; })};
 };
 
-INSTANTIATE_TEST_SUITE_P(Versions, VpnPolicy, testing::Values(23, 26, 27, 29, 30), [](const auto& param) { return absl::StrCat("v0_", param.param); });
+INSTANTIATE_TEST_SUITE_P(Versions, VpnPolicy, testing::Values(23, 26, 27, 29, 30),
+                         [](const auto& param) { return absl::StrCat("v0_", param.param); });
 
 TEST_P(VpnPolicy, IsSetChangedImportedAndForgotten) {
   EXPECT_EQ(Apply(Config(kOpen)), core::Action::kCreate);
@@ -92,8 +94,9 @@ TEST_P(VpnPolicy, AnObjectIsAsGoodAsText) {
   vpn_.server.policy = Dev("22");
   policy_.Refresh();
   EXPECT_EQ(Apply(object), core::Action::kUpdate);
-  EXPECT_THAT(ApplyToFail(R"({"object": {"acls": [{"action": "drop", "src": ["*"], "dst": ["*:*"]}]}})"),
-              ElementsAre(AllOf(StartsWith("object: "), HasSubstr("acls[0].action: the action \"drop\""), Not(HasSubstr("line 1")))));
+  EXPECT_THAT(
+      ApplyToFail(R"({"object": {"acls": [{"action": "drop", "src": ["*"], "dst": ["*:*"]}]}})"),
+      ElementsAre(AllOf(StartsWith("object: "), HasSubstr("acls[0].action: the action \"drop\""), Not(HasSubstr("line 1")))));
 }
 
 TEST_P(VpnPolicy, WhatIsWrongIsToldBeforeAnythingIsSent) {
@@ -115,14 +118,16 @@ TEST_P(VpnPolicy, WhatIsWrongIsToldBeforeAnythingIsSent) {
 
 TEST_P(VpnPolicy, TheServersOwnVerdictIsTold) {
   // The server of this test refuses whatever has "bad" in it; from 0.29 on at the plan, too.
-  EXPECT_THAT(ApplyToFail(Config(R"({"groups": {"group:bad": []}, "acls": []})")), ElementsAre(AllOf(StartsWith("policy: "), HasSubstr("parsing policy: bad"))));
+  EXPECT_THAT(ApplyToFail(Config(R"({"groups": {"group:bad": []}, "acls": []})")),
+              ElementsAre(AllOf(StartsWith("policy: "), HasSubstr("parsing policy: bad"))));
   EXPECT_EQ(vpn_.server.writes().size(), 1u);
   EXPECT_EQ(vpn_.server.writes()[0], GetParam() >= 29 ? "POST /api/v1/policy/check" : "PUT /api/v1/policy");
 }
 
 TEST_P(VpnPolicy, AnotherPolicyIsTakenOverOnlyIfAsked) {
   vpn_.server.policy = Dev("22");
-  EXPECT_THAT(ApplyToFail(Config(kOpen)), ElementsAre(AllOf(HasSubstr("has a policy already"), HasSubstr("on_conflict = \"adopt\""))));
+  EXPECT_THAT(ApplyToFail(Config(kOpen)),
+              ElementsAre(AllOf(HasSubstr("has a policy already"), HasSubstr("on_conflict = \"adopt\""))));
   EXPECT_EQ(vpn_.server.policy, Dev("22"));
   // The same in other words is no conflict.
   EXPECT_EQ(Apply(Config(Dev("22") + " // mine")), core::Action::kCreate);
@@ -168,27 +173,31 @@ TEST_P(VpnPolicy, DestroyKeepsItOrPutsBackWhatWasThere) {
 TEST_P(VpnPolicy, ThePlanTellsWhoGainsAndWhoLoses) {
   Apply(Config(Dev("22,443")));
   // Without a policy everything was allowed.
-  EXPECT_THAT(policy_.warnings(), ElementsAre(AllOf(StartsWith("policy: VPN policy changes who reaches whom"), HasSubstr("\n  loses  "), Not(HasSubstr("gains")))));
+  EXPECT_THAT(policy_.warnings(), ElementsAre(AllOf(StartsWith("policy: VPN policy changes who reaches whom"),
+                                                    HasSubstr("\n  loses  "), Not(HasSubstr("gains")))));
   Apply(Config(Dev("443", R"(, {"action": "accept", "proto": "tcp", "src": ["tag:web"], "dst": ["tag:db:5432"]})")));
   ASSERT_EQ(policy_.warnings().size(), 1u);
   EXPECT_THAT(policy_.warnings()[0], HasSubstr("\n  gains  tag:web -> tag:db: tcp 5432\n  loses  group:dev -> tag:web: 22"));
   // Another way to say it changes nobody's reach: no warning.
   EXPECT_EQ(Apply(Config(Dev("443", R"(, {"action": "accept", "proto": "tcp", "src": ["tag:web"], "dst": ["tag:db:5432"]},
-    {"action": "accept", "src": ["ann@x.org"], "dst": ["tag:web:443"]})"))), core::Action::kUpdate);
+    {"action": "accept", "src": ["ann@x.org"], "dst": ["tag:web:443"]})"))),
+            core::Action::kUpdate);
   EXPECT_THAT(policy_.warnings(), IsEmpty());
   EXPECT_THAT(ApplyToFail(Config("{")), Not(IsEmpty()));
 }
 
 TEST_P(VpnPolicy, WhatTheServerSilentlyIgnoresIsNoted) {
   Apply(Config(R"({"hosts": {"lan": "10.1.0.1/16"}, "acls": [{"action": "accept", "src": ["*"], "dst": ["lan:*"]}]})"));
-  EXPECT_THAT(policy_.warnings(), testing::Contains(AllOf(HasSubstr("may not do what it says"), HasSubstr("(hosts.lan): \"10.1.0.1/16\" has host bits"))));
+  EXPECT_THAT(policy_.warnings(), testing::Contains(AllOf(HasSubstr("may not do what it says"),
+                                                          HasSubstr("(hosts.lan): \"10.1.0.1/16\" has host bits"))));
 }
 
 TEST_P(VpnPolicy, ProtectedReachCannotBeTaken) {
   const std::string protect = R"({"protect": [{"src": "group:dev", "dst": "tag:web:22"}]})";
   Apply(Config(Dev("22,443"), protect));
   EXPECT_THAT(ApplyToFail(Config(Dev("443"), protect)),
-              ElementsAre(AllOf(StartsWith("protect[0]: "), HasSubstr("group:dev does not reach tag:web:22"), HasSubstr("ann@x.org -> tag:web: tcp 22"),
+              ElementsAre(AllOf(StartsWith("protect[0]: "), HasSubstr("group:dev does not reach tag:web:22"),
+                                HasSubstr("ann@x.org -> tag:web: tcp 22"),
                                 HasSubstr("now it does by acls[0] (line 2): group:dev -> tag:web:22,443"))));
   EXPECT_EQ(vpn_.server.policy, Dev("22,443") + "\n");
   EXPECT_EQ(Apply(Config(Dev("443"), R"({"protect": []})")), core::Action::kUpdate);
@@ -204,11 +213,12 @@ TEST_P(VpnPolicy, ThisMachineKeepsTheNodesThatItReaches) {
   const int db = vpn_.server.AddNode("db", ann).id;
   vpn_.server.NodeOf(db).tags = {"tag:db"};
   const std::string laptop = absl::StrCat("100.64.0.", vpn_.server.nodes[0].id);
-  Apply(Config(Dev("22", R"(, {"action": "accept", "src": ["ann@x.org"], "dst": ["tag:db:5432"]})")));  // not on a node: nothing to lose
+  Apply(Config(
+      Dev("22", R"(, {"action": "accept", "src": ["ann@x.org"], "dst": ["tag:db:5432"]})")));  // not on a node: nothing to lose
   local_addresses_ = {"192.168.1.2", laptop};
   EXPECT_THAT(ApplyToFail(Config(Dev("22"))),
-              ElementsAre(AllOf(StartsWith("policy: "), HasSubstr("his machine (node \"laptop\""), HasSubstr("would no longer reach db (tag:db), now by acls[1]"),
-                                HasSubstr("set protect"))));
+              ElementsAre(AllOf(StartsWith("policy: "), HasSubstr("his machine (node \"laptop\""),
+                                HasSubstr("would no longer reach db (tag:db), now by acls[1]"), HasSubstr("set protect"))));
   // Fewer ports are told, not refused.
   EXPECT_EQ(Apply(Config(Dev("443", R"(, {"action": "accept", "src": ["*"], "dst": ["tag:db:5432"]})"))), core::Action::kUpdate);
   EXPECT_EQ(Apply(Config(Dev("22"), R"({"protect": []})")), core::Action::kUpdate);
@@ -225,7 +235,8 @@ TEST_P(VpnPolicy, TwoResourcesForOneServerAreToldApart) {
   ResourceHarness other{std::make_unique<PolicyResource>(vpn_.services, [] { return std::vector<std::string>(); })};
   other.call.clock = &vpn_.clock;
   Apply(Config(kOpen));
-  EXPECT_THAT(other.ApplyToFail(Config(Dev("22"), R"({"on_conflict": "adopt"})")), ElementsAre(AllOf(StartsWith("policy: "), HasSubstr("declared twice"))));
+  EXPECT_THAT(other.ApplyToFail(Config(Dev("22"), R"({"on_conflict": "adopt"})")),
+              ElementsAre(AllOf(StartsWith("policy: "), HasSubstr("declared twice"))));
   EXPECT_EQ(vpn_.server.policy, kOpen);
 }
 

@@ -263,8 +263,12 @@ class Users final : public UsersApi {
   static const std::string& Ref(const Dialect& dialect, const User& user) { return dialect.minor < 24 ? user.name : user.id; }
 
   static absl::StatusOr<User> ByName(const std::vector<User>& users, absl::string_view name) {
-    for (const User& user : users) {
-      if (user.name == name) return user;
+    // Names are unique among users that were made on the server (hscontrol/db/db.go v0.25.1, idx_name_no_provider_identifier); the
+    // identity provider's may repeat them.
+    for (const bool oidc : {false, true}) {
+      for (const User& user : users) {
+        if (user.IsFromOidc() == oidc && user.name == name) return user;
+      }
     }
     for (const User& user : users) {
       if (user.IsFromOidc() && user.email == name) return user;

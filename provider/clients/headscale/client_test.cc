@@ -88,6 +88,17 @@ TEST_P(HeadscaleClient, AUserWhoseAnswerGotLostIsFoundAgain) {
   EXPECT_EQ(made->id, absl::StrCat(server_.users[0].id));
 }
 
+TEST_P(HeadscaleClient, AUserOfTheServerComesBeforeOneOfTheIdentityProvider) {
+  if (GetParam() < 24) return;  // does not tell who comes from where
+  for (const char* provider : {"oidc", ""}) {
+    auto& user = server_.AddUser("alice");
+    user.provider = provider;
+    user.email = "alice@example.com";
+  }
+  EXPECT_EQ(client_->users().FindByName(call_, "alice")->id, absl::StrCat(server_.users[1].id));
+  EXPECT_EQ(client_->users().FindByName(call_, "alice@example.com")->id, absl::StrCat(server_.users[0].id));
+}
+
 TEST_P(HeadscaleClient, ErrorsOfUsersAreTold) {
   ASSERT_THAT(client_->users().Create(call_, {"alice"}), IsOk());
   EXPECT_THAT(client_->users().Create(call_, {"alice"}), StatusIs(absl::StatusCode::kAlreadyExists, HasSubstr("make user \"alice\"")));

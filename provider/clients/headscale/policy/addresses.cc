@@ -59,7 +59,8 @@ std::optional<Prefix> Prefix::Parse(absl::string_view text) {
   if (slash == absl::string_view::npos || text.find('%') != absl::string_view::npos) return std::nullopt;
   const std::optional<Address> address = Address::Parse(text.substr(0, slash));
   const absl::string_view length = text.substr(slash + 1);
-  if (!address || length.empty() || length.size() > 3 || length.find_first_not_of("0123456789") != absl::string_view::npos) return std::nullopt;
+  if (!address || length.empty() || length.size() > 3 || length.find_first_not_of("0123456789") != absl::string_view::npos)
+    return std::nullopt;
   if (length.size() > 1 && length[0] == '0') return std::nullopt;
   int bits = 0;
   if (!absl::SimpleAtoi(length, &bits) || bits > address->width()) return std::nullopt;
@@ -93,8 +94,8 @@ AddressSet AddressSet::Joined(std::vector<Range> ranges) {
   for (const Range& range : ranges) {
     if (!set.ranges_.empty()) {
       Range& last = set.ranges_.back();
-      const bool touches = last.last.v6 == range.first.v6 &&
-                           (last.last.bits >= range.first.bits || last.last.bits + 1 == range.first.bits);
+      const bool touches =
+          last.last.v6 == range.first.v6 && (last.last.bits >= range.first.bits || last.last.bits + 1 == range.first.bits);
       if (touches) {
         last.last.bits = std::max(last.last.bits, range.last.bits);
         continue;
@@ -113,7 +114,8 @@ AddressSet AddressSet::Tailnet() { return SetOf({"100.64.0.0/10", "fd7a:115c:a1e
 
 AddressSet AddressSet::Internet() {
   return SetOf({"0.0.0.0/0", "2000::/3"})
-      .Minus(SetOf({"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16", "fc00::/7", "fe80::/10"}));
+      .Minus(
+          SetOf({"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16", "fc00::/7", "fe80::/10"}));
 }
 
 bool AddressSet::Contains(const Address& address) const {

@@ -27,11 +27,14 @@ TEST(Addresses, AreReadAsGoReadsThem) {
     EXPECT_EQ(Address::Parse(text)->ToString(), text);
   }
   EXPECT_EQ(Address::Parse("fe80::1%eth0")->ToString(), "fe80::1");
-  for (const char* text : {"", "10.0.0", "10.0.0.256", "010.0.0.1", "10.0.0.1 ", "fe80::1%", "1.2.3.4%eth0", "g::", "10.0.0.1/8"}) {
+  for (const char* text :
+       {"", "10.0.0", "10.0.0.256", "010.0.0.1", "10.0.0.1 ", "fe80::1%", "1.2.3.4%eth0", "g::", "10.0.0.1/8"}) {
     EXPECT_FALSE(Address::Parse(text).has_value()) << text;
   }
-  for (const char* text : {"10.0.0.0/8", "10.1.2.3/0", "::/0", "fd7a::/128"}) EXPECT_TRUE(Prefix::Parse(text).has_value()) << text;
-  for (const char* text : {"10.0.0.0", "10.0.0.0/", "10.0.0.0/33", "10.0.0.0/08", "10.0.0.0/+8", "10.0.0.0/-1", "::/129", "fe80::1%e/64", "10.0.0.0/8/8"}) {
+  for (const char* text : {"10.0.0.0/8", "10.1.2.3/0", "::/0", "fd7a::/128"})
+    EXPECT_TRUE(Prefix::Parse(text).has_value()) << text;
+  for (const char* text : {"10.0.0.0", "10.0.0.0/", "10.0.0.0/33", "10.0.0.0/08", "10.0.0.0/+8", "10.0.0.0/-1", "::/129",
+                           "fe80::1%e/64", "10.0.0.0/8/8"}) {
     EXPECT_FALSE(Prefix::Parse(text).has_value()) << text;
   }
   EXPECT_TRUE(Prefix::Parse("10.0.0.1/8")->has_host_bits());

@@ -102,7 +102,8 @@ class Parser {
     if (AtEnd()) return Fail(here_, "the text has no value", "Write an object, such as {\"acls\": []}.");
     CHARON_RETURN_IF_ERROR(Value(0, document));
     CHARON_RETURN_IF_ERROR(SkipSpace());
-    if (!AtEnd()) return Fail(here_, absl::StrCat(Seen(), " stands after the end of the document"), "Remove what follows the last bracket.");
+    if (!AtEnd())
+      return Fail(here_, absl::StrCat(Seen(), " stands after the end of the document"), "Remove what follows the last bracket.");
     return document;
   }
 
@@ -193,12 +194,14 @@ class Parser {
       HuJson::Member member;
       member.at = here_;
       if (Peek() != '"') {
-        return Fail(here_, absl::StrCat("a name in double quotes or } is expected, not ", Seen()), "Names of members stand in double quotes: {\"acls\": []}.");
+        return Fail(here_, absl::StrCat("a name in double quotes or } is expected, not ", Seen()),
+                    "Names of members stand in double quotes: {\"acls\": []}.");
       }
       CHARON_RETURN_IF_ERROR(String(member.name));
       CHARON_RETURN_IF_ERROR(SkipSpace());
       if (AtEnd() || Peek() != ':') {
-        return Fail(here_, absl::StrCat("a colon is expected after the name ", QuoteJson(member.name), ", not ", Seen()), "Write \"name\": value.");
+        return Fail(here_, absl::StrCat("a colon is expected after the name ", QuoteJson(member.name), ", not ", Seen()),
+                    "Write \"name\": value.");
       }
       Advance(1);
       CHARON_RETURN_IF_ERROR(SkipSpace());
@@ -233,10 +236,12 @@ class Parser {
   }
 
   absl::Status NotClosed(const HuJson& open, char end) const {
-    return Fail(open.at, absl::StrCat("the bracket that opens here is not closed"), absl::StrCat("Add ", std::string(1, end), " where it ends."));
+    return Fail(open.at, absl::StrCat("the bracket that opens here is not closed"),
+                absl::StrCat("Add ", std::string(1, end), " where it ends."));
   }
   absl::Status NoComma(char end) const {
-    return Fail(here_, absl::StrCat("a comma or ", std::string(1, end), " is expected, not ", Seen()), "Is a comma missing before it?");
+    return Fail(here_, absl::StrCat("a comma or ", std::string(1, end), " is expected, not ", Seen()),
+                "Is a comma missing before it?");
   }
 
   absl::Status String(std::string& out) {
@@ -246,9 +251,12 @@ class Parser {
       if (AtEnd()) return Fail(start, "the string does not end", "Close it with a double quote.");
       const char c = Peek();
       if (c == '"') break;
-      if (c == '\n') return Fail(start, "the string does not end in its line", "Close it with a double quote; a line break in a string is \\n.");
+      if (c == '\n')
+        return Fail(start, "the string does not end in its line",
+                    "Close it with a double quote; a line break in a string is \\n.");
       if (static_cast<unsigned char>(c) < 0x20) {
-        return Fail(here_, absl::StrCat("a string must not hold ", Seen(), " as it is"), "Write it as an escape: \\t, or \\u and four hexadecimal digits.");
+        return Fail(here_, absl::StrCat("a string must not hold ", Seen(), " as it is"),
+                    "Write it as an escape: \\t, or \\u and four hexadecimal digits.");
       }
       if (c == '\\') {
         CHARON_RETURN_IF_ERROR(Escape(out));
@@ -286,7 +294,9 @@ class Parser {
       return absl::OkStatus();
     }
     const std::optional<std::uint32_t> code = kind == 'u' ? Hex4(next_ + 2) : std::nullopt;
-    if (!code) return Fail(start, "the escape is none of JSON's", "There are \\\" \\\\ \\/ \\b \\f \\n \\r \\t, and \\u with four hexadecimal digits.");
+    if (!code)
+      return Fail(start, "the escape is none of JSON's",
+                  "There are \\\" \\\\ \\/ \\b \\f \\n \\r \\t, and \\u with four hexadecimal digits.");
     for (int i = 0; i < 6; ++i) Advance(1);
     std::uint32_t full = *code;
     if (full >= 0xD800 && full <= 0xDFFF) {
@@ -327,7 +337,9 @@ class Parser {
     if (word.empty()) {
       if (!AtEnd() && SequenceLength(text_.substr(next_)) == 0) return FailUtf8();
       const bool quote = !AtEnd() && Peek() == '\'';
-      return Fail(start, absl::StrCat("a value is expected, not ", Seen()), quote ? "Strings stand in double quotes." : "A value is an object, an array, a string in double quotes, a number, true, false or null.");
+      return Fail(start, absl::StrCat("a value is expected, not ", Seen()),
+                  quote ? "Strings stand in double quotes."
+                        : "A value is an object, an array, a string in double quotes, a number, true, false or null.");
     }
     return Fail(start, absl::StrCat("\"", word.substr(0, 40), "\" is no value"), "Strings stand in double quotes.");
   }
@@ -449,7 +461,8 @@ absl::Status CheckNoDuplicates(const HuJson& document) {
     const auto [entry, added] = seen.emplace(member.name, member.at);
     if (!added) {
       return WithRemedy(absl::InvalidArgumentError(absl::StrCat(member.at.ToString(), ": ", QuoteJson(member.name),
-                                                                " stands a second time in its object; the first one is at ", entry->second.ToString())),
+                                                                " stands a second time in its object; the first one is at ",
+                                                                entry->second.ToString())),
                         "Join the two, or remove one: a server takes one of them and forgets the other, or refuses both.");
     }
     CHARON_RETURN_IF_ERROR(CheckNoDuplicates(member.value));
