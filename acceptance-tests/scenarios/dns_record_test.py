@@ -18,6 +18,13 @@ def zone(dns, names):
     return name
 
 
+@pytest.fixture
+def troubled(dns):
+    if dns.sandbox is None:
+        pytest.skip("faults are the sandbox's")
+    return dns.sandbox
+
+
 def config(zone: str, records: dict[str, dict]) -> str:
     """A record set for each name; the key is the resource's name, `name` the part in front of the zone."""
     return "\n".join(hcl.resource("charon_dns_record", key, {
@@ -155,6 +162,31 @@ def test_an_unknown_value_is_found_during_apply(dns, dns_stack, zone):
     assert dns.sets(zone)[f"node.{zone}", "A"] == ["100.64.0.8"]
 
 
+@pytest.mark.parametrize("dns", ["cloudflare", "route53"], indirect=True)
+def test_a_replaced_record_is_there_afterwards(dns, dns_stack, zone):
+    """In either order: the create half is about the same set as the delete half."""
+    records = {"a": {"name": "www", "type": "A", "values": ["192.0.2.1"], "ownership": {"owner_id": "home"}}}
+    text = config(zone, records)
+    dns_stack.write(text)
+    dns_stack.apply()
+    plan = dns_stack.apply("-replace=charon_dns_record.a")
+    assert plan.actions == {"charon_dns_record.a": "replace"} and not plan.warnings, plan.warnings
+    assert dns.sets(zone)[f"www.{zone}", "A"] == ["192.0.2.1"]
+    dns_stack.write(text.rstrip().removesuffix("}") + "  lifecycle {\n    create_before_destroy = true\n  }\n}\n")
+    dns_stack.apply()
+    dns_stack.apply("-replace=charon_dns_record.a")
+    assert dns.sets(zone)[f"www.{zone}", "A"] == ["192.0.2.1"]
+    assert len(dns.sets(zone)) == 2
+
+
+@pytest.mark.parametrize("dns", ["route53"], indirect=True)
+def test_a_wrong_clock_is_told(dns, dns_stack, zone, troubled):
+    dns_stack.write(config(zone, {"a": {"name": "www", "type": "A", "values": ["192.0.2.1"]}}))
+    troubled.sandbox.api.send("POST", "/_sandbox/time", {"advance": "30m"})
+    errors = dns_stack.plan(fails=True).errors
+    assert len(errors) == 1 and "clock" in errors[0].text, errors
+
+
 WRONG = {
     "cloudflare": ({"CLOUDFLARE_API_TOKEN": "wrong-token-of-this-test"}, "api_token"),
     "route53": ({"AWS_SECRET_ACCESS_KEY": "wrong-secret-of-this-test"}, "credentials"),
@@ -175,6 +207,7 @@ def test_wrong_credentials_are_told_and_no_secret_is(dns, dns_stack, zone, reque
     assert leaks.find(secrets, dns_stack.logs, dns_stack.plans, dns_stack.config, dns_stack.process_arguments()) == []
 
 
+@pytest.mark.parametrize("dns", ["cloudflare"], indirect=True)
 def test_a_server_that_is_not_there_stops_no_plan(dns, dns_stack, zone):
     dns_stack.write(config(zone, {"a": {"name": "www", "type": "A", "values": ["192.0.2.1"]}}))
     away = {"CLOUDFLARE_BASE_URL": "http://127.0.0.1:1", "AWS_ENDPOINT_URL_ROUTE_53": "http://127.0.0.1:1", "PDNS_SERVER_URL": "http://127.0.0.1:1",
@@ -184,13 +217,6 @@ def test_a_server_that_is_not_there_stops_no_plan(dns, dns_stack, zone):
 
 
 # --- Lost replies and kills: where the sandbox plays the service -----------------------------------
-
-
-@pytest.fixture
-def troubled(dns):
-    if dns.sandbox is None:
-        pytest.skip("faults are the sandbox's")
-    return dns.sandbox
 
 
 # Each request that writes, and the batch that is acted on or not when the connection breaks.
@@ -370,6 +396,7 @@ def test_bad_input_is_told_before_anything_is_asked(bare_stack):
         assert says in found.get(key, ""), (key, found)
 
 
+@pytest.mark.parametrize("dns", ["cloudflare"], indirect=True)
 def test_two_resources_for_one_set(dns, dns_stack, zone):
     dns_stack.write(config(zone, {
         "one": {"name": "www", "type": "A", "values": ["192.0.2.1"]},

@@ -197,6 +197,7 @@ data "charon_dns_zone" "z" {{
     assert dns_stack.state().outputs["owner"] == [["A", "k8s", ["192.0.2.1"]]]
 
 
+@pytest.mark.parametrize("dns", ["cloudflare", "route53"], indirect=True)
 def test_a_zone_that_is_not_there(dns, dns_stack, names):
     dns_stack.write(f'data "charon_dns_zone" "z" {{\n  name = "{names("no")}.example"\n}}\n')
     errors = dns_stack.plan(fails=True).errors
