@@ -57,6 +57,7 @@ DYNAMIC = {
     "charon_kubernetes_manifest": ("object",),
     "charon_kubernetes_object": ("object",),
     "charon_kubernetes_objects": (),
+    "charon_vpn_policy": ("object",),  # the policy in HCL; as text it has a type
 }
 
 

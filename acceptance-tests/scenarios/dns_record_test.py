@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from harness import hcl, leaks
+from harness import hcl, leaks, tcp_proxy
 
 pytestmark = pytest.mark.one_cli("about the provider and the service; the examples meet the other program")
 
@@ -256,6 +256,57 @@ def test_rate_limits_are_waited_for(dns, dns_stack, zone, troubled):
         troubled.fault(action="status", code=400, message="PriorRequestNotComplete: still at it", method="POST", path="rrset", nth=2)
     dns_stack.apply()
     assert len(dns.sets(zone)) == 3
+
+
+# --- The same where nobody plays the service: a proxy in between ---------------------------------------
+
+
+@pytest.fixture
+def front(dns, dns_stack):
+    """In front of a real server."""
+    if dns.sandbox is not None or dns.backend == "route53":
+        pytest.skip("for servers that take no faults")
+    by_update = dns.backend == "rfc2136"
+    made = tcp_proxy.TcpProxy(dns.server if by_update else dns.record["endpoint"].removeprefix("http://"),
+                              tcp_proxy.is_dns_update if by_update else tcp_proxy.is_http_write)
+    if by_update:
+        dns_stack.environment["DNS_UPDATE_PORT"] = made.address.split(":")[1]
+    else:
+        dns_stack.environment["PDNS_SERVER_URL"] = f"http://{made.address}"
+    yield made
+    made.close()
+
+
+def test_a_lost_reply_of_a_real_server_leaves_nothing_behind(dns, dns_stack, zone, front):
+    for when in ("before", "after"):
+        records = {f"r{i}": {"name": f"r{i}", "type": "A", "values": [f"192.0.2.{i}"]} for i in range(4)}
+        front.lose(when)
+        dns_stack.write(config(zone, records))
+        dns_stack.apply()
+        assert len(dns.sets(zone)) == 4
+        for of in records.values():
+            of["values"] = [of["values"][0].replace("192.0.2", "198.51.100")]
+        front.lose(when)
+        dns_stack.write(config(zone, records))
+        dns_stack.apply()
+        assert dns.sets(zone)[f"r1.{zone}", "A"] == ["198.51.100.1"]
+        front.lose(when)
+        dns_stack.destroy()
+        assert dns.sets(zone) == {}
+
+
+def test_two_hundred_records_of_a_real_server_are_few_requests(dns, dns_stack, zone, front):
+    dns_stack.trace = False
+    front.delay = 0.03
+    dns_stack.write(many(zone, 200))
+    plan = dns_stack.plan()
+    dns_stack.run("apply", "-json", "-input=false", "-parallelism=100", str(plan.file))
+    assert front.writes <= 6, front.writes
+    assert len(dns.sets(zone)) == 200
+    before = len(front.messages)
+    dns_stack.expect_empty()
+    # Without a transfer it is one question a set; the zone, the transfer that is refused and the wildcard are asked for once.
+    assert len(front.messages) - before <= (4 if getattr(dns, "transfer", True) else 203)
 
 
 # --- What the catalogue says about cost --------------------------------------------------------------

@@ -36,7 +36,7 @@ const ObjectSpec<FoundRecordModel>& FoundRecordModel::Describe() {
       "A record set.",
       {
           Field(&M::name, "name", Computed, "The whole name."),
-          Field(&M::type, "type", Computed, "The type."),
+          Field(&M::type, "type", Computed, "Type of the records."),
           Field(&M::set_id, "set_id", Computed, "Id of a weighted or failover set."),
           Field(&M::ttl, "ttl", Computed, "In seconds; 1 is automatic at Cloudflare; null for aliases."),
           Field(&M::values, "values", Computed, "In presentation form, sorted."),

@@ -355,7 +355,7 @@ const ObjectSpec<RecordIdentity>& RecordIdentity::Describe() {
                                                 Field(&M::backend, "backend", Required, "The DNS service."),
                                                 Field(&M::zone, "zone", Required, "The zone, by name or id."),
                                                 Field(&M::name, "name", Required, "The whole name."),
-                                                Field(&M::type, "type", Required, "The type."),
+                                                Field(&M::type, "type", Required, "Type of the records."),
                                                 Field(&M::set_id, "set_id", Optional, "Id of a weighted or failover set."),
                                             });
   return spec;
