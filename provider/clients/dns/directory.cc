@@ -299,12 +299,14 @@ void Directory::Lead(const Call& call, const Zone& zone, State& state) {
   std::uint64_t seen = 0;
   const absl::Time start = call.clock->Now();
   while (true) {
+    absl::Duration quiet = options_.quiet;
     {
       absl::MutexLock lock(&state.mutex);
       if (state.arrivals == seen || call.clock->Now() - start >= options_.longest) break;
       seen = state.arrivals;
+      quiet += options_.quiet_each * static_cast<std::int64_t>(state.queue.size());
     }
-    if (!call.clock->Sleep(options_.quiet, call.stop)) break;
+    if (!call.clock->Sleep(quiet, call.stop)) break;
   }
   Batch batch;
   {

@@ -19,9 +19,11 @@
 namespace charon::dns {
 
 struct DirectoryOptions {
-  // A batch is sent when nothing was added for `quiet`, and after `longest` in any case.
+  // A batch is sent when nothing was added for `quiet` and a little more for each change that it has (where many come,
+  // more are on their way, and a busy machine brings them slowly), and after `longest` in any case.
   absl::Duration quiet = absl::Milliseconds(40);
-  absl::Duration longest = absl::Milliseconds(400);
+  absl::Duration quiet_each = absl::Milliseconds(3);
+  absl::Duration longest = absl::Seconds(1);
 };
 
 // What is known of a zone's sets while a change to it is put together.
