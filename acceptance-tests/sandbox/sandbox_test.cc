@@ -344,6 +344,16 @@ TEST_F(ClusterTest, ARefusedPodIsTriedAgainAfterAWhileAndNotAtOnce) {
   EXPECT_EQ(attempts(), first + 1);
 }
 
+TEST(FaultScript, AFaultOfOneApiSparesTheOthers) {
+  FaultScript script;
+  ASSERT_TRUE(script.Add(Yaml("{action: status, code: 503, api: cloudflare}")).ok());
+  HttpRequest request;
+  request.method = "GET";
+  EXPECT_FALSE(script.Next("kubernetes", request).has_value());
+  EXPECT_FALSE(script.Next("headscale", request).has_value());
+  EXPECT_TRUE(script.Next("cloudflare", request).has_value());
+}
+
 TEST(FaultScript, FiresOnTheNthMatch) {
   FaultScript script;
   ASSERT_TRUE(script.Add(Yaml("{action: status, code: 503, method: PUT, nth: 2}")).ok());
