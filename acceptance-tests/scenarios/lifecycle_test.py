@@ -39,6 +39,9 @@ def address(entry):
     return f"{entry.type}.{ADDRESS}"
 
 
+PROVIDERS_OWN = pytest.mark.one_cli("what the provider does; how the programs ask for it, the others show")
+
+
 def text(entry: Entry, attributes, *more: str) -> str:
     return hcl.resource(entry.type, ADDRESS, attributes, *more)
 
@@ -158,6 +161,7 @@ def go_the_way(stack, cluster, entry: Entry, lanes: list[Lane], check) -> None:
 WIDE = "-parallelism=64"
 
 
+@PROVIDERS_OWN
 def test_each_attribute_updates(entry, stack, cluster, names):
     def way():
         done = []
@@ -189,6 +193,7 @@ def test_each_attribute_updates(entry, stack, cluster, names):
         expect_gone(cluster, entry.objects(lane.states[-1]))
 
 
+@PROVIDERS_OWN
 def test_each_optional_attribute_can_be_unset(entry, stack, cluster, names):
     def way():
         full, minimal = entry.full(Names()), entry.minimal(Names())
@@ -281,6 +286,7 @@ def test_import_of_what_is_not_there_fails(entry, address, stack, names):
     assert address not in stack.state()
 
 
+@PROVIDERS_OWN
 def test_deleted_outside_is_planned_again(entry, address, stack, cluster, names):
     attributes = entry.full(names)
     stack.write(text(entry, attributes))
@@ -299,6 +305,7 @@ def test_deleted_outside_is_planned_again(entry, address, stack, cluster, names)
     stack.destroy()
 
 
+@PROVIDERS_OWN
 def test_changed_outside_is_shown(entry, address, stack, cluster, names):
     """A field of ours that somebody took: plan says who has it now and what can be done, and the way out that
     always works is to take it back."""
@@ -324,6 +331,7 @@ def test_changed_outside_is_shown(entry, address, stack, cluster, names):
     stack.destroy()
 
 
+@PROVIDERS_OWN
 def test_removed_outside_is_put_back(entry, address, stack, cluster, names):
     """A field of ours that somebody removed is nobody's, so it simply comes back."""
     attributes = entry.full(names)
@@ -342,6 +350,7 @@ def test_removed_outside_is_put_back(entry, address, stack, cluster, names):
     stack.destroy()
 
 
+@PROVIDERS_OWN
 def test_deleting_what_is_gone_succeeds(entry, stack, cluster, names):
     attributes = entry.full(names)
     stack.write(text(entry, attributes))
@@ -468,6 +477,7 @@ def writes_of_a_create(stack, front, entry, names, attributes) -> int:
     return sum(map(proxy.is_about(names.mark), front.writes()))
 
 
+@PROVIDERS_OWN
 def test_create_goes_on_after_trouble(entry, new_stack, cluster, names):
     """The n-th write of a create fails in each way, for each n: what state says is there, what is missing comes with the
     next apply, and nothing is in its own way. Each is an instance of its own, all in one run."""

@@ -461,6 +461,7 @@ absl::Status RecordResource::PlanAtService(const sdk::Context& context, sdk::Pla
   // The create half of a replacement comes second; the set that is there is its own.
   const bool own = change.IsCreate() && context.private_state->Get(kHeld).value_or("") == *wanted.id;
   if (change.IsUpdate() && !change.RequiresReplace()) context.private_state->Set(kHeld, *wanted.id);
+  if (change.IsCreate() || change.Changes()) directory.Announce();
   if (context.planned_before) return absl::OkStatus();
   const std::string zone_name = dns::CanonicalName(*wanted.zone).value_or(*wanted.zone);
   if (!own && !(change.IsUpdate() && change.RequiresReplace()) && !directory.ClaimPlanned(zone_name, key)) return MadeTwice(key);

@@ -59,6 +59,8 @@ struct Directory::State {
   std::vector<Pending*> queue ABSL_GUARDED_BY(mutex);
   std::uint64_t arrivals ABSL_GUARDED_BY(mutex) = 0;
   bool led ABSL_GUARDED_BY(mutex) = false;
+  // Who is in Write(), and how many there were at a time lately.
+  std::size_t inside ABSL_GUARDED_BY(mutex) = 0, peak ABSL_GUARDED_BY(mutex) = 0;
 
   std::int64_t Count() const ABSL_SHARED_LOCKS_REQUIRED(mutex) {
     std::int64_t count = 0;
@@ -263,7 +265,10 @@ std::size_t Directory::QueuedForTest(const Zone& zone) {
 absl::StatusOr<std::string> Directory::Write(const Call& call, const Zone& zone, const std::vector<SetKey>& keys,
                                              const Builder& builder, const std::optional<SetKey>& makes) {
   const std::shared_ptr<State> state = StateOf(zone);
-  CHARON_RETURN_IF_ERROR(Load(call, zone, *state, keys));
+  const absl::Status loaded = Load(call, zone, *state, keys);
+  for (int announced = announced_; announced > 0 && !announced_.compare_exchange_weak(announced, announced - 1);) {
+  }
+  CHARON_RETURN_IF_ERROR(loaded);
   Pending pending;
   pending.builder = &builder;
   pending.keys = keys;
@@ -273,6 +278,7 @@ absl::StatusOr<std::string> Directory::Write(const Call& call, const Zone& zone,
     absl::MutexLock lock(&state->mutex);
     state->queue.push_back(&pending);
     ++state->arrivals;
+    state->peak = std::max(state->peak, ++state->inside);
     std::pair<State*, Pending*> both(state.get(), &pending);
     while (!pending.done && state->led) {
       state->mutex.AwaitWithTimeout(
@@ -285,12 +291,17 @@ absl::StatusOr<std::string> Directory::Write(const Call& call, const Zone& zone,
       if (queued == state->queue.end()) continue;
       if (absl::Status alive = call.Alive(); !alive.ok()) {
         state->queue.erase(queued);
+        --state->inside;
         return alive;
       }
     }
     if (!pending.done) state->led = true;
   }
   if (!pending.done) Lead(call, zone, *state);
+  {
+    absl::MutexLock lock(&state->mutex);
+    --state->inside;
+  }
   if (!pending.status.ok()) return pending.status;
   return pending.unit.receipt;
 }
@@ -298,20 +309,24 @@ absl::StatusOr<std::string> Directory::Write(const Call& call, const Zone& zone,
 void Directory::Lead(const Call& call, const Zone& zone, State& state) {
   std::uint64_t seen = 0;
   const absl::Time start = call.clock->Now();
-  while (true) {
-    absl::Duration quiet = options_.quiet;
+  for (absl::Time last = start;;) {
     {
       absl::MutexLock lock(&state.mutex);
-      if (state.arrivals == seen || call.clock->Now() - start >= options_.longest) break;
-      seen = state.arrivals;
-      quiet += options_.quiet_each * static_cast<std::int64_t>(state.queue.size());
+      const absl::Time now = call.clock->Now();
+      if (state.arrivals != seen) {
+        seen = state.arrivals;
+        last = now;
+      }
+      const bool more = announced_ > 0 || state.queue.size() < state.peak;
+      if (now - last >= (more ? options_.patience : options_.quiet) || now - start >= options_.longest) break;
     }
-    if (!call.clock->Sleep(quiet, call.stop)) break;
+    if (!call.clock->Sleep(options_.quiet / 4, call.stop)) break;
   }
   Batch batch;
   {
     absl::MutexLock lock(&state.mutex);
     batch.swap(state.queue);
+    if (batch.size() < state.peak) state.peak = (state.peak + batch.size()) / 2;
   }
   Call longest = call;
   for (const Pending* pending : batch) longest.deadline = std::max(longest.deadline, pending->deadline);

@@ -1,6 +1,7 @@
 // One DNS service in one run: zones and their sets are asked for once, writes of many resources travel together.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
@@ -19,10 +20,10 @@
 namespace charon::dns {
 
 struct DirectoryOptions {
-  // A batch is sent when nothing was added for `quiet` and a little more for each change that it has (where many come,
-  // more are on their way, and a busy machine brings them slowly), and after `longest` in any case.
+  // A batch is sent when nothing was added for `quiet`. While more is to be expected (announced, or as many as wrote at a time
+  // before), that is `patience`; after `longest` it is sent in any case.
   absl::Duration quiet = absl::Milliseconds(40);
-  absl::Duration quiet_each = absl::Milliseconds(3);
+  absl::Duration patience = absl::Milliseconds(250);
   absl::Duration longest = absl::Seconds(1);
 };
 
@@ -53,6 +54,9 @@ class Directory {
   absl::StatusOr<std::optional<RecordSet>> Find(const Call& call, const Zone& zone, const SetKey& key);
   // Unimplemented where the service does not list.
   absl::StatusOr<std::vector<RecordSet>> All(const Call& call, const Zone& zone);
+
+  // A write will follow shortly: Terraform plans each change once more right before it is applied.
+  void Announce() { ++announced_; }
 
   // Puts together the changes of one resource from the zone as it is right before the write; no change is fine. Called
   // again with fresh knowledge if the write failed because something was not as thought. Quick: other writes wait for it.
@@ -96,6 +100,7 @@ class Directory {
   const std::unique_ptr<Backend> backend_;
   const DirectoryOptions options_;
 
+  std::atomic<int> announced_ = 0;
   absl::Mutex mutex_;
   absl::Mutex asking_;                                         // held while zones are looked up
   std::map<std::string, Zone> zones_ ABSL_GUARDED_BY(mutex_);  // by what the user wrote
