@@ -545,7 +545,14 @@ sdk::Outcome<NodeModel> NodeResource::Update(const sdk::Context& context, const 
   if (!node.ok()) return node.status();
   const absl::Time begin = context.call.clock->Now();
   while (plan.enrolled.value_or(false) && node->IsExpired(context.call.clock->Now())) {
-    const absl::Status waited = context.call.Wait(absl::Milliseconds(500));
+    absl::Status waited = context.call.Wait(absl::Milliseconds(500));
+    absl::StatusOr<std::shared_ptr<const std::vector<Node>>> nodes = absl::UnknownError("");
+    if (waited.ok()) {
+      nodes = client->nodes().ListSince(context, context.call.clock->Now());
+      // The time may also be up while the server is asked.
+      if (!nodes.ok() && !absl::IsDeadlineExceeded(nodes.status())) return nodes.status();
+      waited = nodes.status();
+    }
     if (absl::IsCancelled(waited)) return waited;
     if (!waited.ok()) {
       return At("enrolled", WithRemedy(absl::DeadlineExceededError(absl::StrCat(
@@ -554,14 +561,13 @@ sdk::Outcome<NodeModel> NodeResource::Update(const sdk::Context& context, const 
                                        absl::StrCat("On the machine, run \"tailscale up --force-reauth --login-server=", client->server().Endpoint(),
                                                     " --auth-key=...\". To wait longer, set timeouts.update; on_missing = \"ignore\" waits for nobody.")));
     }
-    CHARON_ASSIGN_OR_RETURN(const auto nodes, client->nodes().ListSince(context, context.call.clock->Now()));
     CHARON_ASSIGN_OR_RETURN(const Dialect dialect, client->server().GetDialect(context));
-    for (const Node& each : *nodes) {
+    for (const Node& each : **nodes) {
       if (each.id == node->id) *node = each;
     }
     // Without its state it comes back as another node.
     const Node before = *node;
-    if (const Node* successor = Successor(prior, &before, *nodes, dialect, context.call.clock->Now())) *node = *successor;
+    if (const Node* successor = Successor(prior, &before, **nodes, dialect, context.call.clock->Now())) *node = *successor;
   }
   if (node->id != *prior.id) {
     // The plan said which node this is; the next plan sees the new one.
