@@ -145,8 +145,9 @@ absl::StatusOr<Node> Find(const sdk::Context& context, headscale::Client& client
     const absl::StatusOr<headscale::NodesApi::Nodes> nodes =
         tries == 0 ? client.nodes().List(call) : client.nodes().ListSince(call, tries == 1 ? begin : call.clock->Now());
     if (!nodes.ok()) {
-      // A server that restarts meanwhile is waited for like the node; a wrong key is not.
-      if (tries < 2 || !absl::IsUnavailable(nodes.status())) return nodes.status();
+      // A server that restarts meanwhile is waited for like the node; a wrong key is not. The time may also be up while it is asked.
+      const bool goes_on = absl::IsUnavailable(nodes.status()) || absl::IsDeadlineExceeded(nodes.status());
+      if (tries < 2 || !goes_on) return nodes.status();
     } else {
       const Choice choice = Choose(model, **nodes, StaleAfter(model), call.clock->Now());
       if (choice.node != nullptr && choice.others.empty()) return *choice.node;
