@@ -35,6 +35,7 @@ def pytest_configure(config):
         "real_only(why): needs what only real controllers do",
         "one_cli(why): does not depend on the program that applies, so the first one does",
         "versions(*names): the VPN servers that it says something about, such as 0.29",
+        "thorough(why): takes long for what it adds to the others; `./test --quick` leaves it out",
         "every_pair(why): with each program on each cluster; other tests meet the second program on the sandbox only",
     ):
         config.addinivalue_line("markers", marker)

@@ -12,7 +12,10 @@ from harness import hcl, proxy
 from harness.clusters import Names
 from lifecycle_test import expect_gone, expect_state_is_true, present
 
-pytestmark = pytest.mark.one_cli("about the provider and the server; where programs differ, lifecycle_test.py and examples_test.py meet it")
+pytestmark = [
+    pytest.mark.one_cli("about the provider and the server; where programs differ, lifecycle_test.py and examples_test.py meet it"),
+    pytest.mark.thorough("each write, request or tool in turn"),
+]
 
 STACK = """
 resource "charon_tier" "tier" {{

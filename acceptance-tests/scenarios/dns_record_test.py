@@ -241,6 +241,7 @@ def test_a_lost_reply_leaves_nothing_behind(dns, dns_stack, zone, troubled, acti
 
 @pytest.mark.parametrize("acted", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("dns", ["cloudflare", "route53"], indirect=True)
+@pytest.mark.thorough("each moment in turn")
 def test_a_killed_apply_is_gone_on_with(dns, dns_stack, zone, troubled, acted):
     """The provider dies at the write, before or after the service acted: the next apply takes it from there."""
     records = {f"r{i}": {"name": f"r{i}", "type": "A", "values": [f"192.0.2.{i}"], "ownership": {"owner_id": "home"}} for i in range(3)}

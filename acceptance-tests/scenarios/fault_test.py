@@ -92,7 +92,10 @@ def stack(new_stack, front):
     return made
 
 
-pytestmark = pytest.mark.one_cli("what goes wrong is between provider and server")
+pytestmark = [
+    pytest.mark.one_cli("what goes wrong is between provider and server"),
+    pytest.mark.thorough("each write, request or tool in turn"),
+]
 
 
 class Trial:

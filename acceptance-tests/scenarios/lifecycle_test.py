@@ -41,6 +41,8 @@ def address(entry):
 
 PROVIDERS_OWN = pytest.mark.one_cli("what the provider does; how the programs ask for it, the others show")
 
+THOROUGH = pytest.mark.thorough("every attribute, every write")
+
 
 def text(entry: Entry, attributes, *more: str) -> str:
     return hcl.resource(entry.type, ADDRESS, attributes, *more)
@@ -162,6 +164,7 @@ WIDE = "-parallelism=64"
 
 
 @PROVIDERS_OWN
+@THOROUGH
 def test_each_attribute_updates(entry, stack, cluster, names):
     def way():
         done = []
@@ -194,6 +197,7 @@ def test_each_attribute_updates(entry, stack, cluster, names):
 
 
 @PROVIDERS_OWN
+@THOROUGH
 def test_each_optional_attribute_can_be_unset(entry, stack, cluster, names):
     def way():
         full, minimal = entry.full(Names()), entry.minimal(Names())
@@ -478,6 +482,7 @@ def writes_of_a_create(stack, front, entry, names, attributes) -> int:
 
 
 @PROVIDERS_OWN
+@THOROUGH
 def test_create_goes_on_after_trouble(entry, new_stack, cluster, names):
     """The n-th write of a create fails in each way, for each n: what state says is there, what is missing comes with the
     next apply, and nothing is in its own way. Each is an instance of its own, all in one run."""

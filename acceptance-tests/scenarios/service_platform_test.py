@@ -244,6 +244,7 @@ def denying_privileged_pods(cluster, folder, name: str, container: str):
         yield text
 
 
+@pytest.mark.thorough("waits for a grace to end")
 def test_a_webhook_that_refuses_the_pods_ends_the_wait_with_its_words(stack, cluster, names, folder):
     name = names("frigate")
     stack.write(provider(owner=name) + namespace(name, pod_security={"enforce": "privileged"}))

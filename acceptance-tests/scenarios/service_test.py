@@ -411,6 +411,7 @@ FAILURES = {
 
 
 @pytest.mark.parametrize("failure", FAILURES)
+@pytest.mark.thorough("waits for a grace to end")
 def test_a_wait_that_fails_is_corrected(stack, cluster, work, failure):
     cluster.api.create({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "quota", "namespace": work},
                         "spec": {"hard": {"requests.memory": "4Gi"}}})

@@ -140,6 +140,7 @@ def test_a_changed_class_of_a_plain_claim_is_refused(stack, cluster, names):
     cluster.api.delete("Namespace", None, name)
 
 
+@pytest.mark.thorough("waits for a grace to end")
 def test_privileged_where_the_namespace_forbids_it_names_the_container(stack, cluster, names):
     """Pod security admission judges pods, not the workloads that make them."""
     name = names("strict")
