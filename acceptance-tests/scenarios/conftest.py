@@ -35,6 +35,7 @@ def pytest_configure(config):
         "real_only(why): needs what only real controllers do",
         "one_cli(why): does not depend on the program that applies, so the first one does",
         "versions(*names): the VPN servers that it says something about, such as 0.29",
+        "own_server(why): shares no real Headscale with other tests",
         "thorough(why): takes long for what it adds to the others; `./test --quick` leaves it out",
         "every_pair(why): with each program on each cluster; other tests meet the second program on the sandbox only",
     ):
@@ -218,18 +219,22 @@ def sandbox(request, folder):
 
 @pytest.fixture
 def headscale(request, folder, tmp_path_factory):
-    """A VPN server: the sandbox's is the test's own, a real one is shared by the run."""
+    """A VPN server: the sandbox's is the test's own, a real one is shared by the run if the test does not mind."""
     kind, version = request.param.split("-")
+    alone = request.node.get_closest_marker("own_server") is not None
+    servers = RealServers(folder if alone else shared_folder(tmp_path_factory))
     if kind == "sandbox":
         made = SandboxHeadscale(request.getfixturevalue("sandbox"), version, folder / "headscale")
     else:
         try:
-            record = RealServers(shared_folder(tmp_path_factory)).start(version)
+            record = servers.start(version)
         except HarnessError as error:
             missing(str(error))
         made = RealHeadscale(record, folder / "headscale", missing)
     yield made
     made.close()
+    if kind == "real" and alone:
+        servers.stop()
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ HOSTS = ("web-1", "web-2", "router")
 
 
 @pytest.fixture
-def platform(stack, cluster, headscale, cloudflare, exclusive, one_vpn_test):
+def platform(stack, cluster, headscale, cloudflare, exclusive):
     """The stack's files, and what it needs to know."""
     stack.environment |= cloudflare.environment | {
         "TF_VAR_headscale_endpoint": headscale.endpoint,
@@ -38,6 +38,7 @@ def joining(cluster, headscale):
     return machines, Joining(cluster.api, "vpn", join)
 
 
+@pytest.mark.own_server("a server has one policy")
 @pytest.mark.versions("0.26", "0.29")
 @pytest.mark.one_cli("Terraform and OpenTofu apply its parts in other scenarios")
 def test_the_platform_is_made_kept_and_taken_away(platform, cluster, headscale, cloudflare):

@@ -10,27 +10,11 @@ import pytest
 from harness import hcl
 from harness.cli import ROOT
 from harness.front import Front
-from harness.headscale import SERVERS, RealHeadscale, RealServers, SandboxHeadscale
+from harness.headscale import SERVERS
 
-pytestmark = pytest.mark.one_cli("about the provider and the server")
+pytestmark = [pytest.mark.one_cli("about the provider and the server"), pytest.mark.own_server("a server has one policy")]
 
 VERDICTS = json.loads((ROOT / "provider/clients/headscale/policy/testdata/verdicts.json").read_text())
-
-
-@pytest.fixture
-def headscale(request, folder):
-    """A server of the test alone, since a server has one policy."""
-    kind, version = request.param.split("-")
-    if kind == "sandbox":
-        made = SandboxHeadscale(request.getfixturevalue("sandbox"), version, folder / "headscale")
-        yield made
-        made.close()
-        return
-    servers = RealServers(folder)
-    made = RealHeadscale(servers.start(version), folder / "headscale")
-    yield made
-    made.close()
-    servers.stop()
 
 
 def policy(text=None, label="this", **attributes):

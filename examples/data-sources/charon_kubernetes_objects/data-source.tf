@@ -10,12 +10,13 @@ resource "charon_tier_namespace" "service" {
   for_each = toset(["grafana", "redmine"])
   name     = each.key
   tier     = "edge"
+  labels   = { team = "home" }
 }
 
 data "charon_kubernetes_objects" "edge" {
   api_version    = "v1"
   kind           = "Namespace"
-  label_selector = "tier=3-edge"
+  label_selector = "team=home,tier=3-edge"
   depends_on     = [charon_tier_namespace.service]
 }
 
