@@ -3,7 +3,9 @@ judgement of policies beside the servers'."""
 
 import json
 import pathlib
+import shutil
 import subprocess
+import tempfile
 
 import pytest
 
@@ -229,8 +231,7 @@ def test_a_server_with_a_file_says_so(request, folder, cli, bare_stack, headscal
     text = dev(headscale)
     file = folder / "policy.hujson"
     file.write_text(text)
-    place = pathlib.Path(str(headscale.folder)) / "file-mode"
-    place.mkdir(parents=True)
+    place = pathlib.Path(tempfile.mkdtemp(prefix="charon-"))  # a socket's path may have 107 bytes only
     subprocess.run([SERVERS, "start", "headscale", "--version", headscale.version, "--dir", place, "--policy-file", file], check=True, capture_output=True)
     try:
         record = json.loads((place / "headscale.json").read_text())
@@ -242,6 +243,7 @@ def test_a_server_with_a_file_says_so(request, folder, cli, bare_stack, headscal
         assert bare_stack.state().outputs["mode"] == ["file", text]
     finally:
         subprocess.run([SERVERS, "stop", "--dir", place], check=True, capture_output=True)
+        shutil.rmtree(place)
 
 
 def test_plans_without_a_server_and_with_unknown_parts(vpn_stack, headscale):
