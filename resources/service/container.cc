@@ -6,7 +6,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "provider/clients/kubernetes/quantity.h"
+#include "provider/conventions.h"
 
 namespace charon::service {
 namespace {
@@ -14,11 +14,6 @@ namespace {
 constexpr char kPortForms[] = "A port by name or number.";
 
 }  // namespace
-
-Check QuantityText() {
-  return TextRule("is a Kubernetes quantity such as \"500m\" or \"4Gi\"",
-                  [](absl::string_view text) { return kubernetes::Quantity::Parse(text).status(); });
-}
 
 // IANA_SVC_NAME (RFC 6335, section 5.1), as the API server checks it.
 Check PortName() {

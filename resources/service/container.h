@@ -106,8 +106,6 @@ struct InitContainerModel : ContainerModel {
   static const ObjectSpec<InitContainerModel>& Describe();
 };
 
-// A Kubernetes quantity such as "500m" or "4Gi".
-Check QuantityText();
 // A name that Kubernetes takes for a container's port: at most 15 of a-z, 0-9 and "-", with a letter.
 Check PortName();
 

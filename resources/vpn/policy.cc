@@ -115,7 +115,7 @@ absl::StatusOr<std::vector<acl::Device>> Devices(const sdk::Context& context, he
     if (const auto name = names.find(node.user_id); name != names.end()) device.user = name->second;
     device.tags.insert(device.tags.end(), node.asked_tags.begin(), node.asked_tags.end());
     for (const std::string& address : node.addresses) {
-      if (const auto parsed = acl::Address::Parse(address)) device.addresses.push_back(*parsed);
+      if (const auto parsed = acl::ParseAddress(address)) device.addresses.push_back(*parsed);
     }
     devices.push_back(std::move(device));
   }
@@ -227,7 +227,7 @@ absl::Status PolicyResource::CheckProtected(const sdk::Context& context, headsca
   CHARON_ASSIGN_OR_RETURN(const std::vector<acl::Device> devices, Devices(context, client, full_names));
   if (model.protect.IsNull()) {
     for (const std::string& text : local_addresses_()) {
-      const std::optional<acl::Address> address = acl::Address::Parse(text);
+      const std::optional<acl::Address> address = acl::ParseAddress(text);
       const auto self = std::find_if(devices.begin(), devices.end(), [&](const acl::Device& device) {
         return address && std::find(device.addresses.begin(), device.addresses.end(), *address) != device.addresses.end();
       });

@@ -16,6 +16,7 @@
 #include "provider/clients/kubernetes/list_scanner.h"
 #include "provider/clients/kubernetes/snapshot.h"
 #include "provider/clients/kubernetes/watch.h"
+#include "provider/http/parse_json.h"
 #include "provider/http/transport.h"
 #include "provider/http/url.h"
 
@@ -96,7 +97,7 @@ std::string DumpForApply(const Json& json) {
 }
 
 absl::StatusOr<Json> ParseObject(absl::string_view body) {
-  Json object = Json::parse(body.begin(), body.end(), nullptr, /*allow_exceptions=*/false);
+  Json object = http::ParseJson(body);
   if (!object.is_object()) return absl::InternalError("the server's answer is no JSON object");
   return object;
 }
@@ -348,7 +349,7 @@ class HttpCluster final : public Cluster, private SnapshotSource {
     if (response.status != 404) return status;
     // A missing object is named in the details. A path that nobody serves gets "404 page not found" as
     // plain text (unknown group) or a Status with empty details (unknown version or resource).
-    const Json body = Json::parse(response.body, nullptr, /*allow_exceptions=*/false);
+    const Json body = http::ParseJson(response.body);
     const std::string missing = body.is_object() ? Text(body, "details.name") : "";
     if (missing.empty()) return kind == nullptr ? status : MarkMissing(std::move(status), "kind");
     if (Text(body, "details.kind") == "namespaces" && kind != nullptr &&

@@ -1,7 +1,6 @@
 // Whatever arrives as YAML either is refused or is a value that is written and read back the same.
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <optional>
 #include <vector>
 
@@ -10,18 +9,16 @@
 #include "nlohmann/json.hpp"
 #include "provider/clients/kubernetes/yaml.h"
 #include "provider/clients/kubernetes/yaml_plain.h"
+#include "provider/testing/fuzz.h"
 
 namespace {
 
+using charon::Require;
 using charon::kubernetes::EmitYaml;
 using charon::kubernetes::Json;
 using charon::kubernetes::ParseYamlDocuments;
 using charon::kubernetes::internal::ReadFullYaml;
 using charon::kubernetes::internal::ReadPlainYaml;
-
-void Require(bool condition) {
-  if (!condition) std::abort();
-}
 
 }  // namespace
 

@@ -12,6 +12,7 @@
 #include "provider/base/status.h"
 #include "provider/clients/dns/name.h"
 #include "provider/clients/dns/rdata.h"
+#include "provider/http/parse_json.h"
 #include "provider/http/url.h"
 
 namespace charon::powerdns {
@@ -177,7 +178,7 @@ class Client final : public dns::Backend {
     }
     absl::StatusOr<http::Response> response = transport_->Send(call, request);
     if (!response.ok()) return Annotate(response.status(), what);
-    const Json answer = Json::parse(response->body, nullptr, /*allow_exceptions=*/false);
+    const Json answer = http::ParseJson(response->body);
     if (response->status >= 200 && response->status <= 299) {
       if (answer.is_discarded() && !response->body.empty()) {
         return WithRemedy(absl::InternalError(absl::StrCat(what, ": ", settings_.endpoint, " does not answer as PowerDNS does")),

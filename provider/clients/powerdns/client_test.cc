@@ -6,17 +6,14 @@
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
 #include "provider/base/status.h"
-#include "provider/testing/fake_clock.h"
-#include "provider/testing/fake_transport.h"
+#include "provider/clients/dns/client_for_test.h"
 #include "provider/testing/status_matchers.h"
 
 namespace charon::powerdns {
 namespace {
 
 using dns::Change;
-using dns::RecordSet;
-using dns::Unit;
-using dns::Zone;
+using dns::Set;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
@@ -24,24 +21,11 @@ using Json = nlohmann::json;
 
 constexpr char kKey[] = "key-of-the-test";
 
-class PowerDnsTest : public ::testing::Test {
+class PowerDnsTest : public dns::ClientTest {
  protected:
-  PowerDnsTest() { call_.clock = &clock_; }
-  dns::WriteResult Write(std::vector<Unit> units) { return client_->Write(call_, zone_, units); }
-  static RecordSet Set(const std::string& name, const std::string& type, std::vector<std::string> values) {
-    RecordSet set;
-    set.key = {name, type, ""};
-    set.ttl = 300;
-    set.values = std::move(values);
-    return set;
+  PowerDnsTest() : ClientTest({"example.org.", "example.org"}) {
+    client_ = NewClient({.endpoint = "http://127.0.0.1:8081/api/v1/", .api_key = kKey}, http::Borrow(transport_));
   }
-
-  FakeClock clock_;
-  Call call_;
-  http::FakeTransport transport_;
-  std::unique_ptr<dns::Backend> client_ =
-      NewClient({.endpoint = "http://127.0.0.1:8081/api/v1/", .api_key = kKey}, http::Borrow(transport_));
-  Zone zone_{"example.org.", "example.org"};
 };
 
 TEST_F(PowerDnsTest, FindsZonesAndListsThem) {

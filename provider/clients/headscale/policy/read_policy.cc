@@ -205,7 +205,7 @@ void Reader::ReadHosts() {
     const std::string& text = member.value.text;
     // Before 0.26 "/32" is appended to what has no slash, to IPv6 too.
     const std::optional<Prefix> prefix =
-        minor_ < kTypedPolicy && !absl::StrContains(text, "/") ? Prefix::Parse(text + "/32") : Prefix::ParseOrAddress(text);
+        minor_ < kTypedPolicy && !absl::StrContains(text, "/") ? Prefix::Parse(text + "/32") : ParsePrefixOrAddress(text);
     if (!prefix) {
       Refuse(member.value.at, where, absl::StrCat(QuoteJson(text), " is neither an address nor a network"),
              "Write \"10.0.0.5\" or \"10.0.0.0/24\".");
