@@ -87,6 +87,19 @@ def records(bars, commands, new_run, folder):
             server.close()
 
 
+class Messages:
+    """DNS messages, counted as the sandbox's request log is."""
+
+    def __init__(self, proxy):
+        self.proxy = proxy
+
+    def mark(self):
+        return len(self.proxy.messages)
+
+    def requests(self, since):
+        return self.proxy.messages[since:]
+
+
 def updates(bars, commands, new_run, folder):
     """By RFC 2136: read by a zone transfer, and where the server allows none, set by set."""
     servers = RealNameServers(folder)
@@ -103,7 +116,8 @@ def updates(bars, commands, new_run, folder):
                 run = new_run(f"updates-{zone}", bind.environment | {"DNS_UPDATE_SERVER": host, "DNS_UPDATE_PORT": port})
                 (run.folder / "main.tf").write_text(records_tf(zone))
                 run.apply()
-                no_op(bars, commands, run, proxy, f"no-op plan of {RECORDS} records by RFC 2136 {how}, {LATENCY} ms latency", most, 1.5)
+                no_op(bars, commands, run, Messages(proxy),
+                      f"no-op plan of {RECORDS} records by RFC 2136 {how}, {LATENCY} ms latency", most, 1.5)
             finally:
                 proxy.close()
     finally:

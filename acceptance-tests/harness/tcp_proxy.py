@@ -26,12 +26,6 @@ class TcpProxy:
         """The next write does not arrive ("before"), or its reply does not ("after")."""
         self._lose = when
 
-    def mark(self) -> int:
-        return len(self.messages)
-
-    def requests(self, since: int = 0) -> list[bytes]:
-        return self.messages[since:]
-
     @property
     def writes(self) -> int:
         return sum(self.is_write(message) for message in self.messages)

@@ -97,7 +97,7 @@ std::string DumpForApply(const Json& json) {
 }
 
 absl::StatusOr<Json> ParseObject(absl::string_view body) {
-  Json object = http::ParseJson(body);
+  Json object = Json::parse(body.begin(), body.end(), nullptr, /*allow_exceptions=*/false);
   if (!object.is_object()) return absl::InternalError("the server's answer is no JSON object");
   return object;
 }
