@@ -9,7 +9,7 @@
 namespace charon::http {
 namespace {
 
-std::string Nested(int levels, absl::string_view inside) {
+std::string Nested(int levels, const std::string& inside) {
   std::string text;
   for (int i = 0; i < levels; ++i) text += i % 2 == 0 ? "[" : "{\"a\":";
   text += inside;
