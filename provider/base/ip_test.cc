@@ -25,7 +25,8 @@ TEST(Ip, AddressesAreReadStrictly) {
 }
 
 TEST(Ip, PrefixesAreReadStrictly) {
-  for (const char* text : {"10.0.0.0/8", "10.1.2.3/0", "::/0", "fd7a::/128"}) EXPECT_TRUE(IpPrefix::Parse(text).has_value()) << text;
+  for (const char* text : {"10.0.0.0/8", "10.1.2.3/0", "::/0", "fd7a::/128"})
+    EXPECT_TRUE(IpPrefix::Parse(text).has_value()) << text;
   for (const std::string& text :
        {std::string("10.0.0.0"), std::string("10.0.0.0/"), std::string("10.0.0.0/33"), std::string("10.0.0.0/08"),
         std::string("10.0.0.0/+8"), std::string("10.0.0.0/-1"), std::string("::/129"), std::string("fe80::1%e/64"),

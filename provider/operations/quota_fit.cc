@@ -201,8 +201,8 @@ absl::StatusOr<QuotaFit> CheckQuotaFit(const Call& call, kubernetes::Cluster& cl
     const Json& limits = Field(range, "spec.limits");
     for (const Json& item : limits.is_array() ? limits : Json::array()) {
       if (item.value("type", "") != "Container") continue;
-      for (const auto& [resource, amount] : kubernetes::QuantitiesOf(Field(item, "default"))) defaults.limits.emplace(resource, amount);
-      for (const auto& [resource, amount] : kubernetes::QuantitiesOf(Field(item, "defaultRequest"))) defaults.requests.emplace(resource, amount);
+      defaults.limits.merge(kubernetes::QuantitiesOf(Field(item, "default")));
+      defaults.requests.merge(kubernetes::QuantitiesOf(Field(item, "defaultRequest")));
     }
   }
   for (const auto& [resource, amount] : defaults.limits) defaults.requests.emplace(resource, amount);

@@ -31,7 +31,8 @@ Check Addresses() {
   return TextRule("is an IP address, or an IPv4 and an IPv6 address with a comma", [](absl::string_view text) {
     const std::size_t comma = text.find(',');
     const absl::string_view first = text.substr(0, comma);
-    if (IpAddress::Parse(first) && (comma == absl::string_view::npos || IpAddress::Parse(text.substr(comma + 1)))) return absl::OkStatus();
+    const bool second = comma == absl::string_view::npos || IpAddress::Parse(text.substr(comma + 1)).has_value();
+    if (IpAddress::Parse(first) && second) return absl::OkStatus();
     return Invalid(absl::StrCat("\"", text, "\" must be an IP address such as \"10.1.0.20\", or an IPv4 and an IPv6 address with a "
                                 "comma and no space between them"));
   });

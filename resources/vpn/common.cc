@@ -33,8 +33,8 @@ absl::StatusOr<std::string> NormalRoute(absl::string_view text) {
   if (!network) return bad("is no network prefix");
   const std::string normal = network->Masked().ToString();
   if (network->has_host_bits()) {
-    return WithRemedy(absl::InvalidArgumentError(
-                          absl::StrCat("\"", text, "\" is an address, not a network: bits beyond /", network->length, " are set")),
+    return WithRemedy(absl::InvalidArgumentError(absl::StrCat("\"", text, "\" is an address, not a network: bits beyond /",
+                                                              network->length, " are set")),
                       absl::StrCat("Write \"", normal, "\", or ", text.substr(0, text.find('/')),
                                    network->address.v6 ? "/128" : "/32", " for that one address."));
   }

@@ -1,10 +1,12 @@
 // Whatever the API answers, the client reads or refuses it.
 #include "provider/clients/cloudflare/client.h"
+
 #include "provider/clients/dns/replies_for_test.h"
 
 namespace {
 
-constexpr char kRecords[] = R"({"result": [{"id": "1", "name": "%", "type": "%", "content": "%", "ttl": %, "priority": %, "data": {%}},
+constexpr char kRecords[] =
+    R"({"result": [{"id": "1", "name": "%", "type": "%", "content": "%", "ttl": %, "priority": %, "data": {%}},
   {"id": "2", "name": "a.example.org", "type": "%", "content": "%"}], "result_info": {"total_pages": %}})";
 
 }  // namespace

@@ -89,7 +89,8 @@ absl::StatusOr<std::string> ToAscii(absl::string_view whole, const std::string& 
     if (point <= ' ' || point == '.' || point == 0x7f) return Bad(whole, "it has a character that stands for a dot or a blank");
   }
   // Each takes a byte at least, and the code below much more time.
-  if (points.size() > 63) return Bad(whole, absl::StrCat("a label of it has ", points.size(), " characters, and at most 63 bytes fit"));
+  if (points.size() > 63)
+    return Bad(whole, absl::StrCat("a label of it has ", points.size(), " characters, and at most 63 bytes fit"));
   return ascii ? text : "xn--" + Punycode(points);
 }
 

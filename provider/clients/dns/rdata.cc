@@ -306,7 +306,8 @@ const std::vector<std::string>& KnownTypes() {
 
 absl::StatusOr<Rdata> ParseRdata(absl::string_view type, absl::string_view text) {
   const auto known = Shapes().find(type);
-  if (known == Shapes().end()) return absl::InvalidArgumentError(absl::StrCat("values of the type ", type, " cannot be written here"));
+  if (known == Shapes().end())
+    return absl::InvalidArgumentError(absl::StrCat("values of the type ", type, " cannot be written here"));
   const Shape& shape = known->second;
   if (absl::StripAsciiWhitespace(text).empty()) {
     return absl::InvalidArgumentError(absl::StrCat("a value is empty; one of ", type, " looks like ", shape.example));

@@ -61,6 +61,7 @@ void Check(absl::string_view text) {
 }  // namespace charon::headscale
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  charon::headscale::Check(charon::BytesOrForm(absl::string_view(reinterpret_cast<const char*>(data), size), charon::headscale::kObject));
+  const absl::string_view bytes(reinterpret_cast<const char*>(data), size);
+  charon::headscale::Check(charon::BytesOrForm(bytes, charon::headscale::kObject));
   return 0;
 }

@@ -5,7 +5,8 @@
 
 namespace {
 
-constexpr char kZone[] = R"({"id": "1", "name": "%", "rrsets": [{"name": "%", "type": "%", "ttl": %, "records": [{"content": "%"}]},
+constexpr char kZone[] =
+    R"({"id": "1", "name": "%", "rrsets": [{"name": "%", "type": "%", "ttl": %, "records": [{"content": "%"}]},
   {"name": "a.example.org.", "type": "%", "ttl": 60, "records": [{"content": "%"}, {"content": "%", "disabled": %}]}]})";
 
 }  // namespace

@@ -19,7 +19,8 @@ void CheckRoute53(absl::string_view text) {
   const auto none = [](const std::string&) -> std::optional<std::string> { return std::nullopt; };
   const auto chain = std::make_shared<CredentialChain>(Settings{.access_key = "AKIDFUZZ", .secret_key = "fuzz-secret"},
                                                        Machine{none, none}, std::make_unique<Parrot>(""));
-  CheckReplies(*NewClient("https://r53.example", chain, std::make_unique<Parrot>(BytesOrForm(text, kSets))), /*values_have_ids=*/true);
+  const auto client = NewClient("https://r53.example", chain, std::make_unique<Parrot>(BytesOrForm(text, kSets)));
+  CheckReplies(*client, /*values_have_ids=*/true);
 }
 
 // The text as the files of AWS' tools. Not their keys: secrets once seen are kept, and a fuzzer sees millions.

@@ -24,7 +24,8 @@ std::string Text(const AddressSet& set) { return absl::StrJoin(set.ToStrings(), 
 TEST(Addresses, AreReadAsGoReadsThem) {
   EXPECT_EQ(ParseAddress("10.0.0.1"), Address::Parse("10.0.0.1"));
   EXPECT_EQ(ParseAddress("fe80::1%eth0"), Address::Parse("fe80::1"));
-  for (const char* text : {"", "fe80::1%", "1.2.3.4%eth0", "g::", "10.0.0.1/8"}) EXPECT_FALSE(ParseAddress(text).has_value()) << text;
+  for (const char* text : {"", "fe80::1%", "1.2.3.4%eth0", "g::", "10.0.0.1/8"})
+    EXPECT_FALSE(ParseAddress(text).has_value()) << text;
   EXPECT_TRUE(ParsePrefixOrAddress("fe80::1%eth0")->is_single());
   EXPECT_EQ(ParsePrefixOrAddress("10.0.0.1/8")->length, 8);
   EXPECT_FALSE(ParsePrefixOrAddress("fe80::1%eth0/64").has_value());
