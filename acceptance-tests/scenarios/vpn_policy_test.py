@@ -155,6 +155,24 @@ def test_what_is_wrong_is_told_with_its_place(vpn_stack, headscale):
 
 
 @pytest.mark.real_only("the sandbox judges no policy")
+@pytest.mark.versions("0.23")
+def test_what_only_the_nodes_decide_is_told_by_the_plan(vpn_stack, headscale):
+    """0.23 cannot be asked beforehand, and refuses a tag that nobody owns unless a node carries it."""
+    vpn_stack.write(policy('{"hosts": {"db": "10.0.0.5"}, "acls": [{"action": "accept", "src": ["tag:web"], "dst": ["db:1"]}]}'))
+    failed = vpn_stack.apply(fails=True)
+    assert failed.says("tag:web", "no forced tags are defined"), failed
+    said = [w for w in vpn_stack.plan().warnings if "The server will refuse" in w.summary]
+    assert len(said) == 1 and 'there is no tag "tag:web"' in said[0].text and "no node carries it" in said[0].text, said
+    headscale.new_user("web")
+    machine = headscale.machine("web")
+    machine.register(headscale.new_key("web", tags=()))
+    headscale.set_tags(machine.id, "tag:web")
+    plan = vpn_stack.apply()
+    assert not [w for w in plan.warnings if "The server will refuse" in w.summary], plan.warnings
+    assert "tag:web" in headscale.policy()
+
+
+@pytest.mark.real_only("the sandbox judges no policy")
 def test_verdicts_are_those_of_the_servers(headscale, request):
     """The table that the provider's own checks are tested with, asked again: no policy is refused that the server takes,
     and what it refuses is refused."""

@@ -213,7 +213,18 @@ class Client final : public dns::Backend {
     zone.id = Text(json, "id");
     if (zone.id.empty()) return absl::InternalError("PowerDNS described a zone without an id");
     CHARON_ASSIGN_OR_RETURN(zone.name, dns::CanonicalName(Text(json, "name")));
+    if (const Json& serial = Part(json, "serial"); serial.is_number_integer()) zone.made = MadeBy(serial.get<std::int64_t>());
     return zone;
+  }
+
+  // No answer has a time, but a zone made by the API has a serial of the day, by the server's clock, and how often it was
+  // changed on that day: 2026112101 (soa_edit_api DEFAULT, doc.powerdns.com/authoritative/dnsupdate.html). The end of that
+  // day, if it was not changed since; nullopt for other serials.
+  static std::optional<absl::Time> MadeBy(std::int64_t serial) {
+    const std::int64_t year = serial / 1000000, month = serial / 10000 % 100, day = serial / 100 % 100;
+    const absl::CivilDay date(year, month, day);
+    if (serial % 100 != 1 || year < 1990 || date.month() != month || date.day() != day) return std::nullopt;
+    return absl::FromCivil(date + 1, absl::UTCTimeZone()) + absl::Hours(12);
   }
 
   Settings settings_;

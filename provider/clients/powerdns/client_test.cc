@@ -4,6 +4,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "absl/strings/str_cat.h"
 #include "nlohmann/json.hpp"
 #include "provider/base/status.h"
 #include "provider/testing/fake_clock.h"
@@ -43,6 +44,19 @@ class PowerDnsTest : public ::testing::Test {
       NewClient({.endpoint = "http://127.0.0.1:8081/api/v1/", .api_key = kKey}, http::Borrow(transport_));
   Zone zone_{"example.org.", "example.org"};
 };
+
+TEST_F(PowerDnsTest, TellsFromTheSerialOnWhichDayAZoneWasMade) {
+  const auto noon = [](int day) { return absl::FromCivil(absl::CivilHour(2026, 11, day, 12), absl::UTCTimeZone()); };
+  for (const auto& [serial, made] : std::vector<std::pair<const char*, std::optional<absl::Time>>>{
+           {"2026112101", noon(22)},        // until the day ends everywhere
+           {"2026112102", std::nullopt},    // changed since
+           {"2026113101", std::nullopt},    // no day
+           {"1", std::nullopt},
+           {"1763683200", std::nullopt}}) {  // soa_edit_api EPOCH
+    transport_.Answer(200, absl::StrCat(R"({"id": "example.org.", "name": "example.org.", "serial": )", serial, "}"));
+    EXPECT_EQ(client_->ZoneById(call_, "example.org.")->made, made) << serial;
+  }
+}
 
 TEST_F(PowerDnsTest, FindsZonesAndListsThem) {
   transport_.Answer(200, R"([{"id": "example.org.", "name": "example.org.", "kind": "Native", "serial": 1}])");
