@@ -128,7 +128,7 @@ def faults(backend: str) -> list[tuple[proxy.Action, bool | None]]:
     """What can go wrong with a write, and whether the same run gets over it; None: that depends on the time that is left."""
     lost = [(proxy.Drop(acted=False), True), (proxy.Drop(acted=True), True), (proxy.Hang(acted=False), None), (proxy.Hang(acted=True), None)]
     if backend == "rfc2136":  # SERVFAIL and REFUSED, by somebody who does not know the key
-        return [*lost, (proxy.Answer(2), False), (proxy.Answer(5), False)]
+        return [*lost, (proxy.Answer(2), True), (proxy.Answer(5), False)]
     return [*lost, (proxy.busy(1), True), (proxy.Answer(503), True), (proxy.Answer(500), True)]
 
 

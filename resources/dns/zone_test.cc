@@ -20,8 +20,8 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
 class ZoneTest : public ::testing::Test {
- protected:
-  void TestBody() override {}  // so that a test can have several
+ public:  // a test can have several
+  void TestBody() override {}
 
   ZoneTest() {
     services_.Configure(Settings());

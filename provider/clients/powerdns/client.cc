@@ -26,6 +26,8 @@ using dns::Zone;
 
 // The body of a request has a limit, 2 MB by default (webserver-max-bodysize).
 constexpr std::size_t kMostUnits = 1000;
+constexpr int kMostTries = 6;
+constexpr absl::Duration kFirstPause = absl::Milliseconds(50);
 
 const Json& Part(const Json& object, const char* key) {
   static const auto& none = *new Json;
@@ -176,6 +178,13 @@ class Client final : public dns::Backend {
       request.body = std::move(body);
     }
     absl::StatusOr<http::Response> response = transport_->Send(call, request);
+    // With SQLite behind it, it says so (and no more) while somebody else writes. Only a new zone cannot be sent twice.
+    absl::Duration pause = kFirstPause;
+    for (int tries = 1; response.ok() && response->status == 500 && request.method != "POST" && tries < kMostTries; ++tries) {
+      if (!call.Wait(pause).ok()) break;
+      pause *= 2;
+      response = transport_->Send(call, request);
+    }
     if (!response.ok()) return Annotate(response.status(), what);
     const Json answer = Json::parse(response->body, nullptr, /*allow_exceptions=*/false);
     if (response->status >= 200 && response->status <= 299) {

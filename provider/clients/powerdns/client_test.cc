@@ -106,12 +106,24 @@ TEST_F(PowerDnsTest, TellsErrorsApart) {
            Case{500, R"({"error": "Internal"})", absl::StatusCode::kUnavailable, "Internal"},
            Case{200, "<html>", absl::StatusCode::kInternal, "does not answer as PowerDNS"},
        }) {
-    transport_.Answer(c.status, c.body);
+    for (int answers = c.status == 500 ? 6 : 1; answers > 0; --answers) transport_.Answer(c.status, c.body);
     const absl::Status status = client_->List(call_, zone_).status();
     EXPECT_EQ(status.code(), c.code) << status;
     EXPECT_THAT(std::string(status.message()) + RemedyOf(status).value_or(""), HasSubstr(c.says));
     EXPECT_THAT(status.ToString(), Not(HasSubstr(kKey)));
   }
+}
+
+TEST_F(PowerDnsTest, IsPatientWithALockedDatabase) {
+  transport_.Answer(500, "Internal Server Error");
+  transport_.Answer(500, "Internal Server Error");
+  transport_.Answer(204);
+  EXPECT_THAT(Write({{{Change{std::nullopt, Set("a.example.org", "A", {"192.0.2.1"})}}}}).status, IsOk());
+  EXPECT_THAT(clock_.sleeps(), ElementsAre(absl::Milliseconds(50), absl::Milliseconds(100)));
+  // A zone that may have been made is not made again.
+  transport_.Answer(500, "Internal Server Error");
+  EXPECT_THAT(client_->CreateZone(call_, {.name = "example.net"}), StatusIs(absl::StatusCode::kUnavailable));
+  EXPECT_EQ(transport_.requests().size(), 4u);
 }
 
 TEST_F(PowerDnsTest, BlamesTheSetThatTheServerNames) {
