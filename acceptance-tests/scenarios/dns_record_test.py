@@ -251,6 +251,8 @@ def test_a_move_from_another_provider_plans_nothing(dns, dns_stack, zone):
     if dns.backend not in MOVES:
         pytest.skip("no other provider's resource of this service is taken over")
     id_ = dns.zone_id(zone)
+    if dns.backend == "route53" and not id_.startswith("Z"):
+        pytest.skip("moto's ids of zones are not as Route 53's")
     dns.put(zone, f"www.{zone}", "A", ["198.51.100.1"])
     host = REGISTRY[dns_stack.cli.name]
     for source, type_, attributes in MOVES[dns.backend]:

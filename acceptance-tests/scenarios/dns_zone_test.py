@@ -93,7 +93,8 @@ def test_what_an_interrupted_apply_left_is_taken_and_nothing_else(dns, dns_stack
     dns_stack.write(config(refused={"on_conflict": "fail"}, adopted={"on_conflict": "adopt"}))
     plan = dns_stack.plan()
     told = {w.address.rpartition(".")[2] for w in plan.warnings if "unable to create" in w.summary}
-    assert told == {"old", "refused"}, plan.warnings
+    # Only PowerDNS tells already in the plan that something was changed since: by the zone's serial.
+    assert told - {"used"} == {"old", "refused"}, plan.warnings
     result = dns_stack.run("apply", "-json", "-input=false", str(plan.file), codes=(1,))
     assert {e.address.rpartition(".")[2] for e in result.errors} == {"old", "refused", "used"}, result
     assert [w for w in result.warnings if "interrupted apply" in w.text and w.address == "charon_dns_zone.left"], result

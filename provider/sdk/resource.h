@@ -113,7 +113,7 @@ class Resource {
 
   virtual const ResourceInfo& info() const = 0;
 
-  // What goes beyond one attribute. Anything may be unknown, and what is at fault by itself is. Further faults than the one
+  // What goes beyond one attribute. Anything may be unknown, and what is at fault by itself is. Other faults than the one
   // returned go to the context's diagnostics.
   virtual absl::Status Validate(const Context&, const M& /*config*/) { return absl::OkStatus(); }
 

@@ -401,8 +401,8 @@ absl::Status RecordResource::Validate(const sdk::Context& context, const RecordM
     if (config.type.IsKnown() && config.backend.IsKnown()) faults.push_back(CheckApex(config, zone, *config.backend));
   }
   std::erase_if(faults, [](const absl::Status& fault) { return fault.ok(); });
-  for (std::size_t i = 1; i < faults.size(); ++i) context.diagnostics->Error("Invalid DNS record", faults[i]);
-  return faults.empty() ? absl::OkStatus() : faults.front();
+  for (std::size_t i = 0; i + 1 < faults.size(); ++i) context.diagnostics->Error("Invalid DNS record", faults[i]);
+  return faults.empty() ? absl::OkStatus() : faults.back();
 }
 
 absl::Status RecordResource::Plan(const sdk::Context& context, sdk::PlanChange<RecordModel>& change) {

@@ -126,6 +126,7 @@ TEST_P(VpnPolicy, ATagThatNobodyOwnsNeedsANodeThatCarriesIt) {
   Apply(Config(unowned));  // the server of this test takes it
   EXPECT_THAT(policy_.warnings(), Contains(AllOf(HasSubstr("The server will refuse"), HasSubstr("no node carries it"))));
   policy_.Destroy();
+  vpn_.server.policy.clear();
   vpn_.server.AddNode("web").tags = {"tag:web"};
   Apply(Config(unowned));
   EXPECT_THAT(policy_.warnings(), Contains(AllOf(HasSubstr("may not do what it says"), HasSubstr("there is no tag"))));
