@@ -117,6 +117,8 @@ def test_killed_at_each_write(dns, dns_stack, dns_front, request):
     victims = ["provider", "terraform"] * 2
     first = KINDS.index(request.node.callspec.params["dns"]) % 2
     for step, victim in zip(STEPS, victims[first:first + 3]):
+        if step == "create" and dns_stack.cli.name == "tofu":
+            victim = "provider"  # OpenTofu writes its state now and then: a killed one forgets the zone, which has records by then
         write(dns_stack, lanes, step)
         apply_and_kill(dns_stack, dns_front, victim,
                        [(lane.has_id(), min(lane.number, lane.writes(step)), lane.acted) for lane in lanes],

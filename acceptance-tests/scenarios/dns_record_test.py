@@ -102,6 +102,7 @@ def test_records_live(dns, dns_stack, zone):
     assert dns.sets(zone) == {(f"foreign.{zone}", "A"): ["198.51.100.9"]}
 
 
+@pytest.mark.each_cli("what a user meets first")
 def test_what_is_there_already(dns, dns_stack, zone):
     for name in ("fail", "adopt", "replace", "same"):
         dns.put(zone, f"{name}.{zone}", "A", ["198.51.100.1"])

@@ -71,6 +71,7 @@ output "records" {{
     assert dns_stack.plan().actions == {"charon_dns_zone.z": "create"}
 
 
+@pytest.mark.each_cli("what a user meets first")
 def test_what_an_interrupted_apply_left_is_taken_and_nothing_else(dns, dns_stack, names):
     """Of zones that are there already: one is empty and new, one holds a record, one is not new, one is not to be taken."""
     if not dns.can_make_zones:
