@@ -301,15 +301,13 @@ class NodesClient final : public NodesApi {
   }
 
   absl::StatusOr<Node> Rename(const Call& call, const Node& node, absl::string_view given_name) override {
-    const absl::Time before = call.clock->Now();
     absl::StatusOr<Node> renamed = Post(call, node, absl::StrCat("rename ", Title(node), " to \"", given_name, "\""),
                                         At(node).Segment("rename").Segment(given_name).ToString());
     if (!absl::IsAlreadyExists(renamed.status())) return renamed;
     // Sent again after a lost answer: old servers find the name taken by the node itself (isUnqiueName, hscontrol/db/node.go
     // v0.23.0 to v0.26.1).
-    const absl::StatusOr<Nodes> now = ListSince(call, before);
-    if (!now.ok()) return renamed;
-    absl::StatusOr<Node> found = FindById(**now, node.id, "node");
+    nodes_.Forget();
+    absl::StatusOr<Node> found = Get(call, node.id);
     return found.ok() && found->given_name == given_name ? found : renamed;
   }
 
