@@ -86,6 +86,9 @@ def test_who_is_there_is_not_taken_unasked(vpn_stack, headscale, names):
     warning = next(w for w in plan.warnings if "exists already" in w.text)
     assert "will be unable to create" in warning.summary and warning.address == "charon_vpn_user.one", warning
     assert headscale.user(names("other"))
+    # Nor does a change that cannot be.
+    vpn_stack.write(user("other", name=there))
+    assert [w.address for w in vpn_stack.plan().warnings if "unable to update" in w.summary] == ["charon_vpn_user.other"]
     vpn_stack.destroy()
     assert headscale.user(names("other")) is None and headscale.user(there)
 

@@ -260,11 +260,12 @@ PlanAnswer ResourceRunner::Plan(const Call& call, const PlanRequest& request) {
     draft.planned = std::move(result.planned);
   }
   const absl::Status status = Guard([&] { return DoPlan(context, draft); });
-  if (absl::IsAlreadyExists(status) && request.prior.IsNull()) {
-    // Before it destroys, core plans the whole configuration as any other time, also what was never made, and an error
-    // would stop it (Context.destroyPlan, internal/terraform/context_plan.go of Terraform 1.11). The apply makes it one.
+  if (absl::IsAlreadyExists(status)) {
+    // Before it destroys, core plans the whole configuration as any other time, and an error would stop it
+    // (Context.destroyPlan, internal/terraform/context_plan.go of Terraform 1.11). The apply makes it one.
     if (!context.planned_before) {
-      answer.diagnostics.Warning(absl::StrCat("The apply will be unable to create this ", info().noun), status);
+      answer.diagnostics.Warning(
+          absl::StrCat("The apply will be unable to ", request.prior.IsNull() ? "create" : "update", " this ", info().noun), status);
     }
   } else if (!status.ok()) {
     ReportFailure(answer.diagnostics, destroy ? "plan the removal of" : "plan", info(), schema(), status);

@@ -2,9 +2,9 @@
 
 #include <memory>
 
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "absl/strings/str_cat.h"
 #include "nlohmann/json.hpp"
 #include "provider/base/status.h"
 #include "provider/testing/fake_clock.h"
