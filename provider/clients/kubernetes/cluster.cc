@@ -14,6 +14,7 @@
 #include "provider/base/status.h"
 #include "provider/clients/kubernetes/discovery.h"
 #include "provider/clients/kubernetes/list_scanner.h"
+#include "provider/clients/kubernetes/plain_json.h"
 #include "provider/clients/kubernetes/snapshot.h"
 #include "provider/clients/kubernetes/watch.h"
 #include "provider/http/transport.h"
@@ -96,7 +97,7 @@ std::string DumpForApply(const Json& json) {
 }
 
 absl::StatusOr<Json> ParseObject(absl::string_view body) {
-  Json object = Json::parse(body.begin(), body.end(), nullptr, /*allow_exceptions=*/false);
+  Json object = internal::ParseJson(body);
   if (!object.is_object()) return absl::InternalError("the server's answer is no JSON object");
   return object;
 }
