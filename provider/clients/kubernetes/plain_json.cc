@@ -1,15 +1,30 @@
 #include "provider/clients/kubernetes/plain_json.h"
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "nlohmann/json.hpp"
 #include "provider/clients/kubernetes/utf8.h"
 
 namespace charon::kubernetes::internal {
 namespace {
+
+// The characters that stand for themselves in a string: ASCII but controls, quotes and backslashes.
+constexpr std::array<bool, 256> kOrdinary = [] {
+  std::array<bool, 256> ordinary{};
+  for (std::size_t c = 0x20; c < 0x80; ++c) ordinary[c] = c != '"' && c != '\\';
+  return ordinary;
+}();
+
+// Where the next other character is, from `at` on.
+std::size_t SkipOrdinary(absl::string_view text, std::size_t at) {
+  while (at < text.size() && kOrdinary[static_cast<unsigned char>(text[at])]) ++at;
+  return at;
+}
 
 // Every function returns false, once and for all, if the text is not plain.
 class Reader {
@@ -82,6 +97,7 @@ class Reader {
     ++at_;
     std::size_t start = at_;
     for (;;) {
+      at_ = SkipOrdinary(text_, at_);
       const auto byte = static_cast<unsigned char>(Peek());  // 0 at the end
       if (byte == '"') {
         string.append(text_.data() + start, at_ - start);
@@ -95,15 +111,11 @@ class Reader {
         if (plain == '\0') return false;
         string.push_back(plain);
         start = ++at_;
-      } else if (byte < 0x20) {
-        return false;
-      } else if (byte < 0x80) {
-        ++at_;
-      } else {
-        const std::size_t length = SequenceLength(text_, at_);
-        if (length == 0) return false;
-        at_ += length;
+        continue;
       }
+      const std::size_t length = byte < 0x80 ? 0 : SequenceLength(text_, at_);
+      if (length == 0) return false;
+      at_ += length;
     }
   }
 
@@ -172,6 +184,88 @@ class Reader {
   std::size_t at_ = 0;
 };
 
+// False for a byte that is no UTF-8.
+bool AppendString(const std::string& string, std::string& text) {
+  text.push_back('"');
+  std::size_t start = 0;
+  // What is passed over is copied in one piece, `as` instead of the character behind it.
+  const auto put = [&](std::size_t at, absl::string_view as) {
+    text.append(string, start, at - start).append(as.data(), as.size());
+    start = at + 1;
+  };
+  for (std::size_t at = SkipOrdinary(string, 0); at < string.size(); at = SkipOrdinary(string, at)) {
+    const auto byte = static_cast<unsigned char>(string[at]);
+    if (byte >= 0x80) {
+      const std::size_t length = SequenceLength(string, at);
+      if (length == 0) return false;
+      at += length;
+      continue;
+    }
+    if (byte == '"') {
+      put(at, "\\\"");
+    } else if (byte == '\\') {
+      put(at, "\\\\");
+    } else if (byte == '\b') {
+      put(at, "\\b");
+    } else if (byte == '\f') {
+      put(at, "\\f");
+    } else if (byte == '\n') {
+      put(at, "\\n");
+    } else if (byte == '\r') {
+      put(at, "\\r");
+    } else if (byte == '\t') {
+      put(at, "\\t");
+    } else {
+      put(at, absl::StrCat("\\u", absl::Hex(byte, absl::kZeroPad4)));
+    }
+    ++at;
+  }
+  text.append(string, start, std::string::npos).push_back('"');
+  return true;
+}
+
+// False for what is left to the library: fractions, and bytes that are no UTF-8.
+bool AppendPlain(const Json& value, std::string& text) {
+  switch (value.type()) {
+    case Json::value_t::null:
+      text.append("null");
+      return true;
+    case Json::value_t::boolean:
+      text.append(value.get<bool>() ? "true" : "false");
+      return true;
+    case Json::value_t::number_integer:
+      absl::StrAppend(&text, value.get<std::int64_t>());
+      return true;
+    case Json::value_t::number_unsigned:
+      absl::StrAppend(&text, value.get<std::uint64_t>());
+      return true;
+    case Json::value_t::string:
+      return AppendString(value.get_ref<const std::string&>(), text);
+    case Json::value_t::object: {
+      char before = '{';
+      for (const auto& [key, member] : value.get_ref<const Json::object_t&>()) {
+        text.push_back(std::exchange(before, ','));
+        if (!AppendString(key, text)) return false;
+        text.push_back(':');
+        if (!AppendPlain(member, text)) return false;
+      }
+      text.append(before == '{' ? "{}" : "}");
+      return true;
+    }
+    case Json::value_t::array: {
+      char before = '[';
+      for (const Json& element : value.get_ref<const Json::array_t&>()) {
+        text.push_back(std::exchange(before, ','));
+        if (!AppendPlain(element, text)) return false;
+      }
+      text.append(before == '[' ? "[]" : "]");
+      return true;
+    }
+    default:
+      return false;
+  }
+}
+
 }  // namespace
 
 std::optional<Json> ReadPlainJson(absl::string_view text) {
@@ -183,6 +277,12 @@ std::optional<Json> ReadPlainJson(absl::string_view text) {
 Json ParseJson(absl::string_view text) {
   if (std::optional<Json> plain = ReadPlainJson(text)) return *std::move(plain);
   return Json::parse(text.begin(), text.end(), nullptr, /*allow_exceptions=*/false);
+}
+
+std::string DumpJson(const Json& value) {
+  std::string text;
+  if (AppendPlain(value, text)) return text;
+  return value.dump(-1, ' ', /*ensure_ascii=*/false, Json::error_handler_t::replace);
 }
 
 }  // namespace charon::kubernetes::internal

@@ -1,8 +1,9 @@
-// JSON as machines write it, read three times as fast as the library does: most of what a large apply costs is
-// text that becomes values.
+// JSON as machines write it, read and written in less than half of the library's time: most of what a large apply costs us is
+// text that becomes values, and values that become text.
 #pragma once
 
 #include <optional>
+#include <string>
 
 #include "absl/strings/string_view.h"
 #include "nlohmann/json_fwd.hpp"
@@ -17,5 +18,8 @@ std::optional<Json> ReadPlainJson(absl::string_view text);
 
 // The value of any JSON text, read the quick way if it is plain; is_discarded() if it is no JSON.
 Json ParseJson(absl::string_view text);
+
+// The compact text of `value`. What is no UTF-8 becomes U+FFFD.
+std::string DumpJson(const Json& value);
 
 }  // namespace charon::kubernetes::internal

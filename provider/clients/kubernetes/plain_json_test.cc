@@ -54,6 +54,18 @@ TEST(ReadPlainJson, TakesNothingThatIsNoJson) {
   }
 }
 
+TEST(DumpJson, IsTheTextOfTheLibrary) {
+  std::vector<Json> values = {nullptr, true, false, 0, -7, 18446744073709551615u, 1.5, -0.0, 1e300, "", "a b", Json::object(),
+                              Json::array(), "gr\xC3\xBC\xC3\x9F \xF0\x9F\x98\x80", "no \xFF UTF-8", "\xC3", "\x7F",
+                              {{"b", {1, 2, {{"c", nullptr}}}}, {"a", "x"}, {"\"quoted\"\n", {{}}}}, {1.5, "a"}};
+  for (int byte = 0; byte < 0x80; ++byte) values.push_back(std::string("<") + static_cast<char>(byte) + ">");
+  for (const Json& value : values) {
+    const std::string text = value.dump(-1, ' ', /*ensure_ascii=*/false, Json::error_handler_t::replace);
+    EXPECT_EQ(DumpJson(value), text);
+    EXPECT_EQ(DumpJson({{"key", {value, value}}}), absl::StrCat("{\"key\":[", text, ",", text, "]}"));
+  }
+}
+
 TEST(ReadPlainJson, IsAfraidOfNoDepth) {
   const std::string deep(100000, '[');
   EXPECT_FALSE(ReadPlainJson(deep));
