@@ -555,6 +555,7 @@ absl::StatusOr<Json> CloudflareSite::Act(const Json& body) {
     made.value->plan = Text(body, {"plan"}, "free");
     made.value->quota = Integer(body, {"quota"}, made.value->plan == "free" ? 200 : 3500);
     made.value->status = Text(body, {"status"}, "active");
+    made.value->created -= absl::Hours(Integer(body, {"hours_old"}, 0));
     return Show(*made.value);
   }
   if (what == "rate_limit") {

@@ -122,6 +122,15 @@ absl::StatusOr<std::vector<acl::Device>> Devices(const sdk::Context& context, he
   return devices;
 }
 
+// Whether a node has the tag from an administrator; true for none.
+absl::StatusOr<bool> IsCarried(const sdk::Context& context, headscale::Client& client, const std::string& tag) {
+  if (tag.empty()) return true;
+  CHARON_ASSIGN_OR_RETURN(const auto nodes, client.nodes().List(context));
+  return std::any_of(nodes->begin(), nodes->end(), [&](const headscale::Node& node) {
+    return std::find(node.tags.begin(), node.tags.end(), tag) != node.tags.end();
+  });
+}
+
 // Tests that fail only because nobody is there yet whom this run may make.
 bool MayPassLater(const absl::Status& refusal) {
   return absl::StrContains(refusal.message(), "test(s) failed") && !absl::StrContains(refusal.message(), "expected ");
@@ -318,9 +327,13 @@ absl::Status PolicyResource::Plan(const sdk::Context& context, sdk::PlanChange<P
     }
     for (const acl::Finding& finding : after.findings) {
       if (finding.refused) continue;
-      context.diagnostics->Warning("VPN policy may not do what it says",
-                                   absl::StrCat(finding.ToString(config.object.IsNull()), ". ", finding.remedy),
-                                   Path(Form(config)));
+      CHARON_ASSIGN_OR_RETURN(const bool taken, IsCarried(context, client, finding.unless_tag));
+      context.diagnostics->Warning(
+          taken ? "VPN policy may not do what it says" : "The server will refuse the VPN policy",
+          absl::StrCat(finding.ToString(config.object.IsNull()),
+                       taken ? "" : absl::StrCat(", and as of now no node carries it, as Headscale 0.", found.minor, " wants it then"),
+                       ". ", finding.remedy),
+          Path(Form(config)));
     }
     if (change.IsCreate() && found.text) {
       context.diagnostics->Warning("VPN policy exists",

@@ -328,10 +328,12 @@ class Client final : public dns::Backend {
         if (server.is_string()) zone.name_servers.push_back(server.get<std::string>());
       }
     }
+    const std::string created = Text(result, "created_on");
+    if (absl::Time made; absl::ParseTime(absl::RFC3339_full, created, &made, nullptr)) zone.made = made;
     const std::string plan = Text(Part(result, "plan"), "legacy_id");
     if (plan == "free") {
       zone.record_limit =
-          Text(result, "created_on") < "2024-09-01" && !Text(result, "created_on").empty() ? kOldFreeRecords : kFreeRecords;
+          created < "2024-09-01" && !created.empty() ? kOldFreeRecords : kFreeRecords;
     } else if (!plan.empty()) {
       zone.record_limit = kPaidRecords;
     }

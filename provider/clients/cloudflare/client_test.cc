@@ -44,6 +44,7 @@ TEST_F(CloudflareTest, FindsZones) {
   ASSERT_THAT(zones, IsOk());
   ASSERT_EQ(zones->size(), 1u);
   EXPECT_EQ(zones->front().record_limit, 200);
+  EXPECT_EQ(absl::ToUnixMillis(*zones->front().made), 1735708800123);
   EXPECT_THAT(zones->front().name_servers, ElementsAre("bob.ns.example.com", "lola.ns.example.com"));
   EXPECT_EQ(transport_.requests()[0].url, "https://cf.example/client/v4/zones?name=example.org&per_page=50");
   EXPECT_THAT(transport_.requests()[0].headers,
@@ -55,6 +56,8 @@ TEST_F(CloudflareTest, FindsZones) {
   EXPECT_EQ(client_->ZoneById(call_, "1")->record_limit, 1000);
   transport_.Answer(200, R"({"success": true, "result": {"id": "1", "name": "example.org", "plan": {"legacy_id": "pro"}}})");
   EXPECT_EQ(client_->ZoneById(call_, "1")->record_limit, 3500);
+  transport_.Answer(200, R"({"success": true, "result": {"id": "1", "name": "example.org"}})");
+  EXPECT_EQ(client_->ZoneById(call_, "1")->made, std::nullopt);
   EXPECT_TRUE(client_->IsZoneId("023e105f4ecef8ad9ca31a8372d0c353"));
   EXPECT_FALSE(client_->IsZoneId("example.org"));
 }

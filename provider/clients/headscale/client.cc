@@ -299,8 +299,14 @@ class NodesClient final : public NodesApi {
   }
 
   absl::StatusOr<Node> Rename(const Call& call, const Node& node, absl::string_view given_name) override {
-    return Post(call, node, absl::StrCat("rename ", Title(node), " to \"", given_name, "\""),
-                At(node).Segment("rename").Segment(given_name).ToString());
+    absl::StatusOr<Node> renamed = Post(call, node, absl::StrCat("rename ", Title(node), " to \"", given_name, "\""),
+                                        At(node).Segment("rename").Segment(given_name).ToString());
+    if (!absl::IsAlreadyExists(renamed.status())) return renamed;
+    // Sent again after a lost answer: old servers find the name taken by the node itself (isUnqiueName, hscontrol/db/node.go
+    // v0.23.0 to v0.26.1).
+    nodes_.Forget();
+    absl::StatusOr<Node> found = Get(call, node.id);
+    return found.ok() && found->given_name == given_name ? found : renamed;
   }
 
   absl::StatusOr<Node> SetTags(const Call& call, const Node& node, const std::vector<std::string>& tags) override {

@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
@@ -27,6 +28,19 @@ class PowerDnsTest : public dns::ClientTest {
     client_ = NewClient({.endpoint = "http://127.0.0.1:8081/api/v1/", .api_key = kKey}, http::Borrow(transport_));
   }
 };
+
+TEST_F(PowerDnsTest, TellsFromTheSerialOnWhichDayAZoneWasMade) {
+  const auto noon = [](int day) { return absl::FromCivil(absl::CivilHour(2026, 11, day, 12), absl::UTCTimeZone()); };
+  for (const auto& [serial, made] : std::vector<std::pair<const char*, std::optional<absl::Time>>>{
+           {"2026112101", noon(22)},        // until the day ends everywhere
+           {"2026112102", std::nullopt},    // changed since
+           {"2026113101", std::nullopt},    // no day
+           {"1", std::nullopt},
+           {"1763683200", std::nullopt}}) {  // soa_edit_api EPOCH
+    transport_.Answer(200, absl::StrCat(R"({"id": "example.org.", "name": "example.org.", "serial": )", serial, "}"));
+    EXPECT_EQ(client_->ZoneById(call_, "example.org.")->made, made) << serial;
+  }
+}
 
 TEST_F(PowerDnsTest, FindsZonesAndListsThem) {
   transport_.Answer(200, R"([{"id": "example.org.", "name": "example.org.", "kind": "Native", "serial": 1}])");
@@ -76,12 +90,24 @@ TEST_F(PowerDnsTest, TellsErrorsApart) {
            Case{500, R"({"error": "Internal"})", absl::StatusCode::kUnavailable, "Internal"},
            Case{200, "<html>", absl::StatusCode::kInternal, "does not answer as PowerDNS"},
        }) {
-    transport_.Answer(c.status, c.body);
+    for (int answers = c.status == 500 ? 6 : 1; answers > 0; --answers) transport_.Answer(c.status, c.body);
     const absl::Status status = client_->List(call_, zone_).status();
     EXPECT_EQ(status.code(), c.code) << status;
     EXPECT_THAT(std::string(status.message()) + RemedyOf(status).value_or(""), HasSubstr(c.says));
     EXPECT_THAT(status.ToString(), Not(HasSubstr(kKey)));
   }
+}
+
+TEST_F(PowerDnsTest, IsPatientWithALockedDatabase) {
+  transport_.Answer(500, "Internal Server Error");
+  transport_.Answer(500, "Internal Server Error");
+  transport_.Answer(204);
+  EXPECT_THAT(Write({{{Change{std::nullopt, Set("a.example.org", "A", {"192.0.2.1"})}}}}).status, IsOk());
+  EXPECT_THAT(clock_.sleeps(), ElementsAre(absl::Milliseconds(50), absl::Milliseconds(100)));
+  // A zone that may have been made is not made again.
+  transport_.Answer(500, "Internal Server Error");
+  EXPECT_THAT(client_->CreateZone(call_, {.name = "example.net"}), StatusIs(absl::StatusCode::kUnavailable));
+  EXPECT_EQ(transport_.requests().size(), 4u);
 }
 
 TEST_F(PowerDnsTest, BlamesTheSetThatTheServerNames) {

@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -243,6 +244,7 @@ TEST_F(Route53Test, FindsAZoneWhoseCreationsReplyWasLost) {
     const std::string body = transport_.requests()[0].body;
     const std::size_t start = body.find("<CallerReference>") + 17;
     const std::string reference = body.substr(start, body.find('<', start) - start);
+    EXPECT_TRUE(absl::StartsWith(reference, absl::StrCat("charon-", absl::ToUnixSeconds(clock_.Now()), "-"))) << reference;
     return http::Response{.status = 200,
                           .body = absl::StrCat("<R><HostedZones><HostedZone><Id>/hostedzone/Z8</Id><Name>example.net.</"
                                                "Name><CallerReference>other</CallerReference></HostedZone>"
@@ -253,6 +255,17 @@ TEST_F(Route53Test, FindsAZoneWhoseCreationsReplyWasLost) {
   ASSERT_THAT(zone, IsOk());
   EXPECT_EQ(zone->id, "Z9");
   EXPECT_THAT(transport_.requests()[0].body, HasSubstr("<Comment>a &amp; b</Comment>"));
+}
+
+TEST_F(Route53Test, KnowsWhenAZoneOfOursWasMade) {
+  for (const auto& [reference, made] :
+       std::vector<std::pair<const char*, std::optional<absl::Time>>>{{"charon-1700000000-abc", absl::FromUnixSeconds(1700000000)},
+                                                                      {"charon-abc", std::nullopt},
+                                                                      {"terraform-20240101", std::nullopt}}) {
+    transport_.Answer(200, absl::StrCat("<R><HostedZone><Id>/hostedzone/Z9</Id><Name>example.net.</Name><CallerReference>", reference,
+                                        "</CallerReference></HostedZone></R>"));
+    EXPECT_EQ(client_->ZoneById(call_, "Z9")->made, made) << reference;
+  }
 }
 
 TEST_F(Route53Test, KeepsTheQuotasOfABatch) {

@@ -378,10 +378,11 @@ bool Reader::CheckDefined(const Alias& alias, const std::string& where) {
     return false;
   }
   if (alias.kind == Alias::Kind::kTag && policy_.tag_owners.count(alias.text) == 0) {
-    // Before 0.26 it is refused unless a node carries the tag.
     RefuseSince(kTypedPolicy, alias.at, where, absl::StrCat("there is no tag ", QuoteJson(alias.text), " in \"tagOwners\""),
                 absl::StrCat("Add \"", alias.text, "\": [] to \"tagOwners\", with the users who may give it",
                              policy_.tag_owners.empty() ? "." : absl::StrCat("; there are ", Keys(policy_.tag_owners), ".")));
+    // expandIPsFromTag (hscontrol/policy/acls.go, v0.23.0 and v0.25.1).
+    if (minor_ < kTypedPolicy) policy_.findings.back().unless_tag = alias.text;
     return minor_ < kTypedPolicy;
   }
   if (alias.kind == Alias::Kind::kHost && policy_.hosts.count(alias.text) == 0) {
