@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "nlohmann/json.hpp"
 #include "provider/clients/kubernetes/utf8.h"
+#include "provider/http/parse_json.h"
 
 namespace charon::kubernetes::internal {
 namespace {
@@ -276,7 +277,7 @@ std::optional<Json> ReadPlainJson(absl::string_view text) {
 
 Json ParseJson(absl::string_view text) {
   if (std::optional<Json> plain = ReadPlainJson(text)) return *std::move(plain);
-  return Json::parse(text.begin(), text.end(), nullptr, /*allow_exceptions=*/false);
+  return http::ParseJson(text);
 }
 
 std::string DumpJson(const Json& value) {
