@@ -8,11 +8,12 @@ import concurrent.futures
 import pathlib
 import time
 
+from harness import proxy
 from harness.clusters import SandboxCluster
 from harness.dns import SandboxCloudflare
+from harness.dns_proxy import DnsProxy
 from harness.headscale import RealHeadscale, RealServers, SandboxHeadscale
 from harness.nameservers import Bind, RealNameServers
-from harness.tcp_proxy import TcpProxy, is_dns_update
 
 LATENCY = 30  # ms, each request
 RECORDS = 200
@@ -90,14 +91,14 @@ def records(bars, commands, new_run, folder):
 class Messages:
     """DNS messages, counted as the sandbox's request log is."""
 
-    def __init__(self, proxy):
-        self.proxy = proxy
+    def __init__(self, front):
+        self.front = front
 
     def mark(self):
-        return len(self.proxy.messages)
+        return len(self.front.log())
 
     def requests(self, since):
-        return self.proxy.messages[since:]
+        return self.front.log()[since:]
 
 
 def updates(bars, commands, new_run, folder):
@@ -110,16 +111,16 @@ def updates(bars, commands, new_run, folder):
             zone = how.replace(" ", "-") + ".example.org"
             bind = Bind(record, transfer=how != "without one")
             bind.new_zone(zone)
-            proxy = TcpProxy(bind.server, is_dns_update, LATENCY / 1000)
-            host, port = proxy.address.split(":")
+            front = DnsProxy(bind.server)
+            front.on(proxy.everything, proxy.Delay(LATENCY / 1000), None)
             try:
-                run = new_run(f"updates-{zone}", bind.environment | {"DNS_UPDATE_SERVER": host, "DNS_UPDATE_PORT": port})
+                run = new_run(f"updates-{zone}", bind.environment | {"DNS_UPDATE_SERVER": "127.0.0.1", "DNS_UPDATE_PORT": str(front.port)})
                 (run.folder / "main.tf").write_text(records_tf(zone))
                 run.apply()
-                no_op(bars, commands, run, Messages(proxy),
+                no_op(bars, commands, run, Messages(front),
                       f"no-op plan of {RECORDS} records by RFC 2136 {how}, {LATENCY} ms latency", most, 1.5)
             finally:
-                proxy.close()
+                front.stop()
     finally:
         servers.stop()
 

@@ -65,8 +65,7 @@ std::string Punycode(const std::vector<std::int32_t>& points) {
 
 // A label with letters beyond ASCII, as its A-label.
 absl::StatusOr<std::string> ToAscii(absl::string_view whole, const std::string& label) {
-  std::string terminated = label;
-  utf8proc_uint8_t* folded = utf8proc_NFKC_Casefold(reinterpret_cast<const utf8proc_uint8_t*>(terminated.c_str()));
+  utf8proc_uint8_t* folded = utf8proc_NFKC_Casefold(reinterpret_cast<const utf8proc_uint8_t*>(label.c_str()));
   if (folded == nullptr) return Bad(whole, "it is not UTF-8");
   const std::string text(reinterpret_cast<char*>(folded));
   std::free(folded);
