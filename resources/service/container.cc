@@ -5,15 +5,57 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "provider/clients/kubernetes/quantity.h"
 
 namespace charon::service {
 namespace {
 
-constexpr char kPortForms[] = "A port by name or number.";
+// The rows that probes and hooks share.
+template <typename M>
+std::vector<typename ObjectSpec<M>::Row> RequestRows(absl::string_view answer) {
+  return {
+      Field(&M::http_get, "http_get", Optional, absl::StrCat("Path of an HTTP request to the container, `/healthz`", answer)).Check(AbsolutePath()),
+      Field(&M::port, "port", Optional, "Port of the request by name or number; the only port by default."),
+      Field(&M::request, "request", Optional, "More about the request of `http_get`."),
+  };
+}
 
 }  // namespace
+
+absl::StatusOr<Port> ParsePort(absl::string_view text) {
+  const auto wrong = [text] {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "\"", text, "\" must be a port from 1 to 65535, such as 8080, with protocols other than TCP behind it: \"51820/UDP\" or "
+        "\"8554/TCP,UDP\" (TCP, UDP, SCTP)"));
+  };
+  const std::pair<absl::string_view, absl::string_view> parts = absl::StrSplit(text, absl::MaxSplits('/', 1));
+  Port port;
+  const bool digits = !parts.first.empty() && parts.first.find_first_not_of("0123456789") == absl::string_view::npos;
+  if (!digits || !absl::SimpleAtoi(parts.first, &port.number) || port.number < 1 || port.number > 65535) return wrong();
+  if (parts.first.size() == text.size()) {
+    port.protocols = {"TCP"};
+    return port;
+  }
+  for (const absl::string_view protocol : absl::StrSplit(parts.second, ',')) {
+    const bool known = protocol == "TCP" || protocol == "UDP" || protocol == "SCTP";
+    if (!known || !port.protocols.emplace(protocol).second) return wrong();
+  }
+  return port;
+}
+
+Check ContainerPort() {
+  return TextRule("is a port such as 8080 or \"51820/UDP\"", [](absl::string_view text) { return ParsePort(text).status(); });
+}
+
+Check AbsolutePath() {
+  return TextRule("is an absolute path", [](absl::string_view path) {
+    if (absl::StartsWith(path, "/")) return absl::OkStatus();
+    return absl::InvalidArgumentError(absl::StrCat("\"", path, "\" must be an absolute path such as \"/data\""));
+  });
+}
 
 Check QuantityText() {
   return TextRule("is a Kubernetes quantity such as \"500m\" or \"4Gi\"",
@@ -34,22 +76,6 @@ Check PortName() {
         "\"", name, "\"", name.size() > 15 ? absl::StrCat(" has ", name.size(), " characters; it") : "",
         " must be at most 15 of a-z, 0-9 and \"-\", with at least one letter, and without \"-\" at its ends or twice in a row"));
   });
-}
-
-const ObjectSpec<PortModel>& PortModel::Describe() {
-  using M = PortModel;
-  static const auto& spec = *new ObjectSpec<M>(
-      "A port of a container.",
-      {
-          Field(&M::number, "number", Required, "The port that the container listens on.").Check(Between(1, 65535)),
-          Field(&M::protocols, "protocols", Optional, "`TCP` (default), `UDP`, `SCTP`, or several.")
-              .Check(EachElement(OneOf({"TCP", "UDP", "SCTP"}))),
-          Field(&M::service_port, "service_port", Optional,
-                "The Service's port; by default 80 for the port `http`, 443 for `https`, else the same number.")
-              .Check(Between(1, 65535)),
-          Field(&M::app_protocol, "app_protocol", Optional, "Protocol above TCP, for ingress controllers and meshes: `kubernetes.io/h2c`."),
-      });
-  return spec;
 }
 
 const ObjectSpec<ResourcesModel>& ResourcesModel::Describe() {
@@ -76,45 +102,41 @@ const ObjectSpec<MountModel>& MountModel::Describe() {
   return spec;
 }
 
-const ObjectSpec<HttpGetModel>& HttpGetModel::Describe() {
-  using M = HttpGetModel;
-  static const auto& spec = *new ObjectSpec<M>(
-      "An HTTP request to the container.",
-      {
-          Field(&M::path, "path", Optional, "Path of the request; `/` by default."),
-          Field(&M::port, "port", Optional, absl::StrCat(kPortForms, " The only port by default.")),
-          Field(&M::scheme, "scheme", Optional, "`HTTP` (default) or `HTTPS`.").Check(OneOf({"HTTP", "HTTPS"})),
-          Field(&M::headers, "headers", Optional, "Headers of the request."),
-      });
+const ObjectSpec<RequestModel>& RequestModel::Describe() {
+  using M = RequestModel;
+  static const auto& spec = *new ObjectSpec<M>("More about an HTTP request.",
+                                               {
+                                                   Field(&M::scheme, "scheme", Optional, "`HTTP` (default) or `HTTPS`.").Check(OneOf({"HTTP", "HTTPS"})),
+                                                   Field(&M::headers, "headers", Optional, "Headers of the request."),
+                                               });
   return spec;
 }
 
 const ObjectSpec<GrpcModel>& GrpcModel::Describe() {
   using M = GrpcModel;
-  static const auto& spec = *new ObjectSpec<M>("A gRPC health check.",
-                                               {
-                                                   Field(&M::port, "port", Optional, absl::StrCat(kPortForms, " The only port by default.")),
-                                                   Field(&M::service, "service", Optional, "Service name to ask for."),
-                                               });
+  static const auto& spec =
+      *new ObjectSpec<M>("A gRPC health check.", {Field(&M::service, "service", Optional, "Service name to ask for.")});
   return spec;
 }
 
 const ObjectSpec<ProbeModel>& ProbeModel::Describe() {
   using M = ProbeModel;
-  static const auto& spec = *new ObjectSpec<M>(
-      "One probe. What is not set is Kubernetes' default.",
-      {
-          Field(&M::http_get, "http_get", Optional, "An HTTP request that must be answered with 200 to 399."),
-          Field(&M::tcp_socket, "tcp_socket", Optional, absl::StrCat(kPortForms, " It must accept connections.")),
-          Field(&M::exec, "exec", Optional, "A command that must exit with 0."),
-          Field(&M::grpc, "grpc", Optional, "A gRPC health check."),
-          Field(&M::initial_delay, "initial_delay", Optional, "Wait after the start, such as `30s`.").Check(PositiveDuration()),
-          Field(&M::period, "period", Optional, "Time between two probes; 10s if unset.").Check(PositiveDuration()),
-          Field(&M::timeout, "timeout", Optional, "Time for an answer; 1s if unset.").Check(PositiveDuration()),
-          Field(&M::success_threshold, "success_threshold", Optional, "Successes in a row that count; 1 if unset.").Check(Between(1, 1000)),
-          Field(&M::failure_threshold, "failure_threshold", Optional, "Failures in a row that count; 3 if unset.").Check(Between(1, 100000)),
-      },
-      {ExactlyOneOf({"http_get", "tcp_socket", "exec", "grpc"})});
+  static const auto& spec = *[] {
+    std::vector<ObjectSpec<M>::Row> rows = RequestRows<M>(", that must be answered with 200 to 399.");
+    std::vector<ObjectSpec<M>::Row> more = {
+        Field(&M::tcp_socket, "tcp_socket", Optional, "A port by name or number that must accept connections."),
+        Field(&M::exec, "exec", Optional, "A command that must exit with 0."),
+        Field(&M::grpc, "grpc", Optional, "A gRPC health check on `port`: `{}`."),
+        Field(&M::initial_delay, "initial_delay", Optional, "Wait after the start, such as `30s`.").Check(PositiveDuration()),
+        Field(&M::period, "period", Optional, "Time between two probes; 10s if unset.").Check(PositiveDuration()),
+        Field(&M::timeout, "timeout", Optional, "Time for an answer; 1s if unset.").Check(PositiveDuration()),
+        Field(&M::success_threshold, "success_threshold", Optional, "Successes in a row that count; 1 if unset.").Check(Between(1, 1000)),
+        Field(&M::failure_threshold, "failure_threshold", Optional, "Failures in a row that count; 3 if unset.").Check(Between(1, 100000)),
+    };
+    for (auto& row : more) rows.push_back(std::move(row));
+    return new ObjectSpec<M>("One probe. What is not set is Kubernetes' default.", std::move(rows),
+                             std::vector<ObjectRule>{ExactlyOneOf({"http_get", "tcp_socket", "exec", "grpc"}), Needs("request", "http_get")});
+  }();
   return spec;
 }
 
@@ -132,13 +154,13 @@ const ObjectSpec<ProbesModel>& ProbesModel::Describe() {
 
 const ObjectSpec<HookModel>& HookModel::Describe() {
   using M = HookModel;
-  static const auto& spec = *new ObjectSpec<M>("One hook.",
-                                               {
-                                                   Field(&M::exec, "exec", Optional, "A command in the container."),
-                                                   Field(&M::http_get, "http_get", Optional, "An HTTP request to the container."),
-                                                   Field(&M::sleep, "sleep", Optional, "Just wait, such as `5s` (Kubernetes 1.30).").Check(PositiveDuration()),
-                                               },
-                                               {ExactlyOneOf({"exec", "http_get", "sleep"})});
+  static const auto& spec = *[] {
+    std::vector<ObjectSpec<M>::Row> rows = RequestRows<M>(".");
+    rows.push_back(Field(&M::exec, "exec", Optional, "A command in the container."));
+    rows.push_back(Field(&M::sleep, "sleep", Optional, "Just wait, such as `5s` (Kubernetes 1.30).").Check(PositiveDuration()));
+    return new ObjectSpec<M>("One hook.", std::move(rows),
+                             std::vector<ObjectRule>{ExactlyOneOf({"exec", "http_get", "sleep"}), Needs("port", "http_get"), Needs("request", "http_get")});
+  }();
   return spec;
 }
 
@@ -149,6 +171,29 @@ const ObjectSpec<HooksModel>& HooksModel::Describe() {
                                                       Field(&M::post_start, "post_start", Optional, "Right after the start."),
                                                       Field(&M::pre_stop, "pre_stop", Optional, "Before the stop, within the grace period."),
                                                   });
+  return spec;
+}
+
+const ObjectSpec<EnvFromModel>& EnvFromModel::Describe() {
+  using M = EnvFromModel;
+  static const auto& spec = *new ObjectSpec<M>(
+      "Environment variables that stand elsewhere.",
+      {
+          Field(&M::secrets, "secrets", Optional, "Secrets whose every key becomes one, named as in `env_secret`; a `?` at the end if one may be missing."),
+          Field(&M::config_maps, "config_maps", Optional, "ConfigMaps likewise."),
+          Field(&M::fields, "fields", Optional, "Name -> field of the pod (`status.podIP`), or resource of the container (`limits.memory`)."),
+      });
+  return spec;
+}
+
+const ObjectSpec<ProcessModel>& ProcessModel::Describe() {
+  using M = ProcessModel;
+  static const auto& spec = *new ObjectSpec<M>("How the process starts.",
+                                               {
+                                                   Field(&M::working_dir, "working_dir", Optional, "Working directory; the image's by default."),
+                                                   Field(&M::tty, "tty", Optional, "Allocate a terminal."),
+                                                   Field(&M::stdin, "stdin", Optional, "Keep standard input open."),
+                                               });
   return spec;
 }
 
