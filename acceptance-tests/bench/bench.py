@@ -154,26 +154,26 @@ locals {
     namespace = "bench-${number %% %(namespaces)d}"
     image     = format("registry.example.com/team/service-%%03d:1.2.3", number)
     replicas  = 0
-    ports     = { http = { number = 8080 } }
+    ports     = { http = 8080 }
     env = merge({ for k in range(10) : "SETTING_NUMBER_${k}" => format("value-%%d-of-service-%%03d", k, number) },
     var.changed == format("service-%%03d", number) ? { CHANGED = "yes" } : {})
     resources = { requests = { cpu = "10m", memory = "32Mi" }, limits = { memory = "64Mi" } }
     probes = {
-      readiness = { http_get = { path = "/healthz" }, period = "10s" }
-      liveness  = { http_get = { path = "/livez" }, period = "20s" }
+      readiness = { http_get = "/healthz", period = "10s" }
+      liveness  = { http_get = "/livez", period = "20s" }
     }
     files = { "/etc/app/app.properties" = { content = join("\\n", [
       for k in range(20) : format("setting.%%d: the value number %%d of service-%%03d", k, k, number)
     ]) } }
-    volumes  = { data = { mount = "/data", claim = { size = "1Gi", storage_class = "standard-wait" } } }
+    claims   = { data = { mount = "/data", size = "1Gi", storage_class = "standard-wait" } }
     identity = { rules = [{ resources = ["configmaps"], verbs = ["get", "list", "watch"] }] }
     expose = { web = { host = format("service-%%03d.example.com", number), auth = "app", auth_reason = "has users of its own" } }
-    rollout = { wait = "none" }
+    wait   = "none"
   } }
 }
 """
-SERVICE_ATTRIBUTES = ("name", "namespace", "image", "replicas", "ports", "env", "resources", "probes", "files", "volumes",
-                      "identity", "expose", "rollout")
+SERVICE_ATTRIBUTES = ("name", "namespace", "image", "replicas", "ports", "env", "resources", "probes", "files", "claims",
+                      "identity", "expose", "wait")
 SERVICE_KINDS = ["ConfigMap", "Deployment", "Ingress", "PersistentVolumeClaim", "Role", "RoleBinding", "Service",
                  "ServiceAccount"]
 

@@ -98,7 +98,7 @@ TOOLS = {
 def configuration(name: str, kind: str, label: str, env: dict[str, str]) -> dict:
     attributes = {
         "namespace": name, "image": "docker.io/library/app:1", "replicas": 2,
-        "ports": {"http": {"number": 8080}}, "env": env,
+        "ports": {"http": 8080}, "env": env,
         "resources": {"requests": {"cpu": "10m", "memory": "32Mi"}},
         "volumes": {"scratch": {"mount": "/scratch", "empty_dir": {}}},
     }

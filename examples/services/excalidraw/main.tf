@@ -37,8 +37,8 @@ resource "charon_service" "excalidraw" {
   namespace     = charon_tier_namespace.draw.name
   image         = "ghcr.io/example/excalidraw-library:latest"
   image_owner   = "external"
-  service_name  = "draw"
-  ports         = { http = { number = 8080 } }
+  service       = { name = "draw" }
+  ports         = { http = 8080 }
   env           = { DATA_DIR = "/data", PORT = "8080" }
   volumes       = { data = { mount = "/data", nfs = { path = "/exports/excalidraw" } } }
   resources     = { requests = { cpu = "10m", memory = "64Mi" } }
