@@ -554,7 +554,7 @@ def _service_full(names: Names) -> Attributes:
         "metrics": {"port": "metrics", "path": "/numbers"},
         "probes": {
             "liveness": {"exec": ["true"], "initial_delay": "30s"},
-            "readiness": {"http_get": "/ready", "port": "http", "period": "5s", "request": {"headers": {"Host": "a"}}},
+            "readiness": {"http_get": "/ready", "period": "5s", "request": {"port": "http", "headers": {"Host": "a"}}},
             "startup": {"tcp_socket": "http", "failure_threshold": 30},
         },
         "hooks": {"post_start": {"exec": ["true"]}, "pre_stop": {"sleep": "1s"}},
@@ -627,7 +627,7 @@ def _service_updates(names: Names) -> dict[str, list[Update]]:
             Update({"l5": {"loadbalancer": {"ports": ["dns"]}}}),
         ],
         "metrics": [Update({"port": "metrics"}), Update({"port": "9999"})],
-        "probes": [Update({"readiness": {"grpc": {}, "port": "http"}}), Update({})],
+        "probes": [Update({"readiness": {"grpc": {"port": "http"}}}), Update({})],
         "hooks": [Update({"pre_stop": {"exec": ["true"]}})],
         "service": [Update({"name": names("other-svc"), "ports": {"metrics": 9001}, "app_protocols": {"http": "kubernetes.io/h2c"}})],
         "labels": [Update({"team": "b", "more": ""}), Update({})],
@@ -720,7 +720,7 @@ def _service_in_trouble(names: Names) -> Attributes:
 
 
 # What an import finds: the others are taken from the configuration, and the first apply takes their objects over.
-SERVICE_FOUND = {"namespace", "name", "image", "replicas", "selector"}
+SERVICE_FOUND = {"namespace", "name", "image", "replicas", "selector", "command", "args", "process", "ports", "env", "resources"}
 
 
 def _not_found(full: Callable[[Names], Attributes]) -> frozenset[str]:
@@ -745,7 +745,8 @@ SERVICE = Entry(
     prepare=_service_prepare,
     unset_with={"env_wo": ("env_wo_version",)},
     not_updated={"kind": "a StatefulSet has it in its list", "secrets": "needs an operator: has it in its list"},
-    not_imported=_not_found(_service_full) | {"replicas", "objects", "urls", "restart"},
+    # What a GPU adds to the resources is found with them.
+    not_imported=_not_found(_service_full) | {"replicas", "resources", "objects", "urls", "restart"},
     write_only=frozenset({"env_wo"}),
     import_takes_over=True,
     goes_in_parts=True,

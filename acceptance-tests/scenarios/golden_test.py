@@ -78,7 +78,7 @@ def clear(stack, cluster) -> None:
     for namespace in {a["namespace"] for a in services}:
         # Of the replicas of a StatefulSet.
         claims = cluster.api.list("PersistentVolumeClaim", namespace)
-        keys |= {f"v1/PersistentVolumeClaim/{namespace}/{c['metadata']['name']}" for c in claims}
+        keys |= {f"PersistentVolumeClaim/{namespace}/{c['metadata']['name']}" for c in claims}
     for key in keys:
         if cluster.has(*parts(key)):
             cluster.api.delete(*parts(key))

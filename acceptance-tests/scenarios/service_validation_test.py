@@ -30,11 +30,11 @@ WRONG = {
     "a port name that is too long": (
         {"ports": {"metrics-and-health": 9090}}, ["metrics-and-health", "15"]),
     "a probe on an unknown port": (
-        {"ports": {"http": 8080}, "probes": {"liveness": {"http_get": "/", "port": "htpp"}}},
+        {"ports": {"http": 8080}, "probes": {"liveness": {"http_get": "/", "request": {"port": "htpp"}}}},
         ['container web has no port "htpp"; it has "http"']),
     "a probe that could mean two ports": (
-        {"ports": {"http": 8080, "admin": 9090}, "probes": {"liveness": {"http_get": "/"}}},
-        ['which port of container web? it has "admin", "http"', "Name the port here"]),
+        {"ports": {"web": 8080, "admin": 9090}, "probes": {"liveness": {"http_get": "/"}}},
+        ['which port of container web? it has "admin", "web"', "Name the port here"]),
     "no authentication, and no reason": (
         {"ports": {"http": 8080}, "expose": {"web": {"host": "a.example.org", "auth": "none"}}},
         ["auth_reason", "none"]),

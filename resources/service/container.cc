@@ -18,8 +18,7 @@ template <typename M>
 std::vector<typename ObjectSpec<M>::Row> RequestRows(absl::string_view answer) {
   return {
       Field(&M::http_get, "http_get", Optional, absl::StrCat("Path of an HTTP request to the container, `/healthz`", answer)).Check(AbsolutePath()),
-      Field(&M::port, "port", Optional, "Port of the request by name or number; the only port by default."),
-      Field(&M::request, "request", Optional, "More about the request of `http_get`."),
+      Field(&M::request, "request", Optional, "More about the request of `http_get`, which goes to the port `http`, or to the only one."),
   };
 }
 
@@ -106,6 +105,7 @@ const ObjectSpec<RequestModel>& RequestModel::Describe() {
   using M = RequestModel;
   static const auto& spec = *new ObjectSpec<M>("More about an HTTP request.",
                                                {
+                                                   Field(&M::port, "port", Optional, "A port by name or number; `http`, or the only one, by default."),
                                                    Field(&M::scheme, "scheme", Optional, "`HTTP` (default) or `HTTPS`.").Check(OneOf({"HTTP", "HTTPS"})),
                                                    Field(&M::headers, "headers", Optional, "Headers of the request."),
                                                });
@@ -114,8 +114,11 @@ const ObjectSpec<RequestModel>& RequestModel::Describe() {
 
 const ObjectSpec<GrpcModel>& GrpcModel::Describe() {
   using M = GrpcModel;
-  static const auto& spec =
-      *new ObjectSpec<M>("A gRPC health check.", {Field(&M::service, "service", Optional, "Service name to ask for.")});
+  static const auto& spec = *new ObjectSpec<M>("A gRPC health check.",
+                                               {
+                                                   Field(&M::port, "port", Optional, "A port by name or number; the only one by default."),
+                                                   Field(&M::service, "service", Optional, "Service name to ask for."),
+                                               });
   return spec;
 }
 
@@ -126,7 +129,7 @@ const ObjectSpec<ProbeModel>& ProbeModel::Describe() {
     std::vector<ObjectSpec<M>::Row> more = {
         Field(&M::tcp_socket, "tcp_socket", Optional, "A port by name or number that must accept connections."),
         Field(&M::exec, "exec", Optional, "A command that must exit with 0."),
-        Field(&M::grpc, "grpc", Optional, "A gRPC health check on `port`: `{}`."),
+        Field(&M::grpc, "grpc", Optional, "A gRPC health check: `{}`."),
         Field(&M::initial_delay, "initial_delay", Optional, "Wait after the start, such as `30s`.").Check(PositiveDuration()),
         Field(&M::period, "period", Optional, "Time between two probes; 10s if unset.").Check(PositiveDuration()),
         Field(&M::timeout, "timeout", Optional, "Time for an answer; 1s if unset.").Check(PositiveDuration()),
@@ -159,7 +162,7 @@ const ObjectSpec<HookModel>& HookModel::Describe() {
     rows.push_back(Field(&M::exec, "exec", Optional, "A command in the container."));
     rows.push_back(Field(&M::sleep, "sleep", Optional, "Just wait, such as `5s` (Kubernetes 1.30).").Check(PositiveDuration()));
     return new ObjectSpec<M>("One hook.", std::move(rows),
-                             std::vector<ObjectRule>{ExactlyOneOf({"exec", "http_get", "sleep"}), Needs("port", "http_get"), Needs("request", "http_get")});
+                             std::vector<ObjectRule>{ExactlyOneOf({"exec", "http_get", "sleep"}), Needs("request", "http_get")});
   }();
   return spec;
 }

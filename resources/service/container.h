@@ -40,18 +40,18 @@ struct MountModel {
 
 // What is rarely said about the request of `http_get`.
 struct RequestModel {
-  Attr<std::string> scheme;
+  Attr<std::string> port, scheme;
   Attr<StringMap> headers;
   static const ObjectSpec<RequestModel>& Describe();
 };
 
 struct GrpcModel {
-  Attr<std::string> service;
+  Attr<std::string> port, service;
   static const ObjectSpec<GrpcModel>& Describe();
 };
 
 struct ProbeModel {
-  Attr<std::string> http_get, port, tcp_socket, initial_delay, period, timeout;
+  Attr<std::string> http_get, tcp_socket, initial_delay, period, timeout;
   Attr<RequestModel> request;
   Attr<StringList> exec;
   Attr<GrpcModel> grpc;
@@ -66,7 +66,7 @@ struct ProbesModel {
 
 struct HookModel {
   Attr<StringList> exec;
-  Attr<std::string> http_get, port, sleep;
+  Attr<std::string> http_get, sleep;
   Attr<RequestModel> request;
   static const ObjectSpec<HookModel>& Describe();
 };

@@ -108,8 +108,10 @@ Json EnvironmentSources(const ServiceModel& model, const ContainerModel& contain
 
 // --- Probes, hooks, security
 
-Json PortReference(const ContainerModel& container, const Attr<std::string>& port) {
+// What is not named is the port `usual`, or the only one.
+Json PortReference(const ContainerModel& container, const Attr<std::string>& port, const char* usual) {
   if (port.IsKnown()) return IntOrString(*port);
+  if (container.ports.IsKnown() && container.ports->count(usual) != 0) return usual;
   if (container.ports.IsKnown() && !container.ports->empty()) return container.ports->begin()->first;
   return nullptr;
 }
@@ -117,8 +119,8 @@ Json PortReference(const ContainerModel& container, const Attr<std::string>& por
 // Of a probe or a hook.
 template <typename M>
 Json HttpGet(const ContainerModel& container, const M& model) {
-  Json get = {{"path", *model.http_get}, {"port", PortReference(container, model.port)}};
   const RequestModel request = model.request.value_or({});
+  Json get = {{"path", *model.http_get}, {"port", PortReference(container, request.port, "http")}};
   if (request.scheme.IsKnown()) get["scheme"] = *request.scheme;
   for (const auto& [name, value] : request.headers.value_or({})) get["httpHeaders"].push_back({{"name", name}, {"value", value}});
   return get;
@@ -131,7 +133,7 @@ Json Probe(const ContainerModel& container, const ProbeModel& model) {
   if (model.exec.IsKnown()) probe["exec"] = {{"command", *model.exec}};
   if (model.grpc.IsKnown()) {
     // Unlike the others, this port is a number only (Kubernetes API, GRPCAction).
-    Json port = PortReference(container, model.port);
+    Json port = PortReference(container, model.grpc->port, "");
     if (port.is_string() && container.ports.IsKnown()) {
       const auto named = container.ports->find(port.get<std::string>());
       if (named != container.ports->end()) port = PortOf(named->second).number;

@@ -194,9 +194,21 @@ TEST(RenderPod, ProbesInSeconds) {
   const Json container = PodSpec({{"ports", {{"http", "8080"}}},
                                   {"probes",
                                    {{"liveness", {{"http_get", "/up"}, {"initial_delay", "2m"}, {"timeout", "1500ms"}}},
-                                    {"readiness", {{"grpc", Json::object()}, {"port", "http"}}}}}})["containers"][0];
+                                    {"readiness", {{"grpc", {{"port", "http"}}}}}}}})["containers"][0];
   EXPECT_EQ(container["livenessProbe"], Json::parse(R"({"httpGet": {"path": "/up", "port": "http"}, "initialDelaySeconds": 120, "timeoutSeconds": 2})"));
   EXPECT_EQ(container["readinessProbe"], Json::parse(R"({"grpc": {"port": 8080}})"));
+}
+
+TEST(RenderPod, RequestsGoToThePortHttpOrToTheOnlyOne) {
+  const auto port = [](Json ports, Json probe) {
+    return PodSpec({{"ports", std::move(ports)}, {"probes", {{"liveness", std::move(probe)}}}})["containers"][0]["livenessProbe"]["httpGet"]["port"];
+  };
+  EXPECT_EQ(port({{"web", "80"}}, {{"http_get", "/"}}), "web");
+  EXPECT_EQ(port({{"admin", "90"}, {"http", "80"}}, {{"http_get", "/"}}), "http");
+  EXPECT_EQ(port({{"admin", "90"}, {"http", "80"}}, {{"http_get", "/"}, {"request", {{"port", "admin"}}}}), "admin");
+  EXPECT_EQ(port({{"admin", "90"}, {"http", "80"}}, {{"http_get", "/"}, {"request", {{"port", "8081"}}}}), 8081);
+  EXPECT_THAT(Messages({{"ports", {{"admin", "90"}, {"web", "80"}}}, {"probes", {{"liveness", {{"http_get", "/"}}}}}}),
+              ElementsAre("probes.liveness.request.port: which port of container web? it has \"admin\", \"web\""));
 }
 
 TEST(RenderPod, WaitsByPolicyOrByItself) {
@@ -227,6 +239,16 @@ TEST(RenderWorkload, AStatefulSetHasItsClaimsInside) {
   EXPECT_EQ(spec["volumeClaimTemplates"][0]["spec"]["resources"]["requests"]["storage"], "1Gi");
   EXPECT_FALSE(spec["template"]["spec"].contains("volumes"));
   EXPECT_EQ(spec["serviceName"], "web-headless");
+}
+
+TEST(RenderWorkload, LabelsTellTheScaler) {
+  const auto labels = [](const Json& zero) { return Find(Render({{"scale_to_zero", zero}}), "Deployment", "web").object["metadata"]["labels"]; };
+  const Json usual = labels(Json::object()), all = labels({{"group", "night"}, {"settle", "5s"}});
+  EXPECT_EQ(usual["sablier.enable"], "true");
+  EXPECT_EQ(usual["sablier.group"], "web");
+  EXPECT_FALSE(usual.contains("sablier.ready-after"));
+  EXPECT_EQ(all["sablier.group"], "night");
+  EXPECT_EQ(all["sablier.ready-after"], "5s");
 }
 
 TEST(RenderWorkload, RestartsShowInThePodsOnly) {
@@ -263,8 +285,8 @@ TEST(CheckService, FindsTwoVolumesOnOnePath) {
 }
 
 TEST(CheckService, FindsProbesOfUnknownPorts) {
-  EXPECT_THAT(Messages({{"ports", {{"http", "80"}}}, {"probes", {{"liveness", {{"http_get", "/"}, {"port", "htpp"}}}}}}),
-              ElementsAre("probes.liveness.port: container web has no port \"htpp\"; it has \"http\""));
+  EXPECT_THAT(Messages({{"ports", {{"http", "80"}}}, {"probes", {{"liveness", {{"http_get", "/"}, {"request", {{"port", "htpp"}}}}}}}}),
+              ElementsAre("probes.liveness.request.port: container web has no port \"htpp\"; it has \"http\""));
 }
 
 TEST(CheckService, ClaimsAndVolumesShareNames) {
@@ -290,7 +312,7 @@ TEST(CheckService, RefusesAClaimOfOneNodeForSeveral) {
 }
 
 TEST(CheckService, PassesOverWhatIsUnknown) {
-  ServiceModel model = Service({{"probes", {{"liveness", {{"http_get", "/"}, {"port", "http"}}}}}});
+  ServiceModel model = Service({{"probes", {{"liveness", {{"http_get", "/"}, {"request", {{"port", "http"}}}}}}}});
   model.ports = Attr<StringMap>::Unknown();
   EXPECT_THAT(CheckService(model), IsEmpty());
 }

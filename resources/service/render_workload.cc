@@ -134,9 +134,10 @@ absl::Status RenderWorkload(const ServiceModel& model, const Conventions& conven
     if (!templates.empty()) spec["volumeClaimTemplates"] = std::move(templates);
   }
   if (model.scale_to_zero.IsKnown()) {
-    // Labels by which Sablier finds what it may stop (sablierapp/sablier, docs, "Kubernetes provider").
+    // Labels by which Sablier finds what it may stop (sablierapp/sablier v1.13, pkg/provider, labels).
     object["metadata"]["labels"]["sablier.enable"] = "true";
     object["metadata"]["labels"]["sablier.group"] = model.scale_to_zero->group.value_or(name);
+    if (model.scale_to_zero->settle.IsKnown()) object["metadata"]["labels"]["sablier.ready-after"] = *model.scale_to_zero->settle;
   }
   object["spec"] = std::move(spec);
   if (model.extra_manifest_patch.IsKnown()) {

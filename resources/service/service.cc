@@ -463,6 +463,7 @@ const ObjectSpec<ScaleToZeroModel>& ScaleToZeroModel::Describe() {
           Field(&M::group, "group", Optional, "Services that sleep and wake together; the service's name by default."),
           Field(&M::display_name, "display_name", Optional, "Name on the waiting page; the service's by default."),
           Field(&M::refresh, "refresh", Optional, "How often the waiting page looks; `5s` if unset.").Check(PositiveDuration()),
+          Field(&M::settle, "settle", Optional, "How long the pods must have been ready before requests go to them (Sablier 1.13).").Check(PositiveDuration()),
       });
   return spec;
 }

@@ -197,7 +197,7 @@ struct BackupModel {
 };
 
 struct ScaleToZeroModel {
-  Attr<std::string> idle, strategy, group, display_name, refresh;
+  Attr<std::string> idle, strategy, group, display_name, refresh, settle;
   static const ObjectSpec<ScaleToZeroModel>& Describe();
 };
 

@@ -21,6 +21,7 @@
 #include "provider/operations/quota_fit.h"
 #include "provider/operations/wait_ready.h"
 #include "provider/schema/checks.h"
+#include "resources/service/import_workload.h"
 #include "resources/service/selector_clash.h"
 
 namespace charon::service {
@@ -959,7 +960,7 @@ absl::StatusOr<ServiceModel> ServiceResource::ImportByIdentity(const sdk::Contex
   return Import(context, absl::StrCat(*identity.name_space, "/", *identity.name));
 }
 
-// What a service is found as: enough to plan from. The first apply takes over each object that the configuration
+// What a service is found as: what its workload says without doubt. The first apply takes over each object that the configuration
 // names, with everything that the tool which made it owned.
 absl::StatusOr<ServiceModel> ServiceResource::ReadImported(const sdk::Context& context, Cluster& cluster, const ServiceModel& stub) const {
   ServiceModel model = stub;
@@ -976,10 +977,11 @@ absl::StatusOr<ServiceModel> ServiceResource::ReadImported(const sdk::Context& c
     }
     if (selector != SelectorOf(stub)) model.selector = std::move(selector);
     if (std::string(kind) == "deployment") model.kind = Attr<std::string>();
-    const Json& containers = kubernetes::Field(*live, "spec.template.spec.containers");
-    if (containers.is_array() && !containers.empty()) model.image = kubernetes::Text(containers[0], "image");
-    if (const Json& replicas = kubernetes::Field(*live, "spec.replicas"); replicas.is_number_integer() && replicas != 1) {
-      model.replicas = replicas.get<std::int64_t>();
+    if (const std::vector<std::string> left_out = FillInFromWorkload(*live, model); !left_out.empty()) {
+      context.diagnostics->Warning(
+          "Environment variables were left out",
+          absl::StrCat("These have literal values in the workload that look like secrets, which belong into no state: ", absl::StrJoin(left_out, ", "),
+                       ". Say them in env_wo, generated_secrets or env_secret, or in env if they are none."));
     }
     model.objects = StringMap{{KeyOf(WorkloadRef(model)), "imported"}};
     context.private_state->Set(kAdopting, "1");

@@ -42,7 +42,7 @@ resource "charon_service" "excalidraw" {
   env           = { DATA_DIR = "/data", PORT = "8080" }
   volumes       = { data = { mount = "/data", nfs = { path = "/exports/excalidraw" } } }
   resources     = { requests = { cpu = "10m", memory = "64Mi" } }
-  scale_to_zero = { idle = "3h" }
+  scale_to_zero = { idle = "3h", settle = "5s" }
   expose = {
     web = { host = "draw", auth = "required", groups = ["admins"], tile = { name = "Excalidraw", group = "Development" } }
   }

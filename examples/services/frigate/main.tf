@@ -51,7 +51,7 @@ resource "charon_service" "frigate" {
 
   probes = {
     liveness = { exec = ["/bin/sh", "-c", "nvidia-smi && wget -qO- localhost:5000/api/stats"], initial_delay = "2m", period = "1m", timeout = "10s" }
-    startup  = { http_get = "/api/version", port = "http", period = "10s", failure_threshold = 30 }
+    startup  = { http_get = "/api/version", period = "10s", failure_threshold = 30 }
   }
 
   expose = {

@@ -40,7 +40,7 @@ resource "charon_service" "headscale" {
     }
   }
   claims    = { data = { mount = "/var/lib/headscale", size = "1Gi" } }
-  probes    = { liveness = { http_get = "/health", port = "http" } }
+  probes    = { liveness = { http_get = "/health" } }
   resources = { requests = { cpu = "50m", memory = "128Mi" }, limits = { memory = "256Mi" } }
   metrics   = { port = "metrics" }
   expose = {
