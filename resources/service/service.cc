@@ -531,7 +531,7 @@ const ObjectSpec<ServiceModel>& ServiceModel::Describe() {
               "If a policy of the cluster changes what is applied: `warn` (default) tells once and takes it as it is, `error` fails the apply.")
             .Check(OneOf({"warn", "error"})),
         Field(&M::force_conflicts, "force_conflicts", Optional, "Take over fields that another field manager owns, instead of an error."),
-        Field(&M::objects, "objects", Computed, "What the service consists of: object -> hash of its declared content."),
+        Field(&M::objects, "objects", Computed, "What the service consists of: `kind/namespace/name` of each object -> hash of its declared content."),
         Field(&M::urls, "urls", Computed, "Address of each entry of `expose`."),
         Field(&M::restart, "restart", Computed, "Secrets with `on_change = \"restart\"` -> keyed hash of what the pods were started with."),
         sdk::TimeoutsField(&M::timeouts),
