@@ -14,6 +14,7 @@
 #include "google/protobuf/descriptor.h"
 #include "google/protobuf/descriptor.pb.h"
 #include "gtest/gtest.h"
+#include "provider/testing/checkout.h"
 
 namespace charon {
 namespace {
@@ -120,7 +121,7 @@ class Protocol : public ::testing::Test {
  protected:
   void SetUp() override {
     google::protobuf::FileDescriptorSet files;
-    ASSERT_TRUE(files.ParseFromString(ReadFile(CHARON_DESCRIPTORS)));
+    ASSERT_TRUE(files.ParseFromString(ReadFile(BuildPath("generated/proto/tfplugin6.descriptors"))));
     for (const auto& file : files.file()) ASSERT_NE(pool_.BuildFile(file), nullptr) << file.name();
     file_ = pool_.FindFileByName("proto/tfplugin6.proto");
     ASSERT_NE(file_, nullptr);
@@ -131,7 +132,7 @@ class Protocol : public ::testing::Test {
 };
 
 TEST_F(Protocol, AgreesWithTheTableBothWays) {
-  const auto table = OfTable(ReadFile(CHARON_SOURCE_DIR "/proto/tfplugin6.table"));
+  const auto table = OfTable(ReadFile(SourcePath("proto/tfplugin6.table")));
   ASSERT_GT(table.size(), 400u);
   EXPECT_THAT(OfDescriptors(*file_), ::testing::UnorderedElementsAreArray(table));
 }

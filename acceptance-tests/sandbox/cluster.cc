@@ -17,7 +17,7 @@ absl::Time ParseTimeText(absl::string_view text) {
              : absl::InfinitePast();
 }
 
-absl::Time Cluster::Now() const { return absl::Now() + time_offset; }
+absl::Time Cluster::Now() const { return clock_stopped_at.value_or(absl::Now()) + time_offset; }
 
 std::string Cluster::NowText() const { return TimeText(Now()); }
 

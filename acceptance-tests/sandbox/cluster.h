@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <random>
 #include <string>
 #include <vector>
@@ -47,6 +48,8 @@ struct Cluster {
   Store store ABSL_GUARDED_BY(mu);
   std::vector<MutationRule> mutation_rules ABSL_GUARDED_BY(mu);
   absl::Duration time_offset ABSL_GUARDED_BY(mu);
+  // Unit tests stop the clock and move it by time_offset.
+  std::optional<absl::Time> clock_stopped_at ABSL_GUARDED_BY(mu);
   std::mt19937_64 random ABSL_GUARDED_BY(mu);
   std::string ca_pem ABSL_GUARDED_BY(mu);
   // When pods that start slowly will be ready, by uid.

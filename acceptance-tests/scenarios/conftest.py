@@ -4,6 +4,8 @@
     ... --clusters sandbox,real --clis terraform -n 4 -k deleted
 """
 
+import contextlib
+import hashlib
 import os
 import pathlib
 import shutil
@@ -84,12 +86,22 @@ def pytest_collection_modifyitems(config, items):
         kinds = {parameters[name].split("-")[0] for name in ("cluster", "headscale") if name in parameters}
         if len(kinds) > 1:
             return False
+        # Marks of single parameters, which the tests' own generation does not see.
+        if any(item.get_closest_marker(f"{one}_only") and kinds and kinds != {one} for one in ("sandbox", "real")):
+            return False
         twice = kinds == {"real"} and parameters.get("cli", first) != first
         return not twice or item.get_closest_marker("every_pair") is not None
 
     kept = [item for item in items if runs(item)]
     config.hook.pytest_deselected(items=[item for item in items if item not in kept])
-    items[:] = kept
+    items[:] = sorted(kept, key=turn) if os.environ.get("PYTEST_XDIST_WORKER") else kept
+
+
+def turn(item) -> float:
+    """Neighbours want the same server, policy or lock, so that workers would wait for each other: a run with several
+    takes tests in an order that is random, but always the same. None that takes long is among the last."""
+    place = int(hashlib.sha256(item.nodeid.encode()).hexdigest()[:8], 16) / 2**32
+    return place * 0.7 if item.get_closest_marker("thorough") else place
 
 
 # --- The shared real cluster --------------------------------------------------------------------
@@ -306,11 +318,12 @@ def one_vpn_test(headscale, tmp_path_factory):
 @pytest.fixture
 def crds(cluster, exclusive):
     """Installs CRDs of operators: crds("ExternalSecret", "Middleware"). They stay for the other tests that share a
-    server; crds.without("ExternalSecret") takes them away, so tests that use any take turns."""
+    server; crds.without("ExternalSecret") takes them away, so tests that use any take turns, those that want operators too."""
     def install(*kinds: str) -> None:
         with_crds(operators.install, *kinds)
 
     def without(*kinds: str) -> None:
+        turn.enter_context(exclusive("operators"))
         with_crds(operators.remove, *kinds)
 
     def with_crds(act, *kinds: str) -> None:
@@ -320,5 +333,6 @@ def crds(cluster, exclusive):
             missing(str(error))
 
     install.without = without
-    with exclusive("crds"):
+    with contextlib.ExitStack() as turn:
+        turn.enter_context(exclusive("crds"))
         yield install

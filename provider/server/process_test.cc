@@ -28,6 +28,7 @@
 #include "provider/server/dynamic_value.h"
 #include "provider/server/host_for_test.h"
 #include "provider/server/tiny_provider_for_test.h"
+#include "provider/testing/checkout.h"
 
 namespace charon::server {
 namespace {
@@ -45,6 +46,8 @@ constexpr absl::Duration kFast = absl::Seconds(5);
 #else
 constexpr absl::Duration kFast = absl::Milliseconds(500);
 #endif
+
+std::string TinyPlugin() { return BuildPath("provider/server/tiny_plugin_for_test"); }
 
 using Variables = std::map<std::string, std::string>;
 
@@ -202,7 +205,7 @@ class Plugin : public ::testing::Test {
 TEST_F(Plugin, HandshakeIsOneExactLine) {
   // Signatures differ in length, so that the certificates of some of these runs would need padding.
   for (int i = 0; i < 8; ++i) {
-    Child child({CHARON_TINY_PLUGIN}, FromTerraform());
+    Child child({TinyPlugin()}, FromTerraform());
     const std::string line = child.OutputLine();
     EXPECT_THAT(line, MatchesRegex("1\\|6\\|unix\\|/tmp/charon-[A-Za-z0-9]+/plugin.sock\\|grpc\\|"
                                    "[A-Za-z0-9+/]+"));
@@ -219,7 +222,7 @@ TEST_F(Plugin, HandshakeIsOneExactLine) {
 }
 
 TEST_F(Plugin, ShutdownIsFastThoughCallsAreUnderWay) {
-  Child child({CHARON_TINY_PLUGIN}, FromTerraform());
+  Child child({TinyPlugin()}, FromTerraform());
   const Connection connection(child.OutputLine(), &identity_);
   ASSERT_EQ(connection.fields.size(), 6u);
   grpc::ClientContext stdio_context;
@@ -241,7 +244,7 @@ TEST_F(Plugin, ShutdownIsFastThoughCallsAreUnderWay) {
 }
 
 TEST_F(Plugin, InterruptIsForTerraformToHandle) {
-  Child child({CHARON_TINY_PLUGIN}, FromTerraform());
+  Child child({TinyPlugin()}, FromTerraform());
   const Connection connection(child.OutputLine(), &identity_);
   ASSERT_EQ(connection.fields.size(), 6u);
   for (int i = 0; i < 3; ++i) {
@@ -256,7 +259,7 @@ TEST_F(Plugin, InterruptIsForTerraformToHandle) {
 TEST_F(Plugin, TerminationEndsItCleanly) {
   Variables variables = FromTerraform();
   variables["TF_LOG"] = "TRACE";
-  Child child({CHARON_TINY_PLUGIN}, variables);
+  Child child({TinyPlugin()}, variables);
   const Connection connection(child.OutputLine(), &identity_);
   ASSERT_EQ(connection.fields.size(), 6u);
   EXPECT_TRUE(connection.GetMetadata().ok());
@@ -277,7 +280,7 @@ TEST_F(Plugin, TerminationEndsItCleanly) {
 
 TEST_F(Plugin, EndsWhenItsHostIsGone) {
   // A host that starts the plugin in its own process group and dies without a word.
-  Child host({"/bin/sh", "-c", absl::StrCat("'", CHARON_TINY_PLUGIN, "' & wait")}, FromTerraform());
+  Child host({"/bin/sh", "-c", absl::StrCat("'", TinyPlugin(), "' & wait")}, FromTerraform());
   const Connection connection(host.OutputLine(), &identity_);
   ASSERT_EQ(connection.fields.size(), 6u);
   ASSERT_TRUE(connection.GetMetadata().ok());
@@ -287,7 +290,7 @@ TEST_F(Plugin, EndsWhenItsHostIsGone) {
 }
 
 TEST_F(Plugin, PrintsOfLibrariesGoToTheLog) {
-  Child child({CHARON_TINY_PLUGIN}, FromTerraform());
+  Child child({TinyPlugin()}, FromTerraform());
   const Connection connection(child.OutputLine(), &identity_);
   ASSERT_EQ(connection.fields.size(), 6u);
   tfplugin6::ApplyResourceChange::Response response;
@@ -299,7 +302,7 @@ TEST_F(Plugin, PrintsOfLibrariesGoToTheLog) {
 }
 
 TEST_F(Plugin, CrashIsShownAsTerraformShowsPanics) {
-  Child child({CHARON_TINY_PLUGIN}, FromTerraform());
+  Child child({TinyPlugin()}, FromTerraform());
   const Connection connection(child.OutputLine(), &identity_);
   ASSERT_EQ(connection.fields.size(), 6u);
   tfplugin6::ApplyResourceChange::Response response;
@@ -314,7 +317,7 @@ TEST_F(Plugin, CrashIsShownAsTerraformShowsPanics) {
 TEST_F(Plugin, LogsRequestsAsTerraformReadsThem) {
   Variables variables = FromTerraform();
   variables["TF_LOG"] = "TRACE";
-  Child child({CHARON_TINY_PLUGIN}, variables);
+  Child child({TinyPlugin()}, variables);
   const Connection connection(child.OutputLine(), &identity_);
   ASSERT_EQ(connection.fields.size(), 6u);
   tfplugin6::ApplyResourceChange::Response response;
@@ -344,7 +347,7 @@ TEST_F(Plugin, LogsRequestsAsTerraformReadsThem) {
 TEST_F(Plugin, LogsClientsThatItRefuses) {
   Variables variables = FromTerraform();
   variables["TF_LOG_PROVIDER"] = "ERROR";
-  Child child({CHARON_TINY_PLUGIN}, variables);
+  Child child({TinyPlugin()}, variables);
   const HostIdentity other = MakeHostIdentity();
   const Connection connection(child.OutputLine(), &other);
   ASSERT_EQ(connection.fields.size(), 6u);
@@ -356,7 +359,7 @@ TEST_F(Plugin, LogsClientsThatItRefuses) {
 }
 
 TEST_F(Plugin, IsSilentUnlessALogIsWanted) {
-  Child child({CHARON_TINY_PLUGIN}, FromTerraform());
+  Child child({TinyPlugin()}, FromTerraform());
   const Connection connection(child.OutputLine(), &identity_);
   ASSERT_EQ(connection.fields.size(), 6u);
   EXPECT_TRUE(connection.GetMetadata().ok());
@@ -368,7 +371,7 @@ TEST_F(Plugin, IsSilentUnlessALogIsWanted) {
 TEST_F(Plugin, WithoutClientCertificateItServesPlainText) {
   Variables variables = FromTerraform();
   variables.erase("PLUGIN_CLIENT_CERT");
-  Child child({CHARON_TINY_PLUGIN}, variables);
+  Child child({TinyPlugin()}, variables);
   const std::string line = child.OutputLine();
   EXPECT_THAT(line, MatchesRegex("1\\|6\\|unix\\|[^|]+\\|grpc\\|"));
   const Connection connection(line, nullptr);
@@ -381,7 +384,7 @@ TEST_F(Plugin, WithoutClientCertificateItServesPlainText) {
 TEST_F(Plugin, AddsTheSeventhFieldForHostsThatAsk) {
   Variables variables = FromTerraform();
   variables["PLUGIN_MULTIPLEX_GRPC"] = "true";
-  Child child({CHARON_TINY_PLUGIN}, variables);
+  Child child({TinyPlugin()}, variables);
   const std::string line = child.OutputLine();
   EXPECT_TRUE(absl::EndsWith(line, "|false")) << line;
   const Connection connection(line, &identity_);
@@ -391,14 +394,14 @@ TEST_F(Plugin, AddsTheSeventhFieldForHostsThatAsk) {
 TEST_F(Plugin, NonsenseForACertificateIsNotServed) {
   Variables variables = FromTerraform();
   variables["PLUGIN_CLIENT_CERT"] = "nonsense";
-  Child child({CHARON_TINY_PLUGIN}, variables);
+  Child child({TinyPlugin()}, variables);
   EXPECT_THAT(child.RestOfOutput(), IsEmpty());
   EXPECT_THAT(child.RestOfErrors(), HasSubstr("PLUGIN_CLIENT_CERT"));
   EXPECT_EQ(WEXITSTATUS(child.Wait()), 1);
 }
 
 TEST_F(Plugin, StartedByHandItExplainsItself) {
-  Child child({CHARON_TINY_PLUGIN}, {});
+  Child child({TinyPlugin()}, {});
   EXPECT_THAT(child.RestOfOutput(), IsEmpty());
   const std::string errors = child.RestOfErrors();
   EXPECT_THAT(errors, HasSubstr("plugin"));
@@ -409,23 +412,23 @@ TEST_F(Plugin, StartedByHandItExplainsItself) {
 
 TEST_F(Plugin, SaysItsVersionAndItsUsage) {
   for (const char* flag : {"-version", "--version"}) {
-    Child child({CHARON_TINY_PLUGIN, flag}, {});
+    Child child({TinyPlugin(), flag}, {});
     EXPECT_EQ(child.RestOfOutput(), "terraform-provider-tiny 1.2.3 (plugin protocol 6.11)\n");
     EXPECT_EQ(child.Wait(), 0);
   }
   for (const char* flag : {"-help", "--help", "-h"}) {
-    Child child({CHARON_TINY_PLUGIN, flag}, {});
+    Child child({TinyPlugin(), flag}, {});
     EXPECT_THAT(child.RestOfOutput(), HasSubstr("usage: terraform-provider-tiny"));
     EXPECT_EQ(child.Wait(), 0);
   }
-  Child child({CHARON_TINY_PLUGIN, "--frobnicate"}, FromTerraform());
+  Child child({TinyPlugin(), "--frobnicate"}, FromTerraform());
   EXPECT_THAT(child.RestOfErrors(), HasSubstr("--frobnicate"));
   EXPECT_EQ(WEXITSTATUS(child.Wait()), 1);
 }
 
 TEST_F(Plugin, DebugModeServesWhoeverIsTold) {
   for (const char* flag : {"-debug", "--debug"}) {
-    Child child({CHARON_TINY_PLUGIN, flag}, {});
+    Child child({TinyPlugin(), flag}, {});
     std::string line;
     while (!absl::StrContains(line, "TF_REATTACH_PROVIDERS='")) line = child.OutputLine();
     const std::size_t from = line.find('\'') + 1;

@@ -12,6 +12,7 @@
 #include "absl/strings/str_split.h"
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
+#include "provider/testing/checkout.h"
 #include "provider/testing/core_rules.h"
 #include "provider/testing/values.h"
 
@@ -167,7 +168,7 @@ Json GoldenPlanOf(sdk::AnyResource& resource, const Json& input) {
 }
 
 void RunGoldenPlans(sdk::AnyResource& resource, absl::string_view folder) {
-  const std::filesystem::path root = std::filesystem::path(CHARON_SOURCE_DIR) / std::string(folder);
+  const std::filesystem::path root = SourcePath(folder);
   std::vector<std::filesystem::path> files;
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator(root, error)) {

@@ -16,6 +16,7 @@
 #include "provider/sdk/registry.h"
 #include "provider/testing/core_rules.h"
 #include "provider/testing/fake_provider.h"
+#include "provider/testing/checkout.h"
 #include "provider/testing/plan_golden.h"
 #include "provider/testing/schemas.h"
 #include "provider/testing/status_matchers.h"
@@ -222,7 +223,7 @@ TEST_F(GoldenTest, FailsWhereThePlanDiffersAndRewritesIt) {
       std::filesystem::path(::testing::TempDir()) / ("golden-" + std::to_string(::getpid()));
   std::filesystem::create_directories(folder);
   const std::string relative =
-      std::filesystem::relative(folder, std::filesystem::canonical(CHARON_SOURCE_DIR)).string();
+      std::filesystem::relative(folder, std::filesystem::canonical(SourcePath(""))).string();
   std::ofstream(folder / "a.json")
       << R"({ "config": { "name": "ann" }, "expect": { "changed": [] } })"
       << "\n";

@@ -10,6 +10,7 @@
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
 #include "provider/base/status.h"
+#include "provider/testing/checkout.h"
 
 namespace charon::headscale::policy {
 namespace {
@@ -25,7 +26,7 @@ Policy Read(absl::string_view text, int minor = kNewestPolicy) {
 // What real servers of five generations, without nodes and users, said to each policy. The scenarios ask real servers
 // again (acceptance-tests/scenarios/vpn_policy_test.py).
 TEST(Policy, VerdictsAreThoseOfTheServers) {
-  std::ifstream file(CHARON_SOURCE_DIR "/provider/clients/headscale/policy/testdata/verdicts.json");
+  std::ifstream file(SourcePath("provider/clients/headscale/policy/testdata/verdicts.json"));
   const auto cases = nlohmann::json::parse(file);
   ASSERT_GT(cases.size(), 80u);
   for (const auto& entry : cases) {
