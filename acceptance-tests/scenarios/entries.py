@@ -559,7 +559,7 @@ def _service_full(names: Names) -> Attributes:
         },
         "hooks": {"post_start": {"exec": ["true"]}, "pre_stop": {"sleep": "1s"}},
         "service": {"name": names("svc"), "ports": {"metrics": 9000}},
-        "ports": {"http": 8080, "metrics": 9090},
+        "ports": {"http": "8080", "metrics": "9090"},
         "labels": {"team": "a"},
         "annotations": {"note": "made by a test"},
         "image_owner": "terraform",
@@ -705,7 +705,7 @@ def _service_updates(names: Names) -> dict[str, list[Update]]:
 def _service_in_trouble(names: Names) -> Attributes:
     """An object of each kind that is made in a way of its own."""
     return _service(names) | {
-        "ports": {"http": 8080},
+        "ports": {"http": "8080"},
         "image_owner": "external",
         "files": {"/etc/app.ini": {"content": "a = 1\n"}},
         "generated_secrets": {"PASSWORD": {}},
@@ -769,7 +769,7 @@ def _stateful_full(names: Names) -> Attributes:
                     "ingress": {"tls": {"secret": "db-tls"}, "body_limit": "5m", "annotations": {"note": "x"},
                                 "redirects": [{"from": "^/old$", "to": "/new"}]}},
         },
-        "ports": {"http": 8080, "db": 5432},
+        "ports": {"http": "8080", "db": "5432"},
         "image_owner": "external",
         "resources": {"requests": {"cpu": "10m"}},
         "resources_owner": "external",
@@ -843,7 +843,7 @@ def _operated_prepare(cluster: Cluster, names: Names) -> None:
 def _operated_full(names: Names) -> Attributes:
     return _service(names) | {
         "metrics": {"port": "9090", "style": "service_monitor", "interval": "30s"},
-        "ports": {"http": 8080},
+        "ports": {"http": "8080"},
         "env_secret": {"PASSWORD": "db/password"},
         "secrets": {"db": {"store": "vault", "values": {"password": "static-creds/db#password"}, "refresh": "15m",
                            "on_change": "restart"}},
