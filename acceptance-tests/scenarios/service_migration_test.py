@@ -183,6 +183,34 @@ def test_import_restarts_nothing(stack, cluster, names, tool, kind, label):
     then_a_line_goes(stack, cluster, name, kind, label)
 
 
+@pytest.mark.one_cli("what is found is the same")
+def test_a_configuration_to_start_from(stack, cluster, names):
+    """What the workload says without doubt is written down; what looks like a secret is named, and nowhere."""
+    name = names("legacy")
+    cluster.api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+    cluster.api.create({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "robot", "namespace": name}})
+    object_ = workload("Deployment", name, "run")
+    pod = object_["spec"]["template"]["spec"]
+    pod["serviceAccountName"] = "robot"
+    pod["containers"][0] |= {"args": ["--verbose"], "env": [
+        {"name": "A", "value": "1"}, {"name": "DB_PASSWORD", "value": "literal-5c1e90d2"},
+        {"name": "TOKEN", "valueFrom": {"secretKeyRef": {"name": "given", "key": "token"}}},
+    ]}
+    pod["containers"][0]["ports"].append({"name": "dns", "containerPort": 53, "protocol": "UDP"})
+    by_kubectl_server_side(cluster, object_)
+    stack.write(hcl.block("import", {"to": hcl.Expression(ADDRESS), "id": f"{name}/{name}"}))
+    plan = stack.plan("-generate-config-out=generated.tf")
+    written = set((stack.config / "generated.tf").read_text().replace(" ", "").splitlines())
+    assert {f'run="{name}"', 'args=["--verbose"]', 'A="1"', 'TOKEN="given/token"', 'http="8080"', 'dns="53/UDP"', 'cpu="10m"',
+            'memory="32Mi"', "replicas=2", 'name="robot"'} <= written
+    (warning,) = [w for w in plan.warnings if w.summary == "Environment variables were left out"]
+    assert "DB_PASSWORD" in warning.text and "env_wo" in warning.text
+    shown = json.dumps(stack.show_plan_json(plan))
+    assert "given/token" in shown and "literal-5c1e90d2" not in shown
+    assert not any("DB_PASSWORD" in line for line in written)
+    cluster.api.delete("Namespace", None, name)
+
+
 MOVED = {
     "kubernetes_deployment": "Deployment", "kubernetes_deployment_v1": "Deployment",
     "kubernetes_stateful_set": "StatefulSet", "kubernetes_stateful_set_v1": "StatefulSet",
