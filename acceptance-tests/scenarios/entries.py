@@ -627,7 +627,7 @@ def _service_updates(names: Names) -> dict[str, list[Update]]:
             Update({"l5": {"loadbalancer": {"ports": ["dns"]}}}),
         ],
         "metrics": [Update({"port": "metrics"}), Update({"port": "9999"})],
-        "probes": [Update({"readiness": {"grpc": {"port": "http"}}}), Update({})],
+        "probes": [Update({"readiness": {"grpc": "", "request": {"port": "metrics"}}}), Update({})],
         "hooks": [Update({"pre_stop": {"exec": ["true"]}})],
         "service": [Update({"name": names("other-svc"), "ports": {"metrics": 9001}, "app_protocols": {"http": "kubernetes.io/h2c"}})],
         "labels": [Update({"team": "b", "more": ""}), Update({})],

@@ -11,19 +11,6 @@
 #include "provider/clients/kubernetes/quantity.h"
 
 namespace charon::service {
-namespace {
-
-// The rows that probes and hooks share.
-template <typename M>
-std::vector<typename ObjectSpec<M>::Row> RequestRows(absl::string_view answer) {
-  return {
-      Field(&M::http_get, "http_get", Optional, absl::StrCat("Path of an HTTP request to the container, `/healthz`", answer)).Check(AbsolutePath()),
-      Field(&M::request, "request", Optional, "More about the request of `http_get`, which goes to the port `http`, or to the only one."),
-  };
-}
-
-}  // namespace
-
 absl::StatusOr<Port> ParsePort(absl::string_view text) {
   const auto wrong = [text] {
     return absl::InvalidArgumentError(absl::StrCat(
@@ -103,7 +90,7 @@ const ObjectSpec<MountModel>& MountModel::Describe() {
 
 const ObjectSpec<RequestModel>& RequestModel::Describe() {
   using M = RequestModel;
-  static const auto& spec = *new ObjectSpec<M>("More about an HTTP request.",
+  static const auto& spec = *new ObjectSpec<M>("More about a request.",
                                                {
                                                    Field(&M::port, "port", Optional, "A port by name or number; `http`, or the only one, by default."),
                                                    Field(&M::scheme, "scheme", Optional, "`HTTP` (default) or `HTTPS`.").Check(OneOf({"HTTP", "HTTPS"})),
@@ -112,34 +99,23 @@ const ObjectSpec<RequestModel>& RequestModel::Describe() {
   return spec;
 }
 
-const ObjectSpec<GrpcModel>& GrpcModel::Describe() {
-  using M = GrpcModel;
-  static const auto& spec = *new ObjectSpec<M>("A gRPC health check.",
-                                               {
-                                                   Field(&M::port, "port", Optional, "A port by name or number; the only one by default."),
-                                                   Field(&M::service, "service", Optional, "Service name to ask for."),
-                                               });
-  return spec;
-}
-
 const ObjectSpec<ProbeModel>& ProbeModel::Describe() {
   using M = ProbeModel;
-  static const auto& spec = *[] {
-    std::vector<ObjectSpec<M>::Row> rows = RequestRows<M>(", that must be answered with 200 to 399.");
-    std::vector<ObjectSpec<M>::Row> more = {
-        Field(&M::tcp_socket, "tcp_socket", Optional, "A port by name or number that must accept connections."),
-        Field(&M::exec, "exec", Optional, "A command that must exit with 0."),
-        Field(&M::grpc, "grpc", Optional, "A gRPC health check: `{}`."),
-        Field(&M::initial_delay, "initial_delay", Optional, "Wait after the start, such as `30s`.").Check(PositiveDuration()),
-        Field(&M::period, "period", Optional, "Time between two probes; 10s if unset.").Check(PositiveDuration()),
-        Field(&M::timeout, "timeout", Optional, "Time for an answer; 1s if unset.").Check(PositiveDuration()),
-        Field(&M::success_threshold, "success_threshold", Optional, "Successes in a row that count; 1 if unset.").Check(Between(1, 1000)),
-        Field(&M::failure_threshold, "failure_threshold", Optional, "Failures in a row that count; 3 if unset.").Check(Between(1, 100000)),
-    };
-    for (auto& row : more) rows.push_back(std::move(row));
-    return new ObjectSpec<M>("One probe. What is not set is Kubernetes' default.", std::move(rows),
-                             std::vector<ObjectRule>{ExactlyOneOf({"http_get", "tcp_socket", "exec", "grpc"}), Needs("request", "http_get")});
-  }();
+  static const auto& spec = *new ObjectSpec<M>(
+      "One probe. What is not set is Kubernetes' default.",
+      {
+          Field(&M::http_get, "http_get", Optional, "Path of an HTTP request, `/healthz`, that must be answered with 200 to 399.").Check(AbsolutePath()),
+          Field(&M::tcp_socket, "tcp_socket", Optional, "A port by name or number that must accept connections."),
+          Field(&M::exec, "exec", Optional, "A command that must exit with 0."),
+          Field(&M::grpc, "grpc", Optional, "Service to ask for in a gRPC health check; empty for the server as a whole."),
+          Field(&M::request, "request", Optional, "More about the request of `http_get` or `grpc`, which goes to the port `http`, or to the only one."),
+          Field(&M::initial_delay, "initial_delay", Optional, "Wait after the start, such as `30s`.").Check(PositiveDuration()),
+          Field(&M::period, "period", Optional, "Time between two probes; 10s if unset.").Check(PositiveDuration()),
+          Field(&M::timeout, "timeout", Optional, "Time for an answer; 1s if unset.").Check(PositiveDuration()),
+          Field(&M::success_threshold, "success_threshold", Optional, "Successes in a row that count; 1 if unset.").Check(Between(1, 1000)),
+          Field(&M::failure_threshold, "failure_threshold", Optional, "Failures in a row that count; 3 if unset.").Check(Between(1, 100000)),
+      },
+      {ExactlyOneOf({"http_get", "tcp_socket", "exec", "grpc"})});
   return spec;
 }
 
@@ -157,13 +133,14 @@ const ObjectSpec<ProbesModel>& ProbesModel::Describe() {
 
 const ObjectSpec<HookModel>& HookModel::Describe() {
   using M = HookModel;
-  static const auto& spec = *[] {
-    std::vector<ObjectSpec<M>::Row> rows = RequestRows<M>(".");
-    rows.push_back(Field(&M::exec, "exec", Optional, "A command in the container."));
-    rows.push_back(Field(&M::sleep, "sleep", Optional, "Just wait, such as `5s` (Kubernetes 1.30).").Check(PositiveDuration()));
-    return new ObjectSpec<M>("One hook.", std::move(rows),
-                             std::vector<ObjectRule>{ExactlyOneOf({"exec", "http_get", "sleep"}), Needs("request", "http_get")});
-  }();
+  static const auto& spec = *new ObjectSpec<M>("One hook.",
+                                               {
+                                                   Field(&M::exec, "exec", Optional, "A command in the container."),
+                                                   Field(&M::http_get, "http_get", Optional, "Path of an HTTP request to the container.").Check(AbsolutePath()),
+                                                   Field(&M::port, "port", Optional, "Port of that by name or number; `http`, or the only one, by default."),
+                                                   Field(&M::sleep, "sleep", Optional, "Just wait, such as `5s` (Kubernetes 1.30).").Check(PositiveDuration()),
+                                               },
+                                               {ExactlyOneOf({"exec", "http_get", "sleep"}), Needs("port", "http_get")});
   return spec;
 }
 
@@ -229,9 +206,11 @@ const ObjectSpec<SecurityContextModel>& SecurityContextModel::Describe() {
 }
 
 const ObjectSpec<SidecarModel>& SidecarModel::Describe() {
-  static const auto& spec = *new ObjectSpec<SidecarModel>(
-      "A container beside the main one.",
-      ContainerRows<SidecarModel>(Optional, "Image; that of the service by default."));
+  static const auto& spec = *[] {
+    std::vector<ObjectSpec<SidecarModel>::Row> rows = ContainerRows<SidecarModel>(Optional, "Image; that of the service by default.");
+    for (auto& row : RunningContainerRows<SidecarModel>()) rows.push_back(std::move(row));
+    return new ObjectSpec<SidecarModel>("A container beside the main one.", std::move(rows));
+  }();
   return spec;
 }
 
@@ -241,7 +220,8 @@ const ObjectSpec<InitContainerModel>& InitContainerModel::Describe() {
     std::vector<ObjectSpec<M>::Row> rows = {
         Field(&M::name, "name", Required, "Name of the container.").Check(DnsLabel()),
         Field(&M::restart_policy, "restart_policy", Optional,
-              "`Always` makes it a native sidecar: it starts in its turn and keeps running (Kubernetes 1.29).")
+              "`Always` makes it a native sidecar: it starts in its turn and keeps running (Kubernetes 1.29). Its probes and hooks are for "
+              "`extra_manifest_patch`.")
             .Check(OneOf({"Always"})),
     };
     for (auto& row : ContainerRows<M>(Optional, "Image; that of the service by default.")) rows.push_back(std::move(row));

@@ -38,23 +38,17 @@ struct MountModel {
   static const ObjectSpec<MountModel>& Describe();
 };
 
-// What is rarely said about the request of `http_get`.
+// What is rarely said about the request of a probe.
 struct RequestModel {
   Attr<std::string> port, scheme;
   Attr<StringMap> headers;
   static const ObjectSpec<RequestModel>& Describe();
 };
 
-struct GrpcModel {
-  Attr<std::string> port, service;
-  static const ObjectSpec<GrpcModel>& Describe();
-};
-
 struct ProbeModel {
-  Attr<std::string> http_get, tcp_socket, initial_delay, period, timeout;
+  Attr<std::string> http_get, tcp_socket, grpc, initial_delay, period, timeout;
   Attr<RequestModel> request;
   Attr<StringList> exec;
-  Attr<GrpcModel> grpc;
   Attr<std::int64_t> success_threshold, failure_threshold;
   static const ObjectSpec<ProbeModel>& Describe();
 };
@@ -66,8 +60,7 @@ struct ProbesModel {
 
 struct HookModel {
   Attr<StringList> exec;
-  Attr<std::string> http_get, sleep;
-  Attr<RequestModel> request;
+  Attr<std::string> http_get, port, sleep;
   static const ObjectSpec<HookModel>& Describe();
 };
 
@@ -164,9 +157,18 @@ std::vector<typename ObjectSpec<M>::Row> ContainerRows(Mode image_mode, absl::st
                  "`secrets`, `generated`, or the name of any Secret of the namespace."),
       FieldOf<M>(&C::env_from, "env_from", Optional, "Environment variables from whole Secrets and ConfigMaps, and from the pod."),
       FieldOf<M>(&C::mounts, "mounts", Optional, "Where volumes are mounted, by path.").Check(EachKey(AbsolutePath())),
+      FieldOf<M>(&C::security_context, "security_context", Optional, "Privileges of the container."),
+  };
+}
+
+// Those of containers that keep running: Kubernetes takes neither for init containers. Each row counts: Terraform builds the type of
+// the whole table several times for each service of a plan.
+template <typename M>
+std::vector<typename ObjectSpec<M>::Row> RunningContainerRows() {
+  using C = ContainerModel;
+  return {
       FieldOf<M>(&C::probes, "probes", Optional, "How the kubelet tells whether the container is well."),
       FieldOf<M>(&C::hooks, "hooks", Optional, "What runs after the start and before the stop (`lifecycle` of Kubernetes)."),
-      FieldOf<M>(&C::security_context, "security_context", Optional, "Privileges of the container."),
   };
 }
 

@@ -114,11 +114,11 @@ std::string PortNames(const ContainerModel& container) {
   return names.empty() ? "it has none" : absl::StrCat("it has ", absl::StrJoin(names, ", "));
 }
 
-// What is not named is the port `usual`, or the only one.
-void CheckPortUse(const Named& named, const Attr<std::string>& port, const char* usual, const Path& path, Findings& findings) {
+// What is not named is the port `http`, or the only one.
+void CheckPortUse(const Named& named, const Attr<std::string>& port, const Path& path, Findings& findings) {
   const ContainerModel& c = *named.container;
   if (port.IsNull()) {
-    if (c.ports.IsUnknown() || (c.ports.IsKnown() && (c.ports->size() == 1 || c.ports->count(usual) != 0))) return;
+    if (c.ports.IsUnknown() || (c.ports.IsKnown() && (c.ports->size() == 1 || c.ports->count("http") != 0))) return;
     findings.Add(path, absl::StrCat("which port of container ", named.name, "? ", PortNames(c)),
                  "Name the port here.");
     return;
@@ -138,11 +138,10 @@ void CheckProbes(const Named& named, Findings& findings) {
     if (!probe->IsKnown()) continue;
     const Path path = base.Attribute(name);
     const ProbeModel& p = **probe;
-    if (p.http_get.IsKnown() && !p.request.IsUnknown()) {
-      CheckPortUse(named, p.request.value_or({}).port, "http", path.Attribute("request").Attribute("port"), findings);
+    if ((p.http_get.IsKnown() || p.grpc.IsKnown()) && !p.request.IsUnknown()) {
+      CheckPortUse(named, p.request.value_or({}).port, path.Attribute("request").Attribute("port"), findings);
     }
-    if (p.tcp_socket.IsKnown()) CheckPortUse(named, p.tcp_socket, "", path.Attribute("tcp_socket"), findings);
-    if (p.grpc.IsKnown()) CheckPortUse(named, p.grpc->port, "", path.Attribute("grpc").Attribute("port"), findings);
+    if (p.tcp_socket.IsKnown()) CheckPortUse(named, p.tcp_socket, path.Attribute("tcp_socket"), findings);
     if (p.success_threshold.value_or(1) != 1 && std::string(name) != "readiness") {
       findings.Add(path.Attribute("success_threshold"), absl::StrCat("must be 1 for a ", name, " probe"));
     }
@@ -319,7 +318,7 @@ std::vector<absl::Status> CheckService(const ServiceModel& config) {
       }
     }
   }
-  if (config.metrics.IsKnown()) CheckPortUse({&config, Path(), config.NameOrDefault()}, config.metrics->port, "", Path("metrics").Attribute("port"), findings);
+  if (config.metrics.IsKnown()) CheckPortUse({&config, Path(), config.NameOrDefault()}, config.metrics->port, Path("metrics").Attribute("port"), findings);
   if (config.expose.IsKnown()) {
     for (const auto& [key, expose] : *config.expose) {
       const Path path = Path("expose").Key(key);

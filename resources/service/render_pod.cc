@@ -108,19 +108,16 @@ Json EnvironmentSources(const ServiceModel& model, const ContainerModel& contain
 
 // --- Probes, hooks, security
 
-// What is not named is the port `usual`, or the only one.
-Json PortReference(const ContainerModel& container, const Attr<std::string>& port, const char* usual) {
+// What is not named is the port `http`, or the only one.
+Json PortReference(const ContainerModel& container, const Attr<std::string>& port) {
   if (port.IsKnown()) return IntOrString(*port);
-  if (container.ports.IsKnown() && container.ports->count(usual) != 0) return usual;
+  if (container.ports.IsKnown() && container.ports->count("http") != 0) return "http";
   if (container.ports.IsKnown() && !container.ports->empty()) return container.ports->begin()->first;
   return nullptr;
 }
 
-// Of a probe or a hook.
-template <typename M>
-Json HttpGet(const ContainerModel& container, const M& model) {
-  const RequestModel request = model.request.value_or({});
-  Json get = {{"path", *model.http_get}, {"port", PortReference(container, request.port, "http")}};
+Json HttpGet(const ContainerModel& container, const std::string& path, const RequestModel& request) {
+  Json get = {{"path", path}, {"port", PortReference(container, request.port)}};
   if (request.scheme.IsKnown()) get["scheme"] = *request.scheme;
   for (const auto& [name, value] : request.headers.value_or({})) get["httpHeaders"].push_back({{"name", name}, {"value", value}});
   return get;
@@ -128,18 +125,19 @@ Json HttpGet(const ContainerModel& container, const M& model) {
 
 Json Probe(const ContainerModel& container, const ProbeModel& model) {
   Json probe = Json::object();
-  if (model.http_get.IsKnown()) probe["httpGet"] = HttpGet(container, model);
+  const RequestModel request = model.request.value_or({});
+  if (model.http_get.IsKnown()) probe["httpGet"] = HttpGet(container, *model.http_get, request);
   if (model.tcp_socket.IsKnown()) probe["tcpSocket"] = {{"port", IntOrString(*model.tcp_socket)}};
   if (model.exec.IsKnown()) probe["exec"] = {{"command", *model.exec}};
   if (model.grpc.IsKnown()) {
     // Unlike the others, this port is a number only (Kubernetes API, GRPCAction).
-    Json port = PortReference(container, model.grpc->port, "");
+    Json port = PortReference(container, request.port);
     if (port.is_string() && container.ports.IsKnown()) {
       const auto named = container.ports->find(port.get<std::string>());
       if (named != container.ports->end()) port = PortOf(named->second).number;
     }
     probe["grpc"] = {{"port", port}};
-    if (model.grpc->service.IsKnown()) probe["grpc"]["service"] = *model.grpc->service;
+    if (!model.grpc->empty()) probe["grpc"]["service"] = *model.grpc;
   }
   if (model.initial_delay.IsKnown()) probe["initialDelaySeconds"] = Seconds(*model.initial_delay);
   if (model.period.IsKnown()) probe["periodSeconds"] = Seconds(*model.period);
@@ -151,7 +149,11 @@ Json Probe(const ContainerModel& container, const ProbeModel& model) {
 
 Json Hook(const ContainerModel& container, const HookModel& model) {
   if (model.exec.IsKnown()) return {{"exec", {{"command", *model.exec}}}};
-  if (model.http_get.IsKnown()) return {{"httpGet", HttpGet(container, model)}};
+  if (model.http_get.IsKnown()) {
+    RequestModel request;
+    request.port = model.port;
+    return {{"httpGet", HttpGet(container, *model.http_get, request)}};
+  }
   return {{"sleep", {{"seconds", Seconds(model.sleep.value_or("1s"))}}}};
 }
 

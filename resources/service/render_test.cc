@@ -194,9 +194,10 @@ TEST(RenderPod, ProbesInSeconds) {
   const Json container = PodSpec({{"ports", {{"http", "8080"}}},
                                   {"probes",
                                    {{"liveness", {{"http_get", "/up"}, {"initial_delay", "2m"}, {"timeout", "1500ms"}}},
-                                    {"readiness", {{"grpc", {{"port", "http"}}}}}}}})["containers"][0];
+                                    {"readiness", {{"grpc", ""}}}, {"startup", {{"grpc", "shop.Web"}, {"request", {{"port", "9090"}}}}}}}})["containers"][0];
   EXPECT_EQ(container["livenessProbe"], Json::parse(R"({"httpGet": {"path": "/up", "port": "http"}, "initialDelaySeconds": 120, "timeoutSeconds": 2})"));
   EXPECT_EQ(container["readinessProbe"], Json::parse(R"({"grpc": {"port": 8080}})"));
+  EXPECT_EQ(container["startupProbe"], Json::parse(R"({"grpc": {"port": 9090, "service": "shop.Web"}})"));
 }
 
 TEST(RenderPod, RequestsGoToThePortHttpOrToTheOnlyOne) {
@@ -209,6 +210,12 @@ TEST(RenderPod, RequestsGoToThePortHttpOrToTheOnlyOne) {
   EXPECT_EQ(port({{"admin", "90"}, {"http", "80"}}, {{"http_get", "/"}, {"request", {{"port", "8081"}}}}), 8081);
   EXPECT_THAT(Messages({{"ports", {{"admin", "90"}, {"web", "80"}}}, {"probes", {{"liveness", {{"http_get", "/"}}}}}}),
               ElementsAre("probes.liveness.request.port: which port of container web? it has \"admin\", \"web\""));
+}
+
+TEST(RenderPod, HooksAreCommandsRequestsOrPauses) {
+  const Json hooks = PodSpec({{"ports", {{"admin", "90"}, {"http", "80"}}},
+                              {"hooks", {{"post_start", {{"http_get", "/warm"}, {"port", "admin"}}}, {"pre_stop", {{"http_get", "/drain"}}}}}})["containers"][0]["lifecycle"];
+  EXPECT_EQ(hooks, Json::parse(R"({"postStart": {"httpGet": {"path": "/warm", "port": "admin"}}, "preStop": {"httpGet": {"path": "/drain", "port": "http"}}})"));
 }
 
 TEST(RenderPod, WaitsByPolicyOrByItself) {
