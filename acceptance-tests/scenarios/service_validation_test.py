@@ -35,6 +35,9 @@ WRONG = {
     "a probe that could mean two ports": (
         {"ports": {"web": 8080, "admin": 9090}, "probes": {"liveness": {"http_get": "/"}}},
         ['which port of container web? it has "admin", "web"', "Name the port here"]),
+    "a request that nobody makes": (
+        {"ports": {"http": 8080}, "probes": {"liveness": {"exec": ["true"], "request": {"port": "http"}}}},
+        ["probes.liveness.request", "neither http_get nor grpc"]),
     "no authentication, and no reason": (
         {"ports": {"http": 8080}, "expose": {"web": {"host": "a.example.org", "auth": "none"}}},
         ["auth_reason", "none"]),

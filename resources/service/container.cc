@@ -11,6 +11,17 @@
 #include "provider/clients/kubernetes/quantity.h"
 
 namespace charon::service {
+namespace {
+
+ObjectRule RequestIsOfSomething() {
+  return {"`request` needs `http_get` or `grpc`.", [](const Value& object) {
+            if (object["request"].IsNull() || !object["http_get"].IsNull() || !object["grpc"].IsNull()) return absl::OkStatus();
+            return At("request", absl::InvalidArgumentError("would have no effect: there is neither http_get nor grpc here"));
+          }};
+}
+
+}  // namespace
+
 absl::StatusOr<Port> ParsePort(absl::string_view text) {
   const auto wrong = [text] {
     return absl::InvalidArgumentError(absl::StrCat(
@@ -115,7 +126,7 @@ const ObjectSpec<ProbeModel>& ProbeModel::Describe() {
           Field(&M::success_threshold, "success_threshold", Optional, "Successes in a row that count; 1 if unset.").Check(Between(1, 1000)),
           Field(&M::failure_threshold, "failure_threshold", Optional, "Failures in a row that count; 3 if unset.").Check(Between(1, 100000)),
       },
-      {ExactlyOneOf({"http_get", "tcp_socket", "exec", "grpc"})});
+      {ExactlyOneOf({"http_get", "tcp_socket", "exec", "grpc"}), RequestIsOfSomething()});
   return spec;
 }
 
