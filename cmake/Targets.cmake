@@ -49,7 +49,7 @@ if(CHARON_SANITIZE STREQUAL "thread")
   add_library(charon_tsan_mutex STATIC "${CMAKE_SOURCE_DIR}/cmake/tsan_mutex.cc")
   target_link_libraries(charon_tsan_mutex PUBLIC absl::synchronization absl::time)
   foreach(function
-      Mutex4LockEv Mutex6UnlockEv Mutex16AwaitWithTimeoutERKNS0_9ConditionENS0_8DurationE
+      Mutex4LockEv Mutex6UnlockEv Mutex5AwaitERKNS0_9ConditionE Mutex16AwaitWithTimeoutERKNS0_9ConditionENS0_8DurationE
       Mutex17AwaitWithDeadlineERKNS0_9ConditionENS0_4TimeE)
     target_link_options(charon_tsan_mutex INTERFACE "LINKER:--wrap=_ZN4absl7debian35${function}")
   endforeach()
@@ -99,7 +99,10 @@ function(charon_test name)
   set_tests_properties(${name} PROPERTIES LABELS ${ARG_LABEL} TIMEOUT 300)
 endfunction()
 
-# charon_fuzzer(NAME SOURCES a_fuzz.cc LIBS ...) makes one libFuzzer program.
+# charon_fuzzer(NAME SOURCES a_fuzz.cc LIBS ...) makes one libFuzzer program; the target charon-fuzzers makes all of them.
+if(CHARON_FUZZ)
+  add_custom_target(charon-fuzzers)
+endif()
 function(charon_fuzzer name)
   if(NOT CHARON_FUZZ)
     return()
@@ -109,4 +112,5 @@ function(charon_fuzzer name)
   target_link_libraries(${name} PRIVATE charon_options ${ARG_LIBS})
   target_compile_options(${name} PRIVATE -fsanitize=fuzzer)
   target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+  add_dependencies(charon-fuzzers ${name})
 endfunction()

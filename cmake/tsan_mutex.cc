@@ -54,6 +54,14 @@ void __wrap__ZN4absl7debian35Mutex6UnlockEv(absl::Mutex* mutex) {
   __real__ZN4absl7debian35Mutex6UnlockEv(mutex);
 }
 
+void __real__ZN4absl7debian35Mutex5AwaitERKNS0_9ConditionE(absl::Mutex* mutex, const absl::Condition& condition);
+void __wrap__ZN4absl7debian35Mutex5AwaitERKNS0_9ConditionE(absl::Mutex* mutex, const absl::Condition& condition) {
+  GivingUp(mutex, [&] {
+    __real__ZN4absl7debian35Mutex5AwaitERKNS0_9ConditionE(mutex, condition);
+    return true;
+  });
+}
+
 bool __real__ZN4absl7debian35Mutex16AwaitWithTimeoutERKNS0_9ConditionENS0_8DurationE(
     absl::Mutex* mutex, const absl::Condition& condition, absl::Duration timeout);
 bool __wrap__ZN4absl7debian35Mutex16AwaitWithTimeoutERKNS0_9ConditionENS0_8DurationE(

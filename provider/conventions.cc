@@ -5,6 +5,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "provider/clients/kubernetes/quantity.h"
 
 namespace charon {
 namespace {
@@ -40,6 +41,11 @@ const std::vector<TierProfile>& BuiltInTiers() {
       BuiltIn("4-aux", 200000, false, "256Mi", "50m", "64Mi", "4Gi", "2", "3Gi", "16Gi", "20"),
   };
   return tiers;
+}
+
+Check QuantityText() {
+  return TextRule("is a Kubernetes quantity such as \"500m\" or \"4Gi\"",
+                  [](absl::string_view text) { return kubernetes::Quantity::Parse(text).status(); });
 }
 
 std::string ShortTierName(absl::string_view name) {

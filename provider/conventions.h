@@ -9,6 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "provider/schema/checks.h"
 
 namespace charon {
 
@@ -81,6 +82,9 @@ struct Conventions {
 
 // The built-in tiers: 0-core, 1-cluster, 2-gpu, 3-edge, 4-aux.
 const std::vector<TierProfile>& BuiltInTiers();
+
+// The check of an amount: a Kubernetes quantity such as "500m" or "4Gi".
+Check QuantityText();
 
 // "3-edge" from "3-edge", "edge" from "edge": what follows a leading number and "-".
 std::string ShortTierName(absl::string_view name);

@@ -6,7 +6,6 @@
 #include "absl/strings/str_cat.h"
 #include "provider/base/status.h"
 #include "provider/clients/headscale/dialect.h"
-#include "provider/clients/kubernetes/quantity.h"
 #include "provider/schema/checks.h"
 
 namespace charon {
@@ -23,11 +22,6 @@ Check RenderVersion() {
                                    "Install a newer version of the provider that knows it, or take the one that the services "
                                    "were rendered with; left out, it is 1.");
                }};
-}
-
-Check QuantityText() {
-  return TextRule("is a Kubernetes quantity such as \"500m\" or \"4Gi\"",
-                  [](absl::string_view text) { return kubernetes::Quantity::Parse(text).status(); });
 }
 
 Check Pem(absl::string_view what) {

@@ -504,6 +504,7 @@ class Bench:
 
     def dns(self):
         names.records(self.bars, self.commands, self.names_run, self.folder / "sandboxes")
+        names.updates(self.bars, self.commands, self.names_run, self.folder / "bind")
 
     def vpn(self):
         names.nodes(self.bars, self.commands, self.names_run, self.folder / "sandboxes")

@@ -1,6 +1,7 @@
 """The parts of the bench about DNS records and VPN nodes: requests are counted by charon-sandbox, 30 ms from the provider.
 
-The last row is of a real Headscale and a real tailscaled: what the provider adds to a registration.
+What the sandbox does not play is real: a BIND behind a proxy as far away, which counts DNS messages; and a Headscale and a
+tailscaled, for what the provider adds to a registration.
 """
 
 import concurrent.futures
@@ -10,22 +11,27 @@ import time
 from harness.clusters import SandboxCluster
 from harness.dns import SandboxCloudflare
 from harness.headscale import RealHeadscale, RealServers, SandboxHeadscale
+from harness.nameservers import Bind, RealNameServers
+from harness.tcp_proxy import TcpProxy, is_dns_update
 
 LATENCY = 30  # ms, each request
 RECORDS = 200
 NODES = 200
 REQUIRED = 'terraform {\n  required_providers {\n    charon = {\n      source = "charon/charon"\n    }\n  }\n}\n'
 
-RECORDS_TF = REQUIRED + f"""
+
+def records_tf(zone="example.org"):
+    return REQUIRED + f"""
 resource "charon_dns_record" "host" {{
   count  = {RECORDS}
-  zone   = "example.org"
-  name   = "host-${{count.index}}.example.org"
+  zone   = "{zone}"
+  name   = "host-${{count.index}}.{zone}"
   type   = "A"
   ttl    = 300
   values = ["192.0.2.${{count.index % 250 + 1}}"]
 }}
 """
+
 
 NODES_TF = REQUIRED + f"""
 resource "charon_vpn_node" "node" {{
@@ -65,7 +71,7 @@ def records(bars, commands, new_run, folder):
             cloudflare = SandboxCloudflare(server)
             cloudflare.new_zone("example.org", plan="pro")
             run = new_run(f"records-{parallelism}", cloudflare.environment)
-            (run.folder / "main.tf").write_text(RECORDS_TF)
+            (run.folder / "main.tf").write_text(records_tf())
             what = f"apply of {RECORDS} new records, {LATENCY} ms latency, parallelism {parallelism}"
             mark = cloudflare.mark()
             apply = run.command("apply", "-auto-approve", f"-parallelism={parallelism}")
@@ -79,6 +85,43 @@ def records(bars, commands, new_run, folder):
                 no_op(bars, commands, run, cloudflare, f"no-op plan of {RECORDS} records in one zone, {LATENCY} ms latency", 4, 1.5)
         finally:
             server.close()
+
+
+class Messages:
+    """DNS messages, counted as the sandbox's request log is."""
+
+    def __init__(self, proxy):
+        self.proxy = proxy
+
+    def mark(self):
+        return len(self.proxy.messages)
+
+    def requests(self, since):
+        return self.proxy.messages[since:]
+
+
+def updates(bars, commands, new_run, folder):
+    """By RFC 2136: read by a zone transfer, and where the server allows none, set by set."""
+    servers = RealNameServers(folder)
+    try:
+        record = servers.start("bind")
+        # Without: each set, and once the zone, the transfer that is refused, and what "*" stands for.
+        for how, most in (("with a zone transfer", 4), ("without one", RECORDS + 3)):
+            zone = how.replace(" ", "-") + ".example.org"
+            bind = Bind(record, transfer=how != "without one")
+            bind.new_zone(zone)
+            proxy = TcpProxy(bind.server, is_dns_update, LATENCY / 1000)
+            host, port = proxy.address.split(":")
+            try:
+                run = new_run(f"updates-{zone}", bind.environment | {"DNS_UPDATE_SERVER": host, "DNS_UPDATE_PORT": port})
+                (run.folder / "main.tf").write_text(records_tf(zone))
+                run.apply()
+                no_op(bars, commands, run, Messages(proxy),
+                      f"no-op plan of {RECORDS} records by RFC 2136 {how}, {LATENCY} ms latency", most, 1.5)
+            finally:
+                proxy.close()
+    finally:
+        servers.stop()
 
 
 def no_op(bars, commands, run, api, what, requests, seconds=None):

@@ -18,7 +18,9 @@ from typing import Any
 
 from harness.clusters import Exclusive
 from harness.dns import SandboxCloudflare, SandboxRoute53
+from harness.dns_proxy import DnsProxy
 from harness.errors import HarnessError
+from harness.proxy import Proxy
 
 SERVERS = pathlib.Path(__file__).resolve().parent.parent / "servers" / "servers"
 AGENT = "charon-harness"
@@ -36,6 +38,14 @@ class NameService:
     can_make_zones = True
 
     def new_zone(self, name: str) -> None:
+        raise NotImplementedError
+
+    def old_zone(self, name: str) -> None:
+        """An empty one that somebody made long ago, as far as the service can tell."""
+        self.new_zone(name)
+
+    def zone_id(self, name: str) -> str | None:
+        """As requests have it; None if there is no such zone."""
         raise NotImplementedError
 
     def sets(self, zone: str) -> dict[tuple[str, str], list[str]]:
@@ -80,6 +90,13 @@ class Cloudflare(NameService):
 
     def new_zone(self, name):
         self.sandbox.new_zone(name)
+
+    def old_zone(self, name):
+        self.sandbox.new_zone(name, hours_old=2)
+
+    def zone_id(self, name):
+        found = self.sandbox.zone(name)
+        return found and found["id"]
 
     def sets(self, zone):
         found: dict[tuple[str, str], list[str]] = {}
@@ -188,6 +205,14 @@ class PowerDns(NameService):
         self.call("PUT", f"/zones/{name}./metadata/TSIG-ALLOW-DNSUPDATE", {"kind": "TSIG-ALLOW-DNSUPDATE", "metadata": [key]})
         self.call("PUT", f"/zones/{name}.", {"master_tsig_key_ids": [key + "."]})  # who may transfer it
 
+    def old_zone(self, name):
+        self.new_zone(name)
+        for values in (["192.0.2.1"], []):  # its serial tells of changes only
+            self.put(name, f"was.{name}", "A", values)
+
+    def zone_id(self, name):
+        return next((zone["id"] for zone in self.call("GET", f"/zones?zone={name}.")), None)
+
     def sets(self, zone):
         found = {}
         for one in self.call("GET", f"/zones/{zone}.")["rrsets"]:
@@ -244,6 +269,17 @@ class Bind(NameService):
         made = subprocess.run(["nsupdate", "-y", key], input=script, capture_output=True, text=True, timeout=20)
         if made.returncode:
             raise HarnessError(f"nsupdate: {made.stderr}")
+
+
+def front(service: NameService, folder: pathlib.Path) -> tuple[Proxy | DnsProxy, dict[str, str]]:
+    """Something in between that counts and loses messages, and what leads the provider there."""
+    if service.backend == "rfc2136":
+        made = DnsProxy(service.server)
+        return made, {"DNS_UPDATE_SERVER": "127.0.0.1", "DNS_UPDATE_PORT": str(made.port)}
+    variable = {"cloudflare": "CLOUDFLARE_BASE_URL", "route53": "AWS_ENDPOINT_URL_ROUTE_53", "powerdns": "PDNS_SERVER_URL"}[service.backend]
+    url = service.environment[variable]
+    made = Proxy(url, None, folder).start()
+    return made, {variable: made.url + urllib.parse.urlsplit(url).path}
 
 
 def update_environment(record: dict[str, Any]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""A TLS proxy in front of an API server that counts requests and makes chosen ones go wrong.
+"""A proxy in front of an API server that counts requests and makes chosen ones go wrong.
 
     with Proxy(server, ca_file, folder) as proxy:
         proxy.on(write(3), Drop(acted=True))   # the third write is done, but its answer is lost
@@ -7,6 +7,7 @@
 
 It ends the client's TLS with a certificate of its own authority (`proxy.ca`) and passes everything
 else on, the bearer token included, so it works in front of the sandbox and of a real server alike.
+A server that speaks plain HTTP has no `ca_file`; so does the proxy then.
 Both sides speak HTTP/1.1: one connection of the client is one connection to the server, which makes
 "the connection breaks here" mean the same on both. Watches are passed on event by event.
 """
@@ -154,9 +155,9 @@ def is_about(text: str) -> Matches:
     return lambda exchange: text in exchange.target or text.encode() in exchange.body
 
 
-def write_about(text: str, number: int) -> Matches:
-    """The n-th write about that text."""
-    about = is_about(text)
+def write_about(what: str | Matches, number: int) -> Matches:
+    """The n-th write about that text, or of those that match."""
+    about = is_about(what) if isinstance(what, str) else what
     return nth(lambda exchange: exchange.is_write and about(exchange), number)
 
 
@@ -207,37 +208,15 @@ class _Gone(Exception):
 # --- The proxy ----------------------------------------------------------------------------------
 
 
-class Proxy:
-    """Listens on a free port of loopback from `start` to `stop`. Safe to steer from any thread."""
+class Steering:
+    """Rules and the log. Safe to use from any thread."""
 
-    def __init__(self, server: str, ca_file: str | pathlib.Path, folder: pathlib.Path):
-        address = urllib.parse.urlsplit(server)
-        self._server = (address.hostname, address.port)
-        self._server_context = ssl.create_default_context(cafile=str(ca_file))
-        self._authority = certificates.Authority("charon-test-proxy")
-        folder.mkdir(parents=True, exist_ok=True)
-        self._client_context = certificates.server_context(
-            self._authority.issue(addresses=("127.0.0.1", "::1")), folder, "proxy"
-        )
-        self.ca_file = folder / "proxy-ca.crt"
-        self.ca_file.write_bytes(self._authority.pem)
+    def __init__(self):
         self._lock = threading.Lock()
         self._rules: list[Rule] = []
         self._log: list[Exchange] = []
         self._writes = 0
         self._released = threading.Event()
-        self._open: set[socket.socket] = set()
-        self._listener: socket.socket | None = None
-
-    @property
-    def ca(self) -> bytes:
-        return self._authority.pem
-
-    @property
-    def url(self) -> str:
-        return f"https://127.0.0.1:{self._listener.getsockname()[1]}"
-
-    # --- Steering -----------------------------------------------------------------------------
 
     def on(self, matches: Matches, action: Action, times: int | None = 1) -> Rule:
         """From now on `action` is taken for what matches, that many times (None: always). Of several
@@ -278,6 +257,59 @@ class Proxy:
 
     def writes(self) -> list[Exchange]:
         return [exchange for exchange in self.log() if exchange.is_write]
+
+    # --- For those who pass on ----------------------------------------------------------------
+
+    def _note(self, is_write: bool, method: str, target: str, headers: dict[str, str], body: bytes) -> Exchange:
+        parts = urllib.parse.urlsplit(target)
+        query = dict(urllib.parse.parse_qsl(parts.query, keep_blank_values=True))
+        with self._lock:
+            self._writes += is_write
+            exchange = Exchange(
+                len(self._log) + 1, self._writes if is_write else 0,
+                method, parts.path, query, headers, body, target, time.monotonic(),
+            )
+            self._log.append(exchange)
+        return exchange
+
+    def _action(self, exchange: Exchange) -> Action | None:
+        with self._lock:
+            for rule in self._rules:
+                if rule.left != 0 and rule.matches(exchange):
+                    if rule.left is not None:
+                        rule.left -= 1
+                    exchange.fault = type(rule.action).__name__
+                    return rule.action
+        return None
+
+
+class Proxy(Steering):
+    """Listens on a free port of loopback from `start` to `stop`."""
+
+    def __init__(self, server: str, ca_file: str | pathlib.Path | None, folder: pathlib.Path):
+        super().__init__()
+        address = urllib.parse.urlsplit(server)
+        self._server = (address.hostname, address.port)
+        self._server_context = self._client_context = None
+        if ca_file is not None:
+            self._server_context = ssl.create_default_context(cafile=str(ca_file))
+            self._authority = certificates.Authority("charon-test-proxy")
+            folder.mkdir(parents=True, exist_ok=True)
+            self._client_context = certificates.server_context(
+                self._authority.issue(addresses=("127.0.0.1", "::1")), folder, "proxy"
+            )
+            self.ca_file = folder / "proxy-ca.crt"
+            self.ca_file.write_bytes(self._authority.pem)
+        self._open: set[socket.socket] = set()
+        self._listener: socket.socket | None = None
+
+    @property
+    def ca(self) -> bytes:
+        return self._authority.pem
+
+    @property
+    def url(self) -> str:
+        return f"{'https' if self._client_context else 'http'}://127.0.0.1:{self._listener.getsockname()[1]}"
 
     # --- Life ---------------------------------------------------------------------------------
 
@@ -322,7 +354,8 @@ class Proxy:
             self._open.add(raw)
         try:
             raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            client = self._client_context.wrap_socket(raw, server_side=True)
+            if self._client_context:
+                client = self._client_context.wrap_socket(raw, server_side=True)
             with self._lock:
                 self._open.discard(raw)
                 self._open.add(client)
@@ -341,7 +374,7 @@ class Proxy:
 
     # --- One exchange -------------------------------------------------------------------------
 
-    def _receive(self, client: ssl.SSLSocket, reader: io.BufferedReader) -> Exchange | None:
+    def _receive(self, client: socket.socket, reader: io.BufferedReader) -> Exchange | None:
         """The next request, None when the client has no more."""
         line = reader.readline(65536).decode("latin-1")
         if not line.strip():
@@ -358,26 +391,9 @@ class Proxy:
             and "dryRun" not in query
             and not REVIEWS.search(parts.path)
         )
-        with self._lock:
-            self._writes += is_write
-            exchange = Exchange(
-                len(self._log) + 1, self._writes if is_write else 0,
-                method, parts.path, query, headers, body, target, time.monotonic(),
-            )
-            self._log.append(exchange)
-        return exchange
+        return self._note(is_write, method, target, headers, body)
 
-    def _action(self, exchange: Exchange) -> Action | None:
-        with self._lock:
-            for rule in self._rules:
-                if rule.left != 0 and rule.matches(exchange):
-                    if rule.left is not None:
-                        rule.left -= 1
-                    exchange.fault = type(rule.action).__name__
-                    return rule.action
-        return None
-
-    def _handle(self, client: ssl.SSLSocket, upstream: "_Upstream", exchange: Exchange) -> bool:
+    def _handle(self, client: socket.socket, upstream: "_Upstream", exchange: Exchange) -> bool:
         """Answers one request; False if the connection is to end after it."""
         released = self._released
         match self._action(exchange):
@@ -400,7 +416,7 @@ class Proxy:
                 return self._pass_on(client, upstream, exchange, action)
 
     def _pass_on(
-        self, client: ssl.SSLSocket, upstream: "_Upstream", exchange: Exchange,
+        self, client: socket.socket, upstream: "_Upstream", exchange: Exchange,
         action: Action | None = None,
     ) -> bool:
         released = self._released
@@ -435,17 +451,20 @@ class Proxy:
 class _Upstream:
     """The server's end of one client connection, opened with the first request."""
 
-    def __init__(self, address: tuple[str, int], context: ssl.SSLContext, proxy: Proxy):
+    def __init__(self, address: tuple[str, int], context: ssl.SSLContext | None, proxy: Proxy):
         self._address = address
         self._context = context
         self._proxy = proxy
-        self._connection: http.client.HTTPSConnection | None = None
+        self._connection: http.client.HTTPConnection | None = None
 
     def request(self, exchange: Exchange) -> http.client.HTTPResponse:
         for attempt in (1, 2):
             reused = self._connection is not None
             if not reused:
-                self._connection = http.client.HTTPSConnection(*self._address, context=self._context)
+                self._connection = (
+                    http.client.HTTPSConnection(*self._address, context=self._context) if self._context
+                    else http.client.HTTPConnection(*self._address)
+                )
                 self._connection.connect()
                 self._connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             connection = self._connection
@@ -491,13 +510,13 @@ def _read_body(reader: io.BufferedReader, headers: dict[str, str]) -> bytes:
     return b"".join(parts)
 
 
-def _send_head(client: ssl.SSLSocket, code: int, headers) -> None:
+def _send_head(client: socket.socket, code: int, headers) -> None:
     reason = http.client.responses.get(code, "")
     lines = [f"HTTP/1.1 {code} {reason}", *(f"{name}: {value}" for name, value in headers)]
     client.sendall("\r\n".join([*lines, "", ""]).encode("latin-1"))
 
 
-def _send(client: ssl.SSLSocket, code: int, headers, body: bytes, head_only: bool = False) -> None:
+def _send(client: socket.socket, code: int, headers, body: bytes, head_only: bool = False) -> None:
     names = {name.lower() for name, _ in headers}
     extra = [] if "content-type" in names else [("Content-Type", "application/json")]
     reason = http.client.responses.get(code, "")
@@ -509,7 +528,7 @@ def _send(client: ssl.SSLSocket, code: int, headers, body: bytes, head_only: boo
     client.sendall("\r\n".join([*lines, "", ""]).encode("latin-1") + (b"" if head_only else body))
 
 
-def _stream(client: ssl.SSLSocket, upstream: _Upstream, response, headers) -> None:
+def _stream(client: socket.socket, upstream: _Upstream, response, headers) -> None:
     """Passes a body on as it comes, until either side ends it."""
     source = upstream.socket() or response.fp.raw._sock
     done = threading.Event()
@@ -531,7 +550,7 @@ def _stream(client: ssl.SSLSocket, upstream: _Upstream, response, headers) -> No
         done.set()
 
 
-def _wait_for_end(client: ssl.SSLSocket, released: threading.Event) -> None:
+def _wait_for_end(client: socket.socket, released: threading.Event) -> None:
     while not released.wait(0.02):
         if select.select([client], [], [], 0)[0]:
             return

@@ -184,7 +184,7 @@ class Stack:
         )
         # `moved` from another provider's type: core wants that provider to be there, but asks it nothing.
         others = self.folder / "others"
-        for source in ("hashicorp/kubernetes", "alekc/kubectl"):
+        for source in ("hashicorp/kubernetes", "alekc/kubectl", "hashicorp/aws", "cloudflare/cloudflare", "pan-net/powerdns"):
             place = others / source
             place.mkdir(parents=True, exist_ok=True)
             other = place / f"terraform-provider-{source.split('/')[1]}"

@@ -139,6 +139,18 @@ std::optional<HttpResponse> CloudflareSite::Admit(const HttpRequest& request, st
   return std::nullopt;
 }
 
+template <typename T>
+HttpResponse CloudflareSite::AnswerPage(const std::vector<const T*>& found, std::int64_t page, std::int64_t per_page) const {
+  Json shown = Json::array();
+  const auto total = static_cast<std::int64_t>(found.size());
+  for (std::int64_t i = (page - 1) * per_page; i < std::min(page * per_page, total); ++i) {
+    shown.push_back(Show(*found[static_cast<std::size_t>(i)]));
+  }
+  const Json count = shown.size();
+  return Answer(shown, {{"page", page}, {"per_page", per_page}, {"count", count}, {"total_count", total},
+                        {"total_pages", (total + per_page - 1) / per_page}});
+}
+
 HttpResponse CloudflareSite::FaultAnswer(const HttpRequest&, const Fault& fault) {
   HttpResponse out;
   if (fault.code == 429) {
@@ -255,14 +267,7 @@ HttpResponse CloudflareSite::HandleZones(const HttpRequest& request) {
       found.push_back(&zone);
     }
     std::sort(found.begin(), found.end(), [](const Zone* a, const Zone* b) { return a->name < b->name; });
-    Json shown = Json::array();
-    const auto total = static_cast<std::int64_t>(found.size());
-    for (std::int64_t i = (page - 1) * per_page; i < std::min(page * per_page, total); ++i) {
-      shown.push_back(Show(*found[static_cast<std::size_t>(i)]));
-    }
-    const Json count = shown.size();
-    return Answer(shown, {{"page", page}, {"per_page", per_page}, {"count", count}, {"total_count", total},
-                          {"total_pages", (total + per_page - 1) / per_page}});
+    return AnswerPage(found, page, per_page);
   }
   if (parts.size() < 2 || !IsId(parts[1])) {
     return Refuse({{7003, absl::StrCat("Could not route to /", absl::StrJoin(parts, "/"), ", perhaps your object identifier is invalid?"), 404, {}},
@@ -475,14 +480,7 @@ HttpResponse CloudflareSite::ListRecords(const HttpRequest& request, const Zone&
     if (matches(record)) found.push_back(&record);
   }
   std::sort(found.begin(), found.end(), [](const Record* a, const Record* b) { return a->order < b->order; });
-  Json shown = Json::array();
-  const auto total = static_cast<std::int64_t>(found.size());
-  for (std::int64_t i = (page - 1) * per_page; i < std::min(page * per_page, total); ++i) {
-    shown.push_back(Show(*found[static_cast<std::size_t>(i)]));
-  }
-  const Json count = shown.size();
-  return Answer(shown, {{"page", page}, {"per_page", per_page}, {"count", count}, {"total_count", total},
-                        {"total_pages", (total + per_page - 1) / per_page}});
+  return AnswerPage(found, page, per_page);
 }
 
 HttpResponse CloudflareSite::HandleRecords(const HttpRequest& request, Zone& zone, const std::vector<std::string>& rest) {
@@ -557,6 +555,7 @@ absl::StatusOr<Json> CloudflareSite::Act(const Json& body) {
     made.value->plan = Text(body, {"plan"}, "free");
     made.value->quota = Integer(body, {"quota"}, made.value->plan == "free" ? 200 : 3500);
     made.value->status = Text(body, {"status"}, "active");
+    made.value->created -= absl::Hours(Integer(body, {"hours_old"}, 0));
     return Show(*made.value);
   }
   if (what == "rate_limit") {

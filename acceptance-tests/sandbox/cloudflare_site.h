@@ -74,6 +74,8 @@ class CloudflareSite final : public Site {
 
   static HttpResponse Refuse(const std::vector<Error>& errors);
   HttpResponse Answer(Json result, Json info = nullptr) const;
+  template <typename T>
+  HttpResponse AnswerPage(const std::vector<const T*>& found, std::int64_t page, std::int64_t per_page) const;
   std::string NewId() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   static bool IsId(const std::string& text);
   Json Show(const Zone& zone) const;

@@ -209,6 +209,13 @@ absl::Status Objects::CheckMetadata(const Call& call, Json& object) const {
   return absl::OkStatus();
 }
 
+absl::Status Objects::CheckName(const Call& call, Json& object) const {
+  const std::string name = Text(object, {"metadata", "name"});
+  if (name.empty()) object["metadata"]["name"] = call.name;
+  if (name.empty() || name == call.name) return absl::OkStatus();
+  return BadRequest(absl::StrCat("the name of the object (", name, ") does not match the name on the URL (", call.name, ")"));
+}
+
 absl::StatusOr<Written> Objects::Create(Call& call, const ParsedDocument& body) {
   SANDBOX_ASSIGN_OR_RETURN(Json object, Decode(call, body.value, body));
   SANDBOX_RETURN_IF_ERROR(CheckMetadata(call, object));
@@ -281,12 +288,7 @@ absl::StatusOr<Written> Objects::Update(Call& call, const ParsedDocument& body) 
   }
   SANDBOX_ASSIGN_OR_RETURN(Json object, Decode(call, body.value, body));
   SANDBOX_RETURN_IF_ERROR(CheckMetadata(call, object));
-  const std::string name = Text(object, {"metadata", "name"});
-  if (name.empty()) object["metadata"]["name"] = call.name;
-  if (!name.empty() && name != call.name) {
-    return BadRequest(absl::StrCat("the name of the object (", name,
-                                   ") does not match the name on the URL (", call.name, ")"));
-  }
+  SANDBOX_RETURN_IF_ERROR(CheckName(call, object));
   const ObjectPtr current = cluster_.store.Get(call.resource->storage_key(), call.ns, call.name);
   if (current == nullptr) return NotFound(call.resource->group_resource(), call.name);
   const Json live = *InVersion(*call.resource, current);
@@ -407,12 +409,7 @@ absl::StatusOr<Written> Objects::ApplyPatch(Call& call, const ParsedDocument& bo
   }
   Json object = std::move(applied.object);
   SANDBOX_RETURN_IF_ERROR(CheckMetadata(call, object));
-  const std::string name = Text(object, {"metadata", "name"});
-  if (name.empty()) object["metadata"]["name"] = call.name;
-  if (!name.empty() && name != call.name) {
-    return BadRequest(absl::StrCat("the name of the object (", name,
-                                   ") does not match the name on the URL (", call.name, ")"));
-  }
+  SANDBOX_RETURN_IF_ERROR(CheckName(call, object));
   const std::string sent_version = Text(patch, {"metadata", "resourceVersion"});
   if (current != nullptr && !sent_version.empty() &&
       sent_version != Text(live, {"metadata", "resourceVersion"})) {

@@ -89,6 +89,8 @@ class Objects {
   absl::StatusOr<Json> Decode(Call& call, const Json& body, const ParsedDocument& sent,
                               const PatchFormat* patch = nullptr) const;
   absl::Status CheckMetadata(const Call& call, Json& object) const;
+  // The name is the one of the URL, or becomes it.
+  absl::Status CheckName(const Call& call, Json& object) const;
   absl::StatusOr<Written> FinishCreate(Call& call, Json object);
   absl::StatusOr<Written> FinishUpdate(Call& call, const Json& live, Json object);
   absl::StatusOr<Written> StoreUpdate(Call& call, const Json& live, Json object);

@@ -295,6 +295,14 @@ HttpResponse Route53Site::Handle(const HttpRequest& request, const std::string&)
     return Xml("GetHostedZoneResponse",
                absl::StrCat(ZoneXml(zone->second), "<DelegationSet><NameServers>", servers, "</NameServers></DelegationSet>"));
   }
+  if (request.method == "POST") {
+    pugi::xml_document document;
+    const pugi::xml_node wanted =
+        document.load_string(request.body.c_str()) ? document.child("UpdateHostedZoneCommentRequest") : pugi::xml_node();
+    if (!wanted) return Refuse({400, "MalformedInput", "The request body is invalid.", {}});
+    zone->second.comment = Child(wanted, "Comment");
+    return Xml("UpdateHostedZoneCommentResponse", ZoneXml(zone->second));
+  }
   if (request.method != "DELETE") return Refuse({405, "InvalidAction", "The method is not of this API.", {}});
   if (zone->second.sets.size() > 2) {
     return Refuse({400, "HostedZoneNotEmpty", "The specified hosted zone contains non-required resource record sets  and so cannot be deleted.", {}});

@@ -68,6 +68,8 @@ STORY = [
     ("POST", SETS, "", changes(("DELETE", "www.example.org.", "A", 60, ["192.0.2.1", "192.0.2.2"]))),
     ("GET", SETS, "", ""),
     ("POST", "/2013-04-01/hostedzone/ZNONE/rrset", "", changes(("CREATE", "www.example.org", *A))),
+    ("POST", ZONE, "", '<UpdateHostedZoneCommentRequest xmlns="https://route53.amazonaws.com/doc/2013-04-01/"><Comment>main</Comment></UpdateHostedZoneCommentRequest>'),
+    ("GET", ZONE, "", ""),
 ]
 
 

@@ -37,6 +37,18 @@ bool IsStandardResource(const std::string& name) {
          absl::StartsWith(name, "hugepages-");
 }
 
+// Of one of a list in which names occur once.
+void ValidateName(const Json& item, const std::string& path, std::set<std::string>& names, FieldErrors& errors) {
+  const std::string name = Text(item, {"name"});
+  if (name.empty()) {
+    errors.Required(path + ".name");
+  } else if (const std::string wrong = DnsLabelError(name); !wrong.empty()) {
+    errors.Invalid(path + ".name", name, wrong);
+  } else if (!names.insert(name).second) {
+    errors.Duplicate(path + ".name", name);
+  }
+}
+
 void ValidateResources(const Json& resources, const std::string& path, FieldErrors& errors) {
   const Json& limits = Members(resources, {"limits"});
   const Json& requests = Members(resources, {"requests"});
@@ -272,14 +284,7 @@ std::string SecurityContextInGo(const Json& context) {
 void ValidateContainer(const Json& container, const std::string& path, bool init,
                        bool host_network, const std::set<std::string>& volumes,
                        std::set<std::string>& names, FieldErrors& errors) {
-  const std::string name = Text(container, {"name"});
-  if (name.empty()) {
-    errors.Required(path + ".name");
-  } else if (const std::string wrong = DnsLabelError(name); !wrong.empty()) {
-    errors.Invalid(path + ".name", name, wrong);
-  } else if (!names.insert(name).second) {
-    errors.Duplicate(path + ".name", name);
-  }
+  ValidateName(container, path, names, errors);
   if (Text(container, {"image"}).empty()) errors.Required(path + ".image");
   ValidatePorts(Items(container, {"ports"}), path + ".ports", host_network, errors);
   ValidateEnv(container, path, errors);
@@ -338,14 +343,7 @@ void ValidateVolume(const Json& volume, const std::string& path, std::set<std::s
   required("secret", "secretName");
   required("configMap", "name");
   if (sources == 0) errors.Required(path, "must specify a volume type");
-  const std::string name = Text(volume, {"name"});
-  if (name.empty()) {
-    errors.Required(path + ".name");
-  } else if (const std::string wrong = DnsLabelError(name); !wrong.empty()) {
-    errors.Invalid(path + ".name", name, wrong);
-  } else if (!names.insert(name).second) {
-    errors.Duplicate(path + ".name", name);
-  }
+  ValidateName(volume, path, names, errors);
 }
 
 void ValidateTolerations(const Json& tolerations, const std::string& path, FieldErrors& errors) {

@@ -210,13 +210,18 @@ def test_a_definition_that_is_not_there_at_apply(stack, cluster, work, names):
 
 
 def test_an_object_that_exists(stack, cluster, work, names):
-    """409 AlreadyExists, before anything is written."""
+    """409 AlreadyExists: a warning in plan, since a destroy plans everything as well, and an error at apply."""
     cluster.api.create(object_of(names, data={"a": "theirs"}), manager="somebody")
     stack.write(manifest(object_of(names, data={"a": "ours"})))
-    expect(stack.plan(fails=True).error, "Unable to plan Kubernetes object",
-           re.compile(rf"v1/ConfigMap/{work}/x exists already, and is not this stack's: created \S+, managed by somebody\."),
-           f'Import it (id v1/ConfigMap/{work}/x), or set on_conflict = "adopt" to take it over as it is, or "replace" to'
-           " delete it first.")
+    paragraphs = (
+        re.compile(rf"v1/ConfigMap/{work}/x exists already, and is not this stack's: created \S+, managed by somebody\."),
+        f'Import it (id v1/ConfigMap/{work}/x), or set on_conflict = "adopt" to take it over as it is, or "replace" to'
+        " delete it first.")
+    (warning,) = stack.plan().warnings
+    expect(warning, "The apply will be unable to create this Kubernetes object", *paragraphs)
+    expect(apply(stack).error, "Unable to create Kubernetes object", *paragraphs)
+    stack.destroy()
+    assert cluster.get("ConfigMap", work, "x")["data"] == {"a": "theirs"}
 
 
 def test_a_field_that_another_manager_owns(stack, cluster, work, names):

@@ -37,6 +37,7 @@ def pytest_configure(config):
         "real_only(why): needs what only real controllers do",
         "one_cli(why): does not depend on the program that applies, so the first one does",
         "versions(*names): the VPN servers that it says something about, such as 0.29",
+        "each_cli(why): with each program although its file is one_cli, the second one at one DNS service or VPN server",
         "own_server(why): shares no real Headscale with other tests",
         "thorough(why): takes long for what it adds to the others; `./test --quick` leaves it out",
         "every_pair(why): with each program on each cluster; other tests meet the second program on the sandbox only",
@@ -48,7 +49,7 @@ def pytest_generate_tests(metafunc):
     clis = metafunc.config.getoption("clis").split(",")
     kinds = metafunc.config.getoption("clusters").split(",")
     if "cli" in metafunc.fixturenames:
-        if metafunc.definition.get_closest_marker("one_cli"):
+        if metafunc.definition.get_closest_marker("one_cli") and not metafunc.definition.get_closest_marker("each_cli"):
             clis = clis[:1]
         metafunc.parametrize("cli", clis, indirect=True)
     if "dns" in metafunc.fixturenames and not metafunc.definition.get_closest_marker("parametrize"):
@@ -89,8 +90,11 @@ def pytest_collection_modifyitems(config, items):
         # Marks of single parameters, which the tests' own generation does not see.
         if any(item.get_closest_marker(f"{one}_only") and kinds and kinds != {one} for one in ("sandbox", "real")):
             return False
-        twice = kinds == {"real"} and parameters.get("cli", first) != first
-        return not twice or item.get_closest_marker("every_pair") is not None
+        if parameters.get("cli", first) == first or item.get_closest_marker("every_pair"):
+            return True
+        newest = parameters.get("headscale", headscale_module.SANDBOX_VERSIONS[-1]).endswith(headscale_module.SANDBOX_VERSIONS[-1])
+        elsewhere = parameters.get("dns", nameservers.KINDS[0]) != nameservers.KINDS[0] or not newest
+        return kinds != {"real"} and not (elsewhere and item.get_closest_marker("each_cli"))
 
     kept = [item for item in items if runs(item)]
     config.hook.pytest_deselected(items=[item for item in items if item not in kept])
@@ -263,6 +267,15 @@ def dns_stack(bare_stack, dns):
     """A stack that knows that service by its environment."""
     bare_stack.environment |= dns.environment
     return bare_stack
+
+
+@pytest.fixture
+def dns_front(dns, dns_stack, folder):
+    """Between the provider and that service: counts, loses and delays messages."""
+    made, environment = nameservers.front(dns, folder / "front")
+    dns_stack.environment |= environment
+    yield made
+    made.stop()
 
 
 @pytest.fixture

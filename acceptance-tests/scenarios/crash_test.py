@@ -48,6 +48,13 @@ def wait_until(condition, what, seconds=10):
         time.sleep(0.02)
 
 
+def wait_until_quiet(front, seconds=0.2):
+    """What is not held has ended: killed while it writes its state file, Terraform loses that."""
+    seen = -1
+    while seen != (seen := len(front.log())):
+        time.sleep(seconds)
+
+
 # Each lane is struck at another of its writes, all in one run: a write that is to be struck is held until all are, and
 # then one kill strikes them all. The provider's connections to one server are 10, so that many cannot be held at a time.
 WIDTH = 8
@@ -61,11 +68,11 @@ def lanes(writes: int):
 
 
 def apply_and_kill(stack, front, victim, strikes, command="apply") -> None:
-    """Runs the command until each of `strikes`, (text, number, acted), holds the n-th write about that text; then kills."""
+    """Runs the command until each of `strikes`, (what, number, acted), holds the n-th write about that; then kills."""
     stack.allowed = DEAD
     front.reset()
-    for text, number, acted in strikes:
-        front.on(proxy.write_about(text, number), proxy.Hang(acted=acted))
+    for what, number, acted in strikes:
+        front.on(proxy.write_about(what, number), proxy.Hang(acted=acted))
     running = stack.start(command, "-json", "-input=false", "-auto-approve", "-parallelism=64")
 
     def held():
@@ -74,6 +81,7 @@ def apply_and_kill(stack, front, victim, strikes, command="apply") -> None:
 
     wait_until(lambda: held() or running.has_ended(), "a write of each lane", 60)
     assert held() and not running.has_ended(), f"held: {[str(e) for e in front.log() if e.fault]}"
+    wait_until_quiet(front)
     (running.kill_terraform if victim == "terraform" else running.kill_provider)()
     result = stack.finish(running)
     assert result.code == (-signal.SIGKILL if victim == "terraform" else 1), result

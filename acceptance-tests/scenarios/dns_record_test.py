@@ -1,12 +1,11 @@
 """Record sets at every DNS service: the same scenarios on all of them, read back from the service itself."""
 
 import json
-import signal
-import time
 
 import pytest
 
-from harness import hcl, leaks, tcp_proxy
+from harness import hcl, leaks, proxy
+from harness.cli import REGISTRY
 
 pytestmark = pytest.mark.one_cli("about the provider and the service; the examples meet the other program")
 
@@ -69,6 +68,7 @@ def seen(dns, zone):
     return {key: values for key, values in dns.sets(zone).items() if key[1] not in ("SRV", "CAA")}
 
 
+@pytest.mark.each_cli("what a user meets first")
 def test_records_live(dns, dns_stack, zone):
     """Made, unchanged, changed, drifted, gone, imported, removed."""
     dns_stack.write(config(zone, everything(1)))
@@ -102,6 +102,7 @@ def test_records_live(dns, dns_stack, zone):
     assert dns.sets(zone) == {(f"foreign.{zone}", "A"): ["198.51.100.9"]}
 
 
+@pytest.mark.each_cli("what a user meets first")
 def test_what_is_there_already(dns, dns_stack, zone):
     for name in ("fail", "adopt", "replace", "same"):
         dns.put(zone, f"{name}.{zone}", "A", ["198.51.100.1"])
@@ -114,10 +115,16 @@ def test_what_is_there_already(dns, dns_stack, zone):
         "adopt": {"name": "adopt", **wanted, "on_conflict": "adopt"},
         "replace": {"name": "replace", **wanted, "on_conflict": "replace"},
     }
-    dns_stack.write(config(zone, records))
-    errors = "\n".join(error.text for error in dns_stack.plan(fails=True).errors)
-    assert "exists already (198.51.100.1)" in errors and "on_conflict" in errors
-    assert 'held by the owner "k8s"' in errors
+    # The plan says it, the apply fails; a destroy, which plans the whole configuration first, does not.
+    dns_stack.write(config(zone, {"fail": records["fail"], "held": records["held"], "own": {"name": "own", **wanted}}))
+    failed = dns_stack.apply(fails=True)
+    assert {error.address for error in failed.errors} == {"charon_dns_record.fail", "charon_dns_record.held"}
+    for result in (dns_stack.plan().warnings, failed.errors):
+        said = "\n".join(d.text for d in result)
+        assert "exists already (198.51.100.1)" in said and "on_conflict" in said and 'held by the owner "k8s"' in said, said
+    assert (f"own.{zone}", "A") in dns.sets(zone)
+    dns_stack.destroy()
+    assert (f"own.{zone}", "A") not in dns.sets(zone)
     del records["fail"], records["held"]
     # The default ttl is another one at each service, and part of being the same.
     live = 1 if dns.backend == "cloudflare" else 300
@@ -149,6 +156,7 @@ def test_one_bad_record_fails_alone(dns, dns_stack, zone, request):
     assert dns_stack.apply().actions == {}
 
 
+@pytest.mark.each_cli("what a user meets first")
 def test_an_unknown_value_is_found_during_apply(dns, dns_stack, zone):
     """As the address of a node that registers in the same apply; a new value moves the record in one apply."""
     def stack(address):
@@ -216,60 +224,60 @@ def test_a_server_that_is_not_there_stops_no_plan(dns, dns_stack, zone):
     assert dns_stack.plan(environment=environment).actions == {"charon_dns_record.a": "create"}
 
 
-# --- Lost replies and kills: where the sandbox plays the service -----------------------------------
+# What other providers' resources have in their state: their source, its type, its attributes.
+MOVES = {
+    "cloudflare": [
+        ("cloudflare/cloudflare", "cloudflare_record", lambda zone, id_: {
+            "id": "0123456789abcdef0123456789abcdef", "zone_id": id_, "name": "www", "hostname": f"www.{zone}", "type": "A",
+            "content": "198.51.100.1", "value": "198.51.100.1", "ttl": 1, "proxied": False}),
+        ("cloudflare/cloudflare", "cloudflare_dns_record", lambda zone, id_: {
+            "id": "0123456789abcdef0123456789abcdef", "zone_id": id_, "name": f"www.{zone}", "type": "A",
+            "content": "198.51.100.1", "ttl": 1, "proxied": False}),
+    ],
+    "route53": [
+        ("hashicorp/aws", "aws_route53_record", lambda zone, id_: {
+            "id": f"{id_}_www.{zone}_A", "zone_id": id_, "name": "www", "fqdn": f"www.{zone}", "type": "A", "ttl": 300,
+            "records": ["198.51.100.1"], "set_identifier": ""}),
+    ],
+    "powerdns": [
+        ("pan-net/powerdns", "powerdns_record", lambda zone, id_: {
+            "id": f"www.{zone}.:::A", "zone": id_, "name": f"www.{zone}.", "type": "A", "ttl": 300, "records": ["198.51.100.1"]}),
+    ],
+}
 
 
-# Each request that writes, and the batch that is acted on or not when the connection breaks.
-@pytest.mark.parametrize("action", ["drop_before", "drop_after"])
-@pytest.mark.parametrize("dns", ["cloudflare", "route53"], indirect=True)
-def test_a_lost_reply_leaves_nothing_behind(dns, dns_stack, zone, troubled, action):
-    path = "dns_records/batch" if dns.backend == "cloudflare" else "rrset"
-    records = {f"r{i}": {"name": f"r{i}", "type": "A", "values": [f"192.0.2.{i}"]} for i in range(4)}
-    dns_stack.write(config(zone, records))
-    troubled.fault(action=action, method="POST", path=path, nth=1)
-    dns_stack.apply()
-    assert len(dns.sets(zone)) == 4
-    for of in records.values():
-        of["values"] = [of["values"][0].replace("192.0.2", "198.51.100")]
-    troubled.fault(action=action, method="POST", path=path, nth=1)
-    dns_stack.write(config(zone, records))
-    dns_stack.apply()
-    troubled.fault(action=action, method="POST", path=path, nth=1)
+@pytest.mark.each_cli("what a user meets first")
+def test_a_move_from_another_provider_plans_nothing(dns, dns_stack, zone):
+    """`moved {}`, with the state file that there would be, and the record that the other provider made."""
+    if dns.backend not in MOVES:
+        pytest.skip("no other provider's resource of this service is taken over")
+    id_ = dns.zone_id(zone)
+    if dns.backend == "route53" and not id_.startswith("Z"):
+        pytest.skip("moto's ids of zones are not as Route 53's")
+    dns.put(zone, f"www.{zone}", "A", ["198.51.100.1"])
+    host = REGISTRY[dns_stack.cli.name]
+    for source, type_, attributes in MOVES[dns.backend]:
+        dns_stack.write_file("terraform.tfstate", json.dumps({
+            "version": 4, "terraform_version": "1.11.4", "serial": 1, "lineage": "11111111-2222-3333-4444-555555555555",
+            "outputs": {}, "check_results": None,
+            "resources": [{
+                "mode": "managed", "type": type_, "name": "old", "provider": f'provider["{host}/{source}"]',
+                "instances": [{"schema_version": 0, "attributes": attributes(zone, id_), "sensitive_attributes": []}],
+            }],
+        }))
+        dns_stack.write(hcl.resource("charon_dns_record", "new", {
+            "backend": dns.backend, "zone": id_, "name": f"www.{zone}", "type": "A", "values": ["198.51.100.1"]})
+            + f"moved {{\n  from = {type_}.old\n  to   = charon_dns_record.new\n}}\n")
+        plan = dns_stack.plan()
+        assert plan.actions in ({"charon_dns_record.new": "move"}, {}), dns_stack.show(plan)
+        assert plan.summary["change"] == plan.summary["add"] == plan.summary["remove"] == 0
+        dns_stack.apply()
+        assert dns.sets(zone) == {(f"www.{zone}", "A"): ["198.51.100.1"]}
     dns_stack.destroy()
     assert dns.sets(zone) == {}
 
 
-@pytest.mark.parametrize("acted", [False, True], ids=["before", "after"])
-@pytest.mark.parametrize("dns", ["cloudflare", "route53"], indirect=True)
-@pytest.mark.thorough("each moment in turn")
-def test_a_killed_apply_is_gone_on_with(dns, dns_stack, zone, troubled, acted):
-    """The provider dies at the write, before or after the service acted: the next apply takes it from there."""
-    records = {f"r{i}": {"name": f"r{i}", "type": "A", "values": [f"192.0.2.{i}"], "ownership": {"owner_id": "home"}} for i in range(3)}
-    dns_stack.write(config(zone, records))
-    path = "dns_records/batch" if dns.backend == "cloudflare" else "rrset"
-    mark = troubled.mark()
-    # The reply is held back, or the request is; either way the process is killed meanwhile.
-    fault = {"action": "drop_after"} if acted else {"action": "hang"}
-    troubled.fault(**fault, method="POST", path=path, nth=1)
-    if acted:  # and what would be read back fails as well, so that the provider is busy trying
-        troubled.fault(action="hang", method="GET", path="dns_records|rrset", after=1)
-    running = dns_stack.start("apply", "-auto-approve", "-input=false")
-    deadline = time.monotonic() + 30
-    while not [r for r in troubled.requests(mark) if r.method == "POST"] and time.monotonic() < deadline and not running.has_ended():
-        if not acted and dns_stack.provider_processes():
-            time.sleep(0.6)
-            break
-        time.sleep(0.02)
-    running.kill_provider()
-    dns_stack.allowed |= {"Plugin did not respond", "plugin crashed", "panic:", "Plugin error"}
-    result = dns_stack.finish(running)
-    dns_stack.allowed.clear()
-    assert result.code != 0
-    troubled.sandbox.api.send("DELETE", "/_sandbox/faults")
-    dns_stack.apply()
-    assert len(dns.sets(zone)) == 6
-    dns_stack.destroy()
-    assert dns.sets(zone) == {}
+# --- Limits: kills, faults and lost replies are in dns_crash_test.py ------------------------------------
 
 
 @pytest.mark.parametrize("dns", ["cloudflare", "route53"], indirect=True)
@@ -285,55 +293,20 @@ def test_rate_limits_are_waited_for(dns, dns_stack, zone, troubled):
     assert len(dns.sets(zone)) == 3
 
 
-# --- The same where nobody plays the service: a proxy in between ---------------------------------------
-
-
-@pytest.fixture
-def front(dns, dns_stack):
-    """In front of a real server."""
+def test_two_hundred_records_of_a_real_server_are_few_requests(dns, dns_stack, zone, dns_front):
     if dns.sandbox is not None or dns.backend == "route53":
-        pytest.skip("for servers that take no faults")
-    by_update = dns.backend == "rfc2136"
-    made = tcp_proxy.TcpProxy(dns.server if by_update else dns.record["endpoint"].removeprefix("http://"),
-                              tcp_proxy.is_dns_update if by_update else tcp_proxy.is_http_write)
-    if by_update:
-        dns_stack.environment["DNS_UPDATE_PORT"] = made.address.split(":")[1]
-    else:
-        dns_stack.environment["PDNS_SERVER_URL"] = f"http://{made.address}"
-    yield made
-    made.close()
-
-
-def test_a_lost_reply_of_a_real_server_leaves_nothing_behind(dns, dns_stack, zone, front):
-    for when in ("before", "after"):
-        records = {f"r{i}": {"name": f"r{i}", "type": "A", "values": [f"192.0.2.{i}"]} for i in range(4)}
-        front.lose(when)
-        dns_stack.write(config(zone, records))
-        dns_stack.apply()
-        assert len(dns.sets(zone)) == 4
-        for of in records.values():
-            of["values"] = [of["values"][0].replace("192.0.2", "198.51.100")]
-        front.lose(when)
-        dns_stack.write(config(zone, records))
-        dns_stack.apply()
-        assert dns.sets(zone)[f"r1.{zone}", "A"] == ["198.51.100.1"]
-        front.lose(when)
-        dns_stack.destroy()
-        assert dns.sets(zone) == {}
-
-
-def test_two_hundred_records_of_a_real_server_are_few_requests(dns, dns_stack, zone, front):
+        pytest.skip("said of the sandbox below")
     dns_stack.trace = False
-    front.delay = 0.03
+    dns_front.on(proxy.everything, proxy.Delay(0.03), None)
     dns_stack.write(many(zone, 200))
     plan = dns_stack.plan()
     dns_stack.run("apply", "-json", "-input=false", "-parallelism=100", str(plan.file))
-    assert front.writes <= 6, front.writes
+    assert len(dns_front.writes()) <= 6, dns_front.writes()
     assert len(dns.sets(zone)) == 200
-    before = len(front.messages)
+    before = len(dns_front.log())
     dns_stack.expect_empty()
     # Without a transfer it is one question a set; the zone, the transfer that is refused and the wildcard are asked for once.
-    assert len(front.messages) - before <= (4 if getattr(dns, "transfer", True) else 203)
+    assert len(dns_front.log()) - before <= (4 if getattr(dns, "transfer", True) else 203)
 
 
 # --- What the catalogue says about cost --------------------------------------------------------------
@@ -378,6 +351,7 @@ def test_the_limit_of_a_zone_is_a_warning_and_then_an_error(dns, dns_stack, name
 # --- Mistakes ------------------------------------------------------------------------------------------
 
 
+@pytest.mark.each_cli("what a user meets first")
 def test_bad_input_is_told_before_anything_is_asked(bare_stack):
     """One command says it all: each resource has its error at its attribute."""
     zone = "example.org"
@@ -395,6 +369,13 @@ def test_bad_input_is_told_before_anything_is_asked(bare_stack):
     found = {d.address.rpartition(".")[2]: d.text for d in bare_stack.validate(fails=True)}
     for key, (_, says) in bad.items():
         assert says in found.get(key, ""), (key, found)
+    # And all that is wrong with one.
+    bare_stack.write(hcl.resource("charon_dns_record", "r", {
+        "zone": zone, "name": "www.example.net", "type": "A", "values": ["300.1.1.1", "192.0.2.1"], "ttl": 0}))
+    found = {d.code.split("=")[0].strip(): d.text for d in bare_stack.validate(fails=True)}
+    assert found.keys() == {"name", "values", "ttl"}, found
+    for attribute, says in (("name", "outside the zone example.org"), ("values", "300.1.1.1"), ("ttl", "at least 1 second")):
+        assert says in found[attribute], found
 
 
 @pytest.mark.parametrize("dns", ["cloudflare"], indirect=True)

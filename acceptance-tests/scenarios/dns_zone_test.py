@@ -12,6 +12,7 @@ def record(key, /, **attributes):
     return hcl.resource("charon_dns_record", key, attributes)
 
 
+@pytest.mark.each_cli("what a user meets first")
 def test_a_zone_and_its_records_in_one_apply(dns, dns_stack, names):
     if not dns.can_make_zones:
         pytest.skip("dynamic updates make no zones")
@@ -68,6 +69,45 @@ output "records" {{
     dns_stack.apply()
     dns_stack.destroy()
     assert dns_stack.plan().actions == {"charon_dns_zone.z": "create"}
+
+
+@pytest.mark.each_cli("what a user meets first")
+def test_what_an_interrupted_apply_left_is_taken_and_nothing_else(dns, dns_stack, names):
+    """Of zones that are there already: one is empty and new, one holds a record, one is not new, one is not to be taken."""
+    if not dns.can_make_zones:
+        pytest.skip("dynamic updates make no zones")
+    zones = {label: f"{names(label)}.example" for label in ("left", "used", "old", "refused", "adopted")}
+    own = {"own_name_servers": ["ns1.example.net"]} if dns.backend == "powerdns" else {}
+
+    def config(**more):
+        return "".join(hcl.resource("charon_dns_zone", label, {"name": zone} | own | more.get(label, {})) for label, zone in zones.items())
+
+    # As a killed apply leaves them: made by us, and not in the state.
+    made = [label for label in zones if label != "old"]
+    dns_stack.write(config())
+    dns_stack.apply(*[f"-target=charon_dns_zone.{label}" for label in made], checked=False)
+    dns_stack.run("state", "rm", *[f"charon_dns_zone.{label}" for label in made])
+    dns.put(zones["used"], f"www.{zones['used']}", "A", ["198.51.100.1"])
+    dns.old_zone(zones["old"])
+    ids = {label: dns.zone_id(zone) for label, zone in zones.items()}
+
+    dns_stack.write(config(refused={"on_conflict": "fail"}, adopted={"on_conflict": "adopt"}))
+    plan = dns_stack.plan()
+    told = {w.address.rpartition(".")[2] for w in plan.warnings if "unable to create" in w.summary}
+    # Only PowerDNS tells already in the plan that something was changed since: by the zone's serial.
+    assert told - {"used"} == {"old", "refused"}, plan.warnings
+    result = dns_stack.run("apply", "-json", "-input=false", str(plan.file), codes=(1,))
+    assert {e.address.rpartition(".")[2] for e in result.errors} == {"old", "refused", "used"}, result
+    assert [w for w in result.warnings if "interrupted apply" in w.text and w.address == "charon_dns_zone.left"], result
+    assert {label: dns_stack.state()[f"charon_dns_zone.{label}"]["zone_id"] for label in ("left", "adopted")} == {
+        label: ids[label] for label in ("left", "adopted")}
+    # What is in the way stops no destroy, and stays.
+    dns_stack.destroy()
+    assert {label for label, zone in zones.items() if dns.zone_id(zone)} == {"used", "old", "refused"}
+    dns_stack.write(config(**{label: {"on_conflict": "adopt", "force_destroy": True} for label in zones}))
+    dns_stack.apply()
+    dns_stack.destroy()
+    assert not [zone for zone in zones.values() if dns.zone_id(zone)]
 
 
 @pytest.mark.parametrize("dns", ["cloudflare"], indirect=True)

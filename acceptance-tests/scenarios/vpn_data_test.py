@@ -11,6 +11,7 @@ from harness.hcl import Expression
 pytestmark = pytest.mark.one_cli("about the provider and the server")
 
 
+@pytest.mark.each_cli("what a user meets first")
 def test_what_there_is(vpn_stack, headscale, names):
     owner, idle = headscale.new_user(names("u")), headscale.new_user(names("idle"))
     machine, off = headscale.machine(names("host")), headscale.machine(names("off"))

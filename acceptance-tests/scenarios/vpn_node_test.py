@@ -29,6 +29,7 @@ def domain(vpn_stack, headscale):
     vpn_stack.write_file("provider.tf", hcl.block('provider "charon"', {"headscale": {"base_domain": headscale.base_domain}}))
 
 
+@pytest.mark.each_cli("what a user meets first")
 def test_nodes_are_waited_for_shaped_and_removed(vpn_stack, headscale, names, tags, domain):
     """Three machines at once, of which two come while the apply waits; then everything is changed outside, and put right."""
     owner = headscale.new_user(names("u"))

@@ -49,6 +49,7 @@ def changes(plan):
             for line in w.detail.splitlines() if line.strip().startswith(("gains", "loses"))]
 
 
+@pytest.mark.each_cli("what a user meets first")
 def test_a_policy_lives_and_stays(vpn_stack, headscale):
     first = dev(headscale)
     data = 'data "charon_vpn_policy" "this" {\n  depends_on = [charon_vpn_policy.this]\n}\n'
@@ -85,11 +86,15 @@ def test_a_policy_lives_and_stays(vpn_stack, headscale):
     assert headscale.policy() == dev(headscale, more=more)
 
 
+@pytest.mark.each_cli("what a user meets first")
 def test_another_policy_is_taken_over_protected_and_put_back(vpn_stack, headscale):
     before = dev(headscale, "22")
     headscale.set_policy(before)
     vpn_stack.write(policy(dev(headscale)))
-    assert vpn_stack.plan(fails=True).says("has a policy already", 'on_conflict = "adopt"')
+    (said,) = [w for w in vpn_stack.plan().warnings if "unable to create" in w.summary]
+    assert "has a policy already" in said.text
+    assert vpn_stack.apply(fails=True).says("has a policy already", 'on_conflict = "adopt"')
+    assert headscale.policy() == before
 
     # As an object, with parts that another resource makes.
     dev_users = [user_name(headscale, "ann"), user_name(headscale, "bob")]
@@ -152,6 +157,24 @@ def test_what_is_wrong_is_told_with_its_place(vpn_stack, headscale):
         for label in set(wrong) & set(later):
             assert any(e.address == f"charon_vpn_policy.{label}" and wrong[label][1] in e.text for e in plan.errors), (label, plan)
     assert headscale.policy() is None
+
+
+@pytest.mark.real_only("the sandbox judges no policy")
+@pytest.mark.versions("0.23")
+def test_what_only_the_nodes_decide_is_told_by_the_plan(vpn_stack, headscale):
+    """0.23 cannot be asked beforehand, and refuses a tag that nobody owns unless a node carries it."""
+    vpn_stack.write(policy('{"hosts": {"db": "10.0.0.5"}, "acls": [{"action": "accept", "src": ["tag:web"], "dst": ["db:1"]}]}'))
+    failed = vpn_stack.apply(fails=True)
+    assert failed.says("tag:web", "no forced tags are defined"), failed
+    said = [w for w in vpn_stack.plan().warnings if "The server will refuse" in w.summary]
+    assert len(said) == 1 and 'there is no tag "tag:web"' in said[0].text and "no node carries it" in said[0].text, said
+    headscale.new_user("web")
+    machine = headscale.machine("web")
+    machine.register(headscale.new_key("web", tags=()))
+    headscale.set_tags(machine.id, "tag:web")
+    plan = vpn_stack.apply()
+    assert not [w for w in plan.warnings if "The server will refuse" in w.summary], plan.warnings
+    assert "tag:web" in headscale.policy()
 
 
 @pytest.mark.real_only("the sandbox judges no policy")

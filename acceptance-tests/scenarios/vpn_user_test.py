@@ -21,6 +21,7 @@ def front(headscale, vpn_stack):
     one.close()
 
 
+@pytest.mark.each_cli("what a user meets first")
 def test_users_live_and_go(vpn_stack, headscale, names):
     """Several at once: one made, one adopted, one made anew in place of another, one with nodes that go along."""
     there, replaced = headscale.new_user(names("there")), headscale.new_user(names("replaced"))
@@ -72,11 +73,25 @@ def test_users_live_and_go(vpn_stack, headscale, names):
     assert headscale.user(names("renamed")) is None
 
 
+@pytest.mark.each_cli("what a user meets first")
 def test_who_is_there_is_not_taken_unasked(vpn_stack, headscale, names):
+    """The plan says so, the apply fails; a destroy, which plans the whole configuration first, does not."""
     there = headscale.new_user(names("there"))
-    vpn_stack.write(user("one", name=there))
-    error = vpn_stack.plan(fails=True).error
-    assert "exists already" in error.text and 'on_conflict = "adopt"' in error.text and error.code.startswith("name")
+    headscale.new_key(there)  # In use: no interrupted apply left it.
+    text = user("one", name=there) + user("other", name=names("other"))
+    vpn_stack.write(text)
+    failed = vpn_stack.apply(fails=True)
+    assert "exists already" in failed.error.text and 'on_conflict = "adopt"' in failed.error.text and failed.error.code.startswith("name")
+    plan = vpn_stack.plan()
+    warning = next(w for w in plan.warnings if "exists already" in w.text)
+    assert "will be unable to create" in warning.summary and warning.address == "charon_vpn_user.one", warning
+    assert headscale.user(names("other"))
+    # Nor does a change that cannot be.
+    vpn_stack.write(user("other", name=there))
+    assert [w.address for w in vpn_stack.plan().warnings if "unable to update" in w.summary] == ["charon_vpn_user.other"]
+    vpn_stack.destroy()
+    assert headscale.user(names("other")) is None and headscale.user(there)
+
     vpn_stack.write(user("one", name=names("twice")) + user("two", name=names("twice"), on_conflict="adopt"))
     result = vpn_stack.apply(fails=True, checked=False)
     assert result.says("declared twice"), result
@@ -108,19 +123,39 @@ def test_an_answer_gets_lost(vpn_stack, headscale, front, names):
 
 
 def test_killed_while_the_answer_is_awaited(vpn_stack, headscale, front, names):
-    """The next apply finds the user; a third one has nothing to do."""
-    vpn_stack.write(user("one", name=names("one"), on_conflict="adopt"))
-    front.on("POST", "/user$", acted=True)
+    """The next apply takes what is exactly as declared, new and in nobody's use, and says so; the rest only if asked to.
+    A third one has nothing to do."""
+    details = {} if headscale.is_old else {"display_name": "Robot", "email": "robot@example.com"}
+    asked = {"plain": {}, "adopted": {"on_conflict": "adopt"}, "refused": {"on_conflict": "fail"}, "used": {}}
+    if details:
+        asked |= {"detailed": details, "other": {"display_name": "Else"}}
+
+    def config(**changed):
+        return "".join(user(label, name=names(label), **(of | changed.get(label, {}))) for label, of in asked.items())
+
+    vpn_stack.write(config())
+    front.on("POST", "/user$", acted=True, times=len(asked))
     running = vpn_stack.start("apply", "-json", "-input=false", "-auto-approve")
-    front.wait_until_held()
+    front.wait_until_held(len(asked))
     vpn_stack.allowed = {"Plugin did not respond", "plugin crashed", "Plugin error"}
     running.kill_provider()
     assert vpn_stack.finish(running).code == 1
     vpn_stack.allowed = set()
     front.heal()
-    made = headscale.user(names("one"))
-    assert made and "charon_vpn_user.one" not in vpn_stack.state()
+    made = {label: headscale.user(names(label))["id"] for label in asked}
+    assert vpn_stack.state().resources == {}
+    headscale.new_key(names("used"))
+
+    wanted = config(other={"display_name": "Another"})
+    vpn_stack.write(wanted)
+    plan = vpn_stack.plan()
+    taken = {w.address.rpartition(".")[2] for w in plan.warnings if "interrupted apply" in w.text and "on_conflict" in w.text}
+    refused = {w.address.rpartition(".")[2] for w in plan.warnings if "unable to create" in w.summary}
+    assert taken == {"plain", "detailed"} & asked.keys() and refused == {"refused", "used", "other"} & asked.keys(), plan.warnings
+    result = vpn_stack.run("apply", "-json", "-input=false", str(plan.file), codes=(1,))
+    assert {e.address.rpartition(".")[2] for e in result.errors} == refused, result
+    vpn_stack.write(config(**{label: {"on_conflict": "adopt"} for label in refused}))
     vpn_stack.apply()
-    assert vpn_stack.state()["charon_vpn_user.one"]["id"] == made["id"]
+    assert {label: vpn_stack.state()[f"charon_vpn_user.{label}"]["id"] for label in asked} == made
     vpn_stack.destroy()
-    assert headscale.user(names("one")) is None
+    assert not [u for u in headscale.users() if names.are_in(u["name"])]

@@ -16,16 +16,6 @@ namespace {
 using Json = nlohmann::json;
 using kubernetes::Quantity;
 
-std::map<std::string, Quantity> Amounts(const Json& object) {
-  std::map<std::string, Quantity> amounts;
-  if (!object.is_object()) return amounts;
-  for (const auto& [resource, amount] : object.items()) {
-    const auto parsed = Quantity::Parse(amount.is_string() ? amount.get<std::string>() : amount.dump());
-    if (parsed.ok()) amounts.emplace(resource, *parsed);
-  }
-  return amounts;
-}
-
 std::map<std::string, std::string> Texts(const std::map<std::string, Quantity>& amounts) {
   std::map<std::string, std::string> texts;
   for (const auto& [resource, amount] : amounts) texts[resource] = amount.ToString();
@@ -69,8 +59,8 @@ sdk::Outcome<UsageModel> UsageSource::Read(const sdk::Context& context, const Us
   for (const Json& quota : quotas) {
     // Quotas with scopes count other pods each: their numbers cannot be compared.
     if (!kubernetes::Field(quota, "spec.scopes").is_null() || !kubernetes::Field(quota, "spec.scopeSelector").is_null()) continue;
-    const std::map<std::string, Quantity> limit = Amounts(kubernetes::Field(quota, "spec.hard"));
-    const std::map<std::string, Quantity> use = Amounts(kubernetes::Field(quota, "status.used"));
+    const std::map<std::string, Quantity> limit = kubernetes::QuantitiesOf(kubernetes::Field(quota, "spec.hard"));
+    const std::map<std::string, Quantity> use = kubernetes::QuantitiesOf(kubernetes::Field(quota, "status.used"));
     for (const auto& [resource, amount] : limit) {
       const auto found = use.find(resource);
       const Quantity taken = found == use.end() ? Quantity() : found->second;

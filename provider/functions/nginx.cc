@@ -1,15 +1,12 @@
 #include "provider/functions/nginx.h"
 
-#include <arpa/inet.h>
-
 #include <algorithm>
-#include <array>
 #include <optional>
 
 #include "absl/strings/ascii.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "provider/base/ip.h"
 #include "provider/base/path.h"
 #include "provider/base/status.h"
 #include "provider/schema/checks.h"
@@ -20,21 +17,6 @@ namespace charon::functions {
 namespace {
 
 absl::Status Invalid(absl::string_view message) { return absl::InvalidArgumentError(message); }
-
-// An address, with or without the length of a prefix: what `allow` takes (ngx_http_access_module). Nothing else may
-// get in: it would be configuration.
-bool IsNetwork(absl::string_view text) {
-  const std::size_t slash = text.find('/');
-  const std::string address(text.substr(0, slash));
-  std::array<unsigned char, sizeof(in6_addr)> bytes{};
-  const bool v4 = inet_pton(AF_INET, address.c_str(), bytes.data()) == 1;
-  if (!v4 && inet_pton(AF_INET6, address.c_str(), bytes.data()) != 1) return false;
-  if (slash == absl::string_view::npos) return true;
-  const absl::string_view length = text.substr(slash + 1);
-  int bits = 0;
-  return !length.empty() && std::all_of(length.begin(), length.end(), [](char c) { return absl::ascii_isdigit(static_cast<unsigned char>(c)); }) &&
-         absl::SimpleAtoi(length, &bits) && bits <= (v4 ? 32 : 128);
-}
 
 Check PlainPath() {
   return TextRule("is an absolute path of letters, digits, `.`, `_`, `-` and `/`", [](absl::string_view text) {
@@ -67,7 +49,7 @@ const ObjectSpec<NginxTls>& NginxTls::Describe() {
                 "Addresses and networks that may connect; `[\"100.64.0.0/10\", \"127.0.0.1\"]`, the VPN and the pod itself, if unset.")
               .Check(EachElement(TextRule("is an address or a network",
                                           [](absl::string_view text) {
-                                            if (IsNetwork(text)) return absl::OkStatus();
+                                            if (IpPrefix::ParseOrAddress(text)) return absl::OkStatus();
                                             return Invalid(absl::StrCat("\"", text, "\" must be an address such as \"127.0.0.1\", or a network "
                                                                         "such as \"100.64.0.0/10\""));
                                           }))),

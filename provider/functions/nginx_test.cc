@@ -83,6 +83,7 @@ TEST(NginxTlsConfig, RefusesWhatIsNoSuchServiceOrWouldBeConfiguration) {
       {R"({"server_name": "a.b", "upstream_port": 80, "allow": ["all"]})", "allow[0]: \"all\""},
       {R"({"server_name": "a.b", "upstream_port": 80, "allow": ["10.0.0.0/40"]})", "allow[0]: "},
       {R"({"server_name": "a.b", "upstream_port": 80, "allow": ["10.0.0.0/8; allow all"]})", "allow[0]: "},
+      {R"({"server_name": "a.b", "upstream_port": 80, "allow": ["10.0.0.1\u0000; allow all"]})", "allow[0]: "},
       {R"({"server_name": "a.b", "upstream_port": 80, "certificate": "/tls/a b"})", "certificate: "},
       {R"({"server_name": "a.b", "upstream_port": 80, "port": 80})", "has no attribute \"port\"; there are server_name, "},
   };

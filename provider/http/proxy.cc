@@ -1,10 +1,6 @@
 #include "provider/http/proxy.h"
 
-#include <arpa/inet.h>
-
-#include <array>
-#include <cstdint>
-#include <vector>
+#include <optional>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
@@ -12,38 +8,10 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "provider/base/ip.h"
 
 namespace charon::http {
 namespace {
-
-// An address as bytes: 4 or 16 of them; empty if `text` is no address.
-std::vector<std::uint8_t> ParseAddress(absl::string_view text) {
-  std::array<std::uint8_t, 16> bytes;
-  const std::string copy(text);
-  if (inet_pton(AF_INET, copy.c_str(), bytes.data()) == 1)
-    return {bytes.begin(), bytes.begin() + 4};
-  if (inet_pton(AF_INET6, copy.c_str(), bytes.data()) == 1) return {bytes.begin(), bytes.end()};
-  return {};
-}
-
-bool IsLoopback(const std::vector<std::uint8_t>& address) {
-  if (address.size() == 4) return address[0] == 127;
-  if (address.size() != 16 || address[15] != 1) return false;
-  for (int i = 0; i < 15; ++i) {
-    if (address[static_cast<std::size_t>(i)] != 0) return false;
-  }
-  return true;
-}
-
-// True if the first `bits` bits are equal.
-bool SamePrefix(const std::vector<std::uint8_t>& a, const std::vector<std::uint8_t>& b, int bits) {
-  if (a.size() != b.size()) return false;
-  for (std::size_t i = 0; i < a.size() && bits > 0; ++i, bits -= 8) {
-    const int mask = bits >= 8 ? 0xff : (0xff << (8 - bits)) & 0xff;
-    if ((a[i] & mask) != (b[i] & mask)) return false;
-  }
-  return true;
-}
 
 // Takes ":port" off the end of `entry`. 0 if there is none.
 int TakePort(absl::string_view& entry) {
@@ -66,19 +34,15 @@ int TakePort(absl::string_view& entry) {
 }
 
 bool Exempts(absl::string_view entry, const UrlParts& url,
-             const std::vector<std::uint8_t>& address) {
+             const std::optional<IpAddress>& address) {
   if (entry == "*") return true;
-  if (const std::size_t slash = entry.find('/'); slash != absl::string_view::npos) {
-    int bits = 0;
-    const std::vector<std::uint8_t> range = ParseAddress(entry.substr(0, slash));
-    return !range.empty() && absl::SimpleAtoi(entry.substr(slash + 1), &bits) && bits >= 0 &&
-           bits <= static_cast<int>(range.size()) * 8 && SamePrefix(range, address, bits);
+  if (absl::StrContains(entry, "/")) {
+    const std::optional<IpPrefix> range = IpPrefix::Parse(entry);
+    return range && address && range->Contains(*address);
   }
   const int port = TakePort(entry);
   if (port != 0 && port != url.port) return false;
-  if (const std::vector<std::uint8_t> one = ParseAddress(entry); !one.empty()) {
-    return one == address;
-  }
+  if (const std::optional<IpAddress> one = IpAddress::Parse(entry)) return one == address;
   absl::ConsumePrefix(&entry, "*");
   if (entry.empty()) return false;
   if (absl::StartsWith(entry, ".")) return absl::EndsWith(url.host, entry);
@@ -110,8 +74,8 @@ std::string ProxyFromEnvironment(const UrlParts& url, const Variable& variable) 
                                 ? FirstOf(variable, {"HTTPS_PROXY", "https_proxy"})
                                 : FirstOf(variable, {"HTTP_PROXY", "http_proxy"});
   if (proxy.empty() || url.host == "localhost") return "";
-  const std::vector<std::uint8_t> address = ParseAddress(url.host);
-  if (IsLoopback(address)) return "";
+  const std::optional<IpAddress> address = IpAddress::Parse(url.host);
+  if (address && address->is_loopback()) return "";
   const std::string exempt = absl::AsciiStrToLower(FirstOf(variable, {"NO_PROXY", "no_proxy"}));
   for (absl::string_view entry : absl::StrSplit(exempt, ',')) {
     entry = absl::StripAsciiWhitespace(entry);

@@ -20,16 +20,6 @@ using kubernetes::Json;
 using kubernetes::Quantity;
 using Amounts = std::map<std::string, Quantity>;
 
-Amounts AmountsOf(const Json& object) {
-  Amounts amounts;
-  if (!object.is_object()) return amounts;
-  for (const auto& [resource, amount] : object.items()) {
-    const auto parsed = Quantity::Parse(amount.is_string() ? amount.get<std::string>() : amount.dump());
-    if (parsed.ok()) amounts.emplace(resource, *parsed);
-  }
-  return amounts;
-}
-
 void Add(Amounts& sum, const Amounts& more) {
   for (const auto& [resource, amount] : more) {
     const auto [found, fresh] = sum.emplace(resource, amount);
@@ -60,8 +50,8 @@ struct Needs {
 
 Needs NeedsOf(const Json& container, const Defaults& defaults) {
   Needs needs;
-  needs.limits = AmountsOf(Field(container, "resources.limits"));
-  needs.requests = AmountsOf(Field(container, "resources.requests"));
+  needs.limits = kubernetes::QuantitiesOf(Field(container, "resources.limits"));
+  needs.requests = kubernetes::QuantitiesOf(Field(container, "resources.requests"));
   // The server takes a limit as the request before any LimitRange is asked.
   for (const auto& [resource, amount] : needs.limits) needs.requests.emplace(resource, amount);
   for (const auto& [resource, amount] : defaults.limits) needs.limits.emplace(resource, amount);
@@ -123,8 +113,8 @@ bool IsScoped(const Json& quota) {
 void CompareWithQuota(const Json& quota, const PodDemand& demand, const Needs& pod, const Amounts& own_by_resource,
                       std::vector<std::string>& problems) {
   const std::string name = kubernetes::Text(quota, "metadata.name");
-  const Amounts used = AmountsOf(Field(quota, "status.used"));
-  for (const auto& [resource, hard] : AmountsOf(Field(quota, "spec.hard"))) {
+  const Amounts used = kubernetes::QuantitiesOf(Field(quota, "status.used"));
+  for (const auto& [resource, hard] : kubernetes::QuantitiesOf(Field(quota, "spec.hard"))) {
     const std::optional<Quantity> each = Counted(pod, resource);
     if (!each) continue;
     if (MustBeNamed(resource) && *each == Quantity()) {
@@ -175,7 +165,7 @@ void CompareWithNodes(const std::vector<Json>& nodes, const Json& pod_spec, cons
   }
   Amounts largest;
   for (const Json* node : candidates) {
-    const Amounts allocatable = AmountsOf(Field(*node, "status.allocatable"));
+    const Amounts allocatable = kubernetes::QuantitiesOf(Field(*node, "status.allocatable"));
     const bool fits = std::all_of(pod.requests.begin(), pod.requests.end(), [&](const auto& request) {
       const auto found = allocatable.find(request.first);
       return found != allocatable.end() ? !(found->second < request.second) : request.second == Quantity();
@@ -211,8 +201,8 @@ absl::StatusOr<QuotaFit> CheckQuotaFit(const Call& call, kubernetes::Cluster& cl
     const Json& limits = Field(range, "spec.limits");
     for (const Json& item : limits.is_array() ? limits : Json::array()) {
       if (item.value("type", "") != "Container") continue;
-      for (const auto& [resource, amount] : AmountsOf(Field(item, "default"))) defaults.limits.emplace(resource, amount);
-      for (const auto& [resource, amount] : AmountsOf(Field(item, "defaultRequest"))) defaults.requests.emplace(resource, amount);
+      defaults.limits.merge(kubernetes::QuantitiesOf(Field(item, "default")));
+      defaults.requests.merge(kubernetes::QuantitiesOf(Field(item, "defaultRequest")));
     }
   }
   for (const auto& [resource, amount] : defaults.limits) defaults.requests.emplace(resource, amount);
@@ -228,7 +218,7 @@ absl::StatusOr<QuotaFit> CheckQuotaFit(const Call& call, kubernetes::Cluster& cl
         const std::string phase = kubernetes::Text(other, "status.phase");
         if (phase == "Succeeded" || phase == "Failed") continue;
         const Needs needs = NeedsOfPod(Field(other, "spec"), {});
-        for (const auto& [resource, hard] : AmountsOf(Field(quota, "spec.hard"))) {
+        for (const auto& [resource, hard] : kubernetes::QuantitiesOf(Field(quota, "spec.hard"))) {
           if (const std::optional<Quantity> each = Counted(needs, resource)) Add(own, {{resource, *each}});
         }
       }

@@ -190,10 +190,19 @@ void ResourceRunner::Finish(const Context& context, StateAnswer& answer, const P
 
 Diagnostics ResourceRunner::Validate(const Call& call, const Value& config, const Capabilities& capabilities) {
   Diagnostics diagnostics = ValidateAgainst(schema(), config, capabilities.write_only_allowed, info());
-  if (diagnostics.HasError() || !config.IsKnown()) return diagnostics;
+  if (!config.IsKnown()) return diagnostics;
+  // What is at fault by itself may be anything to the rest: one run names all faults.
+  Value rest = config;
+  for (const Diagnostic& found : diagnostics.list()) {
+    if (found.severity != Diagnostic::Severity::kError) continue;
+    if (found.path.empty()) return diagnostics;
+    const auto* attribute = std::get_if<AttributeName>(&found.path.steps().front());
+    if (attribute == nullptr || rest.mapping().count(attribute->name) == 0) return diagnostics;
+    rest.mapping()[attribute->name] = Value::Unknown();
+  }
   PrivateState none;
   const Context context = MakeContext(call, "read", Value(), &diagnostics, &none);
-  const absl::Status status = Guard([&] { return DoValidate(context, config); });
+  const absl::Status status = Guard([&] { return DoValidate(context, rest); });
   diagnostics.Error(absl::StrCat("Invalid ", info().noun), status);
   return diagnostics;
 }
@@ -251,7 +260,14 @@ PlanAnswer ResourceRunner::Plan(const Call& call, const PlanRequest& request) {
     draft.planned = std::move(result.planned);
   }
   const absl::Status status = Guard([&] { return DoPlan(context, draft); });
-  if (!status.ok()) {
+  if (absl::IsAlreadyExists(status)) {
+    // Before it destroys, core plans the whole configuration as any other time, and an error would stop it
+    // (Context.destroyPlan, internal/terraform/context_plan.go of Terraform 1.11). The apply makes it one.
+    if (!context.planned_before) {
+      answer.diagnostics.Warning(
+          absl::StrCat("The apply will be unable to ", request.prior.IsNull() ? "create" : "update", " this ", info().noun), status);
+    }
+  } else if (!status.ok()) {
     ReportFailure(answer.diagnostics, destroy ? "plan the removal of" : "plan", info(), schema(), status);
   }
   if (!destroy) {

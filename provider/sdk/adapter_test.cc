@@ -790,9 +790,9 @@ TEST_F(AdapterTest, ValidateAddsTheResourcesOwnRules) {
   EXPECT_THAT(Messages(host().Validate(call_, Object(R"({"name": "good"})"), {})), IsEmpty());
   EXPECT_THAT(Messages(host().Validate(call_, Object(R"({"name": "bad"})"), {})),
               ElementsAre("error Invalid host | Must not be bad. | name"));
-  // Only for what the table finds sound.
+  // What the table finds at fault is unknown to them, and everything is told at once.
   EXPECT_THAT(Messages(host().Validate(call_, Object(R"({"name": "bad", "id": "1"})"), {})),
-              ElementsAre(HasSubstr("| id")));
+              ElementsAre(HasSubstr("| id"), HasSubstr("Must not be bad. | name")));
   EXPECT_THAT(Messages(host().Validate(call_, Object(R"({"name": "a", "size": 0.5})"), {})),
               ElementsAre(AllOf(HasSubstr("whole number"), HasSubstr("| size"))));
   EXPECT_THAT(Messages(host().Validate(call_, Object(R"({"name": "a", "password_wo": "x"})"), {})),
@@ -886,6 +886,18 @@ TEST_F(AdapterTest, PlanHookMayWarnAndFail) {
       Messages(Plan(kState, "").diagnostics),
       ElementsAre(HasSubstr("Large host"),
                   HasSubstr("Unable to plan the removal of host | Protected by its owner.")));
+}
+
+TEST_F(AdapterTest, WhatExistsStopsNoPlanForAnApplyMayNeverCome) {
+  body_.plan = [](const Context&, PlanChange<HostModel>&) {
+    return At("name", WithRemedy(absl::AlreadyExistsError("host a exists already"), "Import it."));
+  };
+  EXPECT_THAT(Messages(Plan("", R"({"name": "a"})").diagnostics),
+              ElementsAre("warning The apply will be unable to create this host | Host a exists already.\n\nImport it. | name"));
+  // The apply plans once more, and then says it itself.
+  EXPECT_THAT(Messages(Plan("", R"({"name": "a"})", "", {.deferral_allowed = true}).diagnostics), IsEmpty());
+  EXPECT_THAT(Messages(Plan(kState, R"({"name": "a", "size": 2})").diagnostics),
+              ElementsAre(HasSubstr("warning The apply will be unable to update this host")));
 }
 
 TEST_F(AdapterTest, PlanHookThatBreaksCoresRulesIsReported) {

@@ -113,7 +113,8 @@ class Resource {
 
   virtual const ResourceInfo& info() const = 0;
 
-  // Of a configuration whose attributes are each valid: what goes beyond one attribute. Anything may be unknown.
+  // What goes beyond one attribute. Anything may be unknown, and what is at fault by itself is. Other faults than the one
+  // returned go to the context's diagnostics.
   virtual absl::Status Validate(const Context&, const M& /*config*/) { return absl::OkStatus(); }
 
   // Refines the plan. No side effects; must not fail because a server is not there.

@@ -23,6 +23,9 @@ constexpr int kMaxMessageBytes = 256 << 20;
 // How long after the grace a handler may take to notice that it was cancelled.
 constexpr absl::Duration kCancelled = absl::Milliseconds(100);
 constexpr int kPortAttempts = 100;
+// Idle threads kept for calls: Terraform's parallelism and a few. gRPC's default keeps two, and makes and ends a thread
+// for almost every other call of a large apply.
+constexpr int kMostIdleThreads = 12;
 
 // What gRPC has to say (a client whose certificate is refused, for one) in the form of our own log.
 void ForwardLog(gpr_log_func_args* line) {
@@ -133,6 +136,11 @@ class PluginServer::Impl {
     builder.AddListeningPort(address.grpc_target(), credentials, &port);
     // Two providers must not share a port, which SO_REUSEPORT would let them.
     builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+    // Pings that measure how fast a network is, after every message; the host is on this machine.
+    builder.AddChannelArgument(GRPC_ARG_HTTP2_BDP_PROBE, 0);
+    // Statistics of every call that nobody asks for.
+    builder.AddChannelArgument(GRPC_ARG_ENABLE_CHANNELZ, 0);
+    builder.SetSyncServerOption(grpc::ServerBuilder::MAX_POLLERS, kMostIdleThreads);
     builder.SetMaxReceiveMessageSize(kMaxMessageBytes);
     builder.SetMaxSendMessageSize(kMaxMessageBytes);
     builder.RegisterService(&provider_);

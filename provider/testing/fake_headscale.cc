@@ -385,7 +385,7 @@ http::Response FakeHeadscale::Nodes(const std::string& method, const std::vector
   if (method != "POST" || path.size() < 3) return Error(405, 12, "Method Not Allowed");
   if (path[2] == "rename" && path.size() == 4) {
     for (const Node& other : nodes) {
-      if (other.id != node.id && other.given_name == path[3]) return Error(400, 2, minor < 29 ? "name is not unique: " + path[3] : "node name is not unique: " + path[3]);
+      if ((minor < 27 || other.id != node.id) && other.given_name == path[3]) return Error(400, 2, minor < 29 ? "name is not unique: " + path[3] : "node name is not unique: " + path[3]);
     }
     node.given_name = path[3];
     return shown();

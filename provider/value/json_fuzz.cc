@@ -1,36 +1,17 @@
 // Whatever arrives as JSON either is refused or is a value that goes out and comes back the same.
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "provider/testing/fuzz.h"
+#include "provider/value/codec_for_test.h"
 #include "provider/value/json.h"
 
 namespace charon {
 namespace {
-
-void Require(bool condition) {
-  if (!condition) std::abort();
-}
-
-const std::vector<Type>& Types() {
-  static const auto& types = *new std::vector<Type>{
-      Type::Dynamic(),
-      Type::String(),
-      Type::Number(),
-      Type::List(Type::Dynamic()),
-      Type::Set(Type::List(Type::Number())),
-      Type::Map(Type::Map(Type::String())),
-      Type::Tuple({Type::Number(), Type::Dynamic(), Type::Set(Type::String())}),
-      Type::Object({{"a", Type::Dynamic()},
-                    {"b", Type::Map(Type::Bool())},
-                    {"c", Type::List(Type::Object({{"d", Type::Number()}}))}}),
-  };
-  return types;
-}
 
 void CheckTyped(absl::string_view json, const Type& type) {
   const absl::StatusOr<Value> value = DecodeJson(json, type);
@@ -70,7 +51,7 @@ void CheckType(absl::string_view json) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size == 0) return 0;
-  const auto& types = charon::Types();
+  const auto& types = charon::FuzzedTypes();
   const absl::string_view json(reinterpret_cast<const char*>(data) + 1, size - 1);
   const std::size_t choice = data[0] % (types.size() + 2);
   if (choice < types.size()) {

@@ -2,38 +2,17 @@
 // same.
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "provider/testing/fuzz.h"
+#include "provider/value/codec_for_test.h"
 #include "provider/value/msgpack.h"
 
 namespace charon {
 namespace {
-
-void Require(bool condition) {
-  if (!condition) std::abort();
-}
-
-const std::vector<Type>& Types() {
-  static const auto& types = *new std::vector<Type>{
-      Type::Dynamic(),
-      Type::String(),
-      Type::Number(),
-      Type::Bool(),
-      Type::List(Type::Dynamic()),
-      Type::Set(Type::List(Type::Number())),
-      Type::Set(Type::Object({{"a", Type::String()}, {"b", Type::Number()}})),
-      Type::Map(Type::Map(Type::String())),
-      Type::Tuple({Type::Number(), Type::Dynamic(), Type::Set(Type::String())}),
-      Type::Object({{"a", Type::Dynamic()},
-                    {"b", Type::Map(Type::Bool())},
-                    {"c", Type::List(Type::Object({{"d", Type::Number()}}))}}),
-  };
-  return types;
-}
 
 void Check(absl::string_view bytes, const Type& type) {
   const absl::StatusOr<Value> value = DecodeMsgpack(bytes, type);
@@ -55,7 +34,7 @@ void Check(absl::string_view bytes, const Type& type) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size == 0) return 0;
-  const auto& types = charon::Types();
+  const auto& types = charon::FuzzedTypes();
   charon::Check(absl::string_view(reinterpret_cast<const char*>(data) + 1, size - 1),
                 types[data[0] % types.size()]);
   return 0;

@@ -16,6 +16,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "provider/base/status.h"
+#include "provider/value/codec_for_test.h"
 #include "provider/value/random_value_for_test.h"
 
 namespace charon {
@@ -25,24 +26,6 @@ using ::testing::HasSubstr;
 
 std::string Hex(absl::string_view digits) {
   return absl::HexStringToBytes(absl::StrReplaceAll(digits, {{" ", ""}}));
-}
-
-std::string Repeat(absl::string_view text, int times) {
-  std::string all;
-  for (int i = 0; i < times; ++i) absl::StrAppend(&all, text);
-  return all;
-}
-
-Value Str(std::string text) { return Value::String(std::move(text)); }
-Value Num(absl::string_view text) { return Value::Of(Number::Parse(text).value()); }
-
-// What was returned, or the error as text, so that a failure shows it.
-std::string Got(const absl::StatusOr<std::string>& text) {
-  return text.ok() ? *text : text.status().ToString();
-}
-
-std::string PathText(const absl::Status& status) {
-  return PathOf(status).value_or(Path()).ToString();
 }
 
 struct Vector {

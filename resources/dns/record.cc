@@ -167,7 +167,7 @@ absl::Status HeldByAnother(const SetKey& key, const dns::Owner& owner) {
   return At(
       "name",
       WithRemedy(
-          absl::FailedPreconditionError(
+          absl::AlreadyExistsError(
               absl::StrCat(dns::Describe(key), " is held by the owner \"", owner.id, "\"",
                            owner.resource.empty() ? "" : absl::StrCat(" (", owner.resource, ")"),
                            ", as its ownership TXT record says; what another owner holds is never taken")),
@@ -372,32 +372,37 @@ const sdk::ResourceInfo& RecordResource::info() const {
   return info;
 }
 
-absl::Status RecordResource::Validate(const sdk::Context&, const RecordModel& config) {
+absl::Status RecordResource::Validate(const sdk::Context& context, const RecordModel& config) {
   // What goes beyond one attribute and needs no provider block.
+  std::vector<absl::Status> faults;
   if (config.type.IsKnown() && config.values.IsKnown()) {
     std::set<std::string> seen;
     for (const std::string& value : *config.values) {
       const absl::StatusOr<dns::Rdata> rdata = dns::ParseRdata(*config.type, value);
-      if (!rdata.ok()) return At("values", rdata.status());
-      if (!seen.insert(dns::WriteRdata(*config.type, *rdata, dns::Dots::kNone)).second) {
-        return At("values", absl::InvalidArgumentError(absl::StrCat("'", value, "' stands there twice, in different spellings")));
+      if (!rdata.ok()) {
+        faults.push_back(At("values", rdata.status()));
+      } else if (!seen.insert(dns::WriteRdata(*config.type, *rdata, dns::Dots::kNone)).second) {
+        faults.push_back(
+            At("values", absl::InvalidArgumentError(absl::StrCat("'", value, "' stands there twice, in different spellings"))));
       }
     }
     if ((*config.type == "CNAME" || *config.type == "DNAME") && config.values->size() > 1) {
-      return At("values",
-                absl::InvalidArgumentError(absl::StrCat("a ", *config.type, " has one value, not ", config.values->size())));
+      faults.push_back(
+          At("values", absl::InvalidArgumentError(absl::StrCat("a ", *config.type, " has one value, not ", config.values->size()))));
     }
   }
-  if (!config.alias.IsNull() && !config.ttl.IsNull()) {
-    return At("ttl", WithRemedy(absl::InvalidArgumentError("an alias has the ttl of its target"), "Remove `ttl`."));
+  if (!config.alias.IsNull() && config.ttl.IsKnown()) {
+    faults.push_back(At("ttl", WithRemedy(absl::InvalidArgumentError("an alias has the ttl of its target"), "Remove `ttl`.")));
   }
   const bool by_name = config.zone.IsKnown() && absl::StrContains(*config.zone, '.') && dns::CanonicalName(*config.zone).ok();
   if (by_name && config.name.IsKnown()) {
     const std::string zone = *dns::CanonicalName(*config.zone);
-    CHARON_RETURN_IF_ERROR(CheckInside(*config.name, zone));
-    if (config.type.IsKnown() && config.backend.IsKnown()) CHARON_RETURN_IF_ERROR(CheckApex(config, zone, *config.backend));
+    faults.push_back(CheckInside(*config.name, zone));
+    if (config.type.IsKnown() && config.backend.IsKnown()) faults.push_back(CheckApex(config, zone, *config.backend));
   }
-  return absl::OkStatus();
+  std::erase_if(faults, [](const absl::Status& fault) { return fault.ok(); });
+  for (std::size_t i = 0; i + 1 < faults.size(); ++i) context.diagnostics->Error("Invalid DNS record", faults[i]);
+  return faults.empty() ? absl::OkStatus() : faults.back();
 }
 
 absl::Status RecordResource::Plan(const sdk::Context& context, sdk::PlanChange<RecordModel>& change) {
@@ -774,16 +779,16 @@ std::vector<sdk::MoveSource<RecordModel>> RecordResource::MoveSources() const {
     return found != json.end() && found->is_string() ? found->get<std::string>() : std::string();
   };
   // The zone's id, the name and the type say which set it is; the read that follows finds the rest.
-  const auto move = [this, text](const char* backend, const char* name_key, bool own_names) {
-    return [this, text, backend, name_key, own_names](const sdk::Context& context,
-                                                      const sdk::MoveRequest& request) -> absl::StatusOr<RecordModel> {
+  const auto move = [this, text](const char* backend, const char* name_key, const char* zone_key = "zone_id") {
+    return [this, text, backend, name_key, zone_key](const sdk::Context& context,
+                                                     const sdk::MoveRequest& request) -> absl::StatusOr<RecordModel> {
       const Json state = Json::parse(request.source_state, nullptr, /*allow_exceptions=*/false);
       std::string name = text(state, name_key);
       if (name.empty()) name = text(state, "name");
-      const std::string zone = text(state, "zone_id");
+      const std::string zone = text(state, zone_key);
       if (name.empty() || zone.empty())
-        return absl::InvalidArgumentError(absl::StrCat("the state of ", request.source_type, " has no name and zone_id"));
-      if (own_names && !absl::StrContains(name, '.')) {
+        return absl::InvalidArgumentError(absl::StrCat("the state of ", request.source_type, " has no name and ", zone_key));
+      if (!absl::StrContains(name, '.')) {
         return absl::InvalidArgumentError(absl::StrCat("the state of ", request.source_type, " has the short name \"", name,
                                                        "\" only; import the record instead"));
       }
@@ -793,11 +798,11 @@ std::vector<sdk::MoveSource<RecordModel>> RecordResource::MoveSources() const {
       return const_cast<RecordResource*>(this)->Import(context, id);
     };
   };
-  std::vector<sdk::MoveSource<RecordModel>> sources = {{"cloudflare_record", move("cloudflare", "hostname", true)},
-                                                       {"cloudflare_dns_record", move("cloudflare", "name", true)}};
-  if (std::find(DnsBackends().begin(), DnsBackends().end(), "route53") != DnsBackends().end())
-    sources.push_back({"aws_route53_record", move("route53", "fqdn", true)});
-  return sources;
+  // State as cloudflare/cloudflare 4 and 5, hashicorp/aws 6 and pan-net/powerdns 1.5 describe it in their documentation.
+  return {{"cloudflare_record", move("cloudflare", "hostname")},
+          {"cloudflare_dns_record", move("cloudflare", "name")},
+          {"aws_route53_record", move("route53", "fqdn")},
+          {"powerdns_record", move("powerdns", "name", "zone")}};
 }
 
 }  // namespace charon::dns_resources

@@ -20,6 +20,12 @@ Check DomainName() {
                   [](absl::string_view text) { return dns::CanonicalName(text).status(); });
 }
 
+// Within this time an apply that was killed is usually gone on with.
+constexpr absl::Duration kRecently = absl::Hours(1);
+constexpr int kCreateTries = 2;
+// Private state: the zone's id. Terraform hands it to the create half of a replacement.
+constexpr char kHeld[] = "held";
+
 bool MakesZones(const std::string& backend) { return backend != "rfc2136"; }
 
 absl::Status NoZonesAt(const std::string& backend) {
@@ -31,6 +37,18 @@ absl::Status NoZonesAt(const std::string& backend) {
 // The sets that a zone is made with.
 bool IsOwn(const dns::Zone& zone, const dns::RecordSet& set) {
   return set.key.name == zone.name && (set.key.type == "SOA" || set.key.type == "NS");
+}
+
+// Whether the zone may be what an interrupted apply made; that it is empty comes on top.
+bool IsRecent(const sdk::Context& context, const dns::Zone& zone) {
+  return zone.made && context.call.clock->Now() - *zone.made < kRecently;
+}
+
+absl::Status Exists(const std::string& backend, const dns::Zone& zone, absl::string_view what) {
+  return At("name", WithRemedy(absl::AlreadyExistsError(
+                                   absl::StrCat(backend, " has a zone ", zone.name, " already (", zone.id, ")", what)),
+                               absl::StrCat("Set on_conflict = \"adopt\", or import it: terraform import ADDRESS '", backend, "/",
+                                            zone.name, "'.")));
 }
 
 void WarnOfDelegation(const sdk::Context& context, const std::string& name, const std::vector<std::string>& servers) {
@@ -95,7 +113,8 @@ const ObjectSpec<ZoneModel>& ZoneModel::Describe() {
               .Default(false),
           Field(&M::force_destroy, "force_destroy", Optional, "Delete the zone along with records of others.").Default(false),
           Field(&M::on_conflict, "on_conflict", Optional,
-                "What to do if there is a zone of that name: `fail` (default) or `adopt`.")
+                "What to do if there is a zone of that name: `fail` or `adopt`. Unset: `fail`, but one without records, made within "
+                "the last hour (PowerDNS: today), is what an interrupted apply left, and is taken with a warning.")
               .Check(OneOf({"fail", "adopt"})),
           sdk::TimeoutsField(&M::timeouts),
       });
@@ -147,12 +166,16 @@ absl::Status ZoneResource::Plan(const sdk::Context& context, sdk::PlanChange<Zon
   const absl::StatusOr<dns::Zone> there = directory->FindZone(context, name);
   if (absl::IsUnauthenticated(there.status()) || absl::IsPermissionDenied(there.status())) return there.status();
   if (!there.ok()) return absl::OkStatus();
-  if (change.config().on_conflict.value_or("fail") == "adopt") {
+  const Attr<std::string>& on_conflict = change.config().on_conflict;
+  if (on_conflict.IsUnknown() || context.private_state->Get(kHeld) == there->id) return absl::OkStatus();
+  if (on_conflict.value_or("") == "adopt") {
     context.diagnostics->Warning("The zone exists and will be adopted",
                                  absl::StrCat(name, " exists already as ", there->id, ". Its records stay as they are."),
                                  Path("name"));
+  } else if (!on_conflict.IsNull() || !IsRecent(context, *there)) {
+    return Exists(backend, *there, "");
   }
-  // What an apply made that was killed before it could tell is empty; so is nothing that anybody else uses.
+  // What is recent may be what an interrupted apply left behind: Create() looks at it.
   return absl::OkStatus();
 }
 
@@ -165,26 +188,36 @@ sdk::Outcome<ZoneModel> ZoneResource::Create(const sdk::Context& context, const 
   CHARON_ASSIGN_OR_RETURN(const auto directory, services_.dns().Get(*state.backend));
   CHARON_ASSIGN_OR_RETURN(const std::string name, dns::CanonicalName(*plan.name));
   absl::StatusOr<dns::Zone> zone = directory->FindZone(context, name);
-  if (zone.ok() && plan.on_conflict.value_or("fail") != "adopt") {
-    // An empty one is what a killed apply left behind; one with records is somebody's.
+  if (zone.ok() && plan.on_conflict.value_or("") != "adopt") {
+    if (!plan.on_conflict.IsNull()) return Exists(*state.backend, *zone, "");
+    // What an interrupted apply left behind is empty and new; anything else is somebody's.
     CHARON_ASSIGN_OR_RETURN(const std::vector<dns::RecordSet> sets, directory->All(context, *zone));
     const auto foreign = std::count_if(sets.begin(), sets.end(), [&](const dns::RecordSet& set) { return !IsOwn(*zone, set); });
-    if (foreign > 0) {
-      return At("name", WithRemedy(absl::AlreadyExistsError(absl::StrCat(*state.backend, " has a zone ", name, " already (",
-                                                                         zone->id, "), with ", foreign, " record sets in it")),
-                                   absl::StrCat("Set on_conflict = \"adopt\", or import it: terraform import ADDRESS '",
-                                                *state.backend, "/", name, "'.")));
-    }
+    if (foreign > 0) return Exists(*state.backend, *zone, absl::StrCat(", with ", foreign, " record sets in it"));
+    // With create_before_destroy it is the one to be deleted.
+    const bool held = context.private_state->Get(kHeld) == zone->id;
+    if (held || !IsRecent(context, *zone)) return Exists(*state.backend, *zone, held ? "" : ", and it was not made just now");
     context.diagnostics->Warning("An empty zone of that name was taken over",
-                                 absl::StrCat(name, " existed already as ", zone->id, ", without records."), Path("name"));
+                                 absl::StrCat(name, " exists already as ", zone->id,
+                                              ", made a short while ago and without records: an interrupted apply may have left "
+                                              "it. With on_conflict = \"fail\" it would not be taken."),
+                                 Path("name"));
   }
   if (absl::IsNotFound(zone.status())) {
     dns::NewZone wanted{.name = name, .comment = plan.comment.value_or(""), .account_id = plan.account_id.value_or("")};
     wanted.name_servers = plan.own_name_servers.value_or({});
-    zone = directory->backend().CreateZone(context, wanted);
+    for (int tries = 1; !zone.ok() && tries <= kCreateTries; ++tries) {
+      zone = directory->backend().CreateZone(context, wanted);
+      if (!absl::IsUnavailable(zone.status())) break;
+      // Its reply may be lost. There was none of that name before.
+      const absl::StatusOr<std::vector<dns::Zone>> named = directory->backend().ZonesNamed(context, name);
+      if (!named.ok()) break;
+      if (named->size() == 1) zone = named->front();
+    }
   }
   CHARON_RETURN_IF_ERROR(zone.status());
   directory->ForgetZone(*zone);
+  context.private_state->Set(kHeld, zone->id);
   state.id = absl::StrCat(*state.backend, "/", name);
   state.zone_id = zone->id;
   state.name_servers = std::vector<std::string>();
@@ -207,6 +240,7 @@ sdk::Outcome<ZoneModel> ZoneResource::Read(const sdk::Context& context, const Zo
   if (absl::IsFailedPrecondition(zone.status()) && prior.zone_id.IsKnown()) zone = directory->FindZone(context, *prior.zone_id);
   CHARON_RETURN_IF_ERROR(zone.status());
   ZoneModel state = prior;
+  context.private_state->Set(kHeld, zone->id);
   state.id = absl::StrCat(*prior.backend, "/", name);
   state.zone_id = zone->id;
   CHARON_ASSIGN_OR_RETURN(const dns::Zone whole, WholeZone(context, *directory, *zone));

@@ -14,12 +14,15 @@ namespace {
 
 using dns::FakeBackend;
 using dns::RecordSet;
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
 class ZoneTest : public ::testing::Test {
- protected:
+ public:  // a test can have several
+  void TestBody() override {}
+
   ZoneTest() {
     services_.Configure(Settings());
     DnsSettings dns;
@@ -80,24 +83,55 @@ TEST_F(ZoneTest, IsNotDeletedWithRecordsOfOthers) {
   EXPECT_THAT(fake_->zones(), IsEmpty());
 }
 
-TEST_F(ZoneTest, AnEmptyZoneOfThatNameIsTakenOverAndAUsedOneIsNot) {
-  fake_->AddZone("example.org");
+TEST_F(ZoneTest, WhatAnInterruptedApplyLeftIsTakenAndNothingElse) {
+  const absl::Time now = clock_.Now();
+  for (const auto& [says, made, on_conflict, records] :
+       std::vector<std::tuple<const char*, std::optional<absl::Time>, const char*, bool>>{
+           {"", now - absl::Minutes(59), nullptr, false},
+           {"", std::nullopt, "adopt", true},
+           {"not made just now", now - absl::Minutes(61), nullptr, false},
+           {"not made just now", std::nullopt, nullptr, false},
+           {"1 record sets in it", now, nullptr, true},
+           {"already (fake-1)", now, "fail", false}}) {
+    const std::string what = absl::StrCat(says, " ", on_conflict == nullptr ? "" : on_conflict);
+    ZoneTest other;
+    other.fake_->AddZone("example.org", made);
+    if (records) other.Put("www.example.org");
+    const std::string config =
+        on_conflict == nullptr ? R"({"name": "example.org"})" : absl::StrCat(R"({"name": "example.org", "on_conflict": ")", on_conflict, "\"}");
+    if (*says == '\0') {
+      EXPECT_EQ(other.harness_.Apply(config), core::Action::kCreate) << what;
+      EXPECT_EQ(other.harness_["zone_id"], Value::String("fake-1")) << what;
+    } else {
+      EXPECT_THAT(other.harness_.ApplyToFail(config), ElementsAre(AllOf(HasSubstr(says), HasSubstr("on_conflict = \"adopt\"")))) << what;
+      // The plan says it where it can tell.
+      EXPECT_EQ(other.harness_.warnings().empty(), records) << what;
+    }
+    EXPECT_EQ(other.fake_->zones().size(), 1u) << what;
+  }
+}
+
+TEST_F(ZoneTest, ALostReplyOfTheCreationIsNoError) {
+  fake_->lose_next = FakeBackend::Loss::kAfter;
   EXPECT_EQ(harness_.Apply(R"({"name": "example.org"})"), core::Action::kCreate);
   EXPECT_EQ(fake_->zones().size(), 1u);
-  Put("www.example.org");
-  ZoneResource resource(services_);
+  EXPECT_EQ(harness_.Destroy(), core::Action::kDelete);
+  fake_->lose_next = FakeBackend::Loss::kBefore;
+  EXPECT_EQ(harness_.Apply(R"({"name": "example.org"})"), core::Action::kCreate);
+  EXPECT_EQ(fake_->zones().size(), 1u);
+}
+
+TEST_F(ZoneTest, TheCreateHalfOfAReplacementDoesNotTakeWhatTheOtherDeletes) {
+  harness_.Apply(R"({"name": "example.org"})");
   services_.dns().Get("route53").value()->ForgetZone(fake_->zones().front());
+  sdk::PrivateState kept;
+  kept.Set("held", fake_->zones().front().id);
   sdk::Diagnostics diagnostics;
-  sdk::Context context;
-  context.call.clock = &clock_;
-  context.diagnostics = &diagnostics;
+  sdk::Context context{.call = harness_.call, .diagnostics = &diagnostics, .private_state = &kept};
   ZoneModel plan;
   plan.backend = "route53";
   plan.name = "example.org";
-  EXPECT_THAT(resource.Create(context, plan).status(),
-              StatusIs(absl::StatusCode::kAlreadyExists, HasSubstr("1 record sets in it")));
-  plan.on_conflict = "adopt";
-  EXPECT_THAT(resource.Create(context, plan).status(), IsOk());
+  EXPECT_THAT(ZoneResource(services_).Create(context, plan).status(), StatusIs(absl::StatusCode::kAlreadyExists));
 }
 
 TEST_F(ZoneTest, SaysWhatIsWrong) {

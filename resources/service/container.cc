@@ -8,7 +8,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
-#include "provider/clients/kubernetes/quantity.h"
+#include "provider/conventions.h"
 
 namespace charon::service {
 namespace {
@@ -52,11 +52,6 @@ Check AbsolutePath() {
     if (absl::StartsWith(path, "/")) return absl::OkStatus();
     return absl::InvalidArgumentError(absl::StrCat("\"", path, "\" must be an absolute path such as \"/data\""));
   });
-}
-
-Check QuantityText() {
-  return TextRule("is a Kubernetes quantity such as \"500m\" or \"4Gi\"",
-                  [](absl::string_view text) { return kubernetes::Quantity::Parse(text).status(); });
 }
 
 // IANA_SVC_NAME (RFC 6335, section 5.1), as the API server checks it.

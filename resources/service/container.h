@@ -120,8 +120,6 @@ struct InitContainerModel : ContainerModel {
 Check ContainerPort();
 // A path that begins with "/".
 Check AbsolutePath();
-// A Kubernetes quantity such as "500m" or "4Gi".
-Check QuantityText();
 // A name that Kubernetes takes for a container's port: at most 15 of a-z, 0-9 and "-", with a letter.
 Check PortName();
 

@@ -1,17 +1,14 @@
 #include "resources/service/expose.h"
 
-#include <arpa/inet.h>
-
 #include <algorithm>
-#include <array>
 #include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
+#include "provider/base/ip.h"
 #include "provider/base/status.h"
 #include "provider/schema/checks.h"
 
@@ -20,28 +17,11 @@ namespace {
 
 absl::Status Invalid(absl::string_view message) { return absl::InvalidArgumentError(message); }
 
-bool IsAddress(int family, absl::string_view text) {
-  std::array<unsigned char, sizeof(in6_addr)> bytes{};
-  return inet_pton(family, std::string(text).c_str(), bytes.data()) == 1;
-}
-
-bool IsCidr(absl::string_view text) {
-  const std::size_t slash = text.find('/');
-  if (slash == absl::string_view::npos) return false;
-  const absl::string_view length = text.substr(slash + 1);
-  const bool digits = !length.empty() && length.size() <= 3 &&
-                      std::all_of(length.begin(), length.end(), [](char c) { return absl::ascii_isdigit(static_cast<unsigned char>(c)); });
-  int bits = 0;
-  if (!digits || !absl::SimpleAtoi(length, &bits)) return false;
-  const absl::string_view address = text.substr(0, slash);
-  return (bits <= 32 && IsAddress(AF_INET, address)) || (bits <= 128 && IsAddress(AF_INET6, address));
-}
-
 Check Networks() {
   return TextRule("is a network such as `10.1.0.0/16`, or `local`", [](absl::string_view text) {
-    if (text == "local" || IsCidr(text)) return absl::OkStatus();
-    if (IsAddress(AF_INET, text) || IsAddress(AF_INET6, text)) {
-      return Invalid(absl::StrCat("\"", text, "\" is one address: write \"", text, absl::StrContains(text, ":") ? "/128\"" : "/32\""));
+    if (text == "local" || IpPrefix::Parse(text)) return absl::OkStatus();
+    if (const auto address = IpAddress::Parse(text)) {
+      return Invalid(absl::StrCat("\"", text, "\" is one address: write \"", text, address->v6 ? "/128\"" : "/32\""));
     }
     return Invalid(absl::StrCat("\"", text, "\" is no network: write an address and the length of its prefix, such as "
                                 "\"10.1.0.0/16\", or \"local\""));
@@ -52,8 +32,8 @@ Check Addresses() {
   return TextRule("is an IP address, or an IPv4 and an IPv6 address with a comma", [](absl::string_view text) {
     const std::size_t comma = text.find(',');
     const absl::string_view first = text.substr(0, comma);
-    auto good = [](absl::string_view one) { return IsAddress(AF_INET, one) || IsAddress(AF_INET6, one); };
-    if (good(first) && (comma == absl::string_view::npos || good(text.substr(comma + 1)))) return absl::OkStatus();
+    const bool second = comma == absl::string_view::npos || IpAddress::Parse(text.substr(comma + 1)).has_value();
+    if (IpAddress::Parse(first) && second) return absl::OkStatus();
     return Invalid(absl::StrCat("\"", text, "\" must be an IP address such as \"10.1.0.20\", or an IPv4 and an IPv6 address with a "
                                 "comma and no space between them"));
   });

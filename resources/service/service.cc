@@ -4,6 +4,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "provider/conventions.h"
 #include "provider/schema/checks.h"
 
 namespace charon::service {

@@ -335,10 +335,10 @@ const ObjectSpec<NamespaceModel>& NamespaceModel::Describe() {
                 "Limits of each container instead of the tier's, by LimitRange field (`default`, `defaultRequest`, `max`, "
                 "`min`), then resource. `{}` for none.")
               .Check(EachKey(OneOf({"default", "defaultRequest", "max", "min"})))
-              .Check(EachElement(EachElement(QuantityCheck()))),
+              .Check(EachElement(EachElement(QuantityText()))),
           Field(&M::resource_quota, "resource_quota", Optional,
                 "Quota instead of the tier's, by resource: `{ \"requests.cpu\" = \"4\" }`. `{}` for none.")
-              .Check(EachElement(QuantityCheck())),
+              .Check(EachElement(QuantityText())),
           Field(&M::role_bindings, "role_bindings", Optional, "RoleBindings by name.")
               .Check(EachKey(DnsSubdomain())),
           Field(&M::default_deny, "default_deny", Optional,

@@ -137,9 +137,4 @@ void WarnOfDrift(const sdk::Context& context, const Json& declared, const Json& 
                    "leave the field out, or take it over with force_conflicts = true."));
 }
 
-Check QuantityCheck() {
-  return TextRule("is a Kubernetes quantity such as \"500m\" or \"4Gi\"",
-                  [](absl::string_view text) { return kubernetes::Quantity::Parse(text).status(); });
-}
-
 }  // namespace charon::tier

@@ -51,7 +51,6 @@ void WarnOfDrift(const sdk::Context& context, const nlohmann::json& declared, co
                  const std::string& manager);
 
 // For tables of quantities.
-Check QuantityCheck();
 bool SameAmounts(const LimitTable& a, const LimitTable& b);
 bool SameAmounts(const QuotaTable& a, const QuotaTable& b);
 

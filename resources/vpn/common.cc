@@ -1,12 +1,7 @@
 #include "resources/vpn/common.h"
 
-#include <arpa/inet.h>
-
-#include <array>
-
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
+#include "provider/base/ip.h"
 #include "provider/base/status.h"
 #include "provider/clients/headscale/dialect.h"
 
@@ -34,22 +29,14 @@ absl::StatusOr<std::string> NormalRoute(absl::string_view text) {
   const auto bad = [&](absl::string_view why) {
     return WithRemedy(absl::InvalidArgumentError(absl::StrCat("\"", text, "\" ", why)), "Write a network such as \"10.1.0.0/24\" or \"fd00:1::/64\".");
   };
-  const std::vector<absl::string_view> parts = absl::StrSplit(text, '/');
-  int bits = 0;
-  if (parts.size() != 2 || !absl::SimpleAtoi(parts[1], &bits) || bits < 0 || absl::StrCat(bits) != parts[1]) return bad("is no network prefix");
-  std::array<unsigned char, 16> address{};
-  const bool v6 = parts[0].find(':') != absl::string_view::npos;
-  if (inet_pton(v6 ? AF_INET6 : AF_INET, std::string(parts[0]).c_str(), address.data()) != 1 || bits > (v6 ? 128 : 32)) {
-    return bad("is no network prefix");
-  }
-  std::array<unsigned char, 16> network = address;
-  for (int i = bits; i < 128; ++i) network[static_cast<std::size_t>(i / 8)] &= static_cast<unsigned char>(~(0x80U >> (i % 8)));
-  std::array<char, INET6_ADDRSTRLEN> plain{};
-  inet_ntop(v6 ? AF_INET6 : AF_INET, network.data(), plain.data(), plain.size());
-  const std::string normal = absl::StrCat(plain.data(), "/", bits);
-  if (network != address) {
-    return WithRemedy(absl::InvalidArgumentError(absl::StrCat("\"", text, "\" is an address, not a network: bits beyond /", bits, " are set")),
-                      absl::StrCat("Write \"", normal, "\", or ", parts[0], v6 ? "/128" : "/32", " for that one address."));
+  const std::optional<IpPrefix> network = IpPrefix::Parse(text);
+  if (!network) return bad("is no network prefix");
+  const std::string normal = network->Masked().ToString();
+  if (network->has_host_bits()) {
+    return WithRemedy(absl::InvalidArgumentError(absl::StrCat("\"", text, "\" is an address, not a network: bits beyond /",
+                                                              network->length, " are set")),
+                      absl::StrCat("Write \"", normal, "\", or ", text.substr(0, text.find('/')),
+                                   network->address.v6 ? "/128" : "/32", " for that one address."));
   }
   return normal;
 }

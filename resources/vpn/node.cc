@@ -403,7 +403,11 @@ sdk::Outcome<NodeModel> NodeResource::Settle(const sdk::Context& context, headsc
                           "Apply again: the plan then waits for the machine to register.");
     }
     status = At(attribute, std::move(status));
-    M state = ToModel(plan, node, services_, context.call.clock->Now(), false);
+    // What was ours and is still there stays ours, or the next update would take it for somebody else's.
+    M ours = plan;
+    if (prior != nullptr && plan.tags.IsKnown()) ours.tags.value().merge(Texts(prior->tags.value_or({})));
+    if (prior != nullptr && plan.routes.IsKnown()) ours.routes.value().merge(Texts(prior->routes.value_or({})));
+    M state = ToModel(ours, node, services_, context.call.clock->Now(), false);
     return sdk::Outcome<M>::Partial(std::move(state), std::move(status));
   };
   // Keeps what the answer says.

@@ -1,5 +1,6 @@
 #include "resources/vpn/node.h"
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 #include "resources/vpn/common.h"
@@ -351,6 +352,31 @@ TEST_P(VpnNode, TagsThatThePolicyDoesNotKnowAreExplained) {
   EXPECT_THAT(node_.ApplyToFail(R"({"hostname": "web", "given_name": "front", "tags": ["tag:unknown"]})"),
               ElementsAre(AllOf(HasSubstr("tags: "), HasSubstr("tagOwners"))));
   EXPECT_EQ(node_["given_name"], Value::String("front"));
+}
+
+TEST_P(VpnNode, WhatAFailedUpdateLeftIsTakenAwayByTheNext) {
+  if (GetParam() < 28) return;  // Any tag will do.
+  server().AddNode("web", user_);
+  server().tag_owners = {"tag:infra"};
+  node_.Apply(R"({"hostname": "web", "tags": ["tag:infra"]})");
+  EXPECT_THAT(node_.ApplyToFail(R"({"hostname": "web", "tags": ["tag:more"]})"), ElementsAre(HasSubstr("tags: ")));
+  server().tag_owners = {"tag:infra", "tag:more"};
+  NextRun();
+  EXPECT_EQ(node_.Apply(R"({"hostname": "web", "tags": ["tag:more"]})"), core::Action::kUpdate);
+  EXPECT_THAT(server().nodes[0].tags, ElementsAre("tag:more"));
+}
+
+TEST_P(VpnNode, ARenameThatIsSentAgainIsDone) {
+  FakeHeadscale fresh(GetParam(), vpn_.clock);
+  fresh.AddNode("web", fresh.AddUser("ops").id);
+  fresh.AddNode("db", fresh.users[0].id);
+  vpn_.server.transport().Handle([&](const Call& call, const http::Request& request) {
+    if (absl::StrContains(request.url, "/rename/")) fresh.transport().Send(call, request).status().IgnoreError();  // its answer got lost
+    return fresh.transport().Send(call, request);
+  });
+  node_.Apply(R"({"hostname": "web", "given_name": "front"})");
+  EXPECT_EQ(fresh.nodes[0].given_name, "front");
+  EXPECT_THAT(node_.ApplyToFail(R"({"hostname": "web", "given_name": "db"})"), ElementsAre(HasSubstr("unique")));
 }
 
 TEST_P(VpnNode, DestroyingRemovesThisNodeOnly) {

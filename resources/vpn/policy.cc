@@ -115,11 +115,20 @@ absl::StatusOr<std::vector<acl::Device>> Devices(const sdk::Context& context, he
     if (const auto name = names.find(node.user_id); name != names.end()) device.user = name->second;
     device.tags.insert(device.tags.end(), node.asked_tags.begin(), node.asked_tags.end());
     for (const std::string& address : node.addresses) {
-      if (const auto parsed = acl::Address::Parse(address)) device.addresses.push_back(*parsed);
+      if (const auto parsed = acl::ParseAddress(address)) device.addresses.push_back(*parsed);
     }
     devices.push_back(std::move(device));
   }
   return devices;
+}
+
+// Whether a node has the tag from an administrator; true for none.
+absl::StatusOr<bool> IsCarried(const sdk::Context& context, headscale::Client& client, const std::string& tag) {
+  if (tag.empty()) return true;
+  CHARON_ASSIGN_OR_RETURN(const auto nodes, client.nodes().List(context));
+  return std::any_of(nodes->begin(), nodes->end(), [&](const headscale::Node& node) {
+    return std::find(node.tags.begin(), node.tags.end(), tag) != node.tags.end();
+  });
 }
 
 // Tests that fail only because nobody is there yet whom this run may make.
@@ -227,7 +236,7 @@ absl::Status PolicyResource::CheckProtected(const sdk::Context& context, headsca
   CHARON_ASSIGN_OR_RETURN(const std::vector<acl::Device> devices, Devices(context, client, full_names));
   if (model.protect.IsNull()) {
     for (const std::string& text : local_addresses_()) {
-      const std::optional<acl::Address> address = acl::Address::Parse(text);
+      const std::optional<acl::Address> address = acl::ParseAddress(text);
       const auto self = std::find_if(devices.begin(), devices.end(), [&](const acl::Device& device) {
         return address && std::find(device.addresses.begin(), device.addresses.end(), *address) != device.addresses.end();
       });
@@ -318,9 +327,13 @@ absl::Status PolicyResource::Plan(const sdk::Context& context, sdk::PlanChange<P
     }
     for (const acl::Finding& finding : after.findings) {
       if (finding.refused) continue;
-      context.diagnostics->Warning("VPN policy may not do what it says",
-                                   absl::StrCat(finding.ToString(config.object.IsNull()), ". ", finding.remedy),
-                                   Path(Form(config)));
+      CHARON_ASSIGN_OR_RETURN(const bool taken, IsCarried(context, client, finding.unless_tag));
+      context.diagnostics->Warning(
+          taken ? "VPN policy may not do what it says" : "The server will refuse the VPN policy",
+          absl::StrCat(finding.ToString(config.object.IsNull()),
+                       taken ? "" : absl::StrCat(", and as of now no node carries it, as Headscale 0.", found.minor, " wants it then"),
+                       ". ", finding.remedy),
+          Path(Form(config)));
     }
     if (change.IsCreate() && found.text) {
       context.diagnostics->Warning("VPN policy exists",

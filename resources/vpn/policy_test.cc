@@ -10,6 +10,7 @@ namespace charon::vpn {
 namespace {
 
 using ::testing::AllOf;
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -114,6 +115,21 @@ TEST_P(VpnPolicy, WhatIsWrongIsToldBeforeAnythingIsSent) {
     EXPECT_THAT(ApplyToFail(Config(plain)), ElementsAre(AllOf(HasSubstr("\"ann\" is neither a host"), HasSubstr("\"ann@\""))));
     EXPECT_THAT(vpn_.server.writes(), IsEmpty());
   }
+}
+
+TEST_P(VpnPolicy, ATagThatNobodyOwnsNeedsANodeThatCarriesIt) {
+  const std::string unowned = R"({"hosts": {"h": "10.0.0.1/32"}, "acls": [{"action": "accept", "src": ["tag:web"], "dst": ["h:1"]}]})";
+  if (GetParam() >= 26) {
+    EXPECT_THAT(ApplyToFail(Config(unowned)), ElementsAre(HasSubstr("there is no tag \"tag:web\"")));
+    return;
+  }
+  Apply(Config(unowned));  // the server of this test takes it
+  EXPECT_THAT(policy_.warnings(), Contains(AllOf(HasSubstr("The server will refuse"), HasSubstr("no node carries it"))));
+  policy_.Destroy();
+  vpn_.server.policy.clear();
+  vpn_.server.AddNode("web").tags = {"tag:web"};
+  Apply(Config(unowned));
+  EXPECT_THAT(policy_.warnings(), Contains(AllOf(HasSubstr("may not do what it says"), HasSubstr("there is no tag"))));
 }
 
 TEST_P(VpnPolicy, TheServersOwnVerdictIsTold) {

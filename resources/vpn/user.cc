@@ -1,5 +1,6 @@
 #include "resources/vpn/user.h"
 
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -39,6 +40,11 @@ UserModel ToModel(const UserModel& prior, const User& user, bool all = false) {
   return model;
 }
 
+// Within this time an apply that was killed is usually gone on with.
+constexpr absl::Duration kRecently = absl::Hours(1);
+// Private state: the user's id. Terraform hands it to the create half of a replacement.
+constexpr char kHeld[] = "held";
+
 // What would have to change on an existing user, which no server can.
 absl::Status CheckDetails(const UserModel& plan, const User& user) {
   for (const auto& [name, wanted, has] :
@@ -46,7 +52,7 @@ absl::Status CheckDetails(const UserModel& plan, const User& user) {
         {"email", plan.email, user.email},
         {"picture_url", plan.picture_url, user.picture_url}}) {
     if (!wanted.IsKnown() || *wanted == has) continue;
-    return At(name, WithRemedy(absl::FailedPreconditionError(absl::StrCat(
+    return At(name, WithRemedy(absl::AlreadyExistsError(absl::StrCat(
                                    "user \"", user.name, "\" exists with ", has.empty() ? "none" : absl::StrCat("\"", has, "\""),
                                    ", and Headscale cannot change it")),
                                absl::StrCat("Leave ", name, " out or write it as the user has it; on_conflict = \"replace\" makes "
@@ -61,8 +67,42 @@ std::string Place(absl::string_view name) { return absl::StrCat("VPN user ", nam
 absl::Status Exists(const User& user) {
   return At("name", WithRemedy(absl::AlreadyExistsError(absl::StrCat("user \"", user.name, "\" (id ", user.id, ") exists already, since ",
                                                                      absl::FormatTime("%Y-%m-%d %H:%M UTC", user.created_at, absl::UTCTimeZone()))),
-                               absl::StrCat("Import it (id ", user.name, "), or set on_conflict = \"adopt\" to take it over as it is, which "
-                                            "is also what to do if an interrupted apply made it.")));
+                               absl::StrCat("Import it (id ", user.name, "), or set on_conflict = \"adopt\" to take it over as it is.")));
+}
+
+// What an interrupted apply may have left: exactly what is declared, made a short while ago, and in nobody's use. Such users
+// carry no mark, so this is as much as can be told.
+absl::StatusOr<bool> IsLeftover(const sdk::Context& context, headscale::Client& client, const UserModel& wanted, const User& user) {
+  const absl::Time now = context.call.clock->Now();
+  // With create_before_destroy it is the one to be deleted.
+  if (context.private_state->Get(kHeld) == user.id) return false;
+  if (!wanted.on_conflict.IsNull() || wanted.display_name.IsUnknown() || wanted.email.IsUnknown() || wanted.picture_url.IsUnknown() ||
+      user.IsFromOidc() || now - user.created_at >= kRecently) {
+    return false;
+  }
+  const NewUser declared = ToNewUser(wanted);
+  if (std::tie(user.name, user.display_name, user.email, user.picture_url) !=
+      std::tie(declared.name, declared.display_name, declared.email, declared.picture_url)) {
+    return false;
+  }
+  CHARON_ASSIGN_OR_RETURN(const auto nodes, client.nodes().ListSince(context, now));
+  for (const headscale::Node& node : *nodes) {
+    if (node.user_id == user.id) return false;
+  }
+  CHARON_ASSIGN_OR_RETURN(const std::vector<headscale::PreauthKey> keys, client.preauth_keys().List(context, user.name));
+  for (const headscale::PreauthKey& key : keys) {
+    const bool own = key.user_id.empty() ? key.user == user.name : key.user_id == user.id;
+    if (own && !key.IsExpired(now) && (key.reusable || !key.used)) return false;
+  }
+  return true;
+}
+
+void WarnOfLeftover(const sdk::Context& context, const User& user, absl::string_view becomes) {
+  context.diagnostics->Warning(
+      absl::StrCat("VPN user exists and ", becomes, " taken over"),
+      absl::StrCat("User \"", user.name, "\" (id ", user.id, ") exists already, exactly as declared, made a short while ago and with neither node "
+                   "nor usable key: an interrupted apply may have left it. With on_conflict = \"fail\" it would not be taken."),
+      Path("name"));
 }
 
 }  // namespace
@@ -83,7 +123,9 @@ const ObjectSpec<UserModel>& UserModel::Describe() {
           Field(&M::email, "email", Optional, "E-mail address, as `display_name`.").ForceNew().Check(LengthBetween(3, 255)),
           Field(&M::picture_url, "picture_url", Optional, "URL of a picture, as `display_name`.").ForceNew().Check(LengthBetween(1, 2048)),
           Field(&M::on_conflict, "on_conflict", Optional,
-                "What to do if the user exists: `fail` (default), `adopt` it as it is, or `replace` it, which fails while nodes belong to it.")
+                "What to do if the user exists: `fail`, `adopt` it as it is, or `replace` it, which fails while nodes belong to it. Unset: `fail`, but a "
+                "user exactly as declared, made within the last hour, with neither node nor usable key, is what an interrupted apply left, and is taken "
+                "with a warning.")
               .Check(OneOf({"fail", "adopt", "replace"})),
           Field(&M::force_delete, "force_delete", Optional,
                 "Delete the user's nodes with the user. Without it, nodes that are left are named and nothing is deleted."),
@@ -131,7 +173,7 @@ absl::Status UserResource::Plan(const sdk::Context& context, sdk::PlanChange<Use
     if (absl::IsNotFound(found.status())) return absl::OkStatus();
     CHARON_RETURN_IF_ERROR(found.status());
     const std::string own = change.IsUpdate() ? change.prior().id.value_or("") : "";
-    if (found->id == own) return absl::OkStatus();
+    if (found->id == own || context.private_state->Get(kHeld) == found->id) return absl::OkStatus();
     {
       absl::MutexLock lock(&mutex_);
       if (leaving_.count(found->id) != 0) return absl::OkStatus();
@@ -139,7 +181,12 @@ absl::Status UserResource::Plan(const sdk::Context& context, sdk::PlanChange<Use
     if (change.IsUpdate()) return Exists(*found);
     if (config.on_conflict.IsUnknown()) return absl::OkStatus();
     const std::string on_conflict = config.on_conflict.value_or("fail");
-    if (on_conflict == "fail") return Exists(*found);
+    if (on_conflict == "fail") {
+      CHARON_ASSIGN_OR_RETURN(const bool leftover, IsLeftover(context, client, config, *found));
+      if (!leftover) return Exists(*found);
+      if (!context.planned_before) WarnOfLeftover(context, *found, "will be");
+      return absl::OkStatus();
+    }
     if (on_conflict == "adopt") CHARON_RETURN_IF_ERROR(CheckDetails(config, *found));
     if (!context.planned_before) {
       context.diagnostics->Warning("VPN user exists",
@@ -167,15 +214,23 @@ sdk::Outcome<UserModel> UserResource::Make(const sdk::Context& context, const Us
   if (!found.ok() && !absl::IsNotFound(found.status())) return found.status();
   if (found.ok()) {
     const std::string on_conflict = plan.on_conflict.value_or("fail");
-    if (on_conflict == "fail") return Exists(*found);
+    if (on_conflict == "fail") {
+      CHARON_ASSIGN_OR_RETURN(const bool leftover, IsLeftover(context, *client, plan, *found));
+      if (!leftover) return Exists(*found);
+      WarnOfLeftover(context, *found, "was");
+      context.private_state->Set(kHeld, found->id);
+      return ToModel(plan, *found);
+    }
     if (on_conflict == "adopt") {
       CHARON_RETURN_IF_ERROR(CheckDetails(plan, *found));
+      context.private_state->Set(kHeld, found->id);
       return ToModel(plan, *found);
     }
     CHARON_RETURN_IF_ERROR(DeleteUser(context, *client, *found, plan.force_delete.value_or(false)));
   }
   const absl::StatusOr<User> made = client->users().Create(context, ToNewUser(plan));
   if (!made.ok()) return At("name", made.status());
+  context.private_state->Set(kHeld, made->id);
   return ToModel(plan, *made);
 }
 
@@ -189,6 +244,7 @@ sdk::Outcome<UserModel> UserResource::Read(const sdk::Context& context, const Us
     return ToModel(prior, *found, /*all=*/true);
   }
   CHARON_ASSIGN_OR_RETURN(const User user, client->users().Get(context, *prior.id));
+  context.private_state->Set(kHeld, user.id);
   return ToModel(prior, user, /*all=*/prior.name.IsNull());
 }
 

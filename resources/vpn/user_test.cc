@@ -72,12 +72,72 @@ TEST_P(VpnUser, DetailsNeedAVersionThatHasThem) {
 }
 
 TEST_P(VpnUser, AnExistingUserIsTakenOnlyIfAsked) {
-  vpn_.server.AddUser("ci");
+  vpn_.server.AddUser("ci").created_at -= absl::Hours(2);
   EXPECT_THAT(user_.ApplyToFail(R"({"name": "ci"})"), ElementsAre(AllOf(HasSubstr("name: "), HasSubstr("exists already"), HasSubstr("on_conflict = \"adopt\""))));
+  EXPECT_THAT(user_.warnings(), ElementsAre(AllOf(HasSubstr("name: "), HasSubstr("will be unable to create"), HasSubstr("exists already"))));
   EXPECT_THAT(vpn_.server.writes(), IsEmpty());
   EXPECT_EQ(user_.Apply(R"({"name": "ci", "on_conflict": "adopt"})"), core::Action::kCreate);
   EXPECT_THAT(vpn_.server.writes(), IsEmpty());
   EXPECT_EQ(vpn_.server.users.size(), 1u);
+}
+
+TEST_P(VpnUser, WhatAnInterruptedApplyLeftIsTakenAndNothingElse) {
+  struct Case {
+    const char* what;
+    bool taken;
+    std::function<void(FakeHeadscale&, FakeHeadscale::User&)> change;
+    const char* config = R"({"name": "ci"})";
+    int since = 0;
+  };
+  const auto key = [](bool used, bool reusable, absl::Duration left) {
+    return [=](FakeHeadscale& server, FakeHeadscale::User& user) {
+      const absl::Time made = user.created_at;
+      server.keys.push_back({.id = 7, .key = "k", .user = user.id, .reusable = reusable, .used = used, .tags = {}, .expiration = made + left, .created_at = made});
+    };
+  };
+  const std::vector<Case> cases = {
+      {"as declared", true, [](auto&, auto&) {}},
+      {"too old", false, [](auto&, auto& user) { user.created_at -= absl::Minutes(61); }},
+      {"not asked for", false, [](auto&, auto&) {}, R"({"name": "ci", "on_conflict": "fail"})"},
+      {"with a node", false, [](auto& server, auto& user) { server.AddNode("web", user.id); }},
+      {"another's node", true, [](auto& server, auto&) { server.AddNode("web", server.AddUser("other").id); }},
+      {"with a key", false, key(false, false, absl::Hours(1))},
+      {"with a key for many, used", false, key(true, true, absl::Hours(1))},
+      {"with a key that is used up", true, key(true, false, absl::Hours(1))},
+      {"with a key that has expired", true, key(false, false, -absl::Hours(1))},
+      {"of another display name", false, [](auto&, auto& user) { user.display_name = "Else"; }, R"({"name": "ci", "display_name": "CI"})", 24},
+      {"with more than declared", false, [](auto&, auto& user) { user.email = "a@example.com"; }, R"({"name": "ci"})", 24},
+      {"with all that is declared", true, [](auto&, auto& user) { user.email = "a@example.com"; }, R"({"name": "ci", "email": "a@example.com"})", 24},
+      {"from the identity provider", false, [](auto&, auto& user) { user.provider = "oidc"; }, R"({"name": "ci"})", 24},
+  };
+  for (const Case& one : cases) {
+    if (GetParam() < one.since) continue;
+    Vpn vpn(GetParam());
+    ResourceHarness user(std::make_unique<UserResource>(vpn.services));
+    user.call.clock = &vpn.clock;
+    vpn.server.AddUser("ci");
+    one.change(vpn.server, vpn.server.users.front());
+    const std::size_t users = vpn.server.users.size();
+    if (one.taken) {
+      EXPECT_EQ(user.Apply(one.config), core::Action::kCreate) << one.what;
+      EXPECT_THAT(user.warnings(), ElementsAre(AllOf(HasSubstr("interrupted apply"), HasSubstr("on_conflict")))) << one.what;
+    } else {
+      EXPECT_THAT(user.ApplyToFail(one.config), ElementsAre(HasSubstr("exists already"))) << one.what;
+    }
+    EXPECT_EQ(vpn.server.users.size(), users) << one.what;
+    EXPECT_THAT(vpn.server.writes(), IsEmpty()) << one.what;
+  }
+}
+
+TEST_P(VpnUser, TheCreateHalfOfAReplacementDoesNotTakeWhatTheOtherDeletes) {
+  vpn_.server.AddUser("ci");
+  sdk::PrivateState kept;
+  kept.Set("held", absl::StrCat(vpn_.server.users[0].id));
+  sdk::Diagnostics diagnostics;
+  sdk::Context context{.call = user_.call, .diagnostics = &diagnostics, .private_state = &kept};
+  UserModel plan;
+  plan.name = "ci";
+  EXPECT_THAT(UserResource(vpn_.services).Create(context, plan).status(), StatusIs(absl::StatusCode::kAlreadyExists));
 }
 
 TEST_P(VpnUser, ReplaceMakesItAnewUnlessNodesAreLeft) {

@@ -1,18 +1,14 @@
 """A Kubernetes control plane on loopback: started, looked at and stopped.
 
-Everything a cluster has is in one folder. `cluster.json` there is the record from which later
-invocations, and tests, know the cluster; it is written before anything depends on it, so that
-`stop` also cleans up after a start that was killed.
+Everything a cluster has is in one folder; `cluster.json` there is its record.
 """
 
 import base64
 import contextlib
 import dataclasses
-import json
 import pathlib
 import secrets
 import shlex
-import socket
 import time
 from collections.abc import Callable
 
@@ -21,8 +17,10 @@ from charon_servers.api import Api
 from charon_servers.errors import Failure
 from charon_servers.files import locked, log_tail, write
 from charon_servers.processes import Process
+from charon_servers.record import Server, free_ports
 
 RECORD = "cluster.json"
+LISTENERS = ("apiserver", "etcd", "etcd-peer", "kwok")
 READY_WITHIN = 60.0  # seconds, for the whole start
 POLL = 0.02  # seconds between two questions
 
@@ -34,14 +32,13 @@ class PortTaken(Failure):
     """Somebody else took a port between our choice and the server's use of it."""
 
 
-@dataclasses.dataclass
-class Cluster:
-    folder: pathlib.Path
+@dataclasses.dataclass(kw_only=True)
+class Cluster(Server):
+    RECORD = RECORD
+
     name: str
     audit: bool
-    ports: dict[str, int]
     tokens: dict[str, str]
-    processes: list[Process] = dataclasses.field(default_factory=list)
 
     @property
     def server(self) -> str:
@@ -59,11 +56,8 @@ class Cluster:
     def powerless_kubeconfig(self) -> pathlib.Path:
         return self.folder / "powerless.kubeconfig"
 
-    def runs(self) -> bool:
-        return bool(self.processes) and all(p.runs() for p in self.processes)
-
-    def save(self) -> None:
-        record = {
+    def facts(self) -> dict:
+        return {
             "name": self.name,
             "version": builds.PROGRAMS["kubernetes"].version,
             "server": self.server,
@@ -73,25 +67,15 @@ class Cluster:
             "audit_log": str(self.folder / "audit.jsonl") if self.audit else None,
             "token": self.tokens["admin"],
             "powerless_token": self.tokens["powerless"],
-            "ports": self.ports,
-            "processes": [dataclasses.asdict(p) for p in self.processes],
         }
-        write(self.folder / RECORD, json.dumps(record, indent=2) + "\n")
 
     @staticmethod
-    def load(folder: pathlib.Path) -> "Cluster | None":
-        try:
-            record = json.loads((folder / RECORD).read_text())
-        except FileNotFoundError:
-            return None
-        return Cluster(
-            folder=folder,
-            name=record["name"],
-            audit=bool(record["audit_log"]),
-            ports=record["ports"],
-            tokens={"admin": record["token"], "powerless": record["powerless_token"]},
-            processes=[Process(**p) for p in record["processes"]],
-        )
+    def fields_of(facts: dict) -> dict:
+        return {
+            "name": facts["name"],
+            "audit": bool(facts["audit_log"]),
+            "tokens": {"admin": facts["token"], "powerless": facts["powerless_token"]},
+        }
 
 
 # --- The three commands -----------------------------------------------------------------------
@@ -113,7 +97,7 @@ def start(folder: pathlib.Path, name: str, audit: bool) -> None:
         try:
             run(cluster, programs, began + READY_WITHIN)
         except PortTaken:
-            cluster.ports = free_ports({})
+            cluster.ports = free_ports(LISTENERS)
             run(cluster, programs, began + READY_WITHIN)
         builds.say(
             f"{cluster.server} is ready after {time.monotonic() - began:.1f} s;"
@@ -155,7 +139,7 @@ def prepare(folder: pathlib.Path, name: str, audit: bool, before: Cluster | None
         folder=folder,
         name=name,
         audit=audit,
-        ports=free_ports(before.ports if before else {}),
+        ports=free_ports(LISTENERS, before.ports if before else {}),
         tokens=before.tokens if before else {u: secrets.token_hex(16) for u in ("admin", "powerless")},
     )
     (folder / "logs").mkdir(exist_ok=True)
@@ -202,21 +186,6 @@ def write_client_files(cluster: Cluster) -> None:
     }
     lines = [f"export {name}={shlex.quote(str(value))}\n" for name, value in variables.items()]
     write(cluster.folder / "env", "".join(lines))
-
-
-def free_ports(wanted: dict[str, int]) -> dict[str, int]:
-    """A port for each listener, the wanted one where it is free."""
-    ports = {}
-    with contextlib.ExitStack() as held:
-        for name in ("apiserver", "etcd", "etcd-peer", "kwok"):
-            listener = held.enter_context(socket.socket())
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                listener.bind(("127.0.0.1", wanted.get(name, 0)))
-            except OSError:
-                listener.bind(("127.0.0.1", 0))
-            ports[name] = listener.getsockname()[1]
-    return ports
 
 
 # --- Running ----------------------------------------------------------------------------------

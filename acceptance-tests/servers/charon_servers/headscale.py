@@ -1,16 +1,12 @@
 """A Headscale on loopback: started, looked at and stopped.
 
-Everything it has is in one folder. `headscale.json` there is the record; it is written before the
-server runs, so that `stop` also cleans up after a start that was killed.
+Everything it has is in one folder; `headscale.json` there is its record.
 """
 
-import contextlib
 import dataclasses
 import http.client
-import json
 import pathlib
 import re
-import socket
 import subprocess
 import time
 
@@ -18,8 +14,10 @@ from charon_servers import builds, processes
 from charon_servers.errors import Failure
 from charon_servers.files import locked, log_tail, write
 from charon_servers.processes import Process
+from charon_servers.record import Server, free_ports
 
 RECORD = "headscale.json"
+LISTENERS = ("http", "metrics", "grpc")
 VERSIONS = ("0.23", "0.26", "0.29")
 READY_WITHIN = 30.0  # seconds
 POLL = 0.02  # seconds between two questions
@@ -87,14 +85,13 @@ regions:
 """
 
 
-@dataclasses.dataclass
-class Headscale:
-    folder: pathlib.Path
+@dataclasses.dataclass(kw_only=True)
+class Headscale(Server):
+    RECORD = RECORD
+
     version: str  # 0.29
-    ports: dict[str, int]
     policy_file: str | None = None  # In file mode: where the policy is.
     api_key: str = ""
-    processes: list[Process] = dataclasses.field(default_factory=list)
 
     @property
     def endpoint(self) -> str:
@@ -108,11 +105,8 @@ class Headscale:
     def socket(self) -> pathlib.Path:
         return self.folder / "headscale.sock"
 
-    def runs(self) -> bool:
-        return bool(self.processes) and all(p.runs() for p in self.processes)
-
-    def save(self) -> None:
-        record = {
+    def facts(self) -> dict:
+        return {
             "endpoint": self.endpoint,
             "api_key": self.api_key,
             "version": builds.PROGRAMS[f"headscale-{self.version}"].version,
@@ -121,25 +115,11 @@ class Headscale:
             "unix_socket": str(self.socket),
             "policy_file": self.policy_file,
             "base_domain": BASE_DOMAIN,
-            "ports": self.ports,
-            "processes": [dataclasses.asdict(p) for p in self.processes],
         }
-        write(self.folder / RECORD, json.dumps(record, indent=2) + "\n")
 
     @staticmethod
-    def load(folder: pathlib.Path) -> "Headscale | None":
-        try:
-            record = json.loads((folder / RECORD).read_text())
-        except FileNotFoundError:
-            return None
-        return Headscale(
-            folder=folder,
-            version=record["dialect"],
-            ports=record["ports"],
-            policy_file=record["policy_file"],
-            api_key=record["api_key"],
-            processes=[Process(**p) for p in record["processes"]],
-        )
+    def fields_of(facts: dict) -> dict:
+        return {"version": facts["dialect"], "policy_file": facts["policy_file"], "api_key": facts["api_key"]}
 
 
 def start(folder: pathlib.Path, version: str, policy_file: str | None = None) -> None:
@@ -161,7 +141,7 @@ def start(folder: pathlib.Path, version: str, policy_file: str | None = None) ->
         server = Headscale(
             folder=folder,
             version=version,
-            ports=free_ports(before.ports if before else {}),
+            ports=free_ports(LISTENERS, before.ports if before else {}),
             policy_file=policy_file,
             api_key=before.api_key if before else "",
         )
@@ -244,18 +224,3 @@ def stop(folder: pathlib.Path) -> None:
 def running(folder: pathlib.Path) -> tuple[str, list[Process]]:
     server = Headscale.load(folder)
     return (server.endpoint, server.processes) if server else ("", [])
-
-
-def free_ports(wanted: dict[str, int]) -> dict[str, int]:
-    """A port for each listener, the wanted one where it is free."""
-    ports = {}
-    with contextlib.ExitStack() as held:
-        for name in ("http", "metrics", "grpc"):
-            listener = held.enter_context(socket.socket())
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                listener.bind(("127.0.0.1", wanted.get(name, 0)))
-            except OSError:
-                listener.bind(("127.0.0.1", 0))
-            ports[name] = listener.getsockname()[1]
-    return ports

@@ -11,7 +11,6 @@ import json
 import pathlib
 import secrets
 import shutil
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -21,6 +20,7 @@ from charon_servers import builds, processes
 from charon_servers.errors import SKIPPED, Failure
 from charon_servers.files import locked, log_tail, write
 from charon_servers.processes import Process
+from charon_servers.record import free_ports
 
 READY_WITHIN = 60.0  # seconds
 POLL = 0.02  # seconds between two questions
@@ -217,18 +217,6 @@ def http_status(port: int, path: str, headers: dict[str, str] | None = None) -> 
         return 0
     finally:
         connection.close()
-
-
-def free_ports(names: tuple[str, ...]) -> dict[str, int]:
-    held, ports = [], {}
-    for name in names:
-        listener = socket.socket()
-        held.append(listener)
-        listener.bind(("127.0.0.1", 0))
-        ports[name] = listener.getsockname()[1]
-    for listener in held:
-        listener.close()
-    return ports
 
 
 SERVERS = {server.name: server for server in (Moto("moto", ("http",)), PowerDns("powerdns", ("http", "dns")), Bind("bind", ("dns", "rndc")))}

@@ -13,6 +13,7 @@
 #include "provider/base/status.h"
 #include "provider/clients/dns/name.h"
 #include "provider/clients/dns/rdata.h"
+#include "provider/http/parse_json.h"
 #include "provider/http/url.h"
 
 namespace charon::cloudflare {
@@ -132,7 +133,7 @@ std::string ToValue(const std::string& type, const Json& record) {
 // The codes that matter, from answers of the API: 81044 no such record; 81053 to 81058 the name or the same record exists;
 // 1004 and 9000 to 9999 a value is not valid; 9109, 10000, 6003, 6111 the token; 7000 and 7003 no such object.
 absl::Status ToStatus(const http::Response& response, absl::string_view what, absl::string_view server) {
-  const Json body = Json::parse(response.body, nullptr, /*allow_exceptions=*/false);
+  const Json body = http::ParseJson(response.body);
   std::vector<std::string> messages;
   std::vector<std::int64_t> codes;
   const auto collect = [&](const Json& errors, const auto& self) -> void {
@@ -306,7 +307,7 @@ class Client final : public dns::Backend {
     absl::StatusOr<http::Response> response = transport_->Send(call, request);
     if (!response.ok()) return Annotate(response.status(), what);
     if (response->status < 200 || response->status > 299) return ToStatus(*response, what, settings_.base_url);
-    Json answer = Json::parse(response->body, nullptr, /*allow_exceptions=*/false);
+    Json answer = http::ParseJson(response->body);
     if (!answer.is_object()) {
       return WithRemedy(
           absl::InternalError(absl::StrCat(what, ": ", settings_.base_url, " does not answer as Cloudflare's API does")),
@@ -327,10 +328,12 @@ class Client final : public dns::Backend {
         if (server.is_string()) zone.name_servers.push_back(server.get<std::string>());
       }
     }
+    const std::string created = Text(result, "created_on");
+    if (absl::Time made; absl::ParseTime(absl::RFC3339_full, created, &made, nullptr)) zone.made = made;
     const std::string plan = Text(Part(result, "plan"), "legacy_id");
     if (plan == "free") {
       zone.record_limit =
-          Text(result, "created_on") < "2024-09-01" && !Text(result, "created_on").empty() ? kOldFreeRecords : kFreeRecords;
+          created < "2024-09-01" && !created.empty() ? kOldFreeRecords : kFreeRecords;
     } else if (!plan.empty()) {
       zone.record_limit = kPaidRecords;
     }

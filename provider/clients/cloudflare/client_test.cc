@@ -6,8 +6,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
-#include "provider/testing/fake_clock.h"
-#include "provider/testing/fake_transport.h"
+#include "provider/clients/dns/client_for_test.h"
 #include "provider/testing/status_matchers.h"
 
 namespace charon::cloudflare {
@@ -16,7 +15,6 @@ namespace {
 using dns::Change;
 using dns::RecordSet;
 using dns::Unit;
-using dns::Zone;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
@@ -24,31 +22,18 @@ using Json = nlohmann::json;
 
 constexpr char kToken[] = "cf-token-for-the-test";
 
-class CloudflareTest : public ::testing::Test {
+class CloudflareTest : public dns::ClientTest {
  protected:
-  CloudflareTest() { call_.clock = &clock_; }
-  dns::WriteResult Write(Unit unit) {
-    units_ = {std::move(unit)};
-    return client_->Write(call_, zone_, units_);
+  CloudflareTest() : ClientTest({"023e105f4ecef8ad9ca31a8372d0c353", "example.org"}) {
+    client_ = NewClient({.base_url = "https://cf.example/client/v4/", .api_token = kToken}, http::Borrow(transport_));
+  }
+  static RecordSet Set(const std::string& type, std::vector<std::string> values) {
+    RecordSet set = dns::Set("www.example.org", type, std::move(values));
+    set.ttl = dns::kAutomaticTtl;
+    return set;
   }
   Json Sent() { return Json::parse(transport_.requests().back().body); }
-
-  FakeClock clock_;
-  Call call_;
-  http::FakeTransport transport_;
-  std::unique_ptr<dns::Backend> client_ =
-      NewClient({.base_url = "https://cf.example/client/v4/", .api_token = kToken}, http::Borrow(transport_));
-  Zone zone_{"023e105f4ecef8ad9ca31a8372d0c353", "example.org"};
-  std::vector<Unit> units_;
 };
-
-RecordSet Set(const std::string& type, std::vector<std::string> values) {
-  RecordSet set;
-  set.key = {"www.example.org", type, ""};
-  set.ttl = 1;
-  set.values = std::move(values);
-  return set;
-}
 
 TEST_F(CloudflareTest, FindsZones) {
   transport_.Answer(200, R"({"success": true, "errors": [], "result": [
@@ -59,6 +44,7 @@ TEST_F(CloudflareTest, FindsZones) {
   ASSERT_THAT(zones, IsOk());
   ASSERT_EQ(zones->size(), 1u);
   EXPECT_EQ(zones->front().record_limit, 200);
+  EXPECT_EQ(absl::ToUnixMillis(*zones->front().made), 1735708800123);
   EXPECT_THAT(zones->front().name_servers, ElementsAre("bob.ns.example.com", "lola.ns.example.com"));
   EXPECT_EQ(transport_.requests()[0].url, "https://cf.example/client/v4/zones?name=example.org&per_page=50");
   EXPECT_THAT(transport_.requests()[0].headers,
@@ -70,6 +56,8 @@ TEST_F(CloudflareTest, FindsZones) {
   EXPECT_EQ(client_->ZoneById(call_, "1")->record_limit, 1000);
   transport_.Answer(200, R"({"success": true, "result": {"id": "1", "name": "example.org", "plan": {"legacy_id": "pro"}}})");
   EXPECT_EQ(client_->ZoneById(call_, "1")->record_limit, 3500);
+  transport_.Answer(200, R"({"success": true, "result": {"id": "1", "name": "example.org"}})");
+  EXPECT_EQ(client_->ZoneById(call_, "1")->made, std::nullopt);
   EXPECT_TRUE(client_->IsZoneId("023e105f4ecef8ad9ca31a8372d0c353"));
   EXPECT_FALSE(client_->IsZoneId("example.org"));
 }
@@ -113,7 +101,7 @@ TEST_F(CloudflareTest, MakesRecordsOfEveryShape) {
   RecordSet set = Set("A", {"192.0.2.1", "192.0.2.2"});
   set.proxied = true;
   set.comment = "site";
-  EXPECT_THAT(Write({{Change{std::nullopt, set}}}).status, IsOk());
+  EXPECT_THAT(Write({{{Change{std::nullopt, set}}}}).status, IsOk());
   EXPECT_EQ(transport_.requests()[0].method, "POST");
   EXPECT_THAT(transport_.requests()[0].url, HasSubstr("/dns_records/batch"));
   EXPECT_EQ(Sent(), Json::parse(R"({"posts": [
@@ -138,7 +126,7 @@ TEST_F(CloudflareTest, MakesRecordsOfEveryShape) {
                 R"({"priority": 10, "data": {"weight": 1, "target": "https://example.org/"}})"},
        }) {
     transport_.Answer(200, R"({"success": true, "result": {"posts": [{"id": "a"}]}})");
-    EXPECT_THAT(Write({{Change{std::nullopt, Set(c.type, {c.value})}}}).status, IsOk());
+    EXPECT_THAT(Write({{{Change{std::nullopt, Set(c.type, {c.value})}}}}).status, IsOk());
     Json expected = Json::parse(c.fields);
     expected.update({{"name", "www.example.org"}, {"type", c.type}, {"ttl", 1}});
     EXPECT_EQ(Sent()["posts"][0], expected);
@@ -151,22 +139,22 @@ TEST_F(CloudflareTest, AChangeTouchesOnlyWhatDiffers) {
   before.comment = "somebody's note";
   // One value goes and one comes: the record keeps its id. The note was not asked for, so it stays unsent.
   transport_.Answer(200, R"({"success": true, "result": {"patches": [{"id": "2"}]}})");
-  EXPECT_THAT(Write({{Change{before, Set("A", {"192.0.2.1", "192.0.2.9", "192.0.2.3"})}}}).status, IsOk());
+  EXPECT_THAT(Write({{{Change{before, Set("A", {"192.0.2.1", "192.0.2.9", "192.0.2.3"})}}}}).status, IsOk());
   EXPECT_EQ(Sent(), Json::parse(R"({"patches": [{"id": "2", "content": "192.0.2.9", "ttl": 1, "comment": "somebody's note"}]})"));
   EXPECT_THAT(units_[0].changes[0].after->ids, ElementsAre("1", "2", "3"));
 
   transport_.Answer(200, R"({"success": true, "result": {}})");
-  EXPECT_THAT(Write({{Change{before, Set("A", {"192.0.2.2"})}}}).status, IsOk());
+  EXPECT_THAT(Write({{{Change{before, Set("A", {"192.0.2.2"})}}}}).status, IsOk());
   EXPECT_EQ(Sent(), Json::parse(R"({"deletes": [{"id": "1"}, {"id": "3"}]})"));
 
   transport_.Answer(200, R"({"success": true, "result": {}})");
   RecordSet ttl = Set("A", {"192.0.2.1", "192.0.2.2", "192.0.2.3"});
   ttl.ttl = 600;
-  EXPECT_THAT(Write({{Change{before, ttl}}}).status, IsOk());
+  EXPECT_THAT(Write({{{Change{before, ttl}}}}).status, IsOk());
   EXPECT_EQ(Sent()["patches"].size(), 3u);
 
   transport_.Answer(200, R"({"success": true, "result": {}})");
-  EXPECT_THAT(Write({{Change{before, std::nullopt}}}).status, IsOk());
+  EXPECT_THAT(Write({{{Change{before, std::nullopt}}}}).status, IsOk());
   EXPECT_EQ(Sent()["deletes"].size(), 3u);
 }
 
@@ -215,7 +203,7 @@ TEST_F(CloudflareTest, TellsErrorsApart) {
                "no"},
       }) {
     transport_.Answer(c.status, c.body);
-    const absl::Status status = Write({{Change{std::nullopt, Set("A", {"192.0.2.1"})}}}).status;
+    const absl::Status status = Write({{{Change{std::nullopt, Set("A", {"192.0.2.1"})}}}}).status;
     EXPECT_THAT(status, StatusIs(c.code, HasSubstr(c.says)));
     EXPECT_THAT(status, StatusIs(c.code, HasSubstr("writing A www.example.org")));
     EXPECT_THAT(std::string(status.ToString()), Not(HasSubstr(kToken)));

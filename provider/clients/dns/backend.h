@@ -13,6 +13,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 #include "provider/base/call.h"
 
 namespace charon::dns {
@@ -24,6 +25,7 @@ struct Zone {
   bool is_private = false;
   std::optional<std::int64_t> record_limit = {};  // how many records the service allows in it
   std::string comment = {};
+  std::optional<absl::Time> made = {};  // at the latest; nullopt if the service does not tell
 };
 
 // A zone to be made.

@@ -34,9 +34,10 @@ class FakeBackend final : public Backend {
   // What was asked.
   int asked = 0, looked_up = 0, writes = 0, awaited = 0;
 
-  std::string AddZone(const std::string& name) {
+  std::string AddZone(const std::string& name, std::optional<absl::Time> made = {}) {
     absl::MutexLock lock(&mutex_);
     Zone zone{absl::StrCat("fake-", zones_.size() + 1), name, {"ns1.example.net", "ns2.example.net"}};
+    zone.made = made;
     zones_.push_back(zone);
     return zone.id;
   }
@@ -148,10 +149,13 @@ class FakeBackend final : public Backend {
     ++awaited;
     return absl::OkStatus();
   }
-  absl::StatusOr<Zone> CreateZone(const Call&, const NewZone& wanted) override {
-    const std::string id = AddZone(wanted.name);
+  absl::StatusOr<Zone> CreateZone(const Call& call, const NewZone& wanted) override {
+    const Loss loss = std::exchange(lose_next, Loss::kNone);
+    if (loss == Loss::kBefore) return absl::UnavailableError("connection reset");
+    const std::string id = AddZone(wanted.name, call.clock->Now());
     absl::MutexLock lock(&mutex_);
     zones_.back().comment = wanted.comment;
+    if (loss == Loss::kAfter) return absl::UnavailableError("connection reset");
     return zones_.back();
   }
   absl::Status DeleteZone(const Call&, const Zone& zone) override {

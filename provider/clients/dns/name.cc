@@ -83,6 +83,14 @@ absl::StatusOr<std::string> ToAscii(absl::string_view whole, const std::string& 
     bytes += used;
     left -= used;
   }
+  // Compatible forms of nothing, of a dot and of a blank (U+00AD, U+FF0E, U+00A0) would make another name of it.
+  if (points.empty()) return Bad(whole, "it has a label without a visible character");
+  for (const std::int32_t point : points) {
+    if (point <= ' ' || point == '.' || point == 0x7f) return Bad(whole, "it has a character that stands for a dot or a blank");
+  }
+  // Each takes a byte at least, and the code below much more time.
+  if (points.size() > 63)
+    return Bad(whole, absl::StrCat("a label of it has ", points.size(), " characters, and at most 63 bytes fit"));
   return ascii ? text : "xn--" + Punycode(points);
 }
 

@@ -42,6 +42,13 @@ TEST(Name, SaysWhatIsWrong) {
                             std::string(60, 'd') + "." + std::string(60, 'e')),
               invalid("253"));
   EXPECT_THAT(CanonicalName("\xff\xfe.org"), invalid("UTF-8"));
+  // What folding makes of soft hyphens, wide dots and hard blanks.
+  EXPECT_THAT(CanonicalName("a.\u00ad.org"), invalid("without a visible character"));
+  EXPECT_THAT(CanonicalName("a\uff0eb.org"), invalid("stands for a dot"));
+  EXPECT_THAT(CanonicalName("a\u00a0b.org"), invalid("a blank"));
+  std::string long_label;
+  for (int i = 0; i < 64; ++i) long_label += "\u00fc";
+  EXPECT_THAT(CanonicalName(long_label + ".org"), invalid("64 characters"));
 }
 
 TEST(Name, KnowsItsZone) {

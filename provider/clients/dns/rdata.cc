@@ -1,10 +1,9 @@
 #include "provider/clients/dns/rdata.h"
 
-#include <arpa/inet.h>
-
 #include <algorithm>
 #include <cstdint>
 #include <map>
+#include <optional>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
@@ -13,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "provider/base/ip.h"
 #include "provider/base/status.h"
 #include "provider/clients/dns/name.h"
 
@@ -109,21 +109,15 @@ absl::StatusOr<std::vector<Word>> Words(absl::string_view text, int base = 10) {
       for (; i < text.size() && (inside || !absl::ascii_isspace(static_cast<unsigned char>(text[i]))); ++i) {
         if (text[i] == '"') inside = !inside;
         word.text.push_back(text[i]);
-        if (text[i] == '\\' && i + 1 < text.size()) word.text.push_back(text[++i]);
+        if (text[i] != '\\') continue;
+        if (++i == text.size()) return absl::InvalidArgumentError("it ends in a backslash");
+        word.text.push_back(text[i]);
       }
       if (inside) return absl::InvalidArgumentError("a quote is opened and not closed");
     }
     words.push_back(std::move(word));
   }
   return words;
-}
-
-absl::StatusOr<std::string> CanonicalAddress(int family, const std::string& text) {
-  char buffer[16], out[INET6_ADDRSTRLEN];
-  if (inet_pton(family, text.c_str(), buffer) != 1 || inet_ntop(family, buffer, out, sizeof(out)) == nullptr) {
-    return absl::InvalidArgumentError(absl::StrCat("\"", text, "\" is not an ", family == AF_INET ? "IPv4" : "IPv6", " address"));
-  }
-  return std::string(out);
 }
 
 absl::StatusOr<RdataField> ReadNumber(const std::string& text, std::uint32_t limit) {
@@ -139,6 +133,15 @@ absl::Status CheckLength(const std::string& text) {
   return WithRemedy(
       absl::InvalidArgumentError(absl::StrCat("a string of it has ", text.size(), " bytes, and 255 is the most that one holds")),
       "Split it into several strings in quotes; provider::charon::txt_record(text) does.");
+}
+
+// A quote without a backslash in front.
+bool HasBareQuote(absl::string_view text) {
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '"') return true;
+    if (text[i] == '\\') ++i;
+  }
+  return false;
 }
 
 absl::StatusOr<Rdata> Read(const Shape& shape, absl::string_view text) {
@@ -173,8 +176,12 @@ absl::StatusOr<Rdata> Read(const Shape& shape, absl::string_view text) {
     switch (part) {
       case Part::kIp4:
       case Part::kIp6: {
-        CHARON_ASSIGN_OR_RETURN(std::string address, CanonicalAddress(part == Part::kIp4 ? AF_INET : AF_INET6, word));
-        rdata.fields.push_back({Kind::kAddress, std::move(address)});
+        const std::optional<IpAddress> address = IpAddress::Parse(word);
+        if (!address || address->v6 != (part == Part::kIp6)) {
+          return absl::InvalidArgumentError(
+              absl::StrCat("\"", word, "\" is not an ", part == Part::kIp4 ? "IPv4" : "IPv6", " address"));
+        }
+        rdata.fields.push_back({Kind::kAddress, address->ToString()});
         break;
       }
       case Part::kName: {
@@ -189,6 +196,7 @@ absl::StatusOr<Rdata> Read(const Shape& shape, absl::string_view text) {
         break;
       }
       case Part::kTag:
+        if (word.empty()) return absl::InvalidArgumentError("the tag is empty");
         for (const char c : word) {
           if (!absl::ascii_isalnum(static_cast<unsigned char>(c))) {
             return absl::InvalidArgumentError(
@@ -213,10 +221,13 @@ absl::StatusOr<Rdata> Read(const Shape& shape, absl::string_view text) {
         if (part == Part::kHexRest) {
           absl::AsciiStrToLower(&digits);
           const bool hex = std::all_of(digits.begin(), digits.end(), [](unsigned char c) { return absl::ascii_isxdigit(c); });
-          if (!hex || digits.size() % 2 != 0)
+          if (!hex || digits.empty() || digits.size() % 2 != 0)
             return absl::InvalidArgumentError(absl::StrCat("\"", digits, "\" is not hexadecimal"));
-        } else if (std::string bytes; !absl::Base64Unescape(digits, &bytes)) {
-          return absl::InvalidArgumentError(absl::StrCat("\"", digits, "\" is not base64"));
+        } else {
+          std::string bytes;
+          if (!absl::Base64Unescape(digits, &bytes) || bytes.empty())
+            return absl::InvalidArgumentError(absl::StrCat("\"", digits, "\" is not base64"));
+          digits = absl::Base64Escape(bytes);
         }
         rdata.fields.push_back({part == Part::kHexRest ? Kind::kHex : Kind::kBase64, std::move(digits)});
         break;
@@ -227,12 +238,18 @@ absl::StatusOr<Rdata> Read(const Shape& shape, absl::string_view text) {
           const std::string& one = words[next].text;
           const std::size_t equals = one.find('=');
           std::string key = absl::AsciiStrToLower(one.substr(0, equals));
+          const bool plain = !key.empty() && std::all_of(key.begin(), key.end(), [](unsigned char c) {
+            return absl::ascii_islower(c) || absl::ascii_isdigit(c) || c == '-';
+          });
+          if (words[next].quoted || !plain)
+            return absl::InvalidArgumentError(absl::StrCat("\"", one, "\" is no parameter such as port=443"));
           if (equals == std::string::npos) {
             parameters.push_back(std::move(key));
             continue;
           }
           std::string value = one.substr(equals + 1);
           if (value.size() >= 2 && value.front() == '"' && value.back() == '"') value = value.substr(1, value.size() - 2);
+          if (HasBareQuote(value)) return absl::InvalidArgumentError(absl::StrCat("\"", key, "\" has a quote inside its value"));
           parameters.push_back(absl::StrCat(key, "=\"", value, "\""));
         }
         std::sort(parameters.begin(), parameters.end());
@@ -241,7 +258,10 @@ absl::StatusOr<Rdata> Read(const Shape& shape, absl::string_view text) {
       }
       case Part::kWordsRest: {
         std::vector<std::string> all;
-        for (; next < words.size(); ++next) all.push_back(words[next].text);
+        for (; next < words.size(); ++next) {
+          if (words[next].quoted) return absl::InvalidArgumentError(absl::StrCat("\"", words[next].text, "\" stands in quotes"));
+          all.push_back(words[next].text);
+        }
         rdata.fields.push_back({Kind::kWord, absl::StrJoin(all, " ")});
         break;
       }
@@ -285,7 +305,10 @@ const std::vector<std::string>& KnownTypes() {
 }
 
 absl::StatusOr<Rdata> ParseRdata(absl::string_view type, absl::string_view text) {
-  const Shape& shape = Shapes().find(type)->second;
+  const auto known = Shapes().find(type);
+  if (known == Shapes().end())
+    return absl::InvalidArgumentError(absl::StrCat("values of the type ", type, " cannot be written here"));
+  const Shape& shape = known->second;
   if (absl::StripAsciiWhitespace(text).empty()) {
     return absl::InvalidArgumentError(absl::StrCat("a value is empty; one of ", type, " looks like ", shape.example));
   }

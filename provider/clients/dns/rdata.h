@@ -24,9 +24,9 @@ struct Rdata {
 // The types that ParseRdata knows: "A", "AAAA", ...
 const std::vector<std::string>& KnownTypes();
 
-// InvalidArgument, quoting the part at fault and showing a right one, if `text` is no value of that type. Text of TXT
-// without quotes is one string, blanks included; several strings of a TXT count as the one text that they are when joined,
-// but each may have 255 bytes at most. REQUIRES: a known type.
+// InvalidArgument, quoting the part at fault and showing a right one, if `text` is no value of that type, or the type is not
+// known. Text of TXT without quotes is one string, blanks included; several strings of a TXT count as the one text that they
+// are when joined, but each may have 255 bytes at most.
 absl::StatusOr<Rdata> ParseRdata(absl::string_view type, absl::string_view text);
 
 // How the names in a value end.

@@ -34,6 +34,8 @@ TEST(Rdata, EachTypeHasOneSpelling) {
            Case{"NAPTR", "100 50 s SIP+D2U \"\" _sip._udp.example.org.", "100 50 \"s\" \"SIP+D2U\" \"\" _sip._udp.example.org"},
            Case{"URI", "10 1 \"https://example.org/\"", "10 1 \"https://example.org/\""},
            Case{"DNSKEY", "257 3 13 bWRz c3dV", "257 3 13 bWRzc3dV"},
+           Case{"DNSKEY", "257 3 13 \"bWRz c3dVWg\"", "257 3 13 bWRzc3dVWg=="},
+           Case{"HTTPS", "1 . a=\"b \\\" c\"", "1 . a=\"b \\\" c\""},
        }) {
     const absl::StatusOr<Rdata> rdata = ParseRdata(c.type, c.text);
     ASSERT_THAT(rdata, IsOk()) << c.text;
@@ -53,6 +55,7 @@ TEST(Rdata, SaysWhatIsWrongAndShowsARightOne) {
            Case{"A", "2001:db8::1", "not an IPv4 address"},
            Case{"AAAA", "192.0.2.1", "not an IPv6 address"},
            Case{"A", "", "empty"},
+           Case{"HINFO", "x y", "type HINFO cannot be written"},
            Case{"MX", "mail.example.org", "1 parts and needs 2"},
            Case{"MX", "70000 mail.example.org", "0 to 65535"},
            Case{"CNAME", "a b", "2 parts where 1"},
@@ -61,7 +64,16 @@ TEST(Rdata, SaysWhatIsWrongAndShowsARightOne) {
            Case{"TXT", long_text.c_str(), "256 bytes"},
            Case{"SSHFP", "4 2 xyz", "not hexadecimal"},
            Case{"DNSKEY", "257 3 13 !!!", "not base64"},
+           Case{"DNSKEY", "257 3 13 \"\"", "not base64"},
+           Case{"TLSA", "3 1 1 \"\"", "not hexadecimal"},
            Case{"CAA", "0 is-sue x", "letters and digits"},
+           Case{"CAA", "0 \"\" x", "the tag is empty"},
+           Case{"HTTPS", "1 . \"port=443\"", "is no parameter"},
+           Case{"HTTPS", "1 . po\"r t\"=443", "is no parameter"},
+           Case{"HTTPS", "1 . =443", "is no parameter"},
+           Case{"HTTPS", "1 . a=b\"c d\"", "a quote inside"},
+           Case{"HTTPS", "1 . a=b\\", "ends in a backslash"},
+           Case{"LOC", "52 22 \"23.000  N\"", "stands in quotes"},
        }) {
     EXPECT_THAT(ParseRdata(c.type, c.text), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr(c.says)));
   }

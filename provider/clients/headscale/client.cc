@@ -17,14 +17,12 @@
 #include "provider/clients/headscale/once.h"
 #include "provider/clients/headscale/wire.h"
 #include "provider/http/logging.h"
+#include "provider/http/parse_json.h"
 #include "provider/http/retry.h"
 #include "provider/http/url.h"
 
 namespace charon::headscale {
 namespace {
-
-constexpr absl::string_view kExit4 = "0.0.0.0/0";
-constexpr absl::string_view kExit6 = "::/0";
 
 constexpr int kBusyTries = 6;
 
@@ -81,7 +79,7 @@ class Wire {
                         "through, and, if headscale.dialect is set, that it is the server's generation.");
     }
     if (!status.ok()) return status;
-    Json json = Json::parse(response->body, nullptr, /*allow_exceptions=*/false);
+    Json json = http::ParseJson(response->body);
     if (!json.is_object()) return NotHeadscale(absl::StrCat("its answer to ", method, " ", path.substr(0, path.find('?')), " is not JSON"));
     return json;
   }
@@ -129,7 +127,7 @@ class Server final : public ServerApi {
     // hscontrol/handlers.go VersionHandler, from 0.27. Builds of a development branch say "dev".
     CHARON_ASSIGN_OR_RETURN(const http::Response version, wire_.GetPublic(call, "/version"));
     if (version.status == 200) {
-      const Json json = Json::parse(version.body, nullptr, /*allow_exceptions=*/false);
+      const Json json = http::ParseJson(version.body);
       if (json.is_object() && json.contains("version") && json["version"].is_string()) {
         absl::StatusOr<Dialect> dialect = ParseVersion(json["version"].get<std::string>());
         if (dialect.ok()) return dialect;
@@ -301,8 +299,14 @@ class NodesClient final : public NodesApi {
   }
 
   absl::StatusOr<Node> Rename(const Call& call, const Node& node, absl::string_view given_name) override {
-    return Post(call, node, absl::StrCat("rename ", Title(node), " to \"", given_name, "\""),
-                At(node).Segment("rename").Segment(given_name).ToString());
+    absl::StatusOr<Node> renamed = Post(call, node, absl::StrCat("rename ", Title(node), " to \"", given_name, "\""),
+                                        At(node).Segment("rename").Segment(given_name).ToString());
+    if (!absl::IsAlreadyExists(renamed.status())) return renamed;
+    // Sent again after a lost answer: old servers find the name taken by the node itself (isUnqiueName, hscontrol/db/node.go
+    // v0.23.0 to v0.26.1).
+    nodes_.Forget();
+    absl::StatusOr<Node> found = Get(call, node.id);
+    return found.ok() && found->given_name == given_name ? found : renamed;
   }
 
   absl::StatusOr<Node> SetTags(const Call& call, const Node& node, const std::vector<std::string>& tags) override {

@@ -12,6 +12,7 @@
 #include "nlohmann/json.hpp"
 #include "provider/base/redact.h"
 #include "provider/base/status.h"
+#include "provider/http/parse_json.h"
 
 namespace charon::headscale {
 namespace {
@@ -130,7 +131,7 @@ struct ServerError {
 // {"code", "message", "details"} up to 0.29; application/problem+json from 0.30; text otherwise.
 ServerError ParseError(absl::string_view body) {
   ServerError error;
-  const Json json = Json::parse(body.begin(), body.end(), nullptr, /*allow_exceptions=*/false);
+  const Json json = http::ParseJson(body);
   if (!json.is_object()) {
     const absl::string_view text = absl::StripAsciiWhitespace(body);
     // A page of a proxy is no message.

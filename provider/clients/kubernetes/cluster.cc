@@ -14,8 +14,10 @@
 #include "provider/base/status.h"
 #include "provider/clients/kubernetes/discovery.h"
 #include "provider/clients/kubernetes/list_scanner.h"
+#include "provider/clients/kubernetes/plain_json.h"
 #include "provider/clients/kubernetes/snapshot.h"
 #include "provider/clients/kubernetes/watch.h"
+#include "provider/http/parse_json.h"
 #include "provider/http/transport.h"
 #include "provider/http/url.h"
 
@@ -55,16 +57,12 @@ void AddQuery(std::string& path, absl::string_view name, absl::string_view value
                   http::UrlEscape(value));
 }
 
-std::string Dump(const Json& json) {
-  return json.dump(-1, ' ', /*ensure_ascii=*/false, Json::error_handler_t::replace);
-}
-
 // `json` as YAML that the server reads back unchanged. It parses an apply with a YAML 1.1 library even if the
 // body is JSON (apimachinery has no JSON apply type): DEL, C1 controls, the byte order mark and
 // non-characters are refused; NEL, LS and PS are folded into blanks. Such characters are escaped; others must
 // not be, because surrogate pairs are refused too. All seen on v1.36.3.
 std::string DumpForApply(const Json& json) {
-  std::string text = Dump(json);
+  std::string text = internal::DumpJson(json);
   // Most objects have none of the bytes that such characters start with.
   const auto has = [&text](char byte) { return text.find(byte) != std::string::npos; };
   if (!has('\x7F') && !has('\xC2') && !has('\xE2') && !has('\xEF')) return text;
@@ -96,7 +94,7 @@ std::string DumpForApply(const Json& json) {
 }
 
 absl::StatusOr<Json> ParseObject(absl::string_view body) {
-  Json object = Json::parse(body.begin(), body.end(), nullptr, /*allow_exceptions=*/false);
+  Json object = internal::ParseJson(body);
   if (!object.is_object()) return absl::InternalError("the server's answer is no JSON object");
   return object;
 }
@@ -194,7 +192,7 @@ class HttpCluster final : public Cluster, private SnapshotSource {
     http::Request request;
     request.method = "POST";
     request.headers = {{"Content-Type", "application/json"}};
-    request.body = Dump(object);
+    request.body = internal::DumpJson(object);
     return Write(call, object, options, std::move(request), "creating");
   }
 
@@ -210,7 +208,7 @@ class HttpCluster final : public Cluster, private SnapshotSource {
                                : type == PatchType::kJson ? "application/json-patch+json"
                                                           : "application/strategic-merge-patch+json";
     request.headers = {{"Content-Type", content_type}};
-    request.body = Dump(patch);
+    request.body = internal::DumpJson(patch);
     auto response = Send(call, request, &ref.kind);
     if (!response.ok()) {
       snapshot_.Unsure(ref);
@@ -232,7 +230,7 @@ class HttpCluster final : public Cluster, private SnapshotSource {
     request.method = "DELETE";
     request.url = PathOf(info, ref.name_space, ref.name);
     request.headers = {{"Content-Type", "application/json"}};
-    request.body = Dump(body);
+    request.body = internal::DumpJson(body);
     int attempts = 1;
     auto response = Send(call, request, &ref.kind, &attempts);
     absl::Status status = response.status();
@@ -348,7 +346,7 @@ class HttpCluster final : public Cluster, private SnapshotSource {
     if (response.status != 404) return status;
     // A missing object is named in the details. A path that nobody serves gets "404 page not found" as
     // plain text (unknown group) or a Status with empty details (unknown version or resource).
-    const Json body = Json::parse(response.body, nullptr, /*allow_exceptions=*/false);
+    const Json body = http::ParseJson(response.body);
     const std::string missing = body.is_object() ? Text(body, "details.name") : "";
     if (missing.empty()) return kind == nullptr ? status : MarkMissing(std::move(status), "kind");
     if (Text(body, "details.kind") == "namespaces" && kind != nullptr &&

@@ -14,6 +14,7 @@
 #include "provider/clients/kubernetes/credentials.h"
 #include "provider/http/certificates.h"
 #include "provider/http/logging.h"
+#include "provider/http/parse_json.h"
 #include "provider/http/retry.h"
 #include "provider/http/url.h"
 
@@ -39,7 +40,7 @@ Headers ImpersonationHeaders(const Impersonation& whom) {
 
 // The message of a v1.Status body; "" if it is none.
 std::string ServerMessage(const std::string& body) {
-  const auto status = nlohmann::json::parse(body, nullptr, /*allow_exceptions=*/false);
+  const auto status = http::ParseJson(body);
   if (!status.is_object()) return "";
   const auto message = status.find("message");
   return message != status.end() && message->is_string() ? Redact(message->get<std::string>()) : "";

@@ -19,6 +19,7 @@
 #include "provider/base/redact.h"
 #include "provider/base/status.h"
 #include "provider/clients/kubernetes/child_process.h"
+#include "provider/http/parse_json.h"
 
 namespace charon::kubernetes {
 namespace {
@@ -274,7 +275,7 @@ absl::StatusOr<std::string> OptionalText(const json& status, const char* key) {
 
 absl::StatusOr<ExecCredential> ParseExecCredential(absl::string_view text,
                                                    absl::string_view api_version) {
-  const json answer = json::parse(text.begin(), text.end(), nullptr, /*allow_exceptions=*/false);
+  const json answer = http::ParseJson(text);
   if (!answer.is_object()) {
     return absl::UnauthenticatedError("its standard output is not the JSON of an ExecCredential");
   }

@@ -7,6 +7,7 @@
 #include "absl/strings/str_join.h"
 #include "nlohmann/json.hpp"
 #include "provider/base/status.h"
+#include "provider/http/parse_json.h"
 
 namespace charon::kubernetes {
 namespace {
@@ -347,7 +348,7 @@ absl::StatusOr<std::shared_ptr<const Discovery::Catalogue>> Discovery::Ask(const
   }
   CHARON_ASSIGN_OR_RETURN(const std::string body,
                           fetch_(call, part == kCore ? "/api" : "/apis", kAggregated));
-  const Json answer = Json::parse(body, nullptr, /*allow_exceptions=*/false);
+  const Json answer = http::ParseJson(body);
   if (!answer.is_object()) return absl::InternalError("the answer is no JSON object");
   for (const Json& group : ArrayIn(answer, "items")) {  // APIGroupDiscoveryList
     const std::string name = Text(group, "metadata.name");
@@ -382,7 +383,7 @@ absl::StatusOr<std::shared_ptr<const Discovery::Catalogue>> Discovery::AskVersio
       version.emplace();
       continue;
     }
-    const Json list = Json::parse(*body, nullptr, /*allow_exceptions=*/false);
+    const Json list = http::ParseJson(*body);
     version = ListedKinds(list, name);
   }
   return filled;

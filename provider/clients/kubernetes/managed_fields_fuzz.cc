@@ -2,7 +2,6 @@
 // migrated without harm.
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <optional>
 #include <string>
 
@@ -12,14 +11,12 @@
 #include "provider/clients/kubernetes/object.h"
 #include "provider/clients/kubernetes/ownership.h"
 #include "provider/clients/kubernetes/yaml.h"
+#include "provider/testing/fuzz.h"
 
 namespace {
 
+using charon::Require;
 using namespace charon::kubernetes;  // NOLINT(google-build-using-namespace)
-
-void Require(bool condition) {
-  if (!condition) std::abort();
-}
 
 void CheckSet(const FieldSet& set) {
   const absl::StatusOr<FieldSet> again = FieldSet::Parse(set.ToJson());

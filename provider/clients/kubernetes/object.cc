@@ -12,6 +12,7 @@
 #include "provider/base/status.h"
 #include "provider/clients/kubernetes/field_set.h"
 #include "provider/clients/kubernetes/utf8.h"
+#include "provider/http/parse_json.h"
 
 namespace charon::kubernetes {
 namespace {
@@ -78,7 +79,7 @@ std::string OneLine(absl::string_view body) {
 ApiError ReadError(int http_status, absl::string_view body) {
   ApiError error;
   error.code = http_status;
-  const Json status = Json::parse(body.begin(), body.end(), nullptr, /*allow_exceptions=*/false);
+  const Json status = http::ParseJson(body);
   if (!status.is_object()) {
     error.message = OneLine(body);
     return error;

@@ -8,6 +8,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "nlohmann/json.hpp"
 #include "provider/clients/kubernetes/utf8.h"
 
 namespace charon::kubernetes {
@@ -276,6 +277,16 @@ Quantity Quantity::operator-(const Quantity& other) const {
   Quantity negated = other;
   negated.nano_ = -other.nano_;
   return *this + negated;
+}
+
+std::map<std::string, Quantity> QuantitiesOf(const Json& object) {
+  std::map<std::string, Quantity> quantities;
+  if (!object.is_object()) return quantities;
+  for (const auto& [resource, amount] : object.items()) {
+    const auto parsed = Quantity::Parse(amount.is_string() ? amount.get<std::string>() : amount.dump());
+    if (parsed.ok()) quantities.emplace(resource, *parsed);
+  }
+  return quantities;
 }
 
 }  // namespace charon::kubernetes

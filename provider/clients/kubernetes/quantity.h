@@ -3,6 +3,7 @@
 
 #include <compare>
 #include <cstdint>
+#include <map>
 #include <string>
 
 #include "absl/numeric/int128.h"
@@ -54,6 +55,10 @@ class Quantity {
   absl::int128 nano_ = 0;
   Format format_ = Format::kDecimalSI;
 };
+
+// The quantities of an object such as a quota's `hard`, by resource. Other clients may have written numbers; what is no
+// quantity is left out.
+std::map<std::string, Quantity> QuantitiesOf(const Json& object);
 
 // InvalidArgument, naming the field, for the first quantity of an object of a built-in kind that is
 // none. The API server does not say which field it means when an apply has a wrong one. OK for

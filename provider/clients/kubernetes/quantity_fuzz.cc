@@ -1,19 +1,16 @@
 // Whatever arrives as a quantity either is refused or has a canonical form of the same amount.
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "provider/clients/kubernetes/quantity.h"
+#include "provider/testing/fuzz.h"
 
 namespace {
 
+using charon::Require;
 using charon::kubernetes::Quantity;
-
-void Require(bool condition) {
-  if (!condition) std::abort();
-}
 
 }  // namespace
 

@@ -164,6 +164,14 @@ TEST(Quantity, RefusalsSayWhatIsAccepted) {
   EXPECT_THAT(error(std::string(100'000, '9')), HasSubstr("is no quantity"));
 }
 
+TEST(QuantitiesOf, LeavesOutWhatIsNone) {
+  const auto quantities = QuantitiesOf(Json::parse(R"({"cpu": "500m", "pods": 10, "x": "1 Gb", "y": null, "z": {}})"));
+  ASSERT_EQ(quantities.size(), 2u);
+  EXPECT_EQ(quantities.at("cpu").ToString(), "500m");
+  EXPECT_EQ(quantities.at("pods").ToString(), "10");
+  EXPECT_TRUE(QuantitiesOf(Json()).empty());
+}
+
 TEST(CheckQuantities, NamesTheField) {
   const auto check = [](const char* text) {
     return std::string(CheckQuantities(Json::parse(text)).message());

@@ -7,6 +7,7 @@
 #include "nlohmann/json.hpp"
 #include "provider/base/status.h"
 #include "provider/clients/kubernetes/list_scanner.h"
+#include "provider/clients/kubernetes/plain_json.h"
 
 namespace charon::kubernetes {
 namespace {
@@ -57,8 +58,7 @@ absl::Status NotFoundStatus(const ResourceInfo& info, const ObjectRef& ref) {
 }
 
 absl::StatusOr<std::shared_ptr<const Json>> Parse(absl::string_view text, const ObjectRef& ref) {
-  auto object = std::make_shared<Json>(
-      Json::parse(text.begin(), text.end(), nullptr, /*allow_exceptions=*/false));
+  auto object = std::make_shared<Json>(internal::ParseJson(text));
   if (!object->is_object()) return absl::InternalError("the server's answer is no JSON object");
   // Items of a typed list carry neither.
   if (!object->contains("apiVersion")) (*object)["apiVersion"] = ref.kind.api_version;

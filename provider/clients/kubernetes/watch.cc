@@ -12,6 +12,7 @@
 #include "absl/synchronization/mutex.h"
 #include "nlohmann/json.hpp"
 #include "provider/base/status.h"
+#include "provider/http/parse_json.h"
 
 namespace charon::kubernetes {
 namespace {
@@ -176,7 +177,7 @@ class Follower {
   }
 
   absl::Status Handle(const std::string& line) {
-    Json event = Json::parse(line, nullptr, /*allow_exceptions=*/false);
+    Json event = http::ParseJson(line);
     if (!event.is_object() || !event.contains("object")) {
       return absl::UnavailableError("the watch sent something that is no event");
     }

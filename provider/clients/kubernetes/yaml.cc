@@ -15,6 +15,7 @@
 #include "nlohmann/json.hpp"
 #include "provider/base/status.h"
 #include "provider/clients/kubernetes/json_text.h"
+#include "provider/clients/kubernetes/plain_json.h"
 #include "provider/clients/kubernetes/utf8.h"
 #include "provider/clients/kubernetes/yaml_plain.h"
 #include "provider/clients/kubernetes/yaml_scalar.h"
@@ -474,9 +475,13 @@ absl::StatusOr<std::vector<Json>> ParseYamlDocuments(absl::string_view text) {
   const absl::string_view start = absl::StripLeadingAsciiWhitespace(text);
   absl::Status json_error;
   if (!start.empty() && (start[0] == '{' || start[0] == '[')) {
-    Json value;
-    const std::optional<internal::JsonError> error = internal::ReadJson(text, kDeepestJson, value);
-    if (!error) return std::vector<Json>{std::move(value)};
+    std::vector<Json> one(1);  // an initializer list would copy it
+    if (std::optional<Json> plain = internal::ReadPlainJson(text)) {
+      one[0] = *std::move(plain);
+      return one;
+    }
+    const std::optional<internal::JsonError> error = internal::ReadJson(text, kDeepestJson, one[0]);
+    if (!error) return one;
     // It is JSON, so there is no second opinion to ask for.
     if (!error->byte) return error->status;
     json_error = ErrorAtByte(text, *error->byte, error->status.message());

@@ -12,6 +12,7 @@
 #include "provider/base/status.h"
 #include "provider/clients/dns/name.h"
 #include "provider/clients/dns/rdata.h"
+#include "provider/http/parse_json.h"
 #include "provider/http/url.h"
 
 namespace charon::powerdns {
@@ -26,6 +27,8 @@ using dns::Zone;
 
 // The body of a request has a limit, 2 MB by default (webserver-max-bodysize).
 constexpr std::size_t kMostUnits = 1000;
+constexpr int kMostTries = 6;
+constexpr absl::Duration kFirstPause = absl::Milliseconds(50);
 
 const Json& Part(const Json& object, const char* key) {
   static const auto& none = *new Json;
@@ -176,8 +179,15 @@ class Client final : public dns::Backend {
       request.body = std::move(body);
     }
     absl::StatusOr<http::Response> response = transport_->Send(call, request);
+    // With SQLite behind it, it says so (and no more) while somebody else writes. Only a new zone cannot be sent twice.
+    absl::Duration pause = kFirstPause;
+    for (int tries = 1; response.ok() && response->status == 500 && request.method != "POST" && tries < kMostTries; ++tries) {
+      if (!call.Wait(pause).ok()) break;
+      pause *= 2;
+      response = transport_->Send(call, request);
+    }
     if (!response.ok()) return Annotate(response.status(), what);
-    const Json answer = Json::parse(response->body, nullptr, /*allow_exceptions=*/false);
+    const Json answer = http::ParseJson(response->body);
     if (response->status >= 200 && response->status <= 299) {
       if (answer.is_discarded() && !response->body.empty()) {
         return WithRemedy(absl::InternalError(absl::StrCat(what, ": ", settings_.endpoint, " does not answer as PowerDNS does")),
@@ -213,7 +223,18 @@ class Client final : public dns::Backend {
     zone.id = Text(json, "id");
     if (zone.id.empty()) return absl::InternalError("PowerDNS described a zone without an id");
     CHARON_ASSIGN_OR_RETURN(zone.name, dns::CanonicalName(Text(json, "name")));
+    if (const Json& serial = Part(json, "serial"); serial.is_number_integer()) zone.made = MadeBy(serial.get<std::int64_t>());
     return zone;
+  }
+
+  // No answer has a time, but a zone made by the API has a serial of the day, by the server's clock, and how often it was
+  // changed on that day: 2026112101 (soa_edit_api DEFAULT, doc.powerdns.com/authoritative/dnsupdate.html). The end of that
+  // day, if it was not changed since; nullopt for other serials.
+  static std::optional<absl::Time> MadeBy(std::int64_t serial) {
+    const std::int64_t year = serial / 1000000, month = serial / 10000 % 100, day = serial / 100 % 100;
+    const absl::CivilDay date(year, month, day);
+    if (serial % 100 != 1 || year < 1990 || date.month() != month || date.day() != day) return std::nullopt;
+    return absl::FromCivil(date + 1, absl::UTCTimeZone()) + absl::Hours(12);
   }
 
   Settings settings_;

@@ -2,21 +2,19 @@
 
 #include <memory>
 
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
 #include "provider/base/status.h"
-#include "provider/testing/fake_clock.h"
-#include "provider/testing/fake_transport.h"
+#include "provider/clients/dns/client_for_test.h"
 #include "provider/testing/status_matchers.h"
 
 namespace charon::powerdns {
 namespace {
 
 using dns::Change;
-using dns::RecordSet;
-using dns::Unit;
-using dns::Zone;
+using dns::Set;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
@@ -24,25 +22,25 @@ using Json = nlohmann::json;
 
 constexpr char kKey[] = "key-of-the-test";
 
-class PowerDnsTest : public ::testing::Test {
+class PowerDnsTest : public dns::ClientTest {
  protected:
-  PowerDnsTest() { call_.clock = &clock_; }
-  dns::WriteResult Write(std::vector<Unit> units) { return client_->Write(call_, zone_, units); }
-  static RecordSet Set(const std::string& name, const std::string& type, std::vector<std::string> values) {
-    RecordSet set;
-    set.key = {name, type, ""};
-    set.ttl = 300;
-    set.values = std::move(values);
-    return set;
+  PowerDnsTest() : ClientTest({"example.org.", "example.org"}) {
+    client_ = NewClient({.endpoint = "http://127.0.0.1:8081/api/v1/", .api_key = kKey}, http::Borrow(transport_));
   }
-
-  FakeClock clock_;
-  Call call_;
-  http::FakeTransport transport_;
-  std::unique_ptr<dns::Backend> client_ =
-      NewClient({.endpoint = "http://127.0.0.1:8081/api/v1/", .api_key = kKey}, http::Borrow(transport_));
-  Zone zone_{"example.org.", "example.org"};
 };
+
+TEST_F(PowerDnsTest, TellsFromTheSerialOnWhichDayAZoneWasMade) {
+  const auto noon = [](int day) { return absl::FromCivil(absl::CivilHour(2026, 11, day, 12), absl::UTCTimeZone()); };
+  for (const auto& [serial, made] : std::vector<std::pair<const char*, std::optional<absl::Time>>>{
+           {"2026112101", noon(22)},        // until the day ends everywhere
+           {"2026112102", std::nullopt},    // changed since
+           {"2026113101", std::nullopt},    // no day
+           {"1", std::nullopt},
+           {"1763683200", std::nullopt}}) {  // soa_edit_api EPOCH
+    transport_.Answer(200, absl::StrCat(R"({"id": "example.org.", "name": "example.org.", "serial": )", serial, "}"));
+    EXPECT_EQ(client_->ZoneById(call_, "example.org.")->made, made) << serial;
+  }
+}
 
 TEST_F(PowerDnsTest, FindsZonesAndListsThem) {
   transport_.Answer(200, R"([{"id": "example.org.", "name": "example.org.", "kind": "Native", "serial": 1}])");
@@ -92,12 +90,24 @@ TEST_F(PowerDnsTest, TellsErrorsApart) {
            Case{500, R"({"error": "Internal"})", absl::StatusCode::kUnavailable, "Internal"},
            Case{200, "<html>", absl::StatusCode::kInternal, "does not answer as PowerDNS"},
        }) {
-    transport_.Answer(c.status, c.body);
+    for (int answers = c.status == 500 ? 6 : 1; answers > 0; --answers) transport_.Answer(c.status, c.body);
     const absl::Status status = client_->List(call_, zone_).status();
     EXPECT_EQ(status.code(), c.code) << status;
     EXPECT_THAT(std::string(status.message()) + RemedyOf(status).value_or(""), HasSubstr(c.says));
     EXPECT_THAT(status.ToString(), Not(HasSubstr(kKey)));
   }
+}
+
+TEST_F(PowerDnsTest, IsPatientWithALockedDatabase) {
+  transport_.Answer(500, "Internal Server Error");
+  transport_.Answer(500, "Internal Server Error");
+  transport_.Answer(204);
+  EXPECT_THAT(Write({{{Change{std::nullopt, Set("a.example.org", "A", {"192.0.2.1"})}}}}).status, IsOk());
+  EXPECT_THAT(clock_.sleeps(), ElementsAre(absl::Milliseconds(50), absl::Milliseconds(100)));
+  // A zone that may have been made is not made again.
+  transport_.Answer(500, "Internal Server Error");
+  EXPECT_THAT(client_->CreateZone(call_, {.name = "example.net"}), StatusIs(absl::StatusCode::kUnavailable));
+  EXPECT_EQ(transport_.requests().size(), 4u);
 }
 
 TEST_F(PowerDnsTest, BlamesTheSetThatTheServerNames) {

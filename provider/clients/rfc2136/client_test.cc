@@ -10,6 +10,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "provider/base/status.h"
+#include "provider/clients/dns/client_for_test.h"
 #include "provider/testing/status_matchers.h"
 // Last: it makes macros of true and false, which are not for gMock.
 #include <ldns/ldns.h>
@@ -19,8 +20,7 @@ namespace {
 
 using dns::Change;
 using dns::RecordSet;
-using dns::Unit;
-using dns::Zone;
+using dns::Set;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
@@ -105,9 +105,9 @@ class FakeServer final : public Channel {
   }
 };
 
-class Rfc2136Test : public ::testing::Test {
+class Rfc2136Test : public dns::ClientTest {
  protected:
-  Rfc2136Test() {
+  Rfc2136Test() : ClientTest({"example.org", "example.org"}) {
     auto server = std::make_unique<FakeServer>();
     server_ = server.get();
     client_ = NewClient("192.0.2.53", Key(), std::move(server));
@@ -115,21 +115,9 @@ class Rfc2136Test : public ::testing::Test {
   void Answer(FakeServer::Reply reply) {
     server_->answer = [reply](const std::string&) { return std::vector<FakeServer::Reply>{reply}; };
   }
-  dns::WriteResult Write(std::vector<Unit> units) { return client_->Write(call_, zone_, units); }
 
-  Call call_;
   FakeServer* server_ = nullptr;
-  std::unique_ptr<dns::Backend> client_;
-  Zone zone_{"example.org", "example.org"};
 };
-
-RecordSet Set(const std::string& name, const std::string& type, std::vector<std::string> values) {
-  RecordSet set;
-  set.key = {name, type, ""};
-  set.ttl = 300;
-  set.values = std::move(values);
-  return set;
-}
 
 constexpr char kSoa[] = "example.org. 3600 IN SOA ns1.example.org. admin.example.org. 1 3600 600 86400 300";
 

@@ -35,6 +35,8 @@ constexpr char kNamespace[] = "https://route53.amazonaws.com/doc/2013-04-01/";
 // Quotas of a change batch (DNSLimitations.html): ResourceRecord elements and characters of values, both twice for UPSERT.
 constexpr std::size_t kMostRecords = 1000, kMostCharacters = 32000;
 constexpr int kMostTries = 8;
+// Caller references of zones made here: this, the time (which the service does not tell), "-", something random.
+constexpr char kReference[] = "charon-";
 
 // Bytes that do not print are octal here.
 std::string Octal(absl::string_view bytes, absl::string_view keep_escaped) {
@@ -265,7 +267,7 @@ class Client final : public dns::Backend {
 
   absl::StatusOr<Zone> CreateZone(const Call& call, const dns::NewZone& wanted) override {
     CHARON_ASSIGN_OR_RETURN(const std::string token, RandomText(24, "abcdefghijklmnopqrstuvwxyz0123456789"));
-    const std::string reference = "charon-" + token;
+    const std::string reference = absl::StrCat(kReference, absl::ToUnixSeconds(call.clock->Now()), "-", token);
     pugi::xml_document document;
     pugi::xml_node root = document.append_child("CreateHostedZoneRequest");
     root.append_attribute("xmlns").set_value(kNamespace);
@@ -417,6 +419,10 @@ class Client final : public dns::Backend {
     CHARON_ASSIGN_OR_RETURN(zone.name, dns::CanonicalName(node.child_value("Name"), dns::Escapes::kOctal));
     zone.is_private = absl::string_view(node.child("Config").child_value("PrivateZone")) == "true";
     zone.comment = node.child("Config").child_value("Comment");
+    absl::string_view reference = node.child_value("CallerReference");
+    std::int64_t seconds = 0;
+    if (absl::ConsumePrefix(&reference, kReference) && absl::SimpleAtoi(reference.substr(0, reference.find('-')), &seconds))
+      zone.made = absl::FromUnixSeconds(seconds);
     return zone;
   }
 

@@ -2,12 +2,12 @@
 
 #include <memory>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "provider/base/status.h"
-#include "provider/testing/fake_clock.h"
-#include "provider/testing/fake_transport.h"
+#include "provider/clients/dns/client_for_test.h"
 #include "provider/testing/status_matchers.h"
 
 namespace charon::route53 {
@@ -15,48 +15,36 @@ namespace {
 
 using dns::Change;
 using dns::RecordSet;
+using dns::Set;
 using dns::Unit;
-using dns::Zone;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
 constexpr char kSecret[] = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
 
-RecordSet Set(const std::string& name, const std::string& type, std::vector<std::string> values) {
-  RecordSet set;
-  set.key = {name, type, ""};
-  set.ttl = 300;
-  set.values = std::move(values);
-  return set;
-}
-
-class Route53Test : public ::testing::Test {
+class Route53Test : public dns::ClientTest {
  protected:
-  Route53Test() {
-    call_.clock = &clock_;
+  Route53Test() : ClientTest({"Z1D633PJN98FT9", "example.org"}) {
     Settings settings{.access_key = "AKIDEXAMPLE", .secret_key = kSecret};
     auto chain = std::make_shared<CredentialChain>(
         settings, Machine{[](const std::string&) { return std::nullopt; }, [](const std::string&) { return std::nullopt; }},
         http::Borrow(transport_));
     client_ = NewClient("https://r53.example/", chain, http::Borrow(transport_));
   }
-  dns::WriteResult Write(std::vector<Unit> units) {
-    units_ = std::move(units);
-    return client_->Write(call_, zone_, units_);
-  }
-
-  FakeClock clock_;
-  Call call_;
-  http::FakeTransport transport_;
-  std::unique_ptr<dns::Backend> client_;
-  Zone zone_{"Z1D633PJN98FT9", "example.org"};
-  std::vector<Unit> units_;
 };
 
 constexpr char kAccepted[] =
     R"(<?xml version="1.0"?><ChangeResourceRecordSetsResponse xmlns="https://route53.amazonaws.com/doc/2013-04-01/"><ChangeInfo>)"
     R"(<Id>/change/C2682N5HXP0BZ4</Id><Status>PENDING</Status><SubmittedAt>2023-11-14T22:13:20.000Z</SubmittedAt></ChangeInfo></ChangeResourceRecordSetsResponse>)";
+
+TEST_F(Route53Test, WhatItCannotWriteIsAtFaultAndNothingIsSent) {
+  const RecordSet foreign = Set("a.example.org", "HINFO", {"x y"});
+  const dns::WriteResult result = Write({{{Change{foreign, foreign}}}});
+  EXPECT_THAT(result.status, StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("HINFO")));
+  EXPECT_EQ(result.at_fault.size(), 1u);
+  EXPECT_EQ(transport_.count(), 0u);
+}
 
 TEST_F(Route53Test, FindsZonesByNameAndId) {
   transport_.Answer(
@@ -256,6 +244,7 @@ TEST_F(Route53Test, FindsAZoneWhoseCreationsReplyWasLost) {
     const std::string body = transport_.requests()[0].body;
     const std::size_t start = body.find("<CallerReference>") + 17;
     const std::string reference = body.substr(start, body.find('<', start) - start);
+    EXPECT_TRUE(absl::StartsWith(reference, absl::StrCat("charon-", absl::ToUnixSeconds(clock_.Now()), "-"))) << reference;
     return http::Response{.status = 200,
                           .body = absl::StrCat("<R><HostedZones><HostedZone><Id>/hostedzone/Z8</Id><Name>example.net.</"
                                                "Name><CallerReference>other</CallerReference></HostedZone>"
@@ -266,6 +255,17 @@ TEST_F(Route53Test, FindsAZoneWhoseCreationsReplyWasLost) {
   ASSERT_THAT(zone, IsOk());
   EXPECT_EQ(zone->id, "Z9");
   EXPECT_THAT(transport_.requests()[0].body, HasSubstr("<Comment>a &amp; b</Comment>"));
+}
+
+TEST_F(Route53Test, KnowsWhenAZoneOfOursWasMade) {
+  for (const auto& [reference, made] :
+       std::vector<std::pair<const char*, std::optional<absl::Time>>>{{"charon-1700000000-abc", absl::FromUnixSeconds(1700000000)},
+                                                                      {"charon-abc", std::nullopt},
+                                                                      {"terraform-20240101", std::nullopt}}) {
+    transport_.Answer(200, absl::StrCat("<R><HostedZone><Id>/hostedzone/Z9</Id><Name>example.net.</Name><CallerReference>", reference,
+                                        "</CallerReference></HostedZone></R>"));
+    EXPECT_EQ(client_->ZoneById(call_, "Z9")->made, made) << reference;
+  }
 }
 
 TEST_F(Route53Test, KeepsTheQuotasOfABatch) {

@@ -13,6 +13,7 @@
 #include "provider/base/redact.h"
 #include "provider/base/status.h"
 #include "provider/clients/route53/xml.h"
+#include "provider/http/parse_json.h"
 #include "provider/http/url.h"
 
 namespace charon::route53 {
@@ -56,7 +57,7 @@ absl::Time ParseExpiration(absl::string_view text) {
 
 // What the container and the instance answer with.
 absl::StatusOr<Credentials> FromJson(const http::Response& response, std::string source) {
-  const nlohmann::json body = nlohmann::json::parse(response.body, nullptr, /*allow_exceptions=*/false);
+  const nlohmann::json body = http::ParseJson(response.body);
   const auto text = [&](const char* key) {
     const auto found = body.is_object() ? body.find(key) : body.end();
     return found != body.end() && found->is_string() ? found->get<std::string>() : std::string();
@@ -83,10 +84,10 @@ Machine Machine::Real() {
     return value == nullptr ? std::nullopt : std::optional<std::string>(value);
   };
   machine.file = [](const std::string& path) -> std::optional<std::string> {
-    std::ifstream file(path, std::ios::binary);
-    if (!file) return std::nullopt;
+    std::ifstream stream(path, std::ios::binary);
+    if (!stream) return std::nullopt;
     std::ostringstream text;
-    text << file.rdbuf();
+    text << stream.rdbuf();
     return text.str();
   };
   return machine;

@@ -1,14 +1,9 @@
 #include "provider/clients/headscale/policy/addresses.h"
 
-#include <arpa/inet.h>
-
 #include <algorithm>
-#include <array>
 #include <utility>
 
 #include "absl/numeric/bits.h"
-#include "absl/strings/numbers.h"
-#include "absl/strings/str_cat.h"
 
 namespace charon::headscale::policy {
 namespace {
@@ -30,63 +25,19 @@ AddressSet SetOf(std::initializer_list<absl::string_view> prefixes) {
 
 }  // namespace
 
-std::optional<Address> Address::Parse(absl::string_view text) {
-  std::array<unsigned char, sizeof(in6_addr)> bytes{};
-  Address address;
-  if (inet_pton(AF_INET, std::string(text).c_str(), bytes.data()) != 1) {
-    address.v6 = true;
-    const std::size_t zone = text.find('%');
-    if (zone != absl::string_view::npos && zone + 1 == text.size()) return std::nullopt;
-    if (inet_pton(AF_INET6, std::string(text.substr(0, zone)).c_str(), bytes.data()) != 1) return std::nullopt;
-  }
-  if (text.find('\0') != absl::string_view::npos) return std::nullopt;
-  for (int i = 0; i < address.width() / 8; ++i) address.bits = (address.bits << 8) | bytes[static_cast<std::size_t>(i)];
-  return address;
+std::optional<Address> ParseAddress(absl::string_view text) {
+  const std::size_t zone = text.find('%');
+  if (zone == absl::string_view::npos) return Address::Parse(text);
+  const std::optional<Address> address = Address::Parse(text.substr(0, zone));
+  return address && address->v6 && zone + 1 < text.size() ? address : std::nullopt;
 }
 
-std::string Address::ToString() const {
-  std::array<unsigned char, sizeof(in6_addr)> bytes{};
-  for (int i = 0; i < width() / 8; ++i) {
-    bytes[static_cast<std::size_t>(i)] = static_cast<unsigned char>(absl::Uint128Low64(bits >> (width() - 8 - 8 * i)) & 0xFF);
-  }
-  std::array<char, INET6_ADDRSTRLEN> text{};
-  inet_ntop(v6 ? AF_INET6 : AF_INET, bytes.data(), text.data(), text.size());
-  return text.data();
-}
-
-std::optional<Prefix> Prefix::Parse(absl::string_view text) {
-  const std::size_t slash = text.rfind('/');
-  if (slash == absl::string_view::npos || text.find('%') != absl::string_view::npos) return std::nullopt;
-  const std::optional<Address> address = Address::Parse(text.substr(0, slash));
-  const absl::string_view length = text.substr(slash + 1);
-  if (!address || length.empty() || length.size() > 3 || length.find_first_not_of("0123456789") != absl::string_view::npos)
-    return std::nullopt;
-  if (length.size() > 1 && length[0] == '0') return std::nullopt;
-  int bits = 0;
-  if (!absl::SimpleAtoi(length, &bits) || bits > address->width()) return std::nullopt;
-  return Prefix{*address, bits};
-}
-
-std::optional<Prefix> Prefix::ParseOrAddress(absl::string_view text) {
-  if (text.find('/') != absl::string_view::npos) return Parse(text);
-  const std::optional<Address> address = Address::Parse(text);
+std::optional<Prefix> ParsePrefixOrAddress(absl::string_view text) {
+  if (text.find('/') != absl::string_view::npos) return Prefix::Parse(text);
+  const std::optional<Address> address = ParseAddress(text);
   if (!address) return std::nullopt;
   return Prefix{*address, address->width()};
 }
-
-Address Prefix::first() const {
-  Address first = address;
-  first.bits &= ~Ones(address.width() - length);
-  return first;
-}
-
-Address Prefix::last() const {
-  Address last = address;
-  last.bits |= Ones(address.width() - length);
-  return last;
-}
-
-std::string Prefix::ToString() const { return absl::StrCat(address.ToString(), "/", length); }
 
 AddressSet AddressSet::Joined(std::vector<Range> ranges) {
   std::sort(ranges.begin(), ranges.end(), [](const Range& a, const Range& b) { return a.first < b.first; });

@@ -1,44 +1,22 @@
-// IP addresses, prefixes, and exact sets of addresses.
+// Exact sets of IP addresses.
 #pragma once
 
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "absl/numeric/int128.h"
 #include "absl/strings/string_view.h"
+#include "provider/base/ip.h"
 
 namespace charon::headscale::policy {
 
-struct Address {
-  bool v6 = false;
-  absl::uint128 bits = 0;  // an IPv4 address has 32
+using Address = IpAddress;
+using Prefix = IpPrefix;
 
-  // As Go's netip.ParseAddr: no leading zeros in IPv4; the zone of an IPv6 address is dropped.
-  static std::optional<Address> Parse(absl::string_view text);
-  int width() const { return v6 ? 128 : 32; }
-  std::string ToString() const;
-
-  friend bool operator==(const Address& a, const Address& b) { return a.v6 == b.v6 && a.bits == b.bits; }
-  friend bool operator<(const Address& a, const Address& b) { return a.v6 != b.v6 ? !a.v6 : a.bits < b.bits; }
-};
-
-struct Prefix {
-  Address address;  // as written, with its host bits
-  int length = 0;
-
-  // "10.0.0.0/8", as Go's netip.ParsePrefix; host bits may be set.
-  static std::optional<Prefix> Parse(absl::string_view text);
-  // Also an address alone, which stands for itself.
-  static std::optional<Prefix> ParseOrAddress(absl::string_view text);
-
-  Address first() const;
-  Address last() const;
-  bool has_host_bits() const { return !(first() == address); }
-  bool is_single() const { return length == address.width(); }
-  Prefix Masked() const { return {first(), length}; }
-  std::string ToString() const;
-};
+// As Go's netip.ParseAddr: the zone of an IPv6 address is dropped.
+std::optional<Address> ParseAddress(absl::string_view text);
+// A prefix, or such an address alone, which stands for itself.
+std::optional<Prefix> ParsePrefixOrAddress(absl::string_view text);
 
 // A set of addresses of both families.
 class AddressSet {

@@ -15,31 +15,20 @@ using testing::ElementsAre;
 
 AddressSet Set(std::initializer_list<absl::string_view> prefixes) {
   AddressSet set;
-  for (const absl::string_view prefix : prefixes) set = set.Or(AddressSet::Of(*Prefix::ParseOrAddress(prefix)));
+  for (const absl::string_view prefix : prefixes) set = set.Or(AddressSet::Of(*ParsePrefixOrAddress(prefix)));
   return set;
 }
 
 std::string Text(const AddressSet& set) { return absl::StrJoin(set.ToStrings(), " "); }
 
 TEST(Addresses, AreReadAsGoReadsThem) {
-  for (const char* text : {"10.0.0.1", "0.0.0.0", "::", "fd7a:115c:a1e0::1", "::ffff:1.2.3.4"}) {
-    ASSERT_TRUE(Address::Parse(text).has_value()) << text;
-    EXPECT_EQ(Address::Parse(text)->ToString(), text);
-  }
-  EXPECT_EQ(Address::Parse("fe80::1%eth0")->ToString(), "fe80::1");
-  for (const char* text :
-       {"", "10.0.0", "10.0.0.256", "010.0.0.1", "10.0.0.1 ", "fe80::1%", "1.2.3.4%eth0", "g::", "10.0.0.1/8"}) {
-    EXPECT_FALSE(Address::Parse(text).has_value()) << text;
-  }
-  for (const char* text : {"10.0.0.0/8", "10.1.2.3/0", "::/0", "fd7a::/128"})
-    EXPECT_TRUE(Prefix::Parse(text).has_value()) << text;
-  for (const char* text : {"10.0.0.0", "10.0.0.0/", "10.0.0.0/33", "10.0.0.0/08", "10.0.0.0/+8", "10.0.0.0/-1", "::/129",
-                           "fe80::1%e/64", "10.0.0.0/8/8"}) {
-    EXPECT_FALSE(Prefix::Parse(text).has_value()) << text;
-  }
-  EXPECT_TRUE(Prefix::Parse("10.0.0.1/8")->has_host_bits());
-  EXPECT_EQ(Prefix::Parse("10.0.0.1/8")->Masked().ToString(), "10.0.0.0/8");
-  EXPECT_FALSE(Prefix::ParseOrAddress("10.0.0.1")->has_host_bits());
+  EXPECT_EQ(ParseAddress("10.0.0.1"), Address::Parse("10.0.0.1"));
+  EXPECT_EQ(ParseAddress("fe80::1%eth0"), Address::Parse("fe80::1"));
+  for (const char* text : {"", "fe80::1%", "1.2.3.4%eth0", "g::", "10.0.0.1/8"})
+    EXPECT_FALSE(ParseAddress(text).has_value()) << text;
+  EXPECT_TRUE(ParsePrefixOrAddress("fe80::1%eth0")->is_single());
+  EXPECT_EQ(ParsePrefixOrAddress("10.0.0.1/8")->length, 8);
+  EXPECT_FALSE(ParsePrefixOrAddress("fe80::1%eth0/64").has_value());
 }
 
 TEST(Addresses, SetsAreExact) {
@@ -86,7 +75,7 @@ TEST(Addresses, ArithmeticAgreesWithABitmap) {
     }
     EXPECT_EQ(sets[0].Contains(sets[1]), contains);
     AddressSet again;
-    for (const std::string& prefix : either.ToStrings()) again = again.Or(AddressSet::Of(*Prefix::ParseOrAddress(prefix)));
+    for (const std::string& prefix : either.ToStrings()) again = again.Or(AddressSet::Of(*ParsePrefixOrAddress(prefix)));
     EXPECT_EQ(again, either);
   }
 }

@@ -2,7 +2,6 @@
 // judged as a policy of each generation.
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -11,13 +10,10 @@
 #include "provider/clients/headscale/policy/hujson.h"
 #include "provider/clients/headscale/policy/policy.h"
 #include "provider/clients/headscale/policy/reach.h"
+#include "provider/testing/fuzz.h"
 
 namespace charon::headscale::policy {
 namespace {
-
-void Require(bool condition) {
-  if (!condition) std::abort();
-}
 
 void Check(absl::string_view text) {
   const absl::StatusOr<HuJson> document = ParseHuJson(text);

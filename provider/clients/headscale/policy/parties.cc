@@ -143,7 +143,7 @@ void World::Divide(std::vector<AddressSet> sets) {
   }
   const AddressSet tailnet = AddressSet::Tailnet();
   for (AddressSet& cell : cells) {
-    const Address sample = Prefix::ParseOrAddress(cell.ToStrings().front())->first();
+    const Address sample = ParsePrefixOrAddress(cell.ToStrings().front())->first();
     const bool named = std::any_of(sets.begin() + 2, sets.end(), [&](const AddressSet& set) { return set.Contains(sample); });
     if (tailnet.Contains(sample) && !named) continue;
     parties_.push_back({Party::Kind::kAddresses, "", std::move(cell), sample});

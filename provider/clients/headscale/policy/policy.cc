@@ -86,7 +86,7 @@ Alias ParseAlias(absl::string_view text, int minor, const Policy& policy) {
     alias.kind = kind;
     return alias;
   };
-  const std::optional<Prefix> prefix = Prefix::ParseOrAddress(text);
+  const std::optional<Prefix> prefix = ParsePrefixOrAddress(text);
   const auto host = policy.hosts.find(alias.text);
   if (text == "*") return is(K::kEverything);
   if (minor < kTypedPolicy) {
@@ -178,7 +178,7 @@ std::optional<std::pair<std::string, std::string>> SplitPorts(absl::string_view 
     // "[addr]:ports" and "[addr]/length:ports" (splitDestinationAndPort, 0.29).
     const std::size_t close = text.find(']');
     if (close == absl::string_view::npos) return std::nullopt;
-    const std::optional<Address> address = Address::Parse(text.substr(1, close - 1));
+    const std::optional<Address> address = ParseAddress(text.substr(1, close - 1));
     const absl::string_view rest = text.substr(close + 1);
     if (!address || !address->v6 || rest.empty() || (rest[0] != ':' && rest[0] != '/')) return std::nullopt;
     plain = absl::StrCat(text.substr(1, close - 1), rest);
@@ -189,7 +189,7 @@ std::optional<std::pair<std::string, std::string>> SplitPorts(absl::string_view 
   // Before 0.26: more than three parts must be an IPv6 address and its port (parseDestination).
   if (minor < kTypedPolicy && std::count(plain.begin(), plain.end(), ':') > 2) {
     const std::string before = plain.substr(0, colon);
-    const std::optional<Address> address = Address::Parse(absl::string_view(before).substr(0, before.find('/')));
+    const std::optional<Address> address = ParseAddress(absl::string_view(before).substr(0, before.find('/')));
     if (!address || !address->v6) return std::nullopt;
   }
   return std::make_pair(plain.substr(0, colon), plain.substr(colon + 1));

@@ -30,6 +30,8 @@ struct Finding {
   Position at;
   std::string where;  // "acls[0].src[1]"
   std::string message, remedy;
+  // Taken only if a node carries this tag by an administrator's word (before 0.26); empty: whatever nodes there are.
+  std::string unless_tag = {};
   // "line 3, column 5 (acls[0].src[1]): message"; without the place in the text "acls[0].src[1]: message".
   std::string ToString(bool places = true) const;
 };

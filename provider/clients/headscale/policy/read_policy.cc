@@ -205,7 +205,7 @@ void Reader::ReadHosts() {
     const std::string& text = member.value.text;
     // Before 0.26 "/32" is appended to what has no slash, to IPv6 too.
     const std::optional<Prefix> prefix =
-        minor_ < kTypedPolicy && !absl::StrContains(text, "/") ? Prefix::Parse(text + "/32") : Prefix::ParseOrAddress(text);
+        minor_ < kTypedPolicy && !absl::StrContains(text, "/") ? Prefix::Parse(text + "/32") : ParsePrefixOrAddress(text);
     if (!prefix) {
       Refuse(member.value.at, where, absl::StrCat(QuoteJson(text), " is neither an address nor a network"),
              "Write \"10.0.0.5\" or \"10.0.0.0/24\".");
@@ -378,10 +378,11 @@ bool Reader::CheckDefined(const Alias& alias, const std::string& where) {
     return false;
   }
   if (alias.kind == Alias::Kind::kTag && policy_.tag_owners.count(alias.text) == 0) {
-    // Before 0.26 it is refused unless a node carries the tag.
     RefuseSince(kTypedPolicy, alias.at, where, absl::StrCat("there is no tag ", QuoteJson(alias.text), " in \"tagOwners\""),
                 absl::StrCat("Add \"", alias.text, "\": [] to \"tagOwners\", with the users who may give it",
                              policy_.tag_owners.empty() ? "." : absl::StrCat("; there are ", Keys(policy_.tag_owners), ".")));
+    // expandIPsFromTag (hscontrol/policy/acls.go, v0.23.0 and v0.25.1).
+    if (minor_ < kTypedPolicy) policy_.findings.back().unless_tag = alias.text;
     return minor_ < kTypedPolicy;
   }
   if (alias.kind == Alias::Kind::kHost && policy_.hosts.count(alias.text) == 0) {

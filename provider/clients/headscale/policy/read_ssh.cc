@@ -91,7 +91,9 @@ std::optional<Alias> Reader::SshAlias(absl::string_view text, Position at, const
     const bool tag = alias.kind == K::kTag && policy_.tag_owners.count(alias.text) == 0;
     const bool autogroup = alias.kind == K::kAutogroup && !absl::StartsWith(text, "autogroup:internet");
     if (group || tag || autogroup) {
-      Note(at, where, absl::StrCat(QuoteJson(text), " is not known to Headscale 0.", minor_),
+      Note(at, where,
+           absl::StrCat(QuoteJson(text), " is not known to Headscale 0.", minor_,
+                        ", which refuses the policy if there is a node that the rule is about"),
            autogroup ? "Autogroups come with Headscale 0.27." : "Define it in the policy.");
     }
     return alias;
