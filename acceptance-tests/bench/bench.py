@@ -149,47 +149,46 @@ variable "changed" {
 }
 
 locals {
-  services = { for number in range(%(first)d, %(end)d) : format("service-%%03d", number) => {
-    name      = format("service-%%03d", number)
-    namespace = "bench-${number %% %(namespaces)d}"
-    image     = format("registry.example.com/team/service-%%03d:1.2.3", number)
-    replicas  = 0
-    ports     = { http = { number = 8080 } }
-    env = merge({ for k in range(10) : "SETTING_NUMBER_${k}" => format("value-%%d-of-service-%%03d", k, number) },
-    var.changed == format("service-%%03d", number) ? { CHANGED = "yes" } : {})
-    resources = { requests = { cpu = "10m", memory = "32Mi" }, limits = { memory = "64Mi" } }
-    probes = {
-      readiness = { http_get = { path = "/healthz" }, period = "10s" }
-      liveness  = { http_get = { path = "/livez" }, period = "20s" }
-    }
-    files = { "/etc/app/app.properties" = { content = join("\\n", [
-      for k in range(20) : format("setting.%%d: the value number %%d of service-%%03d", k, k, number)
-    ]) } }
-    volumes  = { data = { mount = "/data", claim = { size = "1Gi", storage_class = "standard-wait" } } }
-    identity = { rules = [{ resources = ["configmaps"], verbs = ["get", "list", "watch"] }] }
-    expose = { web = { host = format("service-%%03d.example.com", number), auth = "app", auth_reason = "has users of its own" } }
-    rollout = { wait = "none" }
-  } }
+  numbers = { for number in range(%(first)d, %(end)d) : format("service-%%03d", number) => number }
 }
 """
-SERVICE_ATTRIBUTES = ("name", "namespace", "image", "replicas", "ports", "env", "resources", "probes", "files", "volumes",
-                      "identity", "expose", "rollout")
+# Of number INDEX.
+SERVICE_ATTRIBUTES = """
+    name      = format("service-%03d", INDEX)
+    namespace = "bench-${INDEX % NAMESPACES}"
+    image     = format("registry.example.com/team/service-%03d:1.2.3", INDEX)
+    replicas  = 0
+    ports     = { http = 8080 }
+    env = merge({ for k in range(10) : "SETTING_NUMBER_${k}" => format("value-%d-of-service-%03d", k, INDEX) },
+    var.changed == format("service-%03d", INDEX) ? { CHANGED = "yes" } : {})
+    resources = { requests = { cpu = "10m", memory = "32Mi" }, limits = { memory = "64Mi" } }
+    probes = {
+      readiness = { http_get = "/healthz", period = "10s" }
+      liveness  = { http_get = "/livez", period = "20s" }
+    }
+    files = { "/etc/app/app.properties" = { content = join("\\n", [
+      for k in range(20) : format("setting.%d: the value number %d of service-%03d", k, k, INDEX)
+    ]) } }
+    claims   = { data = { mount = "/data", size = "1Gi", storage_class = "standard-wait" } }
+    identity = { rules = [{ resources = ["configmaps"], verbs = ["get", "list", "watch"] }] }
+    expose   = { web = { host = format("service-%03d.example.com", INDEX), auth = "app", auth_reason = "has users of its own" } }
+    wait     = "none"
+""".replace("NAMESPACES", str(NAMESPACES))
 SERVICE_KINDS = ["ConfigMap", "Deployment", "Ingress", "PersistentVolumeClaim", "Role", "RoleBinding", "Service",
                  "ServiceAccount"]
 
 
 def write_services(folder, first, end, checks):
-    """A stack of charon_service."""
-    attributes = "\n".join(f"  {name} = each.value.{name}" for name in SERVICE_ATTRIBUTES)
-    (folder / "main.tf").write_text(SERVICES_TF % {"first": first, "end": end, "namespaces": NAMESPACES} + f"""
+    """A stack of charon_service. `for_each` has names and numbers only: Terraform evaluates it again for each instance, so
+    that whole services in it would be counted 100 times 100."""
+    (folder / "main.tf").write_text(SERVICES_TF % {"first": first, "end": end} + f"""
 provider "charon" {{
   plan_checks = "{checks}"
 }}
 
 resource "charon_service" "service" {{
-  for_each = local.services
-{attributes}
-}}
+  for_each = local.numbers
+{SERVICE_ATTRIBUTES.replace("INDEX", "each.value")}}}
 """)
 
 
@@ -481,9 +480,9 @@ class Bench:
         """The objects of the services, by the function that says what would be applied."""
         run = Run(self.folder / f"rendered-{count}", self.provider, "/dev/null", self.terraform)
         (run.folder / "main.tf").write_text(
-            SERVICES_TF % {"first": 0, "end": count, "namespaces": NAMESPACES} +
-            'output "objects" {\n  value = jsonencode([for s in local.services : '
-            'provider::charon::service_manifests(s, null)])\n}\n')
+            SERVICES_TF % {"first": 0, "end": count} +
+            'output "objects" {\n  value = jsonencode([for number in values(local.numbers) : '
+            f'provider::charon::service_manifests({{{SERVICE_ATTRIBUTES.replace("INDEX", "number")}}}, null)])\n}}\n')
         run.apply()
         outputs = json.loads((run.folder / "terraform.tfstate").read_text())["outputs"]
         objects = json.loads(outputs["objects"]["value"])

@@ -172,7 +172,7 @@ def test_a_service_is_killed_at_each_write(new_stack, cluster, front, names, vic
             "env_wo_version": "2",
             "generated_secrets": {"PASSWORD": {}, "MORE": {}},
             "config_dirs": {"/etc/conf.d": {"files": {"a": "1"}}},
-            "expose": {"l4": {"kind": "loadbalancer"}},
+            "expose": {"l4": {"loadbalancer": {}}},
         }
 
     def text(own, attributes):

@@ -421,7 +421,7 @@ def service_objects(a: Attributes) -> list[Ref]:
     """What a charon_service consists of: the table in resources/service/render.h, written down a second time."""
     namespace, name = a["namespace"], a.get("name") or a["namespace"]
     kind = a.get("kind", "deployment")
-    service = a.get("service_name", name)
+    service = a.get("service", {}).get("name", name)
     found: list[Ref] = [(WORKLOADS[kind], namespace, name)]
 
     def add(kind: str, *names_: str) -> None:
@@ -439,14 +439,14 @@ def service_objects(a: Attributes) -> list[Ref]:
         add("Secret", f"{name}-generated")
     if "env_wo_version" in a:
         add("Secret", f"{name}-env")
+    add("PersistentVolumeClaim", *(f"{name}-{claim}" for claim, of in a.get("claims", {}).items() if not of.get("per_replica")))
     for volume, of in a.get("volumes", {}).items():
         if "nfs" in of and not of["nfs"].get("inline"):
             found.append(("PersistentVolume", None, f"{namespace}-{name}-{volume}"))
-        if ("claim" in of and not of["claim"].get("per_replica")) or ("nfs" in of and not of["nfs"].get("inline")):
             add("PersistentVolumeClaim", f"{name}-{volume}")
     identity = a.get("identity")
     if identity is not None:
-        if "service_account" not in identity:
+        if "name" not in identity.get("service_account", {}):
             add("ServiceAccount", name)
         if "rules" in identity:
             role(namespace, name)
@@ -468,10 +468,10 @@ def service_objects(a: Attributes) -> list[Ref]:
         add("ServiceMonitor", name)
     add("CronJob", *(f"{name}-{key}" for key in a.get("backups", ())))
     for entry, of in a.get("expose", {}).items():
-        if of.get("kind", "ingress") == "ingress":
-            add("Ingress", name if entry == "web" else f"{name}-{entry}")
-        else:
+        if "loadbalancer" in of or "nodeport" in of:
             add("Service", f"{name}-{entry}")
+        else:
+            add("Ingress", name if entry == "web" else f"{name}-{entry}")
     return found
 
 
@@ -527,9 +527,12 @@ def _service(names: Names) -> Attributes:
     return {"namespace": names("work"), "name": names("app"), "image": "registry.example.org/app:1"}
 
 
-def _service_volumes(names: Names, size: str = "1Gi") -> Attributes:
+def _service_claims(names: Names, size: str = "1Gi") -> Attributes:
+    return {"data": {"mount": "/data", "size": size, "storage_class": names("grows"), "autoresize": "5Gi"}}
+
+
+def _service_volumes() -> Attributes:
     return {
-        "data": {"mount": "/data", "claim": {"size": size, "storage_class": names("grows"), "autoresize": "5Gi"}},
         "scratch": {"empty_dir": {"size_limit": "100Mi"}},
         "media": {"mount": "/media", "read_only": True,
                   "nfs": {"path": "/exports/media", "server": "192.0.2.20", "inline": True}},
@@ -545,44 +548,40 @@ def _service_full(names: Names) -> Attributes:
     return _service(names) | {
         "kind": "deployment",
         "expose": {
-            "l4": {"kind": "loadbalancer", "ports": ["http"], "address": "192.0.2.53", "share_address": "shared"},
-            "node": {"kind": "nodeport", "ports": ["metrics"], "external_traffic_policy": "Local"},
+            "l4": {"loadbalancer": {"ports": ["http"], "address": "192.0.2.53", "share_address": "shared"}},
+            "node": {"nodeport": {"ports": ["metrics"], "external_traffic_policy": "Local"}},
         },
         "metrics": {"port": "metrics", "path": "/numbers"},
         "probes": {
             "liveness": {"exec": ["true"], "initial_delay": "30s"},
-            "readiness": {"http_get": {"path": "/ready", "port": "http"}, "period": "5s"},
+            "readiness": {"http_get": "/ready", "period": "5s", "request": {"port": "http", "headers": {"Host": "a"}}},
             "startup": {"tcp_socket": "http", "failure_threshold": 30},
         },
         "hooks": {"post_start": {"exec": ["true"]}, "pre_stop": {"sleep": "1s"}},
-        "ports": {"http": {"number": 8080}, "metrics": {"number": 9090}},
-        "service_name": names("svc"),
+        "service": {"name": names("svc"), "ports": {"metrics": 9000}},
+        "ports": {"http": "8080", "metrics": "9090"},
         "labels": {"team": "a"},
         "annotations": {"note": "made by a test"},
-        "pod_labels": {"tier": "web"},
-        "pod_annotations": {"note": "of a pod"},
         "image_owner": "terraform",
         "image_pull_policy": "IfNotPresent",
         "command": ["serve"],
         "args": ["--port", "8080"],
-        "working_dir": "/srv",
+        "process": {"working_dir": "/srv", "tty": True, "stdin": True},
         "resources": {"requests": {"cpu": "10m", "memory": "16Mi"}, "limits": {"memory": "64Mi"}},
         "resources_owner": "terraform",
         "env": {"HOST": "example.org", "A_URL": "https://$(HOST)/", "Z": "${not a template}"},
         "env_secret": {"TOKEN": "given/token", "MAYBE": "absent/key?"},
-        "env_field": {"POD_IP": "status.podIP", "MEMORY": "limits.memory"},
-        "env_from_secrets": ["given"],
-        "env_from_config_maps": ["settings?"],
+        "env_from": {"secrets": ["given"], "config_maps": ["settings?"],
+                     "fields": {"POD_IP": "status.podIP", "MEMORY": "limits.memory"}},
         "mounts": {"/scratch": {"volume": "scratch", "sub_path": "here"}},
         "security_context": {"allow_privilege_escalation": False, "capabilities": {"drop": ["ALL"]}},
-        "tty": True,
-        "stdin": True,
         "sidecars": {"helper": {"image": "registry.example.org/helper:1", "env": {"A": "1"}}},
         "init_containers": [{"name": "first", "command": ["true"]}, {"name": "second", "args": ["x"]}],
         "scale_to_zero": {"idle": "1h"},
         "replicas_owner": "external",
         "replicas": 1,
         "rollout": {"progress_deadline": "5m", "revision_history_limit": 3},
+        "wait": "rollout",
         "backups": {"dump": {"schedule": "30 0 * * *", "command": ["dump"], "to": "backups", "keep": 14}},
         "generated_secrets": {"PASSWORD": {"length": 40}, "KEY": {"kind": "hex", "length": 16, "env": False}},
         "env_wo": {"HIDDEN": "do-not-show"},
@@ -590,13 +589,14 @@ def _service_full(names: Names) -> Attributes:
         "wait_for_secrets": ["given"],
         "files": {"/etc/app/app.ini": {"content": "a = 1\n", "mode": "0600"}},
         "config_dirs": {"/etc/conf.d": {"files": {"one.conf": "1\n", "two.conf": "2\n"}, "on_change": "none"}},
-        "volumes": _service_volumes(names),
+        "claims": _service_claims(names),
+        "volumes": _service_volumes(),
         "delete_data": True,
-        "pod": {"fs_group": 1000, "enable_service_links": False, "termination_grace_period": "1s",
-                "image_pull_secrets": ["registry"], "dns": {"options": {"ndots": "2"}}},
+        "pod": {"labels": {"tier": "web"}, "annotations": {"note": "of a pod"}, "security_context": {"fs_group": 1000},
+                "enable_service_links": False, "termination_grace_period": "1s", "image_pull_secrets": ["registry"], "dns": {"options": {"ndots": "2"}}},
         "scheduling": {"avoid_nodes": {"example.org/slow": "yes|very"}, "spread": {"over": "host"}},
         "gpu": {"count": 1},
-        "identity": {"automount": False, "rules": [RULE], "cluster_rules": [RULE],
+        "identity": {"service_account": {"automount": False}, "rules": [RULE], "cluster_rules": [RULE],
                      "namespace_rules": {names("elsewhere"): RULES}},
         "grants": {f"{names('elsewhere')}/robot": RULES},
         "disruption_budget": {"max_unavailable": "1"},
@@ -612,38 +612,36 @@ def _service_full(names: Names) -> Attributes:
 
 def _service_updates(names: Names) -> dict[str, list[Update]]:
     full = _service_full(names)
-    ports = full["ports"] | {"dns": {"number": 5353, "protocols": ["TCP", "UDP"], "service_port": 53}}
+    ports = full["ports"] | {"dns": "5353/TCP,UDP"}
     return {
         "image": [Update("registry.example.org/app:2")],
         "image_owner": [Update("external"), Update("terraform")],
         "image_pull_policy": [Update("Always")],
         "command": [Update(["serve", "--fast"])],
         "args": [Update([])],
-        "working_dir": [Update("/")],
+        "process": [Update({"working_dir": "/", "tty": False}), Update({"stdin": False})],
         "ports": [Update(ports)],
         "expose": [
-            Update({"l4": full["expose"]["l4"] | {"ports": ["http", "dns"], "allow": ["192.0.2.0/24"]}}),
-            Update({"l5": {"kind": "loadbalancer", "ports": ["dns"]}}),
+            Update({"l4": {"allow": ["192.0.2.0/24"],
+                           "loadbalancer": full["expose"]["l4"]["loadbalancer"] | {"ports": ["http", "dns"]}}}),
+            Update({"l5": {"loadbalancer": {"ports": ["dns"]}}}),
         ],
         "metrics": [Update({"port": "metrics"}), Update({"port": "9999"})],
-        "probes": [Update({"readiness": {"grpc": {"port": "http"}}}), Update({})],
+        "probes": [Update({"readiness": {"grpc": "", "request": {"port": "metrics"}}}), Update({})],
         "hooks": [Update({"pre_stop": {"exec": ["true"]}})],
-        "service_name": [Update(names("other-svc"))],
+        "service": [Update({"name": names("other-svc"), "ports": {"metrics": 9001}, "app_protocols": {"http": "kubernetes.io/h2c"}})],
         "labels": [Update({"team": "b", "more": ""}), Update({})],
         "annotations": [Update({"note": "changed"}), Update({})],
-        "pod_labels": [Update({"tier": "db"})],
-        "pod_annotations": [Update({"more": "x"})],
         "resources": [Update({"requests": {"cpu": "20m"}, "limits": {"memory": "128Mi"}})],
         "resources_owner": [Update("external"), Update("terraform")],
         "env": [Update({"HOST": "example.net", "NEW": ""}), Update({})],
         "env_secret": [Update({"TOKEN": "generated/PASSWORD"})],
-        "env_field": [Update({"NODE": "spec.nodeName"})],
-        "env_from_secrets": [Update(["given", "more?"])],
-        "env_from_config_maps": [Update([])],
+        "env_from": [
+            Update({"secrets": ["given", "more?"], "config_maps": [], "fields": {"NODE": "spec.nodeName"}}),
+            Update({"fields": {"NODE": "spec.nodeName"}}),
+        ],
         "mounts": [Update({"/scratch2": {"volume": "scratch", "read_only": True}})],
         "security_context": [Update({"run_as_user": 1000, "read_only_root_filesystem": True})],
-        "tty": [Update(False)],
-        "stdin": [Update(False)],
         "sidecars": [
             Update({"helper": {"image": "registry.example.org/helper:2"}, "other": {"command": ["x"]}}),
             Update({"other": {"command": ["x"], "image_owner": "external"}}),
@@ -652,7 +650,8 @@ def _service_updates(names: Names) -> dict[str, list[Update]]:
         "scale_to_zero": [Update({"group": "together"})],
         "replicas_owner": [Update("terraform", also={"scale_to_zero": None}), Update("external"), Update("terraform")],
         "replicas": [Update(0), Update(1)],
-        "rollout": [Update({"progress_deadline": "4m", "min_ready": "1s"}), Update({"wait": "none"}), Update({})],
+        "rollout": [Update({"progress_deadline": "4m", "min_ready": "1s"}), Update({})],
+        "wait": [Update("none"), Update("rollout")],
         "backups": [
             Update({"dump": full["backups"]["dump"] | {"schedule": "0 1 * * *", "env": {"A": "1"}}}),
             Update({"other": {"schedule": "0 1 * * *", "command": ["dump"], "to": "backups"}}),
@@ -672,18 +671,21 @@ def _service_updates(names: Names) -> dict[str, list[Update]]:
             Update({"/etc/conf.d": {"files": {"one.conf": "3\n"}, "mode": "0640"}}),
             Update({"/etc/other.d": {"files": {"one.conf": "3\n"}}}),
         ],
+        "claims": [
+            Update(_service_claims(names, "2Gi")),
+            Update(_service_claims(names, "2Gi") | {"more": {"mount": "/more", "size": "1Gi"}}),
+        ],
         "volumes": [
-            Update(_service_volumes(names, "2Gi")),
-            Update(_service_volumes(names, "2Gi") | {"more": {"mount": "/more", "claim": {"size": "1Gi"}}}),
             Update({"scratch": {"mount": "/cache", "empty_dir": {"medium": "Memory"}}}),
         ],
         "delete_data": [Update(False), Update(True)],
-        "pod": [Update({"run_as_user": 1000, "termination_grace_period": "1s", "host_aliases": {"192.0.2.9": ["db"]}})],
+        "pod": [Update({"labels": {"tier": "db"}, "annotations": {"more": "x"}, "security_context": {"run_as_user": 1000},
+                        "termination_grace_period": "1s", "host_aliases": {"192.0.2.9": ["db"]}})],
         "scheduling": [Update({"tolerations": [{"key": "example.org/x"}], "apart": {"labels": {"app": "noisy"}}})],
         "gpu": [Update({"count": 2}), Update({})],
         "identity": [
-            Update({"rules": [RULE | {"verbs": ["get"]}], "annotations": {"note": "x"}}),
-            Update({"service_account": "default", "rules": [RULE]}),
+            Update({"rules": [RULE | {"verbs": ["get"]}], "service_account": {"annotations": {"note": "x"}}}),
+            Update({"service_account": {"name": "default"}, "rules": [RULE]}),
         ],
         "grants": [Update({f"{names('elsewhere')}/other": RULES})],
         "disruption_budget": [Update({"min_available": "50%"})],
@@ -703,13 +705,13 @@ def _service_updates(names: Names) -> dict[str, list[Update]]:
 def _service_in_trouble(names: Names) -> Attributes:
     """An object of each kind that is made in a way of its own."""
     return _service(names) | {
-        "ports": {"http": {"number": 8080}},
+        "ports": {"http": "8080"},
         "image_owner": "external",
         "files": {"/etc/app.ini": {"content": "a = 1\n"}},
         "generated_secrets": {"PASSWORD": {}},
         "env_wo": {"HIDDEN": "do-not-show"},
         "env_wo_version": "1",
-        "volumes": {"data": {"mount": "/data", "claim": {"size": "1Gi"}}},
+        "claims": {"data": {"mount": "/data", "size": "1Gi"}},
         "identity": RULES,
         "expose": {"web": {"host": "app.example.org", "auth": "none", "auth_reason": "a test"}},
         "pod": {"termination_grace_period": "1s"},
@@ -718,7 +720,7 @@ def _service_in_trouble(names: Names) -> Attributes:
 
 
 # What an import finds: the others are taken from the configuration, and the first apply takes their objects over.
-SERVICE_FOUND = {"namespace", "name", "image", "replicas", "selector"}
+SERVICE_FOUND = {"namespace", "name", "image", "replicas", "selector", "command", "args", "process", "ports", "env", "resources"}
 
 
 def _not_found(full: Callable[[Names], Attributes]) -> frozenset[str]:
@@ -743,7 +745,8 @@ SERVICE = Entry(
     prepare=_service_prepare,
     unset_with={"env_wo": ("env_wo_version",)},
     not_updated={"kind": "a StatefulSet has it in its list", "secrets": "needs an operator: has it in its list"},
-    not_imported=_not_found(_service_full) | {"replicas", "objects", "urls", "restart"},
+    # What a GPU adds to the resources is found with them.
+    not_imported=_not_found(_service_full) | {"replicas", "resources", "objects", "urls", "restart"},
     write_only=frozenset({"env_wo"}),
     import_takes_over=True,
     goes_in_parts=True,
@@ -755,7 +758,7 @@ def _stateful(names: Names) -> Attributes:
 
 
 def _claim_template(names: Names, size: str = "1Gi") -> Attributes:
-    return {"mount": "/data", "claim": {"size": size, "storage_class": names("grows"), "per_replica": True}}
+    return {"mount": "/data", "size": size, "storage_class": names("grows"), "per_replica": True}
 
 
 def _stateful_full(names: Names) -> Attributes:
@@ -763,17 +766,17 @@ def _stateful_full(names: Names) -> Attributes:
         "selector": {"run": "db"},
         "expose": {
             "web": {"host": "db.example.org", "port": "http", "auth": "none", "auth_reason": "a test",
-                    "tls": {"secret": "db-tls"}, "body_limit": "5m", "annotations": {"note": "x"},
-                    "redirects": [{"from": "^/old$", "to": "/new"}]},
+                    "ingress": {"tls": {"secret": "db-tls"}, "body_limit": "5m", "annotations": {"note": "x"},
+                                "redirects": [{"from": "^/old$", "to": "/new"}]}},
         },
-        "ports": {"http": {"number": 8080}, "db": {"number": 5432}},
+        "ports": {"http": "8080", "db": "5432"},
         "image_owner": "external",
         "resources": {"requests": {"cpu": "10m"}},
         "resources_owner": "external",
         "replicas": 2,
         "replicas_owner": "external",
         "rollout": {"pod_management_policy": "Parallel", "partition": 0},
-        "volumes": {"data": _claim_template(names)},
+        "claims": {"data": _claim_template(names)},
         "delete_data": True,
         "pod": {"termination_grace_period": "1s"},
     }
@@ -782,7 +785,7 @@ def _stateful_full(names: Names) -> Attributes:
 def _stateful_objects(a: Attributes) -> list[Ref]:
     redirects = [
         ("Ingress", a["namespace"], f"{a['namespace']}-{entry}-redirect-{number}")
-        for entry, of in a.get("expose", {}).items() for number in range(len(of.get("redirects", ())))
+        for entry, of in a.get("expose", {}).items() for number in range(len(of.get("ingress", {}).get("redirects", ())))
     ]
     return service_objects(a) + redirects
 
@@ -801,20 +804,20 @@ STATEFUL_SERVICE = dataclasses.replace(
         "image_owner": [Update("terraform")],
         "replicas_owner": [Update("terraform")],
         "replicas": [Update(1), Update(3)],
-        "volumes": [
+        "claims": [
             # The set is made anew around its pods for both.
             Update({"data": _claim_template(names, "2Gi")}),
             Update({"data": _claim_template(names, "2Gi"),
-                    "log": {"mount": "/log", "claim": {"size": "1Gi", "per_replica": True}}}),
+                    "log": {"mount": "/log", "size": "1Gi", "per_replica": True}}),
         ],
         "rollout": [Update({"pod_management_policy": "OrderedReady"}), Update({})],
         "expose": [
             Update({"web": {"host": "db.example.net", "port": "http", "auth": "none", "auth_reason": "a test"},
-                    "two": {"hosts": ["one.example.org", "two.example.org"], "port": "db", "auth": "none",
-                            "auth_reason": "a test", "rate_limit": {"average": 10}}}),
-            Update({"two": {"hosts": ["one.example.org"], "port": "db", "auth": "none", "auth_reason": "a test"}}),
+                    "two": {"port": "db", "auth": "none", "auth_reason": "a test",
+                            "ingress": {"hosts": ["one.example.org", "two.example.org"], "rate_limit": {"average": 10}}}}),
+            Update({"two": {"ingress": {"hosts": ["one.example.org"]}, "port": "db", "auth": "none", "auth_reason": "a test"}}),
         ],
-        "kind": [Update("deployment", "replace", also={"volumes": None})],
+        "kind": [Update("deployment", "replace", also={"claims": None})],
     },
     change_outside=lambda cluster, a: cluster.api.patch(
         "Ingress", a["namespace"], a["namespace"], {"metadata": {"annotations": {"note": "somebody's"}}}
@@ -840,7 +843,7 @@ def _operated_prepare(cluster: Cluster, names: Names) -> None:
 def _operated_full(names: Names) -> Attributes:
     return _service(names) | {
         "metrics": {"port": "9090", "style": "service_monitor", "interval": "30s"},
-        "ports": {"http": {"number": 8080}},
+        "ports": {"http": "8080"},
         "env_secret": {"PASSWORD": "db/password"},
         "secrets": {"db": {"store": "vault", "values": {"password": "static-creds/db#password"}, "refresh": "15m",
                            "on_change": "restart"}},

@@ -86,7 +86,7 @@ def destroy_with_data(stack, cluster):
     result = stack.run("destroy", "-json", "-input=false", "-auto-approve", codes=(0, 1))
     kept = [
         ref for warning in result.warnings if warning.summary == "Data was kept"
-        for ref in re.findall(r"^- v1/(\w+)/([\w-]+)/([\w.-]+)$", warning.detail, re.MULTILINE)
+        for ref in re.findall(r"^- (\w+)/([\w-]+)/([\w.-]+)$", warning.detail, re.MULTILINE)
     ]
     for error in result.errors:
         assert any(f"{kind}/{object_name}" in error.text for kind, _, object_name in kept), result
@@ -203,7 +203,7 @@ def test_example_of_a_service(stack, cluster, platform, example):
     told = [warning for warning in result.warnings if warning.summary == "Data was kept"]
     for one in kept:
         kind, _, object_name = one.partition("/")
-        assert any(f"v1/{kind}/{namespace}/{object_name}" in warning.text for warning in told), result
+        assert any(f"{kind}/{namespace}/{object_name}" in warning.text for warning in told), result
         assert one in result.error.text, result
         assert cluster.has(kind, namespace, object_name)
     assert [address.split(".")[0] for address in stack.state().resources] == ["charon_tier_namespace"]

@@ -45,13 +45,13 @@ def platform(cluster, crds):
 
 
 def made(api: Api, state) -> list[dict]:
-    """The objects of all services of a state, in the order of their names, as their managers own them."""
+    """The objects of all services of a state, by apiVersion, kind and name, as their managers own them."""
     found = []
     for address, attributes in sorted(state.resources.items()):
         if not address.startswith("charon_service."):
             continue
-        for key in sorted(attributes["objects"]):
-            object_ = api.get(*parts(key))
+        objects = {key: api.get(*parts(key)) for key in attributes["objects"]}
+        for key, object_ in sorted(objects.items(), key=lambda item: f"{(item[1] or {}).get('apiVersion')}/{item[0]}"):
             assert object_ is not None, f"{key} is in state and not on the server"
             document = {"apiVersion": object_["apiVersion"], "kind": object_["kind"]} | owned(
                 object_, "charon", but_not="charon-initial")
@@ -64,8 +64,8 @@ def made(api: Api, state) -> list[dict]:
 
 
 def parts(key: str) -> tuple[str, str | None, str]:
-    """Kind with version, namespace and name of "apps/v1/Deployment/ns/name", "v1/PersistentVolume/name"."""
-    match = re.fullmatch(r"((?:[^/]+/)?v\w+/\w+)/(?:([^/]+)/)?([^/]+)", key)
+    """Kind, namespace and name of "Deployment/ns/name", "PersistentVolume/name"."""
+    match = re.fullmatch(r"(\w+)/(?:([^/]+)/)?([^/]+)", key)
     assert match, f"{key!r} names no object"
     return match[1], match[2], match[3]
 
@@ -78,7 +78,7 @@ def clear(stack, cluster) -> None:
     for namespace in {a["namespace"] for a in services}:
         # Of the replicas of a StatefulSet.
         claims = cluster.api.list("PersistentVolumeClaim", namespace)
-        keys |= {f"v1/PersistentVolumeClaim/{namespace}/{c['metadata']['name']}" for c in claims}
+        keys |= {f"PersistentVolumeClaim/{namespace}/{c['metadata']['name']}" for c in claims}
     for key in keys:
         if cluster.has(*parts(key)):
             cluster.api.delete(*parts(key))

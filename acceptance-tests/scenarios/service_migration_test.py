@@ -98,7 +98,7 @@ TOOLS = {
 def configuration(name: str, kind: str, label: str, env: dict[str, str]) -> dict:
     attributes = {
         "namespace": name, "image": "docker.io/library/app:1", "replicas": 2,
-        "ports": {"http": {"number": 8080}}, "env": env,
+        "ports": {"http": 8080}, "env": env,
         "resources": {"requests": {"cpu": "10m", "memory": "32Mi"}},
         "volumes": {"scratch": {"mount": "/scratch", "empty_dir": {}}},
     }
@@ -181,6 +181,34 @@ def test_import_restarts_nothing(stack, cluster, names, tool, kind, label):
     managers = {e["manager"] for e in live["metadata"]["managedFields"] if not e.get("subresource")}
     assert managers <= {"charon", "kube-controller-manager"}, "nobody is left to own what the configuration drops"
     then_a_line_goes(stack, cluster, name, kind, label)
+
+
+@pytest.mark.one_cli("what is found is the same")
+def test_a_configuration_to_start_from(stack, cluster, names):
+    """What the workload says without doubt is written down; what looks like a secret is named, and nowhere."""
+    name = names("legacy")
+    cluster.api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+    cluster.api.create({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "robot", "namespace": name}})
+    object_ = workload("Deployment", name, "run")
+    pod = object_["spec"]["template"]["spec"]
+    pod["serviceAccountName"] = "robot"
+    pod["containers"][0] |= {"args": ["--verbose"], "env": [
+        {"name": "A", "value": "1"}, {"name": "DB_PASSWORD", "value": "literal-5c1e90d2"},
+        {"name": "TOKEN", "valueFrom": {"secretKeyRef": {"name": "given", "key": "token"}}},
+    ]}
+    pod["containers"][0]["ports"].append({"name": "dns", "containerPort": 53, "protocol": "UDP"})
+    by_kubectl_server_side(cluster, object_)
+    stack.write(hcl.block("import", {"to": hcl.Expression(ADDRESS), "id": f"{name}/{name}"}))
+    plan = stack.plan("-generate-config-out=generated.tf")
+    written = set((stack.config / "generated.tf").read_text().replace(" ", "").splitlines())
+    assert {f'run="{name}"', 'args=["--verbose"]', 'A="1"', 'TOKEN="given/token"', 'http="8080"', 'dns="53/UDP"', 'cpu="10m"',
+            'memory="32Mi"', "replicas=2", 'name="robot"'} <= written
+    (warning,) = [w for w in plan.warnings if w.summary == "Environment variables were left out"]
+    assert "DB_PASSWORD" in warning.text and "env_wo" in warning.text
+    shown = json.dumps(stack.show_plan_json(plan))
+    assert "given/token" in shown and "literal-5c1e90d2" not in shown
+    assert not any("DB_PASSWORD" in line for line in written)
+    cluster.api.delete("Namespace", None, name)
 
 
 MOVED = {

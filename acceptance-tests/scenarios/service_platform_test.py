@@ -33,7 +33,7 @@ def clear(stack, cluster, name: str) -> None:
     objects = stack.state()[ADDRESS]["objects"]
     stack.run("destroy", "-json", "-input=false", "-auto-approve", codes=(0, 1))
     for key in objects:
-        if key.startswith("v1/PersistentVolume/"):
+        if key.startswith("PersistentVolume/"):
             cluster.api.delete("PersistentVolume", None, key.rsplit("/", 1)[1])
     cluster.api.delete("Namespace", None, name)
     stack.destroy()
@@ -59,7 +59,7 @@ class Witness(ExternalSecrets):
 
 def linkwarden(name: str, **more) -> str:
     return namespace(name) + service(
-        image="ghcr.io/linkwarden/linkwarden:v2.14.0", image_owner="external", ports={"http": {"number": 3000}},
+        image="ghcr.io/linkwarden/linkwarden:v2.14.0", image_owner="external", ports={"http": 3000},
         secrets={
             "app": {"store": "vault-kv", "extract": "linkwarden"},
             "db": {
@@ -70,7 +70,7 @@ def linkwarden(name: str, **more) -> str:
         },
         generated_secrets={"NEXTAUTH_SECRET": {"length": 32}},
         env_secret={"DATABASE_URL": "db/DATABASE_URL", "AUTHENTIK_CLIENT_ID": "app/authentik_client_id"},
-        volumes={"archives": {"mount": "/storage", "claim": {"size": "2Gi"}}},
+        claims={"archives": {"mount": "/storage", "size": "2Gi"}},
         expose={"web": {"host": "links.example.org", "auth": "app", "auth_reason": "own login"}},
         **more,
     )
@@ -169,18 +169,18 @@ FRIGATE = {
     "gpu": {"count": 1, "memory_mib": 2300},
     "security_context": {"privileged": True},
     "ports": {
-        "http": {"number": 5000},
-        "rtsp": {"number": 8554, "protocols": ["TCP", "UDP"]},
-        "webrtc": {"number": 8555, "protocols": ["TCP", "UDP"]},
+        "http": 5000,
+        "rtsp": "8554/TCP,UDP",
+        "webrtc": "8555/TCP,UDP",
     },
+    "claims": {"config": {"mount": "/config", "size": "1Gi"}},
     "volumes": {
-        "config": {"mount": "/config", "claim": {"size": "1Gi"}},
         "shm": {"mount": "/dev/shm", "empty_dir": {"medium": "Memory", "size_limit": "1Gi"}},
         "cache": {"mount": "/tmp/cache", "empty_dir": {"medium": "Memory", "size_limit": "512Mi"}},
         "dri": {"mount": "/dev/dri", "host_path": {"path": "/dev/dri", "type": "Directory"}},
     },
-    "expose": {"l4": {"kind": "loadbalancer", "ports": ["rtsp", "webrtc"], "address": "198.18.200.53",
-                      "external_traffic_policy": "Local"}},
+    "expose": {"l4": {"loadbalancer": {"ports": ["rtsp", "webrtc"], "address": "198.18.200.53",
+                                       "external_traffic_policy": "Local"}}},
 }
 
 
@@ -255,7 +255,7 @@ def test_a_webhook_that_refuses_the_pods_ends_the_wait_with_its_words(stack, clu
     assert text in squeezed(" ".join(d.text for d in result.errors))
     assert result.seconds < 60, "within seconds, not at the time-out of ten minutes"
     objects = stack.state()[ADDRESS]["objects"]
-    made = {key.split("/", 1)[0] if key.startswith("apps") else key.split("/")[1] for key in objects}
+    made = {key.split("/")[0] for key in objects}
     assert {"PersistentVolumeClaim", "Service"} <= made, objects
     assert "charon_tier_namespace.x" in stack.state()
     claim = cluster.get("PersistentVolumeClaim", name, f"{name}-config")
@@ -289,7 +289,7 @@ def test_the_state_of_an_older_build_plans_nothing(stack, cluster, names):
     """A provider upgrade alone: the render version is the same, so is every byte (golden_test.py)."""
     name = names("app")
     stack.write(provider(owner=name) + namespace(name) + service(
-        image="example.test/app:1", ports={"http": {"number": 8080}}, files={"/etc/app.conf": {"content": "x"}}))
+        image="example.test/app:1", ports={"http": 8080}, files={"/etc/app.conf": {"content": "x"}}))
     stack.apply()
     generation = cluster.get("apps/v1/Deployment", name, name)["metadata"]["generation"]
 

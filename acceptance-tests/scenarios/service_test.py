@@ -34,9 +34,11 @@ def front(cluster, stack):
     return front
 
 
+QUICK = {"termination_grace_period": "1s"}
+
+
 def service(namespace, **more):
-    return {"namespace": namespace, "name": "web", "image": IMAGE, "env": {"MODE": "a"},
-            "pod": {"termination_grace_period": "1s"}} | more
+    return {"namespace": namespace, "name": "web", "image": IMAGE, "env": {"MODE": "a"}, "pod": QUICK} | more
 
 
 def text(attributes, name="x"):
@@ -136,7 +138,7 @@ def plain_app(owner, namespace, memory="128Mi"):
         + text({
             "namespace": Expression("charon_tier_namespace.x.name"), "name": "echo",
             "image": "docker.io/mendhak/http-https-echo:36", "image_owner": "external",
-            "ports": {"http": {"number": 8080}, "https": {"number": 8443}},
+            "ports": {"http": 8080, "https": 8443},
             "resources": {"requests": {"cpu": "10m", "memory": memory}},
             "expose": {"web": {"port": "http", "auth": "public"}},
             "pod": {"termination_grace_period": "1s"},
@@ -309,7 +311,7 @@ CO_OWNED = {
 @pytest.mark.parametrize("how", ["apply", "strategic"])
 @pytest.mark.parametrize("what", CO_OWNED)
 def test_another_field_manager(stack, cluster, front, work, what, how):
-    attributes = service(work, resources={"requests": {"memory": "64Mi"}}, pod_annotations={"ours": "1"})
+    attributes = service(work, resources={"requests": {"memory": "64Mi"}}, pod=QUICK | {"annotations": {"ours": "1"}})
     stack.write(text(attributes))
     stack.apply()
     theirs = CO_OWNED[what]
@@ -363,7 +365,7 @@ def test_an_autoscaler_has_the_resources(stack, cluster, front, work):
 def test_a_claim_that_was_grown(stack, cluster, front, work, names):
     make_storage_class(cluster, names("grows"))
     claim = {"size": "1Gi", "storage_class": names("grows"), "autoresize": "10Gi"}
-    attributes = service(work, delete_data=True, volumes={"data": {"mount": "/data", "claim": claim}})
+    attributes = service(work, delete_data=True, claims={"data": {"mount": "/data"} | claim})
     stack.write(text(attributes))
     stack.apply()
     cluster.api.patch("PersistentVolumeClaim", work, "web-data",
@@ -375,8 +377,8 @@ def test_a_claim_that_was_grown(stack, cluster, front, work, names):
         return cluster.get("PersistentVolumeClaim", work, "web-data")["spec"]["resources"]["requests"]["storage"]
 
     for wanted, then in (("3Gi", "5Gi"), ("8Gi", "8Gi"), ("2Gi", "8Gi")):
-        grown = {"data": {"mount": "/data", "claim": claim | {"size": wanted}}}
-        stack.write(text(attributes | {"env": {"MODE": "b"}, "volumes": grown}))
+        grown = {"data": {"mount": "/data"} | claim | {"size": wanted}}
+        stack.write(text(attributes | {"env": {"MODE": "b"}, "claims": grown}))
         stack.apply()
         assert size() == then
     stack.destroy()
@@ -401,10 +403,10 @@ def test_a_field_of_ours_that_somebody_takes_is_told_and_not_fought(stack, clust
 
 # --- Waits that fail ------------------------------------------------------------------------------
 
-VOLUMES = {"data": {"mount": "/data", "claim": {"size": "1Gi"}}}
+CLAIMS = {"data": {"mount": "/data", "size": "1Gi"}}
 FAILURES = {
-    "crash loop": ({"pod_annotations": {"test/crash-loop": "true"}}, ("CrashLoopBackOff", "exit")),
-    "image pull": ({"pod_annotations": {"test/image-pull-error": "true"}}, ("ImagePullBackOff",)),
+    "crash loop": ({"pod": QUICK | {"annotations": {"test/crash-loop": "true"}}}, ("CrashLoopBackOff", "exit")),
+    "image pull": ({"pod": QUICK | {"annotations": {"test/image-pull-error": "true"}}}, ("ImagePullBackOff",)),
     "unschedulable": ({"scheduling": {"node_selector": {"example.org/nowhere": "true"}}}, ("node",)),
     "quota": ({"resources": {"requests": {"memory": "64Gi"}}}, ("exceeded quota", "requests.memory")),
 }
@@ -415,7 +417,7 @@ FAILURES = {
 def test_a_wait_that_fails_is_corrected(stack, cluster, work, failure):
     cluster.api.create({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "quota", "namespace": work},
                         "spec": {"hard": {"requests.memory": "4Gi"}}})
-    attributes = service(work, volumes=VOLUMES, generated_secrets={"PASSWORD": {}}, timeouts={"create": "8m"},
+    attributes = service(work, claims=CLAIMS, generated_secrets={"PASSWORD": {}}, timeouts={"create": "8m"},
                          resources={"requests": {"memory": "64Mi"}})
     wrong, reasons = FAILURES[failure]
     stack.write(text(attributes | wrong))
@@ -441,13 +443,13 @@ def test_a_wait_that_fails_is_corrected(stack, cluster, work, failure):
 
 
 def test_a_parked_service_is_no_error(stack, cluster, work):
-    attributes = service(work, replicas=0, pod_annotations={"test/crash-loop": "true"}, expose={
-        "l4": {"kind": "loadbalancer"},
-    }, ports={"http": {"number": 8080}})
+    attributes = service(work, replicas=0, pod=QUICK | {"annotations": {"test/crash-loop": "true"}}, expose={
+        "l4": {"loadbalancer": {}},
+    }, ports={"http": 8080})
     stack.write(text(attributes))
     stack.apply()
     assert workload(cluster, work)["spec"]["replicas"] == 0 and pods(cluster, work) == []
-    stack.write(text(attributes | {"replicas": 2, "pod_annotations": {}}))
+    stack.write(text(attributes | {"replicas": 2, "pod": QUICK}))
     stack.apply()
     assert len(pods(cluster, work)) == 2
     stack.write(text(attributes))
@@ -462,17 +464,17 @@ def test_a_parked_service_is_no_error(stack, cluster, work):
 def test_removing_an_entry_removes_exactly_its_objects(stack, cluster, front, work):
     door = {"auth": "none", "auth_reason": "a test"}
     entries = {
-        "web": door | {"host": "web.example.org", "content_security_policy": "default-src 'self'",
-                       "redirects": [{"from": "^/old$", "to": "/new"}]},
+        "web": door | {"host": "web.example.org", "ingress": {
+            "content_security_policy": "default-src 'self'", "redirects": [{"from": "^/old$", "to": "/new"}]}},
         "api": door | {"host": "api.example.org"},
-        "l4": {"kind": "loadbalancer", "ports": ["http"]},
-        "node": {"kind": "nodeport", "ports": ["http"]},
+        "l4": {"loadbalancer": {"ports": ["http"]}},
+        "node": {"nodeport": {"ports": ["http"]}},
     }
     made = {
         "web": {("Ingress", "web"), ("Ingress", "web-web-redirect-0"), ("ConfigMap", "web-web-headers")},
         "api": {("Ingress", "web-api")}, "l4": {("Service", "web-l4")}, "node": {("Service", "web-node")},
     }
-    attributes = service(work, ports={"http": {"number": 8080}}, expose=entries)
+    attributes = service(work, ports={"http": 8080}, expose=entries)
     stack.write(text(attributes))
     stack.apply()
 
@@ -509,7 +511,7 @@ def data_of(cluster, namespace, kind):
 @pytest.mark.parametrize("kind", ["deployment", "statefulset"])
 def test_data_is_kept_and_taken_again(stack, cluster, work, kind):
     claim = {"size": "1Gi"} | ({"per_replica": True} if kind == "statefulset" else {})
-    attributes = service(work, kind=kind, volumes={"data": {"mount": "/data", "claim": claim}},
+    attributes = service(work, kind=kind, claims={"data": {"mount": "/data"} | claim},
                          generated_secrets={"PASSWORD": {"length": 40}})
     stack.write(text(attributes))
     stack.apply()
@@ -528,7 +530,7 @@ def test_data_is_kept_and_taken_again(stack, cluster, work, kind):
     assert cluster.get(*refs[1])["data"]["PASSWORD"] == password
     # A volume that is not declared any more stays as well ...
     if kind == "deployment":
-        stack.write(text(attributes | {"volumes": {}}))
+        stack.write(text(attributes | {"claims": {}}))
         assert stack.apply(checked=False).applied.says("Data was kept", "web-data")
         stack.expect_no_changes()
         assert cluster.has(*refs[0])
@@ -544,10 +546,10 @@ def test_data_is_kept_and_taken_again(stack, cluster, work, kind):
 
 
 def test_the_volume_of_a_service_with_delete_data_goes_with_its_entry(stack, cluster, work):
-    attributes = service(work, delete_data=True, volumes=VOLUMES, generated_secrets={"PASSWORD": {}})
+    attributes = service(work, delete_data=True, claims=CLAIMS, generated_secrets={"PASSWORD": {}})
     stack.write(text(attributes))
     stack.apply()
-    stack.write(text(attributes | {"volumes": {}, "generated_secrets": {}}))
+    stack.write(text(attributes | {"claims": {}, "generated_secrets": {}}))
     assert stack.apply().applied.warnings == []
     for ref in data_of(cluster, work, "deployment"):
         cluster.api.eventually(lambda: not cluster.has(*ref), f"{ref} to go")
@@ -555,22 +557,22 @@ def test_the_volume_of_a_service_with_delete_data_goes_with_its_entry(stack, clu
 
 
 def test_the_claims_of_replicas_are_kept_and_told_when_their_volume_goes(stack, cluster, work):
-    volumes = {"data": {"mount": "/data", "claim": {"size": "1Gi", "per_replica": True}}}
-    attributes = service(work, kind="statefulset", replicas=2, volumes=volumes)
+    claims = {"data": {"mount": "/data", "size": "1Gi", "per_replica": True}}
+    attributes = service(work, kind="statefulset", replicas=2, claims=claims)
     stack.write(text(attributes))
     stack.apply()
-    claims = [("PersistentVolumeClaim", work, f"data-web-{ordinal}") for ordinal in (0, 1)]
-    assert all(cluster.has(*ref) for ref in claims)
-    stack.write(text(attributes | {"volumes": {}}))
+    made = [("PersistentVolumeClaim", work, f"data-web-{ordinal}") for ordinal in (0, 1)]
+    assert all(cluster.has(*ref) for ref in made)
+    stack.write(text(attributes | {"claims": {}}))
     (warning,) = stack.apply().applied.warnings
     assert "data-web-0" in warning.text and "data-web-1" in warning.text and "were not deleted" in warning.text
-    assert all(cluster.has(*ref) for ref in claims)
+    assert all(cluster.has(*ref) for ref in made)
     # With the volume declared again they are taken again, and with delete_data they go with it.
     stack.write(text(attributes | {"delete_data": True}))
     stack.apply()
-    stack.write(text(attributes | {"delete_data": True, "volumes": {}}))
+    stack.write(text(attributes | {"delete_data": True, "claims": {}}))
     assert stack.apply().applied.warnings == []
-    for ref in claims:
+    for ref in made:
         cluster.api.eventually(lambda: not cluster.has(*ref), f"{ref} to go")
     stack.destroy()
 

@@ -19,8 +19,8 @@ WRONG = {
         {"env": {"DATABASE_URL": "x"}, "env_secret": {"DATABASE_URL": "db/url"}},
         ['the environment variable "DATABASE_URL" of container web is given by "env" as well', "keep one"]),
     "an environment variable that is generated as well": (
-        {"env_field": {"TOKEN": "metadata.name"}, "generated_secrets": {"TOKEN": {"length": 32}}},
-        ['"TOKEN" of container web is given by "env_field" as well', "keep one"]),
+        {"env_from": {"fields": {"TOKEN": "metadata.name"}}, "generated_secrets": {"TOKEN": {"length": 32}}},
+        ['"TOKEN" of container web is given by "env_from.fields" as well', "keep one"]),
     "two volumes on one path": (
         {"volumes": {"a": {"mount": "/data", "empty_dir": {}}, "b": {"mount": "/data", "empty_dir": {}}}},
         ['"/data" of container web is the place of volume "a" already', "cannot be mounted on one path"]),
@@ -28,22 +28,30 @@ WRONG = {
         {"volumes": {"a": {"mount": "/etc/x", "empty_dir": {}}}, "files": {"/etc/x": {"content": "1"}}},
         ['"/etc/x" of container web is the place of volume "a" already']),
     "a port name that is too long": (
-        {"ports": {"metrics-and-health": {"number": 9090}}}, ["metrics-and-health", "15"]),
+        {"ports": {"metrics-and-health": 9090}}, ["metrics-and-health", "15"]),
     "a probe on an unknown port": (
-        {"ports": {"http": {"number": 8080}}, "probes": {"liveness": {"http_get": {"path": "/", "port": "htpp"}}}},
+        {"ports": {"http": 8080}, "probes": {"liveness": {"http_get": "/", "request": {"port": "htpp"}}}},
         ['container web has no port "htpp"; it has "http"']),
     "a probe that could mean two ports": (
-        {"ports": {"http": {"number": 8080}, "admin": {"number": 9090}}, "probes": {"liveness": {"http_get": {"path": "/"}}}},
-        ['which port of container web? it has "admin", "http"', "Name the port here"]),
+        {"ports": {"web": 8080, "admin": 9090}, "probes": {"liveness": {"http_get": "/"}}},
+        ['which port of container web? it has "admin", "web"', "Name the port here"]),
+    "a request that nobody makes": (
+        {"ports": {"http": 8080}, "probes": {"liveness": {"exec": ["true"], "request": {"port": "http"}}}},
+        ["probes.liveness.request", "neither http_get nor grpc"]),
     "no authentication, and no reason": (
-        {"ports": {"http": {"number": 8080}}, "expose": {"web": {"host": "a.example.org", "auth": "none"}}},
+        {"ports": {"http": 8080}, "expose": {"web": {"host": "a.example.org", "auth": "none"}}},
         ["auth_reason", "none"]),
+    "a port that is none": (
+        {"ports": {"wg": "51820/udp"}}, ['ports["wg"]', '"51820/udp" must be a port from 1 to 65535', '"51820/UDP"']),
+    "a login for a load balancer": (
+        {"ports": {"wg": "51820/UDP"}, "expose": {"wg": {"auth": "required", "loadbalancer": {}}}},
+        ['"auth" makes no sense beside "loadbalancer"']),
     "a volume of one node under several replicas": (
-        {"replicas": 2, "volumes": {"data": {"mount": "/data", "claim": {"size": "1Gi"}}}},
+        {"replicas": 2, "claims": {"data": {"mount": "/data", "size": "1Gi"}}},
         ["a ReadWriteOnce claim is only on one node at a time, but there are 2 replicas",
          "ReadWriteMany", "per_replica = true"]),
     "a volume of one node and a rolling update": (
-        {"rollout": {"strategy": "RollingUpdate"}, "volumes": {"data": {"mount": "/data", "claim": {"size": "1Gi"}}}},
+        {"rollout": {"strategy": "RollingUpdate"}, "claims": {"data": {"mount": "/data", "size": "1Gi"}}},
         ['RollingUpdate starts the new pod while the old one holds the ReadWriteOnce claim of volume "data"',
          "Leave rollout.strategy out"]),
 }
@@ -102,7 +110,7 @@ def test_a_changed_claim_template_is_explained_and_loses_nothing(stack, cluster,
     def write(**claim) -> None:
         stack.write(service(
             namespace=name, name="db", kind="statefulset",
-            volumes={"data": {"mount": "/data", "claim": {"per_replica": True, "size": "1Gi"} | claim}}))
+            claims={"data": {"mount": "/data", "per_replica": True, "size": "1Gi"} | claim}))
 
     write()
     stack.apply()
@@ -128,15 +136,15 @@ def test_a_changed_claim_template_is_explained_and_loses_nothing(stack, cluster,
 def test_a_changed_class_of_a_plain_claim_is_refused(stack, cluster, names):
     name = names("app")
     namespace(cluster, name)
-    volume = {"data": {"mount": "/data", "claim": {"size": "1Gi"}}}
-    stack.write(service(namespace=name, volumes=volume))
+    claims = {"data": {"mount": "/data", "size": "1Gi"}}
+    stack.write(service(namespace=name, claims=claims))
     stack.apply()
     claim = cluster.get("PersistentVolumeClaim", name, "web-data")
-    volume["data"]["claim"]["storage_class"] = "standard-wait"
-    stack.write(service(namespace=name, volumes=volume))
+    claims["data"]["storage_class"] = "standard-wait"
+    stack.write(service(namespace=name, claims=claims))
     (error,) = stack.plan(fails=True).errors
     assert "The storage_class of an existing claim cannot change, and making it anew would lose its data" in error.text
-    assert 'Add a second volume with the new storage_class, copy the data over, then remove volume "data"' in error.text
+    assert 'Add a second claim with the new storage_class, copy the data over, then remove claim "data"' in error.text
     assert cluster.get("PersistentVolumeClaim", name, "web-data")["metadata"]["uid"] == claim["metadata"]["uid"]
     cluster.api.delete("Namespace", None, name)
 

@@ -5,15 +5,54 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "provider/conventions.h"
 
 namespace charon::service {
 namespace {
 
-constexpr char kPortForms[] = "A port by name or number.";
+ObjectRule RequestIsOfSomething() {
+  return {"`request` needs `http_get` or `grpc`.", [](const Value& object) {
+            if (object["request"].IsNull() || !object["http_get"].IsNull() || !object["grpc"].IsNull()) return absl::OkStatus();
+            return At("request", absl::InvalidArgumentError("would have no effect: there is neither http_get nor grpc here"));
+          }};
+}
 
 }  // namespace
+
+absl::StatusOr<Port> ParsePort(absl::string_view text) {
+  const auto wrong = [text] {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "\"", text, "\" must be a port from 1 to 65535, such as 8080, with protocols other than TCP behind it: \"51820/UDP\" or "
+        "\"8554/TCP,UDP\" (TCP, UDP, SCTP)"));
+  };
+  const std::pair<absl::string_view, absl::string_view> parts = absl::StrSplit(text, absl::MaxSplits('/', 1));
+  Port port;
+  const bool digits = !parts.first.empty() && parts.first.find_first_not_of("0123456789") == absl::string_view::npos;
+  if (!digits || !absl::SimpleAtoi(parts.first, &port.number) || port.number < 1 || port.number > 65535) return wrong();
+  if (parts.first.size() == text.size()) {
+    port.protocols = {"TCP"};
+    return port;
+  }
+  for (const absl::string_view protocol : absl::StrSplit(parts.second, ',')) {
+    const bool known = protocol == "TCP" || protocol == "UDP" || protocol == "SCTP";
+    if (!known || !port.protocols.emplace(protocol).second) return wrong();
+  }
+  return port;
+}
+
+Check ContainerPort() {
+  return TextRule("is a port such as 8080 or \"51820/UDP\"", [](absl::string_view text) { return ParsePort(text).status(); });
+}
+
+Check AbsolutePath() {
+  return TextRule("is an absolute path", [](absl::string_view path) {
+    if (absl::StartsWith(path, "/")) return absl::OkStatus();
+    return absl::InvalidArgumentError(absl::StrCat("\"", path, "\" must be an absolute path such as \"/data\""));
+  });
+}
 
 // IANA_SVC_NAME (RFC 6335, section 5.1), as the API server checks it.
 Check PortName() {
@@ -29,22 +68,6 @@ Check PortName() {
         "\"", name, "\"", name.size() > 15 ? absl::StrCat(" has ", name.size(), " characters; it") : "",
         " must be at most 15 of a-z, 0-9 and \"-\", with at least one letter, and without \"-\" at its ends or twice in a row"));
   });
-}
-
-const ObjectSpec<PortModel>& PortModel::Describe() {
-  using M = PortModel;
-  static const auto& spec = *new ObjectSpec<M>(
-      "A port of a container.",
-      {
-          Field(&M::number, "number", Required, "The port that the container listens on.").Check(Between(1, 65535)),
-          Field(&M::protocols, "protocols", Optional, "`TCP` (default), `UDP`, `SCTP`, or several.")
-              .Check(EachElement(OneOf({"TCP", "UDP", "SCTP"}))),
-          Field(&M::service_port, "service_port", Optional,
-                "The Service's port; by default 80 for the port `http`, 443 for `https`, else the same number.")
-              .Check(Between(1, 65535)),
-          Field(&M::app_protocol, "app_protocol", Optional, "Protocol above TCP, for ingress controllers and meshes: `kubernetes.io/h2c`."),
-      });
-  return spec;
 }
 
 const ObjectSpec<ResourcesModel>& ResourcesModel::Describe() {
@@ -71,25 +94,13 @@ const ObjectSpec<MountModel>& MountModel::Describe() {
   return spec;
 }
 
-const ObjectSpec<HttpGetModel>& HttpGetModel::Describe() {
-  using M = HttpGetModel;
-  static const auto& spec = *new ObjectSpec<M>(
-      "An HTTP request to the container.",
-      {
-          Field(&M::path, "path", Optional, "Path of the request; `/` by default."),
-          Field(&M::port, "port", Optional, absl::StrCat(kPortForms, " The only port by default.")),
-          Field(&M::scheme, "scheme", Optional, "`HTTP` (default) or `HTTPS`.").Check(OneOf({"HTTP", "HTTPS"})),
-          Field(&M::headers, "headers", Optional, "Headers of the request."),
-      });
-  return spec;
-}
-
-const ObjectSpec<GrpcModel>& GrpcModel::Describe() {
-  using M = GrpcModel;
-  static const auto& spec = *new ObjectSpec<M>("A gRPC health check.",
+const ObjectSpec<RequestModel>& RequestModel::Describe() {
+  using M = RequestModel;
+  static const auto& spec = *new ObjectSpec<M>("More about a request.",
                                                {
-                                                   Field(&M::port, "port", Optional, absl::StrCat(kPortForms, " The only port by default.")),
-                                                   Field(&M::service, "service", Optional, "Service name to ask for."),
+                                                   Field(&M::port, "port", Optional, "A port by name or number; `http`, or the only one, by default."),
+                                                   Field(&M::scheme, "scheme", Optional, "`HTTP` (default) or `HTTPS`.").Check(OneOf({"HTTP", "HTTPS"})),
+                                                   Field(&M::headers, "headers", Optional, "Headers of the request."),
                                                });
   return spec;
 }
@@ -99,17 +110,18 @@ const ObjectSpec<ProbeModel>& ProbeModel::Describe() {
   static const auto& spec = *new ObjectSpec<M>(
       "One probe. What is not set is Kubernetes' default.",
       {
-          Field(&M::http_get, "http_get", Optional, "An HTTP request that must be answered with 200 to 399."),
-          Field(&M::tcp_socket, "tcp_socket", Optional, absl::StrCat(kPortForms, " It must accept connections.")),
+          Field(&M::http_get, "http_get", Optional, "Path of an HTTP request, `/healthz`, that must be answered with 200 to 399.").Check(AbsolutePath()),
+          Field(&M::tcp_socket, "tcp_socket", Optional, "A port by name or number that must accept connections."),
           Field(&M::exec, "exec", Optional, "A command that must exit with 0."),
-          Field(&M::grpc, "grpc", Optional, "A gRPC health check."),
+          Field(&M::grpc, "grpc", Optional, "Service to ask for in a gRPC health check; empty for the server as a whole."),
+          Field(&M::request, "request", Optional, "More about the request of `http_get` or `grpc`, which goes to the port `http`, or to the only one."),
           Field(&M::initial_delay, "initial_delay", Optional, "Wait after the start, such as `30s`.").Check(PositiveDuration()),
           Field(&M::period, "period", Optional, "Time between two probes; 10s if unset.").Check(PositiveDuration()),
           Field(&M::timeout, "timeout", Optional, "Time for an answer; 1s if unset.").Check(PositiveDuration()),
           Field(&M::success_threshold, "success_threshold", Optional, "Successes in a row that count; 1 if unset.").Check(Between(1, 1000)),
           Field(&M::failure_threshold, "failure_threshold", Optional, "Failures in a row that count; 3 if unset.").Check(Between(1, 100000)),
       },
-      {ExactlyOneOf({"http_get", "tcp_socket", "exec", "grpc"})});
+      {ExactlyOneOf({"http_get", "tcp_socket", "exec", "grpc"}), RequestIsOfSomething()});
   return spec;
 }
 
@@ -130,10 +142,11 @@ const ObjectSpec<HookModel>& HookModel::Describe() {
   static const auto& spec = *new ObjectSpec<M>("One hook.",
                                                {
                                                    Field(&M::exec, "exec", Optional, "A command in the container."),
-                                                   Field(&M::http_get, "http_get", Optional, "An HTTP request to the container."),
+                                                   Field(&M::http_get, "http_get", Optional, "Path of an HTTP request to the container.").Check(AbsolutePath()),
+                                                   Field(&M::port, "port", Optional, "Port of that by name or number; `http`, or the only one, by default."),
                                                    Field(&M::sleep, "sleep", Optional, "Just wait, such as `5s` (Kubernetes 1.30).").Check(PositiveDuration()),
                                                },
-                                               {ExactlyOneOf({"exec", "http_get", "sleep"})});
+                                               {ExactlyOneOf({"exec", "http_get", "sleep"}), Needs("port", "http_get")});
   return spec;
 }
 
@@ -144,6 +157,29 @@ const ObjectSpec<HooksModel>& HooksModel::Describe() {
                                                       Field(&M::post_start, "post_start", Optional, "Right after the start."),
                                                       Field(&M::pre_stop, "pre_stop", Optional, "Before the stop, within the grace period."),
                                                   });
+  return spec;
+}
+
+const ObjectSpec<EnvFromModel>& EnvFromModel::Describe() {
+  using M = EnvFromModel;
+  static const auto& spec = *new ObjectSpec<M>(
+      "Environment variables that stand elsewhere.",
+      {
+          Field(&M::secrets, "secrets", Optional, "Secrets whose every key becomes one, named as in `env_secret`; a `?` at the end if one may be missing."),
+          Field(&M::config_maps, "config_maps", Optional, "ConfigMaps likewise."),
+          Field(&M::fields, "fields", Optional, "Name -> field of the pod (`status.podIP`), or resource of the container (`limits.memory`)."),
+      });
+  return spec;
+}
+
+const ObjectSpec<ProcessModel>& ProcessModel::Describe() {
+  using M = ProcessModel;
+  static const auto& spec = *new ObjectSpec<M>("How the process starts.",
+                                               {
+                                                   Field(&M::working_dir, "working_dir", Optional, "Working directory; the image's by default."),
+                                                   Field(&M::tty, "tty", Optional, "Allocate a terminal."),
+                                                   Field(&M::stdin, "stdin", Optional, "Keep standard input open."),
+                                               });
   return spec;
 }
 
@@ -176,9 +212,11 @@ const ObjectSpec<SecurityContextModel>& SecurityContextModel::Describe() {
 }
 
 const ObjectSpec<SidecarModel>& SidecarModel::Describe() {
-  static const auto& spec = *new ObjectSpec<SidecarModel>(
-      "A container beside the main one.",
-      ContainerRows<SidecarModel>(Optional, "Image; that of the service by default."));
+  static const auto& spec = *[] {
+    std::vector<ObjectSpec<SidecarModel>::Row> rows = ContainerRows<SidecarModel>(Optional, "Image; that of the service by default.");
+    for (auto& row : RunningContainerRows<SidecarModel>()) rows.push_back(std::move(row));
+    return new ObjectSpec<SidecarModel>("A container beside the main one.", std::move(rows));
+  }();
   return spec;
 }
 
@@ -188,7 +226,8 @@ const ObjectSpec<InitContainerModel>& InitContainerModel::Describe() {
     std::vector<ObjectSpec<M>::Row> rows = {
         Field(&M::name, "name", Required, "Name of the container.").Check(DnsLabel()),
         Field(&M::restart_policy, "restart_policy", Optional,
-              "`Always` makes it a native sidecar: it starts in its turn and keeps running (Kubernetes 1.29).")
+              "`Always` makes it a native sidecar: it starts in its turn and keeps running (Kubernetes 1.29). Its probes and hooks are for "
+              "`extra_manifest_patch`.")
             .Check(OneOf({"Always"})),
     };
     for (auto& row : ContainerRows<M>(Optional, "Image; that of the service by default.")) rows.push_back(std::move(row));

@@ -15,12 +15,16 @@ namespace charon::service {
 using StringMap = std::map<std::string, std::string>;
 using StringList = std::vector<std::string>;
 
-struct PortModel {
-  Attr<std::int64_t> number, service_port;
-  Attr<std::set<std::string>> protocols;
-  Attr<std::string> app_protocol;
-  static const ObjectSpec<PortModel>& Describe();
+// What a text of `ports` says.
+struct Port {
+  std::int64_t number = 0;
+  std::set<std::string> protocols;  // TCP, if the text has none
 };
+
+// "8080", "51820/UDP", "8554/TCP,UDP". InvalidArgument, with what is accepted, for anything else.
+absl::StatusOr<Port> ParsePort(absl::string_view text);
+// The same for a text that the table has checked.
+inline Port PortOf(absl::string_view text) { return ParsePort(text).value_or(Port()); }
 
 struct ResourcesModel {
   Attr<std::string> size;
@@ -34,22 +38,17 @@ struct MountModel {
   static const ObjectSpec<MountModel>& Describe();
 };
 
-struct HttpGetModel {
-  Attr<std::string> path, port, scheme;
+// What is rarely said about the request of a probe.
+struct RequestModel {
+  Attr<std::string> port, scheme;
   Attr<StringMap> headers;
-  static const ObjectSpec<HttpGetModel>& Describe();
-};
-
-struct GrpcModel {
-  Attr<std::string> port, service;
-  static const ObjectSpec<GrpcModel>& Describe();
+  static const ObjectSpec<RequestModel>& Describe();
 };
 
 struct ProbeModel {
-  Attr<HttpGetModel> http_get;
-  Attr<std::string> tcp_socket, initial_delay, period, timeout;
+  Attr<std::string> http_get, tcp_socket, grpc, initial_delay, period, timeout;
+  Attr<RequestModel> request;
   Attr<StringList> exec;
-  Attr<GrpcModel> grpc;
   Attr<std::int64_t> success_threshold, failure_threshold;
   static const ObjectSpec<ProbeModel>& Describe();
 };
@@ -61,8 +60,7 @@ struct ProbesModel {
 
 struct HookModel {
   Attr<StringList> exec;
-  Attr<HttpGetModel> http_get;
-  Attr<std::string> sleep;
+  Attr<std::string> http_get, port, sleep;
   static const ObjectSpec<HookModel>& Describe();
 };
 
@@ -84,17 +82,29 @@ struct SecurityContextModel {
   static const ObjectSpec<SecurityContextModel>& Describe();
 };
 
+struct EnvFromModel {
+  Attr<StringList> secrets, config_maps;
+  Attr<StringMap> fields;
+  static const ObjectSpec<EnvFromModel>& Describe();
+};
+
+struct ProcessModel {
+  Attr<std::string> working_dir;
+  Attr<bool> tty, stdin;
+  static const ObjectSpec<ProcessModel>& Describe();
+};
+
 struct ContainerModel {
-  Attr<std::string> image, image_owner, image_pull_policy, working_dir, resources_owner;
-  Attr<StringList> command, args, env_from_secrets, env_from_config_maps;
-  Attr<StringMap> env, env_secret, env_field;
-  Attr<std::map<std::string, PortModel>> ports;
+  Attr<std::string> image, image_owner, image_pull_policy, resources_owner;
+  Attr<StringList> command, args;
+  Attr<StringMap> env, env_secret, ports;
+  Attr<EnvFromModel> env_from;
   Attr<ResourcesModel> resources;
   Attr<std::map<std::string, MountModel>> mounts;
   Attr<ProbesModel> probes;
   Attr<HooksModel> hooks;
   Attr<SecurityContextModel> security_context;
-  Attr<bool> tty, stdin;
+  Attr<ProcessModel> process;
 };
 
 struct SidecarModel : ContainerModel {
@@ -106,6 +116,10 @@ struct InitContainerModel : ContainerModel {
   static const ObjectSpec<InitContainerModel>& Describe();
 };
 
+// A text that ParsePort() takes.
+Check ContainerPort();
+// A path that begins with "/".
+Check AbsolutePath();
 // A name that Kubernetes takes for a container's port: at most 15 of a-z, 0-9 and "-", with a letter.
 Check PortName();
 
@@ -123,8 +137,12 @@ std::vector<typename ObjectSpec<M>::Row> ContainerRows(Mode image_mode, absl::st
           .Check(OneOf({"Always", "IfNotPresent", "Never"})),
       FieldOf<M>(&C::command, "command", Optional, "Replaces the image's entrypoint."),
       FieldOf<M>(&C::args, "args", Optional, "Replaces the image's arguments."),
-      FieldOf<M>(&C::working_dir, "working_dir", Optional, "Working directory; the image's by default."),
-      FieldOf<M>(&C::ports, "ports", Optional, "Ports by name.").Check(EachKey(PortName())),
+      FieldOf<M>(&C::process, "process", Optional, "Working directory and terminal."),
+      FieldOf<M>(&C::ports, "ports", Optional,
+                 "Ports that the container listens on, by name: `8080`, or with protocols other than TCP `\"51820/UDP\"`, "
+                 "`\"8554/TCP,UDP\"`.")
+          .Check(EachKey(PortName()))
+          .Check(EachElement(ContainerPort())),
       FieldOf<M>(&C::resources, "resources", Optional, "What the container requests, and its limits."),
       FieldOf<M>(&C::resources_owner, "resources_owner", Optional,
                  "`terraform` (default), or `external`: resources are set at creation and left to an autoscaler from then on.")
@@ -135,25 +153,20 @@ std::vector<typename ObjectSpec<M>::Row> ContainerRows(Mode image_mode, absl::st
       FieldOf<M>(&C::env_secret, "env_secret", Optional,
                  "Environment variables from Secrets, as `secret/key`; `secret/key?` if it may be missing. `secret` is a key of "
                  "`secrets`, `generated`, or the name of any Secret of the namespace."),
-      FieldOf<M>(&C::env_field, "env_field", Optional,
-                 "Environment variables from the pod: a field (`status.podIP`), or a resource of the container "
-                 "(`limits.memory`)."),
-      FieldOf<M>(&C::env_from_secrets, "env_from_secrets", Optional,
-                 "Secrets whose every key becomes an environment variable; a `?` at the end if one may be missing."),
-      FieldOf<M>(&C::env_from_config_maps, "env_from_config_maps", Optional,
-                 "ConfigMaps likewise."),
-      FieldOf<M>(&C::mounts, "mounts", Optional, "Where volumes are mounted, by path.")
-          .Check(EachKey(TextRule("is an absolute path",
-                                  [](absl::string_view path) {
-                                    if (!path.empty() && path[0] == '/') return absl::OkStatus();
-                                    return absl::InvalidArgumentError(
-                                        absl::StrCat("\"", path, "\" must be an absolute path such as \"/data\""));
-                                  }))),
+      FieldOf<M>(&C::env_from, "env_from", Optional, "Environment variables from whole Secrets and ConfigMaps, and from the pod."),
+      FieldOf<M>(&C::mounts, "mounts", Optional, "Where volumes are mounted, by path.").Check(EachKey(AbsolutePath())),
+      FieldOf<M>(&C::security_context, "security_context", Optional, "Privileges of the container."),
+  };
+}
+
+// Those of containers that keep running: Kubernetes takes neither for init containers. Each row counts: Terraform builds the type of
+// the whole table several times for each service of a plan.
+template <typename M>
+std::vector<typename ObjectSpec<M>::Row> RunningContainerRows() {
+  using C = ContainerModel;
+  return {
       FieldOf<M>(&C::probes, "probes", Optional, "How the kubelet tells whether the container is well."),
       FieldOf<M>(&C::hooks, "hooks", Optional, "What runs after the start and before the stop (`lifecycle` of Kubernetes)."),
-      FieldOf<M>(&C::security_context, "security_context", Optional, "Privileges of the container."),
-      FieldOf<M>(&C::tty, "tty", Optional, "Allocate a terminal."),
-      FieldOf<M>(&C::stdin, "stdin", Optional, "Keep standard input open."),
   };
 }
 

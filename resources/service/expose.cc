@@ -6,6 +6,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
 #include "provider/base/ip.h"
 #include "provider/base/status.h"
@@ -72,30 +73,54 @@ Check PortText() {
   });
 }
 
-// The kind as it counts: what is not set is an ingress. Empty while unknown.
-std::string KindOf(const Value& object) {
-  const Value& kind = object["kind"];
-  if (kind.IsUnknown()) return "";
-  return kind.IsNull() ? "ingress" : kind.string();
+// `name` goes with none of `others`.
+ObjectRule Alone(const std::string& name, std::vector<std::string> others) {
+  return {absl::StrCat("`", name, "` goes with none of `", absl::StrJoin(others, "`, `"), "`."),
+          [name, others = std::move(others)](const Value& object) {
+            if (object[name].IsNull()) return absl::OkStatus();
+            for (const std::string& other : others) {
+              if (!object[other].IsNull()) return At(other, Invalid(absl::StrCat("would have no effect: \"", name, "\" is the whole list")));
+            }
+            return absl::OkStatus();
+          }};
 }
 
-// Each of `names` belongs to `kinds` only.
-ObjectRule BelongTo(std::vector<std::string> kinds, std::vector<std::string> names) {
-  auto list = [](const std::vector<std::string>& words, const char* quote, const char* last) {
-    std::string text;
-    for (std::size_t i = 0; i < words.size(); ++i) {
-      absl::StrAppend(&text, i == 0 ? "" : i + 1 == words.size() ? last : ", ", quote, words[i], quote);
-    }
-    return text;
+// The rows that the Services have which lead in from outside.
+template <typename M>
+std::vector<typename ObjectSpec<M>::Row> OuterRows() {
+  return {
+      FieldOf<M>(&OuterServiceModel::ports, "ports", Optional, "Ports by name or number, each with all its protocols; all by default.")
+          .Check(EachElement(PortText())),
+      FieldOf<M>(&OuterServiceModel::external_traffic_policy, "external_traffic_policy", Optional,
+                 "`Cluster` (Kubernetes' default) or `Local`, which keeps the client's address and answers only on nodes with a pod.")
+          .Check(OneOf({"Cluster", "Local"})),
+      FieldOf<M>(&OuterServiceModel::annotations, "annotations", Optional, "More annotations of the Service.").Check(EachKey(LabelKey())),
   };
-  const std::string of = list(kinds, "\"", " or ");
-  return {absl::StrCat("Only with `kind` = ", of, ": ", list(names, "`", " and "), "."),
-          [kinds = std::move(kinds), names = std::move(names), of](const Value& object) {
-            const std::string kind = KindOf(object);
-            if (kind.empty() || std::find(kinds.begin(), kinds.end(), kind) != kinds.end()) return absl::OkStatus();
+}
+
+// The Service that is exposed instead of an ingress, as its attribute is called. Empty: an ingress.
+std::string OuterKind(const Value& object) {
+  for (const char* kind : {"loadbalancer", "nodeport"}) {
+    if (!object[kind].IsNull()) return kind;
+  }
+  return "";
+}
+
+// What is about HTTP makes no sense for a load balancer or a port of the nodes.
+ObjectRule HttpNeedsAnIngress() {
+  static const auto& names = *new std::vector<std::string>{"host", "paths", "port", "auth", "auth_reason", "groups", "tile", "ingress"};
+  return {"With `loadbalancer` or `nodeport` there is no ingress, and none of `host`, `paths`, `port`, `auth`, `auth_reason`, `groups`, `tile` and "
+          "`ingress`; with `nodeport` no `allow` either.",
+          [](const Value& object) {
+            const std::string kind = OuterKind(object);
+            if (kind.empty()) return absl::OkStatus();
             for (const std::string& name : names) {
               if (object[name].IsNull()) continue;
-              return At(name, Invalid(absl::StrCat("\"", name, "\" makes no sense for kind = \"", kind, "\": it belongs to kind = ", of)));
+              return At(name, Invalid(absl::StrCat("\"", name, "\" makes no sense beside \"", kind, "\": it belongs to an ingress, which is an entry "
+                                                   "of its own")));
+            }
+            if (kind == "nodeport" && !object["allow"].IsNull()) {
+              return At("allow", Invalid("\"allow\" makes no sense beside \"nodeport\": a port of the nodes is open to all who reach them"));
             }
             return absl::OkStatus();
           }};
@@ -104,9 +129,7 @@ ObjectRule BelongTo(std::vector<std::string> kinds, std::vector<std::string> nam
 ObjectRule OpenDoorNeedsAReason() {
   return {"With `auth` = \"app\" or \"none\", `auth_reason` must say why.", [](const Value& object) {
             const Value& auth = object["auth"];
-            if (KindOf(object) != "ingress" || !auth.IsKnown() || (auth.string() != "app" && auth.string() != "none")) {
-              return absl::OkStatus();
-            }
+            if (!auth.IsKnown() || (auth.string() != "app" && auth.string() != "none")) return absl::OkStatus();
             if (!object["auth_reason"].IsNull()) return absl::OkStatus();
             return At("auth_reason",
                       WithRemedy(Invalid(absl::StrCat("the setting auth = \"", auth.string(), "\" lets everybody through to the application, so it "
@@ -125,25 +148,36 @@ ObjectRule GroupsNeedALogin() {
           }};
 }
 
+ObjectRule FrontHasThePort() {
+  return {"`port` is the business of `ingress.front`.", [](const Value& object) {
+            if (object["port"].IsNull() || !object["ingress"].IsKnown() || object["ingress"]["front"].IsNull()) return absl::OkStatus();
+            return At("port", Invalid("requests go to ingress.front, which has a port of its own: leave \"port\" out"));
+          }};
+}
+
 // What a list of one's own would drop in silence.
 ObjectRule WholeListIsWhole() {
-  static const auto& parts = *new std::vector<std::string>{"middlewares", "middlewares_skip", "rate_limit", "allow", "redirects",
-                                                           "content_security_policy", "body_limit"};
-  return {"`middlewares_only` needs `auth` = \"app\" or \"none\", and goes with none of `middlewares`, `middlewares_skip`, `rate_limit`, "
-          "`allow`, `redirects`, `content_security_policy` and `body_limit`.",
+  static const auto& parts = *new std::vector<std::string>{"rate_limit", "redirects", "content_security_policy", "body_limit"};
+  return {"`ingress.middlewares.only` needs `auth` = \"app\" or \"none\", and goes with none of `allow`, `ingress.rate_limit`, `ingress.redirects`, "
+          "`ingress.content_security_policy` and `ingress.body_limit`.",
           [](const Value& object) {
-            if (object["middlewares_only"].IsNull()) return absl::OkStatus();
+            const Value& ingress = object["ingress"];
+            if (!ingress.IsKnown() || !ingress["middlewares"].IsKnown() || ingress["middlewares"]["only"].IsNull()) return absl::OkStatus();
             const Value& auth = object["auth"];
             if (!auth.IsUnknown() && (auth.IsNull() || (auth.string() != "app" && auth.string() != "none"))) {
-              return At("middlewares_only",
+              return At(Path("ingress").Attribute("middlewares").Attribute("only"),
                         WithRemedy(Invalid(absl::StrCat("replaces the whole list, the login of auth = \"",
                                                         auth.IsNull() ? "required" : auth.string(), "\" included")),
-                                   "Set auth = \"none\" or \"app\" and auth_reason, or use middlewares, which adds to the list."));
+                                   "Set auth = \"none\" or \"app\" and auth_reason, or use middlewares.add, which adds to the list."));
             }
+            const auto without_effect = [](Path path) {
+              const std::string name = path.ToString();
+              return At(std::move(path), Invalid(absl::StrCat("would have no effect: middlewares.only is the whole list. Name a Middleware for it "
+                                                              "there, or leave \"", name, "\" out")));
+            };
+            if (!object["allow"].IsNull()) return without_effect("allow");
             for (const std::string& name : parts) {
-              if (object[name].IsNull()) continue;
-              return At(name, Invalid(absl::StrCat("would have no effect: middlewares_only is the whole list. Name a Middleware for it "
-                                                   "there, or leave \"", name, "\" out")));
+              if (!ingress[name].IsNull()) return without_effect(Path("ingress").Attribute(name));
             }
             return absl::OkStatus();
           }};
@@ -249,24 +283,85 @@ const ObjectSpec<FrontModel>& FrontModel::Describe() {
   return spec;
 }
 
+const ObjectSpec<MiddlewaresModel>& MiddlewaresModel::Describe() {
+  using M = MiddlewaresModel;
+  static const auto& spec = *new ObjectSpec<M>(
+      "Traefik's middlewares: each `<namespace>-<name>@kubernetescrd`, a key of `conventions.ingress.middlewares`, or the name of a "
+      "Middleware of the service's namespace.",
+      {
+          Field(&M::add, "add", Optional, "More at the end of the list.").Check(EachElement(LengthBetween(1, 253))),
+          Field(&M::skip, "skip", Optional, "Keys of `conventions.ingress.middlewares` to leave out of the list, such as `ai-bots`.")
+              .Check(EachElement(OneOf({"real-ip", "retry", "error-pages", "rate-limit", "csp", "ai-bots", "ai-headers"}))),
+          Field(&M::only, "only", Optional, "The whole list.").Check(EachElement(LengthBetween(1, 253))),
+      },
+      {Alone("only", {"add", "skip"})});
+  return spec;
+}
+
+const ObjectSpec<IngressModel>& IngressModel::Describe() {
+  using M = IngressModel;
+  static const auto& spec = *new ObjectSpec<M>(
+      "What is rarely said about an ingress.",
+      {
+          Field(&M::hosts, "hosts", Optional, "More host names, in the form of `host`; if that is not set, all of them.")
+              .Check(EachElement(HostName())),
+          Field(&M::tls, "tls", Optional, "The certificate; that of `conventions.ingress` by default, and plain HTTP if that has none."),
+          Field(&M::tls_redirect, "tls_redirect", Optional,
+                "`false`: answer plain HTTP as well instead of sending it to HTTPS. The controller decides by default."),
+          Field(&M::ingress_class, "ingress_class", Optional,
+                "IngressClass; that of `conventions.ingress` by default, else the cluster's.")
+              .Check(DnsSubdomain()),
+          Field(&M::rate_limit, "rate_limit", Optional, "How many requests one client may make, instead of the platform's limit."),
+          Field(&M::body_limit, "body_limit", Optional,
+                "Largest request: `512k`, `50m`, `5g`, or `unlimited`. The controller's default if unset.")
+              .Check(BodyLimit()),
+          Field(&M::content_security_policy, "content_security_policy", Optional,
+                "Content-Security-Policy of all answers, instead of the platform's. ingress-nginx must allow the header "
+                "(`global-allowed-response-headers`).")
+              .Check(LengthBetween(1, 8192)),
+          Field(&M::redirects, "redirects", Optional, "Paths that are elsewhere, in the order in which they are tried."),
+          Field(&M::middlewares, "middlewares", Optional, "Traefik's middlewares."),
+          Field(&M::front, "front", Optional, "A Service that requests go to first, such as a bot wall; `port` is its business then."),
+          Field(&M::annotations, "annotations", Optional, "More annotations of the Ingress.").Check(EachKey(LabelKey())),
+      });
+  return spec;
+}
+
+const ObjectSpec<LoadBalancerModel>& LoadBalancerModel::Describe() {
+  using M = LoadBalancerModel;
+  static const auto& spec = *[] {
+    std::vector<ObjectSpec<M>::Row> rows = OuterRows<M>();
+    rows.push_back(Field(&M::address, "address", Optional, "Address, of a pool of MetalLB; any free one by default.").Check(Addresses()));
+    rows.push_back(Field(&M::share_address, "share_address", Optional,
+                         "Any text: Services with the same text may share one address (MetalLB), if their ports differ.")
+                       .Check(LengthBetween(1, 253)));
+    return new ObjectSpec<M>("A load balancer with an address of its own.", std::move(rows));
+  }();
+  return spec;
+}
+
+const ObjectSpec<NodePortModel>& NodePortModel::Describe() {
+  using M = NodePortModel;
+  static const auto& spec = *[] {
+    std::vector<ObjectSpec<M>::Row> rows = OuterRows<M>();
+    rows.push_back(Field(&M::node_ports, "node_ports", Optional, "Ports of the node by port of the service; the server picks the others.")
+                       .Check(EachElement(Between(1, 65535))));
+    return new ObjectSpec<M>("A port of every node.", std::move(rows));
+  }();
+  return spec;
+}
+
 const ObjectSpec<ExposeModel>& ExposeModel::Describe() {
   using M = ExposeModel;
   static const auto& spec = *new ObjectSpec<M>(
-      "One way in to the service.",
+      "One way in to the service: for HTTP through the ingress controller, unless `loadbalancer` or `nodeport` says otherwise.",
       {
-          Field(&M::kind, "kind", Optional,
-                "`ingress` (default) for HTTP through the ingress controller, `loadbalancer` for an address of its own, or `nodeport` "
-                "for a port of every node.")
-              .Check(OneOf({"ingress", "loadbalancer", "nodeport"})),
           Field(&M::host, "host", Optional,
                 "Host name; the service's name by default. Without a dot, `conventions.domain` is appended.")
               .Check(HostName()),
-          Field(&M::hosts, "hosts", Optional, "More host names, in the same form; if `host` is not set, all of them.")
-              .Check(EachElement(HostName())),
           Field(&M::paths, "paths", Optional, "Paths that begin with these; `[\"/\"]` by default.").Check(EachElement(AbsolutePath())),
           Field(&M::port, "port", Optional, "Port that requests go to, by name or number; `http`, or the only one, by default.")
               .Check(PortText()),
-          Field(&M::front, "front", Optional, "A Service that requests go to first, such as a bot wall; `port` is its business then."),
           Field(&M::auth, "auth", Optional,
                 "Who gets through: `required` (default) asks for a login of the platform, `public` takes guests through it, `app` leaves it to "
                 "the application's own login, `none` is for everybody. What the first two mean to the ingress controller is in "
@@ -286,53 +381,31 @@ const ObjectSpec<ExposeModel>& ExposeModel::Describe() {
                 "Networks that clients must be in, such as `10.1.0.0/16`; everywhere by default. `local` alone means the networks that "
                 "`conventions.ingress` calls local, else private addresses (RFC 1918, RFC 4193).")
               .Check(EachElement(Networks())),
-          Field(&M::tls, "tls", Optional, "The certificate; that of `conventions.ingress` by default, and plain HTTP if that has none."),
-          Field(&M::tls_redirect, "tls_redirect", Optional,
-                "`false`: answer plain HTTP as well instead of sending it to HTTPS. The controller decides by default."),
-          Field(&M::ingress_class, "ingress_class", Optional,
-                "IngressClass; that of `conventions.ingress` by default, else the cluster's.")
-              .Check(DnsSubdomain()),
-          Field(&M::rate_limit, "rate_limit", Optional, "How many requests one client may make, instead of the platform's limit."),
-          Field(&M::body_limit, "body_limit", Optional,
-                "Largest request: `512k`, `50m`, `5g`, or `unlimited`. The controller's default if unset.")
-              .Check(BodyLimit()),
-          Field(&M::content_security_policy, "content_security_policy", Optional,
-                "Content-Security-Policy of all answers, instead of the platform's. ingress-nginx must allow the header "
-                "(`global-allowed-response-headers`).")
-              .Check(LengthBetween(1, 8192)),
-          Field(&M::redirects, "redirects", Optional, "Paths that are elsewhere, in the order in which they are tried."),
           Field(&M::tile, "tile", Optional, "A tile on the dashboard. Give it to one entry of a service."),
-          Field(&M::middlewares, "middlewares", Optional,
-                "Traefik: more middlewares at the end of the list: `<namespace>-<name>@kubernetescrd`, a key of "
-                "`conventions.ingress.middlewares`, or the name of a Middleware of the service's namespace.")
-              .Check(EachElement(LengthBetween(1, 253))),
-          Field(&M::middlewares_only, "middlewares_only", Optional, "Traefik: the whole list of middlewares, named as in `middlewares`.")
-              .Check(EachElement(LengthBetween(1, 253))),
-          Field(&M::middlewares_skip, "middlewares_skip", Optional,
-                "Traefik: keys of `conventions.ingress.middlewares` to leave out of the list, such as `ai-bots`.")
-              .Check(EachElement(OneOf({"real-ip", "retry", "error-pages", "rate-limit", "csp", "ai-bots", "ai-headers"}))),
-          Field(&M::annotations, "annotations", Optional, "More annotations of the Ingress or Service.").Check(EachKey(LabelKey())),
-          Field(&M::ports, "ports", Optional, "Ports by name or number, each with all its protocols; all by default.")
-              .Check(EachElement(PortText())),
-          Field(&M::address, "address", Optional, "Address of the load balancer, of a pool of MetalLB; any free one by default.")
-              .Check(Addresses()),
-          Field(&M::share_address, "share_address", Optional,
-                "Any text: Services with the same text may share one address (MetalLB), if their ports differ.")
-              .Check(LengthBetween(1, 253)),
-          Field(&M::external_traffic_policy, "external_traffic_policy", Optional,
-                "`Cluster` (Kubernetes' default) or `Local`, which keeps the client's address and answers only on nodes with a pod.")
-              .Check(OneOf({"Cluster", "Local"})),
-          Field(&M::node_ports, "node_ports", Optional, "Ports of the node by port of the service; the server picks the others.")
-              .Check(EachElement(Between(1, 65535))),
+          Field(&M::ingress, "ingress", Optional, "What is rarely said about an ingress."),
+          Field(&M::loadbalancer, "loadbalancer", Optional, "A load balancer with an address of its own instead: `{}`."),
+          Field(&M::nodeport, "nodeport", Optional, "A port of every node instead: `{}`."),
       },
-      {BelongTo({"ingress"},
-                {"host", "hosts", "paths", "port", "front", "auth", "auth_reason", "groups", "tls", "tls_redirect", "ingress_class",
-                 "rate_limit", "body_limit", "content_security_policy", "redirects", "tile", "middlewares", "middlewares_only",
-                 "middlewares_skip"}),
-       BelongTo({"ingress", "loadbalancer"}, {"allow"}), BelongTo({"loadbalancer"}, {"address", "share_address"}),
-       BelongTo({"loadbalancer", "nodeport"}, {"ports", "external_traffic_policy"}), BelongTo({"nodeport"}, {"node_ports"}),
-       OpenDoorNeedsAReason(), GroupsNeedALogin(), WholeListIsWhole(), LocalStandsAlone(), AtMostOneOf({"port", "front"})});
+      {AtMostOneOf({"loadbalancer", "nodeport"}), HttpNeedsAnIngress(), OpenDoorNeedsAReason(), GroupsNeedALogin(), WholeListIsWhole(),
+       LocalStandsAlone(), FrontHasThePort()});
   return spec;
+}
+
+std::string KindOf(const ExposeModel& expose) {
+  if (expose.loadbalancer.IsUnknown() || expose.nodeport.IsUnknown()) return "";
+  if (expose.loadbalancer.IsKnown()) return "loadbalancer";
+  return expose.nodeport.IsKnown() ? "nodeport" : "ingress";
+}
+
+const IngressModel& IngressOf(const ExposeModel& expose) {
+  static const auto& none = *new IngressModel();
+  return expose.ingress.IsKnown() ? *expose.ingress : none;
+}
+
+const OuterServiceModel& OuterOf(const ExposeModel& expose) {
+  static const auto& none = *new OuterServiceModel();
+  if (expose.loadbalancer.IsKnown()) return *expose.loadbalancer;
+  return expose.nodeport.IsKnown() ? static_cast<const OuterServiceModel&>(*expose.nodeport) : none;
 }
 
 }  // namespace charon::service

@@ -71,7 +71,11 @@ void CheckEnv(const ServiceModel& model, const Named& named, Findings& findings)
       findings.Add(path, absl::StrCat("\"", value, "\" must be \"secret/key\", such as \"db/password\""));
     }
   }
-  for (const auto& [name, value] : c.env_field.value_or({})) claim(name, "env_field", named.path.Attribute("env_field").Key(name));
+  if (c.env_from.IsKnown()) {
+    for (const auto& [name, value] : c.env_from->fields.value_or({})) {
+      claim(name, "env_from.fields", named.path.Attribute("env_from").Attribute("fields").Key(name));
+    }
+  }
   if (&c == &model && model.generated_secrets.IsKnown()) {
     for (const auto& [name, secret] : *model.generated_secrets) {
       if (secret.env.value_or(true)) claim(name, "generated_secrets", Path("generated_secrets").Key(name));
@@ -83,10 +87,25 @@ bool HasPort(const ContainerModel& container, const std::string& port) {
   if (!container.ports.IsKnown()) return !container.ports.IsNull();  // unknown: perhaps
   std::int64_t number = 0;
   const bool numeric = absl::SimpleAtoi(port, &number);
-  for (const auto& [name, model] : *container.ports) {
-    if (name == port || (numeric && model.number.value_or(-1) == number)) return true;
+  for (const auto& [name, text] : *container.ports) {
+    if (name == port) return true;
+    const absl::StatusOr<Port> parsed = ParsePort(text);
+    if (numeric && parsed.ok() && parsed->number == number) return true;
   }
   return numeric;  // a number need not be declared
+}
+
+// Whether a container that the Service leads to has, or may have, a port of that name.
+bool HasNamedPort(const ServiceModel& model, const std::string& port) {
+  const auto has = [&port](const ContainerModel& c) { return c.ports.IsUnknown() || (c.ports.IsKnown() && c.ports->count(port) != 0); };
+  if (has(model) || model.sidecars.IsUnknown() || model.init_containers.IsUnknown()) return true;
+  for (const auto& [name, sidecar] : model.sidecars.value_or({})) {
+    if (has(sidecar)) return true;
+  }
+  for (const InitContainerModel& init : model.init_containers.value_or({})) {
+    if (has(init)) return true;
+  }
+  return false;
 }
 
 std::string PortNames(const ContainerModel& container) {
@@ -95,10 +114,11 @@ std::string PortNames(const ContainerModel& container) {
   return names.empty() ? "it has none" : absl::StrCat("it has ", absl::StrJoin(names, ", "));
 }
 
+// What is not named is the port `http`, or the only one.
 void CheckPortUse(const Named& named, const Attr<std::string>& port, const Path& path, Findings& findings) {
   const ContainerModel& c = *named.container;
   if (port.IsNull()) {
-    if (c.ports.IsUnknown() || (c.ports.IsKnown() && c.ports->size() == 1)) return;
+    if (c.ports.IsUnknown() || (c.ports.IsKnown() && (c.ports->size() == 1 || c.ports->count("http") != 0))) return;
     findings.Add(path, absl::StrCat("which port of container ", named.name, "? ", PortNames(c)),
                  "Name the port here.");
     return;
@@ -118,9 +138,10 @@ void CheckProbes(const Named& named, Findings& findings) {
     if (!probe->IsKnown()) continue;
     const Path path = base.Attribute(name);
     const ProbeModel& p = **probe;
-    if (p.http_get.IsKnown()) CheckPortUse(named, p.http_get->port, path.Attribute("http_get").Attribute("port"), findings);
+    if ((p.http_get.IsKnown() || p.grpc.IsKnown()) && !p.request.IsUnknown()) {
+      CheckPortUse(named, p.request.value_or({}).port, path.Attribute("request").Attribute("port"), findings);
+    }
     if (p.tcp_socket.IsKnown()) CheckPortUse(named, p.tcp_socket, path.Attribute("tcp_socket"), findings);
-    if (p.grpc.IsKnown()) CheckPortUse(named, p.grpc->port, path.Attribute("grpc").Attribute("port"), findings);
     if (p.success_threshold.value_or(1) != 1 && std::string(name) != "readiness") {
       findings.Add(path.Attribute("success_threshold"), absl::StrCat("must be 1 for a ", name, " probe"));
     }
@@ -137,9 +158,10 @@ void CheckMounts(const ServiceModel& model, const Named& named, Findings& findin
     }
   };
   const bool main = named.container == &model;
-  if (main && model.volumes.IsKnown()) {
-    for (const auto& [name, volume] : *model.volumes) {
-      if (volume.mount.IsKnown()) claim(*volume.mount, absl::StrCat("volume \"", name, "\""), Path("volumes").Key(name).Attribute("mount"));
+  const std::map<std::string, VolumeModel> volumes = model.VolumesByName();
+  if (main) {
+    for (const auto& [name, volume] : volumes) {
+      if (volume.mount.IsKnown()) claim(*volume.mount, absl::StrCat("volume \"", name, "\""), VolumePath(name, volume).Attribute("mount"));
     }
   }
   if (main && model.config_dirs.IsKnown()) {
@@ -151,14 +173,11 @@ void CheckMounts(const ServiceModel& model, const Named& named, Findings& findin
   for (const auto& [path, mount] : named.container->mounts.value_or({})) {
     const Path at = named.path.Attribute("mounts").Key(path);
     claim(path, absl::StrCat("volume \"", mount.volume.value_or("?"), "\""), at);
-    if (mount.volume.IsKnown() && model.volumes.IsKnown() && model.volumes->count(*mount.volume) == 0) {
-      std::vector<std::string> names;
-      for (const auto& [name, volume] : *model.volumes) names.push_back(absl::StrCat("\"", name, "\""));
-      findings.Add(at.Attribute("volume"), absl::StrCat("there is no volume \"", *mount.volume, "\"; \"volumes\" has ",
-                                                        names.empty() ? "none" : absl::StrJoin(names, ", ")));
-    } else if (mount.volume.IsKnown() && model.volumes.IsNull()) {
-      findings.Add(at.Attribute("volume"), absl::StrCat("there is no volume \"", *mount.volume, "\"; \"volumes\" is not set"));
-    }
+    if (!mount.volume.IsKnown() || model.volumes.IsUnknown() || model.claims.IsUnknown() || volumes.count(*mount.volume) != 0) continue;
+    std::vector<std::string> names;
+    for (const auto& [name, volume] : volumes) names.push_back(absl::StrCat("\"", name, "\""));
+    findings.Add(at.Attribute("volume"), absl::StrCat("there is no volume \"", *mount.volume, "\"; \"claims\" and \"volumes\" have ",
+                                                      names.empty() ? "none" : absl::StrJoin(names, ", ")));
   }
 }
 
@@ -170,10 +189,16 @@ bool OnlyOneNode(const VolumeModel& volume) {
 
 void CheckVolumes(const ServiceModel& model, Findings& findings) {
   const std::string kind = model.kind.value_or("deployment");
-  for (const auto& [name, volume] : model.volumes.value_or({})) {
-    const Path path = Path("volumes").Key(name);
+  for (const auto& [name, claim] : model.claims.value_or({})) {
+    if (model.volumes.IsKnown() && model.volumes->count(name) != 0) {
+      findings.Add(Path("volumes").Key(name), absl::StrCat("\"claims\" has a \"", name, "\" already, and both are volumes of the pod"),
+                   "Rename one of them.");
+    }
+  }
+  for (const auto& [name, volume] : model.VolumesByName()) {
+    const Path path = VolumePath(name, volume);
     if (volume.claim.IsKnown() && volume.claim->per_replica.value_or(false) && kind != "statefulset" && !model.kind.IsUnknown()) {
-      findings.Add(path.Attribute("claim").Attribute("per_replica"),
+      findings.Add(path.Attribute("per_replica"),
                    absl::StrCat("only a StatefulSet has a claim for each replica, and this is a ", kind),
                    "Set kind = \"statefulset\", or leave per_replica out.");
     }
@@ -183,7 +208,7 @@ void CheckVolumes(const ServiceModel& model, Findings& findings) {
                          (kind != "deployment" ||
                           (model.rollout.IsKnown() && model.rollout->strategy.value_or("Recreate") == "RollingUpdate"));
     if (several && (rolling || kind == "deployment")) {
-      findings.Add(path.Attribute("claim"),
+      findings.Add(path,
                    absl::StrCat("a ReadWriteOnce claim is only on one node at a time, but ",
                                 kind == "daemonset" ? "a DaemonSet runs on every node"
                                                     : absl::StrCat("there are ", model.replicas.value_or(1), " replicas")),
@@ -199,6 +224,10 @@ void CheckVolumes(const ServiceModel& model, Findings& findings) {
 
 }  // namespace
 
+Path VolumePath(const std::string& name, const VolumeModel& volume) {
+  return Path(volume.claim.IsNull() ? "volumes" : "claims").Key(name);
+}
+
 Json LabelsOf(const ServiceModel& model, const Conventions& conventions) {
   Json labels = conventions.default_labels;
   labels["app.kubernetes.io/name"] = model.NameOrDefault();
@@ -207,9 +236,34 @@ Json LabelsOf(const ServiceModel& model, const Conventions& conventions) {
   return labels;
 }
 
-Json ObjectHead(const ServiceModel& model, const Conventions& conventions, absl::string_view api_version,
-                absl::string_view kind, absl::string_view name) {
-  return {{"apiVersion", std::string(api_version)},
+std::string ApiVersionOf(absl::string_view kind) {
+  static const auto& versions = *new std::map<std::string, std::string>{
+      {"ClusterRole", "rbac.authorization.k8s.io/v1"},
+      {"ClusterRoleBinding", "rbac.authorization.k8s.io/v1"},
+      {"ConfigMap", "v1"},
+      {"CronJob", "batch/v1"},
+      {"DaemonSet", "apps/v1"},
+      {"Deployment", "apps/v1"},
+      {"ExternalSecret", "external-secrets.io/v1"},
+      {"Ingress", "networking.k8s.io/v1"},
+      {"Middleware", "traefik.io/v1alpha1"},
+      {"NetworkPolicy", "networking.k8s.io/v1"},
+      {"PersistentVolume", "v1"},
+      {"PersistentVolumeClaim", "v1"},
+      {"PodDisruptionBudget", "policy/v1"},
+      {"Role", "rbac.authorization.k8s.io/v1"},
+      {"RoleBinding", "rbac.authorization.k8s.io/v1"},
+      {"Secret", "v1"},
+      {"Service", "v1"},
+      {"ServiceAccount", "v1"},
+      {"ServiceMonitor", "monitoring.coreos.com/v1"},
+      {"StatefulSet", "apps/v1"}};
+  const auto found = versions.find(std::string(kind));
+  return found == versions.end() ? "" : found->second;
+}
+
+Json ObjectHead(const ServiceModel& model, const Conventions& conventions, absl::string_view kind, absl::string_view name) {
+  return {{"apiVersion", ApiVersionOf(kind)},
           {"kind", std::string(kind)},
           {"metadata",
            {{"name", std::string(name)}, {"namespace", *model.name_space}, {"labels", LabelsOf(model, conventions)}}}};
@@ -268,8 +322,8 @@ std::vector<absl::Status> CheckService(const ServiceModel& config) {
   if (config.expose.IsKnown()) {
     for (const auto& [key, expose] : *config.expose) {
       const Path path = Path("expose").Key(key);
-      const std::string kind = expose.kind.value_or("ingress");
-      if (expose.kind.IsUnknown()) continue;
+      const std::string kind = KindOf(expose);
+      if (kind.empty()) continue;
       // Sidecars may listen as well.
       auto known = [&](const std::string& port) {
         if (HasPort(config, port)) return true;
@@ -279,7 +333,7 @@ std::vector<absl::Status> CheckService(const ServiceModel& config) {
         return config.sidecars.IsUnknown();
       };
       if (kind == "ingress") {
-        if (!expose.front.IsNull()) {
+        if (expose.ingress.IsUnknown() || (expose.ingress.IsKnown() && !expose.ingress->front.IsNull())) {
           // The front's own business.
         } else if (expose.port.IsNull()) {
           const bool clear = config.ports.IsUnknown() ||
@@ -291,11 +345,12 @@ std::vector<absl::Status> CheckService(const ServiceModel& config) {
         } else if (expose.port.IsKnown() && !known(*expose.port)) {
           findings.Add(path.Attribute("port"), absl::StrCat("no container has a port \"", *expose.port, "\"; of the main one, ", PortNames(config)));
         }
-      } else if (expose.ports.IsKnown()) {
-        for (std::size_t i = 0; i < expose.ports->size(); ++i) {
-          if (known((*expose.ports)[i])) continue;
-          findings.Add(path.Attribute("ports").Index(static_cast<std::int64_t>(i)),
-                       absl::StrCat("no container has a port \"", (*expose.ports)[i], "\"; of the main one, ", PortNames(config)));
+      } else {
+        const std::vector<std::string> ports = OuterOf(expose).ports.value_or({});
+        for (std::size_t i = 0; i < ports.size(); ++i) {
+          if (known(ports[i])) continue;
+          findings.Add(path.Attribute(kind).Attribute("ports").Index(static_cast<std::int64_t>(i)),
+                       absl::StrCat("no container has a port \"", ports[i], "\"; of the main one, ", PortNames(config)));
         }
       }
       if (config.ports.IsNull() && config.sidecars.IsNull()) {
@@ -321,15 +376,23 @@ std::vector<absl::Status> CheckService(const ServiceModel& config) {
     if (colon != std::string::npos && colon > 0 && absl::SimpleAtoi(target.substr(colon + 1), &port) && port > 0 && port < 65536) continue;
     findings.Add("wait_for", absl::StrCat("\"", target, "\" must be \"host:port\", such as \"postgresql.dbaas:5432\""));
   }
-  if (config.identity.IsKnown() && !config.identity->service_account.IsNull()) {
-    const IdentityModel& identity = *config.identity;
-    const std::pair<const char*, bool> own[] = {{"annotations", !identity.annotations.IsNull()}};
-    for (const auto& [name, set] : own) {
-      if (set) {
-        findings.Add(Path("identity").Attribute(name),
-                     "belongs to the service's own ServiceAccount, but service_account names another one");
-      }
+  if (config.identity.IsKnown() && config.identity->service_account.IsKnown()) {
+    const ServiceAccountModel& account = *config.identity->service_account;
+    if (!account.name.IsNull() && !account.annotations.IsNull()) {
+      findings.Add(Path("identity").Attribute("service_account").Attribute("annotations"),
+                   "belongs to the service's own ServiceAccount, but \"name\" says another one");
     }
+  }
+  if (config.service.IsKnown()) {
+    const auto check = [&](const char* attribute, const auto& by_port) {
+      for (const auto& [port, value] : by_port.value_or({})) {
+        if (HasNamedPort(config, port)) continue;
+        findings.Add(Path("service").Attribute(attribute).Key(port),
+                     absl::StrCat("no container has a port \"", port, "\"; of the main one, ", PortNames(config)));
+      }
+    };
+    check("ports", config.service->ports);
+    check("app_protocols", config.service->app_protocols);
   }
   return findings.Take();
 }

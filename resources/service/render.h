@@ -52,9 +52,12 @@ StringMap UrlsOf(const ServiceModel& model, const Conventions& conventions);
 
 // Labels of every object of the service.
 Json LabelsOf(const ServiceModel& model, const Conventions& conventions);
+// The apiVersion of a kind that services are made of; empty for any other kind.
+std::string ApiVersionOf(absl::string_view kind);
 // {"apiVersion", "kind", "metadata": {"name", "namespace", "labels"}}.
-Json ObjectHead(const ServiceModel& model, const Conventions& conventions, absl::string_view api_version,
-                absl::string_view kind, absl::string_view name);
+Json ObjectHead(const ServiceModel& model, const Conventions& conventions, absl::string_view kind, absl::string_view name);
+// Where the user wrote it: `claims` or `volumes`.
+Path VolumePath(const std::string& name, const VolumeModel& volume);
 // The workload's selector: `selector`, or { app = name }.
 StringMap SelectorOf(const ServiceModel& model);
 // Seconds of a duration, rounded up. REQUIRES: a valid duration.

@@ -18,23 +18,21 @@ void RenderBackups(const ServiceModel& model, const Conventions& conventions, st
     job.command = backup.command;
     job.env = backup.env.value_or({});
     job.env_secret = backup.env_secret;
-    job.volumes = model.volumes;
+    std::map<std::string, VolumeModel> volumes = model.VolumesByName();
     job.pod = model.pod;
+    if (job.pod.IsKnown()) job.pod.value().labels = job.pod.value().annotations = Attr<StringMap>();
     if (backup.keep.IsKnown()) job.env.value().emplace("KEEP", absl::StrCat(*backup.keep));
     // The claim of a replica goes by another name than that of the service.
-    if (job.volumes.IsKnown()) {
-      for (auto& [name, volume] : job.volumes.value()) {
-        if (!volume.claim.IsKnown() || !volume.claim->per_replica.value_or(false)) continue;
-        volume.existing_claim = absl::StrCat(name, "-", model.NameOrDefault(), "-0");
-        volume.claim = Attr<ClaimModel>();
-      }
-    } else {
-      job.volumes = std::map<std::string, VolumeModel>();
+    for (auto& [name, volume] : volumes) {
+      if (!volume.claim.IsKnown() || !volume.claim->per_replica.value_or(false)) continue;
+      volume.existing_claim = absl::StrCat(name, "-", model.NameOrDefault(), "-0");
+      volume.claim = Attr<ClaimModel>();
     }
     VolumeModel target;
     target.mount = "/backup";
     target.existing_claim = backup.to;
-    job.volumes.value()["backup-target"] = std::move(target);
+    volumes["backup-target"] = std::move(target);
+    job.volumes = std::move(volumes);
     // On the node of the service's pods: their claims may be for one node at a time.
     SchedulingModel scheduling;
     scheduling.near = PodAffinityModel{.labels = SelectorOf(model), .over = {}, .hard = true};
@@ -46,7 +44,7 @@ void RenderBackups(const ServiceModel& model, const Conventions& conventions, st
     if (!pod.ok()) continue;  // only a GPU can be refused, and it has none
     pod->spec["spec"]["restartPolicy"] = "Never";
 
-    Json object = ObjectHead(model, conventions, "batch/v1", "CronJob", absl::StrCat(model.NameOrDefault(), "-", key));
+    Json object = ObjectHead(model, conventions, "CronJob", absl::StrCat(model.NameOrDefault(), "-", key));
     Json spec = {{"schedule", *backup.schedule},
                  {"concurrencyPolicy", "Forbid"},
                  {"jobTemplate", {{"spec", {{"backoffLimit", 2}, {"ttlSecondsAfterFinished", 86400}, {"template", std::move(pod->spec)}}}}}};

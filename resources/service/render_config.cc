@@ -40,7 +40,7 @@ Json RemoteRef(const std::string& reference) {
 Json ExternalSecret(const ServiceModel& model, const Conventions& conventions, const std::string& key,
                     const StoreSecretModel& secret) {
   const std::string name = absl::StrCat(model.NameOrDefault(), "-", key);
-  Json object = ObjectHead(model, conventions, "external-secrets.io/v1", "ExternalSecret", name);
+  Json object = ObjectHead(model, conventions, "ExternalSecret", name);
   Json target = {{"name", name}};
   if (secret.deletion_policy.IsKnown()) target["deletionPolicy"] = *secret.deletion_policy;
   if (secret.render.IsKnown()) {
@@ -98,7 +98,7 @@ void RenderConfig(const ServiceModel& model, const Conventions& conventions, std
     return out.back();
   };
   if (model.files.IsKnown() && !model.files->empty()) {
-    Json object = ObjectHead(model, conventions, "v1", "ConfigMap", FilesName(model));
+    Json object = ObjectHead(model, conventions, "ConfigMap", FilesName(model));
     for (const auto& [path, file] : *model.files) {
       const char* field = file.content.IsKnown() ? "data" : "binaryData";
       object[field][FileKey(path)] = file.content.IsKnown() ? *file.content : file.content_base64.value_or("");
@@ -106,7 +106,7 @@ void RenderConfig(const ServiceModel& model, const Conventions& conventions, std
     add("files", std::move(object));
   }
   for (const auto& [path, dir] : model.config_dirs.value_or({})) {
-    Json object = ObjectHead(model, conventions, "v1", "ConfigMap", ConfigDirName(model, path));
+    Json object = ObjectHead(model, conventions, "ConfigMap", ConfigDirName(model, path));
     object["data"] = dir.files.value_or({});
     add(Path("config_dirs").Key(path), std::move(object));
   }
@@ -116,14 +116,14 @@ void RenderConfig(const ServiceModel& model, const Conventions& conventions, std
     if (secret.refresh.IsKnown()) rendered.initial = {{"spec", {{"refreshInterval", *secret.refresh}}}};
   }
   if (model.generated_secrets.IsKnown() && !model.generated_secrets->empty()) {
-    Json object = ObjectHead(model, conventions, "v1", "Secret", model.NameOrDefault() + "-generated");
+    Json object = ObjectHead(model, conventions, "Secret", model.NameOrDefault() + "-generated");
     object["type"] = "Opaque";
     Rendered& rendered = add("generated_secrets", std::move(object));
     rendered.keeps_data = true;  // what they encrypt or log in to outlives the service
     rendered.has_values = true;
   }
   if (model.env_wo_version.IsKnown()) {
-    Json object = ObjectHead(model, conventions, "v1", "Secret", model.NameOrDefault() + "-env");
+    Json object = ObjectHead(model, conventions, "Secret", model.NameOrDefault() + "-env");
     object["type"] = "Opaque";
     add("env_wo", std::move(object)).has_values = true;
   }

@@ -46,15 +46,16 @@ struct ServicePort {
   Path path;
 };
 
-std::int64_t ServiceNumber(const std::string& name, const PortModel& port) {
-  if (port.service_port.IsKnown()) return *port.service_port;
+std::int64_t ServiceNumber(const InnerServiceModel& service, const std::string& name, const Port& port) {
+  if (service.ports.IsKnown() && service.ports->count(name) != 0) return service.ports->at(name);
   if (name == "http") return 80;
-  return name == "https" ? 443 : *port.number;
+  return name == "https" ? 443 : port.number;
 }
 
-void AddPorts(const ContainerModel& container, const Path& path, std::vector<ServicePort>& out) {
-  for (const auto& [name, port] : container.ports.value_or({})) {
-    const std::set<std::string> protocols = port.protocols.value_or({"TCP"});
+void AddPorts(const InnerServiceModel& service, const ContainerModel& container, const Path& path, std::vector<ServicePort>& out) {
+  for (const auto& [name, text] : container.ports.value_or({})) {
+    const Port port = PortOf(text);
+    const std::set<std::string>& protocols = port.protocols;
     if (protocols.empty()) continue;
     // The name is TCP's, else the first protocol's, as in the pod; the others get a suffix, so that adding a protocol
     // renames nothing. A Service's port name may be longer (63) than a container's (15): Kubernetes API, ServicePort.
@@ -65,9 +66,9 @@ void AddPorts(const ContainerModel& container, const Path& path, std::vector<Ser
       one.key = key;
       one.name = named ? key : absl::StrCat(key, "-", absl::AsciiStrToLower(protocol));
       one.protocol = protocol;
-      if (named) one.app_protocol = model.app_protocol.value_or("");
-      one.port = ServiceNumber(key, model);
-      one.container_port = *model.number;
+      if (named && service.app_protocols.IsKnown() && service.app_protocols->count(key) != 0) one.app_protocol = service.app_protocols->at(key);
+      one.port = ServiceNumber(service, key, model);
+      one.container_port = model.number;
       one.named = named;
       one.path = path.Attribute("ports").Key(key);
       out.push_back(std::move(one));
@@ -121,7 +122,7 @@ absl::Status CheckPorts(const std::vector<ServicePort>& ports) {
     if (!new_number) {
       return At(port.path, WithRemedy(Invalid(absl::StrCat("the Service's port ", port.port, "/", port.protocol, " is taken by ",
                                                            numbered->second->path.ToString())),
-                                      "Set service_port of one of them to another number."));
+                                      "Give one of them another number in service.ports."));
     }
   }
   return absl::OkStatus();
@@ -130,12 +131,13 @@ absl::Status CheckPorts(const std::vector<ServicePort>& ports) {
 // Main container first, then sidecars by name, then init containers that keep running.
 absl::StatusOr<std::vector<ServicePort>> PortsOf(const ServiceModel& model) {
   std::vector<ServicePort> ports;
-  AddPorts(model, Path(), ports);
-  for (const auto& [name, sidecar] : model.sidecars.value_or({})) AddPorts(sidecar, Path("sidecars").Key(name), ports);
+  const InnerServiceModel service = model.service.value_or({});
+  AddPorts(service, model, Path(), ports);
+  for (const auto& [name, sidecar] : model.sidecars.value_or({})) AddPorts(service, sidecar, Path("sidecars").Key(name), ports);
   std::int64_t index = 0;
   for (const InitContainerModel& init : model.init_containers.value_or({})) {
     const Path path = Path("init_containers").Index(index++);
-    if (init.restart_policy.IsKnown()) AddPorts(init, path, ports);
+    if (init.restart_policy.IsKnown()) AddPorts(service, init, path, ports);
   }
   // A number that no container declares is a port all the same: metrics are seldom declared.
   const Attr<std::string> metrics = model.metrics.IsKnown() ? model.metrics->port : Attr<std::string>();
@@ -181,8 +183,8 @@ Rendered Object(Stage stage, Path attribute, Json object) {
 
 // Ours, and then the user's, who may add to them but not contradict: another list of middlewares would be a way
 // around the login that nobody sees.
-absl::Status Annotate(const ExposeModel& expose, const Path& path, StringMap annotations, Json& object) {
-  for (const auto& [key, value] : expose.annotations.value_or({})) {
+absl::Status Annotate(const Annotations& more, const Path& path, StringMap annotations, Json& object) {
+  for (const auto& [key, value] : more.value_or({})) {
     const auto [found, fresh] = annotations.emplace(key, value);
     if (fresh || found->second == value) continue;
     return At(path.Attribute("annotations").Key(key),
@@ -193,7 +195,9 @@ absl::Status Annotate(const ExposeModel& expose, const Path& path, StringMap ann
   return absl::OkStatus();
 }
 
-std::string ServiceName(const ServiceModel& model) { return model.service_name.value_or(model.NameOrDefault()); }
+std::string ServiceName(const ServiceModel& model) {
+  return model.service.IsKnown() ? model.service->name.value_or(model.NameOrDefault()) : model.NameOrDefault();
+}
 
 std::string ObjectName(const ServiceModel& model, const std::string& entry) {
   return absl::StrCat(model.NameOrDefault(), "-", entry);
@@ -205,7 +209,7 @@ std::string IngressName(const ServiceModel& model, const std::string& entry) {
 
 Json ServiceObject(const ServiceModel& model, const Conventions& conventions, const std::string& name,
                    const std::vector<ServicePort>& ports) {
-  Json object = ObjectHead(model, conventions, "v1", "Service", name);
+  Json object = ObjectHead(model, conventions, "Service", name);
   object["spec"]["selector"] = SelectorOf(model);
   for (const ServicePort& port : ports) object["spec"]["ports"].push_back(PortJson(port));
   return object;
@@ -250,7 +254,7 @@ void RenderServiceMonitor(const ServiceModel& model, const Conventions& conventi
   Json endpoint = {{"port", meant.front().name}};
   if (metrics.path.IsKnown()) endpoint["path"] = *metrics.path;
   if (metrics.interval.IsKnown()) endpoint["interval"] = *metrics.interval;
-  Json monitor = ObjectHead(model, conventions, "monitoring.coreos.com/v1", "ServiceMonitor", model.NameOrDefault());
+  Json monitor = ObjectHead(model, conventions, "ServiceMonitor", model.NameOrDefault());
   monitor["spec"] = {{"selector", {{"matchLabels", {{kMetricsLabel, model.NameOrDefault()}}}}}, {"endpoints", {endpoint}}};
   out.push_back(Object(Stage::kExposure, "metrics", std::move(monitor)));
 }
@@ -273,12 +277,12 @@ absl::StatusOr<std::vector<std::string>> HostsOf(const ServiceModel& model, cons
     if (std::find(hosts.begin(), hosts.end(), *host) == hosts.end()) hosts.push_back(*std::move(host));
     return absl::OkStatus();
   };
-  const std::vector<std::string> more = expose.hosts.value_or({});
+  const std::vector<std::string> more = IngressOf(expose).hosts.value_or({});
   if (expose.host.IsKnown() || more.empty()) {
     CHARON_RETURN_IF_ERROR(add(expose.host.value_or(model.NameOrDefault()), path.Attribute("host")));
   }
   for (std::size_t i = 0; i < more.size(); ++i) {
-    CHARON_RETURN_IF_ERROR(add(more[i], path.Attribute("hosts").Index(static_cast<std::int64_t>(i))));
+    CHARON_RETURN_IF_ERROR(add(more[i], path.Attribute("ingress").Attribute("hosts").Index(static_cast<std::int64_t>(i))));
   }
   return hosts;
 }
@@ -293,11 +297,11 @@ std::optional<Tls> TlsOf(const ExposeModel& expose, const std::string& ingress, 
   Tls tls;
   tls.issuer_annotation = "cert-manager.io/cluster-issuer";
   const std::string own_secret = ingress + "-tls";
-  if (expose.tls.IsKnown()) {
-    tls.secret = expose.tls->secret.value_or("");
-    if (!expose.tls->issuer.IsKnown()) return tls;
-    tls.issuer = *expose.tls->issuer;
-    if (expose.tls->issuer_kind.value_or("ClusterIssuer") == "Issuer") tls.issuer_annotation = "cert-manager.io/issuer";
+  if (const Attr<TlsModel>& own = IngressOf(expose).tls; own.IsKnown()) {
+    tls.secret = own->secret.value_or("");
+    if (!own->issuer.IsKnown()) return tls;
+    tls.issuer = *own->issuer;
+    if (own->issuer_kind.value_or("ClusterIssuer") == "Issuer") tls.issuer_annotation = "cert-manager.io/issuer";
     if (tls.secret.empty()) tls.secret = own_secret;
     return tls;
   }
@@ -333,7 +337,8 @@ struct IngressParts {
   const Conventions& conventions;
   const std::string& entry;
   const ExposeModel& expose;
-  Path path;
+  const IngressModel& more;  // of `expose`
+  Path path, more_path;
   std::string name;
   std::vector<std::string> hosts;
   std::optional<Tls> tls;
@@ -383,7 +388,7 @@ std::int64_t BodyBytes(const std::string& limit) {
 // A Middleware of the entry; returns how a router names it.
 std::string AddMiddleware(IngressParts& parts, const std::string& what, const Path& attribute, Json spec) {
   const std::string name = absl::StrCat(ObjectName(parts.model, parts.entry), "-", what);
-  Json object = ObjectHead(parts.model, parts.conventions, "traefik.io/v1alpha1", "Middleware", name);
+  Json object = ObjectHead(parts.model, parts.conventions, "Middleware", name);
   object["spec"] = std::move(spec);
   parts.objects.push_back(Object(Stage::kExposure, attribute, std::move(object)));
   return absl::StrCat(*parts.model.name_space, "-", name, "@kubernetescrd");
@@ -423,7 +428,9 @@ std::string UrlRegex(const std::string& from) {
 absl::Status SetTraefik(IngressParts& parts) {
   const ExposeModel& expose = parts.expose;
   const auto& roles = parts.conventions.ingress.middlewares;
-  const std::set<std::string> skip = expose.middlewares_skip.value_or({});
+  const IngressModel& more = parts.more;
+  const MiddlewaresModel middlewares = more.middlewares.value_or({});
+  const std::set<std::string> skip = middlewares.skip.value_or({});
   std::vector<std::string> list;
   auto add = [&](const std::string& reference) {
     if (std::find(list.begin(), list.end(), reference) == list.end()) list.push_back(reference);
@@ -432,20 +439,20 @@ absl::Status SetTraefik(IngressParts& parts) {
     const auto found = roles.find(role);
     if (found != roles.end() && !found->second.empty() && skip.count(role) == 0) add(found->second);
   };
-  if (expose.middlewares_only.IsKnown()) {
-    for (const std::string& text : *expose.middlewares_only) add(MiddlewareReference(parts, text));
+  if (middlewares.only.IsKnown()) {
+    for (const std::string& text : *middlewares.only) add(MiddlewareReference(parts, text));
   } else {
-    if (expose.front.IsKnown()) add_role("real-ip");
+    if (more.front.IsKnown()) add_role("real-ip");
     add_role("retry");
     add_role("error-pages");
-    if (expose.rate_limit.IsKnown()) {
-      const std::int64_t average = *expose.rate_limit->average;
-      add(AddMiddleware(parts, "rate-limit", parts.path.Attribute("rate_limit"),
-                        {{"rateLimit", {{"average", average}, {"burst", expose.rate_limit->burst.value_or(5 * average)}}}}));
+    if (more.rate_limit.IsKnown()) {
+      const std::int64_t average = *more.rate_limit->average;
+      add(AddMiddleware(parts, "rate-limit", parts.more_path.Attribute("rate_limit"),
+                        {{"rateLimit", {{"average", average}, {"burst", more.rate_limit->burst.value_or(5 * average)}}}}));
     } else {
       add_role("rate-limit");
     }
-    if (!expose.content_security_policy.IsKnown()) add_role("csp");
+    if (!more.content_security_policy.IsKnown()) add_role("csp");
     if (!Gates(parts.auth)) {
       add_role("ai-bots");
       add_role("ai-headers");
@@ -460,29 +467,29 @@ absl::Status SetTraefik(IngressParts& parts) {
       add(AddMiddleware(parts, "allow", parts.path.Attribute("allow"), {{"ipAllowList", {{"sourceRange", AllowedNetworks(expose)}}}}));
     }
     if (parts.model.scale_to_zero.IsKnown()) add(Sleeper(parts));
-    if (expose.content_security_policy.IsKnown()) {
-      add(AddMiddleware(parts, "csp", parts.path.Attribute("content_security_policy"),
-                        {{"headers", {{"contentSecurityPolicy", *expose.content_security_policy}}}}));
+    if (more.content_security_policy.IsKnown()) {
+      add(AddMiddleware(parts, "csp", parts.more_path.Attribute("content_security_policy"),
+                        {{"headers", {{"contentSecurityPolicy", *more.content_security_policy}}}}));
     }
     // Without the middleware there is no limit.
-    if (expose.body_limit.IsKnown() && *expose.body_limit != "unlimited") {
-      add(AddMiddleware(parts, "body", parts.path.Attribute("body_limit"),
-                        {{"buffering", {{"maxRequestBodyBytes", BodyBytes(*expose.body_limit)}}}}));
+    if (more.body_limit.IsKnown() && *more.body_limit != "unlimited") {
+      add(AddMiddleware(parts, "body", parts.more_path.Attribute("body_limit"),
+                        {{"buffering", {{"maxRequestBodyBytes", BodyBytes(*more.body_limit)}}}}));
     }
     std::int64_t index = 0;
-    for (const RedirectModel& redirect : expose.redirects.value_or({})) {
-      add(AddMiddleware(parts, absl::StrCat("redirect-", index), parts.path.Attribute("redirects").Index(index),
+    for (const RedirectModel& redirect : more.redirects.value_or({})) {
+      add(AddMiddleware(parts, absl::StrCat("redirect-", index), parts.more_path.Attribute("redirects").Index(index),
                         {{"redirectRegex",
                           {{"regex", UrlRegex(*redirect.from)},
                            {"replacement", *redirect.to},
                            {"permanent", redirect.permanent.value_or(false)}}}}));
       ++index;
     }
-    for (const std::string& text : expose.middlewares.value_or({})) add(MiddlewareReference(parts, text));
+    for (const std::string& text : middlewares.add.value_or({})) add(MiddlewareReference(parts, text));
   }
   if (!list.empty()) parts.annotations[absl::StrCat(kRouter, "middlewares")] = absl::StrJoin(list, ",");
   std::vector<std::string> points = absl::StrSplit(parts.conventions.ingress.entrypoints, ',', absl::SkipEmpty());
-  if (!expose.tls_redirect.value_or(true) && !points.empty() && std::find(points.begin(), points.end(), "web") == points.end()) {
+  if (!more.tls_redirect.value_or(true) && !points.empty() && std::find(points.begin(), points.end(), "web") == points.end()) {
     points.insert(points.begin(), "web");
   }
   if (!points.empty()) parts.annotations[absl::StrCat(kRouter, "entrypoints")] = absl::StrJoin(points, ",");
@@ -491,9 +498,9 @@ absl::Status SetTraefik(IngressParts& parts) {
 
 Json IngressObject(const IngressParts& parts, const std::string& name, const std::vector<std::string>& paths, const char* path_type,
                    const Json& backend) {
-  Json object = ObjectHead(parts.model, parts.conventions, "networking.k8s.io/v1", "Ingress", name);
+  Json object = ObjectHead(parts.model, parts.conventions, "Ingress", name);
   Json& spec = object["spec"];
-  const std::string ingress_class = parts.expose.ingress_class.value_or(parts.conventions.ingress.ingress_class);
+  const std::string ingress_class = parts.more.ingress_class.value_or(parts.conventions.ingress.ingress_class);
   if (!ingress_class.empty()) spec["ingressClassName"] = ingress_class;
   if (parts.tls.has_value()) {
     Json tls = {{"hosts", parts.hosts}};
@@ -510,8 +517,8 @@ Json IngressObject(const IngressParts& parts, const std::string& name, const std
 // ingress-nginx redirects whole Ingresses, so each redirect is one.
 absl::Status AddNginxRedirects(IngressParts& parts, const Json& backend) {
   std::int64_t index = 0;
-  for (const RedirectModel& redirect : parts.expose.redirects.value_or({})) {
-    const Path path = parts.path.Attribute("redirects").Index(index);
+  for (const RedirectModel& redirect : parts.more.redirects.value_or({})) {
+    const Path path = parts.more_path.Attribute("redirects").Index(index);
     const std::string name = absl::StrCat(ObjectName(parts.model, parts.entry), "-redirect-", index++);
     std::string to = *redirect.to;
     if (absl::StrContains(to, "$")) {
@@ -536,37 +543,32 @@ absl::Status AddNginxRedirects(IngressParts& parts, const Json& backend) {
 }
 
 absl::Status SetNginx(IngressParts& parts, const Json& backend) {
-  const ExposeModel& expose = parts.expose;
-  const std::pair<const char*, bool> traefik[] = {{"middlewares", !expose.middlewares.IsNull()},
-                                                  {"middlewares_only", !expose.middlewares_only.IsNull()},
-                                                  {"middlewares_skip", !expose.middlewares_skip.IsNull()}};
-  for (const auto& [name, set] : traefik) {
-    if (set) {
-      return At(parts.path.Attribute(name), Invalid("only Traefik has middlewares, and conventions.ingress.controller is \"nginx\": use "
-                                                     "annotations"));
-    }
+  const IngressModel& more = parts.more;
+  if (!more.middlewares.IsNull()) {
+    return At(parts.more_path.Attribute("middlewares"), Invalid("only Traefik has middlewares, and conventions.ingress.controller is \"nginx\": use "
+                                                                "annotations"));
   }
   if (parts.model.scale_to_zero.IsKnown()) {
     return At("scale_to_zero", Invalid(absl::StrCat("only Traefik wakes a sleeping service, and conventions.ingress.controller is "
                                                     "\"nginx\": expose.", parts.entry, " would answer 503 for ever")));
   }
   auto set = [&](const char* name, std::string value) { parts.annotations[absl::StrCat(kNginx, name)] = std::move(value); };
-  if (expose.tls_redirect.IsKnown()) set("ssl-redirect", *expose.tls_redirect ? "true" : "false");
+  if (more.tls_redirect.IsKnown()) set("ssl-redirect", *more.tls_redirect ? "true" : "false");
   // The name that every release knows; `allowlist-source-range` is a newer alias.
-  if (const auto networks = AllowedNetworks(expose); !networks.empty()) set("whitelist-source-range", absl::StrJoin(networks, ","));
-  if (expose.rate_limit.IsKnown()) {
-    const std::int64_t average = *expose.rate_limit->average;
+  if (const auto networks = AllowedNetworks(parts.expose); !networks.empty()) set("whitelist-source-range", absl::StrJoin(networks, ","));
+  if (more.rate_limit.IsKnown()) {
+    const std::int64_t average = *more.rate_limit->average;
     set("limit-rps", absl::StrCat(average));
-    if (expose.rate_limit->burst.IsKnown()) {  // its default is five times the rate
-      set("limit-burst-multiplier", absl::StrCat((*expose.rate_limit->burst + average - 1) / average));
+    if (more.rate_limit->burst.IsKnown()) {  // its default is five times the rate
+      set("limit-burst-multiplier", absl::StrCat((*more.rate_limit->burst + average - 1) / average));
     }
   }
-  if (expose.body_limit.IsKnown()) set("proxy-body-size", *expose.body_limit == "unlimited" ? "0" : *expose.body_limit);
-  if (expose.content_security_policy.IsKnown()) {
+  if (more.body_limit.IsKnown()) set("proxy-body-size", *more.body_limit == "unlimited" ? "0" : *more.body_limit);
+  if (more.content_security_policy.IsKnown()) {
     const std::string name = ObjectName(parts.model, parts.entry) + "-headers";
-    Json headers = ObjectHead(parts.model, parts.conventions, "v1", "ConfigMap", name);
-    headers["data"] = {{"Content-Security-Policy", *expose.content_security_policy}};
-    parts.objects.push_back(Object(Stage::kExposure, parts.path.Attribute("content_security_policy"), std::move(headers)));
+    Json headers = ObjectHead(parts.model, parts.conventions, "ConfigMap", name);
+    headers["data"] = {{"Content-Security-Policy", *more.content_security_policy}};
+    parts.objects.push_back(Object(Stage::kExposure, parts.more_path.Attribute("content_security_policy"), std::move(headers)));
     set("custom-headers", absl::StrCat(*parts.model.name_space, "/", name));
   }
   return AddNginxRedirects(parts, backend);
@@ -589,9 +591,9 @@ void SetTile(IngressParts& parts) {
 }
 
 absl::StatusOr<Json> BackendOf(const IngressParts& parts, const std::vector<ServicePort>& ports) {
-  if (parts.expose.front.IsKnown()) {
-    const Json port = IntOrString(*parts.expose.front->port);
-    return Json{{"service", {{"name", *parts.expose.front->service}, {"port", {{port.is_number() ? "number" : "name", port}}}}}};
+  if (const Attr<FrontModel>& front = parts.more.front; front.IsKnown()) {
+    const Json port = IntOrString(*front->port);
+    return Json{{"service", {{"name", *front->service}, {"port", {{port.is_number() ? "number" : "name", port}}}}}};
   }
   const Path path = parts.path.Attribute("port");
   std::vector<ServicePort> tcp;
@@ -615,7 +617,9 @@ absl::StatusOr<Json> BackendOf(const IngressParts& parts, const std::vector<Serv
 
 absl::Status RenderIngress(const ServiceModel& model, const Conventions& conventions, const std::string& entry,
                            const ExposeModel& expose, const std::vector<ServicePort>& ports, std::vector<Rendered>& out) {
-  IngressParts parts{model, conventions, entry, expose, EntryPath(entry), IngressName(model, entry), {}, {}, false, "", nullptr, {}, {}};
+  const Path path = EntryPath(entry);
+  IngressParts parts{model, conventions, entry, expose, IngressOf(expose), path, path.Attribute("ingress"), IngressName(model, entry),
+                     {}, {}, false, "", nullptr, {}, {}};
   CHARON_ASSIGN_OR_RETURN(parts.hosts, HostsOf(model, expose, parts.path, conventions));
   parts.tls = TlsOf(expose, parts.name, conventions);
   parts.https = IsHttps(parts.tls, conventions);
@@ -628,7 +632,7 @@ absl::Status RenderIngress(const ServiceModel& model, const Conventions& convent
   std::vector<std::string> paths = expose.paths.value_or({});
   if (paths.empty()) paths = {"/"};
   Json object = IngressObject(parts, parts.name, paths, "Prefix", backend);
-  CHARON_RETURN_IF_ERROR(Annotate(expose, parts.path, parts.annotations, object));
+  CHARON_RETURN_IF_ERROR(Annotate(parts.more.annotations, parts.more_path, parts.annotations, object));
   // The router's middlewares first: Traefik drops a router that names one it does not know.
   for (Rendered& needed : parts.objects) out.push_back(std::move(needed));
   out.push_back(Object(Stage::kExposure, parts.path, std::move(object)));
@@ -637,18 +641,18 @@ absl::Status RenderIngress(const ServiceModel& model, const Conventions& convent
 
 // --- Load balancers and node ports
 
-absl::StatusOr<std::vector<ServicePort>> ChosenPorts(const ExposeModel& expose, const Path& path,
+absl::StatusOr<std::vector<ServicePort>> ChosenPorts(const OuterServiceModel& outer, const Path& path,
                                                      const std::vector<ServicePort>& ports) {
   std::vector<ServicePort> chosen;
-  if (!expose.ports.IsKnown()) {
+  if (!outer.ports.IsKnown()) {
     for (const ServicePort& port : ports) {
       if (port.path != Path("metrics").Attribute("port")) chosen.push_back(port);
     }
     if (chosen.empty()) return At(path, WithRemedy(Invalid("the service has no port to expose"), "Declare it in \"ports\"."));
     return chosen;
   }
-  for (std::size_t i = 0; i < expose.ports->size(); ++i) {
-    const std::string& text = (*expose.ports)[i];
+  for (std::size_t i = 0; i < outer.ports->size(); ++i) {
+    const std::string& text = (*outer.ports)[i];
     const std::vector<ServicePort> meant = PortsMeant(ports, text);
     if (meant.empty()) {
       return At(path.Attribute("ports").Index(static_cast<std::int64_t>(i)),
@@ -671,22 +675,25 @@ absl::Status RenderOuterService(const ServiceModel& model, const Conventions& co
     return At(path, Invalid(absl::StrCat("the Service would be called \"", name, "\", which has ", name.size(), " characters and may have ",
                                          kLongestLabel, ": take a shorter key")));
   }
-  CHARON_ASSIGN_OR_RETURN(const std::vector<ServicePort> chosen, ChosenPorts(expose, path, ports));
+  const OuterServiceModel& outer = OuterOf(expose);
+  const Path own = path.Attribute(KindOf(expose));
+  CHARON_ASSIGN_OR_RETURN(const std::vector<ServicePort> chosen, ChosenPorts(outer, own, ports));
   Json object = ServiceObject(model, conventions, name, chosen);
   Json& spec = object["spec"];
   StringMap annotations;
-  if (expose.external_traffic_policy.IsKnown()) spec["externalTrafficPolicy"] = *expose.external_traffic_policy;
-  if (*expose.kind == "loadbalancer") {
+  if (outer.external_traffic_policy.IsKnown()) spec["externalTrafficPolicy"] = *outer.external_traffic_policy;
+  if (expose.loadbalancer.IsKnown()) {
+    const LoadBalancerModel& balancer = *expose.loadbalancer;
     spec["type"] = "LoadBalancer";
     if (const auto networks = AllowedNetworks(expose); !networks.empty()) spec["loadBalancerSourceRanges"] = networks;
-    if (expose.address.IsKnown()) annotations["metallb.io/loadBalancerIPs"] = *expose.address;
-    if (expose.share_address.IsKnown()) annotations["metallb.io/allow-shared-ip"] = *expose.share_address;
+    if (balancer.address.IsKnown()) annotations["metallb.io/loadBalancerIPs"] = *balancer.address;
+    if (balancer.share_address.IsKnown()) annotations["metallb.io/allow-shared-ip"] = *balancer.share_address;
   } else {
     spec["type"] = "NodePort";
-    for (const auto& [text, number] : expose.node_ports.value_or({})) {
+    for (const auto& [text, number] : expose.nodeport->node_ports.value_or({})) {
       const std::vector<ServicePort> meant = PortsMeant(chosen, text);
       if (meant.empty()) {
-        return At(path.Attribute("node_ports").Key(text), Invalid(absl::StrCat("the entry exposes no port \"", text, "\"; ", Listed(chosen))));
+        return At(own.Attribute("node_ports").Key(text), Invalid(absl::StrCat("the entry exposes no port \"", text, "\"; ", Listed(chosen))));
       }
       for (const ServicePort& port : meant) {
         for (Json& json : spec["ports"]) {
@@ -695,7 +702,7 @@ absl::Status RenderOuterService(const ServiceModel& model, const Conventions& co
       }
     }
   }
-  CHARON_RETURN_IF_ERROR(Annotate(expose, path, std::move(annotations), object));
+  CHARON_RETURN_IF_ERROR(Annotate(outer.annotations, own, std::move(annotations), object));
   out.push_back(Object(Stage::kExposure, path, std::move(object)));
   return absl::OkStatus();
 }
@@ -722,8 +729,7 @@ absl::Status RenderExposure(const ServiceModel& model, const Conventions& conven
   RenderInnerServices(model, conventions, ports, objects);
   RenderServiceMonitor(model, conventions, ports, objects);
   for (const auto& [entry, expose] : model.expose.value_or({})) {
-    const bool ingress = expose.kind.value_or("ingress") == "ingress";
-    const auto render = ingress ? RenderIngress : RenderOuterService;
+    const auto render = KindOf(expose) == "ingress" ? RenderIngress : RenderOuterService;
     CHARON_RETURN_IF_ERROR(render(model, conventions, entry, expose, ports, objects));
   }
   CHARON_RETURN_IF_ERROR(CheckNames(objects));
@@ -735,12 +741,9 @@ StringMap UrlsOf(const ServiceModel& model, const Conventions& conventions) {
   StringMap urls;
   if (model.name.IsUnknown() || (model.name.IsNull() && model.name_space.IsUnknown())) return urls;
   for (const auto& [entry, expose] : model.expose.value_or({})) {
-    if (expose.kind.IsUnknown()) continue;
-    const std::string kind = expose.kind.value_or("ingress");
-    if (kind == "loadbalancer" && expose.address.IsKnown()) urls[entry] = *expose.address;
-    if (kind != "ingress" || expose.host.IsUnknown() || expose.hosts.IsUnknown() || expose.paths.IsUnknown() || expose.tls.IsUnknown()) {
-      continue;
-    }
+    if (expose.loadbalancer.IsKnown() && expose.loadbalancer->address.IsKnown()) urls[entry] = *expose.loadbalancer->address;
+    if (KindOf(expose) != "ingress" || expose.host.IsUnknown() || expose.paths.IsUnknown() || expose.ingress.IsUnknown()) continue;
+    if (IngressOf(expose).hosts.IsUnknown() || IngressOf(expose).tls.IsUnknown()) continue;
     const absl::StatusOr<std::vector<std::string>> hosts = HostsOf(model, expose, EntryPath(entry), conventions);
     if (!hosts.ok()) continue;
     urls[entry] = UrlOf(expose, hosts->front(), IsHttps(TlsOf(expose, IngressName(model, entry), conventions), conventions));

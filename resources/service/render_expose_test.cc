@@ -93,14 +93,14 @@ absl::Status Refused(const std::string& json, const Conventions& conventions) {
 
 // A service "echo" with the port http and the entry `web`.
 std::string Echo(const std::string& web, const std::string& more = "") {
-  return R"({"namespace": "echo", "ports": {"http": {"number": 8080}}, "expose": {"web": )" + web + "}" + more + "}";
+  return R"({"namespace": "echo", "ports": {"http": "8080"}, "expose": {"web": )" + web + "}" + more + "}";
 }
 
 // --- The Service
 
 TEST(ServicePorts, DefaultsAreEightyForHttpFourFourThreeForHttpsElseTheNumber) {
   const Objects objects = Render(
-      R"({"namespace": "echo", "ports": {"http": {"number": 8080}, "https": {"number": 8443}, "admin": {"number": 9000}}})", Nginx());
+      R"({"namespace": "echo", "ports": {"http": "8080", "https": "8443", "admin": "9000"}})", Nginx());
   EXPECT_THAT(objects.Names(), ElementsAre("Service/echo"));
   EXPECT_EQ(objects.Find("Service", "echo")["spec"], Parsed(R"({
     "type": "ClusterIP", "selector": {"app": "echo"}, "ports": [
@@ -112,7 +112,7 @@ TEST(ServicePorts, DefaultsAreEightyForHttpFourFourThreeForHttpsElseTheNumber) {
 // The kubelet knows a container's port name once: the second protocol goes by number.
 TEST(ServicePorts, OfTwoProtocolsTheSecondHasASuffix) {
   const Objects objects = Render(
-      R"({"namespace": "frigate", "ports": {"rtsp": {"number": 8554, "protocols": ["TCP", "UDP"]}, "stun": {"number": 3479, "protocols": ["UDP"]}}})",
+      R"({"namespace": "frigate", "ports": {"rtsp": "8554/TCP,UDP", "stun": "3479/UDP"}})",
       Nginx());
   EXPECT_EQ(objects.Find("Service", "frigate")["spec"]["ports"], Parsed(R"([
     {"name": "rtsp", "port": 8554, "protocol": "TCP", "targetPort": "rtsp"},
@@ -121,9 +121,9 @@ TEST(ServicePorts, OfTwoProtocolsTheSecondHasASuffix) {
 }
 
 TEST(ServicePorts, ServiceNameAndServicePortAndSidecarsCount) {
-  const Objects objects = Render(R"({"namespace": "draw", "name": "excalidraw", "service_name": "draw",
-    "ports": {"http": {"number": 8080, "service_port": 8000, "app_protocol": "kubernetes.io/h2c"}},
-    "sidecars": {"exporter": {"ports": {"metrics": {"number": 9100}}}}})",
+  const Objects objects = Render(R"({"namespace": "draw", "name": "excalidraw", "service": {"name": "draw", "ports": {"http": 8000}, "app_protocols": {"http": "kubernetes.io/h2c"}},
+    "ports": {"http": "8080"},
+    "sidecars": {"exporter": {"ports": {"metrics": "9100"}}}})",
                                  Nginx());
   EXPECT_EQ(objects.Find("Service", "draw")["spec"], Parsed(R"({
     "type": "ClusterIP", "selector": {"app": "excalidraw"}, "ports": [
@@ -132,7 +132,7 @@ TEST(ServicePorts, ServiceNameAndServicePortAndSidecarsCount) {
 }
 
 TEST(ServicePorts, AStatefulSetHasAHeadlessServiceAsWellEvenWithoutPorts) {
-  const Objects with = Render(R"({"namespace": "db", "name": "mysql", "kind": "statefulset", "ports": {"mysql": {"number": 3306}}})", Nginx());
+  const Objects with = Render(R"({"namespace": "db", "name": "mysql", "kind": "statefulset", "ports": {"mysql": "3306"}})", Nginx());
   EXPECT_THAT(with.Names(), ElementsAre("Service/mysql-headless", "Service/mysql"));
   EXPECT_EQ(with.Find("Service", "mysql-headless")["spec"]["clusterIP"], "None");
   EXPECT_FALSE(with.Find("Service", "mysql")["spec"].contains("clusterIP"));
@@ -152,9 +152,9 @@ TEST(ServicePorts, InnerServicesComeBeforeTheWorkloadAndEntriesAfterIt) {
 }
 
 TEST(ServicePorts, TwoContainersMayNotShareANameOrANumber) {
-  EXPECT_THAT(Refused(R"({"namespace": "a", "ports": {"http": {"number": 80}}, "sidecars": {"s": {"ports": {"http": {"number": 81}}}}})", Nginx()),
+  EXPECT_THAT(Refused(R"({"namespace": "a", "ports": {"http": "80"}, "sidecars": {"s": {"ports": {"http": "81"}}}})", Nginx()),
               AllOf(StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("\"http\" already")), StatusIsAt("sidecars[\"s\"].ports[\"http\"]")));
-  EXPECT_THAT(Refused(R"({"namespace": "a", "ports": {"http": {"number": 8080}, "old": {"number": 80}}})", Nginx()),
+  EXPECT_THAT(Refused(R"({"namespace": "a", "ports": {"http": "8080", "old": "80"}})", Nginx()),
               AllOf(StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("80/TCP is taken by ports[\"http\"]")), StatusIsAt("ports[\"old\"]")));
 }
 
@@ -162,15 +162,15 @@ TEST(ServicePorts, TwoContainersMayNotShareANameOrANumber) {
 
 TEST(Metrics, AnnotationsNameThePortOfThePods) {
   const Objects objects = Render(
-      R"({"namespace": "echo", "ports": {"http": {"number": 8080}}, "metrics": {"port": "http", "path": "/stats"}})", Nginx());
+      R"({"namespace": "echo", "ports": {"http": "8080"}, "metrics": {"port": "http", "path": "/stats"}})", Nginx());
   EXPECT_EQ(objects.Find("Service", "echo")["metadata"]["annotations"],
             Parsed(R"({"prometheus.io/scrape": "true", "prometheus.io/port": "8080", "prometheus.io/path": "/stats"})"));
 }
 
 TEST(Metrics, AnUndeclaredNumberBecomesAPortThatNoEntryExposes) {
   const Objects objects = Render(
-      R"({"namespace": "agent", "metrics": {"port": "9090"}, "ports": {"wg": {"number": 51820, "protocols": ["UDP"]}},
-          "expose": {"out": {"kind": "loadbalancer"}}})",
+      R"({"namespace": "agent", "metrics": {"port": "9090"}, "ports": {"wg": "51820/UDP"},
+          "expose": {"out": {"loadbalancer": {}}}})",
       Nginx());
   EXPECT_EQ(objects.Find("Service", "agent")["spec"]["ports"], Parsed(R"([
     {"name": "wg", "port": 51820, "protocol": "UDP", "targetPort": "wg"},
@@ -181,7 +181,7 @@ TEST(Metrics, AnUndeclaredNumberBecomesAPortThatNoEntryExposes) {
 }
 
 TEST(Metrics, AServiceMonitorFindsOneServiceOnly) {
-  const Objects objects = Render(R"({"namespace": "db", "kind": "statefulset", "ports": {"http": {"number": 8080}},
+  const Objects objects = Render(R"({"namespace": "db", "kind": "statefulset", "ports": {"http": "8080"},
       "metrics": {"port": "8080", "style": "service_monitor", "interval": "30s"}})",
                                  Nginx());
   EXPECT_EQ(objects.Find("ServiceMonitor", "db")["apiVersion"], "monitoring.coreos.com/v1");
@@ -207,9 +207,9 @@ TEST(Ingress, DefaultsAreTheServiceNameTheDomainTheRootAndThePlatformsTls) {
 }
 
 TEST(Ingress, RulesAreHostsByPaths) {
-  const Objects objects = Render(R"({"namespace": "vpn", "name": "headscale", "ports": {"http": {"number": 8080}, "admin": {"number": 9000}},
-    "expose": {"derp": {"host": "hs", "hosts": ["derp.example.net", "hs.example.org"], "paths": ["/derp", "/probe"], "port": "9000",
-                        "ingress_class": "public", "auth": "none", "auth_reason": "relay protocol"}}})",
+  const Objects objects = Render(R"({"namespace": "vpn", "name": "headscale", "ports": {"http": "8080", "admin": "9000"},
+    "expose": {"derp": {"host": "hs", "paths": ["/derp", "/probe"], "port": "9000", "auth": "none", "auth_reason": "relay protocol",
+                        "ingress": {"hosts": ["derp.example.net", "hs.example.org"], "ingress_class": "public"}}}})",
                                  Nginx());
   const Json spec = objects.Find("Ingress", "headscale-derp")["spec"];
   EXPECT_EQ(spec["ingressClassName"], "public");
@@ -227,7 +227,7 @@ TEST(Ingress, RulesAreHostsByPaths) {
 
 TEST(Ingress, AnIssuerIsAnAnnotationAndASecretOfItsOwn) {
   auto tls = [](const std::string& json, const Conventions& conventions) {
-    const Objects objects = Render(Echo(R"({"auth": "none", "auth_reason": "test", "tls": )" + json + "}"), conventions);
+    const Objects objects = Render(Echo(R"({"auth": "none", "auth_reason": "test", "ingress": {"tls": )" + json + "}}"), conventions);
     const Json ingress = objects.Find("Ingress", "echo");
     return std::pair(ingress["spec"].value("tls", Json()), ingress["metadata"].value("annotations", Json::object()));
   };
@@ -249,7 +249,7 @@ TEST(Ingress, AnIssuerIsAnAnnotationAndASecretOfItsOwn) {
 }
 
 TEST(Ingress, TheTileAndTheGroupsAreAnnotations) {
-  const Objects objects = Render(R"({"namespace": "draw", "name": "excalidraw", "service_name": "draw", "ports": {"http": {"number": 8080}},
+  const Objects objects = Render(R"({"namespace": "draw", "name": "excalidraw", "service": {"name": "draw"}, "ports": {"http": "8080"},
     "expose": {"web": {"host": "draw", "groups": ["staff", "admins"],
                        "tile": {"name": "Excalidraw", "group": "Development", "icon": "excalidraw.png", "description": "Whiteboard"}}}})",
                                  Nginx());
@@ -266,7 +266,7 @@ TEST(Ingress, TheTileAndTheGroupsAreAnnotations) {
 }
 
 TEST(Ingress, AFrontGetsTheRequestsFirst) {
-  const Objects objects = Render(Echo(R"({"auth": "none", "auth_reason": "public site", "front": {"service": "wall", "port": "8923"}})"), Traefik());
+  const Objects objects = Render(Echo(R"({"auth": "none", "auth_reason": "public site", "ingress": {"front": {"service": "wall", "port": "8923"}}})"), Traefik());
   EXPECT_EQ(objects.Find("Ingress", "echo")["spec"]["rules"][0]["http"]["paths"][0]["backend"],
             Parsed(R"({"service": {"name": "wall", "port": {"number": 8923}}})"));
   EXPECT_EQ(objects.Middlewares("echo"),
@@ -288,11 +288,11 @@ TEST(Ingress, ALoginThatThePlatformDoesNotHaveIsAnError) {
 }
 
 TEST(Ingress, AnnotationsAddButDoNotContradict) {
-  const Objects objects = Render(Echo(R"({"annotations": {"example.org/monitor": "true"}})"), Traefik());
+  const Objects objects = Render(Echo(R"({"ingress": {"annotations": {"example.org/monitor": "true"}}})"), Traefik());
   EXPECT_EQ(objects.Annotation("Ingress", "echo", "example.org/monitor"), "true");
-  EXPECT_THAT(Refused(Echo(R"({"annotations": {"traefik.ingress.kubernetes.io/router.middlewares": "a-b@kubernetescrd"}})"), Traefik()),
+  EXPECT_THAT(Refused(Echo(R"({"ingress": {"annotations": {"traefik.ingress.kubernetes.io/router.middlewares": "a-b@kubernetescrd"}}})"), Traefik()),
               AllOf(StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("traefik-login@kubernetescrd")),
-                    StatusIsAt("expose[\"web\"].annotations[\"traefik.ingress.kubernetes.io/router.middlewares\"]")));
+                    StatusIsAt("expose[\"web\"].ingress.annotations[\"traefik.ingress.kubernetes.io/router.middlewares\"]")));
 }
 
 TEST(Ingress, AHostWithoutADotNeedsADomain) {
@@ -304,9 +304,9 @@ TEST(Ingress, AHostWithoutADotNeedsADomain) {
 }
 
 TEST(Ingress, PortsThatCannotBeMeantAreErrors) {
-  EXPECT_THAT(Refused(R"({"namespace": "a", "ports": {"x": {"number": 1}, "y": {"number": 2}}, "expose": {"web": {}}})", Nginx()),
+  EXPECT_THAT(Refused(R"({"namespace": "a", "ports": {"x": "1", "y": "2"}, "expose": {"web": {}}})", Nginx()),
               AllOf(StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("\"x\", \"y\"")), StatusIsAt("expose[\"web\"].port")));
-  EXPECT_THAT(Refused(R"({"namespace": "a", "ports": {"wg": {"number": 1, "protocols": ["UDP"]}}, "expose": {"web": {"port": "wg"}}})", Nginx()),
+  EXPECT_THAT(Refused(R"({"namespace": "a", "ports": {"wg": "1/UDP"}, "expose": {"web": {"port": "wg"}}})", Nginx()),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("is UDP")));
 }
 
@@ -330,9 +330,11 @@ TEST(TraefikList, WithoutALoginBotsAreBlocked) {
 }
 
 constexpr char kEverything[] = R"({
-    "rate_limit": {"average": 100}, "allow": ["10.1.0.0/16", "10.0.0.0/16"], "content_security_policy": "default-src 'self'",
-    "body_limit": "50m", "redirects": [{"from": "^/.well-known/(caldav|carddav)/?$", "to": "/remote.php/dav/", "permanent": true}],
-    "middlewares": ["own", "traefik-retry@kubernetescrd", "tools-compress@kubernetescrd", "own"]})";
+    "allow": ["10.1.0.0/16", "10.0.0.0/16"],
+    "ingress": {
+      "rate_limit": {"average": 100}, "content_security_policy": "default-src 'self'", "body_limit": "50m",
+      "redirects": [{"from": "^/.well-known/(caldav|carddav)/?$", "to": "/remote.php/dav/", "permanent": true}],
+      "middlewares": {"add": ["own", "traefik-retry@kubernetescrd", "tools-compress@kubernetescrd", "own"]}}})";
 
 TEST(TraefikList, OrderIsThatOfTheFieldStudyAndWakingComesAfterTheGates) {
   const Objects objects = Render(Echo(kEverything, R"(, "scale_to_zero": {})"), Traefik());
@@ -358,7 +360,7 @@ TEST(TraefikList, OwnMiddlewaresSayWhatTheEntrySays) {
     "regex": "^https?://[^/]+(?:/.well-known/(caldav|carddav)/?)(?:\\?.*)?$", "replacement": "/remote.php/dav/", "permanent": true}})"));
   for (const Rendered& rendered : objects.list) {
     if (rendered.object["metadata"]["name"] == "echo-web-redirect-0") {
-      EXPECT_EQ(rendered.attribute.ToString(), "expose[\"web\"].redirects[0]");
+      EXPECT_EQ(rendered.attribute.ToString(), "expose[\"web\"].ingress.redirects[0]");
     }
   }
 }
@@ -371,7 +373,7 @@ TEST(TraefikList, ABlockingSleeperHasATimeOutInsteadOfAPage) {
 }
 
 TEST(TraefikList, LocalIsThePlatformsMiddlewareElsePrivateAddresses) {
-  const std::string local = Echo(R"({"auth": "none", "auth_reason": "LAN", "allow": ["local"], "middlewares_skip": ["ai-bots", "ai-headers", "csp"]})");
+  const std::string local = Echo(R"({"auth": "none", "auth_reason": "LAN", "allow": ["local"], "ingress": {"middlewares": {"skip": ["ai-bots", "ai-headers", "csp"]}}})");
   EXPECT_EQ(Render(local, Traefik()).Middlewares("echo"),
             "traefik-retry@kubernetescrd,traefik-error-pages@kubernetescrd,traefik-rate-limit@kubernetescrd,traefik-local-only@kubernetescrd");
   Conventions without = Traefik();
@@ -384,20 +386,20 @@ TEST(TraefikList, LocalIsThePlatformsMiddlewareElsePrivateAddresses) {
 
 TEST(TraefikList, MiddlewaresOnlyIsTheWholeList) {
   const Objects objects = Render(
-      Echo(R"({"auth": "none", "auth_reason": "relay protocol", "middlewares_only": ["rate-limit", "retry", "own", "retry"]})"), Traefik());
+      Echo(R"({"auth": "none", "auth_reason": "relay protocol", "ingress": {"middlewares": {"only": ["rate-limit", "retry", "own", "retry"]}}})"), Traefik());
   EXPECT_EQ(objects.Middlewares("echo"), "traefik-rate-limit@kubernetescrd,traefik-retry@kubernetescrd,echo-own@kubernetescrd");
-  EXPECT_EQ(Render(Echo(R"({"auth": "none", "auth_reason": "raw", "middlewares_only": []})"), Traefik())
+  EXPECT_EQ(Render(Echo(R"({"auth": "none", "auth_reason": "raw", "ingress": {"middlewares": {"only": []}}})"), Traefik())
                 .Annotation("Ingress", "echo", "traefik.ingress.kubernetes.io/router.middlewares"),
             Json());
 }
 
 TEST(TraefikList, WithoutTheRedirectPlainHttpIsServedAsWell) {
-  const Objects objects = Render(Echo(R"({"tls_redirect": false})"), Traefik());
+  const Objects objects = Render(Echo(R"({"ingress": {"tls_redirect": false}})"), Traefik());
   EXPECT_EQ(objects.Annotation("Ingress", "echo", "traefik.ingress.kubernetes.io/router.entrypoints"), "web,websecure");
 }
 
 TEST(TraefikList, UnlimitedBodiesNeedNoMiddleware) {
-  const Objects objects = Render(Echo(R"({"body_limit": "unlimited"})"), Traefik());
+  const Objects objects = Render(Echo(R"({"ingress": {"body_limit": "unlimited"}})"), Traefik());
   EXPECT_THAT(objects.Names(), ElementsAre("Service/echo", "Ingress/echo"));
 }
 
@@ -409,8 +411,9 @@ TEST(NginxAnnotations, NothingSetIsTheLoginAlone) {
 }
 
 TEST(NginxAnnotations, SayWhatTheEntrySays) {
-  const Objects objects = Render(Echo(R"({"auth": "none", "auth_reason": "test", "tls_redirect": false, "allow": ["10.1.0.0/16", "10.0.0.0/16"],
-      "rate_limit": {"average": 100, "burst": 250}, "body_limit": "5g", "content_security_policy": "default-src 'self'"})"),
+  const Objects objects = Render(Echo(R"({"auth": "none", "auth_reason": "test", "allow": ["10.1.0.0/16", "10.0.0.0/16"], "ingress": {
+      "tls_redirect": false, "rate_limit": {"average": 100, "burst": 250}, "body_limit": "5g",
+      "content_security_policy": "default-src 'self'"}})"),
                                  Nginx());
   EXPECT_EQ(objects.Find("Ingress", "echo")["metadata"]["annotations"], Parsed(R"({
     "nginx.ingress.kubernetes.io/custom-headers": "echo/echo-web-headers",
@@ -423,7 +426,7 @@ TEST(NginxAnnotations, SayWhatTheEntrySays) {
 }
 
 TEST(NginxAnnotations, UnlimitedIsZeroAndTheDefaultBurstIsTheControllers) {
-  const Objects objects = Render(Echo(R"({"body_limit": "unlimited", "rate_limit": {"average": 10}, "allow": ["local"]})"), Nginx());
+  const Objects objects = Render(Echo(R"({"allow": ["local"], "ingress": {"body_limit": "unlimited", "rate_limit": {"average": 10}}})"), Nginx());
   EXPECT_EQ(objects.Find("Ingress", "echo")["metadata"]["annotations"], Parsed(R"({
     "nginx.ingress.kubernetes.io/auth-url": "https://login.example.org/check",
     "nginx.ingress.kubernetes.io/limit-rps": "10",
@@ -432,9 +435,9 @@ TEST(NginxAnnotations, UnlimitedIsZeroAndTheDefaultBurstIsTheControllers) {
 }
 
 TEST(NginxAnnotations, EachRedirectIsAnIngress) {
-  const Objects objects = Render(Echo(R"({"tls": {"secret": "cert"}, "redirects": [
+  const Objects objects = Render(Echo(R"({"ingress": {"tls": {"secret": "cert"}, "redirects": [
       {"from": "^/.well-known/(caldav|carddav)/?$", "to": "/remote.php/dav/", "permanent": true},
-      {"from": "^/blog", "to": "https://blog.example.org"}]})"),
+      {"from": "^/blog", "to": "https://blog.example.org"}]}})"),
                                  Nginx());
   EXPECT_THAT(objects.Names(), ElementsAre("Service/echo", "Ingress/echo-web-redirect-0", "Ingress/echo-web-redirect-1", "Ingress/echo"));
   const Json first = objects.Find("Ingress", "echo-web-redirect-0"), second = objects.Find("Ingress", "echo-web-redirect-1");
@@ -448,22 +451,22 @@ TEST(NginxAnnotations, EachRedirectIsAnIngress) {
 }
 
 TEST(NginxAnnotations, WhatOnlyTraefikCanDoIsAnError) {
-  EXPECT_THAT(Refused(Echo(R"({"middlewares": ["own"]})"), Nginx()), StatusIsAt("expose[\"web\"].middlewares"));
+  EXPECT_THAT(Refused(Echo(R"({"ingress": {"middlewares": {"add": ["own"]}}})"), Nginx()), StatusIsAt("expose[\"web\"].ingress.middlewares"));
   EXPECT_THAT(Refused(Echo("{}", R"(, "scale_to_zero": {})"), Nginx()), StatusIsAt("scale_to_zero"));
-  EXPECT_THAT(Refused(Echo(R"({"redirects": [{"from": "^/a/(.*)$", "to": "/b/$1"}]})"), Nginx()),
-              StatusIsAt("expose[\"web\"].redirects[0].to"));
-  EXPECT_THAT(Refused(Echo(R"({"hosts": ["a", "b"], "redirects": [{"from": "^/a$", "to": "/b"}]})"), Nginx()),
-              StatusIsAt("expose[\"web\"].redirects[0].to"));
+  EXPECT_THAT(Refused(Echo(R"({"ingress": {"redirects": [{"from": "^/a/(.*)$", "to": "/b/$1"}]}})"), Nginx()),
+              StatusIsAt("expose[\"web\"].ingress.redirects[0].to"));
+  EXPECT_THAT(Refused(Echo(R"({"ingress": {"hosts": ["a", "b"], "redirects": [{"from": "^/a$", "to": "/b"}]}})"), Nginx()),
+              StatusIsAt("expose[\"web\"].ingress.redirects[0].to"));
 }
 
 // --- Load balancers and node ports
 
-constexpr char kFrigate[] = R"({"namespace": "frigate", "ports": {"http": {"number": 5000},
-  "rtsp": {"number": 8554, "protocols": ["TCP", "UDP"]}, "webrtc": {"number": 8555, "protocols": ["TCP", "UDP"]}}, "expose": )";
+constexpr char kFrigate[] = R"({"namespace": "frigate", "ports": {"http": "5000",
+  "rtsp": "8554/TCP,UDP", "webrtc": "8555/TCP,UDP"}, "expose": )";
 
 TEST(LoadBalancer, HasBothProtocolsItsAddressAndItsPolicy) {
-  const Objects objects = Render(std::string(kFrigate) + R"({"l4": {"kind": "loadbalancer", "ports": ["rtsp", "webrtc"],
-      "address": "10.1.0.20", "share_address": "media", "external_traffic_policy": "Local", "allow": ["10.0.0.0/8"]}}})",
+  const Objects objects = Render(std::string(kFrigate) + R"({"l4": {"allow": ["10.0.0.0/8"], "loadbalancer": {
+      "ports": ["rtsp", "webrtc"], "address": "10.1.0.20", "share_address": "media", "external_traffic_policy": "Local"}}}})",
                                  Nginx());
   EXPECT_THAT(objects.Names(), ElementsAre("Service/frigate", "Service/frigate-l4"));
   const Json service = objects.Find("Service", "frigate-l4");
@@ -479,31 +482,31 @@ TEST(LoadBalancer, HasBothProtocolsItsAddressAndItsPolicy) {
 }
 
 TEST(NodePort, NumbersHoldForAllProtocolsOfAPort) {
-  const Objects objects = Render(std::string(kFrigate) + R"({"edge": {"kind": "nodeport", "ports": ["rtsp", "http"], "node_ports": {"rtsp": 30554}}}})",
+  const Objects objects = Render(std::string(kFrigate) + R"({"edge": {"nodeport": {"ports": ["rtsp", "http"], "node_ports": {"rtsp": 30554}}}}})",
                                  Nginx());
   EXPECT_EQ(objects.Find("Service", "frigate-edge")["spec"], Parsed(R"({
     "type": "NodePort", "selector": {"app": "frigate"}, "ports": [
       {"name": "rtsp", "port": 8554, "protocol": "TCP", "targetPort": "rtsp", "nodePort": 30554},
       {"name": "rtsp-udp", "port": 8554, "protocol": "UDP", "targetPort": 8554, "nodePort": 30554},
       {"name": "http", "port": 80, "protocol": "TCP", "targetPort": "http"}]})"));
-  EXPECT_THAT(Refused(std::string(kFrigate) + R"({"edge": {"kind": "nodeport", "ports": ["http"], "node_ports": {"rtsp": 30554}}}})", Nginx()),
-              StatusIsAt("expose[\"edge\"].node_ports[\"rtsp\"]"));
+  EXPECT_THAT(Refused(std::string(kFrigate) + R"({"edge": {"nodeport": {"ports": ["http"], "node_ports": {"rtsp": 30554}}}}})", Nginx()),
+              StatusIsAt("expose[\"edge\"].nodeport.node_ports[\"rtsp\"]"));
 }
 
 TEST(OuterServices, NamesThatDoNotFitAreErrorsOfTheEntry) {
-  EXPECT_THAT(Refused(R"({"namespace": "a", "ports": {"x": {"number": 1}}, "expose": {")" + std::string(62, 'e') + R"(": {"kind": "nodeport"}}})", Nginx()),
+  EXPECT_THAT(Refused(R"({"namespace": "a", "ports": {"x": "1"}, "expose": {")" + std::string(62, 'e') + R"(": {"nodeport": {}}}})", Nginx()),
               AllOf(StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("64 characters")), StatusIsAt("expose[\"" + std::string(62, 'e') + "\"]")));
-  EXPECT_THAT(Refused(R"({"namespace": "a", "kind": "statefulset", "ports": {"x": {"number": 1}}, "expose": {"headless": {"kind": "nodeport"}}})", Nginx()),
+  EXPECT_THAT(Refused(R"({"namespace": "a", "kind": "statefulset", "ports": {"x": "1"}, "expose": {"headless": {"nodeport": {}}}})", Nginx()),
               AllOf(StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("\"a-headless\"")), StatusIsAt("expose[\"headless\"]")));
 }
 
 // --- All entries
 
 TEST(Exposure, RemovingAnEntryRemovesExactlyItsObjects) {
-  const std::string head = R"({"namespace": "echo", "ports": {"http": {"number": 8080}}, "expose": {)";
-  const std::string web = R"("web": {"rate_limit": {"average": 5}})";
-  const std::string lan = R"("lan": {"auth": "none", "auth_reason": "LAN", "allow": ["10.0.0.0/8"], "body_limit": "1m"})";
-  const std::string l4 = R"("l4": {"kind": "loadbalancer"})";
+  const std::string head = R"({"namespace": "echo", "ports": {"http": "8080"}, "expose": {)";
+  const std::string web = R"("web": {"ingress": {"rate_limit": {"average": 5}}})";
+  const std::string lan = R"("lan": {"auth": "none", "auth_reason": "LAN", "allow": ["10.0.0.0/8"], "ingress": {"body_limit": "1m"}})";
+  const std::string l4 = R"("l4": {"loadbalancer": {}})";
   const Objects all = Render(head + web + "," + lan + "," + l4 + "}}", Traefik());
   const Objects without = Render(head + web + "," + l4 + "}}", Traefik());
   std::vector<std::string> gone;
@@ -528,8 +531,8 @@ TEST(Exposure, TheSameInputGivesTheSameBytes) {
 
 TEST(Urls, AreWhatTheConfigurationTells) {
   const ServiceModel model = Model(R"({"namespace": "echo", "expose": {
-    "web": {}, "api": {"host": "api.example.net", "paths": ["/v1", "/v2"], "tls": {"secret": "c"}}, "later": {"host": "<unknown>"},
-    "l4": {"kind": "loadbalancer", "address": "10.1.0.20"}, "any": {"kind": "loadbalancer"}, "edge": {"kind": "nodeport"}}})");
+    "web": {}, "api": {"host": "api.example.net", "paths": ["/v1", "/v2"], "ingress": {"tls": {"secret": "c"}}}, "later": {"host": "<unknown>"},
+    "l4": {"loadbalancer": {"address": "10.1.0.20"}}, "any": {"loadbalancer": {}}, "edge": {"nodeport": {}}}})");
   EXPECT_THAT(UrlsOf(model, Nginx()), UnorderedElementsAre(Pair("web", "http://echo.example.org"), Pair("api", "https://api.example.net/v1"),
                                                            Pair("l4", "10.1.0.20")));
   EXPECT_EQ(UrlsOf(model, Traefik())["web"], "https://echo.example.org");
@@ -558,22 +561,19 @@ TEST(ExposeTable, AnOpenDoorNeedsAReason) {
 }
 
 TEST(ExposeTable, AttributesBelongToTheirKind) {
-  EXPECT_THAT(Wrong(R"({"kind": "loadbalancer", "auth": "required"})"),
-              ElementsAre("auth: \"auth\" makes no sense for kind = \"loadbalancer\": it belongs to kind = \"ingress\""));
-  EXPECT_THAT(Wrong(R"({"kind": "nodeport", "allow": ["10.0.0.0/8"]})"),
-              ElementsAre("allow: \"allow\" makes no sense for kind = \"nodeport\": it belongs to kind = \"ingress\" or \"loadbalancer\""));
-  EXPECT_THAT(Wrong(R"({"ports": ["http"]})"), ElementsAre(HasSubstr("ports: ")));
-  EXPECT_THAT(Wrong(R"({"kind": "nodeport", "address": "10.0.0.1"})"), ElementsAre(HasSubstr("address: ")));
-  EXPECT_THAT(Wrong(R"({"kind": "loadbalancer", "node_ports": {"http": 30080}})"), ElementsAre(HasSubstr("node_ports: ")));
-  EXPECT_THAT(Wrong(R"({"kind": "<unknown>", "node_ports": {"http": 30080}, "host": "a"})"), IsEmpty());
-  EXPECT_THAT(Wrong(R"({"kind": "tunnel"})"), ElementsAre(HasSubstr("\"loadbalancer\"")));
+  EXPECT_THAT(Wrong(R"({"loadbalancer": {}, "auth": "required"})"),
+              ElementsAre("auth: \"auth\" makes no sense beside \"loadbalancer\": it belongs to an ingress, which is an entry of its own"));
+  EXPECT_THAT(Wrong(R"({"nodeport": {}, "ingress": {}})"), ElementsAre(HasSubstr("ingress: ")));
+  EXPECT_THAT(Wrong(R"({"nodeport": {}, "allow": ["10.0.0.0/8"]})"), ElementsAre(HasSubstr("allow: \"allow\" makes no sense beside \"nodeport\"")));
+  EXPECT_THAT(Wrong(R"({"loadbalancer": {}, "allow": ["10.0.0.0/8"]})"), IsEmpty());
+  EXPECT_THAT(Wrong(R"({"nodeport": {}, "loadbalancer": {}})"), ElementsAre(HasSubstr("Only one of")));
 }
 
 TEST(ExposeTable, ChecksWhatIsWritten) {
-  for (const char* good : {R"({"allow": ["10.0.0.0/8", "fd00::/8"]})", R"({"allow": ["local"]})", R"({"body_limit": "50m"})", R"({"body_limit": "5g"})",
-                           R"({"body_limit": "unlimited"})", R"({"body_limit": "4096"})", R"({"host": "*.example.org"})", R"({"hosts": ["a", "b.c"]})",
-                           R"({"rate_limit": {"average": 1, "burst": 1}})", R"({"kind": "loadbalancer", "external_traffic_policy": "Local"})",
-                           R"({"kind": "loadbalancer", "address": "10.0.0.1,fd00::1"})", R"({"middlewares_skip": ["ai-bots"]})"}) {
+  for (const char* good : {R"({"allow": ["10.0.0.0/8", "fd00::/8"]})", R"({"allow": ["local"]})", R"({"ingress": {"body_limit": "50m"}})", R"({"ingress": {"body_limit": "5g"}})",
+                           R"({"ingress": {"body_limit": "unlimited"}})", R"({"ingress": {"body_limit": "4096"}})", R"({"host": "*.example.org"})", R"({"ingress": {"hosts": ["a", "b.c"]}})",
+                           R"({"ingress": {"rate_limit": {"average": 1, "burst": 1}}})", R"({"loadbalancer": {"external_traffic_policy": "Local"}})",
+                           R"({"loadbalancer": {"address": "10.0.0.1,fd00::1"}})", R"({"ingress": {"middlewares": {"skip": ["ai-bots"], "add": ["a"]}}})"}) {
     EXPECT_THAT(Wrong(good), IsEmpty()) << good;
   }
   const std::pair<const char*, const char*> bad[] = {
@@ -581,24 +581,26 @@ TEST(ExposeTable, ChecksWhatIsWritten) {
       {R"({"allow": ["10.0.0.0/33"]})", "is no network"},
       {R"({"allow": ["10.0.0/8"]})", "is no network"},
       {R"({"allow": ["local", "10.0.0.0/8"]})", "stands alone"},
-      {R"({"body_limit": "50 MB"})", "must be a size"},
-      {R"({"body_limit": "0"})", "must be a size"},
-      {R"({"body_limit": "m"})", "must be a size"},
+      {R"({"ingress": {"body_limit": "50 MB"}})", "must be a size"},
+      {R"({"ingress": {"body_limit": "0"}})", "must be a size"},
+      {R"({"ingress": {"body_limit": "m"}})", "must be a size"},
       {R"({"host": "Echo"})", "is no DNS subdomain"},
       {R"({"paths": ["admin"]})", "must begin with \"/\""},
-      {R"({"rate_limit": {"average": 0}})", "must lie between 1"},
-      {R"({"redirects": [{"from": "/old", "to": "/new"}]})", "must begin with \"^/\""},
-      {R"({"redirects": [{"from": "^/old", "to": "new"}]})", "must be a path"},
+      {R"({"ingress": {"rate_limit": {"average": 0}}})", "must lie between 1"},
+      {R"({"ingress": {"redirects": [{"from": "/old", "to": "/new"}]}})", "must begin with \"^/\""},
+      {R"({"ingress": {"redirects": [{"from": "^/old", "to": "new"}]}})", "must be a path"},
       {R"({"auth": "public", "groups": ["admins"]})", "set auth = \"required\""},
       {R"({"groups": ["a,b"]})", "without commas"},
-      {R"({"middlewares_only": ["a"]})", "the login of auth = \"required\" included"},
-      {R"({"auth": "none", "auth_reason": "r", "middlewares_only": ["a"], "allow": ["local"]})", "would have no effect"},
-      {R"({"middlewares_skip": ["local-only"]})", "must be one of"},
-      {R"({"kind": "loadbalancer", "external_traffic_policy": "local"})", "must be one of"},
-      {R"({"kind": "loadbalancer", "address": "pool"})", "must be an IP address"},
-      {R"({"kind": "nodeport", "node_ports": {"http": 70000}})", "must lie between"},
-      {R"({"tls": {"issuer_kind": "Issuer"}})", "needs \"issuer\""},
-      {R"({"port": "http", "front": {"service": "wall", "port": "80"}})", "Only one of"},
+      {R"({"ingress": {"middlewares": {"only": ["a"]}}})", "the login of auth = \"required\" included"},
+      {R"({"auth": "none", "auth_reason": "r", "ingress": {"middlewares": {"only": ["a"]}}, "allow": ["local"]})", "allow: would have no effect"},
+      {R"({"auth": "none", "auth_reason": "r", "ingress": {"middlewares": {"only": ["a"]}, "body_limit": "1m"}})", "ingress.body_limit: would have no"},
+      {R"({"auth": "none", "auth_reason": "r", "ingress": {"middlewares": {"only": ["a"], "add": ["b"]}}})", "\"only\" is the whole list"},
+      {R"({"ingress": {"middlewares": {"skip": ["local-only"]}}})", "must be one of"},
+      {R"({"loadbalancer": {"external_traffic_policy": "local"}})", "must be one of"},
+      {R"({"loadbalancer": {"address": "pool"}})", "must be an IP address"},
+      {R"({"nodeport": {"node_ports": {"http": 70000}}})", "must lie between"},
+      {R"({"ingress": {"tls": {"issuer_kind": "Issuer"}}})", "needs \"issuer\""},
+      {R"({"port": "http", "ingress": {"front": {"service": "wall", "port": "80"}}})", "a port of its own"},
   };
   for (const auto& [json, message] : bad) EXPECT_THAT(Wrong(json), ElementsAre(HasSubstr(message))) << json;
 }

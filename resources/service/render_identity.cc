@@ -8,8 +8,6 @@
 namespace charon::service {
 namespace {
 
-constexpr char kRbac[] = "rbac.authorization.k8s.io/v1";
-
 Json List(const Attr<std::set<std::string>>& set, std::set<std::string> fallback) {
   Json list = Json::array();
   for (const std::string& item : set.value_or(std::move(fallback))) list.push_back(item);
@@ -39,7 +37,7 @@ void RenderIdentity(const ServiceModel& model, const Conventions& conventions, s
                       const std::string& account) {
     const bool cluster = place.empty();
     auto head = [&](absl::string_view kind) {
-      Json object = ObjectHead(model, conventions, kRbac, kind, role);
+      Json object = ObjectHead(model, conventions, kind, role);
       object["metadata"].erase("namespace");
       if (!cluster) object["metadata"]["namespace"] = place;
       return object;
@@ -57,10 +55,11 @@ void RenderIdentity(const ServiceModel& model, const Conventions& conventions, s
   if (model.identity.IsKnown()) {
     const IdentityModel& identity = *model.identity;
     const Path path("identity");
-    const std::string account = identity.service_account.value_or(name);
-    if (!identity.service_account.IsKnown()) {
-      Json object = ObjectHead(model, conventions, "v1", "ServiceAccount", name);
-      if (identity.annotations.IsKnown()) object["metadata"]["annotations"] = *identity.annotations;
+    const ServiceAccountModel own = identity.service_account.value_or({});
+    const std::string account = own.name.value_or(name);
+    if (!own.name.IsKnown()) {
+      Json object = ObjectHead(model, conventions, "ServiceAccount", name);
+      if (own.annotations.IsKnown()) object["metadata"]["annotations"] = *own.annotations;
       add(path, std::move(object));
     }
     if (identity.rules.IsKnown()) {

@@ -72,7 +72,8 @@ Json Environment(const ServiceModel& model, const ContainerModel& container, con
   for (const auto& [key, value] : container.env_secret.value_or({})) {
     entries[key] = SecretEntry(model, key, ParseReference(value));
   }
-  for (const auto& [key, value] : container.env_field.value_or({})) entries[key] = FieldEntry(key, value, name);
+  const EnvFromModel from = container.env_from.value_or({});
+  for (const auto& [key, value] : from.fields.value_or({})) entries[key] = FieldEntry(key, value, name);
   if (main) {
     for (const auto& [key, secret] : model.generated_secrets.value_or({})) {
       if (secret.env.value_or(true)) entries[key] = SecretEntry(model, key, {"generated", key, false});
@@ -98,42 +99,45 @@ Json EnvironmentSources(const ServiceModel& model, const ContainerModel& contain
     if (optional) ref["optional"] = true;
     list.push_back({{field, std::move(ref)}});
   };
-  for (const std::string& text : container.env_from_config_maps.value_or({})) add("configMapRef", text, false);
-  for (const std::string& text : container.env_from_secrets.value_or({})) add("secretRef", text, true);
+  const EnvFromModel from = container.env_from.value_or({});
+  for (const std::string& text : from.config_maps.value_or({})) add("configMapRef", text, false);
+  for (const std::string& text : from.secrets.value_or({})) add("secretRef", text, true);
   if (main && model.env_wo_version.IsKnown()) add("secretRef", model.NameOrDefault() + "-env", true);
   return list;
 }
 
 // --- Probes, hooks, security
 
+// What is not named is the port `http`, or the only one.
 Json PortReference(const ContainerModel& container, const Attr<std::string>& port) {
   if (port.IsKnown()) return IntOrString(*port);
+  if (container.ports.IsKnown() && container.ports->count("http") != 0) return "http";
   if (container.ports.IsKnown() && !container.ports->empty()) return container.ports->begin()->first;
   return nullptr;
 }
 
-Json HttpGet(const ContainerModel& container, const HttpGetModel& model) {
-  Json get = {{"path", model.path.value_or("/")}, {"port", PortReference(container, model.port)}};
-  if (model.scheme.IsKnown()) get["scheme"] = *model.scheme;
-  for (const auto& [name, value] : model.headers.value_or({})) get["httpHeaders"].push_back({{"name", name}, {"value", value}});
+Json HttpGet(const ContainerModel& container, const std::string& path, const RequestModel& request) {
+  Json get = {{"path", path}, {"port", PortReference(container, request.port)}};
+  if (request.scheme.IsKnown()) get["scheme"] = *request.scheme;
+  for (const auto& [name, value] : request.headers.value_or({})) get["httpHeaders"].push_back({{"name", name}, {"value", value}});
   return get;
 }
 
 Json Probe(const ContainerModel& container, const ProbeModel& model) {
   Json probe = Json::object();
-  if (model.http_get.IsKnown()) probe["httpGet"] = HttpGet(container, *model.http_get);
+  const RequestModel request = model.request.value_or({});
+  if (model.http_get.IsKnown()) probe["httpGet"] = HttpGet(container, *model.http_get, request);
   if (model.tcp_socket.IsKnown()) probe["tcpSocket"] = {{"port", IntOrString(*model.tcp_socket)}};
   if (model.exec.IsKnown()) probe["exec"] = {{"command", *model.exec}};
   if (model.grpc.IsKnown()) {
     // Unlike the others, this port is a number only (Kubernetes API, GRPCAction).
-    Json port = PortReference(container, model.grpc->port);
-    if (port.is_string()) {
-      const auto named = container.ports.IsKnown() ? container.ports->find(port.get<std::string>())
-                                                   : std::map<std::string, PortModel>::const_iterator();
-      if (container.ports.IsKnown() && named != container.ports->end()) port = *named->second.number;
+    Json port = PortReference(container, request.port);
+    if (port.is_string() && container.ports.IsKnown()) {
+      const auto named = container.ports->find(port.get<std::string>());
+      if (named != container.ports->end()) port = PortOf(named->second).number;
     }
     probe["grpc"] = {{"port", port}};
-    if (model.grpc->service.IsKnown()) probe["grpc"]["service"] = *model.grpc->service;
+    if (!model.grpc->empty()) probe["grpc"]["service"] = *model.grpc;
   }
   if (model.initial_delay.IsKnown()) probe["initialDelaySeconds"] = Seconds(*model.initial_delay);
   if (model.period.IsKnown()) probe["periodSeconds"] = Seconds(*model.period);
@@ -145,7 +149,11 @@ Json Probe(const ContainerModel& container, const ProbeModel& model) {
 
 Json Hook(const ContainerModel& container, const HookModel& model) {
   if (model.exec.IsKnown()) return {{"exec", {{"command", *model.exec}}}};
-  if (model.http_get.IsKnown()) return {{"httpGet", HttpGet(container, *model.http_get)}};
+  if (model.http_get.IsKnown()) {
+    RequestModel request;
+    request.port = model.port;
+    return {{"httpGet", HttpGet(container, *model.http_get, request)}};
+  }
   return {{"sleep", {{"seconds", Seconds(model.sleep.value_or("1s"))}}}};
 }
 
@@ -172,6 +180,19 @@ Json SecurityContext(const SecurityContextModel& model) {
   return context;
 }
 
+Json PodSecurity(const PodSecurityContextModel& model) {
+  Json context = Json::object();
+  if (model.fs_group.IsKnown()) context["fsGroup"] = *model.fs_group;
+  if (model.fs_group_change_policy.IsKnown()) context["fsGroupChangePolicy"] = *model.fs_group_change_policy;
+  if (model.run_as_user.IsKnown()) context["runAsUser"] = *model.run_as_user;
+  if (model.run_as_group.IsKnown()) context["runAsGroup"] = *model.run_as_group;
+  if (model.run_as_non_root.IsKnown()) context["runAsNonRoot"] = *model.run_as_non_root;
+  for (const std::int64_t group : model.supplemental_groups.value_or({})) context["supplementalGroups"].push_back(group);
+  if (model.seccomp_profile.IsKnown()) context["seccompProfile"] = Seccomp(*model.seccomp_profile);
+  for (const auto& [name, value] : model.sysctls.value_or({})) context["sysctls"].push_back({{"name", name}, {"value", value}});
+  return context;
+}
+
 // --- Containers
 
 struct Parts {
@@ -180,12 +201,12 @@ struct Parts {
 
 Json Ports(const ContainerModel& container) {
   Json list = Json::array();
-  for (const auto& [name, port] : container.ports.value_or({})) {
-    const std::set<std::string> protocols = port.protocols.value_or({"TCP"});
-    for (const std::string& protocol : protocols) {
+  for (const auto& [name, text] : container.ports.value_or({})) {
+    const Port port = PortOf(text);
+    for (const std::string& protocol : port.protocols) {
       // A name may stand once; of several protocols TCP has it, else the first.
-      const bool bearer = protocols.count("TCP") != 0 ? protocol == "TCP" : protocol == *protocols.begin();
-      Json entry = {{"containerPort", *port.number}, {"protocol", protocol}};
+      const bool bearer = port.protocols.count("TCP") != 0 ? protocol == "TCP" : protocol == *port.protocols.begin();
+      Json entry = {{"containerPort", port.number}, {"protocol", protocol}};
       if (bearer) entry["name"] = name;
       list.push_back(std::move(entry));
     }
@@ -211,7 +232,7 @@ Json Mounts(const ServiceModel& model, const ContainerModel& container, bool mai
     by_path[path] = Mount(*mount.volume, path, mount.sub_path, mount.read_only);
   }
   if (main) {
-    for (const auto& [name, volume] : model.volumes.value_or({})) {
+    for (const auto& [name, volume] : model.VolumesByName()) {
       if (volume.mount.IsKnown()) by_path[*volume.mount] = Mount(name, *volume.mount, volume.sub_path, volume.read_only);
     }
     for (const auto& [path, file] : model.files.value_or({})) {
@@ -257,7 +278,8 @@ Parts Container(const ServiceModel& model, const ContainerModel& container, cons
   if (container.image_pull_policy.IsKnown()) object["imagePullPolicy"] = *container.image_pull_policy;
   if (container.command.IsKnown()) object["command"] = *container.command;
   if (container.args.IsKnown()) object["args"] = *container.args;
-  if (container.working_dir.IsKnown()) object["workingDir"] = *container.working_dir;
+  const ProcessModel process = container.process.value_or({});
+  if (process.working_dir.IsKnown()) object["workingDir"] = *process.working_dir;
   auto set = [&object](const char* field, Json value) {
     if (!value.empty()) object[field] = std::move(value);
   };
@@ -280,8 +302,8 @@ Parts Container(const ServiceModel& model, const ContainerModel& container, cons
     set("lifecycle", std::move(lifecycle));
   }
   if (container.security_context.IsKnown()) set("securityContext", SecurityContext(*container.security_context));
-  if (container.tty.IsKnown()) object["tty"] = *container.tty;
-  if (container.stdin.IsKnown()) object["stdin"] = *container.stdin;
+  if (process.tty.IsKnown()) object["tty"] = *process.tty;
+  if (process.stdin.IsKnown()) object["stdin"] = *process.stdin;
   if (!initial.is_null()) initial["name"] = name;
   return {std::move(object), std::move(initial)};
 }
@@ -308,7 +330,7 @@ Json FromObject(const SourceModel& source, const char* name_field, const std::st
 
 Json Volumes(const ServiceModel& model, const Conventions& conventions) {
   Json list = Json::array();
-  for (const auto& [name, volume] : model.volumes.value_or({})) {
+  for (const auto& [name, volume] : model.VolumesByName()) {
     Json entry = {{"name", name}};
     if (volume.claim.IsKnown()) {
       if (volume.claim->per_replica.value_or(false)) continue;  // volumeClaimTemplates
@@ -426,11 +448,12 @@ void Schedule(const ServiceModel& model, const Conventions& conventions, Json& s
 
 void PodWide(const ServiceModel& model, Json& spec) {
   if (model.identity.IsKnown()) {
-    spec["serviceAccountName"] = model.identity->service_account.value_or(model.NameOrDefault());
+    const ServiceAccountModel account = model.identity->service_account.value_or({});
+    spec["serviceAccountName"] = account.name.value_or(model.NameOrDefault());
     // The server mirrors it there (v1 conversion, DeprecatedServiceAccount) and takes it back from there: who owns only
     // one of the two can never take it away again.
     spec["serviceAccount"] = spec["serviceAccountName"];
-    if (model.identity->automount.IsKnown()) spec["automountServiceAccountToken"] = *model.identity->automount;
+    if (account.automount.IsKnown()) spec["automountServiceAccountToken"] = *account.automount;
   }
   if (!model.pod.IsKnown()) return;
   const PodModel& pod = *model.pod;
@@ -446,16 +469,9 @@ void PodWide(const ServiceModel& model, Json& spec) {
   for (const auto& [address, names] : pod.host_aliases.value_or({})) {
     spec["hostAliases"].push_back({{"ip", address}, {"hostnames", names}});
   }
-  Json security = Json::object();
-  if (pod.fs_group.IsKnown()) security["fsGroup"] = *pod.fs_group;
-  if (pod.fs_group_change_policy.IsKnown()) security["fsGroupChangePolicy"] = *pod.fs_group_change_policy;
-  if (pod.run_as_user.IsKnown()) security["runAsUser"] = *pod.run_as_user;
-  if (pod.run_as_group.IsKnown()) security["runAsGroup"] = *pod.run_as_group;
-  if (pod.run_as_non_root.IsKnown()) security["runAsNonRoot"] = *pod.run_as_non_root;
-  for (const std::int64_t group : pod.supplemental_groups.value_or({})) security["supplementalGroups"].push_back(group);
-  if (pod.seccomp_profile.IsKnown()) security["seccompProfile"] = Seccomp(*pod.seccomp_profile);
-  for (const auto& [name, value] : pod.sysctls.value_or({})) security["sysctls"].push_back({{"name", name}, {"value", value}});
-  if (!security.empty()) spec["securityContext"] = std::move(security);
+  if (pod.security_context.IsKnown()) {
+    if (Json security = PodSecurity(*pod.security_context); !security.empty()) spec["securityContext"] = std::move(security);
+  }
   if (pod.dns.IsKnown()) {
     if (pod.dns->policy.IsKnown()) spec["dnsPolicy"] = *pod.dns->policy;
     Json config = Json::object();
@@ -524,9 +540,11 @@ absl::StatusOr<PodTemplate> RenderPod(const ServiceModel& model, const Conventio
   PodWide(model, spec);
 
   Json labels = SelectorOf(model);
-  for (const auto& [key, value] : model.pod_labels.value_or({})) labels[key] = value;
+  for (const auto& [key, value] : model.PodLabels()) labels[key] = value;
   Json annotations = Json::object();
-  for (const auto& [key, value] : model.pod_annotations.value_or({})) annotations[key] = value;
+  if (model.pod.IsKnown()) {
+    for (const auto& [key, value] : model.pod->annotations.value_or({})) annotations[key] = value;
+  }
   if (const std::string hash = ConfigHash(model); !hash.empty()) annotations["charon.internal/config"] = hash;
   if (model.restart.IsKnown() && !model.restart->empty()) {
     annotations["charon.internal/secrets"] = absl::StrJoin(*model.restart, ",", absl::PairFormatter("="));

@@ -38,16 +38,16 @@ Json ClaimSpec(const ClaimModel& claim, const Conventions& conventions) {
 }
 
 void RenderStorage(const ServiceModel& model, const Conventions& conventions, std::vector<Rendered>& out) {
-  for (const auto& [name, volume] : model.volumes.value_or({})) {
-    const Path path = Path("volumes").Key(name);
+  for (const auto& [name, volume] : model.VolumesByName()) {
+    const Path path = VolumePath(name, volume);
     if (volume.claim.IsKnown() && !volume.claim->per_replica.value_or(false)) {
-      Json object = ObjectHead(model, conventions, "v1", "PersistentVolumeClaim", ClaimName(model, name));
+      Json object = ObjectHead(model, conventions, "PersistentVolumeClaim", ClaimName(model, name));
       AddAutoresize(*volume.claim, object);
       object["spec"] = ClaimSpec(*volume.claim, conventions);
       // The size is never sent again as it is: an autoresizer may have grown the claim, and none can shrink.
       Json initial = {{"spec", {{"resources", {{"requests", {{"storage", *volume.claim->size}}}}}}}};
       out.push_back({.stage = Stage::kStorage,
-                     .attribute = path.Attribute("claim"),
+                     .attribute = path,
                      .object = std::move(object),
                      .initial = std::move(initial),
                      .keeps_data = true});
@@ -58,7 +58,7 @@ void RenderStorage(const ServiceModel& model, const Conventions& conventions, st
       const std::string pv = absl::StrCat(*model.name_space, "-", claim);
       const Json modes = AccessModes(nfs.access_modes, "ReadWriteMany");
       const Json requested = {{"storage", nfs.size.value_or("10Gi")}};
-      Json object = ObjectHead(model, conventions, "v1", "PersistentVolume", pv);
+      Json object = ObjectHead(model, conventions, "PersistentVolume", pv);
       object["metadata"].erase("namespace");
       // Soft and short: with the kernel's defaults a server that is away hangs every process that touches the mount.
       object["spec"] = {{"capacity", requested},
@@ -74,7 +74,7 @@ void RenderStorage(const ServiceModel& model, const Conventions& conventions, st
       Json initial = {{"spec", {{"claimRef",
                                  {{"apiVersion", "v1"}, {"kind", "PersistentVolumeClaim"}, {"namespace", *model.name_space}, {"name", claim}}}}}};
       out.push_back({.stage = Stage::kStorage, .attribute = path.Attribute("nfs"), .object = std::move(object), .initial = std::move(initial)});
-      object = ObjectHead(model, conventions, "v1", "PersistentVolumeClaim", claim);
+      object = ObjectHead(model, conventions, "PersistentVolumeClaim", claim);
       object["spec"] = {{"accessModes", modes},
                         {"storageClassName", ""},
                         {"volumeName", pv},

@@ -80,9 +80,9 @@ TEST(RenderService, SmallestIsADeploymentOfOne) {
 }
 
 TEST(RenderService, ComesInTheOrderOfTheApply) {
-  const std::vector<Rendered> objects = Render({{"ports", {{"http", {{"number", 8080}}}}},
+  const std::vector<Rendered> objects = Render({{"ports", {{"http", "8080"}}},
                                                 {"files", {{"/etc/web.conf", {{"content", "x"}}}}},
-                                                {"volumes", {{"data", {{"mount", "/data"}, {"claim", {{"size", "1Gi"}}}}}}},
+                                                {"claims", {{"data", {{"mount", "/data"}, {"size", "1Gi"}}}}},
                                                 {"identity", {{"rules", Json::array({{{"resources", {"pods"}}, {"verbs", {"get"}}}})}}}});
   EXPECT_THAT(Names(objects), ElementsAre("ConfigMap/web-files", "PersistentVolumeClaim/web-data", "ServiceAccount/web", "Role/web",
                                           "RoleBinding/web", "Service/web", "Deployment/web"));
@@ -106,7 +106,7 @@ TEST(RenderService, WhatIsExternalIsOnlySetAtCreation) {
 TEST(RenderService, TheSizeOfAClaimIsOnlySetAtCreation) {
   Conventions conventions;
   conventions.storage_classes = {{"fast", "nvme"}};
-  const Rendered claim = Find(Render({{"volumes", {{"data", {{"claim", {{"size", "2Gi"}, {"autoresize", "10Gi"}, {"storage_class", "fast"}}}}}}}},
+  const Rendered claim = Find(Render({{"claims", {{"data", {{"size", "2Gi"}, {"autoresize", "10Gi"}, {"storage_class", "fast"}}}}}},
                                      conventions),
                               "PersistentVolumeClaim", "web-data");
   EXPECT_EQ(claim.object["spec"], Json::parse(R"({"accessModes": ["ReadWriteOnce"], "storageClassName": "nvme"})"));
@@ -119,7 +119,7 @@ TEST(RenderService, TheSizeOfAClaimIsOnlySetAtCreation) {
 TEST(RenderPod, VariablesStandAfterThoseTheyReferTo) {
   const Json spec = PodSpec({{"env", {{"A_URL", "http://$(HOST):$(PORT)/$$(HOST)"}, {"HOST", "db"}, {"PORT", "$(BASE)1"}, {"BASE", "543"}}},
                              {"env_secret", {{"B", "pass/word?"}}},
-                             {"env_field", {{"IP", "status.podIP"}, {"MEM", "limits.memory"}}}});
+                             {"env_from", {{"fields", {{"IP", "status.podIP"}, {"MEM", "limits.memory"}}}}}});
   std::vector<std::string> names;
   for (const Json& entry : spec["containers"][0]["env"]) names.push_back(entry["name"].get<std::string>());
   EXPECT_THAT(names, ElementsAre("HOST", "BASE", "PORT", "A_URL", "B", "IP", "MEM"));
@@ -173,18 +173,49 @@ TEST(RenderPod, WhatIsSaidReplacesTheAmountsOfTheSize) {
   EXPECT_EQ(PathOf(unknown).value_or(Path()).ToString(), "sidecars[\"log\"].resources.size");
 }
 
+TEST(Ports, AreANumberAndProtocols) {
+  const auto parsed = [](const char* text) { return ParsePort(text).value_or(Port{}); };
+  EXPECT_EQ(parsed("8080").number, 8080);
+  EXPECT_THAT(parsed("8080").protocols, ElementsAre("TCP"));
+  EXPECT_THAT(parsed("8554/UDP,TCP").protocols, ElementsAre("TCP", "UDP"));
+  EXPECT_THAT(parsed("65535/SCTP").protocols, ElementsAre("SCTP"));
+  for (const char* wrong : {"", "0", "65536", "http", "80 ", "+80", "80/", "80/udp", "80/UDP,", "80/UDP,UDP", "80/UDP/TCP", "80-90", "8080.5"}) {
+    const absl::Status status = ParsePort(wrong).status();
+    EXPECT_THAT(std::string(status.message()), HasSubstr("must be a port from 1 to 65535")) << wrong;
+  }
+}
+
 TEST(RenderPod, PortsOfTwoProtocolsHaveOneName) {
-  const Json ports = PodSpec({{"ports", {{"rtsp", {{"number", 8554}, {"protocols", {"TCP", "UDP"}}}}}}})["containers"][0]["ports"];
+  const Json ports = PodSpec({{"ports", {{"rtsp", "8554/TCP,UDP"}}}})["containers"][0]["ports"];
   EXPECT_EQ(ports, Json::parse(R"([{"name": "rtsp", "containerPort": 8554, "protocol": "TCP"}, {"containerPort": 8554, "protocol": "UDP"}])"));
 }
 
 TEST(RenderPod, ProbesInSeconds) {
-  const Json container = PodSpec({{"ports", {{"http", {{"number", 8080}}}}},
+  const Json container = PodSpec({{"ports", {{"http", "8080"}}},
                                   {"probes",
-                                   {{"liveness", {{"http_get", {{"path", "/up"}}}, {"initial_delay", "2m"}, {"timeout", "1500ms"}}},
-                                    {"readiness", {{"grpc", {{"port", "http"}}}}}}}})["containers"][0];
+                                   {{"liveness", {{"http_get", "/up"}, {"initial_delay", "2m"}, {"timeout", "1500ms"}}},
+                                    {"readiness", {{"grpc", ""}}}, {"startup", {{"grpc", "shop.Web"}, {"request", {{"port", "9090"}}}}}}}})["containers"][0];
   EXPECT_EQ(container["livenessProbe"], Json::parse(R"({"httpGet": {"path": "/up", "port": "http"}, "initialDelaySeconds": 120, "timeoutSeconds": 2})"));
   EXPECT_EQ(container["readinessProbe"], Json::parse(R"({"grpc": {"port": 8080}})"));
+  EXPECT_EQ(container["startupProbe"], Json::parse(R"({"grpc": {"port": 9090, "service": "shop.Web"}})"));
+}
+
+TEST(RenderPod, RequestsGoToThePortHttpOrToTheOnlyOne) {
+  const auto port = [](Json ports, Json probe) {
+    return PodSpec({{"ports", std::move(ports)}, {"probes", {{"liveness", std::move(probe)}}}})["containers"][0]["livenessProbe"]["httpGet"]["port"];
+  };
+  EXPECT_EQ(port({{"web", "80"}}, {{"http_get", "/"}}), "web");
+  EXPECT_EQ(port({{"admin", "90"}, {"http", "80"}}, {{"http_get", "/"}}), "http");
+  EXPECT_EQ(port({{"admin", "90"}, {"http", "80"}}, {{"http_get", "/"}, {"request", {{"port", "admin"}}}}), "admin");
+  EXPECT_EQ(port({{"admin", "90"}, {"http", "80"}}, {{"http_get", "/"}, {"request", {{"port", "8081"}}}}), 8081);
+  EXPECT_THAT(Messages({{"ports", {{"admin", "90"}, {"web", "80"}}}, {"probes", {{"liveness", {{"http_get", "/"}}}}}}),
+              ElementsAre("probes.liveness.request.port: which port of container web? it has \"admin\", \"web\""));
+}
+
+TEST(RenderPod, HooksAreCommandsRequestsOrPauses) {
+  const Json hooks = PodSpec({{"ports", {{"admin", "90"}, {"http", "80"}}},
+                              {"hooks", {{"post_start", {{"http_get", "/warm"}, {"port", "admin"}}}, {"pre_stop", {{"http_get", "/drain"}}}}}})["containers"][0]["lifecycle"];
+  EXPECT_EQ(hooks, Json::parse(R"({"postStart": {"httpGet": {"path": "/warm", "port": "admin"}}, "preStop": {"httpGet": {"path": "/drain", "port": "http"}}})"));
 }
 
 TEST(RenderPod, WaitsByPolicyOrByItself) {
@@ -202,19 +233,29 @@ TEST(RenderPod, WaitsByPolicyOrByItself) {
 }
 
 TEST(RenderWorkload, ASingleNodeClaimMeansRecreate) {
-  const Json claim = {{"volumes", {{"data", {{"claim", {{"size", "1Gi"}}}}}}}};
-  const Json shared = {{"volumes", {{"data", {{"claim", {{"size", "1Gi"}, {"access_modes", {"ReadWriteMany"}}}}}}}}};
+  const Json claim = {{"claims", {{"data", {{"size", "1Gi"}}}}}};
+  const Json shared = {{"claims", {{"data", {{"size", "1Gi"}, {"access_modes", {"ReadWriteMany"}}}}}}};
   EXPECT_EQ(Find(Render(claim), "Deployment", "web").object["spec"]["strategy"], Json::parse(R"({"type": "Recreate", "rollingUpdate": null})"));
   EXPECT_EQ(Find(Render(shared), "Deployment", "web").object["spec"]["strategy"], Json::parse(R"({"type": "RollingUpdate"})"));
 }
 
 TEST(RenderWorkload, AStatefulSetHasItsClaimsInside) {
-  const std::vector<Rendered> objects = Render({{"kind", "statefulset"}, {"volumes", {{"data", {{"mount", "/d"}, {"claim", {{"size", "1Gi"}, {"per_replica", true}}}}}}}});
+  const std::vector<Rendered> objects = Render({{"kind", "statefulset"}, {"claims", {{"data", {{"mount", "/d"}, {"size", "1Gi"}, {"per_replica", true}}}}}});
   const Json& spec = Find(objects, "StatefulSet", "web").object["spec"];
   EXPECT_EQ(spec["volumeClaimTemplates"][0]["metadata"]["name"], "data");
   EXPECT_EQ(spec["volumeClaimTemplates"][0]["spec"]["resources"]["requests"]["storage"], "1Gi");
   EXPECT_FALSE(spec["template"]["spec"].contains("volumes"));
   EXPECT_EQ(spec["serviceName"], "web-headless");
+}
+
+TEST(RenderWorkload, LabelsTellTheScaler) {
+  const auto labels = [](const Json& zero) { return Find(Render({{"scale_to_zero", zero}}), "Deployment", "web").object["metadata"]["labels"]; };
+  const Json usual = labels(Json::object()), all = labels({{"group", "night"}, {"settle", "5s"}});
+  EXPECT_EQ(usual["sablier.enable"], "true");
+  EXPECT_EQ(usual["sablier.group"], "web");
+  EXPECT_FALSE(usual.contains("sablier.ready-after"));
+  EXPECT_EQ(all["sablier.group"], "night");
+  EXPECT_EQ(all["sablier.ready-after"], "5s");
 }
 
 TEST(RenderWorkload, RestartsShowInThePodsOnly) {
@@ -251,20 +292,35 @@ TEST(CheckService, FindsTwoVolumesOnOnePath) {
 }
 
 TEST(CheckService, FindsProbesOfUnknownPorts) {
-  EXPECT_THAT(Messages({{"ports", {{"http", {{"number", 80}}}}}, {"probes", {{"liveness", {{"http_get", {{"port", "htpp"}}}}}}}}),
-              ElementsAre("probes.liveness.http_get.port: container web has no port \"htpp\"; it has \"http\""));
+  EXPECT_THAT(Messages({{"ports", {{"http", "80"}}}, {"probes", {{"liveness", {{"http_get", "/"}, {"request", {{"port", "htpp"}}}}}}}}),
+              ElementsAre("probes.liveness.request.port: container web has no port \"htpp\"; it has \"http\""));
+}
+
+TEST(CheckService, ClaimsAndVolumesShareNames) {
+  EXPECT_THAT(Messages({{"claims", {{"data", {{"size", "1Gi"}}}}}, {"volumes", {{"data", {{"empty_dir", Json::object()}}}}}}),
+              ElementsAre("volumes[\"data\"]: \"claims\" has a \"data\" already, and both are volumes of the pod"));
+  EXPECT_THAT(Messages({{"claims", {{"data", {{"size", "1Gi"}}}}}, {"mounts", {{"/x", {{"volume", "dota"}}}}}}),
+              ElementsAre("mounts[\"/x\"].volume: there is no volume \"dota\"; \"claims\" and \"volumes\" have \"data\""));
+}
+
+TEST(CheckService, TheServiceHasPortsOfContainers) {
+  const Json config = {{"ports", {{"http", "8080"}}},
+                       {"sidecars", {{"log", {{"ports", {{"metrics", "9090"}}}}}}},
+                       {"service", {{"ports", {{"http", 8000}, {"metrics", 9000}, {"htpp", 1}}}, {"app_protocols", {{"grpc", "x"}}}}}};
+  EXPECT_THAT(Messages(config), ElementsAre("service.ports[\"htpp\"]: no container has a port \"htpp\"; of the main one, it has \"http\"",
+                                            "service.app_protocols[\"grpc\"]: no container has a port \"grpc\"; of the main one, it has \"http\""));
 }
 
 TEST(CheckService, RefusesAClaimOfOneNodeForSeveral) {
-  const Json volumes = {{"data", {{"claim", {{"size", "1Gi"}}}}}};
-  EXPECT_THAT(Messages({{"replicas", 3}, {"volumes", volumes}}), ElementsAre(HasSubstr("volumes[\"data\"].claim: a ReadWriteOnce claim is only on one node at a time, but there are 3 replicas")));
-  EXPECT_THAT(Messages({{"rollout", {{"strategy", "RollingUpdate"}}}, {"volumes", volumes}}), ElementsAre(HasSubstr("rollout: RollingUpdate starts the new pod while")));
-  EXPECT_THAT(Messages({{"replicas", 1}, {"volumes", volumes}}), IsEmpty());
+  const Json claims = {{"data", {{"size", "1Gi"}}}};
+  EXPECT_THAT(Messages({{"replicas", 3}, {"claims", claims}}), ElementsAre(HasSubstr("claims[\"data\"]: a ReadWriteOnce claim is only on one node at a time, but there are 3 replicas")));
+  EXPECT_THAT(Messages({{"rollout", {{"strategy", "RollingUpdate"}}}, {"claims", claims}}), ElementsAre(HasSubstr("rollout: RollingUpdate starts the new pod while")));
+  EXPECT_THAT(Messages({{"replicas", 1}, {"claims", claims}}), IsEmpty());
 }
 
 TEST(CheckService, PassesOverWhatIsUnknown) {
-  ServiceModel model = Service({{"probes", {{"liveness", {{"http_get", {{"port", "http"}}}}}}}});
-  model.ports = Attr<std::map<std::string, PortModel>>::Unknown();
+  ServiceModel model = Service({{"probes", {{"liveness", {{"http_get", "/"}, {"request", {{"port", "http"}}}}}}}});
+  model.ports = Attr<StringMap>::Unknown();
   EXPECT_THAT(CheckService(model), IsEmpty());
 }
 

@@ -15,9 +15,9 @@ namespace {
 
 // A claim that only one node can have, so that a new pod waits for the old one.
 bool MountsSingleNodeClaim(const ServiceModel& model) {
-  for (const auto& [name, volume] : model.volumes.value_or({})) {
-    if (!volume.claim.IsKnown() || volume.claim->per_replica.value_or(false)) continue;
-    const std::set<std::string> modes = volume.claim->access_modes.value_or({"ReadWriteOnce"});
+  for (const auto& [name, claim] : model.claims.value_or({})) {
+    if (claim.per_replica.value_or(false)) continue;
+    const std::set<std::string> modes = claim.access_modes.value_or({"ReadWriteOnce"});
     if (modes.count("ReadWriteMany") == 0 && modes.count("ReadOnlyMany") == 0) return true;
   }
   return false;
@@ -62,7 +62,7 @@ Json Targets(const Attr<std::set<std::string>>& namespaces, const Attr<std::set<
 
 Json NetworkPolicy(const ServiceModel& model, const Conventions& conventions) {
   const NetworkPolicyModel& policy = *model.network_policy;
-  Json object = ObjectHead(model, conventions, "networking.k8s.io/v1", "NetworkPolicy", model.NameOrDefault());
+  Json object = ObjectHead(model, conventions, "NetworkPolicy", model.NameOrDefault());
   Json spec = {{"podSelector", {{"matchLabels", SelectorOf(model)}}}, {"policyTypes", Json::array()}};
   if (policy.from_namespaces.IsKnown() || policy.from_cidrs.IsKnown()) {
     spec["policyTypes"].push_back("Ingress");
@@ -92,7 +92,7 @@ absl::Status RenderWorkload(const ServiceModel& model, const Conventions& conven
   const RolloutModel rollout = model.rollout.value_or({});
   CHARON_ASSIGN_OR_RETURN(PodTemplate pod, RenderPod(model, conventions));
 
-  Json object = ObjectHead(model, conventions, "apps/v1", kind, name);
+  Json object = ObjectHead(model, conventions, kind, name);
   Json initial = Json::object();
   Json annotations = Json::object();
   for (const auto& [key, value] : model.annotations.value_or({})) annotations[key] = value;
@@ -122,21 +122,22 @@ absl::Status RenderWorkload(const ServiceModel& model, const Conventions& conven
     spec["serviceName"] = name + "-headless";
     if (rollout.pod_management_policy.IsKnown()) spec["podManagementPolicy"] = *rollout.pod_management_policy;
     Json templates = Json::array();
-    for (const auto& [volume_name, volume] : model.volumes.value_or({})) {
-      if (!volume.claim.IsKnown() || !volume.claim->per_replica.value_or(false)) continue;
-      Json claim = {{"apiVersion", "v1"},
-                    {"kind", "PersistentVolumeClaim"},
-                    {"metadata", {{"name", volume_name}}},
-                    {"spec", ClaimSpec(*volume.claim, conventions)}};
-      claim["spec"]["resources"] = {{"requests", {{"storage", *volume.claim->size}}}};
-      templates.push_back(std::move(claim));
+    for (const auto& [claim_name, claim] : model.claims.value_or({})) {
+      if (!claim.per_replica.value_or(false)) continue;
+      Json object_template = {{"apiVersion", "v1"},
+                              {"kind", "PersistentVolumeClaim"},
+                              {"metadata", {{"name", claim_name}}},
+                              {"spec", ClaimSpec(claim, conventions)}};
+      object_template["spec"]["resources"] = {{"requests", {{"storage", *claim.size}}}};
+      templates.push_back(std::move(object_template));
     }
     if (!templates.empty()) spec["volumeClaimTemplates"] = std::move(templates);
   }
   if (model.scale_to_zero.IsKnown()) {
-    // Labels by which Sablier finds what it may stop (sablierapp/sablier, docs, "Kubernetes provider").
+    // Labels by which Sablier finds what it may stop (sablierapp/sablier v1.13, pkg/provider, labels).
     object["metadata"]["labels"]["sablier.enable"] = "true";
     object["metadata"]["labels"]["sablier.group"] = model.scale_to_zero->group.value_or(name);
+    if (model.scale_to_zero->settle.IsKnown()) object["metadata"]["labels"]["sablier.ready-after"] = *model.scale_to_zero->settle;
   }
   object["spec"] = std::move(spec);
   if (model.extra_manifest_patch.IsKnown()) {
@@ -154,7 +155,7 @@ absl::Status RenderWorkload(const ServiceModel& model, const Conventions& conven
     out.push_back({.stage = Stage::kIdentity, .attribute = attribute, .object = std::move(guard), .initial = {}});
   };
   if (model.disruption_budget.IsKnown()) {
-    Json budget = ObjectHead(model, conventions, "policy/v1", "PodDisruptionBudget", name);
+    Json budget = ObjectHead(model, conventions, "PodDisruptionBudget", name);
     budget["spec"] = {{"selector", {{"matchLabels", SelectorOf(model)}}}};
     if (model.disruption_budget->min_available.IsKnown()) {
       budget["spec"]["minAvailable"] = IntOrString(*model.disruption_budget->min_available);

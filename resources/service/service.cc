@@ -10,6 +10,10 @@
 namespace charon::service {
 namespace {
 
+constexpr char kMount[] = "Where the main container has it; other containers name it in `mounts`.";
+constexpr char kSubPath[] = "Path inside the volume that is mounted there.";
+constexpr char kReadOnly[] = "Mount it read-only there.";
+
 Check FileMode() {
   return TextRule("is an octal file mode such as \"0644\"", [](absl::string_view text) {
     const bool octal = text.size() >= 3 && text.size() <= 4 && text.find_first_not_of("01234567") == absl::string_view::npos;
@@ -21,13 +25,6 @@ Check FileMode() {
 Check OnChange() { return OneOf({"restart", "none"}); }
 
 Check AccessModes() { return EachElement(OneOf({"ReadWriteOnce", "ReadOnlyMany", "ReadWriteMany", "ReadWriteOncePod"})); }
-
-Check AbsolutePath() {
-  return TextRule("is an absolute path", [](absl::string_view path) {
-    if (absl::StartsWith(path, "/")) return absl::OkStatus();
-    return absl::InvalidArgumentError(absl::StrCat("\"", path, "\" must be an absolute path such as \"/data\""));
-  });
-}
 
 // What Kubernetes calls int-or-percent.
 Check CountOrPercent() {
@@ -46,6 +43,9 @@ const ObjectSpec<ClaimModel>& ClaimModel::Describe() {
   static const auto& spec = *new ObjectSpec<M>(
       "A PersistentVolumeClaim. It grows with `size` and is never made smaller: what an autoresizer added stays.",
       {
+          Field(&M::mount, "mount", Optional, kMount).Check(AbsolutePath()),
+          Field(&M::sub_path, "sub_path", Optional, kSubPath),
+          Field(&M::read_only, "read_only", Optional, kReadOnly),
           Field(&M::size, "size", Required, "Size, such as `10Gi`.").Check(QuantityText()),
           Field(&M::storage_class, "storage_class", Optional,
                 "StorageClass, or an alias from `conventions.storage_classes`; the cluster's default if unset."),
@@ -114,10 +114,9 @@ const ObjectSpec<VolumeModel>& VolumeModel::Describe() {
   static const auto& spec = *new ObjectSpec<M>(
       "A volume of the pod.",
       {
-          Field(&M::mount, "mount", Optional, "Where the main container has it; other containers name it in `mounts`.").Check(AbsolutePath()),
-          Field(&M::sub_path, "sub_path", Optional, "Path inside the volume that is mounted there."),
-          Field(&M::read_only, "read_only", Optional, "Mount it read-only there."),
-          Field(&M::claim, "claim", Optional, "A claim of the service's own. It stays when the service goes, unless `delete_data`."),
+          Field(&M::mount, "mount", Optional, kMount).Check(AbsolutePath()),
+          Field(&M::sub_path, "sub_path", Optional, kSubPath),
+          Field(&M::read_only, "read_only", Optional, kReadOnly),
           Field(&M::existing_claim, "existing_claim", Optional, "Name of a claim made elsewhere."),
           Field(&M::nfs, "nfs", Optional, "A directory of an NFS server."),
           Field(&M::empty_dir, "empty_dir", Optional, "Scratch space: `{}`."),
@@ -125,7 +124,7 @@ const ObjectSpec<VolumeModel>& VolumeModel::Describe() {
           Field(&M::config_map, "config_map", Optional, "An existing ConfigMap."),
           Field(&M::secret, "secret", Optional, "An existing Secret, or one of `secrets`."),
       },
-      {ExactlyOneOf({"claim", "existing_claim", "nfs", "empty_dir", "host_path", "config_map", "secret"})});
+      {ExactlyOneOf({"existing_claim", "nfs", "empty_dir", "host_path", "config_map", "secret"})});
   return spec;
 }
 
@@ -213,8 +212,6 @@ const ObjectSpec<RolloutModel>& RolloutModel::Describe() {
           Field(&M::revision_history_limit, "revision_history_limit", Optional, "Old revisions to keep; 10 if unset.").Check(Between(0, 1000)),
           Field(&M::pod_management_policy, "pod_management_policy", Optional, "StatefulSet: `OrderedReady` or `Parallel`.")
               .Check(OneOf({"OrderedReady", "Parallel"})),
-          Field(&M::wait, "wait", Optional, "`rollout` (default) waits until the pods run and says why they do not; `none` does not wait.")
-              .Check(OneOf({"rollout", "none"})),
       });
   return spec;
 }
@@ -233,15 +230,11 @@ const ObjectSpec<DnsModel>& DnsModel::Describe() {
   return spec;
 }
 
-const ObjectSpec<PodModel>& PodModel::Describe() {
-  using M = PodModel;
+const ObjectSpec<PodSecurityContextModel>& PodSecurityContextModel::Describe() {
+  using M = PodSecurityContextModel;
   static const auto& spec = *new ObjectSpec<M>(
-      "What holds for the whole pod.",
+      "Privileges of all containers.",
       {
-          Field(&M::image_pull_secrets, "image_pull_secrets", Optional, "Secrets to pull images with."),
-          Field(&M::priority_class, "priority_class", Optional, "PriorityClass; policies decide if unset."),
-          Field(&M::termination_grace_period, "termination_grace_period", Optional, "Time to stop, such as `90s`; 30s if unset.").Check(PositiveDuration()),
-          Field(&M::runtime_class, "runtime_class", Optional, "RuntimeClass, such as `nvidia`."),
           Field(&M::fs_group, "fs_group", Optional, "Group that owns the volumes.").Check(Between(0, 4294967295)),
           Field(&M::fs_group_change_policy, "fs_group_change_policy", Optional, "`OnRootMismatch` or `Always`.")
               .Check(OneOf({"OnRootMismatch", "Always"})),
@@ -251,6 +244,22 @@ const ObjectSpec<PodModel>& PodModel::Describe() {
           Field(&M::supplemental_groups, "supplemental_groups", Optional, "Further groups of all containers."),
           Field(&M::seccomp_profile, "seccomp_profile", Optional, "`RuntimeDefault`, `Unconfined`, or the path of a profile on the node."),
           Field(&M::sysctls, "sysctls", Optional, "Kernel parameters of the pod."),
+      });
+  return spec;
+}
+
+const ObjectSpec<PodModel>& PodModel::Describe() {
+  using M = PodModel;
+  static const auto& spec = *new ObjectSpec<M>(
+      "What holds for the whole pod.",
+      {
+          Field(&M::labels, "labels", Optional, "Labels of the pods.").Check(EachKey(LabelKey())).Check(EachElement(LabelValue())),
+          Field(&M::annotations, "annotations", Optional, "Annotations of the pods.").Check(EachKey(LabelKey())),
+          Field(&M::image_pull_secrets, "image_pull_secrets", Optional, "Secrets to pull images with."),
+          Field(&M::priority_class, "priority_class", Optional, "PriorityClass; policies decide if unset."),
+          Field(&M::termination_grace_period, "termination_grace_period", Optional, "Time to stop, such as `90s`; 30s if unset.").Check(PositiveDuration()),
+          Field(&M::runtime_class, "runtime_class", Optional, "RuntimeClass, such as `nvidia`."),
+          Field(&M::security_context, "security_context", Optional, "Privileges of all containers."),
           Field(&M::dns, "dns", Optional, "How the pod resolves names."),
           Field(&M::host_aliases, "host_aliases", Optional, "Address -> names, as in /etc/hosts."),
           Field(&M::host_name, "hostname", Optional, "Host name of the pod.").Check(DnsLabel()),
@@ -341,14 +350,39 @@ const ObjectSpec<PolicyRuleModel>& PolicyRuleModel::Describe() {
   return spec;
 }
 
+const ObjectSpec<ServiceAccountModel>& ServiceAccountModel::Describe() {
+  using M = ServiceAccountModel;
+  static const auto& spec = *new ObjectSpec<M>(
+      "The ServiceAccount of the pods.",
+      {
+          Field(&M::name, "name", Optional, "An existing ServiceAccount to use instead of an own one."),
+          Field(&M::automount, "automount", Optional, "Mount its token; Kubernetes' default is yes."),
+          Field(&M::annotations, "annotations", Optional, "Annotations of the own ServiceAccount."),
+      });
+  return spec;
+}
+
+const ObjectSpec<InnerServiceModel>& InnerServiceModel::Describe() {
+  using M = InnerServiceModel;
+  static const auto& spec = *new ObjectSpec<M>(
+      "The Service that the cluster reaches the pods by.",
+      {
+          Field(&M::name, "name", Optional, "Its name; the service's name by default.").Check(DnsLabel()),
+          Field(&M::ports, "ports", Optional,
+                "Its port by name of a port; by default 80 for the port `http`, 443 for `https`, else the same number.")
+              .Check(EachElement(Between(1, 65535))),
+          Field(&M::app_protocols, "app_protocols", Optional,
+                "Protocol above TCP by name of a port, for ingress controllers and meshes: `kubernetes.io/h2c`."),
+      });
+  return spec;
+}
+
 const ObjectSpec<IdentityModel>& IdentityModel::Describe() {
   using M = IdentityModel;
   static const auto& spec = *new ObjectSpec<M>(
       "Who the pods are to the API server. Rules make a ServiceAccount named as the service.",
       {
-          Field(&M::service_account, "service_account", Optional, "An existing ServiceAccount to use instead of an own one."),
-          Field(&M::automount, "automount", Optional, "Mount its token; Kubernetes' default is yes."),
-          Field(&M::annotations, "annotations", Optional, "Annotations of the own ServiceAccount."),
+          Field(&M::service_account, "service_account", Optional, "The ServiceAccount; one of the service's name by default."),
           Field(&M::rules, "rules", Optional, "Rules in the own namespace."),
           Field(&M::cluster_rules, "cluster_rules", Optional, "Rules in the whole cluster."),
           Field(&M::namespace_rules, "namespace_rules", Optional, "Rules in other namespaces, by namespace."),
@@ -430,6 +464,7 @@ const ObjectSpec<ScaleToZeroModel>& ScaleToZeroModel::Describe() {
           Field(&M::group, "group", Optional, "Services that sleep and wake together; the service's name by default."),
           Field(&M::display_name, "display_name", Optional, "Name on the waiting page; the service's by default."),
           Field(&M::refresh, "refresh", Optional, "How often the waiting page looks; `5s` if unset.").Check(PositiveDuration()),
+          Field(&M::settle, "settle", Optional, "How long the pods must have been ready before requests go to them (Sablier 1.13).").Check(PositiveDuration()),
       });
   return spec;
 }
@@ -442,17 +477,16 @@ const ObjectSpec<ServiceModel>& ServiceModel::Describe() {
         Field(&M::name, "name", OptionalComputed, "Name of the service and of its objects; that of the namespace by default.").ForceNew().KeepPrior().Check(DnsLabel()),
         Field(&M::kind, "kind", Optional, "`deployment` (default), `statefulset` or `daemonset`. Another kind is another workload: the service is replaced.")
             .Check(OneOf({"deployment", "statefulset", "daemonset"})),
-        Field(&M::service_name, "service_name", Optional, "Name of the Service; the service's name by default.").Check(DnsLabel()),
+        Field(&M::service, "service", Optional, "The Service that the cluster reaches the pods by."),
         Field(&M::labels, "labels", Optional, "Labels of all objects.").Check(EachKey(LabelKey())).Check(EachElement(LabelValue())),
         Field(&M::annotations, "annotations", Optional, "Annotations of the workload.").Check(EachKey(LabelKey())),
-        Field(&M::pod_labels, "pod_labels", Optional, "Labels of the pods.").Check(EachKey(LabelKey())).Check(EachElement(LabelValue())),
-        Field(&M::pod_annotations, "pod_annotations", Optional, "Annotations of the pods.").Check(EachKey(LabelKey())),
         Field(&M::selector, "selector", Optional,
               "Labels by which the workload finds its pods; `{ app = <name> }` by default. Other ones replace the service.")
             .Check(EachKey(LabelKey()))
             .Check(EachElement(LabelValue())),
     };
     for (auto& row : ContainerRows<M>(Required, "Image of the main container, which has the service's name.")) rows.push_back(std::move(row));
+    for (auto& row : RunningContainerRows<M>()) rows.push_back(std::move(row));
     std::vector<ObjectSpec<M>::Row> more = {
         Field(&M::sidecars, "sidecars", Optional, "Further containers by name.").Check(EachKey(DnsLabel())),
         Field(&M::init_containers, "init_containers", Optional, "Containers that run before, in this order."),
@@ -461,6 +495,8 @@ const ObjectSpec<ServiceModel>& ServiceModel::Describe() {
               "`terraform` (default), or `external`: the number is set at creation and left to an autoscaler from then on.")
             .Check(OneOf({"terraform", "external"})),
         Field(&M::rollout, "rollout", Optional, "How a change reaches the pods."),
+        Field(&M::wait, "wait", Optional, "`rollout` (default) waits until the pods run and says why they do not; `none` does not wait.")
+            .Check(OneOf({"rollout", "none"})),
         Field(&M::secrets, "secrets", Optional, "Secrets from External Secrets stores, by key.").Check(EachKey(DnsLabel())),
         Field(&M::generated_secrets, "generated_secrets", Optional,
               "Values that are made up once in the cluster, by name; environment variables, too."),
@@ -471,8 +507,11 @@ const ObjectSpec<ServiceModel>& ServiceModel::Describe() {
         Field(&M::wait_for_secrets, "wait_for_secrets", Optional, "Secrets that somebody else makes and that must exist before the pods are rolled out.").Check(EachElement(DnsSubdomain())),
         Field(&M::files, "files", Optional, "Files in the main container, by path.").Check(EachKey(AbsolutePath())),
         Field(&M::config_dirs, "config_dirs", Optional, "Directories of files in the main container, by path.").Check(EachKey(AbsolutePath())),
-        Field(&M::volumes, "volumes", Optional, "Volumes of the pod, by name.").Check(EachKey(DnsLabel())),
-        Field(&M::delete_data, "delete_data", Optional, "`true`: claims go with the service, or with their entry of `volumes`. They stay by default."),
+        Field(&M::claims, "claims", Optional,
+              "Volumes that are the service's own, by name: PersistentVolumeClaims. They stay when the service goes, unless `delete_data`.")
+            .Check(EachKey(DnsLabel())),
+        Field(&M::volumes, "volumes", Optional, "Other volumes of the pod, by name.").Check(EachKey(DnsLabel())),
+        Field(&M::delete_data, "delete_data", Optional, "`true`: claims go with the service, or with their entry of `claims`. They stay by default."),
         Field(&M::pod, "pod", Optional, "What holds for the whole pod."),
         Field(&M::scheduling, "scheduling", Optional, "Where the pods may run."),
         Field(&M::gpu, "gpu", Optional, "A GPU: `{}` for one."),
@@ -494,7 +533,7 @@ const ObjectSpec<ServiceModel>& ServiceModel::Describe() {
               "If a policy of the cluster changes what is applied: `warn` (default) tells once and takes it as it is, `error` fails the apply.")
             .Check(OneOf({"warn", "error"})),
         Field(&M::force_conflicts, "force_conflicts", Optional, "Take over fields that another field manager owns, instead of an error."),
-        Field(&M::objects, "objects", Computed, "What the service consists of: object -> hash of its declared content."),
+        Field(&M::objects, "objects", Computed, "What the service consists of: `kind/namespace/name` of each object -> hash of its declared content."),
         Field(&M::urls, "urls", Computed, "Address of each entry of `expose`."),
         Field(&M::restart, "restart", Computed, "Secrets with `on_change = \"restart\"` -> keyed hash of what the pods were started with."),
         sdk::TimeoutsField(&M::timeouts),
@@ -507,6 +546,19 @@ const ObjectSpec<ServiceModel>& ServiceModel::Describe() {
         std::move(rows), std::vector<ObjectRule>{RequiredTogether({"env_wo", "env_wo_version"})});
   }();
   return spec;
+}
+
+std::map<std::string, VolumeModel> ServiceModel::VolumesByName() const {
+  std::map<std::string, VolumeModel> all = volumes.value_or({});
+  for (const auto& [key, claim] : claims.value_or({})) {
+    VolumeModel volume;
+    volume.mount = claim.mount;
+    volume.sub_path = claim.sub_path;
+    volume.read_only = claim.read_only;
+    volume.claim = claim;
+    all.insert_or_assign(key, std::move(volume));
+  }
+  return all;
 }
 
 }  // namespace charon::service

@@ -15,9 +15,9 @@
 namespace charon::service {
 
 struct ClaimModel {
-  Attr<std::string> size, storage_class, autoresize;
+  Attr<std::string> mount, sub_path, size, storage_class, autoresize;
   Attr<std::set<std::string>> access_modes;
-  Attr<bool> per_replica;
+  Attr<bool> read_only, per_replica;
   static const ObjectSpec<ClaimModel>& Describe();
 };
 
@@ -49,11 +49,12 @@ struct SourceModel {
 struct VolumeModel {
   Attr<std::string> mount, sub_path, existing_claim;
   Attr<bool> read_only;
-  Attr<ClaimModel> claim;
   Attr<NfsModel> nfs;
   Attr<EmptyDirModel> empty_dir;
   Attr<HostPathModel> host_path;
   Attr<SourceModel> config_map, secret;
+  // Not an attribute: of the entries of `claims`, which are volumes like the others to the pod (VolumesOf).
+  Attr<ClaimModel> claim;
   static const ObjectSpec<VolumeModel>& Describe();
 };
 
@@ -84,7 +85,7 @@ struct GeneratedSecretModel {
 };
 
 struct RolloutModel {
-  Attr<std::string> strategy, max_surge, max_unavailable, progress_deadline, min_ready, pod_management_policy, wait;
+  Attr<std::string> strategy, max_surge, max_unavailable, progress_deadline, min_ready, pod_management_policy;
   Attr<std::int64_t> partition, revision_history_limit;
   static const ObjectSpec<RolloutModel>& Describe();
 };
@@ -96,14 +97,22 @@ struct DnsModel {
   static const ObjectSpec<DnsModel>& Describe();
 };
 
-struct PodModel {
-  Attr<std::set<std::string>> image_pull_secrets;
-  Attr<std::string> priority_class, termination_grace_period, runtime_class, fs_group_change_policy, seccomp_profile, host_name;
+struct PodSecurityContextModel {
+  Attr<std::string> fs_group_change_policy, seccomp_profile;
   Attr<std::int64_t> fs_group, run_as_user, run_as_group;
-  Attr<bool> run_as_non_root, host_network, host_pid, enable_service_links, share_process_namespace;
+  Attr<bool> run_as_non_root;
   Attr<std::set<std::int64_t>> supplemental_groups;
-  Attr<DnsModel> dns;
   Attr<StringMap> sysctls;
+  static const ObjectSpec<PodSecurityContextModel>& Describe();
+};
+
+struct PodModel {
+  Attr<StringMap> labels, annotations;
+  Attr<std::set<std::string>> image_pull_secrets;
+  Attr<std::string> priority_class, termination_grace_period, runtime_class, host_name;
+  Attr<bool> host_network, host_pid, enable_service_links, share_process_namespace;
+  Attr<PodSecurityContextModel> security_context;
+  Attr<DnsModel> dns;
   Attr<std::map<std::string, StringList>> host_aliases;
   static const ObjectSpec<PodModel>& Describe();
 };
@@ -150,10 +159,15 @@ struct GrantModel {
   static const ObjectSpec<GrantModel>& Describe();
 };
 
-struct IdentityModel {
-  Attr<std::string> service_account;
+struct ServiceAccountModel {
+  Attr<std::string> name;
   Attr<bool> automount;
   Attr<StringMap> annotations;
+  static const ObjectSpec<ServiceAccountModel>& Describe();
+};
+
+struct IdentityModel {
+  Attr<ServiceAccountModel> service_account;
   Attr<std::vector<PolicyRuleModel>> rules, cluster_rules;
   Attr<std::map<std::string, GrantModel>> namespace_rules;
   static const ObjectSpec<IdentityModel>& Describe();
@@ -183,16 +197,25 @@ struct BackupModel {
 };
 
 struct ScaleToZeroModel {
-  Attr<std::string> idle, strategy, group, display_name, refresh;
+  Attr<std::string> idle, strategy, group, display_name, refresh, settle;
   static const ObjectSpec<ScaleToZeroModel>& Describe();
+};
+
+// The Service inside the cluster.
+struct InnerServiceModel {
+  Attr<std::string> name;
+  Attr<std::map<std::string, std::int64_t>> ports;
+  Attr<StringMap> app_protocols;
+  static const ObjectSpec<InnerServiceModel>& Describe();
 };
 
 struct ServiceModel : ContainerModel {
   // 1 identity
-  Attr<std::string> name_space, name, kind, service_name;
-  Attr<StringMap> labels, annotations, pod_labels, pod_annotations, selector;
+  Attr<std::string> name_space, name, kind;
+  Attr<StringMap> labels, annotations, selector;
+  Attr<InnerServiceModel> service;
   // 2 ownership, 8 rollout
-  Attr<std::string> replicas_owner;
+  Attr<std::string> replicas_owner, wait;
   Attr<std::int64_t> replicas;
   Attr<RolloutModel> rollout;
   // 3 containers
@@ -207,6 +230,7 @@ struct ServiceModel : ContainerModel {
   // 6 files, 7 volumes
   Attr<std::map<std::string, FileModel>> files;
   Attr<std::map<std::string, ConfigDirModel>> config_dirs;
+  Attr<std::map<std::string, ClaimModel>> claims;
   Attr<std::map<std::string, VolumeModel>> volumes;
   Attr<bool> delete_data;
   // 10 scheduling
@@ -235,6 +259,10 @@ struct ServiceModel : ContainerModel {
 
   // The service's name: `name`, else that of the namespace. REQUIRES: both are known or null.
   std::string NameOrDefault() const { return name.IsKnown() ? *name : name_space.value_or(""); }
+  // `claims` and `volumes` together, by name, as far as they are known.
+  std::map<std::string, VolumeModel> VolumesByName() const;
+  // The own labels of the pods, and their annotations.
+  StringMap PodLabels() const { return pod.IsKnown() ? pod->labels.value_or({}) : StringMap(); }
 
   static const ObjectSpec<ServiceModel>& Describe();
 };

@@ -21,6 +21,7 @@
 #include "provider/operations/quota_fit.h"
 #include "provider/operations/wait_ready.h"
 #include "provider/schema/checks.h"
+#include "resources/service/import_workload.h"
 #include "resources/service/selector_clash.h"
 
 namespace charon::service {
@@ -41,13 +42,25 @@ ObjectRef WorkloadRef(const ServiceModel& model) {
   return {{"apps/v1", WorkloadKind(model)}, *model.name_space, model.NameOrDefault()};
 }
 
+// What stands for an object in `objects`: "Deployment/shop/web", "PersistentVolume/shop-web-data". It has no apiVersion, which
+// may change while the object stays the same.
+std::string KeyOf(const ObjectRef& ref) {
+  return absl::StrCat(ref.kind.kind, "/", ref.name_space, ref.name_space.empty() ? "" : "/", ref.name);
+}
+
+absl::StatusOr<ObjectRef> RefOfKey(const std::string& key) {
+  const std::string kind = key.substr(0, key.find('/'));
+  return ObjectRef::Parse(absl::StrCat(ApiVersionOf(kind), "/", key));
+}
+
 // What stands in `objects` for a rendered object. The value of a Secret is not part of it, nor what pods were
 // restarted for.
 std::string HashOf(const Rendered& rendered) {
   std::string text = rendered.object.dump();
   // The size of a claim is sent in its own way, but a change of it must show.
   if (rendered.object["kind"] == "PersistentVolumeClaim") absl::StrAppend(&text, rendered.initial.dump());
-  return Fingerprint(text);
+  // 48 bits: it only has to differ from the one before.
+  return Fingerprint(text).substr(0, 12);
 }
 
 using Content = ServiceResource::Content;
@@ -57,7 +70,7 @@ absl::StatusOr<Content> ContentOf(const ServiceModel& model, const Conventions& 
   CHARON_ASSIGN_OR_RETURN(content.objects, RenderService(model, conventions));
   for (const Rendered& rendered : content.objects) {
     CHARON_ASSIGN_OR_RETURN(ObjectRef ref, kubernetes::RefOf(rendered.object));
-    const bool fresh = content.hashes.emplace(ref.ToString(), HashOf(rendered)).second;
+    const bool fresh = content.hashes.emplace(KeyOf(ref), HashOf(rendered)).second;
     if (!fresh) {
       return At(rendered.attribute, absl::InvalidArgumentError(absl::StrCat(
                                         "would make ", ref.ToString(), ", which another part of the service makes already")));
@@ -68,7 +81,7 @@ absl::StatusOr<Content> ContentOf(const ServiceModel& model, const Conventions& 
     ServiceModel unrestarted = model;
     unrestarted.restart = Attr<StringMap>();
     CHARON_ASSIGN_OR_RETURN(const std::vector<Rendered> plain, RenderService(unrestarted, conventions));
-    for (std::size_t i = 0; i < plain.size(); ++i) content.hashes[content.refs[i].ToString()] = HashOf(plain[i]);
+    for (std::size_t i = 0; i < plain.size(); ++i) content.hashes[KeyOf(content.refs[i])] = HashOf(plain[i]);
   }
   return content;
 }
@@ -105,18 +118,18 @@ std::set<std::string> DataKeys(const ServiceModel& model, const Conventions& con
   const absl::StatusOr<Content> content = ContentOf(model, conventions);
   if (content.ok()) {
     for (std::size_t i = 0; i < content->objects.size(); ++i) {
-      if (content->objects[i].keeps_data) keys.insert(content->refs[i].ToString());
+      if (content->objects[i].keeps_data) keys.insert(KeyOf(content->refs[i]));
     }
     return keys;
   }
   for (const auto& [key, hash] : model.objects.value_or({})) {
-    const absl::StatusOr<ObjectRef> ref = ObjectRef::Parse(key);
+    const absl::StatusOr<ObjectRef> ref = RefOfKey(key);
     if (ref.ok() && IsClaim(*ref)) keys.insert(key);
   }
   return keys;
 }
 
-bool IsPerReplica(const VolumeModel& volume) { return volume.claim.IsKnown() && volume.claim->per_replica.value_or(false); }
+bool IsPerReplica(const ClaimModel& claim) { return claim.per_replica.value_or(false); }
 
 // The claims that a StatefulSet's controller made for one of its volumes, which go with nothing: deletes them, or adds them
 // to what was kept.
@@ -132,7 +145,7 @@ absl::Status RemoveReplicaClaims(const Call& call, Cluster& cluster, const Servi
     if (!ordinal) continue;
     const ObjectRef ref{{"v1", "PersistentVolumeClaim"}, *model.name_space, name};
     if (!delete_data) {
-      kept.push_back(ref.ToString());
+      kept.push_back(KeyOf(ref));
       continue;
     }
     const absl::Status deleted = cluster.Delete(call, ref, {.propagation = "Background", .uid = kubernetes::Text(claim, "metadata.uid")});
@@ -263,7 +276,7 @@ class ServiceResource::Run {
         pruned_exposure = true;
         CHARON_RETURN_IF_ERROR(Prune(content, /*exposure=*/true));
       }
-      const std::string key = content.refs[i].ToString();
+      const std::string key = KeyOf(content.refs[i]);
       const std::string& hash = content.hashes[key];
       if (!MustWrite(content.objects[i], key, hash)) continue;
       CHARON_RETURN_IF_ERROR(Locate(content.objects[i], Write(content.objects[i], content.refs[i])));
@@ -289,7 +302,7 @@ class ServiceResource::Run {
   }
 
   std::string EnvSecretKey() const {
-    return ObjectRef{{"v1", "Secret"}, *plan_.name_space, plan_.NameOrDefault() + "-env"}.ToString();
+    return KeyOf({{"v1", "Secret"}, *plan_.name_space, plan_.NameOrDefault() + "-env"});
   }
 
   absl::Status Write(const Rendered& rendered, const ObjectRef& ref) {
@@ -302,7 +315,7 @@ class ServiceResource::Run {
     if (rendered.keeps_data && options.on_conflict == operations::OnConflict::kReplace) {
       options.on_conflict = operations::OnConflict::kAdopt;
     }
-    const std::string key = ref.ToString();
+    const std::string key = KeyOf(ref);
     const bool fresh = prior_ == nullptr || (!adopting_ && reached_.objects->count(key) == 0);
     if (ref.kind.kind == "StatefulSet") CHARON_RETURN_IF_ERROR(ReplaceStatefulSetIfFixed(ref, object));
     context_.call.log->Info("applying an object of a service", {{"object", key}});
@@ -325,7 +338,7 @@ class ServiceResource::Run {
   // The values of a Secret that the service makes.
   absl::Status FillIn(const ObjectRef& ref, Json& object) {
     Json data = Json::object();
-    if (ref.ToString() == EnvSecretKey()) {
+    if (KeyOf(ref) == EnvSecretKey()) {
       for (const auto& [name, value] : plan_.env_wo.value_or({})) {
         RegisterSecret(value);
         data[name] = absl::Base64Escape(value);
@@ -391,15 +404,15 @@ class ServiceResource::Run {
 
   // The claims of a StatefulSet's replicas are made by its controller, which never changes them again.
   absl::Status GrowReplicaClaims() {
-    for (const auto& [name, volume] : plan_.volumes.value_or({})) {
-      if (!IsPerReplica(volume)) continue;
+    for (const auto& [name, claim] : plan_.claims.value_or({})) {
+      if (!IsPerReplica(claim)) continue;
       for (std::int64_t replica = 0; replica < plan_.replicas.value_or(1); ++replica) {
         const ObjectRef ref{{"v1", "PersistentVolumeClaim"}, *plan_.name_space, absl::StrCat(name, "-", plan_.NameOrDefault(), "-", replica)};
         if (prior_ == nullptr) break;
         const absl::StatusOr<Json> live = cluster_.Get(context_, ref);
         if (absl::IsNotFound(live.status())) break;
         CHARON_RETURN_IF_ERROR(live.status());
-        CHARON_RETURN_IF_ERROR(At(Path("volumes").Key(name).Attribute("claim").Attribute("size"), GrowClaim(*live, *volume.claim->size, ref)));
+        CHARON_RETURN_IF_ERROR(At(Path("claims").Key(name).Attribute("size"), GrowClaim(*live, *claim.size, ref)));
       }
     }
     return absl::OkStatus();
@@ -458,7 +471,7 @@ class ServiceResource::Run {
   }
 
   absl::Status AwaitRollout() const {
-    if (plan_.rollout.IsKnown() && plan_.rollout->wait.value_or("rollout") == "none") return absl::OkStatus();
+    if (plan_.wait.value_or("rollout") == "none") return absl::OkStatus();
     if (plan_.replicas.value_or(1) == 0) return absl::OkStatus();  // parked
     return operations::WaitUntilReady(context_, cluster_, WorkloadRef(plan_), {.rollout = true, .conditions = {}, .fields = {}});
   }
@@ -470,7 +483,7 @@ class ServiceResource::Run {
     std::vector<std::string> kept;
     for (const auto& [key, hash] : prior_->objects.value_or({})) {
       if (content.hashes.count(key) != 0) continue;
-      const absl::StatusOr<ObjectRef> ref = ObjectRef::Parse(key);
+      const absl::StatusOr<ObjectRef> ref = RefOfKey(key);
       if (!ref.ok() || IsExposure(*ref) != exposure) continue;
       if (data.count(key) != 0 && !plan_.delete_data.value_or(false)) {
         kept.push_back(key);
@@ -482,8 +495,8 @@ class ServiceResource::Run {
       settled_.erase(key);
     }
     if (!exposure) {
-      for (const auto& [name, volume] : prior_->volumes.value_or({})) {
-        if (!IsPerReplica(volume) || (plan_.volumes.IsKnown() && plan_.volumes->count(name) != 0)) continue;
+      for (const auto& [name, claim] : prior_->claims.value_or({})) {
+        if (!IsPerReplica(claim) || (plan_.claims.IsKnown() && plan_.claims->count(name) != 0)) continue;
         CHARON_RETURN_IF_ERROR(RemoveReplicaClaims(context_, cluster_, *prior_, name, plan_.delete_data.value_or(false), kept));
       }
     }
@@ -507,7 +520,7 @@ class ServiceResource::Run {
       for (const Json& object : *found) {
         if (operations::ClaimOf(&object, options_) != operations::Claim::kOurs) continue;
         const ObjectRef ref{kind, *plan_.name_space, Text(object, "metadata.name")};
-        if (content.hashes.count(ref.ToString()) != 0) continue;
+        if (content.hashes.count(KeyOf(ref)) != 0) continue;
         const absl::Status deleted = operations::DeleteObject(context_, cluster_, ref, options_);
         if (!deleted.ok() && !absl::IsNotFound(deleted)) return Annotate(deleted, absl::StrCat("removing what an earlier run left: ", ref.ToString()));
       }
@@ -631,8 +644,8 @@ absl::Status ServiceResource::Plan(const sdk::Context& context, sdk::PlanChange<
   change.Set("restart", wanted.restart);
   change.Set("objects", Attr<StringMap>(content.hashes));
   if (change.IsUpdate()) {
-    for (const auto& [name, volume] : planned.volumes.value_or({})) {
-      CHARON_RETURN_IF_ERROR(CheckClaimChange(context, name, volume, change.prior()));
+    for (const auto& [name, claim] : planned.claims.value_or({})) {
+      CHARON_RETURN_IF_ERROR(CheckClaimChange(context, name, claim, change.prior()));
     }
     if (wanted.restart.IsKnown() && change.prior().restart.IsKnown()) {
       for (const auto& [name, digest] : *wanted.restart) {
@@ -717,7 +730,7 @@ absl::Status ServiceResource::CheckSelector(const sdk::Context& context, const s
                                             const ServiceModel& planned, const std::vector<Rendered>& objects) {
   if (context.planned_before) return absl::OkStatus();
   const bool same = change.IsUpdate() && !context.private_state->Get(kAdopting) &&
-                    SelectorOf(change.prior()) == SelectorOf(planned) && change.prior().pod_labels == planned.pod_labels;
+                    SelectorOf(change.prior()) == SelectorOf(planned) && change.prior().PodLabels() == planned.PodLabels();
   const auto workload = std::find_if(objects.begin(), objects.end(), [](const Rendered& r) { return r.stage == Stage::kWorkload; });
   if (same || workload == objects.end()) return absl::OkStatus();
   const ObjectRef own = WorkloadRef(planned);
@@ -730,7 +743,7 @@ absl::Status ServiceResource::CheckSelector(const sdk::Context& context, const s
       if (!others.ok()) return absl::IsUnavailable(others.status()) ? others.status() : absl::OkStatus();
       for (const Json& other : *others) {
         const ObjectRef ref{{"apps/v1", kind}, *planned.name_space, kubernetes::Text(other, "metadata.name")};
-        const bool replaced = !change.IsCreate() && change.prior().objects.IsKnown() && change.prior().objects->count(ref.ToString()) != 0;
+        const bool replaced = !change.IsCreate() && change.prior().objects.IsKnown() && change.prior().objects->count(KeyOf(ref)) != 0;
         if (ref == own || replaced || IsGoing(ref) || operations::ClaimOf(&other, options) == operations::Claim::kOurs) continue;
         const std::string clash = SelectorClash(workload->object, other);
         if (clash.empty()) continue;
@@ -744,14 +757,14 @@ absl::Status ServiceResource::CheckSelector(const sdk::Context& context, const s
 // Tells before the apply what would not fit. A warning: the same run may raise a quota or add a node.
 absl::Status ServiceResource::CheckFit(const sdk::Context& context, const sdk::PlanChange<ServiceModel>& change, const ServiceModel& planned,
                                        const std::vector<Rendered>& objects) const {
-  const std::string key = WorkloadRef(planned).ToString();
+  const std::string key = KeyOf(WorkloadRef(planned));
   const auto hash_of = [&key](const Attr<StringMap>& hashes) {
     return hashes.IsKnown() && hashes->count(key) != 0 ? hashes->at(key) : std::string();
   };
   if (context.planned_before || planned.replicas.value_or(1) == 0) return absl::OkStatus();
   const auto workload = std::find_if(objects.begin(), objects.end(), [](const Rendered& r) { return r.stage == Stage::kWorkload; });
   if (workload == objects.end()) return absl::OkStatus();
-  if (change.IsUpdate() && hash_of(change.prior().objects) == Fingerprint(workload->object.dump())) return absl::OkStatus();
+  if (change.IsUpdate() && hash_of(change.prior().objects) == HashOf(*workload)) return absl::OkStatus();
   const Json object = AsCreated(*workload);
   operations::PodDemand demand{.pod_spec = &object["spec"]["template"]["spec"],
                                .replicas = planned.replicas.value_or(1),
@@ -775,14 +788,13 @@ absl::Status ServiceResource::CheckFit(const sdk::Context& context, const sdk::P
   return absl::OkStatus();
 }
 
-absl::Status ServiceResource::CheckClaimChange(const sdk::Context& context, const std::string& name, const VolumeModel& volume,
+absl::Status ServiceResource::CheckClaimChange(const sdk::Context& context, const std::string& name, const ClaimModel& now,
                                                const ServiceModel& prior) {
-  if (!volume.claim.IsKnown() || !prior.volumes.IsKnown()) return absl::OkStatus();
-  const auto before = prior.volumes->find(name);
-  if (before == prior.volumes->end() || !before->second.claim.IsKnown()) return absl::OkStatus();
-  const ClaimModel& was = *before->second.claim;
-  const ClaimModel& now = *volume.claim;
-  const Path path = Path("volumes").Key(name).Attribute("claim");
+  if (!prior.claims.IsKnown()) return absl::OkStatus();
+  const auto before = prior.claims->find(name);
+  if (before == prior.claims->end()) return absl::OkStatus();
+  const ClaimModel& was = before->second;
+  const Path path = Path("claims").Key(name);
   const bool per_replica = now.per_replica.value_or(false);
   if (was.per_replica.value_or(false) != per_replica) return absl::OkStatus();  // another claim
   const std::pair<const char*, bool> fixed[] = {{"storage_class", !(was.storage_class == now.storage_class)},
@@ -800,7 +812,7 @@ absl::Status ServiceResource::CheckClaimChange(const sdk::Context& context, cons
     return At(path.Attribute(attribute),
               WithRemedy(absl::InvalidArgumentError(absl::StrCat("the ", attribute, " of an existing claim cannot change, and making it "
                                                                  "anew would lose its data")),
-                         absl::StrCat("Add a second volume with the new ", attribute, ", copy the data over, then remove volume \"", name, "\".")));
+                         absl::StrCat("Add a second claim with the new ", attribute, ", copy the data over, then remove claim \"", name, "\".")));
   }
   const absl::StatusOr<Quantity> old_size = Quantity::Parse(was.size.value_or(""));
   const absl::StatusOr<Quantity> new_size = Quantity::Parse(now.size.value_or(""));
@@ -821,7 +833,7 @@ absl::Status ServiceResource::CheckPlanned(const sdk::Context& context, const sd
   const bool adopting = context.private_state->Get(kAdopting).has_value();
   const bool restarted = change.IsUpdate() && !(change.prior().restart == planned.restart);
   for (std::size_t i = 0; i < objects.size(); ++i) {
-    const std::string key = content.refs[i].ToString();
+    const std::string key = KeyOf(content.refs[i]);
     const auto found = before.find(key);
     const bool changes = found == before.end() || found->second != content.hashes.at(key) ||
                          (restarted && objects[i].stage == Stage::kWorkload);
@@ -866,13 +878,13 @@ sdk::Outcome<ServiceModel> ServiceResource::Read(const sdk::Context& context, co
   std::map<std::string, const Rendered*> declared;
   const absl::StatusOr<Content> content = ContentOf(prior, conventions);
   if (content.ok()) {
-    for (std::size_t i = 0; i < content->objects.size(); ++i) declared[content->refs[i].ToString()] = &content->objects[i];
+    for (std::size_t i = 0; i < content->objects.size(); ++i) declared[KeyOf(content->refs[i])] = &content->objects[i];
   }
   const std::map<std::string, std::string> settled = ParseSettled(context);
   ServiceModel model = prior;
   bool any = false;
   for (const auto& [key, hash] : *prior.objects) {
-    CHARON_ASSIGN_OR_RETURN(const ObjectRef ref, ObjectRef::Parse(key));
+    CHARON_ASSIGN_OR_RETURN(const ObjectRef ref, RefOfKey(key));
     const auto live = cluster->Read(context, ref);
     if (absl::IsNotFound(live.status())) {
       model.objects.value().erase(key);
@@ -905,7 +917,7 @@ absl::Status ServiceResource::Delete(const sdk::Context& context, const ServiceM
   // The reverse of the order in which they are made; what is not rendered any more goes first.
   std::map<std::string, int> order;
   if (const absl::StatusOr<Content> content = ContentOf(prior, conventions); content.ok()) {
-    for (std::size_t i = 0; i < content->refs.size(); ++i) order[content->refs[i].ToString()] = static_cast<int>(i) + 1;
+    for (std::size_t i = 0; i < content->refs.size(); ++i) order[KeyOf(content->refs[i])] = static_cast<int>(i) + 1;
   }
   std::vector<std::string> keys;
   for (const auto& [key, hash] : prior.objects.value_or({})) keys.push_back(key);
@@ -916,7 +928,7 @@ absl::Status ServiceResource::Delete(const sdk::Context& context, const ServiceM
   std::stable_sort(keys.begin(), keys.end(), [&](const std::string& a, const std::string& b) { return rank(a) > rank(b); });
   std::vector<std::string> kept;
   for (const std::string& key : keys) {
-    CHARON_ASSIGN_OR_RETURN(const ObjectRef ref, ObjectRef::Parse(key));
+    CHARON_ASSIGN_OR_RETURN(const ObjectRef ref, RefOfKey(key));
     if (data.count(key) != 0 && !delete_data) {
       kept.push_back(key);
       continue;
@@ -924,8 +936,8 @@ absl::Status ServiceResource::Delete(const sdk::Context& context, const ServiceM
     const absl::Status deleted = operations::DeleteObject(context, *cluster, ref, options);
     if (!deleted.ok() && !absl::IsNotFound(deleted)) return Annotate(deleted, absl::StrCat("deleting ", key));
   }
-  for (const auto& [name, volume] : prior.volumes.value_or({})) {
-    if (!IsPerReplica(volume)) continue;
+  for (const auto& [name, claim] : prior.claims.value_or({})) {
+    if (!IsPerReplica(claim)) continue;
     CHARON_RETURN_IF_ERROR(RemoveReplicaClaims(context, *cluster, prior, name, delete_data, kept));
   }
   TellKept(context, kept);
@@ -948,7 +960,7 @@ absl::StatusOr<ServiceModel> ServiceResource::ImportByIdentity(const sdk::Contex
   return Import(context, absl::StrCat(*identity.name_space, "/", *identity.name));
 }
 
-// What a service is found as: enough to plan from. The first apply takes over each object that the configuration
+// What a service is found as: what its workload says without doubt. The first apply takes over each object that the configuration
 // names, with everything that the tool which made it owned.
 absl::StatusOr<ServiceModel> ServiceResource::ReadImported(const sdk::Context& context, Cluster& cluster, const ServiceModel& stub) const {
   ServiceModel model = stub;
@@ -965,12 +977,13 @@ absl::StatusOr<ServiceModel> ServiceResource::ReadImported(const sdk::Context& c
     }
     if (selector != SelectorOf(stub)) model.selector = std::move(selector);
     if (std::string(kind) == "deployment") model.kind = Attr<std::string>();
-    const Json& containers = kubernetes::Field(*live, "spec.template.spec.containers");
-    if (containers.is_array() && !containers.empty()) model.image = kubernetes::Text(containers[0], "image");
-    if (const Json& replicas = kubernetes::Field(*live, "spec.replicas"); replicas.is_number_integer() && replicas != 1) {
-      model.replicas = replicas.get<std::int64_t>();
+    if (const std::vector<std::string> left_out = FillInFromWorkload(*live, model); !left_out.empty()) {
+      context.diagnostics->Warning(
+          "Environment variables were left out",
+          absl::StrCat("These have literal values in the workload that look like secrets, which belong into no state: ", absl::StrJoin(left_out, ", "),
+                       ". Say them in env_wo, generated_secrets or env_secret, or in env if they are none."));
     }
-    model.objects = StringMap{{WorkloadRef(model).ToString(), "imported"}};
+    model.objects = StringMap{{KeyOf(WorkloadRef(model)), "imported"}};
     context.private_state->Set(kAdopting, "1");
     return model;
   }

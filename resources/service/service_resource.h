@@ -61,7 +61,7 @@ class ServiceResource final : public sdk::Resource<ServiceModel, ServiceIdentity
   absl::Status CheckFit(const sdk::Context& context, const sdk::PlanChange<ServiceModel>& change, const ServiceModel& planned,
                         const std::vector<Rendered>& objects) const;
   // What a change of a claim means: explained, refused, never data lost.
-  static absl::Status CheckClaimChange(const sdk::Context& context, const std::string& name, const VolumeModel& volume,
+  static absl::Status CheckClaimChange(const sdk::Context& context, const std::string& name, const ClaimModel& now,
                                        const ServiceModel& prior);
   static void TellKept(const sdk::Context& context, const std::vector<std::string>& kept);
   absl::StatusOr<ServiceModel> ReadImported(const sdk::Context& context, kubernetes::Cluster& cluster, const ServiceModel& stub) const;

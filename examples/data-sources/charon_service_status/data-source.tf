@@ -14,7 +14,7 @@ resource "charon_tier_namespace" "blog" {
 resource "charon_service" "blog" {
   namespace = charon_tier_namespace.blog.name
   image     = "docker.io/library/ghost:5.96"
-  ports     = { http = { number = 2368 } }
+  ports     = { http = 2368 }
   resources = { requests = { cpu = "20m", memory = "128Mi" } }
 }
 

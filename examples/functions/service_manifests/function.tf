@@ -11,7 +11,7 @@ locals {
     {
       namespace = "wiki"
       image     = "docker.io/requarks/wiki:2.5"
-      ports     = { http = { number = 3000 } }
+      ports     = { http = 3000 }
       resources = { requests = { memory = "256Mi" } }
     },
     {},

@@ -14,10 +14,10 @@ resource "charon_tier_namespace" "wiki" {
 resource "charon_service" "wiki" {
   namespace = charon_tier_namespace.wiki.name
   image     = "docker.io/requarks/wiki:2.5"
-  ports     = { http = { number = 3000 } }
+  ports     = { http = 3000 }
   env       = { DB_TYPE = "sqlite", DB_FILEPATH = "/data/wiki.db" }
   resources = { requests = { cpu = "50m", memory = "256Mi" }, limits = { memory = "512Mi" } }
-  volumes   = { data = { mount = "/data", claim = { size = "2Gi" } } }
-  probes    = { readiness = { http_get = { path = "/healthz" } } }
+  claims    = { data = { mount = "/data", size = "2Gi" } }
+  probes    = { readiness = { http_get = "/healthz" } }
   expose    = { web = { host = "wiki.example.org", auth = "app", auth_reason = "has users of its own" } }
 }

@@ -30,7 +30,7 @@ resource "charon_service" "echo" {
   namespace   = charon_tier_namespace.echo.name
   image       = "docker.io/mendhak/http-https-echo:36"
   image_owner = "external"
-  ports       = { http = { number = 8080 }, https = { number = 8443 } }
+  ports       = { http = 8080, https = 8443 }
   resources   = { requests = { cpu = "10m", memory = "128Mi" } }
   expose      = { web = { port = "http", auth = "public" } }
 }

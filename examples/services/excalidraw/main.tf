@@ -37,12 +37,12 @@ resource "charon_service" "excalidraw" {
   namespace     = charon_tier_namespace.draw.name
   image         = "ghcr.io/example/excalidraw-library:latest"
   image_owner   = "external"
-  service_name  = "draw"
-  ports         = { http = { number = 8080 } }
+  service       = { name = "draw" }
+  ports         = { http = 8080 }
   env           = { DATA_DIR = "/data", PORT = "8080" }
   volumes       = { data = { mount = "/data", nfs = { path = "/exports/excalidraw" } } }
   resources     = { requests = { cpu = "10m", memory = "64Mi" } }
-  scale_to_zero = { idle = "3h" }
+  scale_to_zero = { idle = "3h", settle = "5s" }
   expose = {
     web = { host = "draw", auth = "required", groups = ["admins"], tile = { name = "Excalidraw", group = "Development" } }
   }

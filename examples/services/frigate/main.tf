@@ -35,35 +35,35 @@ resource "charon_service" "frigate" {
   gpu              = { count = 1, memory_mib = 2300 }
   security_context = { privileged = true }
   ports = {
-    http   = { number = 5000 }
-    rtsp   = { number = 8554, protocols = ["TCP", "UDP"] }
-    webrtc = { number = 8555, protocols = ["TCP", "UDP"] }
+    http   = 5000
+    rtsp   = "8554/TCP,UDP"
+    webrtc = "8555/TCP,UDP"
   }
   resources = { requests = { cpu = "1500m", memory = "5Gi" }, limits = { memory = "10Gi" } }
 
+  claims = { config = { mount = "/config", size = "1Gi", storage_class = "encrypted", autoresize = "5Gi" } }
   volumes = {
-    config = { mount = "/config", claim = { size = "1Gi", storage_class = "encrypted", autoresize = "5Gi" } }
-    media  = { mount = "/media/frigate", nfs = { path = "/exports/frigate/media" } }
-    shm    = { mount = "/dev/shm", empty_dir = { medium = "Memory", size_limit = "1Gi" } }
-    cache  = { mount = "/tmp/cache", empty_dir = { medium = "Memory", size_limit = "512Mi" } }
-    dri    = { mount = "/dev/dri", host_path = { path = "/dev/dri", type = "Directory" } }
+    media = { mount = "/media/frigate", nfs = { path = "/exports/frigate/media" } }
+    shm   = { mount = "/dev/shm", empty_dir = { medium = "Memory", size_limit = "1Gi" } }
+    cache = { mount = "/tmp/cache", empty_dir = { medium = "Memory", size_limit = "512Mi" } }
+    dri   = { mount = "/dev/dri", host_path = { path = "/dev/dri", type = "Directory" } }
   }
 
   probes = {
     liveness = { exec = ["/bin/sh", "-c", "nvidia-smi && wget -qO- localhost:5000/api/stats"], initial_delay = "2m", period = "1m", timeout = "10s" }
-    startup  = { http_get = { path = "/api/version", port = "http" }, period = "10s", failure_threshold = 30 }
+    startup  = { http_get = "/api/version", period = "10s", failure_threshold = 30 }
   }
 
   expose = {
     web = { port = "http", auth = "required" }
     lan = {
-      port         = "http"
-      host         = "frigate-lan.home.arpa"
-      auth         = "none"
-      auth_reason  = "clients with an API key, from the local network only"
-      allow        = ["192.0.2.0/24"]
-      tls_redirect = false
+      port        = "http"
+      host        = "frigate-lan.home.arpa"
+      auth        = "none"
+      auth_reason = "clients with an API key, from the local network only"
+      allow       = ["192.0.2.0/24"]
+      ingress     = { tls_redirect = false }
     }
-    l4 = { kind = "loadbalancer", ports = ["rtsp", "webrtc"], address = "192.0.2.53", external_traffic_policy = "Local" }
+    l4 = { loadbalancer = { ports = ["rtsp", "webrtc"], address = "192.0.2.53", external_traffic_policy = "Local" } }
   }
 }

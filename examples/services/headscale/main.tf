@@ -26,10 +26,10 @@ resource "charon_service" "headscale" {
   image_owner = "external"
   args        = ["serve"]
   ports = {
-    http    = { number = 8080 }
-    metrics = { number = 9090 }
-    wg      = { number = 41641, protocols = ["UDP"] }
-    stun    = { number = 3479, protocols = ["UDP"] }
+    http    = 8080
+    metrics = 9090
+    wg      = "41641/UDP"
+    stun    = "3479/UDP"
   }
   config_dirs = {
     "/etc/headscale" = {
@@ -39,13 +39,13 @@ resource "charon_service" "headscale" {
       }
     }
   }
-  volumes   = { data = { mount = "/var/lib/headscale", claim = { size = "1Gi" } } }
-  probes    = { liveness = { http_get = { path = "/health", port = "http" } } }
+  claims    = { data = { mount = "/var/lib/headscale", size = "1Gi" } }
+  probes    = { liveness = { http_get = "/health" } }
   resources = { requests = { cpu = "50m", memory = "128Mi" }, limits = { memory = "256Mi" } }
   metrics   = { port = "metrics" }
   expose = {
     control = { port = "http", auth = "app", auth_reason = "native clients" }
     derp    = { port = "http", paths = ["/derp"], auth = "none", auth_reason = "relay protocol" }
-    udp     = { kind = "loadbalancer", ports = ["wg", "stun"], address = "192.0.2.54", share_address = "shared" }
+    udp     = { loadbalancer = { ports = ["wg", "stun"], address = "192.0.2.54", share_address = "shared" } }
   }
 }

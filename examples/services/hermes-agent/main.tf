@@ -23,8 +23,8 @@ resource "charon_service" "agent" {
   image       = "ghcr.io/example/hermes-agent:latest"
   image_owner = "external"
   command     = ["sh", "-c", "exec python main.py"]
-  ports       = { metrics = { number = 9090 } }
-  pod         = { fs_group = 1000, image_pull_secrets = ["ghcr-credentials"] }
+  ports       = { metrics = 9090 }
+  pod         = { security_context = { fs_group = 1000 }, image_pull_secrets = ["ghcr-credentials"] }
 
   identity = {
     cluster_rules = [{ api_groups = ["", "apps"], resources = ["pods", "deployments"], verbs = ["get", "list", "watch"] }]
@@ -33,8 +33,8 @@ resource "charon_service" "agent" {
   generated_secrets = { SESSION_KEY = { kind = "hex", length = 64 } }
   files             = { "/soul/SOUL.md" = { content = "Be kind.\n", on_change = "restart" } }
 
+  claims = { sessions = { mount = "/sessions", size = "1Gi" } }
   volumes = {
-    sessions  = { mount = "/sessions", claim = { size = "1Gi" } }
     workspace = { mount = "/workspace", empty_dir = {} }
     token     = { mount = "/vault", empty_dir = { medium = "Memory" } }
   }

@@ -35,10 +35,10 @@ resource "charon_service" "postgresql" {
   namespace         = charon_tier_namespace.immich.name
   name              = "immich-postgresql"
   image             = "ghcr.io/immich-app/postgres:15-vectorchord0.4.3"
-  ports             = { postgresql = { number = 5432 } }
+  ports             = { postgresql = 5432 }
   generated_secrets = { POSTGRES_PASSWORD = {} }
   env               = { POSTGRES_DB = "immich", POSTGRES_USER = "immich", PGDATA = "/var/lib/postgresql/data/pgdata" }
-  volumes           = { data = { mount = "/var/lib/postgresql/data", claim = { size = "10Gi" } } }
+  claims            = { data = { mount = "/var/lib/postgresql/data", size = "10Gi" } }
   resources         = { requests = { cpu = "100m", memory = "512Mi" }, limits = { memory = "1Gi" } }
   init_containers   = [{ name = "permissions", command = ["chown", "-R", "999:999", "/data"], mounts = { "/data" = { volume = "data" } } }]
   hooks             = { post_start = { exec = ["sh", "-c", "until pg_isready -U immich; do sleep 1; done"] } }
@@ -55,15 +55,15 @@ resource "charon_service" "api" {
   scheduling  = { spread = { over = "host", hard = false } }
   env         = merge(local.env, { IMMICH_WORKERS_INCLUDE = "api" })
   env_secret  = { DB_PASSWORD = "immich-postgresql-generated/POSTGRES_PASSWORD" }
-  ports       = { http = { number = 2283 } }
+  ports       = { http = 2283 }
   resources   = { requests = { cpu = "100m", memory = "512Mi" }, limits = { memory = "2Gi" } }
   volumes = {
     for name in local.media : name => { mount = "/usr/src/app/upload/${name}", nfs = { path = "/exports/immich/${name}" } }
   }
-  probes            = { startup = { http_get = { path = "/api/server/ping" }, period = "10s", failure_threshold = 360 } }
+  probes            = { startup = { http_get = "/api/server/ping", period = "10s", failure_threshold = 360 } }
   disruption_budget = { min_available = "2" }
   expose = {
-    web = { auth = "app", auth_reason = "own login", body_limit = "unlimited", rate_limit = { average = 100, burst = 500 } }
+    web = { auth = "app", auth_reason = "own login", ingress = { body_limit = "unlimited", rate_limit = { average = 100, burst = 500 } } }
   }
   depends_on = [charon_service.postgresql]
 }

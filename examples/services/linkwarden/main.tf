@@ -25,7 +25,7 @@ resource "charon_service" "linkwarden" {
   namespace   = charon_tier_namespace.linkwarden.name
   image       = "ghcr.io/linkwarden/linkwarden:v2.14.0"
   image_owner = "external"
-  ports       = { http = { number = 3000 } }
+  ports       = { http = 3000 }
   wait_for    = ["postgresql.dbaas:5432"]
 
   secrets = {
@@ -49,8 +49,8 @@ resource "charon_service" "linkwarden" {
     AUTHENTIK_CLIENT_ID = "app/authentik_client_id"
   }
 
-  volumes = {
-    archives = { mount = "/storage", claim = { size = "2Gi", storage_class = "encrypted", autoresize = "10Gi" } }
+  claims = {
+    archives = { mount = "/storage", size = "2Gi", storage_class = "encrypted", autoresize = "10Gi" }
   }
   resources = { requests = { cpu = "50m", memory = "1Gi" }, limits = { memory = "1280Mi" } }
   expose = {

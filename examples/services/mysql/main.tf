@@ -24,17 +24,15 @@ resource "charon_service" "mysql" {
   name              = "mysql"
   kind              = "statefulset"
   image             = "docker.io/library/mysql:8.4.8"
-  ports             = { mysql = { number = 3306 } }
+  ports             = { mysql = 3306 }
   generated_secrets = { MYSQL_ROOT_PASSWORD = { length = 40 } }
   scheduling        = { avoid_nodes = { "nvidia.com/gpu.present" = "true" } }
   pod               = { termination_grace_period = "90s" }
   files             = { "/etc/mysql/conf.d/standalone.cnf" = { content = "[mysqld]\nmax_connections = 500\n" } }
   resources         = { requests = { cpu = "250m", memory = "1Gi" }, limits = { memory = "2Gi" } }
 
-  volumes = {
-    data   = { mount = "/var/lib/mysql", claim = { per_replica = true, size = "5Gi" } }
-    backup = { nfs = { path = "/exports/mysql-backup" } }
-  }
+  claims  = { data = { mount = "/var/lib/mysql", per_replica = true, size = "5Gi" } }
+  volumes = { backup = { nfs = { path = "/exports/mysql-backup" } } }
 
   probes = {
     liveness = { exec = ["mysqladmin", "ping", "-h", "localhost"], initial_delay = "30s" }

@@ -30,8 +30,8 @@ resource "charon_service" "wireguard" {
     pre_stop   = { exec = ["wg-quick", "down", "wg0"] }
   }
   ports = {
-    wg      = { number = 51820, protocols = ["UDP"] }
-    metrics = { number = 9586 }
+    wg      = "51820/UDP"
+    metrics = 9586
   }
   init_containers = [
     {
@@ -51,5 +51,5 @@ resource "charon_service" "wireguard" {
   }
   resources = { requests = { cpu = "20m", memory = "32Mi" } }
   metrics   = { port = "metrics" }
-  expose    = { wg = { kind = "loadbalancer", ports = ["wg"], address = "192.0.2.54", share_address = "shared" } }
+  expose    = { wg = { loadbalancer = { ports = ["wg"], address = "192.0.2.54", share_address = "shared" } } }
 }

@@ -12,9 +12,9 @@ resource "charon_service" "this" {
   namespace = charon_tier_namespace.this["web"].name
   name      = each.key
   image     = each.value.image
-  ports     = { http = { number = each.value.port } }
+  ports     = { http = each.value.port }
   resources = { requests = { cpu = "10m", memory = "32Mi" }, limits = { memory = each.value.memory } }
-  probes    = { readiness = { http_get = { path = "/" } } }
+  probes    = { readiness = { http_get = "/" } }
   expose    = { web = { auth = "app", auth_reason = "public" } }
 }
 
