@@ -212,11 +212,8 @@ const ObjectSpec<SecurityContextModel>& SecurityContextModel::Describe() {
 }
 
 const ObjectSpec<SidecarModel>& SidecarModel::Describe() {
-  static const auto& spec = *[] {
-    std::vector<ObjectSpec<SidecarModel>::Row> rows = ContainerRows<SidecarModel>(Optional, "Image; that of the service by default.");
-    for (auto& row : RunningContainerRows<SidecarModel>()) rows.push_back(std::move(row));
-    return new ObjectSpec<SidecarModel>("A container beside the main one.", std::move(rows));
-  }();
+  static const auto& spec = *new ObjectSpec<SidecarModel>(
+      "A container beside the main one.", ContainerRows<SidecarModel>(Optional, "Image; that of the service by default."));
   return spec;
 }
 
@@ -226,8 +223,8 @@ const ObjectSpec<InitContainerModel>& InitContainerModel::Describe() {
     std::vector<ObjectSpec<M>::Row> rows = {
         Field(&M::name, "name", Required, "Name of the container.").Check(DnsLabel()),
         Field(&M::restart_policy, "restart_policy", Optional,
-              "`Always` makes it a native sidecar: it starts in its turn and keeps running (Kubernetes 1.29). Its probes and hooks are for "
-              "`extra_manifest_patch`.")
+              "`Always` makes it a native sidecar: it starts in its turn and keeps running (Kubernetes 1.29). Only "
+              "then may it have `probes` and `hooks`.")
             .Check(OneOf({"Always"})),
     };
     for (auto& row : ContainerRows<M>(Optional, "Image; that of the service by default.")) rows.push_back(std::move(row));

@@ -155,18 +155,9 @@ std::vector<typename ObjectSpec<M>::Row> ContainerRows(Mode image_mode, absl::st
                  "`secrets`, `generated`, or the name of any Secret of the namespace."),
       FieldOf<M>(&C::env_from, "env_from", Optional, "Environment variables from whole Secrets and ConfigMaps, and from the pod."),
       FieldOf<M>(&C::mounts, "mounts", Optional, "Where volumes are mounted, by path.").Check(EachKey(AbsolutePath())),
-      FieldOf<M>(&C::security_context, "security_context", Optional, "Privileges of the container."),
-  };
-}
-
-// Those of containers that keep running: Kubernetes takes neither for init containers. Each row counts: Terraform builds the type of
-// the whole table several times for each service of a plan.
-template <typename M>
-std::vector<typename ObjectSpec<M>::Row> RunningContainerRows() {
-  using C = ContainerModel;
-  return {
       FieldOf<M>(&C::probes, "probes", Optional, "How the kubelet tells whether the container is well."),
       FieldOf<M>(&C::hooks, "hooks", Optional, "What runs after the start and before the stop (`lifecycle` of Kubernetes)."),
+      FieldOf<M>(&C::security_context, "security_context", Optional, "Privileges of the container."),
   };
 }
 

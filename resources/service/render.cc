@@ -148,6 +148,19 @@ void CheckProbes(const Named& named, Findings& findings) {
   }
 }
 
+// Kubernetes takes probes and hooks of containers that keep running only.
+void CheckInitContainers(const ServiceModel& model, Findings& findings) {
+  std::int64_t index = 0;
+  for (const InitContainerModel& init : model.init_containers.value_or({})) {
+    const Path path = Path("init_containers").Index(index++);
+    if (!init.restart_policy.IsNull()) continue;
+    const char* attribute = !init.probes.IsNull() ? "probes" : !init.hooks.IsNull() ? "hooks" : nullptr;
+    if (attribute == nullptr) continue;
+    findings.Add(path.Attribute(attribute), absl::StrCat("init container ", init.name.value_or(""), " ends before the others start"),
+                 "Remove it, or set restart_policy = \"Always\" beside it, which makes the container a native sidecar.");
+  }
+}
+
 void CheckMounts(const ServiceModel& model, const Named& named, Findings& findings) {
   std::map<std::string, std::string> taken;
   auto claim = [&](const std::string& path, const std::string& by, const Path& at) {
@@ -295,6 +308,7 @@ std::string SecretName(const ServiceModel& model, const std::string& reference) 
 std::vector<absl::Status> CheckService(const ServiceModel& config) {
   Findings findings;
   std::set<std::string> names;
+  CheckInitContainers(config, findings);
   for (const Named& named : ContainersOf(config)) {
     if (!named.name.empty() && !named.path.empty()) {
       if (named.name == config.NameOrDefault() && config.name_space.IsKnown()) {

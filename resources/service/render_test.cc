@@ -218,6 +218,18 @@ TEST(RenderPod, HooksAreCommandsRequestsOrPauses) {
   EXPECT_EQ(hooks, Json::parse(R"({"postStart": {"httpGet": {"path": "/warm", "port": "admin"}}, "preStop": {"httpGet": {"path": "/drain", "port": "http"}}})"));
 }
 
+TEST(RenderPod, OnlyNativeSidecarsAmongInitContainersHaveProbes) {
+  const Json probes = {{"startup", {{"tcp_socket", "5432"}}}};
+  const auto init = [&](Json more) {
+    Json container = {{"name", "proxy"}, {"ports", {{"sql", "5432"}}}, {"probes", probes}};
+    container.update(more);
+    return Json{{"init_containers", Json::array({container})}};
+  };
+  EXPECT_EQ(PodSpec(init({{"restart_policy", "Always"}}))["initContainers"][0]["startupProbe"], Json::parse(R"({"tcpSocket": {"port": 5432}})"));
+  EXPECT_THAT(Messages(init({{"restart_policy", "Always"}})), IsEmpty());
+  EXPECT_THAT(Messages(init(Json::object())), ElementsAre("init_containers[0].probes: init container proxy ends before the others start"));
+}
+
 TEST(RenderPod, WaitsByPolicyOrByItself) {
   Conventions conventions;
   conventions.wait_for_annotation = "dependency.example/wait-for";

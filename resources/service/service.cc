@@ -486,7 +486,6 @@ const ObjectSpec<ServiceModel>& ServiceModel::Describe() {
             .Check(EachElement(LabelValue())),
     };
     for (auto& row : ContainerRows<M>(Required, "Image of the main container, which has the service's name.")) rows.push_back(std::move(row));
-    for (auto& row : RunningContainerRows<M>()) rows.push_back(std::move(row));
     std::vector<ObjectSpec<M>::Row> more = {
         Field(&M::sidecars, "sidecars", Optional, "Further containers by name.").Check(EachKey(DnsLabel())),
         Field(&M::init_containers, "init_containers", Optional, "Containers that run before, in this order."),
