@@ -42,6 +42,7 @@ def address(entry):
 PROVIDERS_OWN = pytest.mark.one_cli("what the provider does; how the programs ask for it, the others show")
 
 THOROUGH = pytest.mark.thorough("every attribute, every write")
+SHARED = pytest.mark.thorough("options of Terraform, which the SDK answers for all resources alike")
 
 
 def text(entry: Entry, attributes, *more: str) -> str:
@@ -391,6 +392,7 @@ def test_unknown_inputs_plan(entry, address, stack, cluster, names):
     expect_gone(cluster, objects)
 
 
+@SHARED
 def test_without_refresh(entry, address, stack, cluster, names):
     attributes = entry.full(names)
     stack.write(text(entry, attributes))
@@ -404,6 +406,7 @@ def test_without_refresh(entry, address, stack, cluster, names):
     expect_gone(cluster, entry.objects(attributes))
 
 
+@SHARED
 def test_target(entry, address, stack, cluster, names):
     first = entry.minimal(names)
     others = Names()
@@ -420,6 +423,7 @@ def test_target(entry, address, stack, cluster, names):
     stack.destroy()
 
 
+@SHARED
 def test_replace(entry, address, stack, cluster, names):
     attributes = entry.full(names)
     stack.write(text(entry, attributes))
