@@ -39,8 +39,9 @@ def make_namespace(server, name, labels):
     body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
     code, answer, _ = server.send("POST", "/api/v1/namespaces", body)
     assert code == 201, answer
-    assert wait_until(lambda: server.send(
-        "GET", f"/api/v1/namespaces/{name}/serviceaccounts/default")[0] == 200)
+    # What controllers put into each namespace comes in its own time, and a watch would show it among the steps.
+    for made in ("serviceaccounts/default", "configmaps/kube-root-ca.crt"):
+        assert wait_until(lambda: server.send("GET", f"/api/v1/namespaces/{name}/{made}")[0] == 200), made
 
 
 def final_objects(case, server, ns):
