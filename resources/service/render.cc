@@ -156,7 +156,8 @@ void CheckInitContainers(const ServiceModel& model, Findings& findings) {
     if (!init.restart_policy.IsNull()) continue;
     const char* attribute = !init.probes.IsNull() ? "probes" : !init.hooks.IsNull() ? "hooks" : nullptr;
     if (attribute == nullptr) continue;
-    findings.Add(path.Attribute(attribute), absl::StrCat("init container ", init.name.value_or(""), " ends before the others start"),
+    findings.Add(path.Attribute(attribute),
+                 absl::StrCat("init container ", init.name.value_or(""), " ends before the others start, so Kubernetes takes no ", attribute, " for it"),
                  "Remove it, or set restart_policy = \"Always\" beside it, which makes the container a native sidecar.");
   }
 }

@@ -227,7 +227,7 @@ TEST(RenderPod, OnlyNativeSidecarsAmongInitContainersHaveProbes) {
   };
   EXPECT_EQ(PodSpec(init({{"restart_policy", "Always"}}))["initContainers"][0]["startupProbe"], Json::parse(R"({"tcpSocket": {"port": 5432}})"));
   EXPECT_THAT(Messages(init({{"restart_policy", "Always"}})), IsEmpty());
-  EXPECT_THAT(Messages(init(Json::object())), ElementsAre("init_containers[0].probes: init container proxy ends before the others start"));
+  EXPECT_THAT(Messages(init(Json::object())), ElementsAre("init_containers[0].probes: init container proxy ends before the others start, so Kubernetes takes no probes for it"));
 }
 
 TEST(RenderPod, WaitsByPolicyOrByItself) {
