@@ -2,9 +2,7 @@
 
 #include <memory>
 #include <optional>
-#include <string>
 #include <utility>
-#include <vector>
 
 #include "datasources/all.h"
 #include "provider/base/status.h"
@@ -13,7 +11,6 @@
 #include "provider/provider_block.h"
 #include "provider/sdk/function.h"
 #include "provider/services.h"
-#include "provider/value/json.h"
 #include "resources/all.h"
 #include "resources/service/manifests_function.h"
 
@@ -23,16 +20,8 @@ namespace {
 // Here, because functions do not see the provider block, and only this floor knows its model.
 absl::StatusOr<Value> ServiceManifests(const Value& service, const std::optional<Value>& conventions) {
   Conventions agreed;
-  if (conventions) {
-    const absl::StatusOr<std::string> text = EncodeAnyJson(*conventions);
-    if (!text.ok()) return sdk::AtArgument(1, text.status());
-    const absl::StatusOr<Value> value = DecodeJson(*text, ConventionsModel::Describe().schema().type());
-    if (!value.ok()) return sdk::AtArgument(1, value.status());
-    std::vector<absl::Status> warnings;
-    for (const absl::Status& wrong : ValidateObject(ConventionsModel::Describe().schema(), *value, /*write_only_allowed=*/true, &warnings)) {
-      return sdk::AtArgument(1, wrong);
-    }
-    CHARON_ASSIGN_OR_RETURN(const ConventionsModel model, ConventionsModel::Describe().Decode(*value));
+  if (conventions && !IsAbsent(*conventions)) {
+    CHARON_ASSIGN_OR_RETURN(const ConventionsModel model, sdk::ObjectArgument<ConventionsModel>(1, *conventions));
     agreed = ToConventions(model);
   }
   return service::ServiceManifests(service, agreed);

@@ -370,7 +370,7 @@ const ObjectSpec<ProviderModel>& ProviderModel::Describe() {
           FieldOf<M>(&DnsModels::aws, "aws", Optional, "How to reach AWS, for DNS (Route 53)."),
           FieldOf<M>(&DnsModels::rfc2136, "rfc2136", Optional, "A name server that takes dynamic updates."),
           FieldOf<M>(&DnsModels::powerdns, "powerdns", Optional, "A PowerDNS server, by its API."),
-          Field(&M::conventions, "conventions", Optional, "What the platform agrees on once."),
+          Field(&M::conventions, "conventions", Optional, "What the platform agrees on once. A key that is not known is an error.").Strict(),
           Field(&M::plan_checks, "plan_checks", Optional,
                 "`auto` (default) asks reachable servers during plan whether they would accept what changes (one dry run an "
                 "object); `off` asks nothing.")

@@ -46,15 +46,20 @@ def test_arguments_that_are_unknown_at_plan(bare, cluster, names):
     bare.write(
         hcl.resource("terraform_data", "cluster", {"input": {
             "host": cluster.server, "token": cluster.token, "ca": cluster.ca_file.read_text(),
+            "conventions": {"owner": "late", "tiers": {}},
         }})
-        + provider(host=Expression("terraform_data.cluster.output.host"),
-                   token=Expression("terraform_data.cluster.output.token"),
-                   cluster_ca_certificate=Expression("terraform_data.cluster.output.ca"))
+        + hcl.block('provider "charon"', {
+            "kubernetes": {"host": Expression("terraform_data.cluster.output.host"),
+                           "token": Expression("terraform_data.cluster.output.token"),
+                           "cluster_ca_certificate": Expression("terraform_data.cluster.output.ca")},
+            "conventions": Expression("terraform_data.cluster.output.conventions"),
+        })
         + namespace(names("n"), tier="edge")
     )
     plan = bare.apply()
     assert plan.actions == {NAMESPACE: "create", "terraform_data.cluster": "create"}
-    assert cluster.has("Namespace", None, names("n"))
+    mark = cluster.get("Namespace", None, names("n"))["metadata"]["annotations"]["charon.internal/owner"]
+    assert mark.startswith("late/")
     bare.destroy()
 
 

@@ -1,5 +1,7 @@
 """What is wrong with a charon_service is said before the apply: where, what, and what to do."""
 
+import json
+
 import pytest
 
 from harness import hcl
@@ -67,22 +69,56 @@ def test_the_message(stack, cluster, what):
     assert any(all(piece.lower() in d.text.lower() for piece in pieces) and not d.code.startswith("resource ") for d in found), found
 
 
-# Of attributes that are objects Terraform itself drops what the schema does not have, before a provider sees it; of maps
-# it does not.
+# Conventions, and each error: its path and pieces of its text.
 CONVENTIONS = {
-    "auth_modes": ({"ingress": {"auth_modes": {"reqired": {"middlewares": ["a"]}}}}, ["reqired", "required", "public"]),
-    "middlewares": ({"ingress": {"middlewares": {"ratelimit": "a"}}}, ["ratelimit", "rate-limit", "error-pages"]),
+    "keys of objects, at every depth": (
+        {"onwer": "x", "colour": "red", "ingress": {"contoller": "nginx", "auth_modes": {"app": {"middleware": []}}},
+         "tiers": {"own": {"prioritty": 1}}, "sizes": {"small": {"limit": {"cpu": "1"}}}},
+        {"conventions.onwer": ['There is no "onwer" here', 'Did you mean "owner"?'],
+         "conventions.colour": ['There is no "colour" here', "There are: default_labels, domain, gpu, ingress, "],
+         "conventions.ingress.contoller": ['Did you mean "controller"?'],
+         'conventions.ingress.auth_modes["app"].middleware': ['Did you mean "middlewares"?'],
+         'conventions.tiers["own"].prioritty': ['Did you mean "priority"?'],
+         'conventions.sizes["small"].limit': ['Did you mean "limits"?']}),
+    "values of another type": (
+        {"owner": ["x"], "render_version": "newest", "storage_classes": {"fast": {}}, "ingress": "nginx"},
+        {"conventions.owner": ["String is required, but this is an array"], "conventions.render_version": ["number"],
+         'conventions.storage_classes["fast"]': ["String is required, but this is an object"],
+         "conventions.ingress": ["Object is required, but this is a string"]}),
+    "keys and values that the table checks": (
+        {"ingress": {"auth_modes": {"reqired": {"middlewares": ["a"]}}, "middlewares": {"ratelimit": "a"}}, "owner": "my stack"},
+        {"conventions.ingress.auth_modes": ["reqired", "required", "public"],
+         "conventions.ingress.middlewares": ["ratelimit", "rate-limit", "error-pages"],
+         "conventions.owner": ["my stack"]}),
 }
 
 
 @pytest.mark.sandbox_only("asks no server")
+@pytest.mark.parametrize("syntax", ["hcl", "json"])
 @pytest.mark.parametrize("what", CONVENTIONS)
-def test_unknown_keys_of_conventions_are_named(stack, cluster, what):
-    conventions, pieces = CONVENTIONS[what]
-    stack.write(hcl.block('provider "charon"', {"conventions": conventions}) + service())
-    (found,) = stack.validate(fails=True)
-    assert all(piece in found.text for piece in pieces), found.text
-    assert f"conventions.ingress.{what}" in found.text
+def test_wrong_conventions_are_named(stack, cluster, what, syntax):
+    conventions, expected = CONVENTIONS[what]
+    if syntax == "hcl":
+        stack.write(hcl.block('provider "charon"', {"conventions": conventions}) + service())
+    else:
+        stack.write(service())
+        stack.write_file("provider.tf.json", json.dumps({"provider": {"charon": {"conventions": conventions}}}))
+    found = stack.validate(fails=True)
+    assert len(found) == len(expected), found
+    for path, pieces in expected.items():
+        (text,) = [d.text for d in found if f"{path}: " in d.text]
+        assert all(piece in text for piece in pieces), text
+    assert all("conventions" in d.code for d in found), found
+
+
+@pytest.mark.sandbox_only("asks no server")
+def test_conventions_may_be_written_in_any_way(stack, cluster):
+    """What Terraform's own conversion takes is taken: variables without a type, merged maps, numbers as text, null."""
+    stack.write('variable "more" {\n  default = { domain = "example.org", default_labels = { cost-center = 7 } }\n}\n'
+                + hcl.block('provider "charon"', {"conventions": hcl.Expression(
+                    'merge(var.more, tomap({ owner = "x", nfs_server = null }), { render_version = "1", tiers = {} })')})
+                + service())
+    assert stack.validate() == []
 
 
 @pytest.mark.sandbox_only("asks no server")

@@ -109,6 +109,7 @@ std::string TypeName(const Type& type) {
 }
 
 std::string TypeName(const AttributeSchema& attribute) {
+  if (attribute.shape != nullptr) return "Dynamic: Attributes";
   switch (attribute.nesting) {
     case Nesting::kNone:
       return TypeName(attribute.type);
@@ -136,6 +137,11 @@ std::string CheckSentence(const Check& check) {
 
 // `text` as part of a list item.
 std::string Indented(absl::string_view text) { return absl::StrReplaceAll(text, {{"\n", "\n  "}}); }
+
+// The table of what is inside; nullptr if there is none.
+const ObjectSchema* InsideOf(const AttributeSchema& attribute) {
+  return attribute.shape != nullptr ? attribute.shape.get() : attribute.nested.get();
+}
 
 std::string AnchorOf(const std::vector<std::string>& path) {
   return absl::StrCat("nestedatt--", absl::StrJoin(path, "--"));
@@ -172,7 +178,7 @@ class SchemaWriter {
       inner.push_back(attribute->name);
       absl::StrAppend(&body_, "\n<a id=\"", AnchorOf(inner), "\"></a>\n### Nested Schema for `",
                       absl::StrJoin(inner, "."), "`\n");
-      WriteObject(*attribute->nested, inner, "", ":");
+      WriteObject(*InsideOf(*attribute), inner, "", ":");
     }
   }
 
@@ -191,7 +197,7 @@ class SchemaWriter {
     absl::StrAppend(&body_, "\n", before, name, after, "\n\n");
     for (const AttributeSchema* attribute : group) {
       absl::StrAppend(&body_, Item(*attribute, path), "\n");
-      if (attribute->nested != nullptr) nested->push_back(attribute);
+      if (InsideOf(*attribute) != nullptr) nested->push_back(attribute);
     }
   }
 
@@ -210,7 +216,7 @@ class SchemaWriter {
       sentences.push_back(absl::StrCat("**Deprecated:** ", attribute.deprecation));
     std::string item = absl::StrCat("- `", attribute.name, "` (", marks, ") ",
                                     Indented(absl::StrJoin(sentences, " ")));
-    if (attribute.nested != nullptr) {
+    if (InsideOf(attribute) != nullptr) {
       std::vector<std::string> inner = path;
       inner.push_back(attribute.name);
       absl::StrAppend(&item, " (see [below for nested schema](#", AnchorOf(inner), "))");

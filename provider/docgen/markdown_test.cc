@@ -326,6 +326,24 @@ TEST_F(MarkdownTest, PagesOfTheOtherKinds) {
   }
 }
 
+TEST_F(MarkdownTest, StrictObjectsHaveTheirTableBelow) {
+  auto provider = std::make_unique<FakeProvider>();
+  AttributeSchema strict = Row("host", Optional, Type::Dynamic()).attribute;
+  strict.shape = std::make_shared<ObjectSchema>(SchemaForTest({Row("zone", Optional)}));
+  provider->mutable_schema() = SchemaForTest({TestRow{strict}});
+  registry_ = std::make_unique<sdk::Registry>(std::move(provider));
+  EXPECT_THAT(Page("index.md"), HasSubstr(R"(
+- `host` (Dynamic: Attributes) An attribute of a test. (see [below for nested schema](#nestedatt--host))
+
+<a id="nestedatt--host"></a>
+### Nested Schema for `host`
+
+Optional:
+
+- `zone` (String) An attribute of a test.
+)"));
+}
+
 // `tfplugindocs validate` refuses an index that has one, and other pages that have none.
 TEST_F(MarkdownTest, OnlyTheIndexHasNoSubcategory) {
   for (const auto& [path, text] : RenderDocs(*registry_, examples())) {

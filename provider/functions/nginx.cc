@@ -1,17 +1,13 @@
 #include "provider/functions/nginx.h"
 
 #include <algorithm>
-#include <optional>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "provider/base/ip.h"
-#include "provider/base/path.h"
 #include "provider/base/status.h"
 #include "provider/schema/checks.h"
 #include "provider/sdk/function.h"
-#include "provider/value/json.h"
 
 namespace charon::functions {
 namespace {
@@ -26,13 +22,6 @@ Check PlainPath() {
     if (plain && !text.empty() && text[0] == '/') return absl::OkStatus();
     return Invalid(absl::StrCat("\"", text, "\" must be an absolute path of letters, digits, \".\", \"_\", \"-\" and \"/\""));
   });
-}
-
-// A function's argument has no attributes that a diagnostic could point to: the path goes in front.
-absl::Status AtService(const absl::Status& status) {
-  const std::optional<Path> path = PathOf(status);
-  if (!path || path->empty()) return sdk::AtArgument(0, status);
-  return sdk::AtArgument(0, Invalid(absl::StrCat(path->ToString(), ": ", status.message())));
 }
 
 }  // namespace
@@ -60,31 +49,13 @@ const ObjectSpec<NginxTls>& NginxTls::Describe() {
 }
 
 absl::StatusOr<std::string> NginxTlsConfig(const Value& service) {
-  const ObjectSchema& schema = NginxTls::Describe().schema();
-  const Value& object = service.kind() == Value::Kind::kDynamic ? service.dynamic_value() : service;
-  if (object.kind() != Value::Kind::kMapping) return sdk::AtArgument(0, Invalid("must be an object, such as { server_name = ..., upstream_port = ... }"));
-  for (const auto& [name, value] : object.mapping()) {
-    if (schema.Find(name) != nullptr) continue;
-    std::vector<std::string> known;
-    for (const AttributeSchema& attribute : schema.attributes) known.push_back(attribute.name);
-    return sdk::AtArgument(0, Invalid(absl::StrCat("has no attribute \"", name, "\"; there are ", absl::StrJoin(known, ", "))));
-  }
-  // By way of JSON an object of any attributes becomes one of all of them.
-  const absl::StatusOr<std::string> text = EncodeAnyJson(service);
-  if (!text.ok()) return AtService(text.status());
-  const absl::StatusOr<Value> config = DecodeJson(*text, schema.type());
-  if (!config.ok()) return AtService(config.status());
-  std::vector<absl::Status> warnings;
-  const std::vector<absl::Status> wrong = ValidateObject(schema, *config, /*write_only_allowed=*/false, &warnings);
-  if (!wrong.empty()) return AtService(wrong.front());
-  const absl::StatusOr<NginxTls> tls = NginxTls::Describe().Decode(*config);
-  if (!tls.ok()) return AtService(tls.status());
+  CHARON_ASSIGN_OR_RETURN(const NginxTls tls, sdk::ObjectArgument<NginxTls>(0, service));
 
   std::string allow;
-  for (const std::string& network : tls->allow.value_or({"100.64.0.0/10", "127.0.0.1"})) {
+  for (const std::string& network : tls.allow.value_or({"100.64.0.0/10", "127.0.0.1"})) {
     absl::StrAppend(&allow, "    allow ", network, ";\n");
   }
-  const std::string name = *tls->server_name;
+  const std::string name = *tls.server_name;
   // The redirect comes before allow and deny have a say (nginx's rewrite phase), and tells nobody anything. Upgrade and
   // Connection are passed on as they come: a web socket needs both, and nginx drops them otherwise. Bodies have no
   // limit here: the application knows its own.
@@ -99,8 +70,8 @@ absl::StatusOr<std::string> NginxTlsConfig(const Value& service) {
       "    listen 443 ssl;\n"
       "    server_name ", name, ";\n"
       "\n"
-      "    ssl_certificate ", tls->certificate.value_or("/etc/nginx/tls/tls.crt"), ";\n"
-      "    ssl_certificate_key ", tls->certificate_key.value_or("/etc/nginx/tls/tls.key"), ";\n"
+      "    ssl_certificate ", tls.certificate.value_or("/etc/nginx/tls/tls.crt"), ";\n"
+      "    ssl_certificate_key ", tls.certificate_key.value_or("/etc/nginx/tls/tls.key"), ";\n"
       "    ssl_protocols TLSv1.2 TLSv1.3;\n"
       "\n", allow,
       "    deny all;\n"
@@ -108,7 +79,7 @@ absl::StatusOr<std::string> NginxTlsConfig(const Value& service) {
       "    client_max_body_size 0;\n"
       "\n"
       "    location / {\n"
-      "        proxy_pass http://", tls->upstream_host.value_or("127.0.0.1"), ":", *tls->upstream_port, ";\n"
+      "        proxy_pass http://", tls.upstream_host.value_or("127.0.0.1"), ":", *tls.upstream_port, ";\n"
       "        proxy_http_version 1.1;\n"
       "        proxy_set_header Host $host;\n"
       "        proxy_set_header X-Real-IP $remote_addr;\n"

@@ -29,6 +29,7 @@
 #include "provider/base/status.h"
 #include "provider/schema/schema.h"
 #include "provider/value/attr.h"
+#include "provider/value/convert.h"
 #include "provider/value/value.h"
 
 namespace charon {
@@ -271,6 +272,16 @@ class FieldBuilder {
     schema_.write_only = true;
     return std::move(*this);
   }
+  // An object of which every key is checked, at every depth: it travels with a type of its own (dynamic), because
+  // Terraform silently drops the keys that a fixed type does not have. For the provider block only, which gives
+  // nothing back.
+  FieldBuilder&& Strict() && {
+    static_assert(Described<T>, "only objects have keys to check");
+    schema_.shape = std::move(schema_.nested);
+    schema_.nesting = Nesting::kNone;
+    schema_.type = Type::Dynamic();
+    return std::move(*this);
+  }
   FieldBuilder&& Deprecated(absl::string_view text) && {
     schema_.deprecation = std::string(text);
     return std::move(*this);
@@ -325,7 +336,16 @@ class ObjectSpec {
     Row(FieldBuilder<M, T>&& builder, Attr<T> M::*member)
         : schema(builder.TakeSchema()),
           decode([member](const Value& value, M& model) { return DecodeAttr(value, model.*member); }),
-          encode([member](const M& model) { return EncodeAttr(model.*member); }) {}
+          encode([member](const M& model) { return EncodeAttr(model.*member); }) {
+      if constexpr (Described<T>) {
+        if (schema.shape == nullptr) return;
+        decode = [member, shape = schema.shape](const Value& value, M& model) {
+          std::vector<absl::Status> misfits;
+          const Value object = Convert(value, shape->type(), misfits);
+          return misfits.empty() ? DecodeAttr(object, model.*member) : misfits.front();
+        };
+      }
+    }
 
     AttributeSchema schema;
     std::function<absl::Status(const Value&, M&)> decode;

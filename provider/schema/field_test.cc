@@ -194,6 +194,38 @@ TEST(ObjectSpec, DynamicNullAndUnknownAreSo) {
   EXPECT_TRUE(Everything::Describe().Decode(object)->any.IsUnknown());
 }
 
+struct Freely {
+  Attr<Port> port;
+  static const ObjectSpec<Freely>& Describe() {
+    static const auto& spec = *new ObjectSpec<Freely>("A port of which every key is checked.",
+                                                      {Field(&Freely::port, "port", Optional, "Just one port.").Strict()});
+    return spec;
+  }
+};
+
+TEST(ObjectSpec, StrictObjectsTravelWithTheirOwnType) {
+  const AttributeSchema& row = Freely::Describe().schema().attributes[0];
+  EXPECT_EQ(row.type, Type::Dynamic());
+  EXPECT_EQ(row.nesting, Nesting::kNone);
+  EXPECT_EQ(row.nested, nullptr);
+  EXPECT_EQ(row.shape, Port::Describe().schema_ptr());
+  const auto decode = [](absl::string_view json) { return Freely::Describe().Decode(ObjectForTest(Freely::Describe().schema(), json)); };
+  EXPECT_EQ(*decode(R"({"port": {"number": "80"}})")->port->number, 80);
+  EXPECT_TRUE(decode(R"({"port": {"number": "80"}})")->port->protocol.IsNull());
+  EXPECT_TRUE(decode(R"({"port": {"number": "<unknown>"}})")->port->number.IsUnknown());
+  EXPECT_TRUE(decode("{}")->port.IsNull());
+  EXPECT_TRUE(decode(R"({"port": "<unknown>"})")->port.IsUnknown());
+  const absl::Status unknown = decode(R"({"port": {"numbr": 80}})").status();
+  EXPECT_EQ(PathOf(unknown).value_or(Path()).ToString(), "port.numbr");
+
+  std::vector<std::string> found;
+  for (const absl::Status& status : ValidateObject(Freely::Describe().schema(), ObjectForTest(Freely::Describe().schema(), R"({"port": {}})"),
+                                                   true, nullptr)) {
+    found.push_back(PathOf(status).value_or(Path()).ToString());
+  }
+  EXPECT_THAT(found, ElementsAre("port.number"));
+}
+
 TEST(ObjectSpec, ErrorsNameThePlace) {
   const struct {
     const char* json;

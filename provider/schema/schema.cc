@@ -9,6 +9,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "provider/base/status.h"
+#include "provider/value/convert.h"
 
 namespace charon {
 namespace {
@@ -251,6 +252,13 @@ void ValidateAttributes(const ObjectSchema& schema, const Value& config, const P
     if (attribute.nested != nullptr) {
       ValidateNested(attribute, value, place, write_only_allowed, hidden, errors, warnings);
     }
+    if (attribute.shape != nullptr) {
+      std::vector<absl::Status> misfits;
+      const Value object = Convert(value, attribute.shape->type(), misfits);
+      for (absl::Status& misfit : misfits) errors->push_back(At(place, std::move(misfit)));
+      // What does not fit is null by now, and nothing to judge.
+      if (misfits.empty()) ValidateAttributes(*attribute.shape, object, place, write_only_allowed, hidden, errors, warnings);
+    }
   }
   for (const ObjectRule& rule : schema.rules) {
     if (absl::Status status = rule.run(config); !status.ok()) errors->push_back(At(path, std::move(status)));
@@ -392,6 +400,11 @@ std::vector<std::string> Contradictions(const ObjectSchema& schema, absl::string
       if (absl::EndsWith(a.name, word) && !a.sensitive && !a.write_only && !a.write_only && a.type.kind() == Type::Kind::kString) {
         complain(a, "looks like a secret but is not sensitive");
       }
+    }
+    if (a.shape != nullptr) {
+      // What a resource plans and keeps would have to be of the configuration's type again, which nobody remembers.
+      if (!absl::StartsWith(where, "provider")) complain(a, "a strict object outside of the provider block");
+      for (std::string& inner : Contradictions(*a.shape, absl::StrCat(where, ".", a.name), false)) found.push_back(std::move(inner));
     }
     if (a.nested != nullptr) {
       if (HasWriteOnly(*a.nested)) {

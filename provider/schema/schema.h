@@ -46,6 +46,8 @@ struct AttributeSchema {
   Type type = Type::Dynamic();
   Nesting nesting = Nesting::kNone;
   std::shared_ptr<const ObjectSchema> nested;  // set unless nesting is kNone
+  // What a dynamically typed attribute must be an object of: Strict() of field.h.
+  std::shared_ptr<const ObjectSchema> shape;
 
   bool sensitive = false;
   bool write_only = false;

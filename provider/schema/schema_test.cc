@@ -257,6 +257,9 @@ TEST(Contradictions, FindsEach) {
       {"t.a: nested without nesting",
        With(Row("a", Optional),
             [](A& a) { a.nested = std::make_shared<ObjectSchema>(SchemaForTest({})); })},
+      {"t.a: a strict object outside of the provider block",
+       With(Row("a", Optional, Type::Dynamic()),
+            [](A& a) { a.shape = std::make_shared<ObjectSchema>(SchemaForTest({Row("b", Optional)})); })},
       {"t.outer: a dynamic type inside a nested attribute",
        Only(Inner(Optional, Nesting::kSingle, Row("any", Optional, Type::Dynamic())))},
       {"t.a: a dynamic type inside a collection",
@@ -298,6 +301,17 @@ TEST(Contradictions, FindsNoneInASoundTable) {
   EXPECT_THAT(Contradictions(SchemaForTest({Row("count_a", Optional), Row("token_file", Optional)}),
                              "t", true),
               IsEmpty());
+}
+
+TEST(Contradictions, AreFoundInStrictObjects) {
+  const ObjectSchema sound = With(Row("a", Optional, Type::Dynamic()), [](AttributeSchema& a) {
+    a.shape = std::make_shared<ObjectSchema>(SchemaForTest({Row("b", Optional)}));
+  });
+  EXPECT_THAT(Contradictions(sound, "provider", true), IsEmpty());
+  const ObjectSchema twice = With(Row("a", Optional, Type::Dynamic()), [](AttributeSchema& a) {
+    a.shape = std::make_shared<ObjectSchema>(SchemaForTest({Row("b", Optional), Row("b", Optional)}));
+  });
+  EXPECT_THAT(Contradictions(twice, "provider", true), ElementsAre("provider.a.b: defined twice"));
 }
 
 TEST(AsComputed, ReachesTheInnermost) {

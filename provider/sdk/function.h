@@ -31,6 +31,17 @@ struct Parameter {
 absl::Status AtArgument(std::size_t index, absl::Status status);
 std::optional<std::int64_t> ArgumentOf(const absl::Status& status);
 
+// An argument that may be of any type as an object of `schema`, converted, checked, and without keys that `schema` does
+// not have. Errors are at argument `index`, with the path inside it. REQUIRES: `schema` has no dynamic type inside.
+absl::StatusOr<Value> ObjectArgument(std::size_t index, const Value& argument, const ObjectSchema& schema);
+template <Described M>
+absl::StatusOr<M> ObjectArgument(std::size_t index, const Value& argument) {
+  CHARON_ASSIGN_OR_RETURN(const Value object, ObjectArgument(index, argument, M::Describe().schema()));
+  absl::StatusOr<M> model = M::Describe().Decode(object);
+  if (!model.ok()) return AtArgument(index, model.status());
+  return model;
+}
+
 struct FunctionDoc {
   std::string name;
   std::string summary;      // one line

@@ -272,6 +272,8 @@ class ProviderService::Impl final : public tfplugin6::Provider::Service {
       response->mutable_error()->set_function_argument(*argument);
     }
     std::string text = Redact(status.message());
+    // FunctionError has a place for the argument, and none for what is inside it.
+    if (const Path path = PathOf(status).value_or(Path()); !path.empty()) text = absl::StrCat(path.ToString(), ": ", text);
     if (const std::optional<std::string> remedy = RemedyOf(status)) {
       absl::StrAppend(&text, "\n\n", *remedy);
     }

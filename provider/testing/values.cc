@@ -27,6 +27,15 @@ bool HasUnknown(const Json& json) {
   return false;
 }
 
+// With null in place of what is unknown.
+Json WithoutUnknowns(Json json) {
+  if (json == kUnknown) return nullptr;
+  for (Json& part : json) {
+    if (json.is_structured()) part = WithoutUnknowns(std::move(part));
+  }
+  return json;
+}
+
 Value FromJson(const Type& type, const Json& json, const std::string& place) {
   if (json.is_null()) return Value::Null();
   if (json.is_string() && json.get<std::string>() == kUnknown) return Value::Unknown();
@@ -70,10 +79,11 @@ Value FromJson(const Type& type, const Json& json, const std::string& place) {
       return Value::Of(std::move(entries));
     }
     case Type::Kind::kDynamic: {
-      if (HasUnknown(json)) Refuse(place, "an unknown inside a dynamic value");
-      absl::StatusOr<TypedValue> typed = DecodeAnyJson(json.dump());
+      absl::StatusOr<TypedValue> typed = DecodeAnyJson(HasUnknown(json) ? WithoutUnknowns(json).dump() : json.dump());
       if (!typed.ok()) Refuse(place, typed.status().ToString());
-      return Value::Dynamic(std::move(typed->type), std::move(typed->value));
+      // The type of an unknown is not known either: that of a null is the same.
+      Value value = HasUnknown(json) ? FromJson(typed->type, json, place) : std::move(typed->value);
+      return Value::Dynamic(std::move(typed->type), std::move(value));
     }
     case Type::Kind::kString:
     case Type::Kind::kNumber:

@@ -11,6 +11,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "provider/base/status.h"
+#include "provider/value/convert.h"
 #include "provider/value/text.h"
 #include "provider/value/trail.h"
 #include "provider/value/untyped_json.h"
@@ -34,11 +35,11 @@ class Converter {
       case Type::Kind::kDynamic:
         return ConvertDynamic(value, depth);
       case Type::Kind::kString:
-        return ConvertToString(value);
       case Type::Kind::kNumber:
-        return ConvertToNumber(value);
-      case Type::Kind::kBool:
-        return ConvertToBool(value);
+      case Type::Kind::kBool: {
+        std::string wrong = ConvertPrimitive(value, type);
+        return wrong.empty() || trail_.Fail(std::move(wrong));
+      }
       default:
         break;
     }
@@ -46,12 +47,12 @@ class Converter {
       return trail_.Fail(absl::StrCat("nested deeper than ", kMaxDepth, " levels"));
     }
     if (type.kind() == Type::Kind::kMap || type.kind() == Type::Kind::kObject) {
-      if (value.kind() != Value::Kind::kMapping) return WrongKind(value, type);
+      if (value.kind() != Value::Kind::kMapping) return trail_.Fail(WrongKind(value, type));
       return type.kind() == Type::Kind::kMap
                  ? ConvertMap(value.mapping(), type.element(), depth + 1)
                  : ConvertObject(value.mapping(), type, depth + 1);
     }
-    if (value.kind() != Value::Kind::kSequence) return WrongKind(value, type);
+    if (value.kind() != Value::Kind::kSequence) return trail_.Fail(WrongKind(value, type));
     if (!ConvertSequence(value.sequence(), type, depth + 1)) return false;
     if (type.kind() == Type::Kind::kSet) value = Value::Set(std::move(value.sequence()));
     return true;
@@ -60,57 +61,6 @@ class Converter {
   const Trail& trail() const { return trail_; }
 
  private:
-  bool WrongKind(const Value& value, const Type& type) {
-    absl::string_view found;
-    switch (value.kind()) {
-      case Value::Kind::kBool:
-        found = "a bool";
-        break;
-      case Value::Kind::kNumber:
-        found = "a number";
-        break;
-      case Value::Kind::kString:
-        found = "a string";
-        break;
-      case Value::Kind::kSequence:
-        found = "an array";
-        break;
-      default:
-        found = "an object";
-        break;
-    }
-    return trail_.Fail(absl::StrCat(type.FriendlyName(), " is required, but this is ", found));
-  }
-
-  bool ConvertToString(Value& value) {
-    if (value.kind() == Value::Kind::kNumber) {
-      value = Value::String(value.number().ToString());
-    } else if (value.kind() == Value::Kind::kBool) {
-      value = Value::String(value.bool_value() ? "true" : "false");
-    }
-    return value.kind() == Value::Kind::kString || WrongKind(value, Type::String());
-  }
-
-  bool ConvertToNumber(Value& value) {
-    if (value.kind() == Value::Kind::kString) {
-      absl::StatusOr<Number> number = Number::Parse(value.string());
-      if (!number.ok()) return trail_.Fail(std::string(number.status().message()));
-      value = Value::Of(*std::move(number));
-    }
-    return value.kind() == Value::Kind::kNumber || WrongKind(value, Type::Number());
-  }
-
-  bool ConvertToBool(Value& value) {
-    if (value.kind() == Value::Kind::kString) {
-      if (value.string() == "true" || value.string() == "1") {
-        value = Value::Bool(true);
-      } else if (value.string() == "false" || value.string() == "0") {
-        value = Value::Bool(false);
-      }
-    }
-    return value.kind() == Value::Kind::kBool || WrongKind(value, Type::Bool());
-  }
-
   bool ConvertDynamic(Value& value, int depth) {
     if (value.kind() != Value::Kind::kMapping || value.mapping().size() != 2 ||
         !value.mapping().count("type") || !value.mapping().count("value")) {

@@ -1,0 +1,86 @@
+#include "provider/provider_block.h"
+
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "provider/testing/values.h"
+
+namespace charon {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+// The block with these conventions, as core sends it: they bring a type of their own.
+Value Block(const std::string& conventions) {
+  return ObjectForTest(ProviderModel::Describe().schema(), absl::StrCat("{\"conventions\": ", conventions, "}"));
+}
+
+std::vector<std::string> Errors(const std::string& conventions) {
+  Services services;
+  std::vector<std::string> errors;
+  const sdk::Diagnostics found = ProviderBlock(services).Validate(Call(), Block(conventions));
+  for (const sdk::Diagnostic& diagnostic : found.list()) {
+    EXPECT_EQ(diagnostic.path.steps().front(), Path::Step(AttributeName{"conventions"})) << diagnostic.detail;
+    errors.push_back(diagnostic.detail);
+  }
+  return errors;
+}
+
+Conventions Configured(const std::string& conventions) {
+  Services services;
+  EXPECT_THAT(ProviderBlock(services).Configure(Call(), Block(conventions), "1.14.0").list(), IsEmpty());
+  return services.settings()->conventions;
+}
+
+TEST(ConventionsOfTheBlock, AreWhatTheyWereWithAFixedType) {
+  const Conventions found = Configured(R"({"owner": "shop", "render_version": "1", "default_labels": {"team": 7},
+      "tiers": {"edge": {"priority": 5, "resource_quota": {"pods": 10}}},
+      "sizes": {"small": {"requests": {"cpu": "50m"}}},
+      "ingress": {"controller": "traefik", "auth_modes": {"required": {"middlewares": ["a@kubernetescrd"]}}}})");
+  EXPECT_EQ(found.owner, "shop");
+  EXPECT_EQ(found.default_labels.at("team"), "7");
+  EXPECT_EQ(found.tiers.at("edge").priority, 5);
+  EXPECT_EQ(found.tiers.at("edge").quota.at("pods"), "10");
+  EXPECT_EQ(found.sizes.at("small").requests.at("cpu"), "50m");
+  EXPECT_EQ(found.ingress.controller, "traefik");
+  EXPECT_THAT(found.ingress.auth_modes.at("required").middlewares, ElementsAre("a@kubernetescrd"));
+  EXPECT_EQ(Configured("null").owner, "default");
+  EXPECT_EQ(Configured("{}").owner, "default");
+}
+
+TEST(ConventionsOfTheBlock, HaveNoKeyThatTheTableHasNot) {
+  EXPECT_THAT(Errors(R"({"onwer": "x"})"), ElementsAre("conventions.onwer: There is no \"onwer\" here.\n\nDid you mean \"owner\"?"));
+  EXPECT_THAT(Errors(R"({"ingress": {"contoller": "nginx"}, "tiers": {"a": {"limits": {}}}, "sizes": {"small": {"request": {}}}})"),
+              ElementsAre(HasSubstr("conventions.ingress.contoller: "),
+                          "conventions.sizes[\"small\"].request: There is no \"request\" here.\n\nDid you mean \"requests\"?",
+                          "conventions.tiers[\"a\"].limits: There is no \"limits\" here.\n\nThere are: limit_range, preemption_policy, priority, "
+                          "resource_quota."));
+  EXPECT_THAT(Errors(R"({"owner": "x", "ingress": {"controller": "nginx"}})"), IsEmpty());
+}
+
+TEST(ConventionsOfTheBlock, AreCheckedByTheTable) {
+  EXPECT_THAT(Errors(R"({"owner": "my stack"})"), ElementsAre(HasSubstr("conventions.owner: ")));
+  EXPECT_THAT(Errors(R"({"owner": ["x"]})"), ElementsAre("conventions.owner: String is required, but this is an array."));
+  EXPECT_THAT(Errors(R"({"ingress": {"tls_secret": "a", "tls_issuer": "b"}})"), SizeIs(1));
+  EXPECT_THAT(Errors("\"shop\""), ElementsAre("Object is required, but this is a string."));
+}
+
+TEST(ConventionsOfTheBlock, MayBeUnknownInAnyPart) {
+  for (const char* conventions : {R"("<unknown>")", R"({"owner": "<unknown>"})", R"({"owner": "x", "ingress": "<unknown>"})",
+                                  R"({"tiers": {"a": {"priority": "<unknown>"}}})", R"({"storage_classes": {"fast": "<unknown>"}})"}) {
+    EXPECT_THAT(Errors(conventions), IsEmpty()) << conventions;
+    Services services;
+    ProviderBlock block(services);
+    EXPECT_THAT(block.Configure(Call(), Block(conventions), "1.14.0").list(), IsEmpty()) << conventions;
+    EXPECT_TRUE(block.config_unknown()) << conventions;
+  }
+}
+
+}  // namespace
+}  // namespace charon
