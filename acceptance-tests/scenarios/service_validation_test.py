@@ -87,8 +87,8 @@ CONVENTIONS = {
          "conventions.ingress": ["Object is required, but this is a string"]}),
     "keys and values that the table checks": (
         {"ingress": {"auth_modes": {"reqired": {"middlewares": ["a"]}}, "middlewares": {"ratelimit": "a"}}, "owner": "my stack"},
-        {"conventions.ingress.auth_modes": ["reqired", "required", "public"],
-         "conventions.ingress.middlewares": ["ratelimit", "rate-limit", "error-pages"],
+        {'conventions.ingress.auth_modes["reqired"]': ["reqired", "required", "public"],
+         'conventions.ingress.middlewares["ratelimit"]': ["ratelimit", "rate-limit", "error-pages"],
          "conventions.owner": ["my stack"]}),
 }
 
