@@ -2,6 +2,7 @@
 
 import copy
 import json
+import re
 
 import pytest
 
@@ -183,31 +184,88 @@ def test_import_restarts_nothing(stack, cluster, names, tool, kind, label):
     then_a_line_goes(stack, cluster, name, kind, label)
 
 
+def full_workload(name: str) -> dict:
+    """A pod of many parts, with nothing in the order that our rendering has."""
+    object_ = workload("Deployment", name, "run")
+    pod = object_["spec"]["template"]["spec"]
+    object_["spec"]["strategy"] = {"type": "Recreate"}
+    object_["spec"]["template"]["metadata"] |= {"annotations": {"example.org/note": "x"}}
+    object_["spec"]["template"]["metadata"]["labels"] |= {"team": "infra"}
+    pod |= {
+        "serviceAccountName": "robot", "terminationGracePeriodSeconds": 90, "enableServiceLinks": False,
+        "securityContext": {"fsGroup": 1000, "supplementalGroups": [44, 5]},
+        "tolerations": [{"key": "dedicated", "operator": "Exists", "effect": "NoSchedule"}],
+        "affinity": {"podAntiAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": [
+            {"weight": 100, "podAffinityTerm": {"labelSelector": {"matchLabels": {"run": name}}, "topologyKey": "kubernetes.io/hostname"}}]}},
+        "volumes": [
+            {"name": "tls", "secret": {"secretName": "tls", "defaultMode": 0o400}},
+            {"name": "scratch", "emptyDir": {"medium": "Memory"}},
+            {"name": "etc", "configMap": {"name": "etc", "items": [{"key": "b", "path": "b.conf"}, {"key": "a", "path": "a.conf"}]}},
+            {"name": "dev", "hostPath": {"path": "/dev/dri", "type": "Directory"}},
+        ],
+        "initContainers": [{
+            "name": "setup", "image": "docker.io/library/setup:1", "command": ["setup"], "securityContext": {"privileged": True},
+            "volumeMounts": [{"name": "scratch", "mountPath": "/s"}],
+        }],
+    }
+    pod["containers"][0] |= {
+        "args": ["--verbose"], "terminationMessagePath": "/dev/message",
+        "env": [
+            {"name": "TOKEN", "valueFrom": {"secretKeyRef": {"name": "given", "key": "token"}}},
+            {"name": "DB_PASSWORD", "value": "literal-5c1e90d2"}, {"name": "A", "value": "1"},
+        ],
+        "volumeMounts": [
+            {"name": "tls", "mountPath": "/tls", "readOnly": True}, {"name": "scratch", "mountPath": "/scratch"},
+            {"name": "etc", "mountPath": "/etc/b", "subPath": "b.conf"}, {"name": "etc", "mountPath": "/etc/a", "subPath": "a.conf"},
+            {"name": "dev", "mountPath": "/dev/dri"},
+        ],
+        "livenessProbe": {"httpGet": {"path": "/healthz", "port": "http"}, "initialDelaySeconds": 120},
+        "readinessProbe": {"tcpSocket": {"port": 8080}, "periodSeconds": 5},
+        "lifecycle": {"preStop": {"exec": {"command": ["sleep", "5"]}}},
+        "securityContext": {"runAsUser": 1000, "capabilities": {"add": ["SYS_TIME", "NET_ADMIN"], "drop": ["ALL"]}},
+    }
+    pod["containers"][0]["ports"].append({"name": "dns", "containerPort": 53, "protocol": "UDP"})
+    pod["containers"].append({
+        "name": "exporter", "image": "docker.io/library/exporter:1", "ports": [{"name": "metrics", "containerPort": 9090, "protocol": "TCP"}],
+        "volumeMounts": [{"name": "scratch", "mountPath": "/scratch", "readOnly": True}],
+    })
+    return object_
+
+
 @pytest.mark.one_cli("what is found is the same")
 def test_a_configuration_to_start_from(stack, cluster, names):
-    """What the workload says without doubt is written down; what looks like a secret is named, and nowhere."""
+    """What the workload says is written down; what looks like a secret, or has no attribute, is named. With these two said, the
+    generated configuration touches no pod."""
     name = names("legacy")
     cluster.api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
     cluster.api.create({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "robot", "namespace": name}})
-    object_ = workload("Deployment", name, "run")
-    pod = object_["spec"]["template"]["spec"]
-    pod["serviceAccountName"] = "robot"
-    pod["containers"][0] |= {"args": ["--verbose"], "env": [
-        {"name": "A", "value": "1"}, {"name": "DB_PASSWORD", "value": "literal-5c1e90d2"},
-        {"name": "TOKEN", "valueFrom": {"secretKeyRef": {"name": "given", "key": "token"}}},
-    ]}
-    pod["containers"][0]["ports"].append({"name": "dns", "containerPort": 53, "protocol": "UDP"})
-    by_kubectl_server_side(cluster, object_)
+    by_kubectl_server_side(cluster, full_workload(name))
+    before = Before(cluster, "Deployment", name)
     stack.write(hcl.block("import", {"to": hcl.Expression(ADDRESS), "id": f"{name}/{name}"}))
     plan = stack.plan("-generate-config-out=generated.tf")
-    written = set((stack.config / "generated.tf").read_text().replace(" ", "").splitlines())
-    assert {f'run="{name}"', 'args=["--verbose"]', 'A="1"', 'TOKEN="given/token"', 'http="8080"', 'dns="53/UDP"', 'cpu="10m"',
-            'memory="32Mi"', "replicas=2", 'name="robot"'} <= written
+    generated = (stack.config / "generated.tf").read_text()
+    written = set(generated.replace(" ", "").splitlines())
+    assert {f'run="{name}"', 'args=["--verbose"]', 'A="1"', 'TOKEN="given/token"', 'http="8080"', 'dns="53/UDP"', 'cpu="10m"', 'memory="32Mi"',
+            "replicas=2", 'name="robot"', 'http_get="/healthz"', 'initial_delay="2m"', 'tcp_socket="8080"', 'termination_grace_period="90s"',
+            'strategy="Recreate"', 'team="infra"', 'mode="0400"', 'mount="/tls"', "fs_group=1000", 'name="setup"', "exporter={"} <= written
     (warning,) = [w for w in plan.warnings if w.summary == "Environment variables were left out"]
     assert "DB_PASSWORD" in warning.text and "env_wo" in warning.text
+    (warning,) = [w for w in plan.warnings if w.summary == "Parts of the workload have no attribute"]
+    path = f'spec.template.spec.containers[name="{name}"].terminationMessagePath'
+    assert [line for line in warning.text.splitlines() if line.startswith("- ")] == [f"- {path}"] and "extra_manifest_patch" in warning.text
     shown = json.dumps(stack.show_plan_json(plan))
     assert "given/token" in shown and "literal-5c1e90d2" not in shown
     assert not any("DB_PASSWORD" in line for line in written)
+
+    patch = {"spec": {"template": {"spec": {"containers": [{"name": name, "terminationMessagePath": "/dev/message"}]}}}}
+    for pattern, text in ((r'( +)A +=', r'\1DB_PASSWORD = "literal-5c1e90d2"\n\g<0>'),
+                          (r"extra_manifest_patch += null", lambda _: f"extra_manifest_patch = {hcl.value(json.dumps(patch))}")):
+        generated, times = re.subn(pattern, text, generated)
+        assert times == 1, generated
+    stack.write_file("generated.tf", generated)
+    assert not [w for w in stack.apply().warnings if "rewrote" in w.summary]
+    before.still_stands()
+    stack.destroy()
     cluster.api.delete("Namespace", None, name)
 
 

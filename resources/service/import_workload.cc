@@ -2,160 +2,210 @@
 
 #include <algorithm>
 #include <map>
-#include <optional>
 #include <set>
 #include <utility>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "nlohmann/json.hpp"
 #include "provider/clients/kubernetes/object.h"
+#include "provider/clients/kubernetes/ownership.h"
+#include "resources/service/import_parts.h"
+#include "resources/service/keep_order.h"
+#include "resources/service/render.h"
 
 namespace charon::service {
 namespace {
 
-using Json = nlohmann::json;
 using kubernetes::Field;
 using kubernetes::Text;
 
-Attr<StringList> Texts(const Json& list) {
-  if (!list.is_array() || list.empty()) return {};
-  StringList texts;
-  for (const Json& item : list) {
-    if (item.is_string()) texts.push_back(item.get<std::string>());
+// What the server fills in where there is nothing (k8s.io/kubernetes/pkg/apis/core/v1/defaults.go and pkg/apis/apps/v1/defaults.go),
+// by the last names of its path. A value that a tool spelled out and whose absence means the same counts, too: it stays
+// (kubernetes::MigratedManagedFields).
+bool IsUsual(absl::string_view parent, absl::string_view name, const Json& value) {
+  struct Usual {
+    absl::string_view parent, name;  // parent "": any
+    Json value;
+  };
+  static const auto& all = *new std::vector<Usual>{
+      {"", "creationTimestamp", nullptr},
+      {"spec", "progressDeadlineSeconds", 600},
+      {"spec", "revisionHistoryLimit", 10},
+      {"spec", "podManagementPolicy", "OrderedReady"},
+      {"spec", "persistentVolumeClaimRetentionPolicy", {{"whenDeleted", "Retain"}, {"whenScaled", "Retain"}}},
+      {"strategy", "rollingUpdate", {{"maxSurge", "25%"}, {"maxUnavailable", "25%"}}},
+      {"updateStrategy", "rollingUpdate", {{"partition", 0}}},
+      {"updateStrategy", "rollingUpdate", {{"maxSurge", 0}, {"maxUnavailable", 1}}},
+      {"volumeClaimTemplates", "status", {{"phase", "Pending"}}},
+      {"spec", "volumeMode", "Filesystem"},
+      {"spec", "restartPolicy", "Always"},
+      {"spec", "dnsPolicy", "ClusterFirst"},
+      {"spec", "schedulerName", "default-scheduler"},
+      {"spec", "terminationGracePeriodSeconds", 30},
+      {"spec", "automountServiceAccountToken", true},
+      {"spec", "enableServiceLinks", true},
+      {"spec", "shareProcessNamespace", false},
+      {"", "securityContext", Json::object()},
+      {"", "resources", Json::object()},
+      {"", "terminationMessagePath", "/dev/termination-log"},
+      {"", "terminationMessagePolicy", "File"},
+      {"volumeMounts", "mountPropagation", "None"},
+      {"", "timeoutSeconds", 1},
+      {"", "periodSeconds", 10},
+      {"", "successThreshold", 1},
+      {"", "failureThreshold", 3},
+      {"httpGet", "scheme", "HTTP"},
+      {"grpc", "service", ""},
+      {"fieldRef", "apiVersion", "v1"},
+      {"resourceFieldRef", "divisor", "0"},
+      {"", "optional", false},
+      {"", "defaultMode", 0644},
+      {"hostPath", "type", ""},
+  };
+  return std::any_of(all.begin(), all.end(), [&](const Usual& usual) {
+    return usual.name == name && (usual.parent.empty() || usual.parent == parent) && usual.value == value;
+  });
+}
+
+// Without what the server fills in. Items of a list stand under the name of the list.
+void DropUsual(Json& value, const std::string& parent) {
+  if (value.is_array()) {
+    for (Json& item : value) DropUsual(item, parent);
   }
-  return texts;
-}
-
-// Null for none.
-Attr<StringMap> Filled(StringMap map) { return map.empty() ? Attr<StringMap>() : Attr<StringMap>(std::move(map)); }
-
-Attr<StringMap> Amounts(const Json& map) {
-  StringMap amounts;
-  for (const auto& [name, amount] : map.items()) {
-    if (amount.is_string()) amounts[name] = amount.get<std::string>();
+  if (!value.is_object()) return;
+  if (Text(value, "imagePullPolicy") == UsualPullPolicy(Text(value, "image"))) value.erase("imagePullPolicy");
+  for (auto entry = value.begin(); entry != value.end();) {
+    DropUsual(*entry, entry.key());
+    entry = IsUsual(parent, entry.key(), *entry) ? value.erase(entry) : std::next(entry);
   }
-  return Filled(std::move(amounts));
 }
 
-bool LooksSecret(const std::string& name) {
-  const std::string upper = absl::AsciiStrToUpper(name);
-  return absl::StrContains(upper, "PASSWORD") || absl::StrContains(upper, "PASSWD") || absl::StrContains(upper, "SECRET") ||
-         absl::StrContains(upper, "TOKEN") || absl::StrContains(upper, "CREDENTIAL") || absl::EndsWith(upper, "KEY") ||
-         absl::EndsWith(upper, "_PASS") || absl::EndsWith(upper, "_PW") || absl::EndsWith(upper, "_DSN");
+Json* Find(Json& list, const std::string& name) {
+  if (!list.is_array()) return nullptr;
+  const auto found = std::find_if(list.begin(), list.end(), [&](const Json& item) { return Text(item, "name") == name; });
+  return found == list.end() ? nullptr : &*found;
 }
 
-// Whether a value brings its own login: postgres://user:password@host.
-bool HasLogin(const std::string& value) {
-  const std::size_t scheme = value.find("://");
-  if (scheme == std::string::npos) return false;
-  const std::string host = value.substr(scheme + 3, value.find('/', scheme + 3) - scheme - 3);
-  return host.find(':') < host.find('@') && absl::StrContains(host, "@");
-}
+// Fills in containers, and takes the variables that were left out away from `seen`.
+class Containers {
+ public:
+  Containers(Json& seen, NotSaid& not_said) : seen_(seen), not_said_(not_said) {}
 
-std::string Reference(const Json& ref, const char* separator, const std::string& key) {
-  return absl::StrCat(Text(ref, "name"), separator, key, ref.value("optional", false) ? "?" : "");
-}
-
-void Environment(const Json& container, ContainerModel& model, std::vector<std::string>& left_out) {
-  StringMap literals, secrets, fields;
-  for (const Json& entry : Field(container, "env")) {
-    const std::string name = Text(entry, "name");
-    const Json& from = Field(entry, "valueFrom");
-    if (const Json& ref = Field(from, "secretKeyRef"); ref.is_object()) {
-      secrets[name] = Reference(ref, "/", Text(ref, "key"));
-    } else if (const std::string path = Text(from, "fieldRef.fieldPath"); !path.empty()) {
-      fields[name] = path;
-    } else if (const Json& resource = Field(from, "resourceFieldRef"); resource.is_object()) {
-      // Of another container, or in another unit: only Kubernetes can say it.
-      const std::string of = Text(resource, "containerName");
-      const std::string divisor = Text(resource, "divisor");
-      if ((of.empty() || of == Text(container, "name")) && (divisor.empty() || divisor == "0")) fields[name] = Text(resource, "resource");
-    } else if (!from.is_object()) {
-      const std::string value = Text(entry, "value");
-      if (!value.empty() && (LooksSecret(name) || HasLogin(value))) {
-        left_out.push_back(name);
-      } else {
-        literals[name] = value;
-      }
+  void FillIn(const Json& container, const char* list, bool main, ContainerModel& model) {
+    std::vector<std::string> left_out;
+    FillInContainer(container, model, left_out);
+    const std::string name = Text(container, "name");
+    Json* copy = Find(seen_[list], name);
+    for (const std::string& variable : left_out) {
+      not_said_.secrets.push_back(main ? variable : absl::StrCat(variable, " of ", name));
+      Json& env = (*copy)["env"];
+      env.erase(std::remove_if(env.begin(), env.end(), [&](const Json& entry) { return Text(entry, "name") == variable; }), env.end());
     }
   }
-  StringList from_secrets, from_config_maps;
-  for (const Json& source : Field(container, "envFrom")) {
-    if (!Text(source, "prefix").empty()) continue;
-    if (const Json& ref = Field(source, "secretRef"); ref.is_object()) from_secrets.push_back(Reference(ref, "", ""));
-    if (const Json& ref = Field(source, "configMapRef"); ref.is_object()) from_config_maps.push_back(Reference(ref, "", ""));
-  }
-  model.env = Filled(std::move(literals));
-  model.env_secret = Filled(std::move(secrets));
-  if (from_secrets.empty() && from_config_maps.empty() && fields.empty()) return;
-  EnvFromModel from;
-  if (!from_secrets.empty()) from.secrets = std::move(from_secrets);
-  if (!from_config_maps.empty()) from.config_maps = std::move(from_config_maps);
-  from.fields = Filled(std::move(fields));
-  model.env_from = std::move(from);
+
+ private:
+  Json& seen_;  // the pod's spec
+  NotSaid& not_said_;
+};
+
+Attr<std::string> CountOrPercent(const Json& value) {
+  if (value.is_number_integer()) return absl::StrCat(value.get<std::int64_t>());
+  return value.is_string() ? NonEmpty(value.get<std::string>()) : Attr<std::string>();
 }
 
-// Each named port; a second protocol of it has no name of its own.
-void Ports(const Json& container, ContainerModel& model) {
-  std::map<std::int64_t, std::set<std::string>> protocols;
-  std::map<std::string, std::int64_t> named;
-  for (const Json& port : Field(container, "ports")) {
-    const Json& number = Field(port, "containerPort");
-    if (!number.is_number_integer()) continue;
-    const std::string protocol = Text(port, "protocol");
-    protocols[number.get<std::int64_t>()].insert(protocol.empty() ? "TCP" : protocol);
-    if (const std::string name = Text(port, "name"); !name.empty()) named[name] = number.get<std::int64_t>();
+Attr<RolloutModel> Rollout(const Json& spec) {
+  const char* const name = spec.contains("strategy") ? "strategy" : "updateStrategy";
+  const Json& strategy = Field(spec, name);
+  RolloutModel model;
+  if (const std::string type = Text(strategy, "type"); type != "RollingUpdate") model.strategy = NonEmpty(type);
+  if (const Json& rolling = Field(strategy, "rollingUpdate"); !IsUsual(name, "rollingUpdate", rolling)) {
+    model.max_surge = CountOrPercent(Field(rolling, "maxSurge"));
+    model.max_unavailable = CountOrPercent(Field(rolling, "maxUnavailable"));
+    if (const Attr<std::int64_t> partition = WholeNumber(Field(rolling, "partition")); partition.value_or(0) > 0) model.partition = partition;
   }
-  std::map<std::int64_t, int> names_of;
-  for (const auto& [name, number] : named) ++names_of[number];
-  StringMap ports;
-  for (const auto& [name, number] : named) {
-    const std::set<std::string>& of = protocols[number];
-    if (names_of[number] > 1) continue;  // which protocol is whose?
-    ports[name] = of == std::set<std::string>{"TCP"} ? absl::StrCat(number) : absl::StrCat(number, "/", absl::StrJoin(of, ","));
+  if (const Json& deadline = Field(spec, "progressDeadlineSeconds"); deadline != 600) model.progress_deadline = DurationOf(deadline);
+  model.min_ready = DurationOf(Field(spec, "minReadySeconds"));
+  if (const Json& limit = Field(spec, "revisionHistoryLimit"); limit != 10) model.revision_history_limit = WholeNumber(limit);
+  if (const std::string policy = Text(spec, "podManagementPolicy"); policy != "OrderedReady") model.pod_management_policy = NonEmpty(policy);
+  const bool any = !model.strategy.IsNull() || !model.max_surge.IsNull() || !model.max_unavailable.IsNull() || !model.partition.IsNull() ||
+                   !model.progress_deadline.IsNull() || !model.min_ready.IsNull() || !model.revision_history_limit.IsNull() ||
+                   !model.pod_management_policy.IsNull();
+  return any ? Attr<RolloutModel>(std::move(model)) : Attr<RolloutModel>();
+}
+
+Attr<std::map<std::string, ClaimModel>> ReplicaClaims(const Json& templates) {
+  std::map<std::string, ClaimModel> claims;
+  for (const Json& object : templates) {
+    ClaimModel claim;
+    claim.per_replica = true;
+    claim.size = Text(object, "spec.resources.requests.storage");
+    claim.storage_class = NonEmpty(Text(object, "spec.storageClassName"));
+    std::set<std::string> modes;
+    for (const Json& mode : Field(object, "spec.accessModes")) modes.insert(mode.is_string() ? mode.get<std::string>() : "");
+    if (modes != std::set<std::string>{"ReadWriteOnce"}) claim.access_modes = std::move(modes);
+    claims.emplace(Text(object, "metadata.name"), std::move(claim));
   }
-  model.ports = Filled(std::move(ports));
+  return claims.empty() ? Attr<std::map<std::string, ClaimModel>>() : Attr<std::map<std::string, ClaimModel>>(std::move(claims));
+}
+
+// Where the service's workload would differ from what was seen, both ways.
+std::vector<std::string> Differences(const Json& seen, const ServiceModel& model) {
+  std::vector<Rendered> rendered;
+  if (!RenderWorkload(model, {}, rendered).ok()) return {"spec"};
+  Json would = {{"apiVersion", "apps/v1"}, {"kind", WorkloadKind(model)}, {"spec", AsCreated(rendered.front())["spec"]}};
+  KeepOrder(seen, would);
+  Json wanted = would;
+  DropUsual(wanted["spec"], "spec");
+  std::set<std::string> paths;
+  const auto add = [&paths](const std::vector<kubernetes::Difference>& differences) {
+    for (const kubernetes::Difference& difference : differences) {
+      // The server leaves empty texts out.
+      if (difference.declared == "\"\"" && difference.live.empty()) continue;
+      const std::string path = kubernetes::ToString(difference.path);
+      paths.insert(path.substr(path.find_first_not_of('.')));
+    }
+  };
+  add(kubernetes::Compare(seen, would));
+  add(kubernetes::Compare(wanted, seen));
+  return std::vector<std::string>(paths.begin(), paths.end());
 }
 
 }  // namespace
 
-std::vector<std::string> FillInFromWorkload(const Json& workload, ServiceModel& model) {
-  std::vector<std::string> left_out;
-  if (const Json& replicas = Field(workload, "spec.replicas"); replicas.is_number_integer() && replicas != 1) {
-    model.replicas = replicas.get<std::int64_t>();
+NotSaid FillInFromWorkload(const Json& workload, ServiceModel& model) {
+  NotSaid not_said;
+  const Json& spec = Field(workload, "spec");
+  Json seen = {{"apiVersion", "apps/v1"}, {"kind", WorkloadKind(model)}, {"spec", spec}};
+  Json& seen_pod = seen["spec"]["template"]["spec"];
+  if (const Attr<std::int64_t> replicas = WholeNumber(Field(spec, "replicas")); replicas.value_or(1) != 1) model.replicas = replicas;
+  model.rollout = Rollout(spec);
+  model.claims = ReplicaClaims(Field(spec, "volumeClaimTemplates"));
+
+  const Json& containers = Field(spec, "template.spec.containers");
+  if (containers.is_array() && !containers.empty()) {
+    Containers parts(seen_pod, not_said);
+    const auto named = std::find_if(containers.begin(), containers.end(), [&](const Json& c) { return Text(c, "name") == model.NameOrDefault(); });
+    const Json& main = named == containers.end() ? containers[0] : *named;
+    parts.FillIn(main, "containers", /*main=*/true, model);
+    std::map<std::string, SidecarModel> sidecars;
+    for (const Json& container : containers) {
+      if (&container != &main) parts.FillIn(container, "containers", /*main=*/false, sidecars[Text(container, "name")]);
+    }
+    if (!sidecars.empty()) model.sidecars = std::move(sidecars);
+    std::vector<InitContainerModel> init_containers;
+    for (const Json& container : Field(spec, "template.spec.initContainers")) {
+      InitContainerModel& init = init_containers.emplace_back();
+      init.name = Text(container, "name");
+      init.restart_policy = NonEmpty(Text(container, "restartPolicy"));
+      parts.FillIn(container, "initContainers", /*main=*/false, init);
+    }
+    if (!init_containers.empty()) model.init_containers = std::move(init_containers);
   }
-  const Json& pod = Field(workload, "spec.template.spec");
-  // The API server fills in `default` where there is none, and `serviceAccount` beside it.
-  if (const std::string account = Text(pod, "serviceAccountName"); !account.empty() && account != "default") {
-    ServiceAccountModel own;
-    own.name = account;
-    if (const Json& automount = Field(pod, "automountServiceAccountToken"); automount.is_boolean()) own.automount = automount.get<bool>();
-    IdentityModel identity;
-    identity.service_account = std::move(own);
-    model.identity = std::move(identity);
-  }
-  const Json& containers = Field(pod, "containers");
-  if (!containers.is_array() || containers.empty()) return left_out;
-  const auto main = std::find_if(containers.begin(), containers.end(), [&](const Json& c) { return Text(c, "name") == model.NameOrDefault(); });
-  const Json& container = main == containers.end() ? containers[0] : *main;
-  model.image = Text(container, "image");
-  model.command = Texts(Field(container, "command"));
-  model.args = Texts(Field(container, "args"));
-  ProcessModel process;
-  if (const std::string directory = Text(container, "workingDir"); !directory.empty()) process.working_dir = directory;
-  if (Field(container, "tty") == true) process.tty = true;
-  if (Field(container, "stdin") == true) process.stdin = true;
-  if (!process.working_dir.IsNull() || !process.tty.IsNull() || !process.stdin.IsNull()) model.process = std::move(process);
-  Ports(container, model);
-  Environment(container, model, left_out);
-  ResourcesModel resources;
-  resources.requests = Amounts(Field(container, "resources.requests"));
-  resources.limits = Amounts(Field(container, "resources.limits"));
-  if (!resources.requests.IsNull() || !resources.limits.IsNull()) model.resources = std::move(resources);
-  return left_out;
+  FillInPod(Field(spec, "template"), model);
+  DropUsual(seen["spec"], "spec");
+  not_said.fields = Differences(seen, model);
+  return not_said;
 }
 
 }  // namespace charon::service

@@ -1,4 +1,4 @@
-// From a live workload to what a service is imported as: a pure function, the reverse of rendering where that is unambiguous.
+// From a live workload to what a service is imported as: a pure function, the reverse of rendering.
 #pragma once
 
 #include <string>
@@ -9,10 +9,17 @@
 
 namespace charon::service {
 
-// Fills in what the main container (the one named as the service, else the first) and its pod say: image, command, arguments,
-// working directory and terminal, ports, environment, resources, the ServiceAccount, the number of replicas. Returns the names of environment
-// variables that were left out, because their literal values look like secrets, which belong into no state.
-// REQUIRES: `model` has its namespace, name, kind and selector.
-std::vector<std::string> FillInFromWorkload(const nlohmann::json& workload, ServiceModel& model);
+// What of a workload is not in the model.
+struct NotSaid {
+  // Environment variables with literal values that look like secrets, which belong into no state: NAME, or NAME of CONTAINER.
+  std::vector<std::string> secrets;
+  // Fields of the workload that the service would not have or would have differently, as paths without values. What the server
+  // fills in where there is nothing does not count.
+  std::vector<std::string> fields;
+};
+
+// Fills in replicas, rollout, the claims of a StatefulSet's replicas, the containers (the main one is the one named as the service,
+// else the first) and the pod. REQUIRES: `model` has its namespace, name, kind and selector, and nothing else.
+NotSaid FillInFromWorkload(const nlohmann::json& workload, ServiceModel& model);
 
 }  // namespace charon::service

@@ -2,6 +2,7 @@
 // input gives the same bytes for ever, per conventions.render_version (golden files: testdata/).
 #pragma once
 
+#include <set>
 #include <string>
 #include <vector>
 
@@ -88,6 +89,8 @@ void RenderIdentity(const ServiceModel& model, const Conventions& conventions, s
 struct PodTemplate {
   Json spec, initial;  // {"metadata": ..., "spec": ...}; initial may be null
 };
+// Names that the value of a variable refers to as $(NAME); $$(NAME) is none (Kubernetes API, EnvVar.value).
+std::set<std::string> References(const std::string& value);
 absl::StatusOr<PodTemplate> RenderPod(const ServiceModel& model, const Conventions& conventions);
 
 // render_workload.cc: Deployment, StatefulSet or DaemonSet, disruption budget, network policy.

@@ -16,23 +16,6 @@ namespace {
 
 // --- Environment
 
-// Names that `value` refers to as $(NAME); $$(NAME) is none (Kubernetes API, EnvVar.value).
-std::set<std::string> References(const std::string& value) {
-  std::set<std::string> names;
-  for (std::size_t i = 0; i + 1 < value.size(); ++i) {
-    if (value[i] != '$') continue;
-    if (value[i + 1] == '$') {
-      ++i;
-    } else if (value[i + 1] == '(') {
-      const std::size_t close = value.find(')', i);
-      if (close == std::string::npos) break;
-      names.insert(value.substr(i + 2, close - i - 2));
-      i = close;
-    }
-  }
-  return names;
-}
-
 // "secret/key?" taken apart.
 struct KeyReference {
   std::string object, key;
@@ -512,6 +495,22 @@ absl::Status CheckSizes(const ServiceModel& model, const Conventions& convention
 }
 
 }  // namespace
+
+std::set<std::string> References(const std::string& value) {
+  std::set<std::string> names;
+  for (std::size_t i = 0; i + 1 < value.size(); ++i) {
+    if (value[i] != '$') continue;
+    if (value[i + 1] == '$') {
+      ++i;
+    } else if (value[i + 1] == '(') {
+      const std::size_t close = value.find(')', i);
+      if (close == std::string::npos) break;
+      names.insert(value.substr(i + 2, close - i - 2));
+      i = close;
+    }
+  }
+  return names;
+}
 
 absl::StatusOr<PodTemplate> RenderPod(const ServiceModel& model, const Conventions& conventions) {
   CHARON_RETURN_IF_ERROR(CheckSizes(model, conventions));

@@ -22,6 +22,7 @@
 #include "provider/operations/wait_ready.h"
 #include "provider/schema/checks.h"
 #include "resources/service/import_workload.h"
+#include "resources/service/keep_order.h"
 #include "resources/service/selector_clash.h"
 
 namespace charon::service {
@@ -317,6 +318,9 @@ class ServiceResource::Run {
     }
     const std::string key = KeyOf(ref);
     const bool fresh = prior_ == nullptr || (!adopting_ && reached_.objects->count(key) == 0);
+    if (rendered.stage == Stage::kWorkload && (!fresh || options.on_conflict == operations::OnConflict::kAdopt)) {
+      if (const auto there = cluster_.Read(context_, ref); there.ok()) KeepOrder(**there, object);
+    }
     if (ref.kind.kind == "StatefulSet") CHARON_RETURN_IF_ERROR(ReplaceStatefulSetIfFixed(ref, object));
     context_.call.log->Info("applying an object of a service", {{"object", key}});
     absl::StatusOr<Json> live = fresh && !adopting_ ? operations::CreateObject(context_, cluster_, object, options)
@@ -977,11 +981,17 @@ absl::StatusOr<ServiceModel> ServiceResource::ReadImported(const sdk::Context& c
     }
     if (selector != SelectorOf(stub)) model.selector = std::move(selector);
     if (std::string(kind) == "deployment") model.kind = Attr<std::string>();
-    if (const std::vector<std::string> left_out = FillInFromWorkload(*live, model); !left_out.empty()) {
+    const NotSaid not_said = FillInFromWorkload(*live, model);
+    if (!not_said.secrets.empty()) {
       context.diagnostics->Warning(
           "Environment variables were left out",
-          absl::StrCat("These have literal values in the workload that look like secrets, which belong into no state: ", absl::StrJoin(left_out, ", "),
+          absl::StrCat("These have literal values in the workload that look like secrets, which belong into no state: ", absl::StrJoin(not_said.secrets, ", "),
                        ". Say them in env_wo, generated_secrets or env_secret, or in env if they are none."));
+    }
+    if (!not_said.fields.empty()) {
+      context.diagnostics->Warning("Parts of the workload have no attribute",
+                                   absl::StrCat("The first apply takes these away or changes them, and makes the pods anew where they are part of them:\n- ",
+                                                absl::StrJoin(not_said.fields, "\n- "), "\n\nWhat is to stay can be said in extra_manifest_patch."));
     }
     model.objects = StringMap{{KeyOf(WorkloadRef(model)), "imported"}};
     context.private_state->Set(kAdopting, "1");

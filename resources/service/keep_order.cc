@@ -1,0 +1,109 @@
+#include "resources/service/keep_order.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <functional>
+#include <map>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "nlohmann/json.hpp"
+#include "provider/clients/kubernetes/object.h"
+#include "resources/service/render.h"
+
+namespace charon::service {
+namespace {
+
+// What tells the items of a list apart, by the list's name; an empty list of fields means the whole item. Lists that are not here have an order
+// that the configuration gives (command, tolerations) or items that nothing tells apart.
+const std::vector<const char*>* KeysOf(const std::string& list) {
+  static const auto& keys = *new std::map<std::string, std::vector<const char*>>{
+      {"containers", {"name"}}, {"initContainers", {"name"}}, {"env", {"name"}}, {"envFrom", {}}, {"volumes", {"name"}},
+      {"volumeMounts", {"mountPath"}}, {"ports", {"containerPort", "protocol"}}, {"imagePullSecrets", {"name"}}, {"hostAliases", {"ip"}},
+      {"sysctls", {"name"}}, {"options", {"name"}}, {"httpHeaders", {"name"}}, {"items", {"key"}}, {"matchExpressions", {"key", "operator"}},
+      {"add", {}}, {"drop", {}}, {"supplementalGroups", {}}, {"volumeClaimTemplates", {"metadata.name"}},
+  };
+  const auto found = keys.find(list);
+  return found == keys.end() ? nullptr : &found->second;
+}
+
+std::string KeyOf(const Json& item, const std::vector<const char*>& fields) {
+  if (fields.empty()) return item.dump();
+  std::string key;
+  for (const char* field : fields) absl::StrAppend(&key, kubernetes::Field(item, field).dump(), "/");
+  return key;
+}
+
+// Each variable after those that it refers to, else as they stand.
+void AfterReferences(Json& env) {
+  std::map<std::string, const Json*> by_name;
+  for (const Json& entry : env) by_name.emplace(entry.value("name", ""), &entry);
+  Json sorted = Json::array();
+  std::set<std::string> done;
+  const std::function<void(const Json&)> emit = [&](const Json& entry) {
+    if (!done.insert(entry.value("name", "")).second) return;
+    for (const std::string& name : References(entry.value("value", ""))) {
+      if (const auto other = by_name.find(name); other != by_name.end()) emit(*other->second);
+    }
+    sorted.push_back(entry);
+  };
+  for (const Json& entry : env) emit(entry);
+  env = std::move(sorted);
+}
+
+// The same lists of ConfigMaps and of Secrets, which is all that a service says about them.
+bool SameSources(const Json& a, const Json& b) {
+  const auto of = [](const Json& sources, const char* kind) {
+    Json list = Json::array();
+    for (const Json& source : sources) {
+      if (source.contains(kind)) list.push_back(source);
+    }
+    return list;
+  };
+  return of(a, "secretRef") == of(b, "secretRef") && of(a, "configMapRef") == of(b, "configMapRef");
+}
+
+void KeepListOrder(const Json& live, const std::string& name, const std::vector<const char*>& fields, Json& list) {
+  std::map<std::string, std::size_t> places;  // in live
+  for (std::size_t i = 0; i < live.size(); ++i) places.emplace(KeyOf(live[i], fields), i);
+  std::vector<std::size_t> slots;  // of items that live has as well
+  std::vector<std::pair<std::size_t, Json>> shared;
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    const auto place = places.find(KeyOf(list[i], fields));
+    if (place == places.end()) continue;
+    KeepOrder(live[place->second], list[i]);
+    slots.push_back(i);
+    shared.emplace_back(place->second, list[i]);
+  }
+  if (name == "initContainers") return;  // they run in the order of the configuration
+  std::stable_sort(shared.begin(), shared.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  Json kept = list;
+  for (std::size_t i = 0; i < slots.size(); ++i) kept[slots[i]] = std::move(shared[i].second);
+  if (name == "envFrom" && !SameSources(kept, list)) return;  // later ones win
+  if (name == "env") AfterReferences(kept);
+  list = std::move(kept);
+}
+
+}  // namespace
+
+void KeepOrder(const Json& live, Json& workload) {
+  if (!live.is_object() || !workload.is_object()) return;
+  for (auto entry = workload.begin(); entry != workload.end(); ++entry) {
+    const auto there = live.find(entry.key());
+    if (there == live.end()) continue;
+    const std::vector<const char*>* fields = KeysOf(entry.key());
+    if (fields != nullptr && entry->is_array() && there->is_array()) {
+      KeepListOrder(*there, entry.key(), *fields, *entry);
+    } else if (entry->is_object()) {
+      KeepOrder(*there, *entry);
+    } else if (entry->is_array() && there->is_array()) {
+      // nodeSelectorTerms has one item here.
+      for (std::size_t i = 0; i < std::min(entry->size(), there->size()); ++i) KeepOrder((*there)[i], (*entry)[i]);
+    }
+  }
+}
+
+}  // namespace charon::service
