@@ -252,7 +252,7 @@ def test_a_configuration_to_start_from(stack, cluster, names):
     assert "DB_PASSWORD" in warning.text and "env_wo" in warning.text
     (warning,) = [w for w in plan.warnings if w.summary == "Parts of the workload have no attribute"]
     path = f'spec.template.spec.containers[name="{name}"].terminationMessagePath'
-    assert [line for line in warning.text.splitlines() if line.startswith("- ")] == [f"- {path}"] and "extra_manifest_patch" in warning.text
+    assert [line for line in warning.detail.splitlines() if line.startswith("- ")] == [f"- {path}"] and "extra_manifest_patch" in warning.text
     shown = json.dumps(stack.show_plan_json(plan))
     assert "given/token" in shown and "literal-5c1e90d2" not in shown
     assert not any("DB_PASSWORD" in line for line in written)
