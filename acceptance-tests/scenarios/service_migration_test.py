@@ -29,7 +29,7 @@ def container(name: str, *, hashicorp: bool) -> dict:
     found = {
         "name": name, "image": "docker.io/library/app:1",
         "ports": [{"name": "http", "containerPort": 8080, "protocol": "TCP"}],
-        "env": [{"name": "A", "value": "1"}, {"name": "B", "value": "2"}],
+        "env": [{"name": "B", "value": "2"}, {"name": "A", "value": "1"}],  # not in our order
         "resources": {"requests": {"cpu": "10m", "memory": "32Mi"}},
         "volumeMounts": [{"name": "scratch", "mountPath": "/scratch"}],
     }
@@ -265,6 +265,12 @@ def test_a_configuration_to_start_from(stack, cluster, names):
     stack.write_file("generated.tf", generated)
     assert not [w for w in stack.apply().warnings if "rewrote" in w.summary]
     before.still_stands()
+    # Nor does a later change of the workload that is none of the pods.
+    annotated, times = re.subn(r"(?m)^  annotations +=.*", '  annotations = { "example.org/a" = "b" }', generated)
+    assert times == 1, generated
+    stack.write_file("generated.tf", annotated)
+    stack.apply()
+    assert before.still_stands()["metadata"]["annotations"]["example.org/a"] == "b"
     stack.destroy()
     cluster.api.delete("Namespace", None, name)
 
