@@ -30,8 +30,10 @@ const std::vector<const char*>* KeysOf(const std::string& list) {
   return found == keys.end() ? nullptr : &found->second;
 }
 
+// Empty for what has no key.
 std::string KeyOf(const Json& item, const std::vector<const char*>& fields) {
   if (fields.empty()) return item.dump();
+  if (kubernetes::Field(item, fields[0]).is_null()) return "";
   std::string key;
   for (const char* field : fields) absl::StrAppend(&key, kubernetes::Field(item, field).dump(), "/");
   return key;
@@ -40,12 +42,12 @@ std::string KeyOf(const Json& item, const std::vector<const char*>& fields) {
 // Each variable after those that it refers to, else as they stand.
 void AfterReferences(Json& env) {
   std::map<std::string, const Json*> by_name;
-  for (const Json& entry : env) by_name.emplace(entry.value("name", ""), &entry);
+  for (const Json& entry : env) by_name.emplace(kubernetes::Text(entry, "name"), &entry);
   Json sorted = Json::array();
-  std::set<std::string> done;
+  std::set<const Json*> done;
   const std::function<void(const Json&)> emit = [&](const Json& entry) {
-    if (!done.insert(entry.value("name", "")).second) return;
-    for (const std::string& name : References(entry.value("value", ""))) {
+    if (!done.insert(&entry).second) return;
+    for (const std::string& name : References(kubernetes::Text(entry, "value"))) {
       if (const auto other = by_name.find(name); other != by_name.end()) emit(*other->second);
     }
     sorted.push_back(entry);
@@ -72,8 +74,9 @@ void KeepListOrder(const Json& live, const std::string& name, const std::vector<
   std::vector<std::size_t> slots;  // of items that live has as well
   std::vector<std::pair<std::size_t, Json>> shared;
   for (std::size_t i = 0; i < list.size(); ++i) {
-    const auto place = places.find(KeyOf(list[i], fields));
-    if (place == places.end()) continue;
+    const std::string key = KeyOf(list[i], fields);
+    const auto place = places.find(key);
+    if (key.empty() || place == places.end()) continue;
     KeepOrder(live[place->second], list[i]);
     slots.push_back(i);
     shared.emplace_back(place->second, list[i]);

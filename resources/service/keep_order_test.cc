@@ -61,6 +61,8 @@ TEST(KeepOrder, TakesAnythingThatIsNotThere) {
   for (const char* live : {"{}", R"({"volumes": null})", R"({"volumes": "x"})", R"({"volumes": [1, "x", null, {}]})"}) {
     EXPECT_EQ(Kept(live, R"({"volumes": [{"name": "a"}]})"), Json::parse(R"({"volumes": [{"name": "a"}]})")) << live;
   }
+  // What a patch of the user's may bring.
+  EXPECT_EQ(Kept(R"({"env": [1, {"name": "a"}]})", R"({"env": [{"name": "a"}, 2, {"name": 3}]})"), Json::parse(R"({"env": [{"name": "a"}, 2, {"name": 3}]})"));
 }
 
 }  // namespace
