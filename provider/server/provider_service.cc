@@ -12,6 +12,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/random/random.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/synchronization/notification.h"
@@ -277,6 +278,8 @@ class ProviderService::Impl final : public tfplugin6::Provider::Service {
     if (const std::optional<std::string> remedy = RemedyOf(status)) {
       absl::StrAppend(&text, "\n\n", *remedy);
     }
+    // HCL ends it with a full stop (hclsyntax/expression.go, "Invalid value for %q parameter: %s.").
+    if (absl::EndsWith(text, ".")) text.pop_back();
     response->mutable_error()->set_text(ToUtf8(text));
     return grpc::Status::OK;
   }

@@ -558,7 +558,7 @@ TEST_F(Served, FunctionsAnswerOrNameTheArgument) {
 
   ASSERT_TRUE(ToProto("it", Value::String(""), Type::String(), request.mutable_arguments(0)).ok());
   ASSERT_TRUE(Call(&tfplugin6::Provider::Stub::CallFunction, request, &response).ok());
-  EXPECT_EQ(response.error().text(), "voice[1]: nothing to shout\n\nSay something.");
+  EXPECT_EQ(response.error().text(), "voice[1]: nothing to shout\n\nSay something");
   EXPECT_TRUE(response.error().has_function_argument());
   EXPECT_EQ(response.error().function_argument(), 0);
   EXPECT_FALSE(response.has_result());
