@@ -316,8 +316,9 @@ class Stack:
             "import", "-input=false", "-no-color", address, id_, codes=(1,) if fails else (0,)
         )
 
-    def validate(self, fails: bool = False) -> list[cli_module.Diagnostic]:
-        result = self.run("validate", "-json", codes=(1,) if fails else (0,))
+    def validate(self, fails: bool | None = False) -> list[cli_module.Diagnostic]:
+        """What it finds wrong. With `fails`, something has to be; with None, it may."""
+        result = self.run("validate", "-json", codes=(0, 1) if fails is None else (1,) if fails else (0,))
         found = [cli_module.Diagnostic.of(d) for d in json.loads(result.stdout)["diagnostics"]]
         return [d for d in found if d.summary != "Provider development overrides are in effect"]
 
