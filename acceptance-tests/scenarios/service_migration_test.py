@@ -240,6 +240,9 @@ def test_a_configuration_to_start_from(stack, cluster, names):
     cluster.api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
     cluster.api.create({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "robot", "namespace": name}})
     by_kubectl_server_side(cluster, full_workload(name))
+    own = service(name, "run")
+    own["spec"]["ports"][0]["port"] = 8081
+    by_kubectl_server_side(cluster, own)
     before = Before(cluster, "Deployment", name)
     stack.write(hcl.block("import", {"to": hcl.Expression(ADDRESS), "id": f"{name}/{name}"}))
     plan = stack.plan("-generate-config-out=generated.tf")
@@ -247,7 +250,7 @@ def test_a_configuration_to_start_from(stack, cluster, names):
     written = set(generated.replace(" ", "").splitlines())
     assert {f'run="{name}"', 'args=["--verbose"]', 'A="1"', 'TOKEN="given/token"', 'http="8080"', 'dns="53/UDP"', 'cpu="10m"', 'memory="32Mi"',
             "replicas=2", 'name="robot"', 'http_get="/healthz"', 'initial_delay="2m"', 'tcp_socket="8080"', 'termination_grace_period="90s"',
-            'strategy="Recreate"', 'team="infra"', 'mode="0400"', 'mount="/tls"', "fs_group=1000", 'name="setup"', "exporter={"} <= written
+            'strategy="Recreate"', 'team="infra"', 'mode="0400"', 'mount="/tls"', "fs_group=1000", "http=8081", 'name="setup"', "exporter={"} <= written
     (warning,) = [w for w in plan.warnings if w.summary == "Environment variables were left out"]
     assert "DB_PASSWORD" in warning.text and "env_wo" in warning.text
     (warning,) = [w for w in plan.warnings if w.summary == "Parts of the workload have no attribute"]
@@ -265,6 +268,7 @@ def test_a_configuration_to_start_from(stack, cluster, names):
     stack.write_file("generated.tf", generated)
     assert not [w for w in stack.apply().warnings if "rewrote" in w.summary]
     before.still_stands()
+    assert {p["name"]: p["port"] for p in cluster.get("Service", name, name)["spec"]["ports"]} == {"http": 8081, "dns": 53, "metrics": 9090}
     # Nor does a later change of the workload that is none of the pods.
     annotated, times = re.subn(r"(?m)^  annotations +=.*", '  annotations = { "example.org/a" = "b" }', generated)
     assert times == 1, generated

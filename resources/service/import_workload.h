@@ -22,4 +22,8 @@ struct NotSaid {
 // else the first) and the pod. REQUIRES: `model` has its namespace, name, kind and selector, and nothing else.
 NotSaid FillInFromWorkload(const nlohmann::json& workload, ServiceModel& model);
 
+// Fills in the ports of the Service that has the service's name, where they are others than rendering would give it: clients use
+// them. REQUIRES: the workload is filled in.
+void FillInFromService(const nlohmann::json& service, ServiceModel& model);
+
 }  // namespace charon::service

@@ -236,6 +236,24 @@ TEST(ImportWorkload, AMainContainerOfAnotherNameIsNamed) {
   EXPECT_EQ(Found(model), Json::parse(R"({"image": "a:1"})"));
 }
 
+// Whoever calls the Service finds it at the same ports afterwards.
+TEST(ImportService, PortsThatAreNotTheUsualOnesAreSaid) {
+  ServiceModel model = Stub();
+  FillInFromWorkload(Workload(R"({"containers": [
+      {"name": "web", "image": "w:1", "ports": [{"name": "http", "containerPort": 8080, "protocol": "TCP"}, {"name": "admin", "containerPort": 9000, "protocol": "TCP"},
+                                                {"name": "https", "containerPort": 8443, "protocol": "TCP"}]},
+      {"name": "log", "image": "l:1", "ports": [{"name": "metrics", "containerPort": 9100, "protocol": "TCP"}]}]})"),
+                     model);
+  FillInFromService(Json::parse(R"({"spec": {"ports": [{"port": 8080, "targetPort": "http", "appProtocol": "kubernetes.io/h2c"}, {"port": 81, "targetPort": 9000},
+      {"port": 443, "targetPort": "https"}, {"port": 9101, "targetPort": "metrics"}, {"port": 7, "targetPort": "gone"}, {"port": 8081, "targetPort": "http"}]}})"),
+                    model);
+  EXPECT_EQ(Found(model)["service"], Json::parse(R"({"ports": {"http": 8080, "admin": 81, "metrics": 9101}, "app_protocols": {"http": "kubernetes.io/h2c"}})"));
+  ExpectValid(model);
+  model.service = Attr<InnerServiceModel>();
+  FillInFromService(Json::parse(R"({"spec": {"ports": [{"port": 80, "targetPort": 8080}, {"port": 9000, "targetPort": "admin"}]}})"), model);
+  EXPECT_TRUE(model.service.IsNull());
+}
+
 TEST(ImportWorkload, LeavesOutWhatLooksSecret) {
   ServiceModel model = Stub();
   EXPECT_THAT(FillInFromWorkload(Workload(R"({"containers": [{"name": "web", "image": "w:1", "env": [

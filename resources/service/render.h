@@ -98,6 +98,8 @@ absl::Status RenderWorkload(const ServiceModel& model, const Conventions& conven
 std::string WorkloadKind(const ServiceModel& model);  // "Deployment"
 
 // render_expose.cc: Services, Ingresses, Middlewares, ServiceMonitor.
+// The Service's port for a container's port of that name, where `service.ports` has none.
+std::int64_t UsualServicePort(const std::string& name, const Port& port);
 absl::Status RenderExposure(const ServiceModel& model, const Conventions& conventions, std::vector<Rendered>& out);
 
 // render_backup.cc: CronJobs of `backups`.

@@ -48,8 +48,7 @@ struct ServicePort {
 
 std::int64_t ServiceNumber(const InnerServiceModel& service, const std::string& name, const Port& port) {
   if (service.ports.IsKnown() && service.ports->count(name) != 0) return service.ports->at(name);
-  if (name == "http") return 80;
-  return name == "https" ? 443 : port.number;
+  return UsualServicePort(name, port);
 }
 
 void AddPorts(const InnerServiceModel& service, const ContainerModel& container, const Path& path, std::vector<ServicePort>& out) {
@@ -722,6 +721,11 @@ absl::Status CheckNames(const std::vector<Rendered>& objects) {
 }
 
 }  // namespace
+
+std::int64_t UsualServicePort(const std::string& name, const Port& port) {
+  if (name == "http") return 80;
+  return name == "https" ? 443 : port.number;
+}
 
 absl::Status RenderExposure(const ServiceModel& model, const Conventions& conventions, std::vector<Rendered>& out) {
   CHARON_ASSIGN_OR_RETURN(const std::vector<ServicePort> ports, PortsOf(model));

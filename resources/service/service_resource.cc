@@ -982,6 +982,9 @@ absl::StatusOr<ServiceModel> ServiceResource::ReadImported(const sdk::Context& c
     if (selector != SelectorOf(stub)) model.selector = std::move(selector);
     if (std::string(kind) == "deployment") model.kind = Attr<std::string>();
     const NotSaid not_said = FillInFromWorkload(*live, model);
+    if (const absl::StatusOr<Json> service = cluster.Get(context, {{"v1", "Service"}, *stub.name_space, name}); service.ok()) {
+      FillInFromService(*service, model);
+    }
     if (!not_said.secrets.empty()) {
       context.diagnostics->Warning(
           "Environment variables were left out",
