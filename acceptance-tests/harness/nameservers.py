@@ -328,4 +328,5 @@ def service(kind: str, folder: pathlib.Path, sandbox) -> NameService:
     return Bind(record, transfer=kind == "bind")
 
 
-KINDS = ("cloudflare", "route53", "moto", "powerdns", "powerdns-updates", "bind", "bind-no-transfer")
+PLAYED = ("cloudflare", "route53")  # by the sandbox
+KINDS = (*PLAYED, "moto", "powerdns", "powerdns-updates", "bind", "bind-no-transfer")
