@@ -218,7 +218,7 @@ def test_a_proxy_in_the_way(bare, cluster, names):
     bare.apply(checked=False)
     bare.write(provider(host=front.url, token=cluster.token, cluster_ca_certificate=front.ca.decode(),
                         tls_server_name="localhost") + namespace(names("n")))
-    bare.expect_no_changes()
+    bare.expect_empty()
     bare.destroy()
 
 

@@ -317,5 +317,5 @@ def test_ten_percent_random_faults_converge_within_three_applies(stack, cluster,
             break
     assert result.code == 0, f"not converged after three applies: {result}"
     front.heal()
-    stack.expect_no_changes()
+    stack.expect_empty()
     stack.destroy()

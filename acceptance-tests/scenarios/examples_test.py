@@ -20,6 +20,9 @@ FOLDERS = [folder for kind in KINDS for folder in sorted((EXAMPLES / kind).glob(
 IMPORTS = [folder for folder in FOLDERS if (folder / "import.tf").exists()]
 # With each program on each cluster; the others meet the second program on the sandbox only.
 STACKS = {folder for folder in FOLDERS if folder.parent.name == "stacks"}
+CODE = re.compile(r"^```(?:terraform|hcl)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+PAGES = [page for page in (EXAMPLES.parent / "README.md", *sorted((EXAMPLES.parent / "docs/guides").glob("*.md")))
+         if CODE.search(page.read_text())]
 
 
 @pytest.fixture
@@ -239,3 +242,16 @@ def test_examples_are_formatted(stack):
     stack.config = EXAMPLES
     result = stack.run("fmt", "-recursive", "-check", "-list=true", codes=(0, 3))
     assert result.stdout == ""
+
+
+@pytest.mark.sandbox_only("asks no server")
+@pytest.mark.one_cli("the schema is the same")
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_code_of_a_page_is_valid(stack, page):
+    for code in CODE.findall(page.read_text()):
+        stack.write(code)
+        for file in re.findall(r'file\("(?:\${path.module}/)?([^"]+)"\)', code):
+            stack.write_file(file, "{apiVersion: v1, kind: Service, metadata: {name: web, namespace: web}}" if "yaml" in file else "{}")
+        # A block may refer to what another one declares.
+        found = [d for d in stack.validate(fails=None) if "undeclared" not in d.summary]
+        assert not found, f"{found[0]} in\n{code}"

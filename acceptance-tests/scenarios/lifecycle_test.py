@@ -158,7 +158,7 @@ def go_the_way(stack, cluster, entry: Entry, lanes: list[Lane], check) -> None:
                     assert present(cluster, left) == [], what
             objects = entry.objects(lane.at(step))
             assert present(cluster, objects) == objects, what
-    stack.expect_no_changes()
+    stack.expect_empty()
 
 
 WIDE = "-parallelism=64"
@@ -402,6 +402,7 @@ def test_without_refresh(entry, address, stack, cluster, names):
     )
     stack.write(text(entry, attributes | {attribute: update.value}))
     assert stack.apply("-refresh=false").actions == {address: "update"}
+    stack.expect_empty("-refresh=false")
     stack.destroy("-refresh=false")
     expect_gone(cluster, entry.objects(attributes))
 

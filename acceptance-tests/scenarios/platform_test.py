@@ -62,7 +62,7 @@ def test_the_platform_is_made_kept_and_taken_away(platform, cluster, headscale, 
     machines["web-1"].offline()
     machines["web-1"].online()
     headscale.eventually(lambda: machines["web-1"].node["online"], "web-1 to be back")
-    platform.expect_no_changes()
+    platform.expect_empty()
     assert machines["web-1"].node["id"] == nodes["web-1"]["id"]
 
     platform.destroy()

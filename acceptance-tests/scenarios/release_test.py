@@ -99,6 +99,7 @@ def test_reattach_mode(cluster, stack, binary, names):
 
 
 @pytest.mark.one_cli("the schema is the same")
+@pytest.mark.thorough("builds the registry's own checker, for which a machine without real servers may lack Go")
 def test_the_registry_accepts_the_documentation(cluster, stack):
     if not (ROOT / "docs/index.md").exists():
         pytest.fail("docs/ is not generated")

@@ -102,7 +102,7 @@ def expect_only_change(stack, cluster, front, attributes, change, path, warnings
     after = workload(cluster, namespace)
     assert touched(before, after) == {path}
     assert managers(after)[("charon", "Apply")] == managers(before)[("charon", "Apply")]
-    stack.expect_no_changes()
+    stack.expect_empty()
 
 
 # --- A1: a plain application in a tier -----------------------------------------------------------
@@ -179,7 +179,7 @@ def test_a_plain_app_in_a_tier(stack, cluster, front, names):
     assert touched(before, workload(cluster, name, "echo")) == {
         ("spec", "template", "spec", "containers", "echo", "resources", "requests", "memory")
     }
-    stack.expect_no_changes()
+    stack.expect_empty()
     assert stack.destroy().warnings == []
     cluster.api.eventually(lambda: not cluster.has("Namespace", None, name), "the namespace to go")
 
@@ -193,9 +193,9 @@ def test_two_stacks_in_one_tier_do_not_fight(new_stack, cluster, names):
     plan = second.apply()
     # The namespace, and with it its quota, is made in the same run.
     assert [w.summary for w in plan.warnings] == ["Quota unchecked"] and plan.applied.warnings == []
-    first.expect_no_changes()
+    first.expect_empty()
     first.destroy()
-    second.expect_no_changes()
+    second.expect_empty()
     assert workload(cluster, two, "echo")["status"]["readyReplicas"] == 1
     second.destroy()
 
@@ -235,7 +235,7 @@ def test_an_autoscaler_has_the_replicas(stack, cluster, front, work):
             "manager": "kube-controller-manager", "patch": {"spec": {"replicas": 4}},
         })
     cluster.api.eventually(lambda: workload(cluster, work)["spec"]["replicas"] == 4, "the autoscaler")
-    stack.expect_no_changes()
+    stack.expect_empty()
     expect_only_change(stack, cluster, front, attributes, {"env": {"MODE": "b"}}, ENV)
     assert workload(cluster, work)["spec"]["replicas"] == 4
     # The number in the configuration counts at creation only.
@@ -322,7 +322,7 @@ def test_another_field_manager(stack, cluster, front, work, what, how):
     else:
         cluster.api.patch("Deployment", work, "web", theirs, "strategic", "mesh-operator")
     added = set(leaves(theirs))
-    stack.expect_no_changes()
+    stack.expect_empty()
     expect_only_change(stack, cluster, front, attributes, {"env": {"MODE": "b"}}, ENV)
     assert added - set(leaves(workload(cluster, work))) == set()
     stack.destroy()
@@ -337,7 +337,7 @@ def test_an_image_updater_has_the_image(stack, cluster, front, work):
     cluster.api.patch("Deployment", work, "web", {"spec": {"template": {"spec": {"containers": [
         {"name": "web", "image": "registry.example.org/web:9"}, {"name": "helper", "image": "registry.example.org/helper:9"},
     ]}}}}, "strategic", "keel")
-    stack.expect_no_changes()
+    stack.expect_empty()
     expect_only_change(stack, cluster, front, attributes, {"env": {"MODE": "b"}}, ENV)
     # A newer image in the configuration is for the next creation.
     front.reset()
@@ -356,7 +356,7 @@ def test_an_autoscaler_has_the_resources(stack, cluster, front, work):
     cluster.api.patch("Deployment", work, "web", {"spec": {"template": {"spec": {"containers": [
         {"name": "web", "resources": {"requests": {"memory": "300Mi", "cpu": "20m"}}},
     ]}}}}, "strategic", "vpa-updater")
-    stack.expect_no_changes()
+    stack.expect_empty()
     expect_only_change(stack, cluster, front, attributes, {"env": {"MODE": "b"}}, ENV)
     assert container(workload(cluster, work))["resources"]["requests"] == {"memory": "300Mi", "cpu": "20m"}
     stack.destroy()
@@ -370,7 +370,7 @@ def test_a_claim_that_was_grown(stack, cluster, front, work, names):
     stack.apply()
     cluster.api.patch("PersistentVolumeClaim", work, "web-data",
                       {"spec": {"resources": {"requests": {"storage": "5Gi"}}}}, manager="pvc-autoresizer")
-    stack.expect_no_changes()
+    stack.expect_empty()
     expect_only_change(stack, cluster, front, attributes, {"env": {"MODE": "b"}}, ENV)
 
     def size():
@@ -532,7 +532,7 @@ def test_data_is_kept_and_taken_again(stack, cluster, work, kind):
     if kind == "deployment":
         stack.write(text(attributes | {"claims": {}}))
         assert stack.apply(checked=False).applied.says("Data was kept", "web-data")
-        stack.expect_no_changes()
+        stack.expect_empty()
         assert cluster.has(*refs[0])
         stack.write(text(attributes))
         stack.apply()
@@ -622,11 +622,11 @@ def test_a_reload_controller_restarts_the_pods_and_the_plan_stays_empty(stack, c
     stack.apply()
     assert workload(cluster, work)["metadata"]["annotations"][annotation] == "web-db"
     rotate(cluster, work)
-    stack.expect_no_changes()
+    stack.expect_empty()
     # What such a controller does about it.
     cluster.api.patch("Deployment", work, "web", {"spec": {"template": {"metadata": {"annotations": {
         "reloader.stakater.com/last-reloaded-from": "web-db"}}}}}, manager="reloader")
-    stack.expect_no_changes()
+    stack.expect_empty()
     stack.destroy()
 
 
@@ -643,7 +643,7 @@ def test_pods_wait_for_the_secret_of_an_operator(stack, cluster, front, operator
     cluster.api.eventually(lambda: any(e.is_watch and "/secrets" in e.path for e in front.log()), "the wait")
     make_secret(cluster, work, "web-db", password="from-the-operator")
     assert stack.finish(running).code == 0
-    stack.expect_no_changes()
+    stack.expect_empty()
     stack.destroy()
 
 
@@ -672,7 +672,7 @@ def test_write_only_environment_is_found_nowhere(stack, cluster, work):
         (before,) = pods(cluster, work)
         # Another value counts with another version.
         stack.environment["TF_VAR_hidden"] = CHANGED
-        stack.expect_no_changes()
+        stack.expect_empty()
         write("2")
         stack.apply()
         assert value("web-env", "TOKEN") == CHANGED and value("web-generated", "PASSWORD") == generated

@@ -133,7 +133,7 @@ def test_two_stacks_share_a_tier_without_a_fight(new_stack, cluster, names):
     assert quota_of(cluster, two) == {"pods": "4"}
     (second.config / "more.tf").unlink()
     second.destroy()
-    first.expect_no_changes()
+    first.expect_empty()
     first.destroy()
 
 
@@ -149,7 +149,7 @@ def test_external_governance_makes_only_the_namespace_and_reads_the_rest(stack, 
     assert cluster.api.contents(name) == []
     # The policy engine comes later; what it made is read with the next change, not rewritten at a refresh.
     policy_engine(cluster, name)
-    stack.expect_no_changes()
+    stack.expect_empty()
     stack.write(hcl.resource("charon_tier_namespace", "x", attributes | {"labels": {"a": "b"}}))
     stack.apply()
     stack.destroy()
@@ -205,7 +205,7 @@ def test_switching_to_external_gives_up_without_deleting(stack, cluster, names):
         assert "charon.internal/owner" not in live["metadata"].get("annotations", {})
     # The policy engine may now do with them what it wants.
     cluster.api.patch("ResourceQuota", name, "tier-quota", {"spec": {"hard": {"pods": "2"}}})
-    stack.expect_no_changes()
+    stack.expect_empty()
     assert stack.state()[ADDRESS]["effective"]["governance"] == "external"
     stack.destroy()
 
@@ -216,7 +216,7 @@ def test_foreign_labels_survive_updates(stack, cluster, names):
     stack.apply()
     foreign = {"goldilocks.fairwinds.com/vpa-update-mode": "off", "pod-security.kubernetes.io/enforce": "baseline"}
     cluster.api.patch("Namespace", None, name, {"metadata": {"labels": foreign, "annotations": {"theirs": "x"}}})
-    stack.expect_no_changes()
+    stack.expect_empty()
     stack.write(hcl.resource("charon_tier_namespace", "x", {"name": name, "labels": {"ours": "2"}, "tier": "aux"}))
     stack.apply()
     labels = cluster.get("Namespace", None, name)["metadata"]["labels"]
@@ -269,7 +269,7 @@ def test_a_namespace_under_external_governance_has_many_writers(stack, cluster, 
     cluster.api.apply({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "tier-quota", "namespace": name},
                        "spec": {"hard": {"pods": "12"}}}, "kyverno", force=True)
     cluster.api.delete("LimitRange", name, "tier-defaults")
-    stack.expect_no_changes()
+    stack.expect_empty()
     policy_engine(cluster, name)
     uids = {kind: cluster.get(kind, name, called)["metadata"]["uid"]
             for kind, called in (("LimitRange", "tier-defaults"), ("ResourceQuota", "tier-quota"))}

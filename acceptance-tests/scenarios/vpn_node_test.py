@@ -55,7 +55,7 @@ def test_nodes_are_waited_for_shaped_and_removed(vpn_stack, headscale, names, ta
     assert result.code == 0, result
     headscale.eventually(lambda: headscale.nodes_of_host(late.hostname), "the last machine", 1)
     late.id = headscale.nodes_of_host(late.hostname)[0]["id"]
-    vpn_stack.expect_no_changes()
+    vpn_stack.expect_empty()
     state = vpn_stack.state()
     for machine, label in ((early, "early"), (router, "router"), (late, "late")):
         assert state[f"charon_vpn_node.{label}"]["id"] == machine.id

@@ -136,6 +136,58 @@ void CompareWithQuota(const Json& quota, const PodDemand& demand, const Needs& p
   }
 }
 
+// What a LimitRange refuses (plugin/pkg/admission/limitranger/admission.go, v1.36: minConstraint, maxConstraint), and a
+// limit that it fills in below the request, which validation refuses. `whose` begins each line.
+void CompareWithLimits(absl::string_view range, const Json& item, absl::string_view whose, const Needs& needs, const Amounts& said_limits,
+                       std::vector<std::string>& problems) {
+  const auto say = [&](const auto&... text) { problems.push_back(absl::StrCat("LimitRange ", range, ": ", whose, " ", text...)); };
+  for (const auto& [resource, most] : kubernetes::QuantitiesOf(Field(item, "max"))) {
+    const auto request = needs.requests.find(resource);
+    const auto limit = needs.limits.find(resource);
+    if (request != needs.requests.end() && most < request->second) {
+      say("requests ", resource, " ", request->second.ToString(), ", the most is ", most.ToString());
+    } else if (limit == needs.limits.end()) {
+      say("has no limit of ", resource, ", and must have one of at most ", most.ToString());
+    } else if (most < limit->second) {
+      say("has a limit of ", resource, " ", limit->second.ToString(), ", the most is ", most.ToString());
+    }
+  }
+  for (const auto& [resource, least] : kubernetes::QuantitiesOf(Field(item, "min"))) {
+    const auto request = needs.requests.find(resource);
+    const auto limit = needs.limits.find(resource);
+    if (request == needs.requests.end()) {
+      say("requests no ", resource, ", and must request at least ", least.ToString());
+    } else if (request->second < least) {
+      say("requests ", resource, " ", request->second.ToString(), ", the least is ", least.ToString());
+    } else if (limit != needs.limits.end() && limit->second < least) {
+      say("has a limit of ", resource, " ", limit->second.ToString(), ", the least is ", least.ToString());
+    }
+  }
+  for (const auto& [resource, limit] : kubernetes::QuantitiesOf(Field(item, "default"))) {
+    const auto request = needs.requests.find(resource);
+    if (said_limits.count(resource) != 0 || request == needs.requests.end() || !(limit < request->second)) continue;
+    say("requests ", resource, " ", request->second.ToString(), " and gets the default limit of ", limit.ToString(),
+        ", which is less; write a limit, too");
+  }
+}
+
+void CompareWithLimitRange(const Json& range, const Json& pod_spec, const Defaults& defaults, std::vector<std::string>& problems) {
+  const std::string name = kubernetes::Text(range, "metadata.name");
+  const Json& items = Field(range, "spec.limits");
+  for (const Json& item : items.is_array() ? items : Json::array()) {
+    const std::string type = item.value("type", "");
+    if (type == "Pod") CompareWithLimits(name, item, "one pod", NeedsOfPod(pod_spec, defaults), {}, problems);
+    if (type != "Container") continue;
+    for (const char* list : {"initContainers", "containers"}) {
+      const Json& containers = Field(pod_spec, list);
+      for (const Json& container : containers.is_array() ? containers : Json::array()) {
+        CompareWithLimits(name, item, absl::StrCat("container ", container.value("name", "")), NeedsOf(container, defaults),
+                          kubernetes::QuantitiesOf(Field(container, "resources.limits")), problems);
+      }
+    }
+  }
+}
+
 bool NodeMatches(const Json& node, const Json& selector) {
   if (!selector.is_object()) return true;
   const Json& labels = Field(node, "metadata.labels");
@@ -207,6 +259,7 @@ absl::StatusOr<QuotaFit> CheckQuotaFit(const Call& call, kubernetes::Cluster& cl
   }
   for (const auto& [resource, amount] : defaults.limits) defaults.requests.emplace(resource, amount);
   const Needs pod = NeedsOfPod(*demand.pod_spec, defaults);
+  for (const Json& range : ranges) CompareWithLimitRange(range, *demand.pod_spec, defaults, fit.problems);
 
   if (std::any_of(quotas.begin(), quotas.end(), [](const Json& quota) { return !IsScoped(quota); })) {
     here.label_selector = absl::StrJoin(demand.selector, ",", absl::PairFormatter("="));

@@ -1,4 +1,4 @@
-// Whether pods will fit, told before they are made: into the namespace's ResourceQuotas and onto the nodes.
+// Whether pods will fit, told before they are made: into the namespace's LimitRanges and ResourceQuotas, onto the nodes.
 #pragma once
 
 #include <cstdint>
@@ -28,7 +28,7 @@ struct QuotaFit {
   std::vector<std::string> problems;
 };
 
-// Compares what the pods request (the sum of their containers or, if that is more, an init container, with the
+// Compares each container and the pod with the namespace's LimitRanges; what the pods request (the sum of their containers or, if that is more, an init container, with the
 // namespace's LimitRange defaults filled in as the server does) with the headroom of each ResourceQuota, to which the
 // pods that will be replaced do not count, and one pod with the largest schedulable node that its node selector
 // allows. Quotas with scopes are passed over. At most five requests.

@@ -79,6 +79,20 @@ TEST_F(QuotaFitTest, LimitRangesFillIn) {
   EXPECT_THAT(Fit(pod).problems, ElementsAre("ResourceQuota tier-quota: limits.memory is 1Gi, others use 0, so 1Gi are left; 1 pod needs 1536Mi"));
 }
 
+TEST_F(QuotaFitTest, LimitRangesHaveBounds) {
+  cluster_.lists["LimitRange"] = {Json::parse(R"({"metadata": {"name": "tier"}, "spec": {"limits": [
+      {"type": "Container", "default": {"memory": "256Mi"}, "defaultRequest": {"memory": "64Mi"}, "max": {"memory": "2Gi"}, "min": {"cpu": "10m"}},
+      {"type": "Pod", "max": {"memory": "3Gi"}}]}})")};
+  EXPECT_THAT(Fit(R"({"containers": [{"name": "a", "resources": {"requests": {"memory": "256Mi", "cpu": "10m"}}}]})").problems, IsEmpty());
+  EXPECT_THAT(Fit(R"({"containers": [{"name": "a", "resources": {"requests": {"memory": "1Gi", "cpu": "10m"}}}]})").problems,
+              ElementsAre("LimitRange tier: container a requests memory 1Gi and gets the default limit of 256Mi, which is less; write a limit, too"));
+  EXPECT_THAT(Fit(R"({"initContainers": [{"name": "i", "resources": {"limits": {"memory": "4Gi"}}}],
+                      "containers": [{"name": "a", "resources": {"requests": {"cpu": "5m"}, "limits": {"memory": "2Gi"}}}]})").problems,
+              ElementsAre("LimitRange tier: container i requests memory 4Gi, the most is 2Gi",
+                          "LimitRange tier: container i requests no cpu, and must request at least 10m",
+                          "LimitRange tier: container a requests cpu 5m, the least is 10m", "LimitRange tier: one pod requests memory 4Gi, the most is 3Gi"));
+}
+
 TEST_F(QuotaFitTest, OnePodMustFitOnOneNode) {
   auto node = [](const char* memory, const char* label) {
     return Json{{"metadata", {{"labels", {{"kind", label}}}}}, {"status", {{"allocatable", {{"memory", memory}, {"cpu", "4"}}}}}};
