@@ -238,7 +238,7 @@ class Bind(NameService):
         self.transfer = transfer
 
     def new_zone(self, name):
-        folder = pathlib.Path(self.record["rndc"][2]).parent
+        folder = pathlib.Path(self.record["rndc"][-1]).parent
         (folder / f"{name}.zone").write_text(
             f"$TTL 300\n@ IN SOA ns1.{name}. admin.{name}. 1 3600 600 86400 60\n@ IN NS ns1.{name}.\nns1 IN A 127.0.0.1\n")
         key = self.record["tsig_name"]
@@ -294,11 +294,11 @@ class RealNameServers:
     def __init__(self, folder: pathlib.Path):
         self.folder = folder / "nameservers"
 
-    def start(self, kind: str) -> dict[str, Any]:
-        place = self.folder / kind
+    def start(self, kind: str, clock_shift: str = "") -> dict[str, Any]:
+        place = self.folder / f"{kind}{clock_shift}"
         place.mkdir(parents=True, exist_ok=True)
-        with Exclusive(self.folder, kind):
-            self.command("start", kind, "--dir", str(place))
+        with Exclusive(self.folder, place.name):
+            self.command("start", kind, "--dir", str(place), *(["--clock-shift", clock_shift] if clock_shift else []))
             return json.loads((place / f"{kind}.json").read_text())
 
     def stop(self) -> None:
@@ -313,14 +313,16 @@ class RealNameServers:
 
 
 def service(kind: str, folder: pathlib.Path, sandbox) -> NameService:
-    """One of KINDS. `sandbox()` is called for those that it plays."""
+    """One of KINDS, or one of those with real servers and the seconds that its clock is ahead: bind+3600. `sandbox()` is called for
+    those that it plays."""
+    kind, _, clock_shift = kind.partition("+")
     if kind == "cloudflare":
         return Cloudflare(sandbox())
     if kind == "route53":
         record = SandboxRoute53(sandbox()).record
         return Route53(record["endpoint"], record["access_key"], record["secret_key"], sandbox())
     server = {"moto": "moto", "powerdns": "powerdns", "powerdns-updates": "powerdns", "bind": "bind", "bind-no-transfer": "bind"}[kind]
-    record = RealNameServers(folder).start(server)
+    record = RealNameServers(folder).start(server, clock_shift)
     if kind == "moto":
         return Route53(record["endpoint"], record["access_key"], record["secret_key"])
     if server == "powerdns":
@@ -328,4 +330,5 @@ def service(kind: str, folder: pathlib.Path, sandbox) -> NameService:
     return Bind(record, transfer=kind == "bind")
 
 
-KINDS = ("cloudflare", "route53", "moto", "powerdns", "powerdns-updates", "bind", "bind-no-transfer")
+PLAYED = ("cloudflare", "route53")  # by the sandbox
+KINDS = (*PLAYED, "moto", "powerdns", "powerdns-updates", "bind", "bind-no-transfer")

@@ -234,7 +234,9 @@ std::string Route53Site::ChangeInfo(const std::string& id) const {
 std::optional<HttpResponse> Route53Site::Admit(const HttpRequest& request, std::string* user) {
   const aws::Refusal refusal = aws::CheckSignature(request, credentials_, "route53", "us-east-1", now_());
   if (!refusal.code.empty()) {
-    return Refuse({refusal.code == "IncompleteSignature" ? 400 : 403, refusal.code, refusal.message, {}});
+    HttpResponse refused = Refuse({refusal.code == "IncompleteSignature" ? 400 : 403, refusal.code, refusal.message, {}});
+    refused.headers.emplace_back("Date", absl::FormatTime("%a, %d %b %Y %H:%M:%S GMT", now_(), absl::UTCTimeZone()));
+    return refused;
   }
   *user = credentials_.access_key;
   return std::nullopt;

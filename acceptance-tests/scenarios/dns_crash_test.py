@@ -5,43 +5,36 @@ import dataclasses
 
 import pytest
 
-from crash_test import apply_and_kill
+import lanes
 from harness import hcl, proxy
-from harness.clusters import Names
 from harness.nameservers import KINDS
-from lifecycle_test import expect_state_is_true
 
 pytestmark = [
     pytest.mark.one_cli("what goes wrong is between provider and service"),
     pytest.mark.thorough("each write in turn"),
 ]
-STEPS = ("create", "update", "destroy")
 
 
-@dataclasses.dataclass
-class Lane:
+@dataclasses.dataclass(kw_only=True)
+class Lane(lanes.Lane):
     dns: object
     makes_zone: bool  # The zone is a resource too, and the first thing that is written.
-    number: int = 1  # of the write
-    acted: bool = False  # whether the service has done it
-    fault: proxy.Action | None = None
-    more: dict = dataclasses.field(default_factory=dict)
-    names: Names = dataclasses.field(default_factory=Names)
+    state_is_true = True
 
-    @property
-    def zone(self) -> str:
-        return f"{self.names('z')}.example"
+    def __post_init__(self):
+        self.zone = f"{self.names('z')}.example"
+        if not self.makes_zone:
+            self.dns.new_zone(self.zone)
 
-    @property
-    def mark(self) -> str:
-        return f"{'zone and records' if self.makes_zone else 'records'}, write {self.number}, acted={self.acted}, {self.fault}"
+    def __str__(self):
+        return f"{'zone and records' if self.makes_zone else 'records'}, {super().__str__()}"
 
-    def writes(self, step: str) -> int:
-        """How many there are: of the zone and of its records. Route 53 has something of a zone that can be changed."""
+    def writes(self, step):
+        """Of the zone and of its records. Route 53 has something of a zone that can be changed."""
         return 1 + (self.makes_zone and (step != "update" or self.dns.backend == "route53"))
 
-    def has_id(self) -> proxy.Matches:
-        """Of what is about the zone: requests name it, its records or its id."""
+    def about(self):
+        """Requests name the zone, its records or its id."""
         id_ = self.dns.zone_id(self.zone) if self.dns.can_make_zones else None
 
         def matches(exchange):
@@ -49,7 +42,7 @@ class Lane:
 
         return matches
 
-    def text(self, step: str) -> str:
+    def text(self, step):
         later = step == "update"
         a, b, c, d = (f"{name}.{self.zone}" for name in "abcd")
         records = {
@@ -69,7 +62,12 @@ class Lane:
         return text + "".join(hcl.resource("charon_dns_record", self.names(key), {"zone": zone, **of} | self.more)
                               for key, of in records.items())
 
-    def expected(self, step: str) -> dict:
+    def found(self):
+        return self.dns.sets(self.zone) if not self.makes_zone or self.dns.zone_id(self.zone) else None
+
+    def expected(self, step):
+        if step == "destroy":
+            return None if self.makes_zone else {}
         mark = ['"heritage=external-dns,external-dns/owner=home,external-dns/resource=charon_dns_record"']
         return {
             (f"a.{self.zone}", "A"): ["198.51.100.1" if step == "update" else "192.0.2.1"],
@@ -77,57 +75,20 @@ class Lane:
             (f"c.{self.zone}", "CNAME"): ["target.example.net"],
         } | ({(f"d.{self.zone}", "A"): ["192.0.2.4"]} if step == "update" else {(f"b.{self.zone}", "TXT"): ['"one"', '"two"']})
 
-    def expect(self, step: str) -> None:
-        if step != "destroy":
-            assert self.dns.sets(self.zone) == self.expected(step), f"{step}: {self.mark}"
-        elif self.makes_zone:
-            assert self.dns.zone_id(self.zone) is None, f"{step}: {self.mark}"
-        else:
-            assert self.dns.sets(self.zone) == {}, f"{step}: {self.mark}"
-
-
-def prepare(lanes: list[Lane]) -> None:
-    for lane in lanes:
-        if not lane.makes_zone:
-            lane.dns.new_zone(lane.zone)
-
-
-def write(stack, lanes: list[Lane], step: str) -> None:
-    stack.write("".join(lane.text("update" if step == "destroy" else step) for lane in lanes))
-
-
-def finish(stack, lanes: list[Lane], step: str) -> None:
-    """What was made is in the state or found, and the same command again ends it."""
-    if step == "create":
-        expect_state_is_true(stack)
-    if step == "destroy":
-        stack.destroy("-parallelism=64")
-        assert stack.state().resources == {}
-    else:
-        stack.apply("-parallelism=64")
-    for lane in lanes:
-        lane.expect(step)
-
 
 def test_killed_at_each_write(dns, dns_stack, dns_front, request):
-    lanes = [Lane(dns, makes_zone, number, acted) for makes_zone in (False, True)[:1 + dns.can_make_zones]
-             for number in range(1, 2 + makes_zone) for acted in (False, True)]
-    prepare(lanes)
     # Either victim, at half of the services the one and at half the other.
-    victims = ["provider", "terraform"] * 2
     first = KINDS.index(request.node.callspec.params["dns"]) % 2
-    for step, victim in zip(STEPS, victims[first:first + 3]):
-        if step == "create" and dns_stack.cli.name == "tofu":
-            victim = "provider"  # OpenTofu writes its state now and then: a killed one forgets the zone, which has records by then
-        write(dns_stack, lanes, step)
-        apply_and_kill(dns_stack, dns_front, victim,
-                       [(lane.has_id(), min(lane.number, lane.writes(step)), lane.acted) for lane in lanes],
-                       "destroy" if step == "destroy" else "apply")
-        finish(dns_stack, lanes, step)
+    victims = ["provider", "terraform"] * 2
+    if dns_stack.cli.name == "tofu":
+        victims[first] = "provider"  # OpenTofu writes its state now and then: a killed one forgets the zone, which has records by then
+    lanes.kill(dns_stack, dns_front, [
+        Lane(number, acted, dns=dns, makes_zone=makes_zone) for makes_zone in (False, True)[:1 + dns.can_make_zones]
+        for number in range(1, 2 + makes_zone) for acted in (False, True)], victims[first:])
 
 
 def faults(backend: str) -> list[tuple[proxy.Action, bool | None]]:
-    """What can go wrong with a write, and whether the same run gets over it; None: that depends on the time that is left."""
+    """What can go wrong with a write, and whether the same run gets over it."""
     lost = [(proxy.Drop(acted=False), True), (proxy.Drop(acted=True), True), (proxy.Hang(acted=False), None), (proxy.Hang(acted=True), None)]
     if backend == "rfc2136":  # SERVFAIL and REFUSED, by somebody who does not know the key
         return [*lost, (proxy.Answer(2), True), (proxy.Answer(5), False)]
@@ -135,26 +96,6 @@ def faults(backend: str) -> list[tuple[proxy.Action, bool | None]]:
 
 
 def test_each_write_goes_wrong(dns, dns_stack, dns_front):
-    patience = {"timeouts": {"create": "5s", "update": "5s", "delete": "5s"}}
-    got_over = {}
-    lanes = []
-    for makes_zone in (False, True)[:1 + dns.can_make_zones]:
-        for fault, same_run in faults(dns.backend):
-            lanes.append(Lane(dns, makes_zone, 1, fault=fault, more=patience if isinstance(fault, proxy.Hang) else {}))
-            got_over[lanes[-1].zone] = same_run
-    prepare(lanes)
-    for step in STEPS:
-        write(dns_stack, lanes, step)
-        dns_front.reset()
-        for lane in lanes:
-            dns_front.on(proxy.write_about(lane.has_id(), 1), lane.fault)
-        command = "destroy" if step == "destroy" else "apply"
-        result = dns_stack.run(command, "-json", "-input=false", "-auto-approve", "-parallelism=64", codes=(0, 1))
-        assert len([e for e in dns_front.log() if e.fault]) == len(lanes), dns_front.log()
-        said = "".join(error.address + error.text for error in result.errors)
-        for lane in lanes:
-            same_run = got_over[lane.zone]
-            if same_run is not None:
-                assert lane.names.are_in(said) != same_run, f"{step}: {lane.mark}: {result}"
-        dns_front.heal()
-        finish(dns_stack, lanes, step)
+    lanes.strike(dns_stack, dns_front, [
+        Lane(fault=fault, same_run=same_run, dns=dns, makes_zone=makes_zone)
+        for makes_zone in (False, True)[:1 + dns.can_make_zones] for fault, same_run in faults(dns.backend)])

@@ -86,10 +86,10 @@ sdk::Outcome<RecordsModel> RecordsSource::Read(const sdk::Context& context, cons
                                  "Allow the TSIG key to transfer the zone (BIND: allow-transfer)."));
   }
   CHARON_RETURN_IF_ERROR(sets.status());
-  std::map<dns::SetKey, std::string> owners;
+  std::map<dns::SetKey, dns::Owner> owners;
   for (const dns::RecordSet& set : *sets) {
     for (const std::string& value : set.values) {
-      if (const auto owner = set.key.type == "TXT" ? dns::ParseOwner(value) : std::nullopt) owners[set.key] = owner->id;
+      if (const auto owner = set.key.type == "TXT" ? dns::ParseOwner(value) : std::nullopt) owners[set.key] = *owner;
     }
   }
   std::vector<FoundRecordModel> records;
@@ -105,8 +105,12 @@ sdk::Outcome<RecordsModel> RecordsSource::Read(const sdk::Context& context, cons
     found.values = dns::CanonicalValues(set);
     found.proxied = set.proxied;
     found.comment = set.comment;
-    if (const auto owner = owners.find({dns::OwnerName(set.key, "", ""), "TXT", set.key.set_id}); owner != owners.end())
-      found.owner = owner->second;
+    const auto told = [&](const dns::SetKey& place) {
+      const auto there = owners.find(place);
+      return there == owners.end() ? std::nullopt : std::optional(there->second);
+    };
+    if (const auto owner = dns::OwnerOf(dns::OwnerPlacesOf(set.key), set.alias.has_value(), "", told))
+      found.owner = owner->id;
     records.push_back(std::move(found));
   }
   answer.records = std::move(records);

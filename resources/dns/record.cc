@@ -77,9 +77,13 @@ absl::StatusOr<SetKey> KeyOf(const RecordModel& model) {
   return SetKey{*std::move(name), *model.type, model.set_id.value_or("")};
 }
 
+dns::Affixes AffixesOf(const OwnershipModel& of) {
+  return {of.prefix.value_or(""), of.suffix.value_or(""), of.wildcard_replacement.value_or("")};
+}
+
 // Where its owner stands.
 SetKey OwnerKeyOf(const SetKey& key, const OwnershipModel& ownership) {
-  return {dns::OwnerName(key, ownership.prefix.value_or(""), ownership.suffix.value_or("")), "TXT", key.set_id};
+  return {dns::OwnerName(key, AffixesOf(ownership)), "TXT", key.set_id};
 }
 
 // The set that a wholly known model asks for. `prior`: what it had asked for; what it asks for no more is taken back.
@@ -120,14 +124,24 @@ RecordSet OwnerSet(const SetKey& key, const OwnershipModel& ownership, const Rec
   return set;
 }
 
-// The mark of an apex needs a label of its own (external-dns, docs/registry/txt.md).
-absl::Status CheckMark(const SetKey& key, const Attr<OwnershipModel>& ownership, absl::string_view zone) {
-  if (!ownership.IsKnown() || dns::IsInside(OwnerKeyOf(key, *ownership).name, zone)) return absl::OkStatus();
-  return At(
-      "ownership",
-      WithRemedy(absl::InvalidArgumentError(absl::StrCat("the mark of ", dns::Describe(key), " would be ",
-                                                         OwnerKeyOf(key, *ownership).name, ", which is outside the zone ", zone)),
-                 "Give it a label of its own: prefix = \"%{record_type}-owner.\" (and the same --txt-prefix to external-dns)."));
+// The mark of an apex needs a label of its own (external-dns, docs/registry/txt.md), and so does that of a label of 62 bytes.
+absl::Status CheckMark(const SetKey& key, const Attr<OwnershipModel>& ownership, absl::string_view zone,
+                       absl::string_view backend) {
+  if (!ownership.IsKnown()) return absl::OkStatus();
+  const std::string name = OwnerKeyOf(key, *ownership).name;
+  const auto fault = [&](absl::string_view why, absl::string_view remedy) {
+    const std::string told = absl::StrCat("the mark of ", dns::Describe(key), " would be ", name, ", ", why);
+    return At("ownership", WithRemedy(absl::InvalidArgumentError(told), remedy));
+  };
+  constexpr absl::string_view kOwnLabel =
+      "Give it a label of its own: prefix = \"%{record_type}-owner.\" (--txt-prefix of external-dns).";
+  if (const absl::Status valid = dns::CanonicalName(name).status(); !valid.ok()) return fault(valid.message(), kOwnLabel);
+  if (!dns::IsInside(name, zone)) return fault(absl::StrCat("which is outside the zone ", zone), kOwnLabel);
+  if (backend == "powerdns" && absl::StrContains(name, '*')) {
+    return fault("and PowerDNS takes no \"*\" inside of a name",
+                 "Let something stand for it: wildcard_replacement = \"any\" (--txt-wildcard-replacement of external-dns).");
+  }
+  return absl::OkStatus();
 }
 
 // The owner that a set of TXT values names.
@@ -139,28 +153,27 @@ std::optional<dns::Owner> OwnerIn(const RecordSet* set) {
   return std::nullopt;
 }
 
-// Every place where the owner of a set may be told: as we are told to write it, as external-dns does by default, and as it
-// did before v0.12 (a TXT of the same name).
-std::vector<SetKey> OwnerPlaces(const SetKey& key, const Attr<OwnershipModel>& ownership, absl::string_view zone) {
-  std::vector<SetKey> places;
-  if (ownership.IsKnown()) places.push_back(OwnerKeyOf(key, *ownership));
-  places.push_back(OwnerKeyOf(key, OwnershipModel()));
-  if (key.type != "TXT") places.push_back({key.name, "TXT", key.set_id});
-  std::sort(places.begin(), places.end());
-  places.erase(std::unique(places.begin(), places.end()), places.end());
-  // That of the apex is outside of the zone, unless an affix ends in a dot.
-  std::erase_if(places, [&](const SetKey& place) { return !dns::IsInside(place.name, zone); });
-  return places;
+dns::OwnerPlaces PlacesOf(const SetKey& key, const Attr<OwnershipModel>& ownership) {
+  return dns::OwnerPlacesOf(key, AffixesOf(ownership.value_or({})));
 }
 
-std::optional<dns::Owner> OwnerOf(const ZoneView& view, const SetKey& key, const Attr<OwnershipModel>& ownership,
-                                  absl::string_view zone) {
-  std::optional<dns::Owner> found;
-  for (const SetKey& place : OwnerPlaces(key, ownership, zone)) {
-    auto owner = OwnerIn(view.Find(place));
-    if (owner && (!found || !ownership.IsKnown() || owner->id != *ownership->owner_id)) found = std::move(owner);
-  }
-  return found;
+// What a write has to look at, for the owner of a set; what is outside of the zone cannot be there.
+std::vector<SetKey> KeysOf(const dns::OwnerPlaces& places, const dns::Features& features, absl::string_view zone) {
+  std::vector<SetKey> keys = places.now;
+  if (features.routing) keys.insert(keys.end(), places.alias.begin(), places.alias.end());
+  keys.insert(keys.end(), places.before.begin(), places.before.end());
+  std::erase_if(keys, [&](const SetKey& place) { return !dns::IsInside(place.name, zone); });
+  return keys;
+}
+
+std::string IdIn(const Attr<OwnershipModel>& ownership) {
+  return ownership.IsKnown() ? ownership->owner_id.value_or("") : std::string();
+}
+
+std::optional<dns::Owner> OwnerOf(const ZoneView& view, const SetKey& key, const RecordSet* live,
+                                  const Attr<OwnershipModel>& ownership) {
+  return dns::OwnerOf(PlacesOf(key, ownership), live != nullptr && live->alias, IdIn(ownership),
+                      [&](const SetKey& place) { return OwnerIn(view.Find(place)); });
 }
 
 absl::Status HeldByAnother(const SetKey& key, const dns::Owner& owner) {
@@ -280,6 +293,9 @@ const ObjectSpec<OwnershipModel>& OwnershipModel::Describe() {
           Field(&M::prefix, "prefix", Optional,
                 "In front of the first label, as `--txt-prefix`; `%{record_type}` stands for the type."),
           Field(&M::suffix, "suffix", Optional, "Behind the first label, as `--txt-suffix`."),
+          Field(&M::wildcard_replacement, "wildcard_replacement", Optional,
+                "In place of a name's `*`, such as `any`, as `--txt-wildcard-replacement`. PowerDNS wants one.")
+              .Check(LengthBetween(1, 63)),
       });
   return spec;
 }
@@ -480,7 +496,7 @@ absl::Status RecordResource::PlanAtService(const sdk::Context& context, sdk::Pla
   if (!zone.ok()) return At("zone", zone.status());
   CHARON_RETURN_IF_ERROR(CheckInside(*wanted.name, zone->name));
   CHARON_RETURN_IF_ERROR(CheckApex(wanted, zone->name, *wanted.backend));
-  CHARON_RETURN_IF_ERROR(CheckMark(key, wanted.ownership, zone->name));
+  CHARON_RETURN_IF_ERROR(CheckMark(key, wanted.ownership, zone->name, *wanted.backend));
   const bool values_known = wanted.values.IsKnown() || wanted.alias.IsKnown();
   std::int64_t added = wanted.values.IsKnown() ? static_cast<std::int64_t>(wanted.values->size()) : 1;
   if (wanted.ownership.IsKnown()) ++added;
@@ -489,21 +505,22 @@ absl::Status RecordResource::PlanAtService(const sdk::Context& context, sdk::Pla
     if (!values_known) added = 0;
   }
   std::optional<RecordSet> live;
+  bool ours = false;
   if (change.IsCreate() && !own) {
     const absl::StatusOr<std::optional<RecordSet>> found = directory.Find(context, *zone, key);
     if (absl::IsUnavailable(found.status()) || absl::IsDeadlineExceeded(found.status())) return absl::OkStatus();
     CHARON_RETURN_IF_ERROR(found.status());
     live = *found;
-    for (const SetKey& place : OwnerPlaces(key, wanted.ownership, zone->name)) {
+    const auto told = [&](const SetKey& place) -> std::optional<dns::Owner> {
+      if (!dns::IsInside(place.name, zone->name)) return std::nullopt;
       const absl::StatusOr<std::optional<RecordSet>> text = directory.Find(context, *zone, place);
-      if (!text.ok() || !*text) continue;
-      const std::optional<dns::Owner> owner = OwnerIn(&**text);
-      if (!owner || (wanted.ownership.IsKnown() && wanted.ownership->owner_id.value_or("") == owner->id)) continue;
-      if (wanted.ownership.IsUnknown() || (wanted.ownership.IsKnown() && wanted.ownership->owner_id.IsUnknown())) continue;
-      // A TXT of the very name is about a set only if there is one.
-      if (!live && place.name == key.name) continue;
-      return HeldByAnother(key, *owner);
-    }
+      return OwnerIn(text.ok() && *text ? &**text : nullptr);
+    };
+    const std::string self = IdIn(wanted.ownership);
+    const auto owner = dns::OwnerOf(PlacesOf(key, wanted.ownership), live && live->alias, self, told);
+    ours = owner && owner->id == self;
+    const bool self_known = !wanted.ownership.IsUnknown() && (wanted.ownership.IsNull() || wanted.ownership->owner_id.IsKnown());
+    if (owner && self_known && !ours) return HeldByAnother(key, *owner);
     if (live) added -= live->count();
   }
   if (zone->record_limit && added != 0) {
@@ -525,7 +542,7 @@ absl::Status RecordResource::PlanAtService(const sdk::Context& context, sdk::Pla
                                  absl::StrCat(dns::Describe(key), " exists already, exactly as declared (", ShowValues(*live),
                                               "). Nothing will be written; from then on it is managed here."),
                                  Path("name"));
-  } else if (mode == "adopt") {
+  } else if (mode == "adopt" || ours) {
     context.diagnostics->Warning("The record exists and will be adopted",
                                  absl::StrCat(dns::Describe(key), " exists already (", ShowValues(*live),
                                               "). It will be changed to what is declared; what is not written here stays."),
@@ -563,21 +580,22 @@ sdk::Outcome<RecordModel> RecordResource::Write(const sdk::Context& context, con
       if (const auto rdata = dns::ParseRdata(*plan.type, value); !rdata.ok()) return At("values", rdata.status());
     }
   }
-  CHARON_RETURN_IF_ERROR(CheckMark(key, plan.ownership, zone->name));
+  CHARON_RETURN_IF_ERROR(CheckMark(key, plan.ownership, zone->name, *plan.backend));
   const dns::Features features = directory->backend().features();
   const RecordSet wanted = WantedOf(key, plan, prior);
   const std::string mode = plan.on_conflict.value_or("fail");
 
-  std::vector<SetKey> keys = OwnerPlaces(key, plan.ownership, zone->name);
+  std::vector<SetKey> keys = KeysOf(PlacesOf(key, plan.ownership), features, zone->name);
   keys.push_back(key);
   if (prior != nullptr && prior->ownership.IsKnown()) keys.push_back(OwnerKeyOf(key, *prior->ownership));
   const auto build = [&](const ZoneView& view) -> absl::StatusOr<std::vector<Change>> {
     std::vector<Change> changes;
     const RecordSet* live = view.Find(key);
-    const std::optional<dns::Owner> owner = OwnerOf(view, key, plan.ownership, zone->name);
-    const bool ours = owner && plan.ownership.IsKnown() && owner->id == *plan.ownership->owner_id;
-    const bool was_ours = owner && prior != nullptr && prior->ownership.IsKnown() && owner->id == *prior->ownership->owner_id;
-    if (owner && !ours && !was_ours && (live != nullptr || plan.ownership.IsKnown())) return HeldByAnother(key, *owner);
+    const std::optional<dns::Owner> owner = OwnerOf(view, key, live, plan.ownership);
+    const bool ours = owner && owner->id == IdIn(plan.ownership);
+    const bool was_ours = owner && prior != nullptr && owner->id == IdIn(prior->ownership);
+    // A set that is made beside another's mark would be that owner's at once.
+    if (owner && !ours && !was_ours) return HeldByAnother(key, *owner);
     if (prior == nullptr && view.MadeInThisRun(key)) return MadeTwice(key);
     if (live == nullptr) {
       changes.push_back({std::nullopt, wanted});
@@ -716,16 +734,15 @@ absl::Status RecordResource::Delete(const sdk::Context& context, const RecordMod
   CHARON_ASSIGN_OR_RETURN(const std::shared_ptr<dns::Directory> directory, services_.dns().Get(*prior.backend));
   CHARON_ASSIGN_OR_RETURN(const Zone zone, directory->FindZone(context, *prior.zone));
   CHARON_ASSIGN_OR_RETURN(const SetKey key, KeyOf(prior));
-  std::vector<SetKey> keys = OwnerPlaces(key, prior.ownership, zone.name);
+  std::vector<SetKey> keys = KeysOf(PlacesOf(key, prior.ownership), directory->backend().features(), zone.name);
   keys.push_back(key);
   const auto build = [&](const ZoneView& view) -> absl::StatusOr<std::vector<Change>> {
     std::vector<Change> changes;
     // The create half of a replacement (create_before_destroy) has made it anew already.
     if (view.MadeInThisRun(key)) return changes;
     const RecordSet* live = view.Find(key);
-    const std::optional<dns::Owner> owner = OwnerOf(view, key, prior.ownership, zone.name);
-    if (live != nullptr && owner && !(prior.ownership.IsKnown() && owner->id == *prior.ownership->owner_id))
-      return HeldByAnother(key, *owner);
+    const std::optional<dns::Owner> owner = OwnerOf(view, key, live, prior.ownership);
+    if (live != nullptr && owner && owner->id != IdIn(prior.ownership)) return HeldByAnother(key, *owner);
     if (live != nullptr) changes.push_back({*live, std::nullopt});
     if (prior.ownership.IsKnown()) {
       const RecordSet* mark = view.Find(OwnerKeyOf(key, *prior.ownership));

@@ -19,7 +19,7 @@ struct AliasModel {
 };
 
 struct OwnershipModel {
-  Attr<std::string> owner_id, prefix, suffix;
+  Attr<std::string> owner_id, prefix, suffix, wildcard_replacement;
   static const ObjectSpec<OwnershipModel>& Describe();
 };
 

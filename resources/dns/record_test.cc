@@ -247,8 +247,26 @@ TEST_F(RecordTest, OwnershipIsMarkedAsExternalDnsDoesAndRespected) {
   EXPECT_EQ(Apply(*again, Www(R"("values": ["192.0.2.5"], "ownership": {"owner_id": "home", "prefix": "own-"})")),
             core::Action::kUpdate);
   EXPECT_THAT(Live(), ElementsAre(HasSubstr("own-a-www.example.org TXT"), "www.example.org A 192.0.2.5"));
+  // Names have no case, external-dns' affixes neither.
+  EXPECT_EQ(Apply(*again, Www(R"("values": ["192.0.2.5"], "ownership": {"owner_id": "home", "prefix": "OWN-"})")),
+            core::Action::kUpdate);
+  EXPECT_THAT(Live(), ElementsAre(HasSubstr("own-a-www.example.org TXT"), "www.example.org A 192.0.2.5"));
   again->Destroy();
   EXPECT_THAT(Live(), IsEmpty());
+}
+
+TEST_F(RecordTest, WhatOurOwnIdHoldsIsAdoptedWithoutBeingTold) {
+  fake_.Put(zone_, Set("www.example.org", "A", {"198.51.100.1"}));
+  fake_.Put(zone_, Set("a-www.example.org", "TXT", {dns::OwnerText({"home", "ingress/web/site"})}));
+  auto record = New();
+  EXPECT_EQ(Apply(*record, Www(R"("values": ["192.0.2.5"], "ownership": {"owner_id": "home"})")), core::Action::kCreate);
+  EXPECT_THAT(record->warnings(), ElementsAre(HasSubstr("will be changed to what is declared")));
+}
+
+TEST_F(RecordTest, NothingIsMadeBesideTheMarkOfAnother) {
+  fake_.Put(zone_, Set("www.example.org", "TXT", {dns::OwnerText({"k8s", ""})}));
+  auto record = New();
+  EXPECT_THAT(ApplyToFail(*record, Www(R"("values": ["192.0.2.5"])")), ElementsAre(HasSubstr("held by the owner \"k8s\"")));
 }
 
 TEST_F(RecordTest, TheMarkOfAnApexHasALabelOfItsOwn) {
@@ -258,6 +276,11 @@ TEST_F(RecordTest, TheMarkOfAnApexHasALabelOfItsOwn) {
   EXPECT_THAT(ApplyToFail(*record, apex + R"({"owner_id": "home"}})"), ElementsAre(HasSubstr("outside the zone")));
   EXPECT_EQ(Apply(*record, apex + R"({"owner_id": "home", "prefix": "%{record_type}-owner."}})"), core::Action::kCreate);
   EXPECT_EQ(fake_.sets(zone_).count({"a-owner.example.org", "TXT", ""}), 1u);
+  // As one has whose label is as long as may be.
+  const std::string longest =
+      absl::StrCat(R"({"zone": "example.org", "name": ")", std::string(63, 'x'),
+                   R"(.example.org", "type": "A", "values": ["192.0.2.1"], "ownership": )");
+  EXPECT_THAT(ApplyToFail(*New(), longest + R"({"owner_id": "home"}})"), ElementsAre(HasSubstr("at most 63")));
 }
 
 TEST_F(RecordTest, SomebodyElsesMarkStopsAChangeAndTheRemoval) {

@@ -178,6 +178,12 @@ PROGRAMS = {
         link_flags="-X tailscale.com/version.longStamp={tailscale.com} -X tailscale.com/version.shortStamp={tailscale.com}",
         others=(("tailscale.com/cmd/tailscale", "tailscale"),),
     ),
+    "external-dns": Program(
+        folder="external-dns",
+        package=".",
+        file="external-dns",
+        version_of="sigs.k8s.io/external-dns",
+    ),
     "crds": Manifests(
         folder="crds",
         package="",

@@ -88,7 +88,8 @@ class NameServer:
     def answers(self, record: dict) -> bool:
         raise NotImplementedError
 
-    def start(self, folder: pathlib.Path) -> None:
+    def start(self, folder: pathlib.Path, clock_shift: int = 0) -> None:
+        """`clock_shift`: seconds that its clock is ahead."""
         began = time.monotonic()
         folder.mkdir(parents=True, exist_ok=True)
         with locked(folder):
@@ -96,8 +97,9 @@ class NameServer:
             if record and all(Process(**p).runs() for p in record["processes"]) and record["processes"]:
                 builds.say(f"already running: {self.name} in {folder}")
                 return
-            record = {"name": self.name, "ports": free_ports(self.listeners), "processes": []}
-            command = self.setup(folder, record)
+            record = {"name": self.name, "ports": free_ports(self.listeners), "processes": [],
+                      "clock": shifted_clock(folder, clock_shift) if clock_shift else []}
+            command = [*record["clock"], *self.setup(folder, record)]
             self.save(folder, record)
             log = folder / f"{self.name}.log"
             started = processes.spawn(self.name, command, folder, log)
@@ -171,11 +173,20 @@ class Bind(NameServer):
         names = {"folder": folder, "key": record["tsig_name"], "secret": record["tsig_secret"], **record["ports"]}
         write(folder / "named.conf", BIND_CONFIG.format(**names))
         write(folder / "rndc.conf", RNDC_CONFIG.format(**names))
-        record["rndc"] = ["rndc", "-c", str(folder / "rndc.conf")]
+        record["rndc"] = [*record["clock"], "rndc", "-c", str(folder / "rndc.conf")]
         return [program, "-f", "-4", "-c", str(folder / "named.conf")]
 
     def answers(self, record):
         return subprocess.run([*record["rndc"], "status"], capture_output=True).returncode == 0
+
+
+def shifted_clock(folder: pathlib.Path, seconds: int) -> list[str]:
+    """What a command begins with to see another time."""
+    library = folder / "clock.so"
+    made = subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", library, builds.HERE / "clock/clock.c"], capture_output=True, text=True)
+    if made.returncode:
+        raise Failure(f"the library that shifts the clock cannot be compiled: {made.stderr}")
+    return ["env", f"LD_PRELOAD={library}", f"CLOCK_SHIFT={seconds}"]
 
 
 def installed(program: str, packages: str) -> str:

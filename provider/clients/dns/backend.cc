@@ -68,16 +68,45 @@ std::optional<Owner> ParseOwner(absl::string_view txt_value) {
   return owner;
 }
 
-std::string OwnerName(const SetKey& key, absl::string_view prefix, absl::string_view suffix) {
+std::string OwnerName(const SetKey& key, const Affixes& affixes) {
   const std::string type = absl::AsciiStrToLower(key.type);
-  const std::pair<std::string, std::string> split = absl::StrSplit(key.name, absl::MaxSplits('.', 1));
-  const auto fill = [&](absl::string_view affix) { return absl::StrReplaceAll(affix, {{"%{record_type}", type}}); };
-  std::string first = absl::StrCat(fill(prefix), split.first, fill(suffix));
+  std::pair<std::string, std::string> split = absl::StrSplit(key.name, absl::MaxSplits('.', 1));
+  if (split.first == "*" && !affixes.wildcard.empty()) split.first = absl::AsciiStrToLower(affixes.wildcard);
+  constexpr absl::string_view kType = "%{record_type}";
+  const std::string prefix = absl::AsciiStrToLower(affixes.prefix), suffix = absl::AsciiStrToLower(affixes.suffix);
   // Without a place for the type in an affix, external-dns puts it in front of the name.
-  if (!absl::StrContains(prefix, "%{record_type}") && !absl::StrContains(suffix, "%{record_type}")) {
-    first = absl::StrCat(fill(prefix), type, "-", split.first, fill(suffix));
-  }
+  if (!absl::StrContains(prefix, kType) && !absl::StrContains(suffix, kType)) split.first = absl::StrCat(type, "-", split.first);
+  const auto fill = [&](absl::string_view affix) { return absl::StrReplaceAll(affix, {{kType, type}}); };
+  const std::string first = absl::StrCat(fill(prefix), split.first, fill(suffix));
   return split.second.empty() ? first : absl::StrCat(first, ".", split.second);
+}
+
+OwnerPlaces OwnerPlacesOf(const SetKey& key, const Affixes& affixes) {
+  const auto both = [&](const SetKey& of) {
+    std::vector<SetKey> places = {{OwnerName(of, affixes), "TXT", key.set_id}};
+    if (const std::string usual = OwnerName(of); usual != places.front().name)
+      places.push_back({usual, "TXT", key.set_id});
+    return places;
+  };
+  OwnerPlaces places;
+  places.now = both(key);
+  if (key.type == "A") places.alias = both({key.name, "CNAME", key.set_id});
+  if (key.type == "A" || key.type == "CNAME") places.before = {{key.name, "TXT", key.set_id}};
+  return places;
+}
+
+std::optional<Owner> OwnerOf(const OwnerPlaces& places, bool is_alias, absl::string_view self,
+                             const std::function<std::optional<Owner>(const SetKey&)>& told) {
+  std::optional<Owner> found;
+  for (const auto* group : {&places.now, is_alias ? &places.alias : nullptr, &places.before}) {
+    if (group == nullptr) continue;
+    for (const SetKey& place : *group) {
+      auto owner = told(place);
+      if (owner && (!found || owner->id != self)) found = std::move(owner);
+    }
+    if (found) break;
+  }
+  return found;
 }
 
 }  // namespace charon::dns

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <set>
 #include <span>
@@ -146,8 +147,8 @@ class Backend {
   virtual absl::Status UpdateZone(const Call&, const Zone&) { return absl::UnimplementedError("zones cannot be changed"); }
 };
 
-// Who holds a record set, in the words of external-dns (its TXT registry, docs/registry/txt.md of v0.18): a TXT record beside
-// the set, "heritage=external-dns,external-dns/owner=ID,external-dns/resource=KIND".
+// Who holds a record set, in the words of external-dns (registry/txt/registry.go and registry/mapper/mapper.go of v0.22): a TXT
+// record beside the set, "heritage=external-dns,external-dns/owner=ID,external-dns/resource=KIND".
 struct Owner {
   std::string id, resource;
   bool operator==(const Owner&) const = default;
@@ -156,8 +157,22 @@ struct Owner {
 std::string OwnerText(const Owner& owner);
 // nullopt if the value is not such a text.
 std::optional<Owner> ParseOwner(absl::string_view txt_value);
+// How the places of marks are named, as external-dns' --txt-prefix, --txt-suffix and --txt-wildcard-replacement say.
+struct Affixes {
+  std::string prefix, suffix, wildcard;
+};
 // Where the owner of a set stands: "a-www.example.org" for A, with an affix "%{record_type}-x." in front of or (`suffix`)
-// behind the first label. Wildcards keep their "*" as external-dns does by default.
-std::string OwnerName(const SetKey& key, absl::string_view prefix, absl::string_view suffix);
+// behind the first label, all in lower case. Wildcards keep their "*" unless something stands for it.
+std::string OwnerName(const SetKey& key, const Affixes& affixes = {});
+struct OwnerPlaces {
+  std::vector<SetKey> now;     // with the affixes, and as external-dns does by default
+  std::vector<SetKey> alias;   // until v0.21 the mark of an alias of type A, as if it were a CNAME
+  std::vector<SetKey> before;  // until v0.11: the set's own name, for A and CNAME, which were what it managed
+};
+OwnerPlaces OwnerPlacesOf(const SetKey& key, const Affixes& affixes = {});
+// The owner of a set; somebody else than `self` if places differ. `told` says who is named at a place. Former places tell
+// something only where today's do not, as external-dns reads them.
+std::optional<Owner> OwnerOf(const OwnerPlaces& places, bool is_alias, absl::string_view self,
+                             const std::function<std::optional<Owner>(const SetKey&)>& told);
 
 }  // namespace charon::dns

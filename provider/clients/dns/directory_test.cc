@@ -177,10 +177,50 @@ TEST(Owner, IsReadAndWrittenAsExternalDnsDoes) {
   EXPECT_EQ(ParseOwner("heritage=external-dns,external-dns/owner=k8s"), (Owner{"k8s", ""}));
   EXPECT_EQ(ParseOwner("\"\\\"heritage=external-dns,external-dns/owner=k8s\\\"\""), (Owner{"k8s", ""}));
   EXPECT_EQ(ParseOwner("\"v=spf1 -all\""), std::nullopt);
-  EXPECT_EQ(OwnerName({"www.example.org", "A", ""}, "", ""), "a-www.example.org");
-  EXPECT_EQ(OwnerName({"www.example.org", "CNAME", ""}, "x-", "-y"), "x-cname-www-y.example.org");
-  EXPECT_EQ(OwnerName({"example.org", "CNAME", ""}, "%{record_type}-abc-.", ""), "cname-abc-.example.org");
-  EXPECT_EQ(OwnerName({"*.example.org", "A", ""}, "", ""), "a-*.example.org");
+  EXPECT_EQ(OwnerName({"www.example.org", "A", ""}), "a-www.example.org");
+  EXPECT_EQ(OwnerName({"www.example.org", "CNAME", ""}, {"x-", "-y", ""}), "x-cname-www-y.example.org");
+  EXPECT_EQ(OwnerName({"example.org", "CNAME", ""}, {"%{record_type}-abc-.", "", ""}), "cname-abc-.example.org");
+  EXPECT_EQ(OwnerName({"*.example.org", "A", ""}), "a-*.example.org");
+  EXPECT_EQ(OwnerName({"www.example.org", "A", ""}, {"X-", "-Own", ""}), "x-a-www-own.example.org");
+  EXPECT_EQ(OwnerName({"*.example.org", "A", ""}, {"", "-own", "Any"}), "a-any-own.example.org");
+}
+
+TEST(Owner, IsFoundWhereExternalDnsWritesItAndWhereItDidBefore) {
+  struct Case {
+    const char* type;
+    bool is_alias;
+    std::map<std::string, std::string> marks;
+    const char* owner;
+  };
+  const Case cases[] = {
+      {"A", false, {}, ""},
+      {"A", false, {{"a-www", "k8s"}}, "k8s"},
+      {"A", false, {{"x-a-www", "home"}}, "home"},
+      {"A", false, {{"x-a-www", "home"}, {"a-www", "k8s"}}, "k8s"},
+      {"A", false, {{"aaaa-www", "k8s"}}, ""},
+      // A mark of before counts where there is none of today.
+      {"A", false, {{"www", "k8s"}}, "k8s"},
+      {"A", false, {{"a-www", "home"}, {"www", "k8s"}}, "home"},
+      {"CNAME", false, {{"www", "k8s"}}, "k8s"},
+      {"AAAA", false, {{"www", "k8s"}}, ""},
+      {"MX", false, {{"www", "k8s"}}, ""},
+      // An alias was marked as the CNAME that it is not.
+      {"A", true, {{"cname-www", "k8s"}}, "k8s"},
+      {"A", true, {{"x-cname-www", "k8s"}}, "k8s"},
+      {"A", true, {{"a-www", "home"}, {"cname-www", "k8s"}}, "home"},
+      {"A", false, {{"cname-www", "k8s"}}, ""},
+      {"AAAA", true, {{"cname-www", "k8s"}}, ""},
+  };
+  for (const Case& one : cases) {
+    const auto told = [&](const SetKey& place) -> std::optional<Owner> {
+      EXPECT_EQ(place.type, "TXT");
+      EXPECT_EQ(place.set_id, "blue");
+      const auto found = one.marks.find(place.name.substr(0, place.name.find('.')));
+      return found == one.marks.end() ? std::nullopt : std::optional(Owner{found->second, ""});
+    };
+    const auto owner = OwnerOf(OwnerPlacesOf({"www.example.org", one.type, "blue"}, {"x-", "", ""}), one.is_alias, "home", told);
+    EXPECT_EQ(owner ? owner->id : "", one.owner) << one.type << (one.is_alias ? " alias " : " ") << one.marks.size();
+  }
 }
 
 }  // namespace

@@ -262,17 +262,20 @@ class Client final : public dns::Backend {
       if (answer.rcode != kNotAuth || key_.empty() || what.rfind("updating", 0) == 0) return absl::OkStatus();
       return WithRemedy(absl::UnauthenticatedError(absl::StrCat(what, ": the DNS server ", server_, " refused the TSIG key \"",
                                                                 key_.name, "\" (NOTAUTH)")),
-                        KeyRemedy());
+                        absl::StrCat(KeyRemedy(), " So have the clocks: a signature is good for five minutes only."));
     }
     const std::string from = absl::StrCat(what, ": the DNS server ", server_, " refused the TSIG key \"", key_.name, "\": ");
     if (answer.tsig_error == kBadTime) {
-      std::string by;
-      if (answer.server_time)
-        by = absl::StrCat("; its clock shows ", absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", absl::FromUnixSeconds(*answer.server_time),
-                                                                 absl::UTCTimeZone()));
-      return WithRemedy(absl::UnauthenticatedError(absl::StrCat(
-                            from, "the clocks of server and this machine differ by more than five minutes (BADTIME", by, ")")),
-                        "Set the clocks of both.");
+      std::string how = "the clocks of server and this machine differ by more than five minutes (BADTIME)";
+      if (answer.clocks) {
+        const absl::Duration ahead = answer.clocks->server - answer.clocks->ours;
+        const auto show = [](absl::Time time) { return absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", time, absl::UTCTimeZone()); };
+        how = absl::StrCat("its clock is ", absl::FormatDuration(absl::AbsDuration(ahead)),
+                           ahead < absl::ZeroDuration() ? " behind" : " ahead", ": it shows ", show(answer.clocks->server),
+                           ", that of this machine ", show(answer.clocks->ours), " (BADTIME)");
+      }
+      return WithRemedy(absl::UnauthenticatedError(absl::StrCat(from, how)),
+                        "Set the clock that is wrong, best by NTP: a signature is good for five minutes only.");
     }
     if (answer.tsig_error == kBadKey) {
       return WithRemedy(absl::UnauthenticatedError(

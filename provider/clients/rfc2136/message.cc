@@ -106,6 +106,14 @@ absl::StatusOr<RecordPtr> ToRecord(const std::string& name, const std::string& t
   return RecordPtr(record);
 }
 
+// Seconds since 1970 in the last six bytes.
+absl::Time TimeAtEnd(const ldns_rdf* of) {
+  std::int64_t seconds = 0;
+  const std::size_t size = ldns_rdf_size(of);
+  for (std::size_t i = size < 6 ? 0 : size - 6; i < size; ++i) seconds = seconds << 8 | ldns_rdf_data(of)[i];
+  return absl::FromUnixSeconds(seconds);
+}
+
 }  // namespace
 
 absl::StatusOr<Query> NewQuestion(const std::string& name, const std::string& type, const TsigKey& key) {
@@ -180,11 +188,9 @@ absl::StatusOr<Answer> ReadAnswer(absl::string_view wire, Query& query, const Ts
     answer.is_signed = true;
     answer.tsig_error = static_cast<int>(Number(tsig, 5));
     if (answer.tsig_error == 18 && ldns_rr_rd_count(tsig) > 6 && ldns_rdf_size(ldns_rr_rdf(tsig, 6)) >= 6) {
-      // Other data: two bytes of length, then the server's time in six (RFC 8945, section 5.2.3).
-      const ldns_rdf* other = ldns_rr_rdf(tsig, 6);
-      std::int64_t time = 0;
-      for (std::size_t i = ldns_rdf_size(other) - 6; i < ldns_rdf_size(other); ++i) time = time << 8 | ldns_rdf_data(other)[i];
-      answer.server_time = time;
+      // The server's time is other data, behind two bytes of length; the time signed is that of the question (RFC 8945,
+      // section 5.2.3).
+      answer.clocks = {TimeAtEnd(ldns_rr_rdf(tsig, 6)), TimeAtEnd(ldns_rr_rdf(tsig, 1))};
     }
   }
   // What is wrong with our key is told without a signature.

@@ -8,6 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 #include "provider/clients/dns/backend.h"
 
 namespace charon::rfc2136 {
@@ -70,8 +71,12 @@ struct Answer {
   bool authoritative = false;
   std::vector<Record> records;  // of the answer section
   bool is_signed = false;
-  int tsig_error = 0;                       // BADSIG 16, BADKEY 17, BADTIME 18
-  std::optional<std::int64_t> server_time;  // with BADTIME: seconds since 1970
+  int tsig_error = 0;  // BADSIG 16, BADKEY 17, BADTIME 18
+  // With BADTIME: what the server's clock shows, and what ours showed when the question was signed.
+  struct Clocks {
+    absl::Time server, ours;
+  };
+  std::optional<Clocks> clocks;
 };
 
 // Reads the answer to `query` and moves its mac on. Unauthenticated if a signature was due and is missing or wrong (but an
