@@ -40,6 +40,8 @@ enum TsigError { kBadSig = 16, kBadKey = 17, kBadTime = 18 };
 
 // Far below the 64 KiB of a message: prerequisites repeat values, and names are written out.
 constexpr std::size_t kMostBytes = 40000;
+// Between tries of an update that a server could not do at the moment, each twice as long as the one before.
+constexpr absl::Duration kFirstPause = absl::Milliseconds(100), kLastPause = absl::Milliseconds(800);
 
 bool IsSignature(const std::string& type) {
   static const std::set<std::string>& types =
@@ -180,12 +182,15 @@ class Client final : public dns::Backend {
       result.status = result.at_fault.front().second;
       return result;
     }
-    const absl::StatusOr<Query> query = update.Finish(key_);
-    result.status = query.status();
-    if (!query.ok()) return result;
-    const absl::StatusOr<Answer> answer = Send(call, *query, what);
-    result.status = answer.ok() ? ToStatus(*answer, what) : answer.status();
-    return result;
+    // A server that could not is back where it was (RFC 2136, section 3.8), and one whose database is in use says so (PowerDNS).
+    for (absl::Duration pause = kFirstPause;; pause *= 2) {
+      const absl::StatusOr<Query> query = update.Finish(key_);
+      result.status = query.status();
+      if (!query.ok()) return result;
+      const absl::StatusOr<Answer> answer = Send(call, *query, what);
+      result.status = answer.ok() ? ToStatus(*answer, what) : answer.status();
+      if (!answer.ok() || answer->rcode != kServFail || pause > kLastPause || !call.Wait(pause).ok()) return result;
+    }
   }
 
  private:

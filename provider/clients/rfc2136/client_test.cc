@@ -221,6 +221,18 @@ TEST_F(Rfc2136Test, TellsErrorsApart) {
               StatusIs(absl::StatusCode::kUnauthenticated, HasSubstr("cannot sign")));
 }
 
+TEST_F(Rfc2136Test, AServerThatCannotAtTheMomentIsAskedAgain) {
+  int refusals = 3;
+  server_->answer = [&](const std::string&) -> std::vector<FakeServer::Reply> { return {{.rcode = refusals-- > 0 ? 2 : 0}}; };
+  const auto write = [&] { return Write({{{Change{std::nullopt, Set("a.example.org", "A", {"192.0.2.1"})}}}}).status; };
+  EXPECT_THAT(write(), IsOk());
+  EXPECT_EQ(server_->asked.size(), 4u);
+  EXPECT_THAT(clock_.sleeps(), ElementsAre(absl::Milliseconds(100), absl::Milliseconds(200), absl::Milliseconds(400)));
+  refusals = 100;
+  EXPECT_THAT(write(), StatusIs(absl::StatusCode::kUnavailable, HasSubstr("SERVFAIL")));
+  EXPECT_EQ(server_->asked.size(), 9u);
+}
+
 TEST_F(Rfc2136Test, AWildcardsAnswerIsNoSet) {
   bool exists = false;
   server_->answer = [&](const std::string& asked) -> std::vector<FakeServer::Reply> {
