@@ -1,16 +1,12 @@
 """What users copy is applied, planned again without changes, and destroyed."""
 
-import contextlib
 import re
 import shutil
-import threading
-from collections.abc import Iterator
 
 import pytest
 
 import examples
-from entries import give_gpus, make_crd, make_secret
-from examples import EXAMPLES, SERVICES, copy, name
+from examples import EXAMPLES, copy, name
 
 KINDS = ("resources", "data-sources", "ephemeral-resources", "functions", "stacks")
 # What Terraform 1.14 has and none of the programs at hand: lists and actions are in protocol_test.py.
@@ -97,127 +93,6 @@ def destroy_with_data(stack, cluster):
         cluster.api.delete(kind, namespace, object_name)
     if result.code:
         stack.destroy()
-
-
-# --- Whole services -------------------------------------------------------------------------------
-
-# Example -> the change of one attribute, as text of its configuration.
-CHANGES = {
-    "echo": ('memory = "128Mi"', 'memory = "192Mi"'),
-    "excalidraw": ('PORT = "8080"', 'PORT = "8081"'),
-    "frigate": ("failure_threshold = 30", "failure_threshold = 40"),
-    "headscale": ('memory = "256Mi"', 'memory = "300Mi"'),
-    "hermes-agent": ("Be kind.", "Be kind, and brief."),
-    "immich": ('default = "v2.1.0"', 'default = "v2.2.0"'),
-    "linkwarden": ('STORAGE_FOLDER = "/storage"', 'STORAGE_FOLDER = "/storage/new"'),
-    "mysql": ("max_connections = 500", "max_connections = 600"),
-    "wireguard": ('cpu = "20m"', 'cpu = "30m"'),
-}
-# Whose change is only for the next creation: the image belongs to an updater.
-OTHERS_BUSINESS = {"immich"}
-# Example -> namespace and what stays there when it is destroyed, since it holds data.
-KEPT = {
-    "frigate": ("frigate", ["PersistentVolumeClaim/frigate-config"]),
-    "headscale": ("vpn", ["PersistentVolumeClaim/headscale-data"]),
-    "hermes-agent": ("hermes-agent", ["PersistentVolumeClaim/hermes-agent-sessions", "Secret/hermes-agent-generated"]),
-    "immich": ("immich", ["PersistentVolumeClaim/immich-postgresql-data", "Secret/immich-postgresql-generated"]),
-    "linkwarden": ("linkwarden", ["PersistentVolumeClaim/linkwarden-archives", "Secret/linkwarden-generated"]),
-    "mysql": ("dbaas", ["PersistentVolumeClaim/data-mysql-0", "Secret/mysql-generated"]),
-}
-
-
-@contextlib.contextmanager
-def secret_operator(cluster) -> Iterator[None]:
-    """Makes the Secret of each ExternalSecret, as the External Secrets operator does."""
-    ended = threading.Event()
-
-    def work():
-        while not ended.wait(0.2):
-            for source in cluster.api.list("ExternalSecret"):
-                namespace, target = source["metadata"]["namespace"], source["spec"]["target"]["name"]
-                if not cluster.has("Secret", namespace, target):
-                    make_secret(cluster, namespace, target, DATABASE_URL="postgresql://x", authentik_client_id="x")
-
-    operator = threading.Thread(target=work, daemon=True)
-    operator.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        operator.join()
-
-
-@pytest.fixture
-def platform(cluster, exclusive, example):
-    """What the examples expect of a cluster: operators, GPUs, a storage class."""
-    give_gpus(cluster)
-    # On a server that tests share it stays: several examples name it.
-    cluster.api.apply({"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "metadata": {"name": "proxmox-lvm-encrypted"},
-                       "provisioner": "kubernetes.io/host-path"}, force=True)
-    if not re.search(r"^\s*secrets\s*=|traefik", examples.text(example), re.MULTILINE):
-        yield
-        return
-    with exclusive("operators"):
-        make_crd(cluster, "external-secrets.io", "v1", "ExternalSecret", "externalsecrets")
-        make_crd(cluster, "traefik.io", "v1alpha1", "Middleware", "middlewares")
-        with secret_operator(cluster):
-            yield
-
-
-def expect_pods_ready(cluster, stack):
-    services = [a for a in stack.state().resources.values() if "objects" in a and "image" in a]
-    assert services
-    for service in services:
-        selector = service["selector"] or {"app": service["name"]}
-        labels = ",".join(f"{key}={value}" for key, value in selector.items())
-        pods = [p for p in cluster.api.list("Pod", service["namespace"], labels)
-                if "deletionTimestamp" not in p["metadata"]]
-        assert len(pods) == (service["replicas"] or 1), service["name"]
-        for pod in pods:
-            conditions = {c["type"]: c["status"] for c in pod["status"]["conditions"]}
-            assert conditions["Ready"] == "True", pod["metadata"]["name"]
-
-
-@pytest.mark.parametrize("example", SERVICES, ids=name)
-@pytest.mark.usefixtures("taking_turns")
-def test_example_of_a_service(stack, cluster, platform, example):
-    copy(stack, example)
-    stack.apply()
-    expect_pods_ready(cluster, stack)
-    former, changed = CHANGES[example.name]
-    main = (stack.config / "main.tf").read_text()
-    assert main.count(former) == 1
-    stack.write(main.replace(former, changed))
-    before = stack.state().resources
-    plan = stack.apply()
-    assert set(plan.actions.values()) == {"update"} and plan.applied.warnings == []
-    after = stack.state().resources
-    same = all(before[address].get("objects") == after[address].get("objects") for address in after)
-    assert same == (example.name in OTHERS_BUSINESS)
-    expect_pods_ready(cluster, stack)
-
-    if example.name not in KEPT:
-        assert stack.destroy().warnings == []
-        assert stack.state().resources == {}
-        return
-    # Data stays, and with it the namespace; both say so.
-    namespace, kept = KEPT[example.name]
-    result = stack.destroy(fails=True)
-    told = [warning for warning in result.warnings if warning.summary == "Data was kept"]
-    for one in kept:
-        kind, _, object_name = one.partition("/")
-        assert any(f"{kind}/{namespace}/{object_name}" in warning.text for warning in told), result
-        assert one in result.error.text, result
-        assert cluster.has(kind, namespace, object_name)
-    assert [address.split(".")[0] for address in stack.state().resources] == ["charon_tier_namespace"]
-    for one in kept:
-        kind, _, object_name = one.partition("/")
-        cluster.api.delete(kind, namespace, object_name)
-    # What the operator made is its own; it goes with the source where an operator cleans up.
-    for secret in cluster.api.list("Secret", namespace):
-        cluster.api.delete("Secret", namespace, secret["metadata"]["name"])
-    stack.destroy()
-    assert stack.state().resources == {}
 
 
 @pytest.mark.parametrize("example", IMPORTS, ids=name)

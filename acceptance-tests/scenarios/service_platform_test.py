@@ -286,7 +286,7 @@ def rewritten_state(stack, change) -> None:
 
 
 def test_the_state_of_an_older_build_plans_nothing(stack, cluster, names):
-    """A provider upgrade alone: the render version is the same, so is every byte (golden_test.py)."""
+    """A provider upgrade alone: the render version is the same, so is every byte (service_examples_test.py)."""
     name = names("app")
     stack.write(provider(owner=name) + namespace(name) + service(
         image="example.test/app:1", ports={"http": 8080}, files={"/etc/app.conf": {"content": "x"}}))

@@ -1,0 +1,175 @@
+"""What examples/services make: applied, as in their golden files, ready, changed, destroyed.
+
+A golden file, golden/v1/NAME.yaml, is for a reviewer to read. It has what our field managers own, read back from the server and
+projected on it; what is set at creation only and left to others from then on (manager charon-initial) stands under `initial`. The bytes
+of a render version never change: a provider that renders anything else for version 1 is a provider whose upgrade restarts pods.
+CHARON_REWRITE_GOLDEN=1 rewrites the files, and the diff is the review (docs/design/decisions/0010-render-versions.md).
+"""
+
+import os
+import pathlib
+import re
+
+import pytest
+
+import examples
+from entries import give_gpus
+from examples import SERVICES, copy, name
+from harness.kubernetes import Api
+from harness.operators import ExternalSecrets
+from harness.projection import documents, owned
+
+GOLDEN = pathlib.Path(__file__).parent / "golden/v1"
+STORE = {
+    "linkwarden": {"authentik_client_id": "linkwarden-client"},
+    "static-creds/pg-linkwarden": {"password": "changes-every-week"},
+}
+# Example -> the change of one attribute, as text of its configuration.
+CHANGES = {
+    "echo": ('memory = "128Mi"', 'memory = "192Mi"'),
+    "excalidraw": ('PORT = "8080"', 'PORT = "8081"'),
+    "frigate": ("failure_threshold = 30", "failure_threshold = 40"),
+    "headscale": ('memory = "256Mi"', 'memory = "300Mi"'),
+    "hermes-agent": ("Be kind.", "Be kind, and brief."),
+    "immich": ('default = "v2.1.0"', 'default = "v2.2.0"'),
+    "linkwarden": ('STORAGE_FOLDER = "/storage"', 'STORAGE_FOLDER = "/storage/new"'),
+    "mysql": ("max_connections = 500", "max_connections = 600"),
+    "wireguard": ('cpu = "20m"', 'cpu = "30m"'),
+}
+# Whose change is only for the next creation: the image belongs to an updater.
+OTHERS_BUSINESS = {"immich"}
+# Example -> namespace and what stays there when it is destroyed, since it holds data.
+KEPT = {
+    "frigate": ("frigate", ["PersistentVolumeClaim/frigate-config"]),
+    "headscale": ("vpn", ["PersistentVolumeClaim/headscale-data"]),
+    "hermes-agent": ("hermes-agent", ["PersistentVolumeClaim/hermes-agent-sessions", "Secret/hermes-agent-generated"]),
+    "immich": ("immich", ["PersistentVolumeClaim/immich-postgresql-data", "Secret/immich-postgresql-generated"]),
+    "linkwarden": ("linkwarden", ["PersistentVolumeClaim/linkwarden-archives", "Secret/linkwarden-generated"]),
+    "mysql": ("dbaas", ["PersistentVolumeClaim/data-mysql-0", "Secret/mysql-generated"]),
+}
+
+
+@pytest.fixture
+def taking_turns(exclusive, example):
+    with examples.turns(exclusive, example):
+        yield
+
+
+@pytest.fixture
+def platform(cluster, crds, example):
+    """What the examples expect of a cluster: operators, GPUs, a storage class."""
+    crds("ExternalSecret", "Middleware", "ServiceMonitor")
+    give_gpus(cluster)
+    standard = cluster.get("StorageClass", None, "standard")
+    # On a server that tests share it stays: several examples name it.
+    cluster.api.apply({
+        "apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "metadata": {"name": "proxmox-lvm-encrypted"},
+        "provisioner": standard["provisioner"], "reclaimPolicy": "Delete", "volumeBindingMode": "Immediate",
+    }, force=True)
+    with ExternalSecrets(cluster.api, STORE, example.name):
+        yield
+
+
+def made(api: Api, state) -> list[dict]:
+    """The objects of all services of a state, by apiVersion, kind and name, as their managers own them."""
+    found = []
+    for address, attributes in sorted(state.resources.items()):
+        if not address.startswith("charon_service."):
+            continue
+        objects = {key: api.get(*parts(key)) for key in attributes["objects"]}
+        for key, object_ in sorted(objects.items(), key=lambda item: f"{(item[1] or {}).get('apiVersion')}/{item[0]}"):
+            assert object_ is not None, f"{key} is in state and not on the server"
+            document = {"apiVersion": object_["apiVersion"], "kind": object_["kind"]} | owned(
+                object_, "charon", but_not="charon-initial")
+            named = {k: object_["metadata"][k] for k in ("name", "namespace") if k in object_["metadata"]}
+            document["metadata"] = named | document.get("metadata", {})
+            if initial := owned(object_, "charon-initial"):
+                document["initial"] = initial
+            found.append(normalised(document))
+    return found
+
+
+def parts(key: str) -> tuple[str, str | None, str]:
+    """Kind, namespace and name of "Deployment/ns/name", "PersistentVolume/name"."""
+    match = re.fullmatch(r"(\w+)/(?:([^/]+)/)?([^/]+)", key)
+    assert match, f"{key!r} names no object"
+    return match[1], match[2], match[3]
+
+
+def normalised(document: dict) -> dict:
+    """Without what differs from cluster to cluster and from run to run."""
+    if document["kind"] == "Secret":
+        document["data"] = {name: "(generated)" for name in document.get("data", {})}
+    return document
+
+
+def expect_golden(api: Api, state, example: pathlib.Path) -> None:
+    text = documents(made(api, state))
+    golden = GOLDEN / f"{example.name}.yaml"
+    if os.environ.get("CHARON_REWRITE_GOLDEN"):
+        golden.parent.mkdir(parents=True, exist_ok=True)
+        golden.write_text(text)
+    assert text == golden.read_text(), f"{golden} is not what this provider makes; see the top of this file"
+
+
+def expect_pods_ready(cluster, stack):
+    services = [a for a in stack.state().resources.values() if "objects" in a and "image" in a]
+    assert services
+    for service in services:
+        selector = service["selector"] or {"app": service["name"]}
+        labels = ",".join(f"{key}={value}" for key, value in selector.items())
+        pods = [p for p in cluster.api.list("Pod", service["namespace"], labels)
+                if "deletionTimestamp" not in p["metadata"]]
+        assert len(pods) == (service["replicas"] or 1), service["name"]
+        for pod in pods:
+            conditions = {c["type"]: c["status"] for c in pod["status"]["conditions"]}
+            assert conditions["Ready"] == "True", pod["metadata"]["name"]
+
+
+@pytest.mark.parametrize("example", SERVICES, ids=name)
+@pytest.mark.usefixtures("taking_turns")
+def test_example_of_a_service(stack, cluster, platform, example):
+    copy(stack, example)
+    stack.apply()
+    expect_golden(cluster.api, stack.state(), example)
+    expect_pods_ready(cluster, stack)
+    former, changed = CHANGES[example.name]
+    main = (stack.config / "main.tf").read_text()
+    assert main.count(former) == 1
+    stack.write(main.replace(former, changed))
+    before = stack.state().resources
+    plan = stack.apply()
+    assert set(plan.actions.values()) == {"update"} and plan.applied.warnings == []
+    after = stack.state().resources
+    same = all(before[address].get("objects") == after[address].get("objects") for address in after)
+    assert same == (example.name in OTHERS_BUSINESS)
+    expect_pods_ready(cluster, stack)
+
+    if example.name not in KEPT:
+        assert stack.destroy().warnings == []
+        assert stack.state().resources == {}
+        return
+    # Data stays, and with it the namespace; both say so.
+    namespace, kept = KEPT[example.name]
+    result = stack.destroy(fails=True)
+    told = [warning for warning in result.warnings if warning.summary == "Data was kept"]
+    for one in kept:
+        kind, _, object_name = one.partition("/")
+        assert any(f"{kind}/{namespace}/{object_name}" in warning.text for warning in told), result
+        assert one in result.error.text, result
+        assert cluster.has(kind, namespace, object_name)
+    assert [address.split(".")[0] for address in stack.state().resources] == ["charon_tier_namespace"]
+    for one in kept:
+        kind, _, object_name = one.partition("/")
+        cluster.api.delete(kind, namespace, object_name)
+    # What the operator made is its own; it goes with the source where an operator cleans up.
+    for secret in cluster.api.list("Secret", namespace):
+        cluster.api.delete("Secret", namespace, secret["metadata"]["name"])
+    stack.destroy()
+    assert stack.state().resources == {}
+
+
+@pytest.mark.sandbox_only("asks no server")
+@pytest.mark.one_cli("asks none")
+def test_every_golden_file_has_its_example(cluster, cli):
+    assert sorted(p.stem for p in GOLDEN.glob("*.yaml")) == [p.name for p in SERVICES]
