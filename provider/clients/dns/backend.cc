@@ -60,7 +60,7 @@ std::optional<Owner> ParseOwner(absl::string_view txt_value) {
     if (entry.first == "heritage") heritage = entry.second == "external-dns";
     if (entry.first == "external-dns/owner") {
       owner.id = std::string(entry.second);
-      named = true;
+      named = !owner.id.empty();
     }
     if (entry.first == "external-dns/resource") owner.resource = std::string(entry.second);
   }

@@ -177,6 +177,7 @@ TEST(Owner, IsReadAndWrittenAsExternalDnsDoes) {
   EXPECT_EQ(ParseOwner("heritage=external-dns,external-dns/owner=k8s"), (Owner{"k8s", ""}));
   EXPECT_EQ(ParseOwner("\"\\\"heritage=external-dns,external-dns/owner=k8s\\\"\""), (Owner{"k8s", ""}));
   EXPECT_EQ(ParseOwner("\"v=spf1 -all\""), std::nullopt);
+  EXPECT_EQ(ParseOwner("\"heritage=external-dns,external-dns/owner=\""), std::nullopt);
   EXPECT_EQ(OwnerName({"www.example.org", "A", ""}), "a-www.example.org");
   EXPECT_EQ(OwnerName({"www.example.org", "CNAME", ""}, {"x-", "-y", ""}), "x-cname-www-y.example.org");
   EXPECT_EQ(OwnerName({"example.org", "CNAME", ""}, {"%{record_type}-abc-.", "", ""}), "cname-abc-.example.org");
