@@ -42,7 +42,6 @@ def address(entry):
 PROVIDERS_OWN = pytest.mark.one_cli("what the provider does; how the programs ask for it, the others show")
 
 THOROUGH = pytest.mark.thorough("every attribute, every write")
-SHARED = pytest.mark.thorough("options of Terraform, which the SDK answers for all resources alike")
 
 
 def text(entry: Entry, attributes, *more: str) -> str:
@@ -390,83 +389,6 @@ def test_unknown_inputs_plan(entry, address, stack, cluster, names):
     stack.apply()
     stack.destroy()
     expect_gone(cluster, objects)
-
-
-@SHARED
-def test_without_refresh(entry, address, stack, cluster, names):
-    attributes = entry.full(names)
-    stack.write(text(entry, attributes))
-    stack.apply("-refresh=false")
-    attribute, update = next(
-        (name, updates[0]) for name, updates in entry.updates(names).items() if updates[0].action == "update"
-    )
-    stack.write(text(entry, attributes | {attribute: update.value}))
-    assert stack.apply("-refresh=false").actions == {address: "update"}
-    stack.expect_empty("-refresh=false")
-    stack.destroy("-refresh=false")
-    expect_gone(cluster, entry.objects(attributes))
-
-
-@SHARED
-def test_target(entry, address, stack, cluster, names):
-    first = entry.minimal(names)
-    others = Names()
-    entry.prepare(cluster, others)
-    second = entry.minimal(others)
-    stack.write(text(entry, first), second=hcl.resource(entry.type, "second", second))
-    plan = stack.plan(f"-target={address}")
-    assert plan.actions == {address: "create"}
-    stack.apply(f"-target={address}", checked=False)
-    assert cluster.has(*entry.objects(first)[0]) and not cluster.has(*entry.objects(second)[0])
-    assert stack.apply().actions == {f"{entry.type}.second": "create"}
-    stack.destroy(f"-target={address}")
-    assert not cluster.has(*entry.objects(first)[0]) and cluster.has(*entry.objects(second)[0])
-    stack.destroy()
-
-
-@SHARED
-def test_replace(entry, address, stack, cluster, names):
-    attributes = entry.full(names)
-    stack.write(text(entry, attributes))
-    stack.apply(checked=False)
-    main = entry.objects(attributes)[0]
-    before = cluster.get(*main)["metadata"]["uid"]
-    plan = stack.apply(f"-replace={address}")
-    assert plan.actions == {address: "replace"}
-    assert plan.changes[address]["reason"] == "requested"
-    assert cluster.get(*main)["metadata"]["uid"] != before
-    assert present(cluster, entry.objects(attributes)) == entry.objects(attributes)
-    stack.destroy()
-
-
-@pytest.mark.sandbox_only("no server is asked at all")
-def test_mock_provider(entry, address, stack, cluster, names):
-    attributes = entry.full(names)
-    first = next(iter(attributes))
-    stack.environment["KUBE_CONFIG_PATH"] = "/nonexistent/kubeconfig"
-    stack.write(text(entry, attributes))
-    stack.write_file("tests/main.tftest.hcl", f"""
-mock_provider "charon" {{}}
-
-run "plan" {{
-  command = plan
-  assert {{
-    condition     = {address}.{first} == {hcl.value(attributes[first])}
-    error_message = "{first}"
-  }}
-}}
-
-run "apply" {{
-  assert {{
-    condition     = {address}.{first} == {hcl.value(attributes[first])}
-    error_message = "{first}"
-  }}
-}}
-""")
-    result = stack.run("test", "-json")
-    summary = next(m["test_summary"] for m in result.messages if m["type"] == "test_summary")
-    assert (summary["passed"], summary["failed"], summary["errored"]) == (2, 0, 0)
-    assert cluster.requests() == []
 
 
 # --- When the server has trouble in the middle of it ---------------------------------------------
