@@ -27,7 +27,7 @@ def one_round(dns, zone):  # noqa: F811
     def round_of(owner, cluster, **names):
         desired = [{"dnsName": name, "recordType": type_, "targets": values, "labels": {"resource": RESOURCE}}
                    for (name, type_), values in cluster.items()]
-        asked = {"Host": host, "Port": int(port), "Zone": zone, **key, "Owner": owner, "Desired": desired, "Apply": True, **names}
+        asked = {"Host": host, "Port": int(port), "Zone": zone, **key, "Owner": owner, "Desired": desired, **names}
         ran = subprocess.run([f"{found.stdout.strip()}/external-dns"], input=json.dumps(asked), capture_output=True, text=True, timeout=30)
         assert ran.returncode == 0, ran.stderr
         report = json.loads(ran.stdout)

@@ -30,6 +30,7 @@ PDNS_SCHEMA = pathlib.Path("/usr/share/pdns-backend-sqlite3/schema/schema.sqlite
 PDNS_CONFIG = """\
 launch=gsqlite3
 gsqlite3-database={folder}/pdns.sqlite
+gsqlite3-pragma-synchronous=0
 local-address=127.0.0.1
 local-port={dns}
 api=yes
@@ -153,8 +154,10 @@ class PowerDns(NameServer):
                    "server": f"127.0.0.1:{record['ports']['dns']}", **new_key()}
         program = installed("pdns_server", "pdns-server pdns-backend-sqlite3")
         database = folder / "pdns.sqlite"
-        database.unlink(missing_ok=True)
+        for former in folder.glob("pdns.sqlite*"):
+            former.unlink()
         with sqlite3.connect(database) as connection:
+            connection.execute("pragma journal_mode=wal")  # Writers wait for each other then, and do not find it locked.
             connection.executescript(PDNS_SCHEMA.read_text())
             connection.execute("insert into tsigkeys (name, algorithm, secret) values (?, 'hmac-sha256', ?)",
                                (record["tsig_name"], record["tsig_secret"]))

@@ -1,18 +1,21 @@
 // Command external-dns does one round of external-dns, with its own TXT registry, planner and RFC 2136 provider, for what
 // standard input tells instead of a Kubernetes cluster. Nothing of the other DNS services is linked into it.
 //
-// It prints what the registry sees, labels included, what the planner would change, and, with `apply`, changes it.
+// It prints what the registry sees, labels included, and what the planner changes, and changes it.
 package main
 
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"log"
 	"os"
+	"time"
 
 	"sigs.k8s.io/external-dns/endpoint"
 	"sigs.k8s.io/external-dns/pkg/apis/externaldns"
 	"sigs.k8s.io/external-dns/plan"
+	"sigs.k8s.io/external-dns/provider"
 	"sigs.k8s.io/external-dns/provider/rfc2136"
 	"sigs.k8s.io/external-dns/registry/txt"
 )
@@ -25,7 +28,6 @@ type round struct {
 	Owner                      string
 	Prefix, Suffix, Wildcard   string
 	Desired                    []*endpoint.Endpoint
-	Apply                      bool
 }
 
 type report struct {
@@ -45,9 +47,9 @@ func main() {
 	}
 	ctx := context.Background()
 	zone := endpoint.NewDomainFilter([]string{in.Zone})
-	provider, err := rfc2136.New(ctx, config, zone)
+	server, err := rfc2136.New(ctx, config, zone)
 	check(err)
-	registry, err := txt.New(config, provider)
+	registry, err := txt.New(config, server)
 	check(err)
 
 	// As its controller does it (controller.RunOnce of v0.22).
@@ -62,9 +64,19 @@ func main() {
 	}).Calculate().Changes
 	out := report{seen, planned.Create, planned.UpdateNew, planned.Delete}
 	check(json.NewEncoder(os.Stdout).Encode(out))
-	if in.Apply && planned.HasChanges() {
-		check(registry.ApplyChanges(ctx, planned))
+	if !planned.HasChanges() {
+		return
 	}
+	// What a server could not do at the moment, its next round does.
+	err = registry.ApplyChanges(ctx, planned)
+	for range 20 {
+		if !errors.Is(err, provider.SoftError) {
+			break
+		}
+		time.Sleep(100 * time.Millisecond)
+		err = registry.ApplyChanges(ctx, planned)
+	}
+	check(err)
 }
 
 func check(err error) {
