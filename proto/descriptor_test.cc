@@ -1,4 +1,7 @@
-// Compares the compiled tfplugin6.proto with tfplugin6.table, which restates the published protocol.
+// Compares the compiled tfplugin6.proto with tfplugin6.table, which restates the published
+// protocol.
+
+#include "google/protobuf/descriptor.h"
 
 #include <fstream>
 #include <sstream>
@@ -11,7 +14,6 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
 #include "gmock/gmock.h"
-#include "google/protobuf/descriptor.h"
 #include "google/protobuf/descriptor.pb.h"
 #include "gtest/gtest.h"
 #include "provider/testing/checkout.h"
@@ -40,9 +42,12 @@ std::string ShortName(absl::string_view full_name) {
 
 std::string TypeName(const FieldDescriptor& field) {
   switch (field.type()) {
-    case FieldDescriptor::TYPE_MESSAGE: return ShortName(field.message_type()->full_name());
-    case FieldDescriptor::TYPE_ENUM: return ShortName(field.enum_type()->full_name());
-    default: return field.type_name();
+    case FieldDescriptor::TYPE_MESSAGE:
+      return ShortName(field.message_type()->full_name());
+    case FieldDescriptor::TYPE_ENUM:
+      return ShortName(field.enum_type()->full_name());
+    default:
+      return field.type_name();
   }
 }
 
@@ -121,7 +126,8 @@ class Protocol : public ::testing::Test {
  protected:
   void SetUp() override {
     google::protobuf::FileDescriptorSet files;
-    ASSERT_TRUE(files.ParseFromString(ReadFile(BuildPath("generated/proto/tfplugin6.descriptors"))));
+    ASSERT_TRUE(
+        files.ParseFromString(ReadFile(BuildPath("generated/proto/tfplugin6.descriptors"))));
     for (const auto& file : files.file()) ASSERT_NE(pool_.BuildFile(file), nullptr) << file.name();
     file_ = pool_.FindFileByName("proto/tfplugin6.proto");
     ASSERT_NE(file_, nullptr);

@@ -10,19 +10,23 @@
 namespace charon {
 namespace {
 
-// A tier as the field uses it: defaults and a ceiling of memory for each container, a quota of requests and
-// memory. No cpu limit anywhere: with one in the quota, pods without a cpu limit are refused.
-TierProfile BuiltIn(absl::string_view name, std::int64_t priority, bool preempts, absl::string_view default_memory,
-                    absl::string_view request_cpu, absl::string_view request_memory, absl::string_view max_memory,
-                    absl::string_view quota_cpu, absl::string_view quota_memory, absl::string_view quota_limit,
-                    absl::string_view pods) {
+// A tier as the field uses it: defaults and a ceiling of memory for each container, a quota of
+// requests and memory. No cpu limit anywhere: with one in the quota, pods without a cpu limit are
+// refused.
+TierProfile BuiltIn(absl::string_view name, std::int64_t priority, bool preempts,
+                    absl::string_view default_memory, absl::string_view request_cpu,
+                    absl::string_view request_memory, absl::string_view max_memory,
+                    absl::string_view quota_cpu, absl::string_view quota_memory,
+                    absl::string_view quota_limit, absl::string_view pods) {
   TierProfile tier;
   tier.name = std::string(name);
   tier.priority = priority;
   tier.preempts = preempts;
-  tier.limit_range = {{"default", {{"memory", std::string(default_memory)}}},
-                      {"defaultRequest", {{"cpu", std::string(request_cpu)}, {"memory", std::string(request_memory)}}},
-                      {"max", {{"memory", std::string(max_memory)}}}};
+  tier.limit_range = {
+      {"default", {{"memory", std::string(default_memory)}}},
+      {"defaultRequest",
+       {{"cpu", std::string(request_cpu)}, {"memory", std::string(request_memory)}}},
+      {"max", {{"memory", std::string(max_memory)}}}};
   tier.quota = {{"requests.cpu", std::string(quota_cpu)},
                 {"requests.memory", std::string(quota_memory)},
                 {"limits.memory", std::string(quota_limit)},
@@ -44,14 +48,17 @@ const std::vector<TierProfile>& BuiltInTiers() {
 }
 
 Check QuantityText() {
-  return TextRule("is a Kubernetes quantity such as \"500m\" or \"4Gi\"",
-                  [](absl::string_view text) { return kubernetes::Quantity::Parse(text).status(); });
+  return TextRule(
+      "is a Kubernetes quantity such as \"500m\" or \"4Gi\"",
+      [](absl::string_view text) { return kubernetes::Quantity::Parse(text).status(); });
 }
 
 std::string ShortTierName(absl::string_view name) {
   std::size_t digits = 0;
-  while (digits < name.size() && absl::ascii_isdigit(static_cast<unsigned char>(name[digits]))) ++digits;
-  if (digits > 0 && digits < name.size() && name[digits] == '-') return std::string(name.substr(digits + 1));
+  while (digits < name.size() && absl::ascii_isdigit(static_cast<unsigned char>(name[digits])))
+    ++digits;
+  if (digits > 0 && digits < name.size() && name[digits] == '-')
+    return std::string(name.substr(digits + 1));
   return std::string(name);
 }
 

@@ -21,7 +21,8 @@ struct TierProfile {
   std::string name;  // "3-edge": also the value of the `tier` label
   std::int64_t priority = 0;
   bool preempts = true;
-  // By field of LimitRange items of type Container: default, defaultRequest, max, min -> resource -> quantity.
+  // By field of LimitRange items of type Container: default, defaultRequest, max, min -> resource
+  // -> quantity.
   std::map<std::string, std::map<std::string, std::string>> limit_range;
   std::map<std::string, std::string> quota;  // ResourceQuota spec.hard
 
@@ -29,7 +30,8 @@ struct TierProfile {
   friend bool operator==(const TierProfile&, const TierProfile&) = default;
 };
 
-// What an ingress controller has to be told. Middlewares are names of the controller (Traefik: "namespace-name@kubernetescrd").
+// What an ingress controller has to be told. Middlewares are names of the controller (Traefik:
+// "namespace-name@kubernetescrd").
 struct AuthMode {
   std::vector<std::string> middlewares;
   std::map<std::string, std::string> annotations;
@@ -40,10 +42,11 @@ struct IngressConventions {
   std::string controller = "nginx";  // "nginx" or "traefik"
   std::string ingress_class;         // empty: the cluster's default
   std::string tls_secret, tls_issuer;
-  std::string entrypoints;           // Traefik: "websecure"
+  std::string entrypoints;                                   // Traefik: "websecure"
   std::string sablier_url = "http://sablier.sablier:10000";  // of scale_to_zero
   std::map<std::string, AuthMode> auth_modes;  // by "required", "app", "public", "none"
-  // Traefik middlewares by role: "retry", "error-pages", "rate-limit", "csp", "ai-bots", "ai-headers", "local-only".
+  // Traefik middlewares by role: "retry", "error-pages", "rate-limit", "csp", "ai-bots",
+  // "ai-headers", "local-only".
   std::map<std::string, std::string> middlewares;
   friend bool operator==(const IngressConventions&, const IngressConventions&) = default;
 };
@@ -66,17 +69,21 @@ struct Conventions {
   std::string gpu_count_resource = "nvidia.com/gpu";
   std::string gpu_memory_resource;
   std::map<std::string, std::string> gpu_node_selector = {{"nvidia.com/gpu.present", "true"}};
-  // A controller that restarts pods when their Secrets and ConfigMaps change (annotation of the workload); empty: none.
+  // A controller that restarts pods when their Secrets and ConfigMaps change (annotation of the
+  // workload); empty: none.
   std::string reload_annotation;
-  // A policy that makes pods wait ("host:port,host:port" as a pod annotation); empty: an init container does it.
+  // A policy that makes pods wait ("host:port,host:port" as a pod annotation); empty: an init
+  // container does it.
   std::string wait_for_annotation;
   std::string wait_for_image = "docker.io/library/busybox:1.36";
   std::string secret_store_kind = "ClusterSecretStore";
   std::string managed_by = "charon";
   std::map<std::string, std::string> default_labels;
-  std::map<std::string, TierProfile> tiers;  // own table, by full name; in front of the built-in one
+  std::map<std::string, TierProfile>
+      tiers;  // own table, by full name; in front of the built-in one
 
-  // The tier called `name` in full ("3-edge") or in short ("edge"). NotFound, listing those there are.
+  // The tier called `name` in full ("3-edge") or in short ("edge"). NotFound, listing those there
+  // are.
   absl::StatusOr<TierProfile> Tier(absl::string_view name) const;
 };
 

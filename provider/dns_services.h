@@ -34,8 +34,8 @@ const std::vector<std::string>& DnsBackends();
 // Safe for concurrent use. Contacts nothing by itself.
 class DnsServices {
  public:
-  using Factory =
-      std::function<absl::StatusOr<std::unique_ptr<dns::Backend>>(const std::string& backend, const DnsSettings& settings)>;
+  using Factory = std::function<absl::StatusOr<std::unique_ptr<dns::Backend>>(
+      const std::string& backend, const DnsSettings& settings)>;
 
   DnsServices();  // real clients
   explicit DnsServices(Factory make) : make_(std::move(make)) {}
@@ -44,7 +44,8 @@ class DnsServices {
   void UseForTest(Factory make);
   void Configure(DnsSettings settings);
 
-  // The backend of resources that name none: the only one that is configured. InvalidArgument if there is not exactly one.
+  // The backend of resources that name none: the only one that is configured. InvalidArgument if
+  // there is not exactly one.
   absl::StatusOr<std::string> Implied() const;
   // FailedPrecondition, saying what is missing, if it is not configured.
   absl::StatusOr<std::shared_ptr<dns::Directory>> Get(const std::string& backend) const;
@@ -53,7 +54,8 @@ class DnsServices {
   mutable absl::Mutex mutex_;
   Factory make_ ABSL_GUARDED_BY(mutex_);
   DnsSettings settings_ ABSL_GUARDED_BY(mutex_);
-  mutable std::map<std::string, std::shared_ptr<dns::Directory>> directories_ ABSL_GUARDED_BY(mutex_);
+  mutable std::map<std::string, std::shared_ptr<dns::Directory>> directories_
+      ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace charon

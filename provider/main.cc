@@ -3,7 +3,9 @@
 #include "provider/server/serve.h"
 
 int main(int argc, char** argv) {
-  return charon::server::RunPlugin(
-      argc, argv, {.name = "charon", .version = CHARON_VERSION, .address = "registry.terraform.io/charon/charon"},
-      charon::NewRegistry);
+  return charon::server::RunPlugin(argc, argv,
+                                   {.name = "charon",
+                                    .version = CHARON_VERSION,
+                                    .address = "registry.terraform.io/charon/charon"},
+                                   charon::NewRegistry);
 }

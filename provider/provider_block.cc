@@ -13,15 +13,20 @@ namespace {
 
 // A stack that was rendered by a newer release must not be rendered in an older way by accident.
 Check RenderVersion() {
-  const std::string known =
-      kNewestRenderVersion == 1 ? "version 1 only" : absl::StrCat("versions 1 to ", kNewestRenderVersion);
-  return Check{absl::StrCat("is a version that this release renders: ", known), [known](const Value& value) {
-                 if (value.number() >= Number(1) && value.number() <= Number(kNewestRenderVersion)) return absl::OkStatus();
-                 return WithRemedy(absl::InvalidArgumentError(absl::StrCat("is ", value.number().ToString(),
-                                                                           ", but this build of the provider renders ", known)),
-                                   "Install a newer version of the provider that knows it, or take the one that the services "
-                                   "were rendered with; left out, it is 1.");
-               }};
+  const std::string known = kNewestRenderVersion == 1
+                                ? "version 1 only"
+                                : absl::StrCat("versions 1 to ", kNewestRenderVersion);
+  return Check{
+      absl::StrCat("is a version that this release renders: ", known), [known](const Value& value) {
+        if (value.number() >= Number(1) && value.number() <= Number(kNewestRenderVersion))
+          return absl::OkStatus();
+        return WithRemedy(absl::InvalidArgumentError(
+                              absl::StrCat("is ", value.number().ToString(),
+                                           ", but this build of the provider renders ", known)),
+                          "Install a newer version of the provider that knows it, or take the one "
+                          "that the services "
+                          "were rendered with; left out, it is 1.");
+      }};
 }
 
 Check Pem(absl::string_view what) {
@@ -45,29 +50,37 @@ absl::Status CheckModel(const ProviderModel& model) {
     const std::string& endpoint = *model.headscale->endpoint;
     if (!absl::StartsWith(endpoint, "https://") && !absl::StartsWith(endpoint, "http://")) {
       return At(Path("headscale").Attribute("endpoint"),
-                absl::InvalidArgumentError(absl::StrCat("\"", endpoint, "\" must be a URL such as \"https://vpn.example.org\"")));
+                absl::InvalidArgumentError(absl::StrCat(
+                    "\"", endpoint, "\" must be a URL such as \"https://vpn.example.org\"")));
     }
   }
   if (!model.kubernetes.IsKnown()) return absl::OkStatus();
   const KubernetesModel& k = *model.kubernetes;
   const Path at("kubernetes");
-  if (k.host.IsKnown() && !absl::StartsWith(*k.host, "https://") && !absl::StartsWith(*k.host, "http://")) {
-    return At(at.Attribute("host"), absl::InvalidArgumentError(absl::StrCat(
-                                        "\"", *k.host, "\" must be a URL such as \"https://192.0.2.10:6443\"")));
+  if (k.host.IsKnown() && !absl::StartsWith(*k.host, "https://") &&
+      !absl::StartsWith(*k.host, "http://")) {
+    return At(at.Attribute("host"),
+              absl::InvalidArgumentError(absl::StrCat(
+                  "\"", *k.host, "\" must be a URL such as \"https://192.0.2.10:6443\"")));
   }
   if (k.host.IsNull()) {
     // Half of a connection: kubectl would ignore it silently.
-    for (const auto& [name, set] : {std::pair<const char*, bool>{"token", !k.token.IsNull()},
-                                    {"token_file", !k.token_file.IsNull()},
-                                    {"cluster_ca_certificate", !k.cluster_ca_certificate.IsNull()}}) {
-      if (!set || !k.config_path.IsNull() || !k.config_paths.IsNull() || k.in_cluster.value_or(false)) continue;
+    for (const auto& [name, set] :
+         {std::pair<const char*, bool>{"token", !k.token.IsNull()},
+          {"token_file", !k.token_file.IsNull()},
+          {"cluster_ca_certificate", !k.cluster_ca_certificate.IsNull()}}) {
+      if (!set || !k.config_path.IsNull() || !k.config_paths.IsNull() ||
+          k.in_cluster.value_or(false))
+        continue;
       if (std::getenv("KUBE_HOST") != nullptr || std::getenv("KUBE_CONFIG_PATH") != nullptr ||
           std::getenv("KUBE_CONFIG_PATHS") != nullptr || std::getenv("KUBECONFIG") != nullptr) {
         continue;
       }
-      return At(at.Attribute(name), absl::InvalidArgumentError(absl::StrCat(
-                                        "\"", name, "\" needs to know the server: set \"host\" (or KUBE_HOST), or "
-                                        "\"config_path\" (or KUBE_CONFIG_PATH)")));
+      return At(at.Attribute(name),
+                absl::InvalidArgumentError(
+                    absl::StrCat("\"", name,
+                                 "\" needs to know the server: set \"host\" (or KUBE_HOST), or "
+                                 "\"config_path\" (or KUBE_CONFIG_PATH)")));
     }
   }
   return absl::OkStatus();
@@ -121,9 +134,11 @@ Conventions ToConventions(const ConventionsModel& model) {
     conventions.sizes[name] = {size.requests.value_or({}), size.limits.value_or({})};
   }
   if (model.gpu.IsKnown()) {
-    conventions.gpu_count_resource = model.gpu->count_resource.value_or(conventions.gpu_count_resource);
+    conventions.gpu_count_resource =
+        model.gpu->count_resource.value_or(conventions.gpu_count_resource);
     conventions.gpu_memory_resource = model.gpu->memory_resource.value_or("");
-    conventions.gpu_node_selector = model.gpu->node_selector.value_or(conventions.gpu_node_selector);
+    conventions.gpu_node_selector =
+        model.gpu->node_selector.value_or(conventions.gpu_node_selector);
   }
   if (model.ingress.IsKnown()) {
     const IngressConventionsModel& ingress = *model.ingress;
@@ -135,7 +150,8 @@ Conventions ToConventions(const ConventionsModel& model) {
     conventions.ingress.sablier_url = ingress.sablier_url.value_or(conventions.ingress.sablier_url);
     conventions.ingress.middlewares = ingress.middlewares.value_or({});
     for (const auto& [mode, auth] : ingress.auth_modes.value_or({})) {
-      conventions.ingress.auth_modes[mode] = {auth.middlewares.value_or({}), auth.annotations.value_or({})};
+      conventions.ingress.auth_modes[mode] = {auth.middlewares.value_or({}),
+                                              auth.annotations.value_or({})};
     }
   }
   for (const auto& [name, tier] : model.tiers.value_or({})) {
@@ -156,8 +172,10 @@ const ObjectSpec<ExecModel>& ExecModel::Describe() {
       "A program that prints credentials, as in a kubeconfig's `users[].user.exec`.",
       {
           Field(&M::api_version, "api_version", Optional,
-                "Version of the exec credential API: `client.authentication.k8s.io/v1` (default) or `.../v1beta1`.")
-              .Check(OneOf({"client.authentication.k8s.io/v1", "client.authentication.k8s.io/v1beta1"})),
+                "Version of the exec credential API: `client.authentication.k8s.io/v1` (default) "
+                "or `.../v1beta1`.")
+              .Check(OneOf(
+                  {"client.authentication.k8s.io/v1", "client.authentication.k8s.io/v1beta1"})),
           Field(&M::command, "command", Required, "The program, by name or path."),
           Field(&M::args, "args", Optional, "Arguments of the program."),
           Field(&M::env, "env", Optional, "Environment variables added to Terraform's own."),
@@ -168,21 +186,28 @@ const ObjectSpec<ExecModel>& ExecModel::Describe() {
 const ObjectSpec<KubernetesModel>& KubernetesModel::Describe() {
   using M = KubernetesModel;
   static const auto& spec = *new ObjectSpec<M>(
-      "How to reach the Kubernetes cluster. Without it the environment decides: `KUBE_CONFIG_PATH(S)`, `KUBECONFIG`, then "
-      "the service account of the pod that Terraform runs in. Nothing is contacted before it is needed, and a file that does "
+      "How to reach the Kubernetes cluster. Without it the environment decides: "
+      "`KUBE_CONFIG_PATH(S)`, `KUBECONFIG`, then "
+      "the service account of the pod that Terraform runs in. Nothing is contacted before it is "
+      "needed, and a file that does "
       "not exist yet is no error in a plan that can do without it.",
       {
           Field(&M::config_path, "config_path", Optional,
-                "Path of a kubeconfig file. `~` is the home directory. Environment: `KUBE_CONFIG_PATH`."),
+                "Path of a kubeconfig file. `~` is the home directory. Environment: "
+                "`KUBE_CONFIG_PATH`."),
           Field(&M::config_paths, "config_paths", Optional,
-                "Paths of several kubeconfig files, merged as kubectl merges them: the first definition of a name wins. "
+                "Paths of several kubeconfig files, merged as kubectl merges them: the first "
+                "definition of a name wins. "
                 "Environment: `KUBE_CONFIG_PATHS`, then `KUBECONFIG`."),
           Field(&M::config_context, "config_context", Optional,
                 "The context to use instead of the file's current one. Environment: `KUBE_CTX`."),
-          Field(&M::host, "host", Optional, "URL of the API server, `https://192.0.2.10:6443`. Environment: `KUBE_HOST`."),
-          Field(&M::token, "token", Optional, "Bearer token. Environment: `KUBE_TOKEN`.").Sensitive(),
+          Field(&M::host, "host", Optional,
+                "URL of the API server, `https://192.0.2.10:6443`. Environment: `KUBE_HOST`."),
+          Field(&M::token, "token", Optional, "Bearer token. Environment: `KUBE_TOKEN`.")
+              .Sensitive(),
           Field(&M::token_file, "token_file", Optional,
-                "File that holds the bearer token; read again when it changes, as rotated service account tokens do."),
+                "File that holds the bearer token; read again when it changes, as rotated service "
+                "account tokens do."),
           Field(&M::client_certificate, "client_certificate", Optional,
                 "Client certificate, PEM. Environment: `KUBE_CLIENT_CERT_DATA`.")
               .Check(Pem("")),
@@ -191,19 +216,24 @@ const ObjectSpec<KubernetesModel>& KubernetesModel::Describe() {
               .Sensitive()
               .Check(Pem("")),
           Field(&M::cluster_ca_certificate, "cluster_ca_certificate", Optional,
-                "Certificate authority of the API server, PEM. Environment: `KUBE_CLUSTER_CA_CERT_DATA`.")
+                "Certificate authority of the API server, PEM. Environment: "
+                "`KUBE_CLUSTER_CA_CERT_DATA`.")
               .Check(Pem("")),
           Field(&M::exec, "exec", Optional, "A program that prints credentials."),
           Field(&M::proxy_url, "proxy_url", Optional,
-                "HTTP or SOCKS5 proxy, `http://proxy:3128`. Environment: `KUBE_PROXY_URL`, then `HTTPS_PROXY`."),
+                "HTTP or SOCKS5 proxy, `http://proxy:3128`. Environment: `KUBE_PROXY_URL`, then "
+                "`HTTPS_PROXY`."),
           Field(&M::tls_server_name, "tls_server_name", Optional,
-                "Name that the server's certificate must have, if it is not the host. Environment: `KUBE_TLS_SERVER_NAME`."),
+                "Name that the server's certificate must have, if it is not the host. Environment: "
+                "`KUBE_TLS_SERVER_NAME`."),
           Field(&M::insecure, "insecure", Optional,
-                "Do not verify the server's certificate. For tests only. Environment: `KUBE_INSECURE`."),
+                "Do not verify the server's certificate. For tests only. Environment: "
+                "`KUBE_INSECURE`."),
           Field(&M::in_cluster, "in_cluster", Optional,
                 "Use the service account of the pod that Terraform runs in."),
           Field(&M::field_manager, "field_manager", Optional,
-                "Field manager of server-side apply, `charon` by default. Two stacks that share objects need not differ here: "
+                "Field manager of server-side apply, `charon` by default. Two stacks that share "
+                "objects need not differ here: "
                 "`conventions.owner` keeps them apart.")
               .Check(LengthBetween(1, 100)),
       },
@@ -218,18 +248,24 @@ const ObjectSpec<HeadscaleModel>& HeadscaleModel::Describe() {
       "How to reach the Headscale server. Each version from 0.23 on is spoken to in its own way.",
       {
           Field(&M::endpoint, "endpoint", Optional,
-                "URL that clients log in to, `https://vpn.example.org`. Environment: `HEADSCALE_ENDPOINT`."),
+                "URL that clients log in to, `https://vpn.example.org`. Environment: "
+                "`HEADSCALE_ENDPOINT`."),
           Field(&M::api_key, "api_key", Optional,
                 "What `headscale apikeys create` prints. Environment: `HEADSCALE_API_KEY`.")
               .Sensitive(),
           Field(&M::dialect, "dialect", Optional,
-                "Minor version of the server, `0.26`, where a proxy hides it; `auto` (default) asks the server.")
+                "Minor version of the server, `0.26`, where a proxy hides it; `auto` (default) "
+                "asks the server.")
               .Check(HeadscaleDialect()),
           Field(&M::base_domain, "base_domain", Optional,
-                "The server's `dns.base_domain`, which its API does not tell: `fqdn` of a node ends with it.")
+                "The server's `dns.base_domain`, which its API does not tell: `fqdn` of a node "
+                "ends with it.")
               .Check(DnsSubdomain()),
-          Field(&M::ca, "ca", Optional, "Certificate authority of the server, PEM; the system's by default.").Check(Pem("")),
-          Field(&M::insecure, "insecure", Optional, "Do not verify the server's certificate. For tests only."),
+          Field(&M::ca, "ca", Optional,
+                "Certificate authority of the server, PEM; the system's by default.")
+              .Check(Pem("")),
+          Field(&M::insecure, "insecure", Optional,
+                "Do not verify the server's certificate. For tests only."),
       });
   return spec;
 }
@@ -239,13 +275,15 @@ const ObjectSpec<TierModel>& TierModel::Describe() {
   static const auto& spec = *new ObjectSpec<M>(
       "What a tier gives to a namespace.",
       {
-          Field(&M::priority, "priority", Optional, "Value of the tier's PriorityClass; 0 by default.")
+          Field(&M::priority, "priority", Optional,
+                "Value of the tier's PriorityClass; 0 by default.")
               .Check(Between(-2147483648LL, 1000000000LL)),
           Field(&M::preemption_policy, "preemption_policy", Optional,
                 "`PreemptLowerPriority` (default) or `Never`.")
               .Check(OneOf({"PreemptLowerPriority", "Never"})),
           Field(&M::limit_range, "limit_range", Optional,
-                "Limits of each container, by LimitRange field (`default`, `defaultRequest`, `max`, `min`), then resource.")
+                "Limits of each container, by LimitRange field (`default`, `defaultRequest`, "
+                "`max`, `min`), then resource.")
               .Check(EachKey(OneOf({"default", "defaultRequest", "max", "min"})))
               .Check(EachElement(EachElement(QuantityText()))),
           Field(&M::resource_quota, "resource_quota", Optional,
@@ -260,8 +298,10 @@ const ObjectSpec<AuthModeModel>& AuthModeModel::Describe() {
   static const auto& spec = *new ObjectSpec<M>(
       "What an authentication mode means to the ingress controller.",
       {
-          Field(&M::middlewares, "middlewares", Optional, "Traefik middlewares, as `namespace-name@kubernetescrd`."),
-          Field(&M::annotations, "annotations", Optional, "Annotations of the Ingress: `nginx.ingress.kubernetes.io/auth-url`, ..."),
+          Field(&M::middlewares, "middlewares", Optional,
+                "Traefik middlewares, as `namespace-name@kubernetescrd`."),
+          Field(&M::annotations, "annotations", Optional,
+                "Annotations of the Ingress: `nginx.ingress.kubernetes.io/auth-url`, ..."),
       });
   return spec;
 }
@@ -271,18 +311,27 @@ const ObjectSpec<IngressConventionsModel>& IngressConventionsModel::Describe() {
   static const auto& spec = *new ObjectSpec<M>(
       "The ingress controller of the platform.",
       {
-          Field(&M::controller, "controller", Optional, "`nginx` (default) or `traefik`.").Check(OneOf({"nginx", "traefik"})),
-          Field(&M::ingress_class, "ingress_class", Optional, "IngressClass; the cluster's default if unset."),
-          Field(&M::tls_secret, "tls_secret", Optional, "Secret with the wildcard certificate, in each namespace."),
-          Field(&M::tls_issuer, "tls_issuer", Optional, "ClusterIssuer of cert-manager for hosts without a Secret."),
-          Field(&M::entrypoints, "entrypoints", Optional, "Traefik: entry points of the routers, `websecure` by default."),
-          Field(&M::sablier_url, "sablier_url", Optional, "Where `scale_to_zero` finds Sablier; `http://sablier.sablier:10000` by default."),
-          Field(&M::auth_modes, "auth_modes", Optional, "What `auth` of an entry means, by `required`, `app`, `public` or `none`.")
+          Field(&M::controller, "controller", Optional, "`nginx` (default) or `traefik`.")
+              .Check(OneOf({"nginx", "traefik"})),
+          Field(&M::ingress_class, "ingress_class", Optional,
+                "IngressClass; the cluster's default if unset."),
+          Field(&M::tls_secret, "tls_secret", Optional,
+                "Secret with the wildcard certificate, in each namespace."),
+          Field(&M::tls_issuer, "tls_issuer", Optional,
+                "ClusterIssuer of cert-manager for hosts without a Secret."),
+          Field(&M::entrypoints, "entrypoints", Optional,
+                "Traefik: entry points of the routers, `websecure` by default."),
+          Field(&M::sablier_url, "sablier_url", Optional,
+                "Where `scale_to_zero` finds Sablier; `http://sablier.sablier:10000` by default."),
+          Field(&M::auth_modes, "auth_modes", Optional,
+                "What `auth` of an entry means, by `required`, `app`, `public` or `none`.")
               .Check(EachKey(OneOf({"required", "app", "public", "none"}))),
           Field(&M::middlewares, "middlewares", Optional,
-                "Traefik: middlewares that every route gets, by role: `real-ip`, `retry`, `error-pages`, `rate-limit`, `csp`, "
+                "Traefik: middlewares that every route gets, by role: `real-ip`, `retry`, "
+                "`error-pages`, `rate-limit`, `csp`, "
                 "`ai-bots`, `ai-headers`, `local-only`. Their order is fixed.")
-              .Check(EachKey(OneOf({"real-ip", "retry", "error-pages", "rate-limit", "csp", "ai-bots", "ai-headers", "local-only"}))),
+              .Check(EachKey(OneOf({"real-ip", "retry", "error-pages", "rate-limit", "csp",
+                                    "ai-bots", "ai-headers", "local-only"}))),
       },
       {AtMostOneOf({"tls_secret", "tls_issuer"})});
   return spec;
@@ -293,9 +342,13 @@ const ObjectSpec<GpuConventionsModel>& GpuConventionsModel::Describe() {
   static const auto& spec = *new ObjectSpec<M>(
       "How the cluster offers GPUs.",
       {
-          Field(&M::count_resource, "count_resource", Optional, "Resource that counts GPUs, and key of their taint; `nvidia.com/gpu` by default."),
-          Field(&M::memory_resource, "memory_resource", Optional, "Resource that counts GPU memory in MiB, if there is one."),
-          Field(&M::node_selector, "node_selector", Optional, "Labels of nodes with a GPU; `{ \"nvidia.com/gpu.present\" = \"true\" }` by default."),
+          Field(&M::count_resource, "count_resource", Optional,
+                "Resource that counts GPUs, and key of their taint; `nvidia.com/gpu` by default."),
+          Field(&M::memory_resource, "memory_resource", Optional,
+                "Resource that counts GPU memory in MiB, if there is one."),
+          Field(&M::node_selector, "node_selector", Optional,
+                "Labels of nodes with a GPU; `{ \"nvidia.com/gpu.present\" = \"true\" }` by "
+                "default."),
       });
   return spec;
 }
@@ -305,8 +358,10 @@ const ObjectSpec<SizeModel>& SizeModel::Describe() {
   static const auto& spec = *new ObjectSpec<M>(
       "Resources of a container that go by a name.",
       {
-          Field(&M::requests, "requests", Optional, "What the scheduler sets aside, by resource.").Check(EachElement(QuantityText())),
-          Field(&M::limits, "limits", Optional, "What the container may use at most.").Check(EachElement(QuantityText())),
+          Field(&M::requests, "requests", Optional, "What the scheduler sets aside, by resource.")
+              .Check(EachElement(QuantityText())),
+          Field(&M::limits, "limits", Optional, "What the container may use at most.")
+              .Check(EachElement(QuantityText())),
       });
   return spec;
 }
@@ -317,42 +372,56 @@ const ObjectSpec<ConventionsModel>& ConventionsModel::Describe() {
       "What the platform agrees on once.",
       {
           Field(&M::owner, "owner", Optional,
-                "Name of this stack in the owner mark (annotation `charon.internal/owner`) of every object; `default` by "
-                "default. Give each stack its own: a second stack that declares the same object then gets an error "
+                "Name of this stack in the owner mark (annotation `charon.internal/owner`) of "
+                "every object; `default` by "
+                "default. Give each stack its own: a second stack that declares the same object "
+                "then gets an error "
                 "instead of a fight.")
               .Check(LabelValue()),
           Field(&M::managed_by, "managed_by", Optional,
-                "Value of the label `app.kubernetes.io/managed-by`, `charon` by default. Policies of some clusters react to "
+                "Value of the label `app.kubernetes.io/managed-by`, `charon` by default. Policies "
+                "of some clusters react to "
                 "the value `terraform`, so it is never that by itself."),
           Field(&M::render_version, "render_version", Optional,
-                "How services are rendered; 1 if unset, for ever. A provider upgrade alone never changes an object: a newer way of "
+                "How services are rendered; 1 if unset, for ever. A provider upgrade alone never "
+                "changes an object: a newer way of "
                 "rendering takes effect when this is raised.")
               .Check(RenderVersion()),
-          Field(&M::domain, "domain", Optional, "Domain of hosts that are given without one.").Check(DnsSubdomain()),
+          Field(&M::domain, "domain", Optional, "Domain of hosts that are given without one.")
+              .Check(DnsSubdomain()),
           Field(&M::ingress, "ingress", Optional, "The ingress controller of the platform."),
           Field(&M::gpu, "gpu", Optional, "How the cluster offers GPUs."),
-          Field(&M::storage_classes, "storage_classes", Optional, "Aliases of StorageClasses: `{ fast = \"proxmox-lvm\" }`."),
+          Field(&M::storage_classes, "storage_classes", Optional,
+                "Aliases of StorageClasses: `{ fast = \"proxmox-lvm\" }`."),
           Field(&M::sizes, "sizes", Optional,
-                "Sizes of containers by name, for `resources.size` of a service: `{ small = { requests = { cpu = \"50m\", memory = "
+                "Sizes of containers by name, for `resources.size` of a service: `{ small = { "
+                "requests = { cpu = \"50m\", memory = "
                 "\"128Mi\" } } }`."),
           Field(&M::nfs_server, "nfs_server", Optional, "NFS server of volumes that name none."),
-          Field(&M::nfs_driver, "nfs_driver", Optional, "CSI driver for NFS; `nfs.csi.k8s.io` by default."),
-          Field(&M::secret_store_kind, "secret_store_kind", Optional, "Kind of External Secrets stores; `ClusterSecretStore` by default.")
+          Field(&M::nfs_driver, "nfs_driver", Optional,
+                "CSI driver for NFS; `nfs.csi.k8s.io` by default."),
+          Field(&M::secret_store_kind, "secret_store_kind", Optional,
+                "Kind of External Secrets stores; `ClusterSecretStore` by default.")
               .Check(OneOf({"ClusterSecretStore", "SecretStore"})),
           Field(&M::reload_annotation, "reload_annotation", Optional,
-                "Annotation by which a controller of the cluster restarts workloads when these Secrets change, such as "
-                "`secret.reloader.stakater.com/reload`. Without one, Terraform's plan shows the restart.")
+                "Annotation by which a controller of the cluster restarts workloads when these "
+                "Secrets change, such as "
+                "`secret.reloader.stakater.com/reload`. Without one, Terraform's plan shows the "
+                "restart.")
               .Check(LabelKey()),
           Field(&M::wait_for_annotation, "wait_for_annotation", Optional,
-                "Pod annotation that a policy of the cluster turns into waiting for `host:port`. Without one, an init container waits.")
+                "Pod annotation that a policy of the cluster turns into waiting for `host:port`. "
+                "Without one, an init container waits.")
               .Check(LabelKey()),
-          Field(&M::wait_for_image, "wait_for_image", Optional, "Image of that init container; it needs `sh` and `nc`."),
+          Field(&M::wait_for_image, "wait_for_image", Optional,
+                "Image of that init container; it needs `sh` and `nc`."),
           Field(&M::default_labels, "default_labels", Optional,
                 "Labels of every object that a typed resource makes.")
               .Check(EachKey(LabelKey()))
               .Check(EachElement(LabelValue())),
           Field(&M::tiers, "tiers", Optional,
-                "Your own tiers by name, in front of the built-in `0-core`, `1-cluster`, `2-gpu`, `3-edge` and `4-aux`.")
+                "Your own tiers by name, in front of the built-in `0-core`, `1-cluster`, `2-gpu`, "
+                "`3-edge` and `4-aux`.")
               .Check(EachKey(LabelValue())),
       });
   return spec;
@@ -361,18 +430,24 @@ const ObjectSpec<ConventionsModel>& ConventionsModel::Describe() {
 const ObjectSpec<ProviderModel>& ProviderModel::Describe() {
   using M = ProviderModel;
   static const auto& spec = *new ObjectSpec<M>(
-      "Native resources for people who run their own platform. Every part is optional and falls back to the environment; an "
+      "Native resources for people who run their own platform. Every part is optional and falls "
+      "back to the environment; an "
       "empty block is valid.",
       {
           Field(&M::kubernetes, "kubernetes", Optional, "How to reach the Kubernetes cluster."),
           Field(&M::headscale, "headscale", Optional, "How to reach the Headscale server."),
-          FieldOf<M>(&DnsModels::cloudflare, "cloudflare", Optional, "How to reach Cloudflare, for DNS."),
+          FieldOf<M>(&DnsModels::cloudflare, "cloudflare", Optional,
+                     "How to reach Cloudflare, for DNS."),
           FieldOf<M>(&DnsModels::aws, "aws", Optional, "How to reach AWS, for DNS (Route 53)."),
-          FieldOf<M>(&DnsModels::rfc2136, "rfc2136", Optional, "A name server that takes dynamic updates."),
+          FieldOf<M>(&DnsModels::rfc2136, "rfc2136", Optional,
+                     "A name server that takes dynamic updates."),
           FieldOf<M>(&DnsModels::powerdns, "powerdns", Optional, "A PowerDNS server, by its API."),
-          Field(&M::conventions, "conventions", Optional, "What the platform agrees on once. A key that is not known is an error.").Strict(),
+          Field(&M::conventions, "conventions", Optional,
+                "What the platform agrees on once. A key that is not known is an error.")
+              .Strict(),
           Field(&M::plan_checks, "plan_checks", Optional,
-                "`auto` (default) asks reachable servers during plan whether they would accept what changes (one dry run an "
+                "`auto` (default) asks reachable servers during plan whether they would accept "
+                "what changes (one dry run an "
                 "object); `off` asks nothing.")
               .Check(OneOf({"auto", "off"})),
       });
@@ -382,13 +457,15 @@ const ObjectSpec<ProviderModel>& ProviderModel::Describe() {
 sdk::Diagnostics ProviderBlock::Validate(const Call&, const Value& config) {
   sdk::Diagnostics diagnostics;
   std::vector<absl::Status> warnings;
-  for (const absl::Status& error : ValidateObject(schema(), config, /*write_only_allowed=*/true, &warnings)) {
+  for (const absl::Status& error :
+       ValidateObject(schema(), config, /*write_only_allowed=*/true, &warnings)) {
     diagnostics.Error("Invalid provider configuration", error);
   }
   for (const absl::Status& warning : warnings) diagnostics.Warning("Deprecated argument", warning);
   if (diagnostics.HasError() || !config.IsKnown()) return diagnostics;
   const absl::StatusOr<ProviderModel> model = ProviderModel::Describe().Decode(config);
-  diagnostics.Error("Invalid provider configuration", model.ok() ? CheckModel(*model) : model.status());
+  diagnostics.Error("Invalid provider configuration",
+                    model.ok() ? CheckModel(*model) : model.status());
   if (model.ok()) diagnostics.Error("Invalid provider configuration", CheckDnsModels(*model));
   return diagnostics;
 }

@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
+#include "provider/provider_block_dns.h"
 #include "provider/schema/field.h"
 #include "provider/sdk/any.h"
-#include "provider/provider_block_dns.h"
 #include "provider/services.h"
 
 namespace charon {
@@ -22,8 +22,8 @@ struct ExecModel {
 };
 
 struct KubernetesModel {
-  Attr<std::string> config_path, config_context, host, token, token_file, client_certificate, client_key,
-      cluster_ca_certificate, proxy_url, tls_server_name, field_manager;
+  Attr<std::string> config_path, config_context, host, token, token_file, client_certificate,
+      client_key, cluster_ca_certificate, proxy_url, tls_server_name, field_manager;
   Attr<std::vector<std::string>> config_paths;
   Attr<ExecModel> exec;
   Attr<bool> insecure, in_cluster;
@@ -69,8 +69,8 @@ struct SizeModel {
 };
 
 struct ConventionsModel {
-  Attr<std::string> owner, managed_by, domain, nfs_server, nfs_driver, reload_annotation, wait_for_annotation, wait_for_image,
-      secret_store_kind;
+  Attr<std::string> owner, managed_by, domain, nfs_server, nfs_driver, reload_annotation,
+      wait_for_annotation, wait_for_image, secret_store_kind;
   Attr<std::int64_t> render_version;
   Attr<IngressConventionsModel> ingress;
   Attr<GpuConventionsModel> gpu;
@@ -98,7 +98,8 @@ class ProviderBlock final : public sdk::AnyProvider {
 
   const ObjectSchema& schema() const override { return ProviderModel::Describe().schema(); }
   sdk::Diagnostics Validate(const Call& call, const Value& config) override;
-  sdk::Diagnostics Configure(const Call& call, const Value& config, const std::string& terraform_version) override;
+  sdk::Diagnostics Configure(const Call& call, const Value& config,
+                             const std::string& terraform_version) override;
   bool config_unknown() const override { return config_unknown_; }
 
  private:

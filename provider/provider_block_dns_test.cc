@@ -58,11 +58,13 @@ TEST(DnsSettings, ComeFromTheBlockAndThenFromTheEnvironment) {
 
 TEST(DnsServices, OneServiceIsImpliedAndSeveralAreNot) {
   DnsServices services;
-  EXPECT_THAT(services.Implied(), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("no DNS service is configured")));
+  EXPECT_THAT(services.Implied(), StatusIs(absl::StatusCode::kInvalidArgument,
+                                           HasSubstr("no DNS service is configured")));
   DnsSettings settings;
   settings.configured = {"cloudflare", "route53"};
   services.Configure(settings);
-  EXPECT_THAT(services.Implied(), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("cloudflare, route53")));
+  EXPECT_THAT(services.Implied(),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("cloudflare, route53")));
   settings.blocks = {"route53"};
   services.Configure(settings);
   EXPECT_THAT(services.Implied(), IsOkAndHolds("route53"));
@@ -70,13 +72,16 @@ TEST(DnsServices, OneServiceIsImpliedAndSeveralAreNot) {
 
 TEST(DnsServices, SayWhatIsMissing) {
   DnsServices services;
-  for (const auto& [backend, says] : std::map<std::string, std::string>{
-           {"cloudflare", "CLOUDFLARE_API_TOKEN"}, {"powerdns", "PDNS_SERVER_URL"}, {"rfc2136", "DNS_UPDATE_SERVER"}}) {
+  for (const auto& [backend, says] :
+       std::map<std::string, std::string>{{"cloudflare", "CLOUDFLARE_API_TOKEN"},
+                                          {"powerdns", "PDNS_SERVER_URL"},
+                                          {"rfc2136", "DNS_UPDATE_SERVER"}}) {
     const absl::Status status = services.Get(backend).status();
     EXPECT_THAT(status, StatusIs(absl::StatusCode::kFailedPrecondition)) << backend;
     EXPECT_THAT(RemedyOf(status).value_or(""), HasSubstr(says));
   }
-  EXPECT_THAT(services.Get("route53"), IsOk());  // its credentials are looked for when they are needed
+  EXPECT_THAT(services.Get("route53"),
+              IsOk());  // its credentials are looked for when they are needed
 }
 
 TEST(DnsModels, AKeyNeedsItsNameAndIsBase64) {

@@ -18,7 +18,8 @@ using ::testing::SizeIs;
 
 // The block with these conventions, as core sends it: they bring a type of their own.
 Value Block(const std::string& conventions) {
-  return ObjectForTest(ProviderModel::Describe().schema(), absl::StrCat("{\"conventions\": ", conventions, "}"));
+  return ObjectForTest(ProviderModel::Describe().schema(),
+                       absl::StrCat("{\"conventions\": ", conventions, "}"));
 }
 
 std::vector<std::string> Errors(const std::string& conventions) {
@@ -26,7 +27,8 @@ std::vector<std::string> Errors(const std::string& conventions) {
   std::vector<std::string> errors;
   const sdk::Diagnostics found = ProviderBlock(services).Validate(Call(), Block(conventions));
   for (const sdk::Diagnostic& diagnostic : found.list()) {
-    EXPECT_EQ(diagnostic.path.steps().front(), Path::Step(AttributeName{"conventions"})) << diagnostic.detail;
+    EXPECT_EQ(diagnostic.path.steps().front(), Path::Step(AttributeName{"conventions"}))
+        << diagnostic.detail;
     errors.push_back(diagnostic.detail);
   }
   return errors;
@@ -34,12 +36,14 @@ std::vector<std::string> Errors(const std::string& conventions) {
 
 Conventions Configured(const std::string& conventions) {
   Services services;
-  EXPECT_THAT(ProviderBlock(services).Configure(Call(), Block(conventions), "1.14.0").list(), IsEmpty());
+  EXPECT_THAT(ProviderBlock(services).Configure(Call(), Block(conventions), "1.14.0").list(),
+              IsEmpty());
   return services.settings()->conventions;
 }
 
 TEST(ConventionsOfTheBlock, AreWhatTheyWereWithAFixedType) {
-  const Conventions found = Configured(R"({"owner": "shop", "render_version": "1", "default_labels": {"team": 7},
+  const Conventions found =
+      Configured(R"({"owner": "shop", "render_version": "1", "default_labels": {"team": 7},
       "tiers": {"edge": {"priority": 5, "resource_quota": {"pods": 10}}},
       "sizes": {"small": {"requests": {"cpu": "50m"}}},
       "ingress": {"controller": "traefik", "auth_modes": {"required": {"middlewares": ["a@kubernetescrd"]}}}})");
@@ -55,29 +59,39 @@ TEST(ConventionsOfTheBlock, AreWhatTheyWereWithAFixedType) {
 }
 
 TEST(ConventionsOfTheBlock, HaveNoKeyThatTheTableHasNot) {
-  EXPECT_THAT(Errors(R"({"onwer": "x"})"), ElementsAre("conventions.onwer: There is no \"onwer\" here.\n\nDid you mean \"owner\"?"));
-  EXPECT_THAT(Errors(R"({"ingress": {"contoller": "nginx"}, "tiers": {"a": {"limits": {}}}, "sizes": {"small": {"request": {}}}})"),
-              ElementsAre(HasSubstr("conventions.ingress.contoller: "),
-                          "conventions.sizes[\"small\"].request: There is no \"request\" here.\n\nDid you mean \"requests\"?",
-                          "conventions.tiers[\"a\"].limits: There is no \"limits\" here.\n\nThere are: limit_range, preemption_policy, priority, "
-                          "resource_quota."));
+  EXPECT_THAT(
+      Errors(R"({"onwer": "x"})"),
+      ElementsAre("conventions.onwer: There is no \"onwer\" here.\n\nDid you mean \"owner\"?"));
+  EXPECT_THAT(
+      Errors(
+          R"({"ingress": {"contoller": "nginx"}, "tiers": {"a": {"limits": {}}}, "sizes": {"small": {"request": {}}}})"),
+      ElementsAre(HasSubstr("conventions.ingress.contoller: "),
+                  "conventions.sizes[\"small\"].request: There is no \"request\" here.\n\nDid you "
+                  "mean \"requests\"?",
+                  "conventions.tiers[\"a\"].limits: There is no \"limits\" here.\n\nThere are: "
+                  "limit_range, preemption_policy, priority, "
+                  "resource_quota."));
   EXPECT_THAT(Errors(R"({"owner": "x", "ingress": {"controller": "nginx"}})"), IsEmpty());
 }
 
 TEST(ConventionsOfTheBlock, AreCheckedByTheTable) {
   EXPECT_THAT(Errors(R"({"owner": "my stack"})"), ElementsAre(HasSubstr("conventions.owner: ")));
-  EXPECT_THAT(Errors(R"({"owner": ["x"]})"), ElementsAre("conventions.owner: String is required, but this is an array."));
+  EXPECT_THAT(Errors(R"({"owner": ["x"]})"),
+              ElementsAre("conventions.owner: String is required, but this is an array."));
   EXPECT_THAT(Errors(R"({"ingress": {"tls_secret": "a", "tls_issuer": "b"}})"), SizeIs(1));
   EXPECT_THAT(Errors("\"shop\""), ElementsAre("Object is required, but this is a string."));
 }
 
 TEST(ConventionsOfTheBlock, MayBeUnknownInAnyPart) {
-  for (const char* conventions : {R"("<unknown>")", R"({"owner": "<unknown>"})", R"({"owner": "x", "ingress": "<unknown>"})",
-                                  R"({"tiers": {"a": {"priority": "<unknown>"}}})", R"({"storage_classes": {"fast": "<unknown>"}})"}) {
+  for (const char* conventions :
+       {R"("<unknown>")", R"({"owner": "<unknown>"})", R"({"owner": "x", "ingress": "<unknown>"})",
+        R"({"tiers": {"a": {"priority": "<unknown>"}}})",
+        R"({"storage_classes": {"fast": "<unknown>"}})"}) {
     EXPECT_THAT(Errors(conventions), IsEmpty()) << conventions;
     Services services;
     ProviderBlock block(services);
-    EXPECT_THAT(block.Configure(Call(), Block(conventions), "1.14.0").list(), IsEmpty()) << conventions;
+    EXPECT_THAT(block.Configure(Call(), Block(conventions), "1.14.0").list(), IsEmpty())
+        << conventions;
     EXPECT_TRUE(block.config_unknown()) << conventions;
   }
 }

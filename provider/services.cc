@@ -9,15 +9,18 @@
 namespace charon {
 namespace {
 
-absl::StatusOr<std::unique_ptr<kubernetes::Cluster>> ConnectToCluster(const kubernetes::ConnectionSettings& settings) {
+absl::StatusOr<std::unique_ptr<kubernetes::Cluster>> ConnectToCluster(
+    const kubernetes::ConnectionSettings& settings) {
   CHARON_ASSIGN_OR_RETURN(const kubernetes::Connection connection,
                           kubernetes::Resolve(settings, kubernetes::Environment::Real()));
-  CHARON_ASSIGN_OR_RETURN(std::unique_ptr<http::Transport> transport,
-                          kubernetes::Connect(connection, "terraform-provider-charon/" CHARON_VERSION));
+  CHARON_ASSIGN_OR_RETURN(
+      std::unique_ptr<http::Transport> transport,
+      kubernetes::Connect(connection, "terraform-provider-charon/" CHARON_VERSION));
   return kubernetes::NewCluster(std::move(transport), connection.description);
 }
 
-absl::StatusOr<std::unique_ptr<headscale::Client>> ConnectToHeadscale(const headscale::ConnectionSettings& settings) {
+absl::StatusOr<std::unique_ptr<headscale::Client>> ConnectToHeadscale(
+    const headscale::ConnectionSettings& settings) {
   CHARON_ASSIGN_OR_RETURN(const headscale::Connection connection, headscale::Resolve(settings));
   return headscale::Connect(connection, "terraform-provider-charon/" CHARON_VERSION);
 }
@@ -26,7 +29,8 @@ absl::StatusOr<std::unique_ptr<headscale::Client>> ConnectToHeadscale(const head
 
 Services::Services() : Services(ConnectToCluster) {}
 
-Services::Services(ClusterFactory make_cluster) : Services(std::move(make_cluster), ConnectToHeadscale) {}
+Services::Services(ClusterFactory make_cluster)
+    : Services(std::move(make_cluster), ConnectToHeadscale) {}
 
 void Services::Configure(Settings settings) {
   dns_.Configure(settings.dns);
@@ -63,17 +67,19 @@ absl::StatusOr<std::shared_ptr<headscale::Client>> Services::Headscale() const {
   return headscale_;
 }
 
-absl::Status Services::CheckHeadscalePlan(const Call& call,
-                                          const std::function<absl::Status(headscale::Client&)>& check) const {
+absl::Status Services::CheckHeadscalePlan(
+    const Call& call, const std::function<absl::Status(headscale::Client&)>& check) const {
   {
     absl::MutexLock lock(&mutex_);
-    if (!settings_->plan_checks || !settings_->complete || headscale_unreachable_) return absl::OkStatus();
+    if (!settings_->plan_checks || !settings_->complete || headscale_unreachable_)
+      return absl::OkStatus();
   }
   const absl::StatusOr<std::shared_ptr<headscale::Client>> client = Headscale();
   if (!client.ok()) return absl::OkStatus();  // told when the server is needed
   const absl::Status status = check(**client);
   if (!absl::IsUnavailable(status) && !absl::IsDeadlineExceeded(status)) return status;
-  call.log->Info("the Headscale server does not answer; the plan goes unchecked", {{"error", std::string(status.message())}});
+  call.log->Info("the Headscale server does not answer; the plan goes unchecked",
+                 {{"error", std::string(status.message())}});
   absl::MutexLock lock(&mutex_);
   headscale_unreachable_ = true;
   return absl::OkStatus();
@@ -97,12 +103,14 @@ std::string Services::ClusterId(const Call& call) const {
   return id;
 }
 
-absl::Status Services::CheckClusterId(const Call& call, const std::optional<std::string>& expected) const {
+absl::Status Services::CheckClusterId(const Call& call,
+                                      const std::optional<std::string>& expected) const {
   const std::string actual = ClusterId(call);
   if (!expected || actual.empty() || *expected == actual) return absl::OkStatus();
-  return WithRemedy(absl::FailedPreconditionError(absl::StrCat("the identity is of cluster ", *expected,
-                                                               ", but the provider is connected to ", actual)),
-                    "Use the provider configuration of that cluster.");
+  return WithRemedy(
+      absl::FailedPreconditionError(absl::StrCat("the identity is of cluster ", *expected,
+                                                 ", but the provider is connected to ", actual)),
+      "Use the provider configuration of that cluster.");
 }
 
 bool Services::Claim(absl::string_view place) {
@@ -129,23 +137,26 @@ std::optional<TierProfile> Services::PlannedTier(absl::string_view name) const {
   return std::nullopt;
 }
 
-absl::Status Services::CheckPlan(const Call& call,
-                                 const std::function<absl::Status(kubernetes::Cluster&)>& check) const {
+absl::Status Services::CheckPlan(
+    const Call& call, const std::function<absl::Status(kubernetes::Cluster&)>& check) const {
   {
     absl::MutexLock lock(&mutex_);
     if (!settings_->plan_checks || unreachable_) return absl::OkStatus();
   }
   const absl::StatusOr<std::shared_ptr<kubernetes::Cluster>> cluster = Kubernetes();
-  if (!cluster.ok()) return absl::OkStatus();  // a kubeconfig, or a cluster, that this very run may make
+  if (!cluster.ok())
+    return absl::OkStatus();  // a kubeconfig, or a cluster, that this very run may make
   const absl::Status status = check(**cluster);
   if (!absl::IsUnavailable(status) && !absl::IsDeadlineExceeded(status)) return status;
-  call.log->Info("the cluster does not answer; the plan goes unchecked", {{"error", std::string(status.message())}});
+  call.log->Info("the cluster does not answer; the plan goes unchecked",
+                 {{"error", std::string(status.message())}});
   absl::MutexLock lock(&mutex_);
   unreachable_ = true;
   return absl::OkStatus();
 }
 
-operations::ObjectOptions Services::Ownership(absl::string_view type, absl::string_view identity) const {
+operations::ObjectOptions Services::Ownership(absl::string_view type,
+                                              absl::string_view identity) const {
   const std::shared_ptr<const Settings> current = settings();
   operations::ObjectOptions options;
   options.manager = current->field_manager;

@@ -16,9 +16,9 @@
 #include "provider/clients/headscale/client.h"
 #include "provider/clients/kubernetes/cluster.h"
 #include "provider/clients/kubernetes/kubeconfig.h"
-#include "provider/operations/apply_object.h"
 #include "provider/conventions.h"
 #include "provider/dns_services.h"
+#include "provider/operations/apply_object.h"
 
 namespace charon {
 
@@ -31,25 +31,30 @@ struct Settings {
   std::string field_manager = "charon";
   bool plan_checks = true;
   DnsSettings dns;
-  // False before ConfigureProvider (state moves are asked for without it) and while the block has unknown values.
+  // False before ConfigureProvider (state moves are asked for without it) and while the block has
+  // unknown values.
   bool complete = false;
 };
 
-// One for the life of the process. Contacts nothing until a client is asked for. Safe for concurrent use.
+// One for the life of the process. Contacts nothing until a client is asked for. Safe for
+// concurrent use.
 class Services {
  public:
   // Makes a cluster from settings; tests pass their own.
-  using ClusterFactory = std::function<absl::StatusOr<std::unique_ptr<kubernetes::Cluster>>(const kubernetes::ConnectionSettings&)>;
+  using ClusterFactory = std::function<absl::StatusOr<std::unique_ptr<kubernetes::Cluster>>(
+      const kubernetes::ConnectionSettings&)>;
 
   // Makes a client of a Headscale server.
-  using HeadscaleFactory = std::function<absl::StatusOr<std::unique_ptr<headscale::Client>>(const headscale::ConnectionSettings&)>;
+  using HeadscaleFactory = std::function<absl::StatusOr<std::unique_ptr<headscale::Client>>(
+      const headscale::ConnectionSettings&)>;
 
   Services();
   explicit Services(ClusterFactory make_cluster);
   Services(ClusterFactory make_cluster, HeadscaleFactory make_headscale)
       : make_cluster_(std::move(make_cluster)), make_headscale_(std::move(make_headscale)) {}
 
-  // Published by ConfigureProvider; clients of former settings live on until their calls have ended.
+  // Published by ConfigureProvider; clients of former settings live on until their calls have
+  // ended.
   void Configure(Settings settings);
 
   std::shared_ptr<const Settings> settings() const;
@@ -61,9 +66,11 @@ class Services {
   absl::StatusOr<std::shared_ptr<headscale::Client>> Headscale() const;
 
   // As CheckPlan, about a plan that concerns the Headscale server.
-  absl::Status CheckHeadscalePlan(const Call& call, const std::function<absl::Status(headscale::Client&)>& check) const;
+  absl::Status CheckHeadscalePlan(
+      const Call& call, const std::function<absl::Status(headscale::Client&)>& check) const;
 
-  // Uid of the namespace kube-system: the cluster's own identity. Asked once a run; empty if it cannot be had.
+  // Uid of the namespace kube-system: the cluster's own identity. Asked once a run; empty if it
+  // cannot be had.
   std::string ClusterId(const Call& call) const;
 
   // FailedPrecondition if `expected` is the id of another cluster than this one.
@@ -75,7 +82,8 @@ class Services {
   // Whose objects are: the field manager and the mark for one resource instance.
   operations::ObjectOptions Ownership(absl::string_view type, absl::string_view identity) const;
 
-  // False if this run has claimed `place` already, which holds one thing only: two resources are declared for it.
+  // False if this run has claimed `place` already, which holds one thing only: two resources are
+  // declared for it.
   bool Claim(absl::string_view place);
   void GiveBack(absl::string_view place);
 
@@ -83,9 +91,10 @@ class Services {
   void NotePlannedTier(TierProfile tier);
   std::optional<TierProfile> PlannedTier(absl::string_view name) const;
 
-  // Asks the cluster about a plan, if checks are wanted and possible now: OK otherwise. A cluster that does not
-  // answer is not asked again in this run.
-  absl::Status CheckPlan(const Call& call, const std::function<absl::Status(kubernetes::Cluster&)>& check) const;
+  // Asks the cluster about a plan, if checks are wanted and possible now: OK otherwise. A cluster
+  // that does not answer is not asked again in this run.
+  absl::Status CheckPlan(const Call& call,
+                         const std::function<absl::Status(kubernetes::Cluster&)>& check) const;
 
  private:
   ClusterFactory make_cluster_;

@@ -1,7 +1,8 @@
-// The least that any provider in C++ must do before Terraform can talk to it: what the provider's own
-// start is measured against. A key, a certificate, a gRPC server on a Unix socket with mutual TLS, one
-// line on standard output; one service, so that the benchmark can end it. Nothing of the provider is
-// linked, on purpose: a cost that the provider adds cannot hide in both sides of the comparison.
+// The least that any provider in C++ must do before Terraform can talk to it: what the provider's
+// own start is measured against. A key, a certificate, a gRPC server on a Unix socket with mutual
+// TLS, one line on standard output; one service, so that the benchmark can end it. Nothing of the
+// provider is linked, on purpose: a cost that the provider adds cannot hide in both sides of the
+// comparison.
 
 #include <grpcpp/grpcpp.h>
 #include <openssl/evp.h>
@@ -78,7 +79,8 @@ Certificate MakeCertificate() {
   result.base64_der.resize(4 * ((static_cast<std::size_t>(size) + 2) / 3) + 1);
   result.base64_der.resize(static_cast<std::size_t>(
       EVP_EncodeBlock(reinterpret_cast<unsigned char*>(result.base64_der.data()), der, size)));
-  while (!result.base64_der.empty() && result.base64_der.back() == '=') result.base64_der.pop_back();
+  while (!result.base64_der.empty() && result.base64_der.back() == '=')
+    result.base64_der.pop_back();
   OPENSSL_free(der);
   X509_free(certificate);
   EVP_PKEY_free(key);

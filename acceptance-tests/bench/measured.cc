@@ -1,6 +1,6 @@
-// Runs a provider in its place and notes what it used: CPU seconds and peak resident memory in KiB, a line for each
-// process. CHARON_BENCH_PROVIDER names the provider, CHARON_BENCH_LOG the file. Small, because its own start counts in
-// the wall times of the benchmark.
+// Runs a provider in its place and notes what it used: CPU seconds and peak resident memory in KiB,
+// a line for each process. CHARON_BENCH_PROVIDER names the provider, CHARON_BENCH_LOG the file.
+// Small, because its own start counts in the wall times of the benchmark.
 
 #include <fcntl.h>
 #include <signal.h>
@@ -38,8 +38,8 @@ int main(int, char** argv) {
   rusage used{};
   if (wait4(child, &status, 0, &used) != child) return 1;
   char line[64];
-  const int size = std::snprintf(line, sizeof(line), "%.4f %ld\n", Seconds(used.ru_utime) + Seconds(used.ru_stime),
-                                 used.ru_maxrss);
+  const int size = std::snprintf(line, sizeof(line), "%.4f %ld\n",
+                                 Seconds(used.ru_utime) + Seconds(used.ru_stime), used.ru_maxrss);
   const int log = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
   if (log < 0 || write(log, line, static_cast<std::size_t>(size)) != size) {
     std::perror(path);

@@ -26,12 +26,13 @@ absl::Status CheckNamespace(Cluster& cluster, const Call& call, const Json& obje
   }
   const GroupResource what = call.resource->group_resource();
   const std::string name = Text(object, {"metadata", "name"});
-  Json details = {{"name", name},
-                  {"kind", what.resource},
-                  {"causes", Json::array({{{"reason", "NamespaceTerminating"},
-                                           {"message", absl::StrCat("namespace ", call.ns,
-                                                                    " is being terminated")},
-                                           {"field", "metadata.namespace"}}})}};
+  Json details = {
+      {"name", name},
+      {"kind", what.resource},
+      {"causes",
+       Json::array({{{"reason", "NamespaceTerminating"},
+                     {"message", absl::StrCat("namespace ", call.ns, " is being terminated")},
+                     {"field", "metadata.namespace"}}})}};
   if (!what.group.empty()) details["group"] = what.group;
   return ApiStatus(403, "Forbidden",
                    absl::StrCat(what.ToString(), " ", Quote(name),
@@ -55,8 +56,7 @@ absl::Status AddServiceAccount(Cluster& cluster, const Call& call, Json& pod)
                      absl::StrCat("error looking up service account ", call.ns, "/", account_name,
                                   ": serviceaccount ", Quote(account_name), " not found"));
   }
-  if (Items(spec, {"imagePullSecrets"}).empty() &&
-      !Items(*account, {"imagePullSecrets"}).empty()) {
+  if (Items(spec, {"imagePullSecrets"}).empty() && !Items(*account, {"imagePullSecrets"}).empty()) {
     spec["imagePullSecrets"] = Items(*account, {"imagePullSecrets"});
   }
   const bool wanted = Flag(spec, {"automountServiceAccountToken"},
@@ -91,11 +91,10 @@ absl::Status AddServiceAccount(Cluster& cluster, const Call& call, Json& pod)
                  {{"name", "kube-root-ca.crt"},
                   {"items", Json::array({{{"key", "ca.crt"}, {"path", "ca.crt"}}})}}}},
                {{"downwardAPI",
-                 {{"items",
-                   Json::array({{{"path", "namespace"},
-                                 {"fieldRef",
-                                  {{"apiVersion", "v1"},
-                                   {"fieldPath", "metadata.namespace"}}}}})}}}}})}}}});
+                 {{"items", Json::array({{{"path", "namespace"},
+                                          {"fieldRef",
+                                           {{"apiVersion", "v1"},
+                                            {"fieldPath", "metadata.namespace"}}}}})}}}}})}}}});
   return absl::OkStatus();
 }
 
@@ -127,9 +126,9 @@ absl::Status ResolvePriority(Cluster& cluster, const Call& call, Json& pod)
                                   priority, " from the given PriorityClass name"));
   }
   spec["priority"] = priority;
-  const std::string policy =
-      found == nullptr ? "PreemptLowerPriority"
-                       : Text(*found, {"preemptionPolicy"}, "PreemptLowerPriority");
+  const std::string policy = found == nullptr
+                                 ? "PreemptLowerPriority"
+                                 : Text(*found, {"preemptionPolicy"}, "PreemptLowerPriority");
   if (const Json* given = Find(spec, {"preemptionPolicy"}); given != nullptr && *given != policy) {
     return Forbidden({"", "pods"}, call.name,
                      absl::StrCat("the string value of PreemptionPolicy (", GoValue(*given),
@@ -191,7 +190,8 @@ absl::Status CheckPodSecurity(Cluster& cluster, const Call& call, const Json& ob
   const ObjectPtr ns = cluster.store.Get("/namespaces", "", call.ns);
   if (spec == nullptr || ns == nullptr) return absl::OkStatus();
   const auto label = [&](const char* mode) {
-    return Text(*ns, {"metadata", "labels", absl::StrCat("pod-security.kubernetes.io/", mode).c_str()});
+    return Text(*ns,
+                {"metadata", "labels", absl::StrCat("pod-security.kubernetes.io/", mode).c_str()});
   };
   const auto version = [&](const char* mode) {
     return Text(*ns,
@@ -212,10 +212,10 @@ absl::Status CheckPodSecurity(Cluster& cluster, const Call& call, const Json& ob
   if (!pod || enforce.empty()) return absl::OkStatus();
   const std::string found = PodSecurityViolations(enforce, *spec, annotations);
   if (found.empty()) return absl::OkStatus();
-  return Forbidden({"", "pods"}, call.name,
-                   absl::StrCat("violates PodSecurity ",
-                                Quote(absl::StrCat(enforce, ":", version("enforce"))), ": ",
-                                found));
+  return Forbidden(
+      {"", "pods"}, call.name,
+      absl::StrCat("violates PodSecurity ", Quote(absl::StrCat(enforce, ":", version("enforce"))),
+                   ": ", found));
 }
 
 absl::Status CheckResize(Cluster& cluster, const Call& call, const Json& live, const Json& object)

@@ -46,15 +46,14 @@ absl::StatusOr<ParsedDocument> ParseBody(const HttpRequest& request, bool yaml,
     return ApiStatus(413, "RequestEntityTooLarge",
                      absl::StrCat("Request entity too large: limit is ", kMaxBody));
   }
-  absl::StatusOr<ParsedDocument> parsed =
-      yaml ? ParseYaml(request.body) : ParseJson(request.body);
+  absl::StatusOr<ParsedDocument> parsed = yaml ? ParseYaml(request.body) : ParseJson(request.body);
   if (!parsed.ok()) {
-    return BadRequest(
-        yaml ? absl::StrCat("error decoding YAML: error converting YAML to JSON: ",
-                            parsed.status().message())
-             : absl::StrCat("the object provided is unrecognized (must be of type ", kind,
-                            "): couldn't get version/kind; json parse error: ",
-                            parsed.status().message(), " (", Summary(request.body), ")"));
+    return BadRequest(yaml ? absl::StrCat("error decoding YAML: error converting YAML to JSON: ",
+                                          parsed.status().message())
+                           : absl::StrCat("the object provided is unrecognized (must be of type ",
+                                          kind, "): couldn't get version/kind; json parse error: ",
+                                          parsed.status().message(), " (", Summary(request.body),
+                                          ")"));
   }
   return parsed;
 }
@@ -92,20 +91,19 @@ absl::Status CheckOptions(const HttpRequest& request, const RequestInfo& info, C
   }
   call.force = apply && request.QueryFlag("force");
   if (errors.empty()) return absl::OkStatus();
-  const char* kind = patch                       ? "PatchOptions"
-                     : info.verb == "create"     ? "CreateOptions"
-                     : info.verb == "update"     ? "UpdateOptions"
-                                                 : "DeleteOptions";
+  const char* kind = patch                   ? "PatchOptions"
+                     : info.verb == "create" ? "CreateOptions"
+                     : info.verb == "update" ? "UpdateOptions"
+                                             : "DeleteOptions";
   return Invalid({"meta.k8s.io", kind}, "", errors);
 }
 
 absl::StatusOr<DeleteOptions> ReadDeleteOptions(const HttpRequest& request, Call& call) {
   Json body = Json::object();
   if (!request.body.empty()) {
-    SANDBOX_ASSIGN_OR_RETURN(const ParsedDocument parsed,
-                             ParseBody(request,
-                                       MediaType(request.content_type) == "application/yaml",
-                                       "DeleteOptions"));
+    SANDBOX_ASSIGN_OR_RETURN(
+        const ParsedDocument parsed,
+        ParseBody(request, MediaType(request.content_type) == "application/yaml", "DeleteOptions"));
     if (!parsed.value.is_object()) return BadRequest("the delete options are not an object");
     body = parsed.value;
   }
@@ -116,8 +114,8 @@ absl::StatusOr<DeleteOptions> ReadDeleteOptions(const HttpRequest& request, Call
   out.grace_seconds = Integer(body, {"gracePeriodSeconds"}, -1);
   if (const std::string grace = request.Query("gracePeriodSeconds"); !grace.empty()) {
     if (!absl::SimpleAtoi(grace, &out.grace_seconds)) {
-      return BadRequest(absl::StrCat("strconv.ParseInt: parsing ", Quote(grace),
-                                     ": invalid syntax"));
+      return BadRequest(
+          absl::StrCat("strconv.ParseInt: parsing ", Quote(grace), ": invalid syntax"));
     }
   }
   FieldErrors errors;
@@ -201,13 +199,15 @@ absl::Status ApiServer::Authorize(const HttpRequest& request, const RequestInfo&
                            absl::StartsWith(request.path, "/openapi");
     if (open || (discovery && user != "system:anonymous")) return absl::OkStatus();
     std::string verb = absl::AsciiStrToLower(request.method);
-    return Forbidden({}, "", absl::StrCat("User ", Quote(user), " cannot ", verb, " path ",
-                                          Quote(request.path)));
+    return Forbidden(
+        {}, "",
+        absl::StrCat("User ", Quote(user), " cannot ", verb, " path ", Quote(request.path)));
   }
   // A request for one namespace counts as one in it (apiserver, request/requestinfo.go).
   const bool is_namespace = info.plural == "namespaces" && info.group.empty();
-  const AccessRequest access{user, info.verb, info.group, info.plural, info.subresource,
-                             is_namespace ? info.name : info.ns, info.name};
+  const AccessRequest access{user,        info.verb,        info.group,
+                             info.plural, info.subresource, is_namespace ? info.name : info.ns,
+                             info.name};
   if (IsAllowed(cluster_, access)) return absl::OkStatus();
   return Forbidden({info.group, info.plural}, info.name, DenialText(access));
 }
@@ -243,8 +243,8 @@ HttpResponse ApiServer::HandlePath(const HttpRequest& request) {
     const bool core = parts[0] == "api";
     if (parts.size() == 1) {
       for (const char* version : {"v2", "v2beta1"}) {
-        const std::string wanted = absl::StrCat("g=apidiscovery.k8s.io;v=", version,
-                                                ";as=APIGroupDiscoveryList");
+        const std::string wanted =
+            absl::StrCat("g=apidiscovery.k8s.io;v=", version, ";as=APIGroupDiscoveryList");
         if (!absl::StrContains(request.accept, wanted)) continue;
         HttpResponse response = JsonResponse(AggregatedDiscovery(kinds, core, version));
         response.content_type = absl::StrCat("application/json;", wanted);
@@ -272,14 +272,14 @@ HttpResponse ApiServer::HandlePath(const HttpRequest& request) {
   }
   if (path == "/openapi/v3") return JsonResponse(OpenApiIndex(kinds));
   if (absl::StartsWith(path, "/openapi/v3/") && parts.size() >= 4) {
-    const std::optional<Json> body =
-        parts[2] == "api"                        ? OpenApiDocument(kinds, "", parts[3])
-        : parts[2] == "apis" && parts.size() > 4 ? OpenApiDocument(kinds, parts[3], parts[4])
-                                                 : std::nullopt;
+    const std::optional<Json> body = parts[2] == "api" ? OpenApiDocument(kinds, "", parts[3])
+                                     : parts[2] == "apis" && parts.size() > 4
+                                         ? OpenApiDocument(kinds, parts[3], parts[4])
+                                         : std::nullopt;
     if (body.has_value()) {
       HttpResponse response = JsonResponse(*body);
-      response.headers.emplace_back("Etag",
-                                    absl::StrCat("\"", absl::Hex(std::hash<std::string>()(response.body)), "\""));
+      response.headers.emplace_back(
+          "Etag", absl::StrCat("\"", absl::Hex(std::hash<std::string>()(response.body)), "\""));
       return response;
     }
   }
@@ -444,9 +444,9 @@ absl::StatusOr<HttpResponse> ApiServer::DeleteCollection(const HttpRequest& requ
     deleted.push_back(InVersion(*call.resource, object));
   }
   HttpResponse response;
-  response.body = RepresentList({}, *call.resource, deleted,
-                                {{"resourceVersion", absl::StrCat(cluster_.store.revision())}},
-                                cluster_.Now());
+  response.body =
+      RepresentList({}, *call.resource, deleted,
+                    {{"resourceVersion", absl::StrCat(cluster_.store.revision())}}, cluster_.Now());
   return response;
 }
 

@@ -11,9 +11,8 @@ namespace charon::sandbox {
 namespace {
 
 bool Lists(const Json& list, absl::string_view wanted) {
-  return std::any_of(list.begin(), list.end(), [&](const Json& one) {
-    return one == "*" || one == std::string(wanted);
-  });
+  return std::any_of(list.begin(), list.end(),
+                     [&](const Json& one) { return one == "*" || one == std::string(wanted); });
 }
 
 bool RuleAllows(const Json& rule, const AccessRequest& request) {
@@ -41,8 +40,7 @@ bool IsSubject(const Json& binding, const std::string& user) {
       return true;
     }
     if (kind == "ServiceAccount" && account && name == parts[3]) {
-      const std::string ns =
-          Text(subject, {"namespace"}, Text(binding, {"metadata", "namespace"}));
+      const std::string ns = Text(subject, {"namespace"}, Text(binding, {"metadata", "namespace"}));
       if (ns == parts[2]) return true;
     }
   }
@@ -60,10 +58,10 @@ bool IsAllowed(const Cluster& cluster, const AccessRequest& request) {
   const auto role_allows = [&](const Json& binding) {
     cluster.mu.AssertReaderHeld();
     const bool cluster_role = Text(binding, {"roleRef", "kind"}) == "ClusterRole";
-    const ObjectPtr role = cluster.store.Get(
-        rbac + (cluster_role ? "clusterroles" : "roles"),
-        cluster_role ? "" : Text(binding, {"metadata", "namespace"}),
-        Text(binding, {"roleRef", "name"}));
+    const ObjectPtr role =
+        cluster.store.Get(rbac + (cluster_role ? "clusterroles" : "roles"),
+                          cluster_role ? "" : Text(binding, {"metadata", "namespace"}),
+                          Text(binding, {"roleRef", "name"}));
     if (role == nullptr) return false;
     const Json& rules = Items(*role, {"rules"});
     return std::any_of(rules.begin(), rules.end(),
@@ -83,8 +81,8 @@ std::string DenialText(const AccessRequest& request) {
   const std::string resource = request.subresource.empty()
                                    ? request.plural
                                    : absl::StrCat(request.plural, "/", request.subresource);
-  return absl::StrCat("User \"", request.user, "\" cannot ", request.verb, " resource \"",
-                      resource, "\" in API group \"", request.group, "\"",
+  return absl::StrCat("User \"", request.user, "\" cannot ", request.verb, " resource \"", resource,
+                      "\" in API group \"", request.group, "\"",
                       request.ns.empty() ? " at the cluster scope"
                                          : absl::StrCat(" in the namespace \"", request.ns, "\""));
 }

@@ -11,38 +11,39 @@ constexpr int kGpuNode = 3;
 
 Json Node(int index, const std::string& now) {
   const std::string name = absl::StrCat("node-", index);
-  const Json amounts = {{"cpu", "64"}, {"memory", "256Gi"}, {"pods", "500"}, {"ephemeral-storage", "1Ti"}};
-  Json node = {{"metadata",
-           {{"name", name},
-            {"labels",
-             {{"kubernetes.io/hostname", name},
-              {"kubernetes.io/os", "linux"},
-              {"kubernetes.io/arch", "amd64"},
-              {"beta.kubernetes.io/os", "linux"},
-              {"beta.kubernetes.io/arch", "amd64"},
-              {"topology.kubernetes.io/region", "test"},
-              {"topology.kubernetes.io/zone", absl::StrCat("test-", index)}}}}},
-          {"spec", {{"podCIDR", absl::StrCat("10.244.", index * 16 - 16, ".0/20")}}},
-          {"status",
-           {{"capacity", amounts},
-            {"allocatable", amounts},
-            {"addresses",
-             Json::array({{{"type", "InternalIP"}, {"address", absl::StrCat("192.0.2.", 10 + index)}},
-                          {{"type", "Hostname"}, {"address", name}}})},
-            {"conditions",
-             Json::array({{{"type", "Ready"},
-                           {"status", "True"},
-                           {"reason", "KubeletReady"},
-                           {"message", "kubelet is posting ready status"},
-                           {"lastHeartbeatTime", now},
-                           {"lastTransitionTime", now}}})},
-            {"nodeInfo",
-             {{"kubeletVersion", "v1.36.3"},
-              {"operatingSystem", "linux"},
-              {"architecture", "amd64"},
-              {"osImage", "sandbox"},
-              {"kernelVersion", "sandbox"},
-              {"containerRuntimeVersion", "sandbox://1"}}}}}};
+  const Json amounts = {
+      {"cpu", "64"}, {"memory", "256Gi"}, {"pods", "500"}, {"ephemeral-storage", "1Ti"}};
+  Json node = {
+      {"metadata",
+       {{"name", name},
+        {"labels",
+         {{"kubernetes.io/hostname", name},
+          {"kubernetes.io/os", "linux"},
+          {"kubernetes.io/arch", "amd64"},
+          {"beta.kubernetes.io/os", "linux"},
+          {"beta.kubernetes.io/arch", "amd64"},
+          {"topology.kubernetes.io/region", "test"},
+          {"topology.kubernetes.io/zone", absl::StrCat("test-", index)}}}}},
+      {"spec", {{"podCIDR", absl::StrCat("10.244.", index * 16 - 16, ".0/20")}}},
+      {"status",
+       {{"capacity", amounts},
+        {"allocatable", amounts},
+        {"addresses",
+         Json::array({{{"type", "InternalIP"}, {"address", absl::StrCat("192.0.2.", 10 + index)}},
+                      {{"type", "Hostname"}, {"address", name}}})},
+        {"conditions", Json::array({{{"type", "Ready"},
+                                     {"status", "True"},
+                                     {"reason", "KubeletReady"},
+                                     {"message", "kubelet is posting ready status"},
+                                     {"lastHeartbeatTime", now},
+                                     {"lastTransitionTime", now}}})},
+        {"nodeInfo",
+         {{"kubeletVersion", "v1.36.3"},
+          {"operatingSystem", "linux"},
+          {"architecture", "amd64"},
+          {"osImage", "sandbox"},
+          {"kernelVersion", "sandbox"},
+          {"containerRuntimeVersion", "sandbox://1"}}}}}};
   if (index == kGpuNode) {
     node["metadata"]["labels"]["nvidia.com/gpu.present"] = "true";
     for (const char* field : {"capacity", "allocatable"}) {
@@ -76,11 +77,12 @@ void Bootstrap(Cluster& cluster, const std::string& ca_pem) {
          {"ports", Json::array({{{"name", "https"}, {"port", 443}, {"targetPort", 6443}}})}}}},
       server);
   const auto priority = [&](const char* name, std::int64_t value, const char* text) {
-    objects.CreateInternal("scheduling.k8s.io/v1", "PriorityClass",
-                           {{"metadata", {{"name", name}}}, {"value", value}, {"description", text}},
-                           server);
+    objects.CreateInternal(
+        "scheduling.k8s.io/v1", "PriorityClass",
+        {{"metadata", {{"name", name}}}, {"value", value}, {"description", text}}, server);
   };
-  priority("system-node-critical", 2000001000, "Highest priority, for what a node cannot do without.");
+  priority("system-node-critical", 2000001000,
+           "Highest priority, for what a node cannot do without.");
   priority("system-cluster-critical", 2000000000, "For what the cluster cannot do without.");
   objects.CreateInternal(
       "storage.k8s.io/v1", "StorageClass",
@@ -106,23 +108,21 @@ void Bootstrap(Cluster& cluster, const std::string& ca_pem) {
   };
   const Json all = Json::array({"*"});
   const Json reading = Json::array({"get", "list", "watch"});
-  role("cluster-admin",
-       Json::array({{{"apiGroups", all}, {"resources", all}, {"verbs", all}},
-                    {{"nonResourceURLs", all}, {"verbs", all}}}));
+  role("cluster-admin", Json::array({{{"apiGroups", all}, {"resources", all}, {"verbs", all}},
+                                     {{"nonResourceURLs", all}, {"verbs", all}}}));
   role("admin", Json::array({{{"apiGroups", all}, {"resources", all}, {"verbs", all}}}));
   role("edit", Json::array({{{"apiGroups", all}, {"resources", all}, {"verbs", all}}}));
   role("view", Json::array({{{"apiGroups", all}, {"resources", all}, {"verbs", reading}}}));
-  objects.CreateInternal(
-      "rbac.authorization.k8s.io/v1", "ClusterRoleBinding",
-      {{"metadata", {{"name", "cluster-admin"}}},
-       {"roleRef",
-        {{"apiGroup", "rbac.authorization.k8s.io"},
-         {"kind", "ClusterRole"},
-         {"name", "cluster-admin"}}},
-       {"subjects", Json::array({{{"apiGroup", "rbac.authorization.k8s.io"},
-                                  {"kind", "Group"},
-                                  {"name", "system:masters"}}})}},
-      server);
+  objects.CreateInternal("rbac.authorization.k8s.io/v1", "ClusterRoleBinding",
+                         {{"metadata", {{"name", "cluster-admin"}}},
+                          {"roleRef",
+                           {{"apiGroup", "rbac.authorization.k8s.io"},
+                            {"kind", "ClusterRole"},
+                            {"name", "cluster-admin"}}},
+                          {"subjects", Json::array({{{"apiGroup", "rbac.authorization.k8s.io"},
+                                                     {"kind", "Group"},
+                                                     {"name", "system:masters"}}})}},
+                         server);
 }
 
 }  // namespace charon::sandbox

@@ -11,7 +11,8 @@ namespace charon::sandbox {
 
 // Namespaces, nodes, priority and storage classes, cluster roles. `ca_pem` goes into the
 // kube-root-ca.crt of every namespace.
-void Bootstrap(Cluster& cluster, const std::string& ca_pem) ABSL_EXCLUSIVE_LOCKS_REQUIRED(cluster.mu);
+void Bootstrap(Cluster& cluster, const std::string& ca_pem)
+    ABSL_EXCLUSIVE_LOCKS_REQUIRED(cluster.mu);
 
 }  // namespace charon::sandbox
 

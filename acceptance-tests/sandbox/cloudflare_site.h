@@ -1,7 +1,7 @@
 // Cloudflare's API v4, as much of it as has to do with DNS: token check, zones, records, batches.
 //
-// From the API's documentation (developers.cloudflare.com/api and /dns/manage-dns-records) and the codes that users report
-// of it; there is no server to compare with.
+// From the API's documentation (developers.cloudflare.com/api and /dns/manage-dns-records) and the
+// codes that users report of it; there is no server to compare with.
 
 #ifndef ACCEPTANCE_TESTS_SANDBOX_CLOUDFLARE_SITE_H_
 #define ACCEPTANCE_TESTS_SANDBOX_CLOUDFLARE_SITE_H_
@@ -75,13 +75,15 @@ class CloudflareSite final : public Site {
   static HttpResponse Refuse(const std::vector<Error>& errors);
   HttpResponse Answer(Json result, Json info = nullptr) const;
   template <typename T>
-  HttpResponse AnswerPage(const std::vector<const T*>& found, std::int64_t page, std::int64_t per_page) const;
+  HttpResponse AnswerPage(const std::vector<const T*>& found, std::int64_t page,
+                          std::int64_t per_page) const;
   std::string NewId() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   static bool IsId(const std::string& text);
   Json Show(const Zone& zone) const;
   Json Show(const Record& record) const;
   HttpResponse HandleZones(const HttpRequest& request) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  HttpResponse HandleRecords(const HttpRequest& request, Zone& zone, const std::vector<std::string>& rest)
+  HttpResponse HandleRecords(const HttpRequest& request, Zone& zone,
+                             const std::vector<std::string>& rest)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   HttpResponse ListRecords(const HttpRequest& request, const Zone& zone) const;
   HttpResponse Batch(Zone& zone, const Json& body) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -89,7 +91,8 @@ class CloudflareSite final : public Site {
   // What `body` makes of `before`: a whole record (put, post), or only the given fields (patch).
   Result<Record> Read(const Zone& zone, const Json& body, const Record* before, bool whole) const;
   std::vector<Error> Conflicts(const Zone& zone, const Record& record) const;
-  Result<Record> Write(Zone& zone, const Json& body, const std::string& id, bool whole) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  Result<Record> Write(Zone& zone, const Json& body, const std::string& id, bool whole)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   static Error NoRecord() { return {81044, "Record does not exist.", 404, {}}; }
 
   const Tokens tokens_;

@@ -10,9 +10,9 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
-#include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "json.h"
 #include "kinds.h"
@@ -28,10 +28,10 @@ struct MutationRule {
   std::string ns;           // "" any.
   std::string name_prefix;
   bool on_update = false;
-  Json patch;          // Strategic merge for built-in kinds, merge patch for others.
-  Json json_patch;     // Operations; an operation that does not apply is skipped.
+  Json patch;                       // Strategic merge for built-in kinds, merge patch for others.
+  Json json_patch;                  // Operations; an operation that does not apply is skipped.
   std::vector<std::string> remove;  // "spec.containers[*].resources.limits.cpu"
-  std::string deny;    // Not empty: refuse instead, with this text.
+  std::string deny;                 // Not empty: refuse instead, with this text.
 };
 
 // A workload whose pod was refused.

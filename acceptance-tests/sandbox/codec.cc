@@ -100,10 +100,9 @@ class Decoder {
   Json Mismatch(const Json& value, const Type& type, const std::string& owner,
                 const std::string& path) {
     if (error.ok()) {
-      const std::string field =
-          path.empty() ? absl::StrCat("value of type ", GoTypeName(type))
-                       : absl::StrCat("struct field ", owner, ".", path, " of type ",
-                                      GoTypeName(type));
+      const std::string field = path.empty() ? absl::StrCat("value of type ", GoTypeName(type))
+                                             : absl::StrCat("struct field ", owner, ".", path,
+                                                            " of type ", GoTypeName(type));
       std::string what = GoKind(value);
       if (value.is_number() && type.shape == Type::Shape::kScalar &&
           (type.scalar == Type::Scalar::kInt32 || type.scalar == Type::Scalar::kInt64)) {
@@ -164,14 +163,13 @@ class Decoder {
                                    Quote("\"2006-01-02T15:04:05Z07:00\""), ": cannot parse ",
                                    Quote(text), " as ", Quote("2006")));
         }
-        return absl::FormatTime(type.scalar == Type::Scalar::kTime ? "%Y-%m-%d%ET%H:%M:%SZ"
-                                                                   : "%Y-%m-%d%ET%H:%M:%E6SZ",
-                                time, absl::UTCTimeZone());
+        return absl::FormatTime(
+            type.scalar == Type::Scalar::kTime ? "%Y-%m-%d%ET%H:%M:%SZ" : "%Y-%m-%d%ET%H:%M:%E6SZ",
+            time, absl::UTCTimeZone());
       }
       case Type::Scalar::kQuantity: {
         if (!value.is_string() && !value.is_number()) {
-          return Fail(
-              "unable to parse quantity's suffix");
+          return Fail("unable to parse quantity's suffix");
         }
         const absl::StatusOr<Quantity> quantity =
             Quantity::Parse(value.is_string() ? value.get_ref<const std::string&>() : Dump(value));

@@ -18,9 +18,9 @@ constexpr absl::string_view kPrefix = "/_sandbox/";
 
 // An object without what the server made of it, for comparing and for reading.
 Json WithoutServerFields(Json object) {
-  for (const char* name : {"uid", "resourceVersion", "creationTimestamp", "generation",
-                           "managedFields", "selfLink", "deletionTimestamp",
-                           "deletionGracePeriodSeconds"}) {
+  for (const char* name :
+       {"uid", "resourceVersion", "creationTimestamp", "generation", "managedFields", "selfLink",
+        "deletionTimestamp", "deletionGracePeriodSeconds"}) {
     Erase(object, {"metadata", name});
   }
   object.erase("status");
@@ -126,8 +126,7 @@ absl::StatusOr<Json> ControlApi::Mutations(const HttpRequest& request, const Jso
   SANDBOX_ASSIGN_OR_RETURN(MutationRule rule, ReadMutationRule(body));
   if (rule.id.empty()) rule.id = absl::StrCat("mutation-", cluster.mutation_rules.size() + 1);
   const std::string name = rule.id;
-  std::erase_if(cluster.mutation_rules,
-                [&](const MutationRule& old) { return old.id == name; });
+  std::erase_if(cluster.mutation_rules, [&](const MutationRule& old) { return old.id == name; });
   cluster.mutation_rules.push_back(std::move(rule));
   return Json{{"id", name}};
 }
@@ -160,7 +159,8 @@ absl::StatusOr<Json> ControlApi::Act(const Json& body) {
 }
 
 absl::StatusOr<Json> ControlApi::ControlHeadscale(const HttpRequest& request, const Json& body) {
-  const std::string dialect = request.method == "GET" ? request.Query("dialect") : Text(body, {"dialect"});
+  const std::string dialect =
+      request.method == "GET" ? request.Query("dialect") : Text(body, {"dialect"});
   HeadscaleSite* site = dialect == "0.23" ? others_.headscale_023 : others_.headscale;
   if (site == nullptr) return PathNotFound();
   if (request.method == "GET") return site->Dump();

@@ -28,8 +28,8 @@ bool IsAvailable(const Work& work, const Json& pod, std::int64_t min_ready_secon
   work.cluster.mu.AssertHeld();
   for (const Json& condition : Items(pod, {"status", "conditions"})) {
     if (Text(condition, {"type"}) != "Ready") continue;
-    const absl::Time due = ParseTimeText(Text(condition, {"lastTransitionTime"})) +
-                           absl::Seconds(min_ready_seconds);
+    const absl::Time due =
+        ParseTimeText(Text(condition, {"lastTransitionTime"})) + absl::Seconds(min_ready_seconds);
     if (due <= work.cluster.Now()) return true;
     *when = std::min(*when, due);
   }
@@ -147,7 +147,8 @@ void RollOut(const Work& work, const Json& deployment, const Json& current,
   const std::int64_t room = rollout.wanted + rollout.surge - old_total;
   const std::int64_t target = std::max<std::int64_t>(0, std::min(rollout.wanted, room));
   if (new_replicas > rollout.wanted || target > new_replicas) {
-    new_replicas = std::min(rollout.wanted, std::max(target, std::min(new_replicas, rollout.wanted)));
+    new_replicas =
+        std::min(rollout.wanted, std::max(target, std::min(new_replicas, rollout.wanted)));
     ScaleSet(work, deployment, current, new_replicas);
   }
   const std::int64_t least = rollout.wanted - rollout.unavailable;
@@ -180,9 +181,8 @@ void TrimHistory(const Work& work, const Json& deployment, std::vector<ObjectPtr
   std::erase_if(old_sets, [](const ObjectPtr& set) {
     return Replicas(*set) != 0 || Integer(*set, {"status", "replicas"}) != 0 || IsDeleted(*set);
   });
-  std::sort(old_sets.begin(), old_sets.end(), [](const ObjectPtr& a, const ObjectPtr& b) {
-    return Revision(*a) < Revision(*b);
-  });
+  std::sort(old_sets.begin(), old_sets.end(),
+            [](const ObjectPtr& a, const ObjectPtr& b) { return Revision(*a) < Revision(*b); });
   while (static_cast<std::int64_t>(old_sets.size()) > limit) {
     work.Delete(*old_sets.front());
     old_sets.erase(old_sets.begin());
@@ -203,8 +203,7 @@ void WriteStatus(const Work& work, const Json& deployment, const ObjectPtr& curr
     available += Integer(*set, {"status", "availableReplicas"});
     terminating += Integer(*set, {"status", "terminatingReplicas"});
   }
-  const std::int64_t updated =
-      current == nullptr ? 0 : Integer(*current, {"status", "replicas"});
+  const std::int64_t updated = current == nullptr ? 0 : Integer(*current, {"status", "replicas"});
   Json status = {{"observedGeneration", Integer(deployment, {"metadata", "generation"})},
                  {"replicas", total},
                  {"updatedReplicas", updated},
@@ -339,8 +338,7 @@ void ReconcileDeployment(const Work& work, const Json& deployment) {
   }
   if (current != nullptr) {
     Json annotated = deployment;
-    Ensure(annotated, {"metadata", "annotations"})[kRevision] =
-        absl::StrCat(Revision(*current));
+    Ensure(annotated, {"metadata", "annotations"})[kRevision] = absl::StrCat(Revision(*current));
     if (annotated != deployment) {
       work.Update(std::move(annotated), "status");
     }
@@ -406,8 +404,7 @@ void ReconcileReplicaSet(const Work& work, const Json& set) {
     if (IsFinished(*pod)) continue;
     ++total;
     ready += IsReady(*pod) ? 1 : 0;
-    available +=
-        IsAvailable(work, *pod, Integer(set, {"spec", "minReadySeconds"}), &when) ? 1 : 0;
+    available += IsAvailable(work, *pod, Integer(set, {"spec", "minReadySeconds"}), &when) ? 1 : 0;
   }
   if (when != absl::InfiniteFuture()) work.revisit(key, when);
   Json rest = Json::array();

@@ -97,8 +97,7 @@ void Work::Event(const Json& about, absl::string_view type, absl::string_view re
     return;
   }
   (void)Create("v1", "Event",
-               {{"metadata",
-{{"name", name}, {"namespace", ns}}},
+               {{"metadata", {{"name", name}, {"namespace", ns}}},
                 {"involvedObject",
                  {{"apiVersion", Text(about, {"apiVersion"})},
                   {"kind", Text(about, {"kind"})},
@@ -192,8 +191,7 @@ std::string TemplateHash(const Json& value) {
   return out;
 }
 
-void SetCondition(Json& conditions, Json condition, const std::string& now,
-                  bool with_update_time) {
+void SetCondition(Json& conditions, Json condition, const std::string& now, bool with_update_time) {
   if (!conditions.is_array()) conditions = Json::array();
   if (!condition.contains("lastTransitionTime")) condition["lastTransitionTime"] = now;
   if (with_update_time) condition["lastUpdateTime"] = now;
@@ -203,7 +201,8 @@ void SetCondition(Json& conditions, Json condition, const std::string& now,
       condition["lastTransitionTime"] = Text(old, {"lastTransitionTime"}, now);
       const bool same = Text(old, {"reason"}) == Text(condition, {"reason"}) &&
                         Text(old, {"message"}) == Text(condition, {"message"});
-      if (with_update_time && same) condition["lastUpdateTime"] = Text(old, {"lastUpdateTime"}, now);
+      if (with_update_time && same)
+        condition["lastUpdateTime"] = Text(old, {"lastUpdateTime"}, now);
     }
     old = std::move(condition);
     return;
@@ -225,7 +224,7 @@ absl::Duration AnnotatedDelay(const Json& object, const char* annotation) {
   absl::Duration delay;
   const std::string text = Text(object, {"metadata", "annotations", annotation});
   return absl::ParseDuration(text, &delay) && delay > absl::ZeroDuration() ? delay
-                                                                          : absl::ZeroDuration();
+                                                                           : absl::ZeroDuration();
 }
 
 Json PodFromTemplate(const Json& pod_template, const Json& owner) {
@@ -239,7 +238,8 @@ Json PodFromTemplate(const Json& pod_template, const Json& owner) {
 
 absl::Status TryPod(const Work& work, const Json& owner, Json pod, bool* is_new) {
   work.cluster.mu.AssertHeld();
-  // client-go, util/workqueue/default_rate_limiters.go v0.36: doubles from 5 ms to 1000 s. Tests wait less.
+  // client-go, util/workqueue/default_rate_limiters.go v0.36: doubles from 5 ms to 1000 s. Tests
+  // wait less.
   constexpr absl::Duration kFirst = absl::Milliseconds(50);
   constexpr absl::Duration kLongest = absl::Seconds(2);
   const std::string uid = Text(owner, {"metadata", "uid"});

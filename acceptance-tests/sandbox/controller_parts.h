@@ -66,8 +66,9 @@ std::int64_t Scaled(const Json* value, std::int64_t total, bool round_up);
 // A duration such as "2s" in an annotation of a pod or other object.
 absl::Duration AnnotatedDelay(const Json& object, const char* annotation);
 Json PodFromTemplate(const Json& pod_template, const Json& owner);
-// Creates a pod of a workload. What is refused is tried again after a while that doubles, as work queues do, or when the
-// workload has changed; until then this returns the refusal that there was, and `is_new` is false.
+// Creates a pod of a workload. What is refused is tried again after a while that doubles, as work
+// queues do, or when the workload has changed; until then this returns the refusal that there was,
+// and `is_new` is false.
 absl::Status TryPod(const Work& work, const Json& owner, Json pod, bool* is_new);
 // TryPod, and tells about it in an event.
 absl::Status CreatePod(const Work& work, const Json& owner, Json pod, const char* component);

@@ -20,7 +20,9 @@ namespace charon::sandbox {
 namespace {
 
 Json Condition(const char* type, bool status, const char* reason, const std::string& message) {
-  return {{"type", type}, {"status", status ? "True" : "False"}, {"reason", reason},
+  return {{"type", type},
+          {"status", status ? "True" : "False"},
+          {"reason", reason},
           {"message", message}};
 }
 
@@ -154,8 +156,7 @@ void WriteEndpoints(const Work& work, const Json& service, const std::vector<Bac
   Json slice_ports = Json::array();
   Json ports = Json::array();
   for (const Json& port : Items(service, {"spec", "ports"})) {
-    const std::int64_t number =
-        backends.empty() ? 0 : TargetPort(port, *backends.front().pod);
+    const std::int64_t number = backends.empty() ? 0 : TargetPort(port, *backends.front().pod);
     if (number == 0) continue;
     Json one = {{"protocol", Text(port, {"protocol"})}, {"port", number}};
     if (!Text(port, {"name"}).empty()) one["name"] = Text(port, {"name"});
@@ -298,8 +299,7 @@ void ReconcileNamespace(const Work& work, const Json& ns) {
   }
   SetCondition(conditions,
                Condition("NamespaceContentRemaining", true, "SomeResourcesRemain",
-                         absl::StrCat("Some resources are remaining: ",
-                                      absl::StrJoin(what, ", "))),
+                         absl::StrCat("Some resources are remaining: ", absl::StrJoin(what, ", "))),
                now, false);
   what.clear();
   for (const auto& [finalizer, count] : finalizers) {
@@ -323,7 +323,8 @@ void ReconcileNamespace(const Work& work, const Json& ns) {
 void ReconcileClaim(const Work& work, const Json& claim) {
   work.cluster.mu.AssertHeld();
   if (IsDeleted(claim)) {
-    if (HasFinalizer(claim, "kubernetes.io/pvc-protection") && UserOfClaim(work, claim) == nullptr) {
+    if (HasFinalizer(claim, "kubernetes.io/pvc-protection") &&
+        UserOfClaim(work, claim) == nullptr) {
       work.Update(WithoutFinalizer(claim, "kubernetes.io/pvc-protection"));
     }
     return;
@@ -389,10 +390,10 @@ void ReconcileClaim(const Work& work, const Json& claim) {
     }
     node = Text(*pod, {"spec", "nodeName"});
     if (node.empty()) {
-      work.Event(claim, "Normal", "WaitForPodScheduled",
-                 absl::StrCat("waiting for pod ", Text(*pod, {"metadata", "name"}),
-                              " to be scheduled"),
-                 "persistentvolume-controller");
+      work.Event(
+          claim, "Normal", "WaitForPodScheduled",
+          absl::StrCat("waiting for pod ", Text(*pod, {"metadata", "name"}), " to be scheduled"),
+          "persistentvolume-controller");
       return;
     }
   }
@@ -402,14 +403,13 @@ void ReconcileClaim(const Work& work, const Json& claim) {
 void ReconcileVolume(const Work& work, const Json& volume) {
   work.cluster.mu.AssertHeld();
   const Json* reference = Find(volume, {"spec", "claimRef"});
-  const ObjectPtr claim =
-      reference == nullptr
-          ? nullptr
-          : work.Get("/persistentvolumeclaims", Text(*reference, {"namespace"}),
-                     Text(*reference, {"name"}));
-  const bool held = claim != nullptr && (Text(*reference, {"uid"}).empty() ||
-                                         Text(*claim, {"metadata", "uid"}) ==
-                                             Text(*reference, {"uid"}));
+  const ObjectPtr claim = reference == nullptr
+                              ? nullptr
+                              : work.Get("/persistentvolumeclaims", Text(*reference, {"namespace"}),
+                                         Text(*reference, {"name"}));
+  const bool held =
+      claim != nullptr && (Text(*reference, {"uid"}).empty() ||
+                           Text(*claim, {"metadata", "uid"}) == Text(*reference, {"uid"}));
   if (IsDeleted(volume)) {
     if (!held && HasFinalizer(volume, "kubernetes.io/pv-protection")) {
       work.Update(WithoutFinalizer(volume, "kubernetes.io/pv-protection"));
@@ -420,14 +420,12 @@ void ReconcileVolume(const Work& work, const Json& volume) {
   if (reference != nullptr && !Text(*reference, {"uid"}).empty()) {
     phase = held ? "Bound" : "Released";
   }
-  if (phase == "Released" &&
-      Text(volume, {"spec", "persistentVolumeReclaimPolicy"}) == "Delete") {
+  if (phase == "Released" && Text(volume, {"spec", "persistentVolumeReclaimPolicy"}) == "Delete") {
     work.Delete(volume);
     return;
   }
   if (Text(volume, {"status", "phase"}) != phase) {
-    work.SetStatus(volume, {{"phase", phase},
-                            {"lastPhaseTransitionTime", work.cluster.NowText()}});
+    work.SetStatus(volume, {{"phase", phase}, {"lastPhaseTransitionTime", work.cluster.NowText()}});
   }
 }
 
@@ -465,8 +463,7 @@ void ReconcileIngress(const Work& work, const Json& ingress) {
       !Items(ingress, {"status", "loadBalancer", "ingress"}).empty()) {
     return;
   }
-  work.SetStatus(ingress,
-                 {{"loadBalancer", {{"ingress", Json::array({{{"ip", "198.19.0.1"}}})}}}});
+  work.SetStatus(ingress, {{"loadBalancer", {{"ingress", Json::array({{{"ip", "198.19.0.1"}}})}}}});
 }
 
 void ReconcileQuota(const Work& work, const Json& quota) {
@@ -532,7 +529,8 @@ void ReconcileDefinition(const Work& work, const Json& definition) {
   for (const Json& version : Items(definition, {"spec", "versions"})) {
     const Json name = Text(version, {"name"});
     Json& stored = status["storedVersions"];
-    if (Flag(version, {"storage"}) && std::find(stored.begin(), stored.end(), name) == stored.end()) {
+    if (Flag(version, {"storage"}) &&
+        std::find(stored.begin(), stored.end(), name) == stored.end()) {
       stored.push_back(name);
     }
   }
@@ -559,11 +557,11 @@ void ReconcileSecret(const Work& work, const Json& secret) {
   const ObjectPtr authority = work.Get("/configmaps", ns, "kube-root-ca.crt");
   Json filled = secret;
   Json& data = Ensure(filled, {"data"});
-  data["token"] = absl::Base64Escape(
-      absl::StrCat("sandbox-sa:", ns, ":", account, ":", work.cluster.NewUid()));
+  data["token"] =
+      absl::Base64Escape(absl::StrCat("sandbox-sa:", ns, ":", account, ":", work.cluster.NewUid()));
   data["namespace"] = absl::Base64Escape(ns);
-  data["ca.crt"] = absl::Base64Escape(
-      authority == nullptr ? "" : Text(*authority, {"data", "ca.crt"}));
+  data["ca.crt"] =
+      absl::Base64Escape(authority == nullptr ? "" : Text(*authority, {"data", "ca.crt"}));
   filled["metadata"]["annotations"]["kubernetes.io/service-account.uid"] =
       Text(*owner, {"metadata", "uid"});
   work.Update(std::move(filled));

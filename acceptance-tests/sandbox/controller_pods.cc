@@ -115,7 +115,7 @@ Json ContainerStatus(const Json& container, bool ready, Json state) {
 struct Appearance {
   const char* phase;
   bool ready;
-  const char* reason;   // Of the Ready condition.
+  const char* reason;  // Of the Ready condition.
   const char* message;
 };
 
@@ -145,7 +145,8 @@ Json StatusLike(const Work& work, const Json& pod, const Appearance& how,
   }
   Json& conditions = status["conditions"];
   const char* ready = how.ready ? "True" : "False";
-  if (how.ready) SetCondition(conditions, Condition("PodReadyToStartContainers", "True"), now, false);
+  if (how.ready)
+    SetCondition(conditions, Condition("PodReadyToStartContainers", "True"), now, false);
   SetCondition(conditions, Condition("Initialized", "True"), now, false);
   for (const char* type : {"Ready", "ContainersReady"}) {
     SetCondition(conditions, Condition(type, ready, how.reason, how.message), now, false);
@@ -190,13 +191,12 @@ void Crash(const Work& work, const Json& pod) {
   const Json exited = {
       {"exitCode", 1}, {"reason", "Error"}, {"startedAt", now}, {"finishedAt", now}};
   if (Text(pod, {"spec", "restartPolicy"}) == "Never") {
-    work.SetStatus(pod, StatusLike(work, pod, {"Failed", false, "PodFailed", ""},
-                                   [&](const Json& container) {
-                                     Json status = ContainerStatus(container, false,
-                                                                   {{"terminated", exited}});
-                                     status["imageID"] = Text(container, {"image"});
-                                     return status;
-                                   }));
+    work.SetStatus(
+        pod, StatusLike(work, pod, {"Failed", false, "PodFailed", ""}, [&](const Json& container) {
+          Json status = ContainerStatus(container, false, {{"terminated", exited}});
+          status["imageID"] = Text(container, {"image"});
+          return status;
+        }));
     return;
   }
   if (WaitsWith(pod, "CrashLoopBackOff")) return;
@@ -250,13 +250,12 @@ void Complete(const Work& work, const Json& pod) {
   const std::string started = Text(pod, {"status", "startTime"}, now);
   work.SetStatus(pod, StatusLike(work, pod, {"Succeeded", false, "PodCompleted", ""},
                                  [&](const Json& container) {
-                                   Json status = ContainerStatus(
-                                       container, false,
-                                       {{"terminated",
-                                         {{"exitCode", 0},
-                                          {"reason", "Completed"},
-                                          {"startedAt", started},
-                                          {"finishedAt", now}}}});
+                                   Json status = ContainerStatus(container, false,
+                                                                 {{"terminated",
+                                                                   {{"exitCode", 0},
+                                                                    {"reason", "Completed"},
+                                                                    {"startedAt", started},
+                                                                    {"finishedAt", now}}}});
                                    status["imageID"] = Text(container, {"image"});
                                    return status;
                                  }));
@@ -270,9 +269,9 @@ void ReconcilePod(const Work& work, const Json& pod) {
   const absl::Time now = work.cluster.Now();
   if (IsDeleted(pod)) {
     const absl::Duration delay = AnnotatedDelay(pod, "test/terminate-after");
-    const absl::Time due =
-        ParseTimeText(Text(pod, {"metadata", "deletionTimestamp"})) -
-        absl::Seconds(Integer(pod, {"metadata", "deletionGracePeriodSeconds"})) + delay;
+    const absl::Time due = ParseTimeText(Text(pod, {"metadata", "deletionTimestamp"})) -
+                           absl::Seconds(Integer(pod, {"metadata", "deletionGracePeriodSeconds"})) +
+                           delay;
     if (delay > absl::ZeroDuration() && now < due) {
       work.revisit(key, due);
       return;
@@ -316,11 +315,10 @@ void ReconcilePod(const Work& work, const Json& pod) {
       return;
     }
     const std::string text = work.cluster.NowText();
-    work.SetStatus(pod, StatusLike(work, pod, {"Running", true, "", ""},
-                                   [&](const Json& container) {
-                                     return ContainerStatus(container, true,
-                                                            {{"running", {{"startedAt", text}}}});
-                                   }));
+    work.SetStatus(pod,
+                   StatusLike(work, pod, {"Running", true, "", ""}, [&](const Json& container) {
+                     return ContainerStatus(container, true, {{"running", {{"startedAt", text}}}});
+                   }));
     return;
   }
   const Json* owner = ControllerOf(pod);

@@ -43,9 +43,7 @@ std::string EnsureRevision(const Work& work, const Json& owner, const char* labe
 }
 
 // What pods of a DaemonSet are labelled with; those of a StatefulSet have the whole name.
-std::string HashOf(const std::string& revision) {
-  return revision.substr(revision.rfind('-') + 1);
-}
+std::string HashOf(const std::string& revision) { return revision.substr(revision.rfind('-') + 1); }
 
 int OrdinalOf(const Json& pod, const std::string& set) {
   const std::string name = Text(pod, {"metadata", "name"});
@@ -73,13 +71,14 @@ void MakeClaims(const Work& work, const Json& set, Json& pod, int ordinal) {
           work.Create("v1", "PersistentVolumeClaim",
                       {{"metadata", metadata}, {"spec", Members(claim_template, {"spec"})}});
       const std::string what =
-          absl::StrCat("Claim ", name, " Pod ", Text(pod, {"metadata", "name"}),
-                       " in StatefulSet ", Text(set, {"metadata", "name"}));
+          absl::StrCat("Claim ", name, " Pod ", Text(pod, {"metadata", "name"}), " in StatefulSet ",
+                       Text(set, {"metadata", "name"}));
       work.Event(set, status.ok() ? "Normal" : "Warning",
                  status.ok() ? "SuccessfulCreate" : "FailedCreate",
-                 status.ok() ? absl::StrCat("create ", what, " success")
-                             : absl::StrCat("create ", what, " failed error: ",
-                                            Text(StatusBody(status), {"message"})),
+                 status.ok()
+                     ? absl::StrCat("create ", what, " success")
+                     : absl::StrCat("create ", what,
+                                    " failed error: ", Text(StatusBody(status), {"message"})),
                  "statefulset-controller");
     }
     pod["spec"]["volumes"].push_back(
@@ -87,7 +86,8 @@ void MakeClaims(const Work& work, const Json& set, Json& pod, int ordinal) {
   }
 }
 
-absl::Status MakeOrdinal(const Work& work, const Json& set, int ordinal, const std::string& revision) {
+absl::Status MakeOrdinal(const Work& work, const Json& set, int ordinal,
+                         const std::string& revision) {
   const std::string name = absl::StrCat(Text(set, {"metadata", "name"}), "-", ordinal);
   Json pod = PodFromTemplate(Members(set, {"spec", "template"}), set);
   pod["metadata"]["name"] = name;
@@ -105,12 +105,12 @@ absl::Status MakeOrdinal(const Work& work, const Json& set, int ordinal, const s
   if (!is_new) return status;
   const std::string what =
       absl::StrCat("Pod ", name, " in StatefulSet ", Text(set, {"metadata", "name"}));
-  work.Event(set, status.ok() ? "Normal" : "Warning",
-             status.ok() ? "SuccessfulCreate" : "FailedCreate",
-             status.ok() ? absl::StrCat("create ", what, " successful")
-                         : absl::StrCat("create ", what, " failed error: ",
-                                        Text(StatusBody(status), {"message"})),
-             "statefulset-controller");
+  work.Event(
+      set, status.ok() ? "Normal" : "Warning", status.ok() ? "SuccessfulCreate" : "FailedCreate",
+      status.ok()
+          ? absl::StrCat("create ", what, " successful")
+          : absl::StrCat("create ", what, " failed error: ", Text(StatusBody(status), {"message"})),
+      "statefulset-controller");
   return status;
 }
 
@@ -161,9 +161,8 @@ void ReconcileStatefulSet(const Work& work, const Json& set) {
     for (auto it = pods.rbegin(); it != pods.rend(); ++it) {
       const Json& pod = *it->second;
       const bool surplus = it->first >= start + wanted || it->first < start;
-      const bool outdated =
-          Text(pod, {"metadata", "labels", kRevisionLabel}) != update &&
-          it->first >= partition && !on_delete;
+      const bool outdated = Text(pod, {"metadata", "labels", kRevisionLabel}) != update &&
+                            it->first >= partition && !on_delete;
       if (!surplus && !outdated) continue;
       if (!IsDeleted(pod)) work.Delete(pod);
       if (!parallel || !surplus) break;
@@ -209,12 +208,10 @@ void ReconcileDaemonSet(const Work& work, const Json& set) {
   if (IsDeleted(set)) return;
   const ItemKey key = KeyOf("apps/daemonsets", set);
   const Json& pod_template = Members(set, {"spec", "template"});
-  const std::string update =
-      EnsureRevision(work, set, kRevisionLabel,
-                     {{"deprecated.daemonset.template.generation",
-                       Text(set, {"metadata", "annotations",
-                                  "deprecated.daemonset.template.generation"},
-                            "1")}});
+  const std::string update = EnsureRevision(
+      work, set, kRevisionLabel,
+      {{"deprecated.daemonset.template.generation",
+        Text(set, {"metadata", "annotations", "deprecated.daemonset.template.generation"}, "1")}});
   Adopt(work, set, "/pods");
   std::map<std::string, ObjectPtr> by_node;
   for (const ObjectPtr& pod : OwnedPods(work, set)) {
@@ -238,7 +235,8 @@ void ReconcileDaemonSet(const Work& work, const Json& set) {
       labels[kRevisionLabel] = HashOf(update);
       labels["pod-template-generation"] = "1";
       pod["spec"]["nodeName"] = name;
-      CreatePod(work, set, std::move(pod), "daemonset-controller").IgnoreError();  // tried again in a while
+      CreatePod(work, set, std::move(pod), "daemonset-controller")
+          .IgnoreError();  // tried again in a while
       continue;
     }
     const bool outdated =
@@ -317,9 +315,8 @@ void ReconcileJob(const Work& work, const Json& job) {
   const std::int64_t limit = Integer(job, {"spec", "backoffLimit"}, 6);
   const bool suspended = Flag(job, {"spec", "suspend"});
   const auto finish = [&](const char* type, const char* reason, const char* message) {
-    for (const char* one : {std::string(type) == "Complete" ? "SuccessCriteriaMet"
-                                                            : "FailureTarget",
-                            type}) {
+    for (const char* one :
+         {std::string(type) == "Complete" ? "SuccessCriteriaMet" : "FailureTarget", type}) {
       SetCondition(status["conditions"],
                    {{"type", one},
                     {"status", "True"},

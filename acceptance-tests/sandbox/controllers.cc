@@ -73,8 +73,8 @@ void Controllers::Loop() {
     // Timers follow the cluster's clock, which may be advanced: hence the tick.
     absl::Duration wait = timers_.empty() ? absl::Seconds(1) : kTick;
     if (!timers_.empty()) {
-      wait = std::min(wait, std::max(timers_.begin()->first - cluster_.Now(),
-                                     absl::Milliseconds(1)));
+      wait =
+          std::min(wait, std::max(timers_.begin()->first - cluster_.Now(), absl::Milliseconds(1)));
     }
     cluster_.mu.AwaitWithTimeout(absl::Condition(&news), wait);
   }
@@ -141,7 +141,8 @@ void Controllers::Observe(const Change& change) {
   // Who looks at other objects than its own.
   if (change.resource == "/pods") {
     const Json& before = change.previous == nullptr ? Json::object() : *change.previous;
-    const bool moved = change.kind != Change::Kind::kModified || IsReady(before) != IsReady(object) ||
+    const bool moved = change.kind != Change::Kind::kModified ||
+                       IsReady(before) != IsReady(object) ||
                        IsDeleted(before) != IsDeleted(object) ||
                        Text(before, {"status", "phase"}) != Text(object, {"status", "phase"});
     const auto selecting = [&](const char* resource, JsonPath selector, bool plain) {
@@ -228,16 +229,13 @@ void Controllers::CollectGarbage(const Json& object, const std::string& resource
   const Json& owners = Items(object, {"metadata", "ownerReferences"});
   Json present = Json::array();
   for (const Json& owner : owners) {
-    const ObjectPtr found =
-        uids_.count(Text(owner, {"uid"})) == 0
-            ? nullptr
-            : [&]() -> ObjectPtr {
-          cluster_.mu.AssertHeld();
-          const std::string kind = StorageKeyOf(cluster_, owner);
-          const std::string ns = Text(object, {"metadata", "namespace"});
-          ObjectPtr one = cluster_.store.Get(kind, ns, Text(owner, {"name"}));
-          return one != nullptr ? one : cluster_.store.Get(kind, "", Text(owner, {"name"}));
-        }();
+    const ObjectPtr found = uids_.count(Text(owner, {"uid"})) == 0 ? nullptr : [&]() -> ObjectPtr {
+      cluster_.mu.AssertHeld();
+      const std::string kind = StorageKeyOf(cluster_, owner);
+      const std::string ns = Text(object, {"metadata", "namespace"});
+      ObjectPtr one = cluster_.store.Get(kind, ns, Text(owner, {"name"}));
+      return one != nullptr ? one : cluster_.store.Get(kind, "", Text(owner, {"name"}));
+    }();
     if (found != nullptr && Text(*found, {"metadata", "uid"}) == Text(owner, {"uid"})) {
       present.push_back(owner);
     }
@@ -279,8 +277,8 @@ void Controllers::ReconcileOwnerDeletion(const ItemKey& key, const Json& object)
   for (const ItemKey& dependent : dependents) {
     const ObjectPtr found = cluster_.store.Get(dependent.resource, dependent.ns, dependent.name);
     const auto slash = dependent.resource.rfind('/');
-    const ResourcePtr kind = cluster_.kinds.FindAnyVersion(
-        dependent.resource.substr(0, slash), dependent.resource.substr(slash + 1));
+    const ResourcePtr kind = cluster_.kinds.FindAnyVersion(dependent.resource.substr(0, slash),
+                                                           dependent.resource.substr(slash + 1));
     if (found == nullptr || kind == nullptr) continue;
     if (orphan) {
       Json copy = *found;
@@ -309,8 +307,8 @@ void Controllers::ReconcileOwnerDeletion(const ItemKey& key, const Json& object)
   }
   if (blocked) return;
   const auto slash = key.resource.rfind('/');
-  const ResourcePtr kind = cluster_.kinds.FindAnyVersion(key.resource.substr(0, slash),
-                                                         key.resource.substr(slash + 1));
+  const ResourcePtr kind =
+      cluster_.kinds.FindAnyVersion(key.resource.substr(0, slash), key.resource.substr(slash + 1));
   if (kind == nullptr) return;
   Json copy = object;
   Json rest = Json::array();

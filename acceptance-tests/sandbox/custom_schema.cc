@@ -176,9 +176,9 @@ void ValidateText(const Json& schema, const Json& value, const std::string& path
   }
   if (const Json* limit = Find(schema, {"minLength"});
       limit != nullptr && length < limit->get<std::int64_t>()) {
-    errors.Invalid(path, value,
-                   absl::StrCat(path, " in body should be at least ", Number(*limit),
-                                " chars long"));
+    errors.Invalid(
+        path, value,
+        absl::StrCat(path, " in body should be at least ", Number(*limit), " chars long"));
     return;
   }
   const std::string pattern = Text(schema, {"pattern"});
@@ -271,9 +271,9 @@ void ValidateValue(const Json& schema, const Json& value, const std::string& pat
   if (!schema.is_object()) return;
   if (value.is_null()) {
     if (!Flag(schema, {"nullable"}) && !Text(schema, {"type"}).empty()) {
-      errors.TypeInvalid(path, "null",
-                         absl::StrCat(path, " in body must be of type ", Text(schema, {"type"}),
-                                      ": \"null\""));
+      errors.TypeInvalid(
+          path, "null",
+          absl::StrCat(path, " in body must be of type ", Text(schema, {"type"}), ": \"null\""));
     }
     return;
   }
@@ -284,14 +284,14 @@ void ValidateValue(const Json& schema, const Json& value, const std::string& pat
                     (type == "integer" && whole);
   if (Flag(schema, {kIntOrString})) {
     if (!value.is_string() && !value.is_number_integer()) {
-      errors.TypeInvalid(path, actual,
-                         absl::StrCat(path, " in body must be of type integer,string: ",
-                                      Quote(actual)));
+      errors.TypeInvalid(
+          path, actual,
+          absl::StrCat(path, " in body must be of type integer,string: ", Quote(actual)));
     }
   } else if (!fits) {
     errors.TypeInvalid(path, actual,
-                       absl::StrCat(path.empty() ? "body" : path, " in body must be of type ",
-                                    type, ": ", Quote(actual)));
+                       absl::StrCat(path.empty() ? "body" : path, " in body must be of type ", type,
+                                    ": ", Quote(actual)));
     return;
   }
   if (const Json* allowed = Find(schema, {"enum"}); allowed != nullptr && allowed->is_array()) {
@@ -389,8 +389,7 @@ void ValidateDefinition(const Json& definition, FieldErrors& errors) {
   const std::string plural = Text(definition, {"spec", "names", "plural"});
   const std::string name = Text(definition, {"metadata", "name"});
   if (name != absl::StrCat(plural, ".", group)) {
-    errors.Invalid("metadata.name", name,
-                   "must be spec.names.plural+\".\"+spec.group");
+    errors.Invalid("metadata.name", name, "must be spec.names.plural+\".\"+spec.group");
   }
   if (group.empty()) {
     errors.Required("spec.group");

@@ -283,7 +283,8 @@ void DefaultPodSpec(Json& spec, bool in_template) {
     for (const char* list : {"containers", "initContainers"}) {
       ForEach(spec, list, [](Json& container) {
         ForEach(container, "ports", [](Json& port) {
-          if (port.contains("containerPort")) Default(port, "hostPort", Json(port["containerPort"]));
+          if (port.contains("containerPort"))
+            Default(port, "hostPort", Json(port["containerPort"]));
         });
       });
     }
@@ -379,11 +380,11 @@ void ApplyDefaults(const Resource& resource, Json& object) {
     With(object, "spec", [](Json& spec) {
       Default(spec, "minReplicas", 1);
       if (Items(spec, {"metrics"}).empty()) {
-        spec["metrics"] = Json::array(
-            {{{"type", "Resource"},
-              {"resource",
-               {{"name", "cpu"},
-                {"target", {{"type", "Utilization"}, {"averageUtilization", 80}}}}}}});
+        spec["metrics"] =
+            Json::array({{{"type", "Resource"},
+                          {"resource",
+                           {{"name", "cpu"},
+                            {"target", {{"type", "Utilization"}, {"averageUtilization", 80}}}}}}});
       }
     });
   } else if (key == "apiextensions.k8s.io/customresourcedefinitions") {

@@ -61,9 +61,8 @@ Json* AtDottedPath(Json& object, absl::string_view path, bool create) {
 }  // namespace
 
 void Objects::MarkDeleted(const Call& call, const DeleteOptions& options, Json& object) const {
-  const std::int64_t grace = options.grace_seconds >= 0
-                                 ? options.grace_seconds
-                                 : DefaultGrace(*call.resource, object);
+  const std::int64_t grace =
+      options.grace_seconds >= 0 ? options.grace_seconds : DefaultGrace(*call.resource, object);
   Json& metadata = object["metadata"];
   if (!metadata.contains("deletionTimestamp")) {
     metadata["deletionTimestamp"] = TimeText(cluster_.Now() + absl::Seconds(grace));
@@ -98,11 +97,11 @@ absl::StatusOr<Objects::Deleted> Objects::Delete(Call& call, const DeleteOptions
                                  "). The object might have been deleted and then recreated"));
   }
   if (!options.resource_version.empty() && options.resource_version != version) {
-    return Conflict(resource.group_kind(), call.name,
-                    absl::StrCat("the ResourceVersion in the precondition (",
-                                 options.resource_version,
-                                 ") does not match the ResourceVersion in record (", version,
-                                 "). The object might have been modified"));
+    return Conflict(
+        resource.group_kind(), call.name,
+        absl::StrCat("the ResourceVersion in the precondition (", options.resource_version,
+                     ") does not match the ResourceVersion in record (", version,
+                     "). The object might have been modified"));
   }
   if (resource.storage_key() == "/namespaces" && !call.internal &&
       (call.name == "default" || call.name == "kube-system" || call.name == "kube-public")) {
@@ -125,9 +124,9 @@ absl::StatusOr<Objects::Deleted> Objects::Delete(Call& call, const DeleteOptions
   if (definition && Find(object, {"metadata", "deletionTimestamp"}) == nullptr) {
     SetFinalizer(object, "customresourcecleanup.apiextensions.k8s.io", true);
   }
-  const bool graceful = options.grace_seconds < 0 ? DefaultGrace(resource, object) > 0
-                                                  : options.grace_seconds > 0 &&
-                                                        DefaultGrace(resource, object) > 0;
+  const bool graceful = options.grace_seconds < 0
+                            ? DefaultGrace(resource, object) > 0
+                            : options.grace_seconds > 0 && DefaultGrace(resource, object) > 0;
   if (!Held(object) && !graceful) {
     if (!call.dry_run) Erase(resource, object);
     return Deleted{InVersion(resource, current), true};

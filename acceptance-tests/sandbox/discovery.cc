@@ -20,8 +20,8 @@ std::string GroupVersion(absl::string_view group, absl::string_view version) {
 
 // Clients cache discovery by this value.
 std::string StorageHash(const Resource& resource) {
-  return absl::StrCat(absl::Hex(
-      std::hash<std::string>()(resource.storage_key() + resource.kind), absl::kZeroPad16));
+  return absl::StrCat(absl::Hex(std::hash<std::string>()(resource.storage_key() + resource.kind),
+                                absl::kZeroPad16));
 }
 
 struct Subresource {
@@ -140,8 +140,7 @@ std::optional<Json> ResourceList(const KindTable& kinds, absl::string_view group
 
 Json AggregatedDiscovery(const KindTable& kinds, bool core, absl::string_view version) {
   Json items = Json::array();
-  const std::vector<std::string> groups =
-      core ? std::vector<std::string>{""} : kinds.Groups();
+  const std::vector<std::string> groups = core ? std::vector<std::string>{""} : kinds.Groups();
   for (const std::string& group : groups) {
     Json versions = Json::array();
     for (const std::string& group_version : kinds.Versions(group)) {
@@ -160,11 +159,11 @@ Json AggregatedDiscovery(const KindTable& kinds, bool core, absl::string_view ve
         if (!one->categories.empty()) entry["categories"] = Words(one->categories);
         Json subs = Json::array();
         for (const Subresource& sub : SubresourcesOf(*one)) {
-          subs.push_back({{"subresource", sub.name},
-                          {"responseKind", sub.kind[0] == '\0'
-                                               ? kind(one->group, one->version, one->kind)
-                                               : kind(sub.group, sub.version, sub.kind)},
-                          {"verbs", Words(sub.verbs)}});
+          subs.push_back(
+              {{"subresource", sub.name},
+               {"responseKind", sub.kind[0] == '\0' ? kind(one->group, one->version, one->kind)
+                                                    : kind(sub.group, sub.version, sub.kind)},
+               {"verbs", Words(sub.verbs)}});
         }
         if (!subs.empty()) entry["subresources"] = std::move(subs);
         resources.push_back(std::move(entry));

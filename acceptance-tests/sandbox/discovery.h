@@ -16,8 +16,8 @@ namespace charon::sandbox {
 inline constexpr char kKubernetesVersion[] = "v1.36.3";
 
 Json VersionInfo();
-Json ApiVersions();                                // /api
-Json GroupList(const KindTable& kinds);            // /apis
+Json ApiVersions();                      // /api
+Json GroupList(const KindTable& kinds);  // /apis
 std::optional<Json> GroupInfo(const KindTable& kinds, absl::string_view group);
 std::optional<Json> ResourceList(const KindTable& kinds, absl::string_view group,
                                  absl::string_view version);

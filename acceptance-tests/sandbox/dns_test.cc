@@ -15,7 +15,8 @@ namespace charon::sandbox {
 namespace {
 
 TEST(DnsValues, NamesHaveLabels) {
-  for (const char* good : {"example.org", "*.example.org.", "_dmarc.example.org", "a"}) EXPECT_TRUE(dns::IsName(good)) << good;
+  for (const char* good : {"example.org", "*.example.org.", "_dmarc.example.org", "a"})
+    EXPECT_TRUE(dns::IsName(good)) << good;
   for (const char* bad : {"", ".", "a..b", "a b", "x.*.y"}) EXPECT_FALSE(dns::IsName(bad)) << bad;
   EXPECT_TRUE(dns::IsWithin("a.b", "b"));
   EXPECT_FALSE(dns::IsWithin("ab", "b"));
@@ -39,8 +40,10 @@ HttpRequest SignedRequest() {
 
 const aws::Credentials kExample = {"AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"};
 
-std::string Refused(const HttpRequest& request, absl::Duration later = absl::ZeroDuration(), absl::string_view service = "iam") {
-  const absl::Time signed_at = absl::FromCivil(absl::CivilSecond(2015, 8, 30, 12, 36, 0), absl::UTCTimeZone());
+std::string Refused(const HttpRequest& request, absl::Duration later = absl::ZeroDuration(),
+                    absl::string_view service = "iam") {
+  const absl::Time signed_at =
+      absl::FromCivil(absl::CivilSecond(2015, 8, 30, 12, 36, 0), absl::UTCTimeZone());
   return aws::CheckSignature(request, kExample, service, "us-east-1", signed_at + later).code;
 }
 
@@ -54,7 +57,8 @@ TEST(AwsSignature, WhatIsChangedIsFound) {
   other.body = "x";
   EXPECT_EQ(Refused(other), "SignatureDoesNotMatch");
   other = SignedRequest();
-  other.authorization = absl::StrCat("AWS4-HMAC-SHA256 Credential=OTHER", other.authorization.substr(39));
+  other.authorization =
+      absl::StrCat("AWS4-HMAC-SHA256 Credential=OTHER", other.authorization.substr(39));
   EXPECT_EQ(Refused(other), "InvalidClientTokenId");
   other.authorization = "Bearer x";
   EXPECT_EQ(Refused(other), "IncompleteSignature");
@@ -71,7 +75,8 @@ TEST(AwsSignature, ItIsForOneServiceAndAQuarterOfAnHour) {
 
 class Cloudflare : public testing::Test {
  protected:
-  HttpResponse Send(const std::string& method, const std::string& path, const Json& body = nullptr, const std::string& token = "w") {
+  HttpResponse Send(const std::string& method, const std::string& path, const Json& body = nullptr,
+                    const std::string& token = "w") {
     HttpRequest request;
     request.method = method;
     request.path = "/client/v4/" + path;
@@ -94,7 +99,10 @@ class Cloudflare : public testing::Test {
     const Json& error = answer["errors"][0];
     return Integer(error.contains("error_chain") ? error["error_chain"][0] : error, {"code"});
   }
-  void SetUp() override { zone_ = "zones/" + Text(Ask("POST", "zones", {{"name", "example.org"}}), {"result", "id"}) + "/dns_records"; }
+  void SetUp() override {
+    zone_ = "zones/" + Text(Ask("POST", "zones", {{"name", "example.org"}}), {"result", "id"}) +
+            "/dns_records";
+  }
   Json A(const std::string& name, const std::string& value = "192.0.2.1") {
     return {{"name", name}, {"type", "A"}, {"content", value}, {"ttl", 300}};
   }
@@ -140,7 +148,8 @@ TEST_F(Cloudflare, TokensAreTold) {
 
 TEST_F(Cloudflare, TheQuotaAndTheRateHold) {
   ASSERT_TRUE(site_.Act({{"do", "zone"}, {"name", "small.example"}, {"quota", 1}}).ok());
-  const std::string small = "zones/" + Text(Ask("GET", "zones?name=small.example")["result"][0], {"id"}) + "/dns_records";
+  const std::string small =
+      "zones/" + Text(Ask("GET", "zones?name=small.example")["result"][0], {"id"}) + "/dns_records";
   EXPECT_EQ(Ask("POST", small, A("a"))["success"], true);
   EXPECT_EQ(Code(Ask("POST", small, A("b"))), 81045);
   ASSERT_TRUE(site_.Act({{"do", "rate_limit"}, {"requests", 1}}).ok());
@@ -158,7 +167,8 @@ TEST_F(Cloudflare, NamesAreCompletedAndPagesCounted) {
 
 class Route53 : public testing::Test {
  protected:
-  std::string Send(const std::string& method, const std::string& path, const std::string& body = "") {
+  std::string Send(const std::string& method, const std::string& path,
+                   const std::string& body = "") {
     HttpRequest request;
     request.method = method;
     request.path = "/2013-04-01/" + path;
@@ -172,14 +182,20 @@ class Route53 : public testing::Test {
   }
   std::string Change(const std::string& action, const std::string& set) {
     return Send("POST", "hostedzone/" + zone_ + "/rrset",
-                "<ChangeResourceRecordSetsRequest><ChangeBatch><Changes><Change><Action>" + action + "</Action><ResourceRecordSet>" + set +
-                    "</ResourceRecordSet></Change></Changes></ChangeBatch></ChangeResourceRecordSetsRequest>");
+                "<ChangeResourceRecordSetsRequest><ChangeBatch><Changes><Change><Action>" + action +
+                    "</Action><ResourceRecordSet>" + set +
+                    "</ResourceRecordSet></Change></Changes></ChangeBatch></"
+                    "ChangeResourceRecordSetsRequest>");
   }
-  static std::string Set(const std::string& name, const std::string& type, const std::string& value, const std::string& more = "") {
-    return "<Name>" + name + "</Name><Type>" + type + "</Type>" + more + "<TTL>60</TTL><ResourceRecords><ResourceRecord><Value>" + value +
+  static std::string Set(const std::string& name, const std::string& type, const std::string& value,
+                         const std::string& more = "") {
+    return "<Name>" + name + "</Name><Type>" + type + "</Type>" + more +
+           "<TTL>60</TTL><ResourceRecords><ResourceRecord><Value>" + value +
            "</Value></ResourceRecord></ResourceRecords>";
   }
-  void SetUp() override { zone_ = Text(*site_.Act({{"do", "zone"}, {"name", "example.org"}}), {"id"}); }
+  void SetUp() override {
+    zone_ = Text(*site_.Act({{"do", "zone"}, {"name", "example.org"}}), {"id"});
+  }
 
   absl::Time now_ = absl::FromUnixSeconds(1'800'000'000);
   Route53Site site_{{"k", "s"}, 1, [this] { return now_; }};
@@ -187,30 +203,41 @@ class Route53 : public testing::Test {
 };
 
 TEST_F(Route53, ChangesAreRefusedInItsWords) {
-  EXPECT_TRUE(absl::StrContains(Change("CREATE", Set("a.example.org", "A", "192.0.2.1")), "PENDING"));
+  EXPECT_TRUE(
+      absl::StrContains(Change("CREATE", Set("a.example.org", "A", "192.0.2.1")), "PENDING"));
   const std::vector<std::pair<std::string, std::string>> cases = {
       {Change("CREATE", Set("a.example.org", "A", "192.0.2.1")), "but it already exists"},
-      {Change("DELETE", Set("a.example.org", "A", "192.0.2.2")), "the values provided do not match"},
+      {Change("DELETE", Set("a.example.org", "A", "192.0.2.2")),
+       "the values provided do not match"},
       {Change("DELETE", Set("b.example.org", "A", "192.0.2.2")), "but it was not found"},
-      {Change("CREATE", Set("a.other.org", "A", "192.0.2.2")), "is not permitted in zone example.org."},
+      {Change("CREATE", Set("a.other.org", "A", "192.0.2.2")),
+       "is not permitted in zone example.org."},
       {Change("CREATE", Set("example.org", "CNAME", "x.org")), "is not permitted at apex"},
       {Change("CREATE", Set("a.example.org", "CNAME", "x.org")), "conflicts with other records"},
       {Change("CREATE", Set("c.example.org", "A", "1.2")), "ARRDATAIllegalIPv4Address"},
       {Change("CREATE", Set("c.example.org", "TXT", "open")), "InvalidCharacterString"},
-      {Change("CREATE", Set("c.example.org", "TXT", "\"" + std::string(256, 'x') + "\"")), "CharacterStringTooLong"},
-      {Change("CREATE", Set("c.example.org", "A", "192.0.2.2", "<Weight>1</Weight>")), "Missing field 'SetIdentifier'"},
-      {Change("CREATE", Set("a.example.org", "A", "192.0.2.2", "<SetIdentifier>x</SetIdentifier><Weight>1</Weight>")), "other RRSets exist"},
-      {Change("DROP", Set("c.example.org", "A", "192.0.2.2")), "Member must satisfy enum value set"},
+      {Change("CREATE", Set("c.example.org", "TXT", "\"" + std::string(256, 'x') + "\"")),
+       "CharacterStringTooLong"},
+      {Change("CREATE", Set("c.example.org", "A", "192.0.2.2", "<Weight>1</Weight>")),
+       "Missing field 'SetIdentifier'"},
+      {Change("CREATE", Set("a.example.org", "A", "192.0.2.2",
+                            "<SetIdentifier>x</SetIdentifier><Weight>1</Weight>")),
+       "other RRSets exist"},
+      {Change("DROP", Set("c.example.org", "A", "192.0.2.2")),
+       "Member must satisfy enum value set"},
   };
-  for (const auto& [answer, part] : cases) EXPECT_TRUE(absl::StrContains(answer, part)) << part << "\n" << answer;
+  for (const auto& [answer, part] : cases)
+    EXPECT_TRUE(absl::StrContains(answer, part)) << part << "\n" << answer;
 }
 
 TEST_F(Route53, ListsAreSortedByLabelsFromTheRight) {
-  for (const char* name : {"z.a.example.org", "b.example.org", "*.example.org"}) Change("UPSERT", Set(name, "A", "192.0.2.1"));
+  for (const char* name : {"z.a.example.org", "b.example.org", "*.example.org"})
+    Change("UPSERT", Set(name, "A", "192.0.2.1"));
   const std::string all = Send("GET", "hostedzone/" + zone_ + "/rrset");
   EXPECT_LT(all.find("\\052.example.org."), all.find("z.a.example.org."));
   EXPECT_LT(all.find("z.a.example.org."), all.find("b.example.org."));
-  EXPECT_TRUE(absl::StrContains(Send("GET", "hostedzone/" + zone_ + "/rrset?maxitems=2"), "<NextRecordName>\\052.example.org.</NextRecordName>"));
+  EXPECT_TRUE(absl::StrContains(Send("GET", "hostedzone/" + zone_ + "/rrset?maxitems=2"),
+                                "<NextRecordName>\\052.example.org.</NextRecordName>"));
 }
 
 TEST_F(Route53, AChangeIsInSyncAfterAWhile) {

@@ -28,7 +28,8 @@ bool IsName(absl::string_view text) {
     if (label.empty() || label.size() > 63) return false;
     if (!(first && label == "*")) {
       for (const char c : label) {
-        if (!absl::ascii_isalnum(static_cast<unsigned char>(c)) && c != '-' && c != '_') return false;
+        if (!absl::ascii_isalnum(static_cast<unsigned char>(c)) && c != '-' && c != '_')
+          return false;
       }
     }
     first = false;
@@ -36,7 +37,9 @@ bool IsName(absl::string_view text) {
   return true;
 }
 
-std::string Canonical(absl::string_view name) { return absl::AsciiStrToLower(absl::StripSuffix(name, ".")); }
+std::string Canonical(absl::string_view name) {
+  return absl::AsciiStrToLower(absl::StripSuffix(name, "."));
+}
 
 bool IsWithin(absl::string_view name, absl::string_view zone) {
   return name == zone || absl::EndsWith(name, absl::StrCat(".", zone));

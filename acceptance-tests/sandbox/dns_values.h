@@ -11,7 +11,8 @@ namespace charon::sandbox::dns {
 
 bool IsIpv4(const std::string& text);
 bool IsIpv6(const std::string& text);
-// Labels of 1 to 63 characters, at most 253 in all; with or without the final dot. Underscores and, in front, an asterisk.
+// Labels of 1 to 63 characters, at most 253 in all; with or without the final dot. Underscores and,
+// in front, an asterisk.
 bool IsName(absl::string_view text);
 // Lower case, without the final dot.
 std::string Canonical(absl::string_view name);

@@ -26,8 +26,7 @@ absl::StatusOr<std::string> FaultScript::Add(const Json& description) {
   if (!description.is_object()) return BadRequest("a fault is an object");
   Rule rule;
   rule.description = description;
-  SANDBOX_ASSIGN_OR_RETURN(rule.fault.action,
-                           ActionNamed(Text(description, {"action"}, "status")));
+  SANDBOX_ASSIGN_OR_RETURN(rule.fault.action, ActionNamed(Text(description, {"action"}, "status")));
   rule.fault.code = static_cast<int>(Integer(description, {"code"}, 500));
   rule.fault.retry_after = static_cast<int>(Integer(description, {"retry_after"}, -1));
   rule.fault.delay = absl::Milliseconds(Integer(description, {"delay_ms"}, 0));

@@ -57,11 +57,11 @@ class FaultScript {
     bool has_path = false;
     std::string query_contains;
     std::string user_agent_contains;
-    std::int64_t nth = 0;         // Only the n-th match; 0: from `after` on.
-    std::int64_t after = 0;       // Skips so many matches.
-    std::int64_t times = -1;      // Then fires so often; negative: for ever.
+    std::int64_t nth = 0;     // Only the n-th match; 0: from `after` on.
+    std::int64_t after = 0;   // Skips so many matches.
+    std::int64_t times = -1;  // Then fires so often; negative: for ever.
     double percent = 100;
-    bool watches = false;         // Watches are spared unless asked for.
+    bool watches = false;  // Watches are spared unless asked for.
     bool writes_only = false;
     std::int64_t seen = 0;
     std::int64_t fired = 0;

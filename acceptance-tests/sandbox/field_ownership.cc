@@ -52,8 +52,8 @@ std::optional<Entries> Decode(const Json& list) {
       return std::nullopt;
     }
     const Json* fields = Find(item, {"fieldsV1"});
-    absl::StatusOr<FieldSet> set = FieldSet::FromFieldsV1(fields == nullptr ? Json::object()
-                                                                            : *fields);
+    absl::StatusOr<FieldSet> set =
+        FieldSet::FromFieldsV1(fields == nullptr ? Json::object() : *fields);
     if (!set.ok()) return std::nullopt;
     const bool applied = operation == "Apply";
     EntryKey key{applied, Text(item, {"manager"}), applied ? "" : version,
@@ -67,8 +67,8 @@ Json Encode(const Entries& entries) {
   std::vector<std::pair<EntryKey, Entry>> sorted(entries.begin(), entries.end());
   std::stable_sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) {
     const auto rank = [](const auto& e) {
-      return std::make_tuple(!e.first.applied, e.second.time, e.first.manager,
-                             e.second.api_version, e.first.subresource);
+      return std::make_tuple(!e.first.applied, e.second.time, e.first.manager, e.second.api_version,
+                             e.first.subresource);
     };
     return rank(a) < rank(b);
   });
@@ -175,8 +175,8 @@ absl::Status ConflictStatus(const std::vector<OwnedConflict>& conflicts) {
   }
   std::string message;
   if (conflicts.size() == 1) {
-    message = absl::StrCat("Apply failed with 1 conflict: conflict with ",
-                           by_owner.begin()->first, ": ", by_owner.begin()->second.front());
+    message = absl::StrCat("Apply failed with 1 conflict: conflict with ", by_owner.begin()->first,
+                           ": ", by_owner.begin()->second.front());
   } else {
     std::vector<std::string> lines;
     for (const auto& [owner, paths] : by_owner) {
@@ -256,8 +256,7 @@ FieldSet FieldsOfLastApplied(const Json& live, const FieldWriter& writer) {
   if (text.empty()) return {};
   const absl::StatusOr<ParsedDocument> parsed = ParseJson(text);
   if (!parsed.ok() || Text(parsed->value, {"apiVersion"}) != writer.api_version) return {};
-  const Comparison changed =
-      CompareTyped(parsed->value, WithoutManagedFields(live), *writer.type);
+  const Comparison changed = CompareTyped(parsed->value, WithoutManagedFields(live), *writer.type);
   return FieldsOf(parsed->value, *writer.type)
       .Difference(changed.modified)
       .Difference(changed.added)
@@ -320,14 +319,13 @@ absl::StatusOr<Applied> Apply(const Json& live, const Json& patch, bool force,
   const std::vector<std::string> complaints = CheckTyped(patch, type, Duplicates::kRefuse);
   if (!complaints.empty()) {
     const bool core = !absl::StrContains(writer.api_version, "/");
-    const std::string place = absl::StrCat(
-        Text(patch, {"metadata", "namespace"}), "/", Text(patch, {"metadata", "name"}), "; ",
-        core ? "/" : "", writer.api_version, ", Kind=", Text(patch, {"kind"}));
+    const std::string place =
+        absl::StrCat(Text(patch, {"metadata", "namespace"}), "/", Text(patch, {"metadata", "name"}),
+                     "; ", core ? "/" : "", writer.api_version, ", Kind=", Text(patch, {"kind"}));
     return PlainError(absl::StrCat(
         "failed to create typed patch object (", place, "): ",
-        complaints.size() == 1
-            ? complaints.front()
-            : absl::StrCat("errors:\n  ", absl::StrJoin(complaints, "\n  "))));
+        complaints.size() == 1 ? complaints.front()
+                               : absl::StrCat("errors:\n  ", absl::StrJoin(complaints, "\n  "))));
   }
   if (entries.empty() && live.is_object()) {
     FieldWriter before = writer;

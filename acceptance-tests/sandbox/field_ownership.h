@@ -37,8 +37,8 @@ struct Applied {
   bool changed = false;
 };
 
-// Server-side apply of `patch` to `live` (null if there is no such object yet). Conflicts answer 409
-// unless `force`.
+// Server-side apply of `patch` to `live` (null if there is no such object yet). Conflicts answer
+// 409 unless `force`.
 absl::StatusOr<Applied> Apply(const Json& live, const Json& patch, bool force,
                               const FieldWriter& writer);
 

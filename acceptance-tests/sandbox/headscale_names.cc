@@ -21,8 +21,8 @@ namespace {
 constexpr std::size_t kLabel = 63;
 
 bool AllowedByFqdnRules(char c) {
-  return absl::ascii_islower(static_cast<unsigned char>(c)) || absl::ascii_isdigit(static_cast<unsigned char>(c)) ||
-         c == '-' || c == '.';
+  return absl::ascii_islower(static_cast<unsigned char>(c)) ||
+         absl::ascii_isdigit(static_cast<unsigned char>(c)) || c == '-' || c == '.';
 }
 
 bool IsAlphanumeric(char c) { return absl::ascii_isalnum(static_cast<unsigned char>(c)); }
@@ -40,13 +40,17 @@ std::string AddressError(const std::string& text) {
   for (std::size_t i = 0; i < fields.size(); ++i) {
     for (std::size_t at = 0; at < fields[i].size(); ++at) {
       if (absl::ascii_isdigit(static_cast<unsigned char>(fields[i][at]))) continue;
-      const std::vector<std::string> rest(fields.begin() + static_cast<std::ptrdiff_t>(i) + 1, fields.end());
-      const std::string left = absl::StrCat(fields[i].substr(at), rest.empty() ? "" : ".", absl::StrJoin(rest, "."));
+      const std::vector<std::string> rest(fields.begin() + static_cast<std::ptrdiff_t>(i) + 1,
+                                          fields.end());
+      const std::string left =
+          absl::StrCat(fields[i].substr(at), rest.empty() ? "" : ".", absl::StrJoin(rest, "."));
       return absl::StrCat(quoted, "unexpected character (at ", Quote(left), ")");
     }
     int value = 0;
-    if (fields[i].size() > 1 && fields[i][0] == '0') return quoted + "IPv4 field has octet with leading zero";
-    if (!absl::SimpleAtoi(fields[i], &value) || value > 255) return quoted + "IPv4 field has value >255";
+    if (fields[i].size() > 1 && fields[i][0] == '0')
+      return quoted + "IPv4 field has octet with leading zero";
+    if (!absl::SimpleAtoi(fields[i], &value) || value > 255)
+      return quoted + "IPv4 field has value >255";
   }
   return quoted + (fields.size() > 4 ? "IPv4 address too long" : "IPv4 address too short");
 }
@@ -59,13 +63,13 @@ absl::Status CheckFqdnRules(const std::string& name) {
                                            " doesn't comply with this rule: invalid user name"));
   }
   if (absl::AsciiStrToLower(name) != name) {
-    return absl::UnknownError(
-        absl::StrCat("DNS segment should be lowercase. ", name, " doesn't comply with this rule: invalid user name"));
+    return absl::UnknownError(absl::StrCat("DNS segment should be lowercase. ", name,
+                                           " doesn't comply with this rule: invalid user name"));
   }
   if (!std::all_of(name.begin(), name.end(), AllowedByFqdnRules)) {
     return absl::UnknownError(absl::StrCat(
-        "DNS segment should only be composed of lowercase ASCII letters numbers, hyphen and dots. ", name,
-        " doesn't comply with theses rules: invalid user name"));
+        "DNS segment should only be composed of lowercase ASCII letters numbers, hyphen and dots. ",
+        name, " doesn't comply with theses rules: invalid user name"));
   }
   return absl::OkStatus();
 }
@@ -119,7 +123,8 @@ absl::Status CheckLabel(const std::string& name) {
   } else {
     for (const char c : name) {
       if (IsAlphanumeric(c) || c == '-') continue;
-      why = absl::StrCat(quoted, " is not a valid DNS label: contains invalid character '", std::string(1, c), "'");
+      why = absl::StrCat(quoted, " is not a valid DNS label: contains invalid character '",
+                         std::string(1, c), "'");
       break;
     }
   }
@@ -128,15 +133,18 @@ absl::Status CheckLabel(const std::string& name) {
 }
 
 absl::Status CheckTag(const std::string& tag, absl::string_view space_text) {
-  if (!absl::StartsWith(tag, "tag:")) return absl::UnknownError("tag must start with the string 'tag:'");
+  if (!absl::StartsWith(tag, "tag:"))
+    return absl::UnknownError("tag must start with the string 'tag:'");
   if (absl::AsciiStrToLower(tag) != tag) return absl::UnknownError("tag should be lowercase");
-  const std::vector<std::string> words = absl::StrSplit(tag, absl::ByAnyChar(" \t\n"), absl::SkipEmpty());
+  const std::vector<std::string> words =
+      absl::StrSplit(tag, absl::ByAnyChar(" \t\n"), absl::SkipEmpty());
   if (words.size() > 1) return absl::UnknownError(space_text);
   return absl::OkStatus();
 }
 
 bool Prefix::IsExitRoute() const {
-  return bits == 0 && std::all_of(address.begin(), address.end(), [](std::uint8_t byte) { return byte == 0; });
+  return bits == 0 &&
+         std::all_of(address.begin(), address.end(), [](std::uint8_t byte) { return byte == 0; });
 }
 
 bool Prefix::Contains(const Prefix& other) const {

@@ -31,7 +31,8 @@ class Standardiser {
     const auto line = 1 + std::count(before.begin(), before.end(), '\n');
     const auto start = before.rfind('\n');
     const std::size_t column = 1 + at_ - (start == absl::string_view::npos ? 0 : start + 1);
-    return absl::UnknownError(absl::StrCat("hujson: line ", line, ", column ", column, ": ", error_));
+    return absl::UnknownError(
+        absl::StrCat("hujson: line ", line, ", column ", column, ": ", error_));
   }
 
  private:
@@ -41,7 +42,9 @@ class Standardiser {
   }
   bool Invalid(absl::string_view where) {
     const char c = text_[at_];
-    const std::string what = c == '\'' ? R"('\'')" : c == '\n' ? R"('\n')" : absl::StrCat("'", std::string(1, c), "'");
+    const std::string what = c == '\''   ? R"('\'')"
+                             : c == '\n' ? R"('\n')"
+                                         : absl::StrCat("'", std::string(1, c), "'");
     return Fail(absl::StrCat("invalid character ", what, " ", where));
   }
   bool End() const { return at_ >= text_.size(); }
@@ -137,7 +140,9 @@ class Standardiser {
         if (!Extra() || !Value(depth + 1)) return false;
       }
       if (!Extra()) return false;
-      if (End()) return Fail(absl::StrCat("parsing ", object ? "object" : "array", " after value: unexpected EOF"));
+      if (End())
+        return Fail(
+            absl::StrCat("parsing ", object ? "object" : "array", " after value: unexpected EOF"));
       if (text_[at_] == ',') {
         comma = at_++;
         continue;
@@ -146,7 +151,8 @@ class Standardiser {
         comma = std::string::npos;
         continue;
       }
-      return Invalid(object ? "after object value (expecting ',' or '}')" : "after array value (expecting ',' or ']')");
+      return Invalid(object ? "after object value (expecting ',' or '}')"
+                            : "after array value (expecting ',' or ']')");
     }
   }
 
@@ -196,8 +202,11 @@ Policy Used(const Ordered& document) {
 }
 
 const char* KindOf(const Ordered& value) {
-  return value.is_string() ? "string" : value.is_boolean() ? "bool" : value.is_number() ? "number"
-       : value.is_array()  ? "array"  : "object";
+  return value.is_string()    ? "string"
+         : value.is_boolean() ? "bool"
+         : value.is_number()  ? "number"
+         : value.is_array()   ? "array"
+                              : "object";
 }
 
 // --- 0.23 ---------------------------------------------------------------------------------------
@@ -210,23 +219,27 @@ absl::Status CheckPorts023(const std::string& ports) {
     for (const std::string& end : ends) {
       std::uint32_t number = 0;
       if (!absl::SimpleAtoi(end, &number)) {
-        return absl::UnknownError(absl::StrCat("strconv.ParseUint: parsing ", Quote(end), ": invalid syntax"));
+        return absl::UnknownError(
+            absl::StrCat("strconv.ParseUint: parsing ", Quote(end), ": invalid syntax"));
       }
       if (number > 65535) {
-        return absl::UnknownError(absl::StrCat("strconv.ParseUint: parsing ", Quote(end), ": value out of range"));
+        return absl::UnknownError(
+            absl::StrCat("strconv.ParseUint: parsing ", Quote(end), ": value out of range"));
       }
     }
   }
   return absl::OkStatus();
 }
 
-absl::Status CheckAlias023(const std::string& alias, const Policy& policy, const PolicyContext& context) {
+absl::Status CheckAlias023(const std::string& alias, const Policy& policy,
+                           const PolicyContext& context) {
   if (absl::StartsWith(alias, "group:") && !policy.groups.contains(alias)) {
     return absl::UnknownError(absl::StrCat("group ", alias, " isn't registered. invalid group"));
   }
-  if (absl::StartsWith(alias, "tag:") && !policy.tag_owners.contains(alias) && !context.is_forced_tag(alias)) {
-    return absl::UnknownError(
-        absl::StrCat("invalid tag. ", alias, " isn't owned by a TagOwner and no forced tags are defined"));
+  if (absl::StartsWith(alias, "tag:") && !policy.tag_owners.contains(alias) &&
+      !context.is_forced_tag(alias)) {
+    return absl::UnknownError(absl::StrCat(
+        "invalid tag. ", alias, " isn't owned by a TagOwner and no forced tags are defined"));
   }
   if (absl::StartsWith(alias, "autogroup:") && alias != "autogroup:internet") {
     return absl::UnknownError(absl::StrCat("unknown autogroup ", Quote(alias)));
@@ -234,24 +247,26 @@ absl::Status CheckAlias023(const std::string& alias, const Policy& policy, const
   return absl::OkStatus();
 }
 
-absl::Status CheckRules023(const Ordered& acls, const Policy& policy, const PolicyContext& context) {
+absl::Status CheckRules023(const Ordered& acls, const Policy& policy,
+                           const PolicyContext& context) {
   int index = 0;
   for (const Ordered& acl : acls) {
-    const std::string action = Member(acl, "action").is_string() ? Member(acl, "action").get<std::string>() : "";
+    const std::string action =
+        Member(acl, "action").is_string() ? Member(acl, "action").get<std::string>() : "";
     if (action != "accept") return absl::UnknownError("invalid action");
     int source_index = 0;
     for (const std::string& source : Strings(Member(acl, "src"))) {
       if (const absl::Status status = CheckAlias023(source, policy, context); !status.ok()) {
-        return absl::UnknownError(
-            absl::StrCat("parsing policy, acl index: ", index, "->", source_index, ": ", status.message()));
+        return absl::UnknownError(absl::StrCat("parsing policy, acl index: ", index, "->",
+                                               source_index, ": ", status.message()));
       }
       ++source_index;
     }
     for (const std::string& destination : Strings(Member(acl, "dst"))) {
       const auto colon = destination.rfind(':');
       if (colon == std::string::npos) {
-        return absl::UnknownError(
-            absl::StrCat("failed to parse destination, tokens [", destination, "]: invalid port format"));
+        return absl::UnknownError(absl::StrCat("failed to parse destination, tokens [", destination,
+                                               "]: invalid port format"));
       }
       SANDBOX_RETURN_IF_ERROR(CheckAlias023(destination.substr(0, colon), policy, context));
       SANDBOX_RETURN_IF_ERROR(CheckPorts023(destination.substr(colon + 1)));
@@ -265,9 +280,11 @@ absl::Status CheckRules023(const Ordered& acls, const Policy& policy, const Poli
 
 bool IsAutogroup(const std::string& alias) { return absl::StartsWith(alias, "autogroup:"); }
 
-absl::Status Unmarshal(absl::string_view json_kind, absl::string_view go_type, absl::string_view pointer, absl::string_view why) {
-  return absl::UnknownError(absl::StrCat("parsing policy from bytes: json: cannot unmarshal JSON ", json_kind, " into Go v2.",
-                                         go_type, " within ", Quote(pointer), ": ", why));
+absl::Status Unmarshal(absl::string_view json_kind, absl::string_view go_type,
+                       absl::string_view pointer, absl::string_view why) {
+  return absl::UnknownError(absl::StrCat("parsing policy from bytes: json: cannot unmarshal JSON ",
+                                         json_kind, " into Go v2.", go_type, " within ",
+                                         Quote(pointer), ": ", why));
 }
 
 bool IsUser(const std::string& text) { return absl::StrContains(text, '@'); }
@@ -312,7 +329,8 @@ absl::Status CheckPorts029(const std::string& ports) {
     int last = 0;
     SANDBOX_RETURN_IF_ERROR(CheckPort029(ends[0], &first));
     SANDBOX_RETURN_IF_ERROR(CheckPort029(ends[1], &last));
-    if (first > last) return absl::UnknownError("invalid port range: first port is greater than last port");
+    if (first > last)
+      return absl::UnknownError("invalid port range: first port is greater than last port");
   }
   return absl::OkStatus();
 }
@@ -322,18 +340,23 @@ absl::Status CheckDestination029(const std::string& text, std::string* alias) {
   const auto colon = text.rfind(':');
   if (colon == std::string::npos) return absl::UnknownError("hostport must contain a colon");
   if (colon == 0) return absl::UnknownError("input cannot start with a colon character");
-  if (colon + 1 == text.size()) return absl::UnknownError("input cannot end with a colon character");
+  if (colon + 1 == text.size())
+    return absl::UnknownError("input cannot end with a colon character");
   *alias = text.substr(0, colon);
-  if (absl::StartsWith(*alias, "[") && absl::EndsWith(*alias, "]")) *alias = alias->substr(1, alias->size() - 2);
+  if (absl::StartsWith(*alias, "[") && absl::EndsWith(*alias, "]"))
+    *alias = alias->substr(1, alias->size() - 2);
   const std::string ports = text.substr(colon + 1);
   if (const absl::Status status = CheckPorts029(ports); !status.ok()) {
-    return absl::UnknownError(absl::StrCat("dst=", Quote(text), ": port range ", Quote(ports), ": ", status.message()));
+    return absl::UnknownError(
+        absl::StrCat("dst=", Quote(text), ": port range ", Quote(ports), ": ", status.message()));
   }
   return CheckAlias029(*alias);
 }
 
 absl::Status CheckGroups029(const Ordered& groups) {
-  const auto refuse = [](absl::string_view why) { return Unmarshal("object", "Groups", "/groups", why); };
+  const auto refuse = [](absl::string_view why) {
+    return Unmarshal("object", "Groups", "/groups", why);
+  };
   for (const auto& [name, members] : groups.items()) {
     if (!absl::StartsWith(name, "group:")) {
       return refuse(absl::StrCat("group must start with 'group:', got: ", Quote(name)));
@@ -341,26 +364,32 @@ absl::Status CheckGroups029(const Ordered& groups) {
   }
   for (const auto& [name, members] : groups.items()) {
     if (!members.is_array()) {
-      return refuse(absl::StrCat("group value must be an array of users: group ", Quote(name), " got ",
-                                 members.is_string() ? absl::StrCat("string: ", Quote(members.get<std::string>()))
-                                                     : KindOf(members)));
+      return refuse(absl::StrCat(
+          "group value must be an array of users: group ", Quote(name), " got ",
+          members.is_string() ? absl::StrCat("string: ", Quote(members.get<std::string>()))
+                              : KindOf(members)));
     }
     for (const std::string& member : Strings(members)) {
       if (absl::StartsWith(member, "group:")) {
-        return refuse(absl::StrCat("groups[", Quote(name), "]: ", Quote(member), ": group members cannot be recursive"));
+        return refuse(absl::StrCat("groups[", Quote(name), "]: ", Quote(member),
+                                   ": group members cannot be recursive"));
       }
-      if (!IsUser(member)) return refuse(absl::StrCat("username must contain @, got: ", Quote(member)));
+      if (!IsUser(member))
+        return refuse(absl::StrCat("username must contain @, got: ", Quote(member)));
     }
   }
   return absl::OkStatus();
 }
 
-// Owners of tags and approvers of routes; `wrong` is what one that is neither user, group nor tag is called.
-absl::Status CheckPeople(const Ordered& people, absl::string_view go_type, const std::string& pointer, absl::string_view wrong) {
+// Owners of tags and approvers of routes; `wrong` is what one that is neither user, group nor tag
+// is called.
+absl::Status CheckPeople(const Ordered& people, absl::string_view go_type,
+                         const std::string& pointer, absl::string_view wrong) {
   int index = 0;
   for (const std::string& one : Strings(people)) {
     if (!IsUser(one) && !absl::StartsWith(one, "group:") && !absl::StartsWith(one, "tag:")) {
-      return Unmarshal("string", go_type, absl::StrCat(pointer, "/", index), absl::StrCat(wrong, ": ", Quote(one)));
+      return Unmarshal("string", go_type, absl::StrCat(pointer, "/", index),
+                       absl::StrCat(wrong, ": ", Quote(one)));
     }
     ++index;
   }
@@ -380,13 +409,15 @@ absl::StatusOr<std::vector<Ends>> CheckAcls029(const Ordered& acls) {
     // The server sorts the fields of a rule before it reads them.
     if (const Ordered& action = Member(acl, "action"); action.is_string() && action != "accept") {
       return Unmarshal("string", "Action", pointer + "/action",
-                       absl::StrCat("action=", Quote(action.get<std::string>()), " is not supported: invalid ACL action"));
+                       absl::StrCat("action=", Quote(action.get<std::string>()),
+                                    " is not supported: invalid ACL action"));
     }
     int at = 0;
     for (const std::string& text : Strings(Member(acl, "dst"))) {
       std::string& alias = ends.destinations.emplace_back();
       if (const absl::Status status = CheckDestination029(text, &alias); !status.ok()) {
-        return Unmarshal("string", "AliasWithPorts", absl::StrCat(pointer, "/dst/", at), status.message());
+        return Unmarshal("string", "AliasWithPorts", absl::StrCat(pointer, "/dst/", at),
+                         status.message());
       }
       ++at;
     }
@@ -394,7 +425,8 @@ absl::StatusOr<std::vector<Ends>> CheckAcls029(const Ordered& acls) {
     for (const std::string& alias : Strings(Member(acl, "src"))) {
       ends.sources.push_back(alias);
       if (const absl::Status status = CheckAlias029(alias); !status.ok()) {
-        return Unmarshal("string", "AliasEnc", absl::StrCat(pointer, "/src/", at), status.message());
+        return Unmarshal("string", "AliasEnc", absl::StrCat(pointer, "/src/", at),
+                         status.message());
       }
       ++at;
     }
@@ -410,7 +442,9 @@ absl::StatusOr<std::vector<Ends>> CheckAcls029(const Ordered& acls) {
 
 }  // namespace
 
-absl::StatusOr<std::string> Standardise(absl::string_view hujson) { return Standardiser(hujson).Run(); }
+absl::StatusOr<std::string> Standardise(absl::string_view hujson) {
+  return Standardiser(hujson).Run();
+}
 
 std::vector<std::string> Policy::Expand(const std::vector<std::string>& owners) const {
   std::vector<std::string> out;
@@ -430,10 +464,12 @@ absl::StatusOr<Policy> ReadPolicy023(const std::string& text, const PolicyContex
     return absl::UnknownError(absl::StrCat("loading ACL policy file: ", why));
   };
   absl::StatusOr<Ordered> document = ParseHujson(text);
-  if (!document.ok()) return loading(absl::StrCat("parsing hujson, err: ", document.status().message()));
+  if (!document.ok())
+    return loading(absl::StrCat("parsing hujson, err: ", document.status().message()));
   if (document->is_object()) {
     if (const Ordered& acls = Member(*document, "acls"); !acls.is_null() && !acls.is_array()) {
-      return loading(absl::StrCat("unmarshalling policy, err: json: cannot unmarshal ", KindOf(acls),
+      return loading(absl::StrCat("unmarshalling policy, err: json: cannot unmarshal ",
+                                  KindOf(acls),
                                   " into Go struct field ACLPolicy.acls of type []policy.ACL"));
     }
     if (const Ordered& hosts = Member(*document, "hosts"); hosts.is_object()) {
@@ -441,14 +477,16 @@ absl::StatusOr<Policy> ReadPolicy023(const std::string& text, const PolicyContex
         const std::string host = address.is_string() ? address.get<std::string>() : "";
         const std::string prefix = absl::StrContains(host, '/') ? host : absl::StrCat(host, "/32");
         if (!ParsePrefix(prefix).ok()) {
-          return loading(absl::StrCat("unmarshalling policy, err: ", ParsePrefix(prefix).status().message()));
+          return loading(
+              absl::StrCat("unmarshalling policy, err: ", ParsePrefix(prefix).status().message()));
         }
       }
     }
   }
   const Policy policy = Used(*document);
   const Ordered& acls = Member(*document, "acls");
-  if (policy.groups.empty() && Member(*document, "hosts").empty() && acls.empty()) return loading("empty policy");
+  if (policy.groups.empty() && Member(*document, "hosts").empty() && acls.empty())
+    return loading("empty policy");
   if (const absl::Status status = CheckRules023(acls, policy, context); !status.ok()) {
     return absl::UnknownError(absl::StrCat("verifying policy rules: ", status.message()));
   }
@@ -458,30 +496,37 @@ absl::StatusOr<Policy> ReadPolicy023(const std::string& text, const PolicyContex
 absl::StatusOr<Policy> ReadPolicy029(const std::string& text) {
   if (text.empty()) return Policy();
   absl::StatusOr<Ordered> document = ParseHujson(text);
-  if (!document.ok()) return absl::UnknownError(absl::StrCat("parsing HuJSON: ", document.status().message()));
+  if (!document.ok())
+    return absl::UnknownError(absl::StrCat("parsing HuJSON: ", document.status().message()));
   std::vector<Ends> rules;
-  static const auto& known = *new std::set<std::string>{"groups", "hosts", "tagOwners", "acls", "grants", "nodeAttrs", "autoApprovers",
-                                                        "ssh", "tests", "sshTests", "randomizeClientPort"};
+  static const auto& known =
+      *new std::set<std::string>{"groups", "hosts",     "tagOwners",          "acls",
+                                 "grants", "nodeAttrs", "autoApprovers",      "ssh",
+                                 "tests",  "sshTests",  "randomizeClientPort"};
   for (const auto& [name, value] : document->items()) {
-    if (!known.contains(name)) return absl::UnknownError(absl::StrCat("unknown field: ", Quote(name)));
+    if (!known.contains(name))
+      return absl::UnknownError(absl::StrCat("unknown field: ", Quote(name)));
     if (name == "groups" && value.is_object()) SANDBOX_RETURN_IF_ERROR(CheckGroups029(value));
     if (name == "hosts" && value.is_object()) {
       for (const auto& [host, address] : value.items()) {
         const std::string one = address.is_string() ? address.get<std::string>() : "";
         if (ParseAddressOrPrefix(one).ok()) continue;
         return Unmarshal("object", "Hosts", "/hosts",
-                         absl::StrCat("hostname contains invalid IP address: hostname ", Quote(host), " address ", Quote(one)));
+                         absl::StrCat("hostname contains invalid IP address: hostname ",
+                                      Quote(host), " address ", Quote(one)));
       }
     }
     if (name == "tagOwners" && value.is_object()) {
       for (const auto& [tag, owners] : value.items()) {
         if (const absl::Status status = CheckTagName(tag); !status.ok()) {
           if (absl::StartsWith(tag, "tag:")) {
-            return absl::UnknownError(absl::StrCat("tagOwners[", Quote(tag), "]: ", status.message()));
+            return absl::UnknownError(
+                absl::StrCat("tagOwners[", Quote(tag), "]: ", status.message()));
           }
           return Unmarshal("string", "Tag", "/tagOwners/" + tag, status.message());
         }
-        SANDBOX_RETURN_IF_ERROR(CheckPeople(owners, "OwnerEnc", "/tagOwners/" + tag, "invalid owner format"));
+        SANDBOX_RETURN_IF_ERROR(
+            CheckPeople(owners, "OwnerEnc", "/tagOwners/" + tag, "invalid owner format"));
       }
     }
     if (name == "acls") {
@@ -491,8 +536,10 @@ absl::StatusOr<Policy> ReadPolicy029(const std::string& text) {
       const Ordered& routes = Member(value, "routes");
       if (routes.is_object()) {
         for (const auto& [prefix, approvers] : routes.items()) {
-          SANDBOX_RETURN_IF_ERROR(
-              CheckPeople(approvers, "AutoApproverEnc", "/autoApprovers/routes/" + absl::StrJoin(absl::StrSplit(prefix, '/'), "~1"), "invalid auto approver format"));
+          SANDBOX_RETURN_IF_ERROR(CheckPeople(
+              approvers, "AutoApproverEnc",
+              "/autoApprovers/routes/" + absl::StrJoin(absl::StrSplit(prefix, '/'), "~1"),
+              "invalid auto approver format"));
         }
       }
     }
@@ -503,20 +550,25 @@ absl::StatusOr<Policy> ReadPolicy029(const std::string& text) {
   std::vector<std::string> errors;
   const auto missing = [&](const std::string& alias, absl::string_view before_tag) {
     if (absl::StartsWith(alias, "group:")) {
-      if (!policy.groups.contains(alias)) errors.push_back(absl::StrCat("group not defined in policy: ", Quote(alias)));
+      if (!policy.groups.contains(alias))
+        errors.push_back(absl::StrCat("group not defined in policy: ", Quote(alias)));
     } else if (absl::StartsWith(alias, "tag:")) {
-      if (!policy.tag_owners.contains(alias)) errors.push_back(absl::StrCat(before_tag, "tag not found: ", Quote(alias)));
+      if (!policy.tag_owners.contains(alias))
+        errors.push_back(absl::StrCat(before_tag, "tag not found: ", Quote(alias)));
     } else if (alias != "*" && !IsUser(alias) && !ParseAddressOrPrefix(alias).ok() &&
                !hosts.contains(alias)) {
       errors.push_back(absl::StrCat("host not defined in policy: ", Quote(alias)));
     }
   };
-  static const auto& sources = *new std::vector<std::string>{"autogroup:member", "autogroup:tagged", "autogroup:danger-all"};
-  static const auto& destinations =
-      *new std::vector<std::string>{"autogroup:internet", "autogroup:member", "autogroup:tagged", "autogroup:self"};
-  const auto unsupported = [&](const std::string& alias, absl::string_view where, const std::vector<std::string>& can) {
+  static const auto& sources =
+      *new std::vector<std::string>{"autogroup:member", "autogroup:tagged", "autogroup:danger-all"};
+  static const auto& destinations = *new std::vector<std::string>{
+      "autogroup:internet", "autogroup:member", "autogroup:tagged", "autogroup:self"};
+  const auto unsupported = [&](const std::string& alias, absl::string_view where,
+                               const std::vector<std::string>& can) {
     if (std::count(can.begin(), can.end(), alias) > 0) return;
-    errors.push_back(absl::StrCat("autogroup not supported for ACL ", where, ": ", Quote(alias), ", can be [", absl::StrJoin(can, " "), "]"));
+    errors.push_back(absl::StrCat("autogroup not supported for ACL ", where, ": ", Quote(alias),
+                                  ", can be [", absl::StrJoin(can, " "), "]"));
   };
   for (const Ends& rule : rules) {
     for (const std::string& source : rule.sources) {

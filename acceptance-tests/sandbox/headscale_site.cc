@@ -43,7 +43,9 @@ HttpResponse Answer(const Json& body, int code = 200) {
 }
 
 HttpResponse Error(const absl::Status& status) {
-  return Answer({{"code", static_cast<int>(status.code())}, {"message", status.message()}, {"details", Json::array()}},
+  return Answer({{"code", static_cast<int>(status.code())},
+                 {"message", status.message()},
+                 {"details", Json::array()}},
                 HttpCode(status.code()));
 }
 
@@ -73,7 +75,8 @@ class Arguments {
   std::uint64_t PathId(const std::string& name, absl::string_view proto_name) {
     std::uint64_t id = 0;
     if (!absl::SimpleAtoi(path_.at(name), &id)) {
-      Fail(absl::StrCat("type mismatch, parameter: ", proto_name, ", error: ", NotANumber(path_.at(name))));
+      Fail(absl::StrCat("type mismatch, parameter: ", proto_name,
+                        ", error: ", NotANumber(path_.at(name))));
     }
     return id;
   }
@@ -118,7 +121,8 @@ class Arguments {
     if (value == nullptr || value->is_null()) return 0;
     std::uint64_t id = 0;
     if (value->is_number_integer() && *value >= 0) return value->get<std::uint64_t>();
-    if (!value->is_string() || !absl::SimpleAtoi(value->get<std::string>(), &id)) Mismatch(name, "uint64", *value);
+    if (!value->is_string() || !absl::SimpleAtoi(value->get<std::string>(), &id))
+      Mismatch(name, "uint64", *value);
     return id;
   }
   // Year 1 where it is not given.
@@ -131,7 +135,8 @@ class Arguments {
     absl::Time time;
     std::string error;
     if (absl::ParseTime(absl::RFC3339_full, text, &time, &error)) return time;
-    Fail(absl::StrCat("proto: (line 1:", column, "): invalid google.protobuf.Timestamp value ", Quote(text)));
+    Fail(absl::StrCat("proto: (line 1:", column, "): invalid google.protobuf.Timestamp value ",
+                      Quote(text)));
     return headscale::ZeroTime();
   }
 
@@ -140,15 +145,17 @@ class Arguments {
     if (status_.ok()) status_ = absl::InvalidArgumentError(message);
   }
   void Mismatch(const char* name, const char* type, const Json& value) {
-    Fail(absl::StrCat("proto: (line 1:", Column(name), "): invalid value for ", type, old_ ? " type" : absl::StrCat(" field ", name),
-                      ": ", Dump(value)));
+    Fail(absl::StrCat("proto: (line 1:", Column(name), "): invalid value for ", type,
+                      old_ ? " type" : absl::StrCat(" field ", name), ": ", Dump(value)));
   }
   // Where the value of a member begins, counted from 1.
   std::size_t Column(const char* name) const {
     auto at = request_.body.find(absl::StrCat("\"", name, "\""));
     if (at == std::string::npos) return 1;
     at = request_.body.find(':', at) + 1;
-    while (at < request_.body.size() && absl::ascii_isspace(static_cast<unsigned char>(request_.body[at]))) ++at;
+    while (at < request_.body.size() &&
+           absl::ascii_isspace(static_cast<unsigned char>(request_.body[at])))
+      ++at;
     return at + 1;
   }
   // What Go's decoder says of a body that is no JSON.
@@ -158,7 +165,8 @@ class Arguments {
       if (text.empty() || text[0] != literal[0]) continue;
       for (std::size_t i = 1; i < literal.size() && i < text.size(); ++i) {
         if (text[i] == literal[i]) continue;
-        return absl::StrFormat("invalid character '%c' in literal %s (expecting '%c')", text[i], literal, literal[i]);
+        return absl::StrFormat("invalid character '%c' in literal %s (expecting '%c')", text[i],
+                               literal, literal[i]);
       }
     }
     if (!text.empty() && !absl::StrContains("{[\"-0123456789", text[0])) {
@@ -239,7 +247,8 @@ absl::StatusOr<Json> ExpireNode(State& state, Arguments& in, absl::Time now) {
 }
 
 absl::StatusOr<Json> DebugNode(State& state, Arguments& in) {
-  const std::string user = in.BodyText("user"), key = in.BodyText("key"), name = in.BodyText("name");
+  const std::string user = in.BodyText("user"), key = in.BodyText("key"),
+                    name = in.BodyText("name");
   const std::vector<std::string> routes = in.BodyTexts("routes");
   CHECKED(in);
   return state.DebugNode(user, key, name, routes);
@@ -249,7 +258,8 @@ struct Operation {
   const char* method;
   const char* path;  // {names} as the published description has them.
   const char* id;
-  std::vector<std::pair<const char*, const char*>> parameters;  // Name and place, those of the path left out.
+  std::vector<std::pair<const char*, const char*>>
+      parameters;  // Name and place, those of the path left out.
   bool in_023, in_029;
   std::function<absl::StatusOr<Json>(State&, Arguments&, absl::Time)> run;
 };
@@ -258,180 +268,381 @@ const std::vector<Operation>& Operations() {
   using A = Arguments&;
   using T = absl::Time;
   using S = State&;
-  static const auto& all = *new std::vector<Operation>{
-      {"GET", "/api/v1/user", "ListUsers", {{"id", "query"}, {"name", "query"}, {"email", "query"}}, true, true,
-       [](S state, A in, T) -> absl::StatusOr<Json> {
-         const std::uint64_t id = state.dialect() == Dialect::k029 ? in.QueryId("id") : 0;
-         CHECKED(in);
-         return state.ListUsers(in.Query("name"), in.Query("email"), id);
-       }},
-      {"POST", "/api/v1/user", "CreateUser", {{"body", "body"}}, true, true, [](S state, A in, T) { return CreateUser(state, in); }},
-      {"GET", "/api/v1/user/{name}", "GetUser", {}, true, false,
-       [](S state, A in, T) -> absl::StatusOr<Json> {
-         SANDBOX_ASSIGN_OR_RETURN(const User* user, state.UserNamed(in.Path("name")));
-         return Json{{"user", state.Show(*user)}};
-       }},
-      {"DELETE", "/api/v1/user/{name}", "DeleteUser", {}, true, false,
-       [](S state, A in, T) -> absl::StatusOr<Json> {
-         SANDBOX_ASSIGN_OR_RETURN(const User* user, state.UserNamed(in.Path("name")));
-         return Empty(state.DeleteUser(*user));
-       }},
-      {"DELETE", "/api/v1/user/{id}", "DeleteUser", {}, false, true,
-       [](S state, A in, T) -> absl::StatusOr<Json> {
-         const std::uint64_t id = in.PathId("id", "id");
-         CHECKED(in);
-         SANDBOX_ASSIGN_OR_RETURN(const User* user, state.UserById(id));
-         return Empty(state.DeleteUser(*user));
-       }},
-      {"POST", "/api/v1/user/{oldName}/rename/{newName}", "RenameUser", {}, true, false,
-       [](S state, A in, T) { return state.RenameUser(in.Path("oldName"), in.Path("newName")); }},
-      {"POST", "/api/v1/user/{oldId}/rename/{newName}", "RenameUser", {}, false, true,
-       [](S state, A in, T) -> absl::StatusOr<Json> {
-         const std::uint64_t id = in.PathId("oldId", "old_id");
-         CHECKED(in);
-         return state.RenameUser(id, in.Path("newName"));
-       }},
-      {"GET", "/api/v1/preauthkey", "ListPreAuthKeys", {{"user", "query"}}, true, false,
-       [](S state, A in, T) { return state.ListKeys(in.Query("user")); }},
-      {"GET", "/api/v1/preauthkey", "ListPreAuthKeys", {}, false, true,
-       [](S state, A, T) { return state.ListKeys(std::nullopt); }},
-      {"POST", "/api/v1/preauthkey", "CreatePreAuthKey", {{"body", "body"}}, true, true,
-       [](S state, A in, T) { return CreateKey(state, in); }},
-      {"POST", "/api/v1/preauthkey/expire", "ExpirePreAuthKey", {{"body", "body"}}, true, true,
-       [](S state, A in, T) -> absl::StatusOr<Json> {
-         if (state.dialect() == Dialect::k029) {
-           const std::uint64_t id = in.BodyId("id");
-           CHECKED(in);
-           state.ExpireKey(id);
-           return Json::object();
-         }
-         const std::string user = in.BodyText("user"), key = in.BodyText("key");
-         CHECKED(in);
-         return Empty(state.ExpireKey(user, key));
-       }},
-      {"DELETE", "/api/v1/preauthkey", "DeletePreAuthKey", {{"id", "query"}}, false, true,
-       [](S state, A in, T) -> absl::StatusOr<Json> {
-         const std::uint64_t id = in.QueryId("id");
-         CHECKED(in);
-         state.DeleteKey(id);
-         return Json::object();
-       }},
-      {"GET", "/api/v1/node", "ListNodes", {{"user", "query"}}, true, true,
-       [](S state, A in, T) { return state.ListNodes(in.Query("user")); }},
-      {"POST", "/api/v1/node/register", "RegisterNode", {{"user", "query"}, {"key", "query"}}, true, true,
-       [](S state, A in, T) { return state.RegisterCached(in.Query("user"), in.Query("key")); }},
-      {"POST", "/api/v1/node/backfillips", "BackfillNodeIPs", {{"confirmed", "query"}}, true, true,
-       [](S, A in, T) -> absl::StatusOr<Json> {
-         if (in.Query("confirmed") != "true") return absl::UnknownError("not confirmed, aborting");
-         return Json{{"changes", Json::array()}};
-       }},
-      {"GET", "/api/v1/node/{nodeId}", "GetNode", {}, true, true,
-       [](S state, A in, T) -> absl::StatusOr<Json> {
-         const std::uint64_t id = in.PathId("nodeId", "node_id");
-         CHECKED(in);
-         return state.GetNode(id);
-       }},
-      {"DELETE", "/api/v1/node/{nodeId}", "DeleteNode", {}, true, true,
-       [](S state, A in, T) -> absl::StatusOr<Json> {
-         const std::uint64_t id = in.PathId("nodeId", "node_id");
-         CHECKED(in);
-         return Empty(state.DeleteNode(id));
-       }},
-      {"POST", "/api/v1/node/{nodeId}/expire", "ExpireNode", {}, true, false,
-       [](S state, A in, T now) { return ExpireNode(state, in, now); }},
-      {"POST", "/api/v1/node/{nodeId}/expire", "ExpireNode", {{"expiry", "query"}, {"disableExpiry", "query"}}, false, true,
-       [](S state, A in, T now) { return ExpireNode(state, in, now); }},
-      {"POST", "/api/v1/node/{nodeId}/rename/{newName}", "RenameNode", {}, true, true,
-       [](S state, A in, T) -> absl::StatusOr<Json> {
-         const std::uint64_t id = in.PathId("nodeId", "node_id");
-         CHECKED(in);
-         return state.RenameNode(id, in.Path("newName"));
-       }},
-      {"POST", "/api/v1/node/{nodeId}/tags", "SetTags", {{"body", "body"}}, true, true,
-       [](S state, A in, T) -> absl::StatusOr<Json> {
-         const std::uint64_t id = in.PathId("nodeId", "node_id");
-         const std::vector<std::string> tags = in.BodyTexts("tags");
-         CHECKED(in);
-         return state.SetTags(id, tags);
-       }},
-      {"POST", "/api/v1/node/{nodeId}/user", "MoveNode", {{"user", "query"}}, true, false,
-       [](S state, A in, T) -> absl::StatusOr<Json> {
-         const std::uint64_t id = in.PathId("nodeId", "node_id");
-         CHECKED(in);
-         return state.MoveNode(id, in.Query("user"));
-       }},
-      {"POST", "/api/v1/node/{nodeId}/approve_routes", "SetApprovedRoutes", {{"body", "body"}}, false, true,
-       [](S state, A in, T) -> absl::StatusOr<Json> {
-         const std::uint64_t id = in.PathId("nodeId", "node_id");
-         const std::vector<std::string> routes = in.BodyTexts("routes");
-         CHECKED(in);
-         return state.ApproveRoutes(id, routes);
-       }},
-      {"GET", "/api/v1/node/{nodeId}/routes", "GetNodeRoutes", {}, true, false,
-       [](S state, A in, T) -> absl::StatusOr<Json> {
-         const std::uint64_t id = in.PathId("nodeId", "node_id");
-         CHECKED(in);
-         return state.NodeRoutes(id);
-       }},
-      {"GET", "/api/v1/routes", "GetRoutes", {}, true, false,
-       [](S state, A, T) -> absl::StatusOr<Json> { return state.ListRoutes(); }},
-      {"POST", "/api/v1/routes/{routeId}/enable", "EnableRoute", {}, true, false,
-       [](S state, A in, T) -> absl::StatusOr<Json> {
-         const std::uint64_t id = in.PathId("routeId", "route_id");
-         CHECKED(in);
-         return Empty(state.EnableRoute(id));
-       }},
-      {"POST", "/api/v1/routes/{routeId}/disable", "DisableRoute", {}, true, false,
-       [](S state, A in, T) -> absl::StatusOr<Json> {
-         const std::uint64_t id = in.PathId("routeId", "route_id");
-         CHECKED(in);
-         return Empty(state.DisableRoute(id));
-       }},
-      {"DELETE", "/api/v1/routes/{routeId}", "DeleteRoute", {}, true, false,
-       [](S state, A in, T) -> absl::StatusOr<Json> {
-         const std::uint64_t id = in.PathId("routeId", "route_id");
-         CHECKED(in);
-         return Empty(state.DeleteRoute(id));
-       }},
-      {"GET", "/api/v1/policy", "GetPolicy", {}, true, true, [](S state, A, T) { return state.GetPolicy(); }},
-      {"PUT", "/api/v1/policy", "SetPolicy", {{"body", "body"}}, true, true,
-       [](S state, A in, T) -> absl::StatusOr<Json> {
-         const std::string policy = in.BodyText("policy");
-         CHECKED(in);
-         return state.SetPolicy(policy);
-       }},
-      {"POST", "/api/v1/policy/check", "CheckPolicy", {{"body", "body"}}, false, true,
-       [](S state, A in, T) -> absl::StatusOr<Json> {
-         const std::string policy = in.BodyText("policy");
-         CHECKED(in);
-         return Empty(state.CheckPolicy(policy));
-       }},
-      {"GET", "/api/v1/apikey", "ListApiKeys", {}, true, true,
-       [](S state, A, T) -> absl::StatusOr<Json> { return state.ListApiKeys(); }},
-      {"POST", "/api/v1/apikey", "CreateApiKey", {{"body", "body"}}, true, true,
-       [](S state, A in, T) -> absl::StatusOr<Json> {
-         const absl::Time expiration = in.BodyTime("expiration");
-         CHECKED(in);
-         return Json{{"apiKey", state.CreateApiKey(expiration)}};
-       }},
-      {"POST", "/api/v1/apikey/expire", "ExpireApiKey", {{"body", "body"}}, true, true,
-       [](S state, A in, T) -> absl::StatusOr<Json> {
-         const std::string prefix = in.BodyText("prefix");
-         const std::uint64_t id = in.BodyId("id");
-         CHECKED(in);
-         return Empty(state.ExpireApiKey(prefix, id));
-       }},
-      {"DELETE", "/api/v1/apikey/{prefix}", "DeleteApiKey", {}, true, false,
-       [](S state, A in, T) { return Empty(state.DeleteApiKey(in.Path("prefix"), 0)); }},
-      {"DELETE", "/api/v1/apikey/{prefix}", "DeleteApiKey", {{"id", "query"}}, false, true,
-       [](S state, A in, T) { return Empty(state.DeleteApiKey(in.Path("prefix"), in.QueryId("id"))); }},
-      {"POST", "/api/v1/debug/node", "DebugCreateNode", {{"body", "body"}}, true, true,
-       [](S state, A in, T) { return DebugNode(state, in); }},
-      {"GET", "/api/v1/health", "Health", {}, false, true,
-       [](S, A, T) -> absl::StatusOr<Json> {
-         return Json{{"databaseConnectivity", true}};
-       }},
-  };
+  static const auto&
+      all =
+          *new std::vector<Operation>{
+              {"GET",
+               "/api/v1/user",
+               "ListUsers",
+               {{"id", "query"}, {"name", "query"}, {"email", "query"}},
+               true,
+               true,
+               [](S state, A in, T) -> absl::StatusOr<Json> {
+                 const std::uint64_t id = state.dialect() == Dialect::k029 ? in.QueryId("id") : 0;
+                 CHECKED(in);
+                 return state.ListUsers(in.Query("name"), in.Query("email"), id);
+               }},
+              {"POST",
+               "/api/v1/user",
+               "CreateUser",
+               {{"body", "body"}},
+               true,
+               true,
+               [](S state, A in, T) { return CreateUser(state, in); }},
+              {"GET",
+               "/api/v1/user/{name}",
+               "GetUser",
+               {},
+               true,
+               false,
+               [](S state, A in, T) -> absl::StatusOr<Json> {
+                 SANDBOX_ASSIGN_OR_RETURN(const User* user, state.UserNamed(in.Path("name")));
+                 return Json{{"user", state.Show(*user)}};
+               }},
+              {"DELETE",
+               "/api/v1/user/{name}",
+               "DeleteUser",
+               {},
+               true,
+               false,
+               [](S state, A in, T) -> absl::StatusOr<Json> {
+                 SANDBOX_ASSIGN_OR_RETURN(const User* user, state.UserNamed(in.Path("name")));
+                 return Empty(state.DeleteUser(*user));
+               }},
+              {"DELETE",
+               "/api/v1/user/{id}",
+               "DeleteUser",
+               {},
+               false,
+               true,
+               [](S state, A in, T) -> absl::StatusOr<Json> {
+                 const std::uint64_t id = in.PathId("id", "id");
+                 CHECKED(in);
+                 SANDBOX_ASSIGN_OR_RETURN(const User* user, state.UserById(id));
+                 return Empty(state.DeleteUser(*user));
+               }},
+              {"POST",
+               "/api/v1/user/{oldName}/rename/{newName}",
+               "RenameUser",
+               {},
+               true,
+               false,
+               [](S state, A in, T) {
+                 return state.RenameUser(in.Path("oldName"), in.Path("newName"));
+               }},
+              {"POST",
+               "/api/v1/user/{oldId}/rename/{newName}",
+               "RenameUser",
+               {},
+               false,
+               true,
+               [](S state, A in, T) -> absl::StatusOr<Json> {
+                 const std::uint64_t id = in.PathId("oldId", "old_id");
+                 CHECKED(in);
+                 return state.RenameUser(id, in.Path("newName"));
+               }},
+              {"GET",
+               "/api/v1/preauthkey",
+               "ListPreAuthKeys",
+               {{"user", "query"}},
+               true,
+               false,
+               [](S state, A in, T) { return state.ListKeys(in.Query("user")); }},
+              {"GET",
+               "/api/v1/preauthkey",
+               "ListPreAuthKeys",
+               {},
+               false,
+               true,
+               [](S state, A, T) { return state.ListKeys(std::nullopt); }},
+              {"POST",
+               "/api/v1/preauthkey",
+               "CreatePreAuthKey",
+               {{"body", "body"}},
+               true,
+               true,
+               [](S state, A in, T) { return CreateKey(state, in); }},
+              {"POST",
+               "/api/v1/preauthkey/expire",
+               "ExpirePreAuthKey",
+               {{"body", "body"}},
+               true,
+               true,
+               [](S state, A in, T) -> absl::StatusOr<Json> {
+                 if (state.dialect() == Dialect::k029) {
+                   const std::uint64_t id = in.BodyId("id");
+                   CHECKED(in);
+                   state.ExpireKey(id);
+                   return Json::object();
+                 }
+                 const std::string user = in.BodyText("user"), key = in.BodyText("key");
+                 CHECKED(in);
+                 return Empty(state.ExpireKey(user, key));
+               }},
+              {"DELETE",
+               "/api/v1/preauthkey",
+               "DeletePreAuthKey",
+               {{"id", "query"}},
+               false,
+               true,
+               [](S state, A in, T) -> absl::StatusOr<Json> {
+                 const std::uint64_t id = in.QueryId("id");
+                 CHECKED(in);
+                 state.DeleteKey(id);
+                 return Json::object();
+               }},
+              {"GET",
+               "/api/v1/node",
+               "ListNodes",
+               {{"user", "query"}},
+               true,
+               true,
+               [](S state, A in, T) { return state.ListNodes(in.Query("user")); }},
+              {"POST",
+               "/api/v1/node/register",
+               "RegisterNode",
+               {{"user", "query"}, {"key", "query"}},
+               true,
+               true,
+               [](S state, A in, T) {
+                 return state.RegisterCached(in.Query("user"), in.Query("key"));
+               }},
+              {"POST",
+               "/api/v1/node/backfillips",
+               "BackfillNodeIPs",
+               {{"confirmed", "query"}},
+               true,
+               true,
+               [](S, A in, T) -> absl::StatusOr<Json> {
+                 if (in.Query("confirmed") != "true")
+                   return absl::UnknownError("not confirmed, aborting");
+                 return Json{{"changes", Json::array()}};
+               }},
+              {"GET",
+               "/api/v1/node/{nodeId}",
+               "GetNode",
+               {},
+               true,
+               true,
+               [](S state, A in, T) -> absl::StatusOr<Json> {
+                 const std::uint64_t id = in.PathId("nodeId", "node_id");
+                 CHECKED(in);
+                 return state.GetNode(id);
+               }},
+              {"DELETE",
+               "/api/v1/node/{nodeId}",
+               "DeleteNode",
+               {},
+               true,
+               true,
+               [](S state, A in, T) -> absl::StatusOr<Json> {
+                 const std::uint64_t id = in.PathId("nodeId", "node_id");
+                 CHECKED(in);
+                 return Empty(state.DeleteNode(id));
+               }},
+              {"POST",
+               "/api/v1/node/{nodeId}/expire",
+               "ExpireNode",
+               {},
+               true,
+               false,
+               [](S state, A in, T now) { return ExpireNode(state, in, now); }},
+              {"POST",
+               "/api/v1/node/{nodeId}/expire",
+               "ExpireNode",
+               {{"expiry", "query"}, {"disableExpiry", "query"}},
+               false,
+               true,
+               [](S state, A in, T now) { return ExpireNode(state, in, now); }},
+              {"POST",
+               "/api/v1/node/{nodeId}/rename/{newName}",
+               "RenameNode",
+               {},
+               true,
+               true,
+               [](S state, A in, T) -> absl::StatusOr<Json> {
+                 const std::uint64_t id = in.PathId("nodeId", "node_id");
+                 CHECKED(in);
+                 return state.RenameNode(id, in.Path("newName"));
+               }},
+              {"POST",
+               "/api/v1/node/{nodeId}/tags",
+               "SetTags",
+               {{"body", "body"}},
+               true,
+               true,
+               [](S state, A in, T) -> absl::StatusOr<Json> {
+                 const std::uint64_t id = in.PathId("nodeId", "node_id");
+                 const std::vector<std::string> tags = in.BodyTexts("tags");
+                 CHECKED(in);
+                 return state.SetTags(id, tags);
+               }},
+              {"POST",
+               "/api/v1/node/{nodeId}/user",
+               "MoveNode",
+               {{"user", "query"}},
+               true,
+               false,
+               [](S state, A in, T) -> absl::StatusOr<Json> {
+                 const std::uint64_t id = in.PathId("nodeId", "node_id");
+                 CHECKED(in);
+                 return state.MoveNode(id, in.Query("user"));
+               }},
+              {"POST",
+               "/api/v1/node/{nodeId}/approve_routes",
+               "SetApprovedRoutes",
+               {{"body", "body"}},
+               false,
+               true,
+               [](S state, A in, T) -> absl::StatusOr<Json> {
+                 const std::uint64_t id = in.PathId("nodeId", "node_id");
+                 const std::vector<std::string> routes = in.BodyTexts("routes");
+                 CHECKED(in);
+                 return state.ApproveRoutes(id, routes);
+               }},
+              {"GET",
+               "/api/v1/node/{nodeId}/routes",
+               "GetNodeRoutes",
+               {},
+               true,
+               false,
+               [](S state, A in, T) -> absl::StatusOr<Json> {
+                 const std::uint64_t id = in.PathId("nodeId", "node_id");
+                 CHECKED(in);
+                 return state.NodeRoutes(id);
+               }},
+              {"GET",
+               "/api/v1/routes",
+               "GetRoutes",
+               {},
+               true,
+               false,
+               [](S state, A, T) -> absl::StatusOr<Json> { return state.ListRoutes(); }},
+              {"POST",
+               "/api/v1/routes/{routeId}/enable",
+               "EnableRoute",
+               {},
+               true,
+               false,
+               [](S state, A in, T) -> absl::StatusOr<Json> {
+                 const std::uint64_t id = in.PathId("routeId", "route_id");
+                 CHECKED(in);
+                 return Empty(state.EnableRoute(id));
+               }},
+              {"POST",
+               "/api/v1/routes/{routeId}/disable",
+               "DisableRoute",
+               {},
+               true,
+               false,
+               [](S state, A in, T) -> absl::StatusOr<Json> {
+                 const std::uint64_t id = in.PathId("routeId", "route_id");
+                 CHECKED(in);
+                 return Empty(state.DisableRoute(id));
+               }},
+              {"DELETE",
+               "/api/v1/routes/{routeId}",
+               "DeleteRoute",
+               {},
+               true,
+               false,
+               [](S state, A in, T) -> absl::StatusOr<Json> {
+                 const std::uint64_t id = in.PathId("routeId", "route_id");
+                 CHECKED(in);
+                 return Empty(state.DeleteRoute(id));
+               }},
+              {"GET",
+               "/api/v1/policy",
+               "GetPolicy",
+               {},
+               true,
+               true,
+               [](S state, A, T) { return state.GetPolicy(); }},
+              {"PUT",
+               "/api/v1/policy",
+               "SetPolicy",
+               {{"body", "body"}},
+               true,
+               true,
+               [](S state, A in, T) -> absl::StatusOr<Json> {
+                 const std::string policy = in.BodyText("policy");
+                 CHECKED(in);
+                 return state.SetPolicy(policy);
+               }},
+              {"POST",
+               "/api/v1/policy/check",
+               "CheckPolicy",
+               {{"body", "body"}},
+               false,
+               true,
+               [](S state, A in, T) -> absl::StatusOr<Json> {
+                 const std::string policy = in.BodyText("policy");
+                 CHECKED(in);
+                 return Empty(state.CheckPolicy(policy));
+               }},
+              {"GET",
+               "/api/v1/apikey",
+               "ListApiKeys",
+               {},
+               true,
+               true,
+               [](S state, A, T) -> absl::StatusOr<Json> { return state.ListApiKeys(); }},
+              {"POST",
+               "/api/v1/apikey",
+               "CreateApiKey",
+               {{"body", "body"}},
+               true,
+               true,
+               [](S state, A in, T) -> absl::StatusOr<Json> {
+                 const absl::Time expiration = in.BodyTime("expiration");
+                 CHECKED(in);
+                 return Json{{"apiKey", state.CreateApiKey(expiration)}};
+               }},
+              {"POST",
+               "/api/v1/apikey/expire",
+               "ExpireApiKey",
+               {{"body", "body"}},
+               true,
+               true,
+               [](S state, A in, T) -> absl::StatusOr<Json> {
+                 const std::string prefix = in.BodyText("prefix");
+                 const std::uint64_t id = in.BodyId("id");
+                 CHECKED(in);
+                 return Empty(state.ExpireApiKey(prefix, id));
+               }},
+              {"DELETE",
+               "/api/v1/apikey/{prefix}",
+               "DeleteApiKey",
+               {},
+               true,
+               false,
+               [](S state, A in, T) { return Empty(state.DeleteApiKey(in.Path("prefix"), 0)); }},
+              {"DELETE",
+               "/api/v1/apikey/{prefix}",
+               "DeleteApiKey",
+               {{"id", "query"}},
+               false,
+               true,
+               [](S state, A in, T) {
+                 return Empty(state.DeleteApiKey(in.Path("prefix"), in.QueryId("id")));
+               }},
+              {"POST",
+               "/api/v1/debug/node",
+               "DebugCreateNode",
+               {{"body", "body"}},
+               true,
+               true,
+               [](S state, A in, T) { return DebugNode(state, in); }},
+              {"GET",
+               "/api/v1/health",
+               "Health",
+               {},
+               false,
+               true,
+               [](S, A, T) -> absl::StatusOr<Json> {
+                 return Json{{"databaseConnectivity", true}};
+               }},
+          };
   return all;
 }
 
@@ -440,8 +651,10 @@ bool Has(const Operation& operation, Dialect dialect) {
 }
 
 // The named parts, where the path is one of this pattern.
-std::optional<std::map<std::string, std::string>> Match(absl::string_view pattern, absl::string_view path) {
-  const std::vector<std::string> wanted = absl::StrSplit(pattern, '/'), given = absl::StrSplit(path, '/');
+std::optional<std::map<std::string, std::string>> Match(absl::string_view pattern,
+                                                        absl::string_view path) {
+  const std::vector<std::string> wanted = absl::StrSplit(pattern, '/'),
+                                 given = absl::StrSplit(path, '/');
   if (wanted.size() != given.size()) return std::nullopt;
   std::map<std::string, std::string> out;
   for (std::size_t i = 0; i < wanted.size(); ++i) {
@@ -462,15 +675,20 @@ Json Description(Dialect dialect) {
     Json parameters = Json::array();
     for (const absl::string_view part : absl::StrSplit(operation.path, '/')) {
       if (absl::StartsWith(part, "{")) {
-        parameters.push_back({{"name", part.substr(1, part.size() - 2)}, {"in", "path"}, {"required", true}, {"type", "string"}});
+        parameters.push_back({{"name", part.substr(1, part.size() - 2)},
+                              {"in", "path"},
+                              {"required", true},
+                              {"type", "string"}});
       }
     }
     for (const auto& [name, place] : operation.parameters) {
       if (dialect == Dialect::k023 && std::string(operation.id) == "ListUsers") continue;
-      parameters.push_back({{"name", name}, {"in", place}, {"required", std::string(place) == "body"}});
+      parameters.push_back(
+          {{"name", name}, {"in", place}, {"required", std::string(place) == "body"}});
     }
     Json& entry = paths[operation.path][absl::AsciiStrToLower(operation.method)];
-    entry = {{"operationId", absl::StrCat("HeadscaleService_", operation.id)}, {"tags", {"HeadscaleService"}}};
+    entry = {{"operationId", absl::StrCat("HeadscaleService_", operation.id)},
+             {"tags", {"HeadscaleService"}}};
     if (!parameters.empty()) entry["parameters"] = parameters;
   }
   return {{"swagger", "2.0"},
@@ -486,11 +704,15 @@ Json Description(Dialect dialect) {
 HeadscaleSite::HeadscaleSite(Dialect dialect, std::uint64_t seed, std::function<absl::Time()> now)
     : dialect_(dialect), now_(now), state_(dialect, seed, std::move(now)), random_(seed + 1) {}
 
-std::string HeadscaleSite::api() const { return dialect_ == Dialect::k023 ? "headscale-0.23" : "headscale"; }
+std::string HeadscaleSite::api() const {
+  return dialect_ == Dialect::k023 ? "headscale-0.23" : "headscale";
+}
 
 std::string HeadscaleSite::dialect() const { return dialect_ == Dialect::k023 ? "0.23" : "0.29"; }
 
-std::string HeadscaleSite::version() const { return dialect_ == Dialect::k023 ? "0.23.0" : "0.29.2"; }
+std::string HeadscaleSite::version() const {
+  return dialect_ == Dialect::k023 ? "0.23.0" : "0.29.2";
+}
 
 std::string HeadscaleSite::api_key() const {
   absl::MutexLock lock(&mu_);
@@ -516,11 +738,15 @@ std::optional<HttpResponse> HeadscaleSite::Admit(const HttpRequest& request, std
 HttpResponse HeadscaleSite::Handle(const HttpRequest& request, const std::string&) {
   const bool old = dialect_ == Dialect::k023;
   if (!absl::StartsWith(request.path, "/api/")) {
-    if (request.path == "/health") return Plain(200, R"({"status":"pass"})", "application/health+json; charset=utf-8");
+    if (request.path == "/health")
+      return Plain(200, R"({"status":"pass"})", "application/health+json; charset=utf-8");
     if (request.path == "/swagger/v1/openapiv2.json") return Answer(Description(dialect_));
     if (request.path == "/version" && !old) {
-      return Answer({{"version", absl::StrCat("v", version())}, {"commit", "unknown"}, {"buildTime", "unknown"},
-                     {"go", {{"version", "go1.26"}, {"os", "linux"}, {"arch", "amd64"}}}, {"dirty", false}});
+      return Answer({{"version", absl::StrCat("v", version())},
+                     {"commit", "unknown"},
+                     {"buildTime", "unknown"},
+                     {"go", {{"version", "go1.26"}, {"os", "linux"}, {"arch", "amd64"}}},
+                     {"dirty", false}});
     }
     return old ? Plain(404, "", "") : Plain(404, "404 page not found\n");
   }
@@ -534,18 +760,21 @@ HttpResponse HeadscaleSite::Handle(const HttpRequest& request, const std::string
     known_path = true;
     if (request.method != operation.method) continue;
     Arguments arguments(dialect_, request, *parts);
-    const bool has_body = std::any_of(operation.parameters.begin(), operation.parameters.end(),
-                                      [](const auto& one) { return std::string(one.second) == "body"; });
+    const bool has_body =
+        std::any_of(operation.parameters.begin(), operation.parameters.end(),
+                    [](const auto& one) { return std::string(one.second) == "body"; });
     if (has_body) arguments.ReadBody();
     if (!arguments.status().ok()) return Error(arguments.status());
     const absl::StatusOr<Json> answer = operation.run(state_, arguments, now_());
     return answer.ok() ? Answer(*answer) : Error(answer.status());
   }
-  return Error(known_path ? absl::UnimplementedError("Method Not Allowed") : absl::NotFoundError("Not Found"));
+  return Error(known_path ? absl::UnimplementedError("Method Not Allowed")
+                          : absl::NotFoundError("Not Found"));
 }
 
 HttpResponse HeadscaleSite::FaultAnswer(const HttpRequest&, const Fault& fault) {
-  const std::string message = fault.message.empty() ? absl::StrCat("scripted fault ", fault.id) : fault.message;
+  const std::string message =
+      fault.message.empty() ? absl::StrCat("scripted fault ", fault.id) : fault.message;
   HttpResponse out;
   if (fault.code == 401) {
     out = Plain(401, "Unauthorized");
@@ -556,7 +785,8 @@ HttpResponse HeadscaleSite::FaultAnswer(const HttpRequest&, const Fault& fault) 
     const int code = fault.code == 400 ? 3 : fault.code == 404 ? 5 : 2;
     out = Answer({{"code", code}, {"message", message}, {"details", Json::array()}}, fault.code);
   }
-  if (fault.retry_after >= 0) out.headers.emplace_back("Retry-After", absl::StrCat(fault.retry_after));
+  if (fault.retry_after >= 0)
+    out.headers.emplace_back("Retry-After", absl::StrCat(fault.retry_after));
   return out;
 }
 
@@ -575,7 +805,9 @@ absl::StatusOr<Json> HeadscaleSite::ActLocked(const Json& body) {
   const auto prefixes = [&]() -> absl::StatusOr<std::vector<headscale::Prefix>> {
     std::vector<headscale::Prefix> out;
     for (const Json& route : Items(body, {"routes"})) {
-      SANDBOX_ASSIGN_OR_RETURN(out.emplace_back(), headscale::ParsePrefix(route.is_string() ? route.get<std::string>() : ""));
+      SANDBOX_ASSIGN_OR_RETURN(
+          out.emplace_back(),
+          headscale::ParsePrefix(route.is_string() ? route.get<std::string>() : ""));
     }
     return out;
   };
@@ -599,7 +831,8 @@ absl::StatusOr<Json> HeadscaleSite::ActLocked(const Json& body) {
     return state_.Register(registration);
   }
   if (what == "oidc_user") {
-    state_.MakeOidcUser(Text(body, {"name"}), Text(body, {"email"}), Text(body, {"provider_id"}, "https://id.example.org/sub"));
+    state_.MakeOidcUser(Text(body, {"name"}), Text(body, {"email"}),
+                        Text(body, {"provider_id"}, "https://id.example.org/sub"));
     return Json::object();
   }
   if (what == "policy_file") {
@@ -620,7 +853,8 @@ absl::StatusOr<Json> HeadscaleSite::ActLocked(const Json& body) {
     SANDBOX_RETURN_IF_ERROR(state_.Announce(id, routes));
   } else {
     return absl::InvalidArgumentError(absl::StrCat(
-        "do what? register, online, offline, logout, advertise, oidc_user or policy_file, not ", Quote(what)));
+        "do what? register, online, offline, logout, advertise, oidc_user or policy_file, not ",
+        Quote(what)));
   }
   return state_.GetNode(id);
 }

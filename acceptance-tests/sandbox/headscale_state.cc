@@ -15,7 +15,8 @@ namespace {
 
 constexpr absl::Duration kEphemeralTimeout = absl::Minutes(30);
 constexpr std::uint64_t kTaggedDevices = 2147455555;  // The pseudo-user of tagged nodes.
-constexpr absl::string_view kNotUnique = "constraint failed: UNIQUE constraint failed: users.name (2067)";
+constexpr absl::string_view kNotUnique =
+    "constraint failed: UNIQUE constraint failed: users.name (2067)";
 
 absl::Status NoRecord() { return absl::UnknownError("record not found"); }
 absl::Status NoUser() { return absl::UnknownError("user not found"); }
@@ -29,7 +30,9 @@ Json Texts(const std::vector<Prefix>& prefixes) {
   return out;
 }
 
-Json OptionalTime(const std::optional<absl::Time>& time) { return time.has_value() ? Json(Timestamp(*time)) : Json(); }
+Json OptionalTime(const std::optional<absl::Time>& time) {
+  return time.has_value() ? Json(Timestamp(*time)) : Json();
+}
 
 // Ids are decimal strings.
 std::string Id(std::uint64_t id) { return absl::StrCat(id); }
@@ -51,7 +54,8 @@ std::string Timestamp(absl::Time time) {
   return text + "Z";
 }
 
-State::State(Dialect dialect, std::uint64_t seed, Clock now) : dialect_(dialect), random_(seed), now_(std::move(now)) {
+State::State(Dialect dialect, std::uint64_t seed, Clock now)
+    : dialect_(dialect), random_(seed), now_(std::move(now)) {
   first_api_key_ = CreateApiKey(now_() + absl::Hours(24 * 90));
 }
 
@@ -60,7 +64,8 @@ void State::Reset() {
   keys_.clear();
   nodes_.clear();
   routes_.clear();
-  std::erase_if(api_keys_, [&](const auto& entry) { return entry.second.secret != first_api_key_; });
+  std::erase_if(api_keys_,
+                [&](const auto& entry) { return entry.second.secret != first_api_key_; });
   registering_.clear();
   primaries_.clear();
   policy_text_.reset();
@@ -70,7 +75,8 @@ void State::Reset() {
 }
 
 std::string State::RandomText(std::size_t length) {
-  constexpr absl::string_view kLetters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+  constexpr absl::string_view kLetters =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
   std::string out;
   while (out.size() < length) out.push_back(kLetters[random_() % kLetters.size()]);
   return out;
@@ -98,7 +104,10 @@ void State::Tick() {
 Json State::Show(const User& user) const {
   Json out = {{"id", Id(user.id)}, {"name", user.name}, {"createdAt", Timestamp(user.created)}};
   if (old()) return out;
-  if (user.name.empty()) out["name"] = !user.email.empty() ? user.email : !user.provider_id.empty() ? user.provider_id : Id(user.id);
+  if (user.name.empty())
+    out["name"] = !user.email.empty()         ? user.email
+                  : !user.provider_id.empty() ? user.provider_id
+                                              : Id(user.id);
   out["displayName"] = user.display_name;
   out["email"] = user.email;
   out["providerId"] = user.provider_id;
@@ -164,17 +173,22 @@ Json State::ListUsers(const std::string& name, const std::string& email, std::ui
   for (const auto& [user_id, user] : users_) {
     if (!old()) {
       // One filter counts: the first of these.
-      if (!name.empty() ? user.name != name : !email.empty() ? user.email != email : id != 0 && user_id != id) continue;
+      if (!name.empty()    ? user.name != name
+          : !email.empty() ? user.email != email
+                           : id != 0 && user_id != id)
+        continue;
     }
     out.push_back(Show(user));
   }
   if (old()) {  // Ids are compared as text.
-    std::sort(out.begin(), out.end(), [](const Json& a, const Json& b) { return a["id"] < b["id"]; });
+    std::sort(out.begin(), out.end(),
+              [](const Json& a, const Json& b) { return a["id"] < b["id"]; });
   }
   return {{"users", out}};
 }
 
-void State::MakeOidcUser(const std::string& name, const std::string& email, const std::string& provider_id) {
+void State::MakeOidcUser(const std::string& name, const std::string& email,
+                         const std::string& provider_id) {
   User user;
   user.id = next_user_++;
   user.name = name;
@@ -189,26 +203,33 @@ void State::MakeOidcUser(const std::string& name, const std::string& email, cons
 
 Json State::Show(const PreAuthKey& key, bool whole) const {
   const auto user = UserById(key.user);
-  Json out = {{"id", Id(key.id)},          {"key", key.key},
-              {"reusable", key.reusable},  {"ephemeral", key.ephemeral},
-              {"used", key.used},          {"expiration", Timestamp(key.expiration)},
-              {"createdAt", Timestamp(key.created)}, {"aclTags", key.tags}};
+  Json out = {{"id", Id(key.id)},
+              {"key", key.key},
+              {"reusable", key.reusable},
+              {"ephemeral", key.ephemeral},
+              {"used", key.used},
+              {"expiration", Timestamp(key.expiration)},
+              {"createdAt", Timestamp(key.created)},
+              {"aclTags", key.tags}};
   if (old()) {
     out["user"] = user.ok() ? (*user)->name : "";
   } else {
     out["user"] = user.ok() ? Show(**user) : Json();
-    if (!whole) out["key"] = absl::StrCat(key.key.substr(0, std::string("hskey-auth-").size() + 12), "-***");
+    if (!whole)
+      out["key"] = absl::StrCat(key.key.substr(0, std::string("hskey-auth-").size() + 12), "-***");
   }
   return out;
 }
 
 absl::StatusOr<Json> State::CreateKey(PreAuthKey wanted, bool has_user) {
   for (const std::string& tag : wanted.tags) {
-    const absl::Status status = CheckTag(tag, old() ? "tag should not contains space" : "tags must not contain spaces");
+    const absl::Status status =
+        CheckTag(tag, old() ? "tag should not contains space" : "tags must not contain spaces");
     if (!status.ok()) return absl::InvalidArgumentError(status.message());
   }
   if (has_user) SANDBOX_RETURN_IF_ERROR(UserById(wanted.user).status());
-  if (!has_user && wanted.tags.empty()) return absl::UnknownError("auth-key must be either tagged or owned by user");
+  if (!has_user && wanted.tags.empty())
+    return absl::UnknownError("auth-key must be either tagged or owned by user");
   wanted.id = next_key_++;
   wanted.created = now_();
   if (old()) {
@@ -238,7 +259,9 @@ absl::StatusOr<Json> State::ListKeys(const std::optional<std::string>& user) con
   for (const auto& [id, key] : keys_) {
     if (!user.has_value() || key.user == owner) out.push_back(Show(key, false));
   }
-  if (old()) std::sort(out.begin(), out.end(), [](const Json& a, const Json& b) { return a["id"] < b["id"]; });
+  if (old())
+    std::sort(out.begin(), out.end(),
+              [](const Json& a, const Json& b) { return a["id"] < b["id"]; });
   return Json{{"preAuthKeys", out}};
 }
 
@@ -246,7 +269,8 @@ absl::StatusOr<PreAuthKey*> State::ValidKey(const std::string& text, bool re_reg
   for (auto& [id, key] : keys_) {
     if (key.key != text) continue;
     if (re_registers) return &key;
-    if (key.expiration < now_()) return absl::UnknownError(old() ? "AuthKey expired" : "authkey expired");
+    if (key.expiration < now_())
+      return absl::UnknownError(old() ? "AuthKey expired" : "authkey expired");
     if (!key.reusable && key.used) {
       return absl::UnknownError(old() ? "AuthKey has already been used" : "authkey already used");
     }
@@ -320,7 +344,8 @@ Json State::Show(const Node& node, bool in_list) const {
     if (in_list && user.ok()) {
       std::set<std::string> seen;
       for (const std::string& tag : node.requested_tags) {
-        if (seen.insert(tag).second) out[HasOwner(tag, **user) ? "validTags" : "invalidTags"].push_back(tag);
+        if (seen.insert(tag).second)
+          out[HasOwner(tag, **user) ? "validTags" : "invalidTags"].push_back(tag);
       }
     }
     return out;
@@ -342,11 +367,15 @@ Json State::Show(const Node& node, bool in_list) const {
     for (const Prefix& prefix : node.approved) {
       const bool announced = std::count(node.announced.begin(), node.announced.end(), prefix) > 0;
       const auto primary = primaries_.find(prefix.ToString());
-      if (announced && !prefix.IsExitRoute() && primary != primaries_.end() && primary->second == node.id) served.push_back(prefix);
+      if (announced && !prefix.IsExitRoute() && primary != primaries_.end() &&
+          primary->second == node.id)
+        served.push_back(prefix);
     }
     std::sort(served.begin(), served.end());
     for (const Prefix& prefix : node.announced) {
-      if (prefix.IsExitRoute() && std::count(node.approved.begin(), node.approved.end(), prefix) > 0) served.push_back(prefix);
+      if (prefix.IsExitRoute() &&
+          std::count(node.approved.begin(), node.approved.end(), prefix) > 0)
+        served.push_back(prefix);
     }
     out["subnetRoutes"] = Texts(served);
   }
@@ -389,19 +418,23 @@ absl::Status State::DeleteNode(std::uint64_t id) {
 
 absl::StatusOr<Json> State::SetTags(std::uint64_t id, const std::vector<std::string>& tags) {
   if (!old() && tags.empty()) {
-    return absl::InvalidArgumentError("cannot remove all tags from a node - tagged nodes must have at least one tag");
+    return absl::InvalidArgumentError(
+        "cannot remove all tags from a node - tagged nodes must have at least one tag");
   }
   for (const std::string& tag : tags) {
-    SANDBOX_RETURN_IF_ERROR(CheckTag(tag, old() ? "tag should not contains space" : "tags must not contain spaces"));
+    SANDBOX_RETURN_IF_ERROR(
+        CheckTag(tag, old() ? "tag should not contains space" : "tags must not contain spaces"));
   }
   const absl::StatusOr<Node*> node = Find(id);
   if (!node.ok()) {
-    return old() ? absl::InvalidArgumentError(node.status().message()) : absl::NotFoundError("node not found");
+    return old() ? absl::InvalidArgumentError(node.status().message())
+                 : absl::NotFoundError("node not found");
   }
   if (old()) {
     (*node)->tags.clear();
     for (const std::string& tag : tags) {
-      if (std::count((*node)->tags.begin(), (*node)->tags.end(), tag) == 0) (*node)->tags.push_back(tag);
+      if (std::count((*node)->tags.begin(), (*node)->tags.end(), tag) == 0)
+        (*node)->tags.push_back(tag);
     }
     return Json{{"node", Show(**node, false)}};
   }
@@ -410,8 +443,8 @@ absl::StatusOr<Json> State::SetTags(std::uint64_t id, const std::vector<std::str
     if (!policy_.tag_owners.contains(tag)) refused.push_back(tag);
   }
   if (!refused.empty()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("requested tags [", absl::StrJoin(refused, " "), "] are invalid or not permitted"));
+    return absl::InvalidArgumentError(absl::StrCat("requested tags [", absl::StrJoin(refused, " "),
+                                                   "] are invalid or not permitted"));
   }
   (*node)->tags = tags;
   SortUnique((*node)->tags);
@@ -435,7 +468,8 @@ absl::StatusOr<Json> State::RenameNode(std::uint64_t id, const std::string& name
   for (const auto& [other_id, other] : nodes_) {
     // 0.23 counts the node itself too.
     if (other.given_name != name || (!old() && other_id == id)) continue;
-    return absl::UnknownError(absl::StrCat(old() ? "name is not unique: " : "node name is not unique: ", name));
+    return absl::UnknownError(
+        absl::StrCat(old() ? "name is not unique: " : "node name is not unique: ", name));
   }
   if (!exists) return NoRecord();
   nodes_[id].given_name = name;
@@ -450,11 +484,13 @@ absl::StatusOr<Json> State::MoveNode(std::uint64_t id, const std::string& user) 
   return Json{{"node", Show(*node, false)}};
 }
 
-absl::StatusOr<Json> State::ApproveRoutes(std::uint64_t id, const std::vector<std::string>& routes) {
+absl::StatusOr<Json> State::ApproveRoutes(std::uint64_t id,
+                                          const std::vector<std::string>& routes) {
   std::vector<Prefix> approved;
   for (const std::string& text : routes) {
     const absl::StatusOr<Prefix> prefix = ParsePrefix(text);
-    if (!prefix.ok()) return absl::UnknownError(absl::StrCat("parsing route: ", prefix.status().message()));
+    if (!prefix.ok())
+      return absl::UnknownError(absl::StrCat("parsing route: ", prefix.status().message()));
     approved.push_back(*prefix);
     if (prefix->IsExitRoute()) {
       approved.back().is6 = false;
@@ -471,7 +507,8 @@ absl::StatusOr<Json> State::ApproveRoutes(std::uint64_t id, const std::vector<st
   Json shown = Show(**node, false);
   for (const Prefix& prefix : approved) {
     const auto primary = primaries_.find(prefix.ToString());
-    if (primary != primaries_.end() && primary->second == id) shown["subnetRoutes"].push_back(prefix.ToString());
+    if (primary != primaries_.end() && primary->second == id)
+      shown["subnetRoutes"].push_back(prefix.ToString());
   }
   return Json{{"node", shown}};
 }
@@ -480,8 +517,9 @@ absl::StatusOr<Json> State::ApproveRoutes(std::uint64_t id, const std::vector<st
 
 std::string State::UniqueName(const std::string& hostname, std::uint64_t self) {
   const auto taken = [&](const std::string& name) {
-    return std::any_of(nodes_.begin(), nodes_.end(),
-                       [&](const auto& entry) { return entry.first != self && entry.second.given_name == name; });
+    return std::any_of(nodes_.begin(), nodes_.end(), [&](const auto& entry) {
+      return entry.first != self && entry.second.given_name == name;
+    });
   };
   if (old()) {
     const std::string name = NormaliseHostname(hostname);
@@ -503,13 +541,15 @@ Node& State::NewNode() {
   Node& node = nodes_[id];
   node.id = id;
   const std::uint64_t address = next_address_++;
-  node.ipv4 = absl::StrFormat("100.%d.%d.%d", 64 + (address >> 16), (address >> 8) & 0xff, address & 0xff);
+  node.ipv4 =
+      absl::StrFormat("100.%d.%d.%d", 64 + (address >> 16), (address >> 8) & 0xff, address & 0xff);
   node.ipv6 = absl::StrFormat("fd7a:115c:a1e0::%x", address);
   node.created = now_();
   return node;
 }
 
-absl::StatusOr<Json> State::DebugNode(const std::string& user, const std::string& key, const std::string& name,
+absl::StatusOr<Json> State::DebugNode(const std::string& user, const std::string& key,
+                                      const std::string& name,
                                       const std::vector<std::string>& routes) {
   SANDBOX_ASSIGN_OR_RETURN(const User* owner, UserNamed(user));
   Node node;
@@ -531,14 +571,15 @@ absl::StatusOr<Json> State::DebugNode(const std::string& user, const std::string
 
 absl::StatusOr<Json> State::RegisterCached(const std::string& user, const std::string& key) {
   const auto owner = UserNamed(user);
-  if (!old() && !owner.ok()) return absl::UnknownError(absl::StrCat("looking up user: ", owner.status().message()));
+  if (!old() && !owner.ok())
+    return absl::UnknownError(absl::StrCat("looking up user: ", owner.status().message()));
   const auto it = registering_.find(key);
   // An attempt takes an address (0.23), also one that fails.
   if (old() && (it == registering_.end() || !owner.ok())) ++next_address_;
   if (it == registering_.end()) return absl::UnknownError("node not found in registration cache");
   if (!owner.ok()) {
-    return absl::UnknownError(
-        absl::StrCat("failed to find user in register node from auth callback, ", owner.status().message()));
+    return absl::UnknownError(absl::StrCat(
+        "failed to find user in register node from auth callback, ", owner.status().message()));
   }
   const Node cached = it->second;
   registering_.erase(it);
@@ -566,13 +607,15 @@ absl::StatusOr<Json> State::Register(const Registration& registration) {
   } else {
     SANDBOX_ASSIGN_OR_RETURN(PreAuthKey * found, ValidKey(registration.key, true));
     // A machine that is known stays what it is, unless it belongs to somebody else.
-    if (node != nullptr && node->tags.empty() && found->tags.empty() && node->user != found->user) node = nullptr;
+    if (node != nullptr && node->tags.empty() && found->tags.empty() && node->user != found->user)
+      node = nullptr;
     const bool expired = node != nullptr && node->expiry.has_value() && *node->expiry < now_();
     const bool same = node != nullptr && !expired && node->node_key == registration.node_key &&
                       (found->tags.empty() || !node->tags.empty());
     SANDBOX_ASSIGN_OR_RETURN(key, ValidKey(registration.key, same));
     if (node == nullptr && !registration.tags.empty()) {
-      return absl::UnknownError(absl::StrCat("creating new node: requested tags [", absl::StrJoin(registration.tags, " "),
+      return absl::UnknownError(absl::StrCat("creating new node: requested tags [",
+                                             absl::StrJoin(registration.tags, " "),
                                              "] are invalid or not permitted"));
     }
   }
@@ -648,7 +691,8 @@ void State::AutoApprove(Node& node) {
   if (old()) {
     std::vector<std::uint64_t> found;
     for (const auto& [id, route] : routes_) {
-      if (route.node == node.id && route.advertised && !route.enabled && approved(route.prefix)) found.push_back(id);
+      if (route.node == node.id && route.advertised && !route.enabled && approved(route.prefix))
+        found.push_back(id);
     }
     for (const std::uint64_t id : found) (void)EnableRoute(id);
     return;
@@ -695,7 +739,9 @@ void State::UpdatePrimaries() {
   for (const auto& [id, node] : nodes_) {
     if (!node.online) continue;
     for (const Prefix& prefix : node.approved) {
-      if (prefix.IsExitRoute() || std::count(node.announced.begin(), node.announced.end(), prefix) == 0) continue;
+      if (prefix.IsExitRoute() ||
+          std::count(node.announced.begin(), node.announced.end(), prefix) == 0)
+        continue;
       candidates[prefix.ToString()].push_back(id);
     }
   }
@@ -746,7 +792,9 @@ void State::FailOver(Route& route) {
   if (!route.primary || route.prefix.IsExitRoute()) return;
   for (auto& [id, other] : routes_) {
     const auto node = Find(other.node);
-    if (id == route.id || other.prefix != route.prefix || !other.enabled || !node.ok() || !(*node)->online) continue;
+    if (id == route.id || other.prefix != route.prefix || !other.enabled || !node.ok() ||
+        !(*node)->online)
+      continue;
     route.primary = false;
     other.primary = true;
     return;
@@ -769,8 +817,9 @@ absl::Status State::EnableRoute(std::uint64_t id) {
     }
     if (match == nullptr) {
       const auto node = Find(wanted.node);
-      return absl::UnknownError(absl::StrCat("route (", node.ok() ? (*node)->hostname : "", ") is not available on node ",
-                                             prefix.ToString(), ": route is not available on node"));
+      return absl::UnknownError(absl::StrCat("route (", node.ok() ? (*node)->hostname : "",
+                                             ") is not available on node ", prefix.ToString(),
+                                             ": route is not available on node"));
     }
     found.push_back(match);
   }
@@ -780,7 +829,8 @@ absl::Status State::EnableRoute(std::uint64_t id) {
     if (route->prefix.IsExitRoute()) continue;
     route->primary = std::none_of(routes_.begin(), routes_.end(), [&](const auto& entry) {
       const Route& other = entry.second;
-      return other.prefix == route->prefix && other.node != route->node && other.advertised && other.enabled;
+      return other.prefix == route->prefix && other.node != route->node && other.advertised &&
+             other.enabled;
     });
   }
   return absl::OkStatus();
@@ -791,7 +841,8 @@ absl::Status State::DisableRoute(std::uint64_t id) {
   if (it == routes_.end()) return NoRecord();
   Route& route = it->second;
   for (auto& [other_id, other] : routes_) {
-    const bool exits = route.prefix.IsExitRoute() && other.node == route.node && other.prefix.IsExitRoute();
+    const bool exits =
+        route.prefix.IsExitRoute() && other.node == route.node && other.prefix.IsExitRoute();
     if (other_id != id && !exits) continue;
     other.enabled = false;
     if (exits) other.primary = false;
@@ -807,8 +858,8 @@ absl::Status State::DeleteRoute(std::uint64_t id) {
   const Route gone = it->second;
   FailOver(it->second);
   std::erase_if(routes_, [&](const auto& entry) {
-    return entry.first == id ||
-           (gone.prefix.IsExitRoute() && entry.second.node == gone.node && entry.second.prefix.IsExitRoute());
+    return entry.first == id || (gone.prefix.IsExitRoute() && entry.second.node == gone.node &&
+                                 entry.second.prefix.IsExitRoute());
   });
   return absl::OkStatus();
 }
@@ -829,16 +880,19 @@ absl::StatusOr<Policy> State::Read(const std::string& text) const {
 
 absl::StatusOr<Json> State::GetPolicy() const {
   if (policy_in_file) return Json{{"policy", policy_text_.value_or("")}, {"updatedAt", Json()}};
-  if (!policy_text_.has_value()) return absl::UnknownError("loading ACL from database: acl policy not found");
+  if (!policy_text_.has_value())
+    return absl::UnknownError("loading ACL from database: acl policy not found");
   return Json{{"policy", *policy_text_}, {"updatedAt", Timestamp(policy_updated_)}};
 }
 
 absl::StatusOr<Json> State::SetPolicy(const std::string& text) {
-  if (policy_in_file) return absl::UnknownError("update is disabled for modes other than 'database'");
+  if (policy_in_file)
+    return absl::UnknownError("update is disabled for modes other than 'database'");
   absl::StatusOr<Policy> policy = Read(text);
   if (!policy.ok()) {
     if (old()) return policy.status();
-    return absl::UnknownError(absl::StrCat("setting policy: parsing policy: ", policy.status().message()));
+    return absl::UnknownError(
+        absl::StrCat("setting policy: parsing policy: ", policy.status().message()));
   }
   policy_ = *std::move(policy);
   policy_text_ = text;
@@ -851,7 +905,9 @@ absl::StatusOr<Json> State::SetPolicy(const std::string& text) {
 
 absl::Status State::CheckPolicy(const std::string& text) const {
   const absl::Status status = Read(text).status();
-  return status.ok() ? status : absl::InvalidArgumentError(absl::StrCat("parsing policy: ", status.message()));
+  return status.ok()
+             ? status
+             : absl::InvalidArgumentError(absl::StrCat("parsing policy: ", status.message()));
 }
 
 // --- API keys -----------------------------------------------------------------------------------
@@ -867,7 +923,8 @@ std::string State::CreateApiKey(absl::Time expiration) {
   ApiKey key;
   key.id = next_api_key_++;
   key.prefix = RandomText(old() ? 10 : 12);
-  key.secret = old() ? absl::StrCat(key.prefix, ".", RandomText(43)) : absl::StrCat("hskey-api-", key.prefix, "-", RandomText(64));
+  key.secret = old() ? absl::StrCat(key.prefix, ".", RandomText(43))
+                     : absl::StrCat("hskey-api-", key.prefix, "-", RandomText(64));
   key.created = now_();
   key.expiration = expiration;
   api_keys_[key.id] = key;
@@ -907,7 +964,9 @@ absl::Status State::DeleteApiKey(const std::string& prefix, std::uint64_t id) {
 Json State::Dump() const {
   Json keys = Json::array();
   for (const auto& [id, key] : keys_) keys.push_back(Show(key, true));
-  Json out = {{"users", ListUsers("", "", 0)["users"]}, {"preAuthKeys", keys}, {"nodes", (*ListNodes(""))["nodes"]},
+  Json out = {{"users", ListUsers("", "", 0)["users"]},
+              {"preAuthKeys", keys},
+              {"nodes", (*ListNodes(""))["nodes"]},
               {"policy", policy_text_.has_value() ? Json(*policy_text_) : Json()}};
   if (old()) out["routes"] = ListRoutes()["routes"];
   return out;

@@ -1,6 +1,7 @@
 // What a Headscale knows and does, in two generations: v0.23.0 and v0.29.2.
 //
-// Behaviour and texts follow hscontrol/db, hscontrol/state and hscontrol/grpcv1.go of those versions.
+// Behaviour and texts follow hscontrol/db, hscontrol/state and hscontrol/grpcv1.go of those
+// versions.
 
 #ifndef ACCEPTANCE_TESTS_SANDBOX_HEADSCALE_STATE_H_
 #define ACCEPTANCE_TESTS_SANDBOX_HEADSCALE_STATE_H_
@@ -32,7 +33,7 @@ struct User {
 
 struct PreAuthKey {
   std::uint64_t id = 0;
-  std::string key;  // Whole; what a list shows is less in 0.29.
+  std::string key;         // Whole; what a list shows is less in 0.29.
   std::uint64_t user = 0;  // 0: nobody's.
   bool reusable = false, ephemeral = false, used = false;
   std::vector<std::string> tags;
@@ -114,8 +115,8 @@ class State {
   absl::StatusOr<Json> MoveNode(std::uint64_t id, const std::string& user);
   absl::StatusOr<Json> ApproveRoutes(std::uint64_t id, const std::vector<std::string>& routes);
   // The API's own test helper, and the registration of what it made.
-  absl::StatusOr<Json> DebugNode(const std::string& user, const std::string& key, const std::string& name,
-                                 const std::vector<std::string>& routes);
+  absl::StatusOr<Json> DebugNode(const std::string& user, const std::string& key,
+                                 const std::string& name, const std::vector<std::string>& routes);
   absl::StatusOr<Json> RegisterCached(const std::string& user, const std::string& key);
 
   // --- Routes of 0.23.
@@ -144,7 +145,8 @@ class State {
   absl::Status SetOnline(std::uint64_t id, bool online);
   absl::Status Logout(std::uint64_t id);
   absl::Status Announce(std::uint64_t id, const std::vector<Prefix>& routes);
-  void MakeOidcUser(const std::string& name, const std::string& email, const std::string& provider_id);
+  void MakeOidcUser(const std::string& name, const std::string& email,
+                    const std::string& provider_id);
   // Everything, with the keys in full.
   Json Dump() const;
   bool policy_in_file = false;
@@ -177,12 +179,14 @@ class State {
   std::map<std::uint64_t, Route> routes_;
   std::map<std::uint64_t, ApiKey> api_keys_;
   std::string first_api_key_;
-  std::map<std::string, Node> registering_;  // By machine key (0.23) or id of the registration (0.29).
+  std::map<std::string, Node>
+      registering_;  // By machine key (0.23) or id of the registration (0.29).
   std::map<std::string, std::uint64_t> primaries_;  // 0.29: which node serves a prefix.
   std::optional<std::string> policy_text_;
   Policy policy_;
   absl::Time policy_updated_;
-  std::uint64_t next_user_ = 1, next_key_ = 1, next_node_ = 1, next_route_ = 1, next_api_key_ = 1, next_address_ = 1;
+  std::uint64_t next_user_ = 1, next_key_ = 1, next_node_ = 1, next_route_ = 1, next_api_key_ = 1,
+                next_address_ = 1;
 };
 
 // RFC 3339 with as many digits as are needed, as protobuf's JSON writes it.

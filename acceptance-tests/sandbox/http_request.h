@@ -17,7 +17,7 @@ struct HttpRequest {
   std::string method, path, body;
   std::multimap<std::string, std::string> query;
   std::string accept, content_type, user_agent, authorization;
-  std::string raw_query, raw_path;  // As they were sent.
+  std::string raw_query, raw_path;                           // As they were sent.
   std::vector<std::pair<std::string, std::string>> headers;  // All of them, names in lower case.
 
   // The first header of that name (lower case), "" if there is none.

@@ -124,13 +124,14 @@ HttpRequest Convert(const httplib::Request& request) {
 
 }  // namespace
 
-HttpServer::HttpServer(Site& site, FaultScript& faults, RequestLog& log, const ServerIdentity* identity)
+HttpServer::HttpServer(Site& site, FaultScript& faults, RequestLog& log,
+                       const ServerIdentity* identity)
     : site_(site), faults_(faults), log_(log) {
   if (identity == nullptr) {
     server_ = std::make_unique<httplib::Server>();
   } else {
-    server_ = std::make_unique<httplib::SSLServer>(identity->certificate.get(),
-                                                   identity->key.get());
+    server_ =
+        std::make_unique<httplib::SSLServer>(identity->certificate.get(), identity->key.get());
   }
   server_->new_task_queue = [] { return new GrowingQueue(); };
   server_->set_keep_alive_max_count(1'000'000'000);
@@ -152,20 +153,20 @@ HttpServer::HttpServer(Site& site, FaultScript& faults, RequestLog& log, const S
     bool dropped = false;
     HttpResponse response = Answer(request, in.remote_port, &user, &dropped);
     if (!absl::StartsWith(request.path, "/_sandbox/")) {
-      Json entry = {{"time", absl::FormatTime("%Y-%m-%d%ET%H:%M:%E3SZ", start,
-                                              absl::UTCTimeZone())},
-                    {"api", site_.api()},
-                    {"method", request.method},
-                    {"path", request.path},
-                    {"query", request.raw_query},
-                    {"status", dropped ? 0 : response.status},
-                    {"dropped", dropped},
-                    {"user", user},
-                    {"user_agent", request.user_agent},
-                    {"bytes_in", request.body.size()},
-                    {"bytes_out", response.body.size()},
-                    {"is_watch", response.stream != nullptr},
-                    {"milliseconds", absl::ToDoubleMilliseconds(absl::Now() - start)}};
+      Json entry = {
+          {"time", absl::FormatTime("%Y-%m-%d%ET%H:%M:%E3SZ", start, absl::UTCTimeZone())},
+          {"api", site_.api()},
+          {"method", request.method},
+          {"path", request.path},
+          {"query", request.raw_query},
+          {"status", dropped ? 0 : response.status},
+          {"dropped", dropped},
+          {"user", user},
+          {"user_agent", request.user_agent},
+          {"bytes_in", request.body.size()},
+          {"bytes_out", response.body.size()},
+          {"is_watch", response.stream != nullptr},
+          {"milliseconds", absl::ToDoubleMilliseconds(absl::Now() - start)}};
       site_.Describe(request, entry);
       log_.Add(std::move(entry));
     }
@@ -185,34 +186,35 @@ HttpServer::HttpServer(Site& site, FaultScript& faults, RequestLog& log, const S
     auto stream = std::move(response.stream);
     const std::vector<int> sockets = SocketsOf(port_, remote_port);
     const int socket = sockets.empty() ? -1 : sockets[0];
-    out.set_chunked_content_provider(
-        response.content_type, [stream, socket](std::size_t, httplib::DataSink& sink) {
-          const StreamWriter write = [&sink](absl::string_view data) {
-            return sink.write(data.data(), data.size());
-          };
-          // Ending a chunked answer takes done(), which also lets the connection live on.
-          if (socket >= 0 && ClientIsGone(socket)) return false;
-          if (!stream(write)) sink.done();
-          return true;
-        });
+    out.set_chunked_content_provider(response.content_type,
+                                     [stream, socket](std::size_t, httplib::DataSink& sink) {
+                                       const StreamWriter write = [&sink](absl::string_view data) {
+                                         return sink.write(data.data(), data.size());
+                                       };
+                                       // Ending a chunked answer takes done(), which also lets the
+                                       // connection live on.
+                                       if (socket >= 0 && ClientIsGone(socket)) return false;
+                                       if (!stream(write)) sink.done();
+                                       return true;
+                                     });
   };
   server_->Get(".*", handler);
   server_->Post(".*", handler);
   server_->Put(".*", handler);
   server_->Patch(".*", handler);
   server_->Delete(".*", handler);
-  server_->set_exception_handler([](const httplib::Request&, httplib::Response& out,
-                                    const std::exception_ptr& thrown) {
-    std::string what = "unknown";
-    try {
-      std::rethrow_exception(thrown);
-    } catch (const std::exception& error) {
-      what = error.what();
-    } catch (...) {
-    }
-    out.status = 500;
-    out.set_content("a defect of the sandbox: " + what, "text/plain");
-  });
+  server_->set_exception_handler(
+      [](const httplib::Request&, httplib::Response& out, const std::exception_ptr& thrown) {
+        std::string what = "unknown";
+        try {
+          std::rethrow_exception(thrown);
+        } catch (const std::exception& error) {
+          what = error.what();
+        } catch (...) {
+        }
+        out.status = 500;
+        out.set_content("a defect of the sandbox: " + what, "text/plain");
+      });
 }
 
 HttpServer::~HttpServer() = default;

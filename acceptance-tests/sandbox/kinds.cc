@@ -142,7 +142,8 @@ ResourcePtr KindTable::FindAnyVersion(absl::string_view group, absl::string_view
 std::vector<std::string> KindTable::Groups() const {
   std::vector<std::string> groups;
   for (const ResourcePtr& one : resources_) {
-    if (!one->group.empty() && std::find(groups.begin(), groups.end(), one->group) == groups.end()) {
+    if (!one->group.empty() &&
+        std::find(groups.begin(), groups.end(), one->group) == groups.end()) {
       groups.push_back(one->group);
     }
   }

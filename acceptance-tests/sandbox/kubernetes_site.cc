@@ -50,7 +50,8 @@ HttpResponse KubernetesSite::FaultAnswer(const HttpRequest&, const Fault& fault)
       break;
     case 504:
       reason = "Timeout";
-      if (message.empty()) message = "the server was unable to return a response in the time allotted";
+      if (message.empty())
+        message = "the server was unable to return a response in the time allotted";
       break;
     case 401:
       reason = "Unauthorized";

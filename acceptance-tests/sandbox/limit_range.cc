@@ -101,8 +101,8 @@ absl::Status ApplyLimitRanges(Cluster& cluster, const std::string& ns, Json& pod
       limits.update(Members(item, {"default"}));
       requests.update(Members(item, {"defaultRequest"}));
     }
-    for (const auto& [list, kind] : {std::pair("containers", "container"),
-                                     std::pair("initContainers", "init container")}) {
+    for (const auto& [list, kind] :
+         {std::pair("containers", "container"), std::pair("initContainers", "init container")}) {
       Json& spec = pod["spec"];
       if (!spec.is_object() || !spec.contains(list) || !spec[list].is_array()) continue;
       for (Json& container : spec[list]) {
@@ -149,9 +149,9 @@ absl::Status CheckLimitRanges(Cluster& cluster, const Call& call, const Json& ob
       }
     }
     if (!found.empty()) {
-      return Forbidden(call.resource->group_resource(), call.name,
-                       found.size() == 1 ? found[0]
-                                         : absl::StrCat("[", absl::StrJoin(found, ", "), "]"));
+      return Forbidden(
+          call.resource->group_resource(), call.name,
+          found.size() == 1 ? found[0] : absl::StrCat("[", absl::StrJoin(found, ", "), "]"));
     }
   }
   return absl::OkStatus();

@@ -1,10 +1,10 @@
 // charon-sandbox: the APIs that the provider speaks, in memory and on loopback.
 
-#include <csignal>
 #include <pthread.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -35,7 +35,8 @@ namespace charon::sandbox {
 namespace {
 
 constexpr char kUsage[] =
-    "charon-sandbox: Kubernetes, Headscale, Cloudflare's DNS and Route 53, in memory and on loopback, to\n"
+    "charon-sandbox: Kubernetes, Headscale, Cloudflare's DNS and Route 53, in memory and on "
+    "loopback, to\n"
     "rehearse a stack without servers and to test against.\n"
     "\n"
     "usage: charon-sandbox --dir DIR [options]\n"
@@ -67,8 +68,8 @@ Options ParseOptions(int argc, char** argv) {
     std::string name = argv[i];
     std::string value;
     bool has_value = false;
-    if (const auto equals = name.find('='); absl::StartsWith(name, "--") &&
-                                            equals != std::string::npos) {
+    if (const auto equals = name.find('=');
+        absl::StartsWith(name, "--") && equals != std::string::npos) {
       value = name.substr(equals + 1);
       name = name.substr(0, equals);
       has_value = true;
@@ -82,7 +83,8 @@ Options ParseOptions(int argc, char** argv) {
       std::cout << kUsage;
       std::exit(0);
     } else if (name == "--version") {
-      std::cout << "charon-sandbox (Kubernetes " << kKubernetesVersion << ", Headscale 0.29.2 and 0.23.0)\n";
+      std::cout << "charon-sandbox (Kubernetes " << kKubernetesVersion
+                << ", Headscale 0.29.2 and 0.23.0)\n";
       std::exit(0);
     } else if (name == "--dir") {
       out.dir = take();
@@ -127,14 +129,13 @@ void WriteFile(const std::filesystem::path& path, const std::string& text) {
 
 std::string Kubeconfig(const std::string& url, const std::string& ca_pem, const Options& options) {
   const std::string trust =
-      options.plain ? ""
-                    : absl::StrCat("    certificate-authority-data: ", absl::Base64Escape(ca_pem),
-                                   "\n");
+      options.plain
+          ? ""
+          : absl::StrCat("    certificate-authority-data: ", absl::Base64Escape(ca_pem), "\n");
   return absl::StrCat(
       "apiVersion: v1\nkind: Config\ncurrent-context: sandbox\nclusters:\n- name: sandbox\n"
       "  cluster:\n    server: ",
-      url, "\n", trust,
-      "users:\n- name: admin\n  user:\n    token: ", options.token,
+      url, "\n", trust, "users:\n- name: admin\n  user:\n    token: ", options.token,
       "\n- name: powerless\n  user:\n    token: ", options.powerless_token,
       "\ncontexts:\n- name: sandbox\n  context:\n    cluster: sandbox\n    user: admin\n"
       "- name: powerless\n  context:\n    cluster: sandbox\n    user: powerless\n");
@@ -172,7 +173,8 @@ int Main(int argc, char** argv) {
   HeadscaleSite headscale_023(headscale::Dialect::k023, options.seed + 2, now);
   const CloudflareSite::Tokens cloudflare_tokens = {RandomHex(20), RandomHex(20)};
   CloudflareSite cloudflare(cloudflare_tokens, options.seed + 3, now);
-  const aws::Credentials credentials = {absl::StrCat("AKIA", absl::AsciiStrToUpper(RandomHex(8))), RandomHex(20)};
+  const aws::Credentials credentials = {absl::StrCat("AKIA", absl::AsciiStrToUpper(RandomHex(8))),
+                                        RandomHex(20)};
   Route53Site route53(credentials, options.seed + 4, now);
   FaultScript faults;
   RequestLog log((dir / "requests.jsonl").string());
@@ -193,7 +195,8 @@ int Main(int argc, char** argv) {
     if (!bound.ok()) Fail(std::string(bound.status().message()));
     return absl::StrCat("http://127.0.0.1:", *bound);
   };
-  for (const auto& [site, file] : {std::pair{&headscale, "headscale.json"}, std::pair{&headscale_023, "headscale-0.23.json"}}) {
+  for (const auto& [site, file] : {std::pair{&headscale, "headscale.json"},
+                                   std::pair{&headscale_023, "headscale-0.23.json"}}) {
     const std::string endpoint = serve(*site);
     WriteFile(dir / file, Json{{"endpoint", endpoint},
                                {"api_key", site->api_key()},
@@ -201,16 +204,19 @@ int Main(int argc, char** argv) {
                                {"dialect", site->dialect()},
                                {"base_domain", "tailnet.example.org"},
                                {"processes", Json::array({{{"pid", getpid()}, {"log", ""}}})}}
-                              .dump(2) + "\n");
+                                  .dump(2) +
+                              "\n");
   }
   WriteFile(dir / "cloudflare.json", Json{{"base_url", serve(cloudflare) + "/client/v4"},
                                           {"api_token", cloudflare_tokens.write},
                                           {"powerless_token", cloudflare_tokens.read}}
-                                         .dump(2) + "\n");
+                                             .dump(2) +
+                                         "\n");
   WriteFile(dir / "route53.json", Json{{"endpoint", serve(route53)},
                                        {"access_key", credentials.access_key},
                                        {"secret_key", credentials.secret_key}}
-                                      .dump(2) + "\n");
+                                          .dump(2) +
+                                      "\n");
 
   const std::string url = absl::StrCat(options.plain ? "http" : "https", "://127.0.0.1:", *port);
   const std::string kubeconfig = (dir / "kubeconfig").string();
@@ -223,7 +229,8 @@ int Main(int argc, char** argv) {
                                        {"kubeconfig", kubeconfig},
                                        {"ca", options.plain ? "" : (dir / "ca.crt").string()},
                                        {"pid", getpid()}}
-                                      .dump(2) + "\n");
+                                          .dump(2) +
+                                      "\n");
 
   std::thread waiter([&] {
     int signal = 0;

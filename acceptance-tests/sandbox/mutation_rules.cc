@@ -62,11 +62,11 @@ absl::StatusOr<MutationRule> ReadMutationRule(const Json& description) {
 }
 
 Json DescribeMutationRule(const MutationRule& rule) {
-  return {{"id", rule.id},           {"group", rule.group},
-          {"kind", rule.kind},       {"namespace", rule.ns},
-          {"deny", rule.deny},       {"name_prefix", rule.name_prefix},
-          {"patch", rule.patch},     {"json_patch", rule.json_patch},
-          {"remove", rule.remove},   {"on_update", rule.on_update}};
+  return {{"id", rule.id},         {"group", rule.group},
+          {"kind", rule.kind},     {"namespace", rule.ns},
+          {"deny", rule.deny},     {"name_prefix", rule.name_prefix},
+          {"patch", rule.patch},   {"json_patch", rule.json_patch},
+          {"remove", rule.remove}, {"on_update", rule.on_update}};
 }
 
 absl::Status ApplyMutationRules(Cluster& cluster, const Call& call, const Json& live,

@@ -87,7 +87,8 @@ std::string PortNameError(absl::string_view name) {
   if (!std::all_of(name.begin(), name.end(), allowed)) {
     return "must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)";
   }
-  if (!std::any_of(name.begin(), name.end(), Lower)) return "must contain at least one letter (a-z)";
+  if (!std::any_of(name.begin(), name.end(), Lower))
+    return "must contain at least one letter (a-z)";
   if (absl::StrContains(name, "--")) return "must not contain consecutive hyphens";
   if (name.front() == '-' || name.back() == '-') return "must not begin or end with a hyphen";
   return "";

@@ -103,8 +103,8 @@ absl::Status WrongKind(const Resource& resource, const std::string& version,
 void KeepServerMetadata(const Json& live, Json& object) {
   Json& metadata = Ensure(object, {"metadata"});
   if (Text(metadata, {"uid"}).empty()) metadata["uid"] = Text(live, {"metadata", "uid"});
-  for (const char* name : {"creationTimestamp", "selfLink", "generation",
-                           "deletionTimestamp", "deletionGracePeriodSeconds", "generateName"}) {
+  for (const char* name : {"creationTimestamp", "selfLink", "generation", "deletionTimestamp",
+                           "deletionGracePeriodSeconds", "generateName"}) {
     const Json* value = Find(live, {"metadata", name});
     if (value == nullptr) {
       if (std::string_view(name) != "generateName") metadata.erase(name);
@@ -137,21 +137,20 @@ absl::StatusOr<Json> Objects::Decode(Call& call, const Json& body, const ParsedD
                                      const PatchFormat* patch) const {
   const Resource& resource = *call.resource;
   if (!body.is_object()) {
-    return BadRequest(absl::StrCat(
-        "the object provided is unrecognized (must be of type ", resource.kind,
-        "): couldn't get version/kind; json parse error: json: cannot unmarshal ",
-        body.is_array() ? "array" : "value",
-        " into Go value of type struct { APIVersion string "
-        "\"json:\\\"apiVersion,omitempty\\\"\"; Kind string "
-        "\"json:\\\"kind,omitempty\\\"\" } (",
-        absl::BytesToHexString(sent.source.substr(0, 512)), ")"));
+    return BadRequest(
+        absl::StrCat("the object provided is unrecognized (must be of type ", resource.kind,
+                     "): couldn't get version/kind; json parse error: json: cannot unmarshal ",
+                     body.is_array() ? "array" : "value",
+                     " into Go value of type struct { APIVersion string "
+                     "\"json:\\\"apiVersion,omitempty\\\"\"; Kind string "
+                     "\"json:\\\"kind,omitempty\\\"\" } (",
+                     absl::BytesToHexString(sent.source.substr(0, 512)), ")"));
   }
   Json input = body;
   const std::string version = Text(body, {"apiVersion"}, resource.api_version());
   const std::string kind = Text(body, {"kind"}, resource.kind);
   if (kind != resource.kind || version != resource.api_version()) {
-    return WrongKind(resource, version, kind,
-                     cluster_.kinds.FindKind(version, kind) != nullptr);
+    return WrongKind(resource, version, kind, cluster_.kinds.FindKind(version, kind) != nullptr);
   }
   input["apiVersion"] = version;
   input["kind"] = kind;
@@ -162,8 +161,8 @@ absl::StatusOr<Json> Objects::Decode(Call& call, const Json& body, const ParsedD
                                      " cannot be handled as a ", resource.kind, ": ", message));
     }
     FieldErrors errors;
-    errors.Invalid("patch",
-                   *patch == PatchFormat::kStrategic ? GoPlain(sent.value) : Dump(body), message);
+    errors.Invalid("patch", *patch == PatchFormat::kStrategic ? GoPlain(sent.value) : Dump(body),
+                   message);
     return Invalid({}, "", errors);
   };
   std::vector<std::string> unknown;
@@ -213,7 +212,8 @@ absl::Status Objects::CheckName(const Call& call, Json& object) const {
   const std::string name = Text(object, {"metadata", "name"});
   if (name.empty()) object["metadata"]["name"] = call.name;
   if (name.empty() || name == call.name) return absl::OkStatus();
-  return BadRequest(absl::StrCat("the name of the object (", name, ") does not match the name on the URL (", call.name, ")"));
+  return BadRequest(absl::StrCat("the name of the object (", name,
+                                 ") does not match the name on the URL (", call.name, ")"));
 }
 
 absl::StatusOr<Written> Objects::Create(Call& call, const ParsedDocument& body) {
@@ -267,22 +267,20 @@ absl::StatusOr<Written> Objects::FinishCreate(Call& call, Json object) {
 void Objects::FillNamespace(const std::string& ns) {
   CreateInternal("v1", "ServiceAccount", {{"metadata", {{"name", "default"}, {"namespace", ns}}}},
                  "kube-controller-manager");
-  CreateInternal(
-      "v1", "ConfigMap",
-      {{"metadata",
-        {{"name", "kube-root-ca.crt"},
-         {"namespace", ns},
-         {"annotations",
-          {{"kubernetes.io/description",
-            "The certificate authority of this server's internal endpoints."}}}}},
-       {"data", {{"ca.crt", cluster_.ca_pem}}}},
-      "kube-controller-manager");
+  CreateInternal("v1", "ConfigMap",
+                 {{"metadata",
+                   {{"name", "kube-root-ca.crt"},
+                    {"namespace", ns},
+                    {"annotations",
+                     {{"kubernetes.io/description",
+                       "The certificate authority of this server's internal endpoints."}}}}},
+                  {"data", {{"ca.crt", cluster_.ca_pem}}}},
+                 "kube-controller-manager");
 }
 
 absl::StatusOr<Written> Objects::Update(Call& call, const ParsedDocument& body) {
   if (call.subresource == "scale") {
-    const ObjectPtr current =
-        cluster_.store.Get(call.resource->storage_key(), call.ns, call.name);
+    const ObjectPtr current = cluster_.store.Get(call.resource->storage_key(), call.ns, call.name);
     if (current == nullptr) return NotFound(call.resource->group_resource(), call.name);
     return UpdateScale(call, *InVersion(*call.resource, current), body.value);
   }
@@ -339,8 +337,7 @@ absl::StatusOr<Written> Objects::StoreUpdate(Call& call, const Json& live, Json 
   return Written{InVersion(resource, stored), false};
 }
 
-absl::StatusOr<Written> Objects::Patch(Call& call, PatchFormat format,
-                                       const ParsedDocument& body) {
+absl::StatusOr<Written> Objects::Patch(Call& call, PatchFormat format, const ParsedDocument& body) {
   const Resource& resource = *call.resource;
   if (format == PatchFormat::kApply) return ApplyPatch(call, body);
   if (call.subresource == "scale") return PatchScale(call, format, body);
@@ -391,21 +388,22 @@ absl::StatusOr<Written> Objects::ApplyPatch(Call& call, const ParsedDocument& bo
   const std::string version = Text(patch, {"apiVersion"});
   const std::string kind = Text(patch, {"kind"});
   if (version != resource.api_version() || kind != resource.kind) {
-    return BadRequest(absl::StrCat("invalid object type: ",
-                                   absl::StrContains(version, "/") ? "" : "/", version,
-                                   ", Kind=", kind));
+    return BadRequest(
+        absl::StrCat("invalid object type: ", absl::StrContains(version, "/") ? "" : "/", version,
+                     ", Kind=", kind));
   }
-  SANDBOX_ASSIGN_OR_RETURN(
-      Applied applied, Apply(live, patch, call.force, WriterOf(call, cluster_.Now())));
+  SANDBOX_ASSIGN_OR_RETURN(Applied applied,
+                           Apply(live, patch, call.force, WriterOf(call, cluster_.Now())));
   if (call.field_validation == FieldValidation::kStrict && !body.duplicates.empty()) {
     std::vector<std::string> lines;
     for (const std::string& path : body.duplicates) {
-      lines.push_back(absl::StrCat("  key ", Quote(path.substr(path.rfind('.') + 1)),
-                                   " already set in map"));
+      lines.push_back(
+          absl::StrCat("  key ", Quote(path.substr(path.rfind('.') + 1)), " already set in map"));
     }
-    return BadRequest(absl::StrCat("error strict decoding YAML: error converting YAML to JSON: "
-                                   "yaml: unmarshal errors:\n",
-                                   absl::StrJoin(lines, "\n")));
+    return BadRequest(
+        absl::StrCat("error strict decoding YAML: error converting YAML to JSON: "
+                     "yaml: unmarshal errors:\n",
+                     absl::StrJoin(lines, "\n")));
   }
   Json object = std::move(applied.object);
   SANDBOX_RETURN_IF_ERROR(CheckMetadata(call, object));

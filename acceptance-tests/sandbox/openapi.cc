@@ -14,8 +14,7 @@ namespace {
 constexpr char kPrefix[] = "io.charon.sandbox.";
 
 std::string PathOf(absl::string_view group, absl::string_view version) {
-  return group.empty() ? absl::StrCat("api/", version)
-                       : absl::StrCat("apis/", group, "/", version);
+  return group.empty() ? absl::StrCat("api/", version) : absl::StrCat("apis/", group, "/", version);
 }
 
 class SchemaWriter {
@@ -144,9 +143,9 @@ Json OpenApiIndex(const KindTable& kinds) {
       const std::string path = PathOf(group, version);
       // The hash changes whenever the document does, as clients cache by it.
       const std::string text = Dump(*OpenApiDocument(kinds, group, version));
-      paths[path] = {{"serverRelativeURL",
-                      absl::StrCat("/openapi/v3/", path, "?hash=",
-                                   absl::Hex(std::hash<std::string>()(text)))}};
+      paths[path] = {
+          {"serverRelativeURL", absl::StrCat("/openapi/v3/", path,
+                                             "?hash=", absl::Hex(std::hash<std::string>()(text)))}};
     }
   };
   add("");
@@ -171,12 +170,12 @@ std::optional<Json> OpenApiDocument(const KindTable& kinds, absl::string_view gr
     } else {
       root = writer.Struct(*one->type);
     }
-    root["x-kubernetes-group-version-kind"] = Json::array(
-        {{{"group", one->group}, {"version", one->version}, {"kind", one->kind}}});
+    root["x-kubernetes-group-version-kind"] =
+        Json::array({{{"group", one->group}, {"version", one->version}, {"kind", one->kind}}});
     schemas[name] = std::move(root);
     const std::string collection =
-        absl::StrCat("/", PathOf(group, version), one->namespaced ? "/namespaces/{namespace}/" : "/",
-                     one->plural);
+        absl::StrCat("/", PathOf(group, version),
+                     one->namespaced ? "/namespaces/{namespace}/" : "/", one->plural);
     paths[collection] = {{"get", Operation(*one, "list", false)},
                          {"post", Operation(*one, "post", true)}};
     if (one->review) continue;

@@ -17,8 +17,7 @@ namespace {
 
 absl::Status DoesNotApply(absl::string_view message) {
   (void)message;  // The server keeps the reason to itself.
-  return ApiStatus(422, "Invalid",
-                   "the server rejected our request due to an error in our request",
+  return ApiStatus(422, "Invalid", "the server rejected our request due to an error in our request",
                    Json::object());
 }
 
@@ -51,8 +50,8 @@ Json* Walk(Json& root, const std::vector<std::string>& steps, std::size_t count)
 }
 
 absl::Status Missing(absl::string_view op, const std::string& path) {
-  return DoesNotApply(absl::StrCat(op, " operation does not apply: doc is missing path: ",
-                                   Quote(path), ": missing value"));
+  return DoesNotApply(absl::StrCat(
+      op, " operation does not apply: doc is missing path: ", Quote(path), ": missing value"));
 }
 
 absl::Status AddAt(Json& target, const std::string& path, Json value) {
@@ -63,19 +62,18 @@ absl::Status AddAt(Json& target, const std::string& path, Json value) {
   }
   Json* parent = Walk(target, steps, steps.size() - 1);
   if (parent == nullptr || !parent->is_structured()) {
-    return DoesNotApply(absl::StrCat("add operation does not apply: doc is missing path: ",
-                                     Quote(path), ": missing value"));
+    return DoesNotApply(absl::StrCat(
+        "add operation does not apply: doc is missing path: ", Quote(path), ": missing value"));
   }
   if (parent->is_object()) {
     (*parent)[steps.back()] = std::move(value);
     return absl::OkStatus();
   }
   std::size_t index = parent->size();
-  if (steps.back() != "-" &&
-      (!absl::SimpleAtoi(steps.back(), &index) || index > parent->size())) {
-    return DoesNotApply(absl::StrCat("add operation does not apply: doc is missing path: ",
-                                     Quote(path), ": Unable to access invalid index: ",
-                                     steps.back(), ": invalid index referenced"));
+  if (steps.back() != "-" && (!absl::SimpleAtoi(steps.back(), &index) || index > parent->size())) {
+    return DoesNotApply(absl::StrCat(
+        "add operation does not apply: doc is missing path: ", Quote(path),
+        ": Unable to access invalid index: ", steps.back(), ": invalid index referenced"));
   }
   parent->insert(parent->begin() + static_cast<std::ptrdiff_t>(index), std::move(value));
   return absl::OkStatus();
@@ -94,9 +92,9 @@ absl::Status RemoveAt(Json& target, const std::string& path) {
   }
   std::size_t index = 0;
   if (!parent->is_array() || !absl::SimpleAtoi(steps.back(), &index) || index >= parent->size()) {
-    return DoesNotApply(absl::StrCat("remove operation does not apply: doc is missing path: ",
-                                     Quote(path), ": Unable to access invalid index: ",
-                                     steps.back(), ": invalid index referenced"));
+    return DoesNotApply(absl::StrCat(
+        "remove operation does not apply: doc is missing path: ", Quote(path),
+        ": Unable to access invalid index: ", steps.back(), ": invalid index referenced"));
   }
   parent->erase(index);
   return absl::OkStatus();
@@ -126,7 +124,8 @@ std::ptrdiff_t IndexOf(const Json& list, const Json& item, const std::string& ke
 
 // Items that `wanted` names come in its order; the others are put before the first of them that
 // they preceded on the server, else at the end.
-Json Interleaved(const Json& items, const Json& wanted, const Json& server, const std::string& key) {
+Json Interleaved(const Json& items, const Json& wanted, const Json& server,
+                 const std::string& key) {
   std::vector<Json> named;
   std::vector<Json> others;
   for (const Json& item : items) {
@@ -219,8 +218,8 @@ absl::StatusOr<Json> MergeMaps(const Json& target, const Json& patch, const Type
     const Type* member = type == nullptr ? nullptr : type->MemberType(key);
     if (value.is_object()) {
       const auto it = out.find(key);
-      SANDBOX_ASSIGN_OR_RETURN(
-          Json merged, MergeMaps(it == out.end() ? Json::object() : *it, value, member));
+      SANDBOX_ASSIGN_OR_RETURN(Json merged,
+                               MergeMaps(it == out.end() ? Json::object() : *it, value, member));
       if (merged.is_null()) {
         out.erase(key);
       } else {

@@ -41,8 +41,8 @@ Names ContainersWhere(const Json& spec, const std::function<bool(const Json&)>& 
 
 const std::set<std::string>& DefaultCapabilities() {
   static const auto& names = *new std::set<std::string>{
-      "AUDIT_WRITE", "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "MKNOD",
-      "NET_BIND_SERVICE", "SETFCAP", "SETGID", "SETPCAP", "SETUID", "SYS_CHROOT"};
+      "AUDIT_WRITE",      "CHOWN",   "DAC_OVERRIDE", "FOWNER",  "FSETID", "KILL",      "MKNOD",
+      "NET_BIND_SERVICE", "SETFCAP", "SETGID",       "SETPCAP", "SETUID", "SYS_CHROOT"};
   return names;
 }
 
@@ -96,12 +96,13 @@ void Baseline(const Json& spec, bool restricted, Names& out) {
     return found;
   });
   if (!with_ports.empty()) {
-    add("hostPort", absl::StrCat(Containers(with_ports), with_ports.size() == 1 ? " uses " : " use ",
-                                 ports.size() == 1 ? "hostPort " : "hostPorts ",
-                                 absl::StrJoin(ports, ", ")));
+    add("hostPort",
+        absl::StrCat(Containers(with_ports), with_ports.size() == 1 ? " uses " : " use ",
+                     ports.size() == 1 ? "hostPort " : "hostPorts ", absl::StrJoin(ports, ", ")));
   }
-  const Names privileged = ContainersWhere(
-      spec, [](const Json& c) { return Flag(c, {"securityContext", "privileged"}); });
+  const Names privileged = ContainersWhere(spec, [](const Json& c) {
+    return Flag(c, {"securityContext", "privileged"});
+  });
   if (!privileged.empty()) {
     add("privileged",
         absl::StrCat(Containers(privileged), " must not set securityContext.privileged=true"));
@@ -145,9 +146,10 @@ void Restricted(const Json& spec, Names& out) {
   if (!caps.empty()) details.push_back(caps);
   if (!details.empty()) add("unrestricted capabilities", absl::StrJoin(details, "; "));
 
-  static const auto& allowed_volumes = *new std::set<std::string>{
-      "configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "image",
-      "persistentVolumeClaim", "projected", "secret"};
+  static const auto& allowed_volumes =
+      *new std::set<std::string>{"configMap", "csi",   "downwardAPI",           "emptyDir",
+                                 "ephemeral", "image", "persistentVolumeClaim", "projected",
+                                 "secret"};
   Names volumes;
   std::set<std::string> types;
   for (const Json& volume : Items(spec, {"volumes"})) {
@@ -179,17 +181,19 @@ void Restricted(const Json& spec, Names& out) {
     add("runAsNonRoot != true", absl::StrCat(absl::StrJoin(setters, " and "),
                                              " must not set securityContext.runAsNonRoot=false"));
   } else if (!silent.empty()) {
-    add("runAsNonRoot != true", absl::StrCat("pod or ", Containers(silent),
-                                             " must set securityContext.runAsNonRoot=true"));
+    add("runAsNonRoot != true",
+        absl::StrCat("pod or ", Containers(silent), " must set securityContext.runAsNonRoot=true"));
   }
   Names root_users;
   const auto is_zero = [](const Json* value) { return value != nullptr && *value == 0; };
   if (is_zero(Find(spec, {"securityContext", "runAsUser"}))) root_users.push_back("pod");
-  const Names zero = ContainersWhere(
-      spec, [&](const Json& c) { return is_zero(Find(c, {"securityContext", "runAsUser"})); });
+  const Names zero = ContainersWhere(spec, [&](const Json& c) {
+    return is_zero(Find(c, {"securityContext", "runAsUser"}));
+  });
   if (!zero.empty()) root_users.push_back(Containers(zero));
   if (!root_users.empty()) {
-    add("runAsUser=0", absl::StrCat(absl::StrJoin(root_users, " and "), " must not set runAsUser=0"));
+    add("runAsUser=0",
+        absl::StrCat(absl::StrJoin(root_users, " and "), " must not set runAsUser=0"));
   }
   const auto good_profile = [](const std::string& type) {
     return type == "RuntimeDefault" || type == "Localhost";

@@ -23,9 +23,16 @@ struct Suffix {
   const char* text;
   int exponent;  // Of 10, or of 1024.
 };
-constexpr std::array<Suffix, 10> kDecimal = {
-    {{"n", -9}, {"u", -6}, {"m", -3}, {"", 0}, {"k", 3}, {"M", 6}, {"G", 9}, {"T", 12}, {"P", 15},
-     {"E", 18}}};
+constexpr std::array<Suffix, 10> kDecimal = {{{"n", -9},
+                                              {"u", -6},
+                                              {"m", -3},
+                                              {"", 0},
+                                              {"k", 3},
+                                              {"M", 6},
+                                              {"G", 9},
+                                              {"T", 12},
+                                              {"P", 15},
+                                              {"E", 18}}};
 constexpr std::array<Suffix, 6> kBinary = {
     {{"Ki", 1}, {"Mi", 2}, {"Gi", 3}, {"Ti", 4}, {"Pi", 5}, {"Ei", 6}}};
 

@@ -87,8 +87,8 @@ std::string Printed(const Amounts& amounts) {
 // A quota over cpu or memory wants every container to name them.
 std::string MissingAmounts(const Json& quota, const Json& pod) {
   std::map<std::string, std::set<std::string>> missing;
-  for (const char* name : {"cpu", "memory", "requests.cpu", "requests.memory", "limits.cpu",
-                           "limits.memory"}) {
+  for (const char* name :
+       {"cpu", "memory", "requests.cpu", "requests.memory", "limits.cpu", "limits.memory"}) {
     if (!Members(quota, {"spec", "hard"}).contains(name)) continue;
     const std::string text = name;
     const bool limit = absl::StartsWith(text, "limits.");
@@ -116,8 +116,8 @@ bool Concerns(const Resource& resource, const Json& hard) {
   for (const auto& [name, limit] : hard.items()) {
     if (name == counted || (resource.group.empty() && name == resource.plural)) return true;
     if (key == "/services" && absl::StartsWith(name, "services.")) return true;
-    const bool storage = absl::StrContains(name, "requests.storage") ||
-                         absl::StrContains(name, ".storageclass.");
+    const bool storage =
+        absl::StrContains(name, "requests.storage") || absl::StrContains(name, ".storageclass.");
     if (key == "/persistentvolumeclaims" && storage) return true;
     const bool compute = name == "cpu" || name == "memory" || name == "ephemeral-storage" ||
                          absl::StartsWith(name, "requests.") || absl::StartsWith(name, "limits.") ||
@@ -252,10 +252,10 @@ absl::Status CheckQuota(const Cluster& cluster, const Resource& resource, const 
       }
     }
     if (!limited.empty()) {
-      return Forbidden(resource.group_resource(), name,
-                       absl::StrCat("exceeded quota: ", quota_name, ", requested: ",
-                                    Printed(requested), ", used: ", Printed(now), ", limited: ",
-                                    Printed(limited)));
+      return Forbidden(
+          resource.group_resource(), name,
+          absl::StrCat("exceeded quota: ", quota_name, ", requested: ", Printed(requested),
+                       ", used: ", Printed(now), ", limited: ", Printed(limited)));
     }
   }
   return absl::OkStatus();

@@ -39,12 +39,11 @@ absl::StatusOr<Filter> FilterOf(const HttpRequest& request, const Call& call) {
 }
 
 absl::Status TooLarge(std::int64_t wanted, std::int64_t current) {
-  return ApiStatus(
-      504, "Timeout",
-      absl::StrCat("Too large resource version: ", wanted, ", current: ", current),
-      Json{{"causes", Json::array({Json{{"reason", "ResourceVersionTooLarge"},
-                                        {"message", "Too large resource version"}}})},
-           {"retryAfterSeconds", 1}});
+  return ApiStatus(504, "Timeout",
+                   absl::StrCat("Too large resource version: ", wanted, ", current: ", current),
+                   Json{{"causes", Json::array({Json{{"reason", "ResourceVersionTooLarge"},
+                                                     {"message", "Too large resource version"}}})},
+                        {"retryAfterSeconds", 1}});
 }
 
 absl::StatusOr<std::int64_t> ReadRevision(const HttpRequest& request) {
@@ -87,10 +86,10 @@ std::string EventLine(const char* type, const Json& object) {
 }
 
 Json Bookmark(const Watcher& watcher, std::int64_t revision, bool initial_end) {
-  Json object = {{"kind", watcher.resource->kind},
-                 {"apiVersion", watcher.resource->api_version()},
-                 {"metadata", {{"resourceVersion", absl::StrCat(revision)},
-                               {"creationTimestamp", nullptr}}}};
+  Json object = {
+      {"kind", watcher.resource->kind},
+      {"apiVersion", watcher.resource->api_version()},
+      {"metadata", {{"resourceVersion", absl::StrCat(revision)}, {"creationTimestamp", nullptr}}}};
   if (initial_end) {
     object["metadata"]["annotations"] = {{"k8s.io/initial-events-end", "true"}};
   }
@@ -112,8 +111,7 @@ absl::StatusOr<HttpResponse> ApiServer::List(const HttpRequest& request, const C
   std::int64_t limit = 0;
   if (const std::string text = request.Query("limit");
       !text.empty() && !absl::SimpleAtoi(text, &limit)) {
-    return BadRequest(
-        absl::StrCat("strconv.ParseInt: parsing ", Quote(text), ": invalid syntax"));
+    return BadRequest(absl::StrCat("strconv.ParseInt: parsing ", Quote(text), ": invalid syntax"));
   }
   const std::string token = request.Query("continue");
   std::vector<ObjectPtr> matching;
@@ -247,8 +245,7 @@ absl::StatusOr<HttpResponse> ApiServer::Watch(const HttpRequest& request, const 
     }
     for (const Change& change : changes) {
       const bool before = change.previous != nullptr && w.filter.Matches(*change.previous);
-      const bool after =
-          change.kind != Change::Kind::kDeleted && w.filter.Matches(*change.object);
+      const bool after = change.kind != Change::Kind::kDeleted && w.filter.Matches(*change.object);
       if (!before && !after) continue;
       const char* type = before && after ? "MODIFIED" : after ? "ADDED" : "DELETED";
       ObjectPtr object = change.object;

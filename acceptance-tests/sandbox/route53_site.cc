@@ -41,17 +41,19 @@ HttpResponse Xml(absl::string_view root, absl::string_view content, int code = 2
   HttpResponse out;
   out.status = code;
   out.content_type = "text/xml";
-  out.body = absl::StrCat("<?xml version=\"1.0\"?>\n<", root, " xmlns=\"", kNamespace, "\">", content, "</", root, ">");
+  out.body = absl::StrCat("<?xml version=\"1.0\"?>\n<", root, " xmlns=\"", kNamespace, "\">",
+                          content, "</", root, ">");
   return out;
 }
 
-// As Route 53 keeps names: lower case, fully qualified, other characters than letters, digits, "-", "_" and "." as octal
-// escapes.
+// As Route 53 keeps names: lower case, fully qualified, other characters than letters, digits, "-",
+// "_" and "." as octal escapes.
 std::string Stored(absl::string_view name) {
   std::string out;
   for (std::size_t i = 0; i < name.size(); ++i) {
     const auto c = static_cast<unsigned char>(name[i]);
-    if (c == '\\' && i + 3 < name.size() && absl::ascii_isdigit(static_cast<unsigned char>(name[i + 1]))) {
+    if (c == '\\' && i + 3 < name.size() &&
+        absl::ascii_isdigit(static_cast<unsigned char>(name[i + 1]))) {
       absl::StrAppend(&out, name.substr(i, 4));
       i += 3;
     } else if (absl::ascii_isalnum(c) || c == '-' || c == '_' || c == '.') {
@@ -64,7 +66,9 @@ std::string Stored(absl::string_view name) {
   return out;
 }
 
-std::string Child(const pugi::xml_node& node, const char* name) { return node.child(name).text().get(); }
+std::string Child(const pugi::xml_node& node, const char* name) {
+  return node.child(name).text().get();
+}
 
 std::optional<std::int64_t> NumberOf(const pugi::xml_node& node, const char* name) {
   std::int64_t value = 0;
@@ -108,11 +112,14 @@ std::string SetXml(const RecordSet& set) {
   if (!set.failover.empty()) absl::StrAppend(&out, Element("Failover", set.failover));
   if (set.multi_value) absl::StrAppend(&out, Element("MultiValueAnswer", "true"));
   if (set.is_alias()) {
-    absl::StrAppend(&out, "<AliasTarget>", Element("HostedZoneId", set.alias_zone), Element("DNSName", set.alias_name),
-                    Element("EvaluateTargetHealth", set.alias_health ? "true" : "false"), "</AliasTarget>");
+    absl::StrAppend(&out, "<AliasTarget>", Element("HostedZoneId", set.alias_zone),
+                    Element("DNSName", set.alias_name),
+                    Element("EvaluateTargetHealth", set.alias_health ? "true" : "false"),
+                    "</AliasTarget>");
   } else {
     absl::StrAppend(&out, Element("TTL", absl::StrCat(set.ttl.value_or(0))), "<ResourceRecords>");
-    for (const std::string& value : set.values) absl::StrAppend(&out, "<ResourceRecord>", Element("Value", value), "</ResourceRecord>");
+    for (const std::string& value : set.values)
+      absl::StrAppend(&out, "<ResourceRecord>", Element("Value", value), "</ResourceRecord>");
     absl::StrAppend(&out, "</ResourceRecords>");
   }
   if (!set.health_check.empty()) absl::StrAppend(&out, Element("HealthCheckId", set.health_check));
@@ -121,7 +128,8 @@ std::string SetXml(const RecordSet& set) {
 
 std::string Named(const RecordSet& set) {
   return absl::StrCat("[name='", set.name, "', type='", set.type, "'",
-                      set.set_id.empty() ? "" : absl::StrCat(", set identifier='", set.set_id, "'"), "]");
+                      set.set_id.empty() ? "" : absl::StrCat(", set identifier='", set.set_id, "'"),
+                      "]");
 }
 
 // The quoted strings of a TXT value; nullopt where it is no sequence of them.
@@ -135,7 +143,8 @@ std::optional<std::vector<std::string>> QuotedStrings(absl::string_view text) {
     if (text[i] != '"') return std::nullopt;
     std::string one;
     for (++i; i < text.size() && text[i] != '"'; ++i) {
-      if (text[i] == '\\' && i + 3 < text.size() && absl::ascii_isdigit(static_cast<unsigned char>(text[i + 1]))) {
+      if (text[i] == '\\' && i + 3 < text.size() &&
+          absl::ascii_isdigit(static_cast<unsigned char>(text[i + 1]))) {
         i += 3;
       } else if (text[i] == '\\') {
         ++i;
@@ -152,16 +161,20 @@ std::optional<std::vector<std::string>> QuotedStrings(absl::string_view text) {
 // What is wrong with one value, in Route 53's words; "" for nothing.
 std::string ValueProblem(const std::string& type, const std::string& value) {
   const auto fatal = [&](absl::string_view code, absl::string_view why) {
-    return absl::StrCat("Invalid Resource Record: 'FATAL problem: ", code, " (", why, ") encountered with '", value, "''");
+    return absl::StrCat("Invalid Resource Record: 'FATAL problem: ", code, " (", why,
+                        ") encountered with '", value, "''");
   };
-  if (type == "A" && !dns::IsIpv4(value)) return fatal("ARRDATAIllegalIPv4Address", "Value is not a valid IPv4 address");
-  if (type == "AAAA" && !dns::IsIpv6(value)) return fatal("AAAARRDATAIllegalIPv6Address", "Value is not a valid IPv6 address");
+  if (type == "A" && !dns::IsIpv4(value))
+    return fatal("ARRDATAIllegalIPv4Address", "Value is not a valid IPv4 address");
+  if (type == "AAAA" && !dns::IsIpv6(value))
+    return fatal("AAAARRDATAIllegalIPv6Address", "Value is not a valid IPv6 address");
   if ((type == "CNAME" || type == "NS" || type == "PTR") && !dns::IsName(value)) {
     return fatal("DomainLabelIllegal", "Domain name contains an invalid character");
   }
   if (type == "TXT" || type == "SPF") {
     const auto strings = QuotedStrings(value);
-    if (!strings.has_value()) return fatal("InvalidCharacterString", "Value should be enclosed in quotation marks");
+    if (!strings.has_value())
+      return fatal("InvalidCharacterString", "Value should be enclosed in quotation marks");
     for (const std::string& one : *strings) {
       if (one.size() > 255) return fatal("CharacterStringTooLong", "Value is too long");
     }
@@ -171,8 +184,10 @@ std::string ValueProblem(const std::string& type, const std::string& value) {
   if (type == "MX" && (words.size() != 2 || !absl::SimpleAtoi(words[0], &number))) {
     return fatal("MXRRDATANotTwoFields", "Resource record data must have exactly two fields");
   }
-  if (type == "SRV" && words.size() != 4) return fatal("SRVRRDATANotFourFields", "Resource record data must have exactly four fields");
-  if (type == "CAA" && words.size() < 3) return fatal("CAARRDATANotThreeFields", "Resource record data must have three fields");
+  if (type == "SRV" && words.size() != 4)
+    return fatal("SRVRRDATANotFourFields", "Resource record data must have exactly four fields");
+  if (type == "CAA" && words.size() < 3)
+    return fatal("CAARRDATANotThreeFields", "Resource record data must have three fields");
   return "";
 }
 
@@ -180,7 +195,8 @@ bool IsApex(const RecordSet& set, const std::string& zone) { return set.name == 
 
 }  // namespace
 
-Route53Site::Route53Site(aws::Credentials credentials, std::uint64_t seed, std::function<absl::Time()> now)
+Route53Site::Route53Site(aws::Credentials credentials, std::uint64_t seed,
+                         std::function<absl::Time()> now)
     : credentials_(std::move(credentials)), now_(std::move(now)), random_(seed) {}
 
 void Route53Site::Reset() {
@@ -201,12 +217,14 @@ HttpResponse Route53Site::Refuse(const Failure& failure) {
   const std::string id = "<RequestId>00000000-0000-4000-8000-000000000000</RequestId>";
   if (failure.code == "InvalidChangeBatch") {
     std::string content = "<Messages>";
-    for (const std::string& message : failure.messages) absl::StrAppend(&content, Element("Message", message));
+    for (const std::string& message : failure.messages)
+      absl::StrAppend(&content, Element("Message", message));
     return Xml("InvalidChangeBatch", absl::StrCat(content, "</Messages>", id), failure.http);
   }
   return Xml("ErrorResponse",
-             absl::StrCat("<Error>", Element("Type", failure.http >= 500 ? "Receiver" : "Sender"), Element("Code", failure.code),
-                          Element("Message", failure.message), "</Error>", id),
+             absl::StrCat("<Error>", Element("Type", failure.http >= 500 ? "Receiver" : "Sender"),
+                          Element("Code", failure.code), Element("Message", failure.message),
+                          "</Error>", id),
              failure.http);
 }
 
@@ -226,16 +244,22 @@ std::string Route53Site::NewChange(const std::string& zone, const std::string& c
 std::string Route53Site::ChangeInfo(const std::string& id) const {
   const Change& change = changes_.at(id);
   const bool done = now_() - change.submitted >= propagation_;
-  return absl::StrCat("<ChangeInfo>", Element("Id", absl::StrCat("/change/", id)), Element("Status", done ? "INSYNC" : "PENDING"),
-                      Element("SubmittedAt", absl::FormatTime("%Y-%m-%d%ET%H:%M:%E3SZ", change.submitted, absl::UTCTimeZone())),
-                      change.comment.empty() ? "" : Element("Comment", change.comment), "</ChangeInfo>");
+  return absl::StrCat(
+      "<ChangeInfo>", Element("Id", absl::StrCat("/change/", id)),
+      Element("Status", done ? "INSYNC" : "PENDING"),
+      Element("SubmittedAt",
+              absl::FormatTime("%Y-%m-%d%ET%H:%M:%E3SZ", change.submitted, absl::UTCTimeZone())),
+      change.comment.empty() ? "" : Element("Comment", change.comment), "</ChangeInfo>");
 }
 
 std::optional<HttpResponse> Route53Site::Admit(const HttpRequest& request, std::string* user) {
-  const aws::Refusal refusal = aws::CheckSignature(request, credentials_, "route53", "us-east-1", now_());
+  const aws::Refusal refusal =
+      aws::CheckSignature(request, credentials_, "route53", "us-east-1", now_());
   if (!refusal.code.empty()) {
-    HttpResponse refused = Refuse({refusal.code == "IncompleteSignature" ? 400 : 403, refusal.code, refusal.message, {}});
-    refused.headers.emplace_back("Date", absl::FormatTime("%a, %d %b %Y %H:%M:%S GMT", now_(), absl::UTCTimeZone()));
+    HttpResponse refused = Refuse(
+        {refusal.code == "IncompleteSignature" ? 400 : 403, refusal.code, refusal.message, {}});
+    refused.headers.emplace_back(
+        "Date", absl::FormatTime("%a, %d %b %Y %H:%M:%S GMT", now_(), absl::UTCTimeZone()));
     return refused;
   }
   *user = credentials_.access_key;
@@ -243,16 +267,22 @@ std::optional<HttpResponse> Route53Site::Admit(const HttpRequest& request, std::
 }
 
 HttpResponse Route53Site::FaultAnswer(const HttpRequest&, const Fault& fault) {
-  const std::pair<std::string, std::string> named = absl::StrSplit(fault.message, absl::MaxSplits(": ", 1));
-  Failure failure = {fault.code, fault.code >= 500 ? "ServiceUnavailable" : fault.code == 429 ? "Throttling" : "InvalidInput",
-                     fault.message.empty() ? "scripted fault" : fault.message, {}};
+  const std::pair<std::string, std::string> named =
+      absl::StrSplit(fault.message, absl::MaxSplits(": ", 1));
+  Failure failure = {fault.code,
+                     fault.code >= 500   ? "ServiceUnavailable"
+                     : fault.code == 429 ? "Throttling"
+                                         : "InvalidInput",
+                     fault.message.empty() ? "scripted fault" : fault.message,
+                     {}};
   if (!named.second.empty() && !absl::StrContains(named.first, ' ')) {
     failure.code = named.first;
     failure.message = named.second;
     failure.messages = {named.second};
   }
   HttpResponse out = Refuse(failure);
-  if (fault.retry_after >= 0) out.headers.emplace_back("Retry-After", absl::StrCat(fault.retry_after));
+  if (fault.retry_after >= 0)
+    out.headers.emplace_back("Retry-After", absl::StrCat(fault.retry_after));
   return out;
 }
 
@@ -265,18 +295,23 @@ HttpResponse Route53Site::Handle(const HttpRequest& request, const std::string&)
     }
     if (++used_ > per_second_) return Refuse({400, "Throttling", "Rate exceeded", {}});
   }
-  if (!absl::StartsWith(request.path, kRoot)) return Refuse({404, "InvalidAction", "The path is not of this API.", {}});
-  const std::string path(absl::StripSuffix(absl::string_view(request.path).substr(kRoot.size()), "/"));
+  if (!absl::StartsWith(request.path, kRoot))
+    return Refuse({404, "InvalidAction", "The path is not of this API.", {}});
+  const std::string path(
+      absl::StripSuffix(absl::string_view(request.path).substr(kRoot.size()), "/"));
   const std::vector<std::string> parts = absl::StrSplit(path, '/');
   const bool reads = request.method == "GET";
-  if (path == "hostedzone") return request.method == "POST" ? CreateZone(request) : ListZones(request, false);
+  if (path == "hostedzone")
+    return request.method == "POST" ? CreateZone(request) : ListZones(request, false);
   if (path == "hostedzonesbyname" && reads) return ListZones(request, true);
   if (path == "hostedzonecount" && reads) {
-    return Xml("GetHostedZoneCountResponse", Element("HostedZoneCount", absl::StrCat(zones_.size())));
+    return Xml("GetHostedZoneCountResponse",
+               Element("HostedZoneCount", absl::StrCat(zones_.size())));
   }
   if (parts[0] == "change" && parts.size() == 2 && reads) {
     if (!changes_.contains(parts[1])) {
-      return Refuse({404, "NoSuchChange", absl::StrCat("Could not find resource with ID: ", parts[1]), {}});
+      return Refuse(
+          {404, "NoSuchChange", absl::StrCat("Could not find resource with ID: ", parts[1]), {}});
     }
     return Xml("GetChangeResponse", ChangeInfo(parts[1]));
   }
@@ -285,29 +320,39 @@ HttpResponse Route53Site::Handle(const HttpRequest& request, const std::string&)
   }
   const auto zone = zones_.find(parts[1]);
   if (zone == zones_.end()) {
-    return Refuse({404, "NoSuchHostedZone", absl::StrCat("No hosted zone found with ID: ", parts[1]), {}});
+    return Refuse(
+        {404, "NoSuchHostedZone", absl::StrCat("No hosted zone found with ID: ", parts[1]), {}});
   }
-  if (parts.size() == 3) return reads ? ListSets(request, zone->second) : ChangeSets(request, zone->second);
+  if (parts.size() == 3)
+    return reads ? ListSets(request, zone->second) : ChangeSets(request, zone->second);
   if (reads) {
     std::string servers;
     for (const auto& [key, set] : zone->second.sets) {
       if (set.type != "NS" || !IsApex(set, zone->second.name)) continue;
-      for (const std::string& value : set.values) absl::StrAppend(&servers, Element("NameServer", absl::StripSuffix(value, ".")));
+      for (const std::string& value : set.values)
+        absl::StrAppend(&servers, Element("NameServer", absl::StripSuffix(value, ".")));
     }
     return Xml("GetHostedZoneResponse",
-               absl::StrCat(ZoneXml(zone->second), "<DelegationSet><NameServers>", servers, "</NameServers></DelegationSet>"));
+               absl::StrCat(ZoneXml(zone->second), "<DelegationSet><NameServers>", servers,
+                            "</NameServers></DelegationSet>"));
   }
   if (request.method == "POST") {
     pugi::xml_document document;
-    const pugi::xml_node wanted =
-        document.load_string(request.body.c_str()) ? document.child("UpdateHostedZoneCommentRequest") : pugi::xml_node();
+    const pugi::xml_node wanted = document.load_string(request.body.c_str())
+                                      ? document.child("UpdateHostedZoneCommentRequest")
+                                      : pugi::xml_node();
     if (!wanted) return Refuse({400, "MalformedInput", "The request body is invalid.", {}});
     zone->second.comment = Child(wanted, "Comment");
     return Xml("UpdateHostedZoneCommentResponse", ZoneXml(zone->second));
   }
-  if (request.method != "DELETE") return Refuse({405, "InvalidAction", "The method is not of this API.", {}});
+  if (request.method != "DELETE")
+    return Refuse({405, "InvalidAction", "The method is not of this API.", {}});
   if (zone->second.sets.size() > 2) {
-    return Refuse({400, "HostedZoneNotEmpty", "The specified hosted zone contains non-required resource record sets  and so cannot be deleted.", {}});
+    return Refuse({400,
+                   "HostedZoneNotEmpty",
+                   "The specified hosted zone contains non-required resource record sets  and so "
+                   "cannot be deleted.",
+                   {}});
   }
   zones_.erase(zone);
   return Xml("DeleteHostedZoneResponse", ChangeInfo(NewChange(parts[1], "")));
@@ -316,10 +361,12 @@ HttpResponse Route53Site::Handle(const HttpRequest& request, const std::string&)
 // --- Zones --------------------------------------------------------------------------------------
 
 std::string Route53Site::ZoneXml(const Zone& zone) {
-  return absl::StrCat("<HostedZone>", Element("Id", "/hostedzone/" + zone.id), Element("Name", zone.name),
-                      Element("CallerReference", zone.caller), "<Config>",
-                      zone.comment.empty() ? "" : Element("Comment", zone.comment), Element("PrivateZone", "false"), "</Config>",
-                      Element("ResourceRecordSetCount", absl::StrCat(zone.sets.size())), "</HostedZone>");
+  return absl::StrCat("<HostedZone>", Element("Id", "/hostedzone/" + zone.id),
+                      Element("Name", zone.name), Element("CallerReference", zone.caller),
+                      "<Config>", zone.comment.empty() ? "" : Element("Comment", zone.comment),
+                      Element("PrivateZone", "false"), "</Config>",
+                      Element("ResourceRecordSetCount", absl::StrCat(zone.sets.size())),
+                      "</HostedZone>");
 }
 
 Route53Site::Zone& Route53Site::AddZone(const std::string& name) {
@@ -331,10 +378,12 @@ Route53Site::Zone& Route53Site::AddZone(const std::string& name) {
   servers.name = authority.name = name;
   servers.type = "NS";
   servers.ttl = 172800;
-  servers.values = {"ns-1.awsdns-01.example.net.", "ns-2.awsdns-02.example.com.", "ns-3.awsdns-03.example.org.", "ns-4.awsdns-04.example.net."};
+  servers.values = {"ns-1.awsdns-01.example.net.", "ns-2.awsdns-02.example.com.",
+                    "ns-3.awsdns-03.example.org.", "ns-4.awsdns-04.example.net."};
   authority.type = "SOA";
   authority.ttl = 900;
-  authority.values = {"ns-1.awsdns-01.example.net. hostmaster.example.com. 1 7200 900 1209600 86400"};
+  authority.values = {
+      "ns-1.awsdns-01.example.net. hostmaster.example.com. 1 7200 900 1209600 86400"};
   zone.sets[KeyOf(servers)] = servers;
   zone.sets[KeyOf(authority)] = authority;
   return zone;
@@ -342,15 +391,23 @@ Route53Site::Zone& Route53Site::AddZone(const std::string& name) {
 
 HttpResponse Route53Site::CreateZone(const HttpRequest& request) {
   pugi::xml_document document;
-  const pugi::xml_node wanted =
-      document.load_string(request.body.c_str()) ? document.child("CreateHostedZoneRequest") : pugi::xml_node();
+  const pugi::xml_node wanted = document.load_string(request.body.c_str())
+                                    ? document.child("CreateHostedZoneRequest")
+                                    : pugi::xml_node();
   if (!wanted) return Refuse({400, "MalformedInput", "The request body is invalid.", {}});
   const std::string name = Child(wanted, "Name"), caller = Child(wanted, "CallerReference");
-  if (!dns::IsName(name)) return Refuse({400, "InvalidDomainName", absl::StrCat(name, " is not a valid domain name."), {}});
+  if (!dns::IsName(name))
+    return Refuse(
+        {400, "InvalidDomainName", absl::StrCat(name, " is not a valid domain name."), {}});
   for (const auto& [id, zone] : zones_) {
     if (zone.caller != caller) continue;
-    return Refuse({409, "HostedZoneAlreadyExists",
-                   absl::StrCat("A hosted zone has already been created with the specified caller reference: ", caller, "."), {}});
+    return Refuse(
+        {409,
+         "HostedZoneAlreadyExists",
+         absl::StrCat(
+             "A hosted zone has already been created with the specified caller reference: ", caller,
+             "."),
+         {}});
   }
   Zone& zone = AddZone(Stored(name));
   zone.caller = caller;
@@ -358,19 +415,23 @@ HttpResponse Route53Site::CreateZone(const HttpRequest& request) {
   std::string servers;
   for (const auto& [key, set] : zone.sets) {
     if (set.type != "NS") continue;
-    for (const std::string& value : set.values) absl::StrAppend(&servers, Element("NameServer", absl::StripSuffix(value, ".")));
+    for (const std::string& value : set.values)
+      absl::StrAppend(&servers, Element("NameServer", absl::StripSuffix(value, ".")));
   }
-  HttpResponse out = Xml("CreateHostedZoneResponse",
-                         absl::StrCat(ZoneXml(zone), ChangeInfo(NewChange(zone.id, "")), "<DelegationSet><NameServers>", servers,
-                                      "</NameServers></DelegationSet>"),
-                         201);
-  out.headers.emplace_back("Location", absl::StrCat("https://route53.amazonaws.com/2013-04-01/hostedzone/", zone.id));
+  HttpResponse out =
+      Xml("CreateHostedZoneResponse",
+          absl::StrCat(ZoneXml(zone), ChangeInfo(NewChange(zone.id, "")),
+                       "<DelegationSet><NameServers>", servers, "</NameServers></DelegationSet>"),
+          201);
+  out.headers.emplace_back(
+      "Location", absl::StrCat("https://route53.amazonaws.com/2013-04-01/hostedzone/", zone.id));
   return out;
 }
 
 HttpResponse Route53Site::ListZones(const HttpRequest& request, bool by_name) const {
   int limit = kMaxZones;
-  if (request.HasQuery("maxitems") && (!absl::SimpleAtoi(request.Query("maxitems"), &limit) || limit < 1)) {
+  if (request.HasQuery("maxitems") &&
+      (!absl::SimpleAtoi(request.Query("maxitems"), &limit) || limit < 1)) {
     return Refuse({400, "InvalidInput", "maxitems is not valid.", {}});
   }
   limit = std::min(limit, kMaxZones);
@@ -389,21 +450,26 @@ HttpResponse Route53Site::ListZones(const HttpRequest& request, bool by_name) co
     start.id = request.Query("hostedzoneid");
     return key(zone) >= key(start);
   };
-  if (by_name) std::sort(all.begin(), all.end(), [&](const Zone* a, const Zone* b) { return key(*a) < key(*b); });
+  if (by_name)
+    std::sort(all.begin(), all.end(),
+              [&](const Zone* a, const Zone* b) { return key(*a) < key(*b); });
   std::erase_if(all, [&](const Zone* zone) { return !begins(*zone); });
   const bool truncated = static_cast<int>(all.size()) > limit;
   std::string zones, next;
-  for (std::size_t i = 0; i < all.size() && static_cast<int>(i) < limit; ++i) absl::StrAppend(&zones, ZoneXml(*all[i]));
+  for (std::size_t i = 0; i < all.size() && static_cast<int>(i) < limit; ++i)
+    absl::StrAppend(&zones, ZoneXml(*all[i]));
   if (truncated) {
     const Zone& following = *all[static_cast<std::size_t>(limit)];
-    next = by_name ? absl::StrCat(Element("NextDNSName", following.name), Element("NextHostedZoneId", following.id))
+    next = by_name ? absl::StrCat(Element("NextDNSName", following.name),
+                                  Element("NextHostedZoneId", following.id))
                    : Element("NextMarker", following.id);
   }
   std::string start;
   if (by_name && request.HasQuery("dnsname")) start = Element("DNSName", request.Query("dnsname"));
   if (!by_name) start = Element("Marker", request.Query("marker"));
   return Xml(by_name ? "ListHostedZonesByNameResponse" : "ListHostedZonesResponse",
-             absl::StrCat("<HostedZones>", zones, "</HostedZones>", start, Element("IsTruncated", truncated ? "true" : "false"), next,
+             absl::StrCat("<HostedZones>", zones, "</HostedZones>", start,
+                          Element("IsTruncated", truncated ? "true" : "false"), next,
                           Element("MaxItems", absl::StrCat(limit))));
 }
 
@@ -411,7 +477,8 @@ HttpResponse Route53Site::ListZones(const HttpRequest& request, bool by_name) co
 
 HttpResponse Route53Site::ListSets(const HttpRequest& request, const Zone& zone) const {
   int limit = kMaxItems;
-  if (request.HasQuery("maxitems") && (!absl::SimpleAtoi(request.Query("maxitems"), &limit) || limit < 1)) {
+  if (request.HasQuery("maxitems") &&
+      (!absl::SimpleAtoi(request.Query("maxitems"), &limit) || limit < 1)) {
     return Refuse({400, "InvalidInput", "maxitems is not valid.", {}});
   }
   limit = std::min(limit, kMaxItems);
@@ -428,21 +495,25 @@ HttpResponse Route53Site::ListSets(const HttpRequest& request, const Zone& zone)
   }
   std::string sets, next;
   int count = 0;
-  for (; from != zone.sets.end() && count < limit; ++from, ++count) absl::StrAppend(&sets, SetXml(from->second));
+  for (; from != zone.sets.end() && count < limit; ++from, ++count)
+    absl::StrAppend(&sets, SetXml(from->second));
   if (from != zone.sets.end()) {
-    next = absl::StrCat(Element("NextRecordName", from->second.name), Element("NextRecordType", from->second.type),
-                        from->second.set_id.empty() ? "" : Element("NextRecordIdentifier", from->second.set_id));
+    next = absl::StrCat(
+        Element("NextRecordName", from->second.name), Element("NextRecordType", from->second.type),
+        from->second.set_id.empty() ? "" : Element("NextRecordIdentifier", from->second.set_id));
   }
   return Xml("ListResourceRecordSetsResponse",
              absl::StrCat("<ResourceRecordSets>", sets, "</ResourceRecordSets>",
-                          Element("IsTruncated", from != zone.sets.end() ? "true" : "false"), Element("MaxItems", absl::StrCat(limit)), next));
+                          Element("IsTruncated", from != zone.sets.end() ? "true" : "false"),
+                          Element("MaxItems", absl::StrCat(limit)), next));
 }
 
 HttpResponse Route53Site::ChangeSets(const HttpRequest& request, Zone& zone) {
   pugi::xml_document document;
-  const pugi::xml_node batch = document.load_string(request.body.c_str(), pugi::parse_default | pugi::parse_ws_pcdata_single)
-                                   ? document.child("ChangeResourceRecordSetsRequest").child("ChangeBatch")
-                                   : pugi::xml_node();
+  const pugi::xml_node batch =
+      document.load_string(request.body.c_str(), pugi::parse_default | pugi::parse_ws_pcdata_single)
+          ? document.child("ChangeResourceRecordSetsRequest").child("ChangeBatch")
+          : pugi::xml_node();
   if (!batch) return Refuse({400, "MalformedInput", "The request body is invalid.", {}});
   std::map<Key, RecordSet> sets = zone.sets;
   std::vector<std::string> problems;
@@ -456,43 +527,63 @@ HttpResponse Route53Site::ChangeSets(const HttpRequest& request, Zone& zone) {
     records += weight * std::max<std::size_t>(set.values.size(), 1);
     for (const std::string& value : set.values) characters += weight * value.size();
     if (action != "CREATE" && action != "DELETE" && action != "UPSERT") {
-      return Refuse({400, "InvalidInput",
+      return Refuse({400,
+                     "InvalidInput",
                      absl::StrCat("1 validation error detected: Value '", action,
-                                  "' at 'changeBatch.changes.1.member.action' failed to satisfy constraint: Member must satisfy enum value set: "
-                                  "[CREATE, DELETE, UPSERT]"), {}});
+                                  "' at 'changeBatch.changes.1.member.action' failed to satisfy "
+                                  "constraint: Member must satisfy enum value set: "
+                                  "[CREATE, DELETE, UPSERT]"),
+                     {}});
     }
     if (!set.is_alias() && (!set.ttl.has_value() || set.values.empty())) {
-      return Refuse({400, "InvalidInput",
-                     absl::StrCat("Invalid request: Expected exactly one of [AliasTarget, all of [TTL, and ResourceRecords], or "
-                                  "TrafficPolicyInstanceId], but found ", set.ttl || !set.values.empty() ? "only some" : "none",
-                                  " in Change with [Action=", action, ", Name=", set.name, ", Type=", set.type, ", SetIdentifier=",
-                                  set.set_id.empty() ? "null" : set.set_id, "]"), {}});
+      return Refuse({400,
+                     "InvalidInput",
+                     absl::StrCat("Invalid request: Expected exactly one of [AliasTarget, all of "
+                                  "[TTL, and ResourceRecords], or "
+                                  "TrafficPolicyInstanceId], but found ",
+                                  set.ttl || !set.values.empty() ? "only some" : "none",
+                                  " in Change with [Action=", action, ", Name=", set.name,
+                                  ", Type=", set.type, ", SetIdentifier=",
+                                  set.set_id.empty() ? "null" : set.set_id, "]"),
+                     {}});
     }
-    const bool routed = set.weight || !set.failover.empty() || !set.region.empty() || !set.geo.empty() || set.multi_value;
+    const bool routed = set.weight || !set.failover.empty() || !set.region.empty() ||
+                        !set.geo.empty() || set.multi_value;
     if (routed != !set.set_id.empty()) {
-      return Refuse({400, "InvalidInput",
-                     absl::StrCat("Invalid request: Missing field '", routed ? "SetIdentifier" : "Weight, or Region, or Failover, or GeoLocation, or MultiValueAnswer",
-                                  "' in Change with [Action=", action, ", Name=", set.name, ", Type=", set.type, ", SetIdentifier=",
-                                  set.set_id.empty() ? "null" : set.set_id, "]"), {}});
+      return Refuse(
+          {400,
+           "InvalidInput",
+           absl::StrCat(
+               "Invalid request: Missing field '",
+               routed ? "SetIdentifier"
+                      : "Weight, or Region, or Failover, or GeoLocation, or MultiValueAnswer",
+               "' in Change with [Action=", action, ", Name=", set.name, ", Type=", set.type,
+               ", SetIdentifier=", set.set_id.empty() ? "null" : set.set_id, "]"),
+           {}});
     }
     const Key key = KeyOf(set);
     const auto existing = sets.find(key);
     if (set.name != zone.name && !absl::EndsWith(set.name, "." + zone.name)) {
-      problems.push_back(absl::StrCat("RRSet with DNS name ", set.name, " is not permitted in zone ", zone.name));
+      problems.push_back(
+          absl::StrCat("RRSet with DNS name ", set.name, " is not permitted in zone ", zone.name));
       continue;
     }
     if (action == "DELETE") {
       if (existing == sets.end()) {
-        problems.push_back(absl::StrCat("Tried to delete resource record set ", Named(set), " but it was not found"));
+        problems.push_back(absl::StrCat("Tried to delete resource record set ", Named(set),
+                                        " but it was not found"));
       } else if (existing->second != set) {
-        problems.push_back(absl::StrCat("Tried to delete resource record set ", Named(set), " but the values provided do not match the current values"));
+        problems.push_back(
+            absl::StrCat("Tried to delete resource record set ", Named(set),
+                         " but the values provided do not match the current values"));
       } else {
         sets.erase(existing);
       }
       continue;
     }
     if (action == "CREATE" && existing != sets.end()) {
-      problems.push_back(absl::StrCat("Tried to create resource record set ", Named(set), " but it already exists"));
+      problems.push_back(absl::StrCat("Tried to create resource record set ", Named(set),
+                                      " but it already exists"));
       continue;
     }
     std::set<std::string> seen;
@@ -503,36 +594,53 @@ HttpResponse Route53Site::ChangeSets(const HttpRequest& request, Zone& zone) {
     };
     for (const std::string& value : set.values) {
       if (const std::string wrong = ValueProblem(set.type, value); !wrong.empty()) problem(wrong);
-      if (!seen.insert(value).second) problem(absl::StrCat("Duplicate Resource Record: '", value, "'"));
+      if (!seen.insert(value).second)
+        problem(absl::StrCat("Duplicate Resource Record: '", value, "'"));
     }
-    if (set.ttl.value_or(0) < 0 || set.ttl.value_or(0) > 2147483647) problem(absl::StrCat("Invalid TTL: ", *set.ttl));
+    if (set.ttl.value_or(0) < 0 || set.ttl.value_or(0) > 2147483647)
+      problem(absl::StrCat("Invalid TTL: ", *set.ttl));
     if (set.type == "CNAME" && IsApex(set, zone.name)) {
-      problem(absl::StrCat("RRSet of type CNAME with DNS name ", set.name, " is not permitted at apex in zone ", zone.name));
+      problem(absl::StrCat("RRSet of type CNAME with DNS name ", set.name,
+                           " is not permitted at apex in zone ", zone.name));
     }
-    if (set.type == "CNAME" && set.values.size() > 1) problem(absl::StrCat("Multiple CNAME values for ", set.name));
+    if (set.type == "CNAME" && set.values.size() > 1)
+      problem(absl::StrCat("Multiple CNAME values for ", set.name));
     for (const auto& [other_key, other] : sets) {
       if (other.name != set.name) continue;
       if (set.type == "CNAME" && other.type != "CNAME") {
-        problem(absl::StrCat("RRSet of type CNAME with DNS name ", set.name,
-                             " is not permitted as it conflicts with other records with the same DNS name in zone ", zone.name));
+        problem(absl::StrCat(
+            "RRSet of type CNAME with DNS name ", set.name,
+            " is not permitted as it conflicts with other records with the same DNS name in zone ",
+            zone.name));
         break;
       }
       if (set.type != "CNAME" && other.type == "CNAME") {
         problem(absl::StrCat("RRSet of type ", set.type, " with DNS name ", set.name,
-                             " is not permitted because a conflicting RRSet of type CNAME with the same DNS name already exists in zone ", zone.name));
+                             " is not permitted because a conflicting RRSet of type CNAME with the "
+                             "same DNS name already exists in zone ",
+                             zone.name));
         break;
       }
       if (other.type == set.type && other.set_id.empty() != set.set_id.empty()) {
-        problem(absl::StrCat("RRSet with DNS name ", set.name, ", type ", set.type, set.set_id.empty() ? "" : absl::StrCat(", SetIdentifier ", set.set_id),
-                             " cannot be created as other RRSets exist with the same name and type."));
+        problem(
+            absl::StrCat("RRSet with DNS name ", set.name, ", type ", set.type,
+                         set.set_id.empty() ? "" : absl::StrCat(", SetIdentifier ", set.set_id),
+                         " cannot be created as other RRSets exist with the same name and type."));
         break;
       }
       const auto kind = [](const RecordSet& one) {
-        return one.weight ? 1 : !one.failover.empty() ? 2 : !one.region.empty() ? 3 : !one.geo.empty() ? 4 : one.multi_value ? 5 : 0;
+        return one.weight              ? 1
+               : !one.failover.empty() ? 2
+               : !one.region.empty()   ? 3
+               : !one.geo.empty()      ? 4
+               : one.multi_value       ? 5
+                                       : 0;
       };
       if (other.type == set.type && kind(other) != kind(set)) {
-        problem(absl::StrCat("RRSet with DNS name ", set.name, ", type ", set.type, ", SetIdentifier ", set.set_id,
-                             " cannot be created because a set with another routing policy exists with the same name and type."));
+        problem(absl::StrCat("RRSet with DNS name ", set.name, ", type ", set.type,
+                             ", SetIdentifier ", set.set_id,
+                             " cannot be created because a set with another routing policy exists "
+                             "with the same name and type."));
         break;
       }
     }
@@ -540,7 +648,9 @@ HttpResponse Route53Site::ChangeSets(const HttpRequest& request, Zone& zone) {
       const bool found = std::any_of(sets.begin(), sets.end(), [&](const auto& entry) {
         return entry.second.name == set.alias_name && entry.second.type == set.type;
       });
-      const std::string tried = absl::StrCat("Tried to create an alias that targets ", set.alias_name, ", type ", set.type, " in zone ", zone.id, ", but ");
+      const std::string tried =
+          absl::StrCat("Tried to create an alias that targets ", set.alias_name, ", type ",
+                       set.type, " in zone ", zone.id, ", but ");
       if (set.alias_name != zone.name && !absl::EndsWith(set.alias_name, "." + zone.name)) {
         problem(tried + "the alias target name does not lie within the target zone");
       } else if (!found) {
@@ -550,16 +660,23 @@ HttpResponse Route53Site::ChangeSets(const HttpRequest& request, Zone& zone) {
     if (good) sets[key] = set;
   }
   if (changes == 0) return Refuse({400, "MalformedInput", "The request body is invalid.", {}});
-  if (records > kMaxChanges) problems.push_back(absl::StrCat("Number of records limit of ", kMaxChanges, " exceeded."));
-  if (characters > kMaxCharacters) problems.push_back(absl::StrCat("Maximum data length of ", kMaxCharacters, " characters exceeded."));
+  if (records > kMaxChanges)
+    problems.push_back(absl::StrCat("Number of records limit of ", kMaxChanges, " exceeded."));
+  if (characters > kMaxCharacters)
+    problems.push_back(
+        absl::StrCat("Maximum data length of ", kMaxCharacters, " characters exceeded."));
   const auto has_apex = [&](const char* type) {
-    return std::any_of(sets.begin(), sets.end(), [&](const auto& entry) { return entry.second.name == zone.name && entry.second.type == type; });
+    return std::any_of(sets.begin(), sets.end(), [&](const auto& entry) {
+      return entry.second.name == zone.name && entry.second.type == type;
+    });
   };
-  if (!has_apex("NS")) problems.push_back("A HostedZone must contain at least one NS record for the zone itself.");
+  if (!has_apex("NS"))
+    problems.push_back("A HostedZone must contain at least one NS record for the zone itself.");
   if (!has_apex("SOA")) problems.push_back("A HostedZone must contain exactly one SOA record.");
   if (!problems.empty()) return Refuse({400, "InvalidChangeBatch", "", problems});
   zone.sets = std::move(sets);
-  return Xml("ChangeResourceRecordSetsResponse", ChangeInfo(NewChange(zone.id, Child(batch, "Comment"))));
+  return Xml("ChangeResourceRecordSetsResponse",
+             ChangeInfo(NewChange(zone.id, Child(batch, "Comment"))));
 }
 
 // --- Control ------------------------------------------------------------------------------------

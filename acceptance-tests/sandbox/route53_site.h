@@ -70,14 +70,17 @@ class Route53Site final : public Site {
   static Key KeyOf(const RecordSet& set);
   static HttpResponse Refuse(const Failure& failure);
   std::string NewId(const char* prefix) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  std::string NewChange(const std::string& zone, const std::string& comment) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  std::string NewChange(const std::string& zone, const std::string& comment)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   std::string ChangeInfo(const std::string& id) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   static std::string ZoneXml(const Zone& zone);
   HttpResponse CreateZone(const HttpRequest& request) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   Zone& AddZone(const std::string& name) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  HttpResponse ListZones(const HttpRequest& request, bool by_name) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  HttpResponse ListZones(const HttpRequest& request, bool by_name) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   HttpResponse ListSets(const HttpRequest& request, const Zone& zone) const;
-  HttpResponse ChangeSets(const HttpRequest& request, Zone& zone) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  HttpResponse ChangeSets(const HttpRequest& request, Zone& zone)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   const aws::Credentials credentials_;
   const std::function<absl::Time()> now_;

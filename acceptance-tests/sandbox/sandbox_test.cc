@@ -200,10 +200,20 @@ TEST(Patch, StrategicMergesListsByKey) {
 }
 
 TEST(Quantity, CanonicalForms) {
-  for (const auto& [text, canonical] : std::vector<std::pair<std::string, std::string>>{
-           {"1000m", "1"}, {"0.5", "500m"}, {"1.5Gi", "1536Mi"}, {"1024Mi", "1Gi"},
-           {"1000Mi", "1000Mi"}, {"1e3", "1e3"}, {"0", "0"}, {"512", "512"}, {"1E", "1E"},
-           {"100n", "100n"}, {"-1", "-1"}, {"0.5Gi", "512Mi"}, {"1k", "1k"}}) {
+  for (const auto& [text, canonical] :
+       std::vector<std::pair<std::string, std::string>>{{"1000m", "1"},
+                                                        {"0.5", "500m"},
+                                                        {"1.5Gi", "1536Mi"},
+                                                        {"1024Mi", "1Gi"},
+                                                        {"1000Mi", "1000Mi"},
+                                                        {"1e3", "1e3"},
+                                                        {"0", "0"},
+                                                        {"512", "512"},
+                                                        {"1E", "1E"},
+                                                        {"100n", "100n"},
+                                                        {"-1", "-1"},
+                                                        {"0.5Gi", "512Mi"},
+                                                        {"1k", "1k"}}) {
     const absl::StatusOr<Quantity> parsed = Quantity::Parse(text);
     ASSERT_TRUE(parsed.ok()) << text;
     EXPECT_EQ(parsed->ToString(), canonical) << text;
@@ -215,9 +225,17 @@ TEST(Quantity, CanonicalForms) {
 
 TEST(Selector, Labels) {
   const Json labels = Yaml("{a: '1', b: '2'}");
-  for (const auto& [text, matches] : std::vector<std::pair<std::string, bool>>{
-           {"", true}, {"a=1", true}, {"a==2", false}, {"a!=2,b", true}, {"a in (1,3)", true},
-           {"a notin (1)", false}, {"!c", true}, {"!a", false}, {"b>1", true}, {"b<1", false}}) {
+  for (const auto& [text, matches] :
+       std::vector<std::pair<std::string, bool>>{{"", true},
+                                                 {"a=1", true},
+                                                 {"a==2", false},
+                                                 {"a!=2,b", true},
+                                                 {"a in (1,3)", true},
+                                                 {"a notin (1)", false},
+                                                 {"!c", true},
+                                                 {"!a", false},
+                                                 {"b>1", true},
+                                                 {"b<1", false}}) {
     const absl::StatusOr<LabelSelector> selector = LabelSelector::Parse(text);
     ASSERT_TRUE(selector.ok()) << text;
     EXPECT_EQ(selector->Matches(labels), matches) << text;
@@ -229,8 +247,13 @@ TEST(Selector, Labels) {
 
 TEST(YamlReader, WordsAndNumbersAsTheServerReadsThem) {
   EXPECT_EQ(Yaml("{a: yes, b: off, c: 0644, d: '0644', e: ~, f: 1_000, g: 0x1F}"),
-            Json({{"a", true}, {"b", false}, {"c", 420}, {"d", "0644"}, {"e", nullptr},
-                  {"f", 1000}, {"g", 31}}));
+            Json({{"a", true},
+                  {"b", false},
+                  {"c", 420},
+                  {"d", "0644"},
+                  {"e", nullptr},
+                  {"f", 1000},
+                  {"g", 31}}));
   EXPECT_EQ(Yaml("base: &b {x: 1, y: 2}\nuse:\n  <<: *b\n  y: 3\n")["use"], Yaml("{x: 1, y: 3}"));
   EXPECT_FALSE(ParseYaml("a: [").ok());
 }
@@ -324,7 +347,10 @@ TEST_F(ClusterTest, ARefusedPodIsTriedAgainAfterAWhileAndNotAtOnce) {
     absl::MutexLock lock(&cluster_.mu);
     cluster_.clock_stopped_at = absl::FromUnixSeconds(1'700'000'000);
   }
-  ASSERT_TRUE(Create("{apiVersion: v1, kind: ResourceQuota, metadata: {name: q}, spec: {hard: {pods: '0'}}}").ok());
+  ASSERT_TRUE(
+      Create(
+          "{apiVersion: v1, kind: ResourceQuota, metadata: {name: q}, spec: {hard: {pods: '0'}}}")
+          .ok());
   ASSERT_TRUE(Create("{apiVersion: apps/v1, kind: Deployment, metadata: {name: web}, spec: "
                      "{replicas: 1, selector: {matchLabels: {a: b}}, template: {metadata: "
                      "{labels: {a: b}}, spec: {containers: [{name: c, image: 'i:1'}]}}}}")

@@ -46,7 +46,16 @@ struct ListKey {
 struct Type {
   enum class Shape { kAny, kScalar, kStruct, kMap, kList };
   enum class Scalar {
-    kString, kBool, kInt32, kInt64, kNumber, kTime, kMicroTime, kQuantity, kIntOrString, kBytes,
+    kString,
+    kBool,
+    kInt32,
+    kInt64,
+    kNumber,
+    kTime,
+    kMicroTime,
+    kQuantity,
+    kIntOrString,
+    kBytes,
   };
   enum class ListKind { kAtomic, kSet, kMap };
 

@@ -50,9 +50,8 @@ absl::StatusOr<LabelSelector> LabelSelector::Parse(absl::string_view text) {
     const bool negated = absl::ConsumePrefix(&rest, "!");
     const std::size_t end = rest.find_first_of(" =!<>(\t");
     one.key = std::string(absl::StripAsciiWhitespace(rest.substr(0, end)));
-    rest = end == absl::string_view::npos
-               ? ""
-               : absl::StripLeadingAsciiWhitespace(rest.substr(end));
+    rest =
+        end == absl::string_view::npos ? "" : absl::StripLeadingAsciiWhitespace(rest.substr(end));
     if (one.key.empty()) {
       return Unparsable(absl::StrCat("found '", rest.substr(0, 1), "', expected: identifier"));
     }
@@ -85,10 +84,9 @@ absl::StatusOr<LabelSelector> LabelSelector::Parse(absl::string_view text) {
       } else if (absl::ConsumePrefix(&rest, "<")) {
         one.op = Operator::kLess;
       } else {
-        return absl::InvalidArgumentError(
-            absl::StrCat("unable to parse requirement: found '",
-                         rest.substr(0, rest.find_first_of(" =!<>(\t")),
-                         "', expected: in, notin, =, ==, !=, gt, lt"));
+        return absl::InvalidArgumentError(absl::StrCat(
+            "unable to parse requirement: found '", rest.substr(0, rest.find_first_of(" =!<>(\t")),
+            "', expected: in, notin, =, ==, !=, gt, lt"));
       }
       one.values.emplace_back(absl::StripAsciiWhitespace(rest));
       if (absl::StartsWith(one.values.back(), "=")) {
@@ -98,8 +96,8 @@ absl::StatusOr<LabelSelector> LabelSelector::Parse(absl::string_view text) {
     for (const std::string& value : one.values) {
       if (const std::string wrong = LabelValueError(value); !wrong.empty()) {
         return absl::InvalidArgumentError(absl::StrCat("unable to parse requirement: values[0][",
-                                                       one.key, "]: Invalid value: ",
-                                                       Quote(value), ": ", wrong));
+                                                       one.key, "]: Invalid value: ", Quote(value),
+                                                       ": ", wrong));
       }
     }
     out.requirements_.push_back(std::move(one));
@@ -170,10 +168,9 @@ std::string LabelSelector::ToString() const {
                             : absl::StrCat(one.key, " in (", absl::StrJoin(one.values, ","), ")"));
         break;
       case Operator::kNotIn:
-        parts.push_back(
-            one.values.size() == 1
-                ? absl::StrCat(one.key, "!=", one.values[0])
-                : absl::StrCat(one.key, " notin (", absl::StrJoin(one.values, ","), ")"));
+        parts.push_back(one.values.size() == 1 ? absl::StrCat(one.key, "!=", one.values[0])
+                                               : absl::StrCat(one.key, " notin (",
+                                                              absl::StrJoin(one.values, ","), ")"));
         break;
       case Operator::kExists:
         parts.push_back(one.key);
@@ -267,16 +264,14 @@ absl::StatusOr<FieldSelector> FieldSelector::Parse(absl::string_view text,
       const auto it = SelectableFields().find(resource.storage_key());
       if (it == SelectableFields().end()) {
         if (resource.is_custom()) {
-          return absl::InvalidArgumentError(
-              absl::StrCat("field label not supported: ", one.field));
+          return absl::InvalidArgumentError(absl::StrCat("field label not supported: ", one.field));
         }
         return absl::InvalidArgumentError(
             absl::StrCat(Quote(one.field), " is not a known field selector: only ",
                          "\"metadata.name\", \"metadata.namespace\""));
       }
       if (std::find(it->second.begin(), it->second.end(), one.field) == it->second.end()) {
-        return absl::InvalidArgumentError(
-            absl::StrCat("field label not supported: ", one.field));
+        return absl::InvalidArgumentError(absl::StrCat("field label not supported: ", one.field));
       }
     }
     out.requirements_.push_back(std::move(one));

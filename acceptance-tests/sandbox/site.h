@@ -19,7 +19,8 @@ class Site {
 
   // Names the API in the request log and in faults: "kubernetes", "headscale-0.23", ...
   virtual std::string api() const = 0;
-  // What is answered before any fault applies: refused credentials, the control API. Sets `user`, for the log.
+  // What is answered before any fault applies: refused credentials, the control API. Sets `user`,
+  // for the log.
   virtual std::optional<HttpResponse> Admit(const HttpRequest& request, std::string* user) = 0;
   virtual HttpResponse Handle(const HttpRequest& request, const std::string& user) = 0;
   // What this API answers where a fault asks for a status.

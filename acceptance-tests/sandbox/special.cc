@@ -53,13 +53,13 @@ absl::StatusOr<HttpResponse> ApiServer::Review(const HttpRequest& request, const
     const bool all = call.user == "admin";
     review["status"] = {
         {"incomplete", false},
-        {"nonResourceRules", all ? Json::array({{{"verbs", everything},
-                                                 {"nonResourceURLs", everything}}})
-                                 : Json::array()},
-        {"resourceRules", all ? Json::array({{{"verbs", everything},
-                                              {"apiGroups", everything},
-                                              {"resources", everything}}})
-                              : Json::array()}};
+        {"nonResourceRules",
+         all ? Json::array({{{"verbs", everything}, {"nonResourceURLs", everything}}})
+             : Json::array()},
+        {"resourceRules",
+         all ? Json::array(
+                   {{{"verbs", everything}, {"apiGroups", everything}, {"resources", everything}}})
+             : Json::array()}};
   } else if (kind == "TokenReview") {
     HttpRequest asked;
     asked.authorization = "Bearer " + Text(review, {"spec", "token"});
@@ -79,8 +79,7 @@ absl::StatusOr<HttpResponse> ApiServer::Review(const HttpRequest& request, const
 absl::StatusOr<HttpResponse> ApiServer::Special(const HttpRequest& request, Call& call) {
   const std::string what = absl::StrCat(call.resource->storage_key(), "/", call.subresource);
   absl::MutexLock lock(&cluster_.mu);
-  const ObjectPtr object =
-      cluster_.store.Get(call.resource->storage_key(), call.ns, call.name);
+  const ObjectPtr object = cluster_.store.Get(call.resource->storage_key(), call.ns, call.name);
   Objects objects(cluster_);
   if (what == "/pods/log" && request.method == "GET") {
     if (object == nullptr) return NotFound({"", "pods"}, call.name);
@@ -96,8 +95,7 @@ absl::StatusOr<HttpResponse> ApiServer::Special(const HttpRequest& request, Call
       }
     }
     if (!known) {
-      return BadRequest(
-          absl::StrCat("container ", container, " is not valid for pod ", call.name));
+      return BadRequest(absl::StrCat("container ", container, " is not valid for pod ", call.name));
     }
     const Json& annotations = Members(*object, {"metadata", "annotations"});
     if (Text(annotations, {"test/image-pull-error"}) == "true") {
@@ -131,8 +129,7 @@ absl::StatusOr<HttpResponse> ApiServer::Special(const HttpRequest& request, Call
          {"metadata", {{"name", call.name}, {"namespace", call.ns}}},
          {"spec", {{"expirationSeconds", 3600}, {"audiences", Json::array()}}},
          {"status",
-          {{"token", absl::StrCat("sandbox-sa:", call.ns, ":", call.name, ":",
-                                  cluster_.NewUid())},
+          {{"token", absl::StrCat("sandbox-sa:", call.ns, ":", call.name, ":", cluster_.NewUid())},
            {"expirationTimestamp", TimeText(cluster_.Now() + absl::Hours(1))}}}},
         201);
   }

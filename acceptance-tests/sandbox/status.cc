@@ -113,8 +113,8 @@ void FieldErrors::NotSupportedStruct(absl::string_view field, absl::string_view 
 
 absl::Status ApiStatus(int code, absl::string_view reason, absl::string_view message,
                        Json details) {
-  Json body = {{"kind", "Status"},      {"apiVersion", "v1"}, {"metadata", Json::object()},
-               {"status", "Failure"},   {"code", code},       {"message", std::string(message)}};
+  Json body = {{"kind", "Status"},    {"apiVersion", "v1"}, {"metadata", Json::object()},
+               {"status", "Failure"}, {"code", code},       {"message", std::string(message)}};
   if (!reason.empty()) body["reason"] = std::string(reason);
   if (details.is_object()) body["details"] = std::move(details);
   absl::Status status(CodeFor(code), message);
@@ -122,9 +122,7 @@ absl::Status ApiStatus(int code, absl::string_view reason, absl::string_view mes
   return status;
 }
 
-absl::Status BadRequest(absl::string_view message) {
-  return ApiStatus(400, "BadRequest", message);
-}
+absl::Status BadRequest(absl::string_view message) { return ApiStatus(400, "BadRequest", message); }
 
 absl::Status Unauthorized() { return ApiStatus(401, "Unauthorized", "Unauthorized"); }
 
@@ -186,14 +184,12 @@ absl::Status Internal(absl::string_view message) {
 
 absl::Status PlainError(absl::string_view message) { return ApiStatus(500, "", message); }
 
-absl::Status Invalid(const GroupResource& kind, absl::string_view name,
-                     const FieldErrors& errors) {
+absl::Status Invalid(const GroupResource& kind, absl::string_view name, const FieldErrors& errors) {
   Json details = DetailsOf(kind, name);
   Json causes = Json::array();
   std::vector<std::string> messages;
   for (const FieldError& error : errors.errors()) {
-    causes.push_back(
-        {{"reason", error.reason}, {"message", error.body}, {"field", error.field}});
+    causes.push_back({{"reason", error.reason}, {"message", error.body}, {"field", error.field}});
     std::string message = absl::StrCat(error.field, ": ", error.body);
     bool seen = false;
     for (const std::string& one : messages) seen = seen || one == message;

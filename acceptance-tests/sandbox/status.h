@@ -16,10 +16,10 @@
 
 #define SANDBOX_CONCAT_INNER(a, b) a##b
 #define SANDBOX_CONCAT(a, b) SANDBOX_CONCAT_INNER(a, b)
-#define SANDBOX_RETURN_IF_ERROR(expression)              \
-  do {                                                   \
-    absl::Status sandbox_status = (expression);          \
-    if (!sandbox_status.ok()) return sandbox_status;     \
+#define SANDBOX_RETURN_IF_ERROR(expression)          \
+  do {                                               \
+    absl::Status sandbox_status = (expression);      \
+    if (!sandbox_status.ok()) return sandbox_status; \
   } while (false)
 #define SANDBOX_ASSIGN_OR_RETURN(target, expression) \
   SANDBOX_ASSIGN_OR_RETURN_INNER(SANDBOX_CONCAT(sandbox_or_, __LINE__), target, expression)
@@ -86,8 +86,7 @@ absl::Status NotFound(const GroupResource& what, absl::string_view name);
 // A path that no resource answers to: the server's general 404.
 absl::Status PathNotFound();
 absl::Status AlreadyExists(const GroupResource& what, absl::string_view name);
-absl::Status Conflict(const GroupResource& what, absl::string_view name,
-                      absl::string_view message);
+absl::Status Conflict(const GroupResource& what, absl::string_view name, absl::string_view message);
 absl::Status MethodNotAllowed();
 absl::Status Gone(absl::string_view message);     // reason Gone
 absl::Status Expired(absl::string_view message);  // reason Expired

@@ -13,9 +13,8 @@ namespace {
 constexpr std::size_t kHistory = 20'000;
 
 auto FirstAfter(const std::deque<Change>& changes, std::int64_t revision) {
-  return std::upper_bound(
-      changes.begin(), changes.end(), revision,
-      [](std::int64_t r, const Change& change) { return r < change.revision; });
+  return std::upper_bound(changes.begin(), changes.end(), revision,
+                          [](std::int64_t r, const Change& change) { return r < change.revision; });
 }
 
 }  // namespace

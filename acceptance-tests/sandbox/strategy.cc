@@ -107,8 +107,7 @@ void AllocateService(Cluster& cluster, const Json& live, Json& object)
     if (Integer(port, {"nodePort"}) != 0) continue;
     for (const Json& old : Items(live, {"spec", "ports"})) {
       if (Integer(old, {"port"}) == Integer(port, {"port"}) &&
-          Text(old, {"protocol"}) == Text(port, {"protocol"}) &&
-          Integer(old, {"nodePort"}) != 0) {
+          Text(old, {"protocol"}) == Text(port, {"protocol"}) && Integer(old, {"nodePort"}) != 0) {
         port["nodePort"] = Integer(old, {"nodePort"});
       }
     }
@@ -122,17 +121,17 @@ void AllocateService(Cluster& cluster, const Json& live, Json& object)
 
 bool HasGeneration(const Resource& resource) {
   if (resource.is_custom()) return true;
-  return IsOneOf(resource, {"apps/deployments", "apps/replicasets", "apps/statefulsets",
-                            "apps/daemonsets", "batch/jobs", "batch/cronjobs", "/pods",
-                            "/replicationcontrollers", "networking.k8s.io/ingresses",
-                            "networking.k8s.io/networkpolicies",
-                            "networking.k8s.io/ingressclasses", "policy/poddisruptionbudgets",
-                            "scheduling.k8s.io/priorityclasses", "discovery.k8s.io/endpointslices",
-                            "apiextensions.k8s.io/customresourcedefinitions",
-                            "admissionregistration.k8s.io/mutatingwebhookconfigurations",
-                            "admissionregistration.k8s.io/validatingwebhookconfigurations",
-                            "admissionregistration.k8s.io/validatingadmissionpolicies",
-                            "admissionregistration.k8s.io/validatingadmissionpolicybindings"});
+  return IsOneOf(
+      resource,
+      {"apps/deployments", "apps/replicasets", "apps/statefulsets", "apps/daemonsets", "batch/jobs",
+       "batch/cronjobs", "/pods", "/replicationcontrollers", "networking.k8s.io/ingresses",
+       "networking.k8s.io/networkpolicies", "networking.k8s.io/ingressclasses",
+       "policy/poddisruptionbudgets", "scheduling.k8s.io/priorityclasses",
+       "discovery.k8s.io/endpointslices", "apiextensions.k8s.io/customresourcedefinitions",
+       "admissionregistration.k8s.io/mutatingwebhookconfigurations",
+       "admissionregistration.k8s.io/validatingwebhookconfigurations",
+       "admissionregistration.k8s.io/validatingadmissionpolicies",
+       "admissionregistration.k8s.io/validatingadmissionpolicybindings"});
 }
 
 bool AllowsUnconditionalUpdate(const Resource& resource) {
@@ -261,13 +260,12 @@ void PrepareForUpdate(Cluster& cluster, const Resource& resource, absl::string_v
     AllocateService(cluster, live, object);
   } else if (key == "batch/jobs") {
     for (const char* name : {"selector"}) {
-      if (const Json* before = Find(live, {"spec", name}); before != nullptr &&
-                                                           !object["spec"].contains(name)) {
+      if (const Json* before = Find(live, {"spec", name});
+          before != nullptr && !object["spec"].contains(name)) {
         object["spec"][name] = *before;
       }
     }
-  } else if (key == "/serviceaccounts" && !object.contains("secrets") &&
-             live.contains("secrets")) {
+  } else if (key == "/serviceaccounts" && !object.contains("secrets") && live.contains("secrets")) {
     object["secrets"] = live["secrets"];
   }
   if (HasGeneration(resource)) {

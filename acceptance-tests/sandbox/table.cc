@@ -698,10 +698,9 @@ std::vector<TableColumn> ColumnsOf(const Resource& resource) {
   }
   std::vector<TableColumn> out = {Name()};
   for (const Column& column : resource.columns) {
-    out.push_back({column.name, column.type, column.priority,
-                   [column](const Json& object, absl::Time now) {
-                     return CustomCell(column, object, now);
-                   }});
+    out.push_back(
+        {column.name, column.type, column.priority,
+         [column](const Json& object, absl::Time now) { return CustomCell(column, object, now); }});
   }
   if (resource.columns.empty()) out.push_back(AgeColumn());
   return out;
@@ -720,7 +719,8 @@ std::string Age(absl::Duration duration) {
   if (minutes < 180) return absl::StrCat(minutes, "m");
   const std::int64_t hours = minutes / 60;
   if (hours < 8) {
-    return minutes % 60 == 0 ? absl::StrCat(hours, "h") : absl::StrCat(hours, "h", minutes % 60, "m");
+    return minutes % 60 == 0 ? absl::StrCat(hours, "h")
+                             : absl::StrCat(hours, "h", minutes % 60, "m");
   }
   if (hours < 48) return absl::StrCat(hours, "h");
   if (hours < 192) {

@@ -70,8 +70,7 @@ void Check(const Json& value, const Type& type, const std::string& path, Duplica
                            type.scalar == Type::Scalar::kNumber;
       if (text_only && !value.is_string()) {
         out.push_back(absl::StrCat(path, ": expected string, got &value.valueUnstructured{Value:",
-                                   value.is_structured() ? GoTypeOf(value) : "",
-                                   Dump(value), "}"));
+                                   value.is_structured() ? GoTypeOf(value) : "", Dump(value), "}"));
       } else if (numeric && !value.is_number()) {
         out.push_back(
             absl::StrCat(path, ": expected numeric (int or float), got ", GoTypeOf(value)));
@@ -237,8 +236,8 @@ absl::StatusOr<std::optional<Json>> MergeLists(const Json* base, const Json* ove
 
 absl::StatusOr<std::optional<Json>> Merge(const Json* base, const Json* over, const Type& type) {
   const Kind kind = KindOf(type, over != nullptr && !over->is_null() ? *over
-                                 : base != nullptr                    ? *base
-                                                                      : Json());
+                                 : base != nullptr                   ? *base
+                                                                     : Json());
   const bool leaf = kind == Kind::kLeaf || (IsEmpty(base) && IsEmpty(over));
   if (leaf) {
     if (over != nullptr) return std::optional<Json>(*over);
@@ -364,9 +363,8 @@ absl::StatusOr<std::string> ItemElement(const Json& item, const Type& list) {
     }
     if (item.is_structured()) {
       return absl::InvalidArgumentError(
-          item.is_object()
-              ? "associative list without keys has an element that's a map type"
-              : "not supported: associative list with lists as elements");
+          item.is_object() ? "associative list without keys has an element that's a map type"
+                           : "not supported: associative list with lists as elements");
     }
     return ValueElement(item);
   }
@@ -390,10 +388,9 @@ absl::StatusOr<std::string> ItemElement(const Json& item, const Type& list) {
   if (keys.empty()) {
     std::vector<std::string> names;
     for (const ListKey& key : list.keys) names.push_back(Quote(key.name));
-    return absl::InvalidArgumentError(
-        absl::StrCat("associative list with keys has an element that omits all key fields [",
-                     absl::StrJoin(names, " "),
-                     "] (and doesn't have default values for any key fields)"));
+    return absl::InvalidArgumentError(absl::StrCat(
+        "associative list with keys has an element that omits all key fields [",
+        absl::StrJoin(names, " "), "] (and doesn't have default values for any key fields)"));
   }
   return KeyElement(keys);
 }

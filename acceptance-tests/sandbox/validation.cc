@@ -39,8 +39,7 @@ void ValidateMetadata(const Resource& resource, const Json& object, FieldErrors&
   }
   CheckLabels(Members(metadata, {"labels"}), "metadata.labels", errors);
   for (const auto& [key, value] : Members(metadata, {"annotations"}).items()) {
-    if (const std::string wrong = QualifiedNameError(absl::AsciiStrToLower(key));
-        !wrong.empty()) {
+    if (const std::string wrong = QualifiedNameError(absl::AsciiStrToLower(key)); !wrong.empty()) {
       errors.Invalid("metadata.annotations", key, wrong);
     }
   }
@@ -48,9 +47,9 @@ void ValidateMetadata(const Resource& resource, const Json& object, FieldErrors&
   for (const Json& owner : Items(metadata, {"ownerReferences"})) {
     for (const char* field : {"apiVersion", "kind", "name", "uid"}) {
       if (!Text(owner, {field}).empty()) continue;
-      errors.Invalid(absl::StrCat("metadata.ownerReferences.", field), "",
-                     std::string(field) == "apiVersion" ? "version must not be empty"
-                                                        : "must not be empty");
+      errors.Invalid(
+          absl::StrCat("metadata.ownerReferences.", field), "",
+          std::string(field) == "apiVersion" ? "version must not be empty" : "must not be empty");
     }
     if (Flag(owner, {"controller"})) ++controllers;
   }
@@ -116,10 +115,10 @@ FieldErrors ValidateUpdate(const Resource& resource, const Json& object, const J
       for (const Json& one : added) {
         absl::StrAppend(&names, names.empty() ? "" : ", ", Dump(one));
       }
-      const std::string text =
-          absl::StrCat("no new finalizers can be added if the object is being deleted, found new "
-                       "finalizers []string{",
-                       names, "}");
+      const std::string text = absl::StrCat(
+          "no new finalizers can be added if the object is being deleted, found new "
+          "finalizers []string{",
+          names, "}");
       // Checked twice by the server.
       errors.Forbidden("metadata.finalizers", text);
       errors.Forbidden("metadata.finalizers", text);

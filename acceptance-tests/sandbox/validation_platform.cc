@@ -32,7 +32,8 @@ void ValidateConfigMap(const Json& object, FieldErrors& errors) {
         errors.Invalid(absl::StrCat(list, "[", key, "]"), key, wrong);
       }
       if (std::string(list) == "data" && Members(object, {"binaryData"}).contains(key)) {
-        errors.Invalid(absl::StrCat("data[", key, "]"), key, "duplicate of key present in binaryData");
+        errors.Invalid(absl::StrCat("data[", key, "]"), key,
+                       "duplicate of key present in binaryData");
       }
       size += GoValue(value).size();
     }
@@ -84,12 +85,26 @@ void ValidateSecret(const Json& object, FieldErrors& errors) {
 
 // Names a quota may limit.
 bool IsQuotaResource(const std::string& name) {
-  static const std::set<std::string>& names = *new std::set<std::string>{
-      "cpu", "memory", "ephemeral-storage", "requests.cpu", "requests.memory",
-      "requests.storage", "requests.ephemeral-storage", "limits.cpu", "limits.memory",
-      "limits.ephemeral-storage", "pods", "resourcequotas", "services",
-      "replicationcontrollers", "secrets", "persistentvolumeclaims", "configmaps",
-      "services.nodeports", "services.loadbalancers"};
+  static const std::set<std::string>& names =
+      *new std::set<std::string>{"cpu",
+                                 "memory",
+                                 "ephemeral-storage",
+                                 "requests.cpu",
+                                 "requests.memory",
+                                 "requests.storage",
+                                 "requests.ephemeral-storage",
+                                 "limits.cpu",
+                                 "limits.memory",
+                                 "limits.ephemeral-storage",
+                                 "pods",
+                                 "resourcequotas",
+                                 "services",
+                                 "replicationcontrollers",
+                                 "secrets",
+                                 "persistentvolumeclaims",
+                                 "configmaps",
+                                 "services.nodeports",
+                                 "services.loadbalancers"};
   return names.count(name) > 0 || absl::StartsWith(name, "hugepages-") ||
          absl::StartsWith(name, "requests.hugepages-");
 }
@@ -123,8 +138,9 @@ void ValidateQuota(const Json& object, FieldErrors& errors) {
   }
   const Json& scopes = Items(object, {"spec", "scopes"});
   static const std::set<std::string>& known = *new std::set<std::string>{
-      "Terminating", "NotTerminating", "BestEffort", "NotBestEffort", "PriorityClass",
-      "CrossNamespacePodAffinity", "VolumeAttributesClass"};
+      "Terminating",          "NotTerminating", "BestEffort",
+      "NotBestEffort",        "PriorityClass",  "CrossNamespacePodAffinity",
+      "VolumeAttributesClass"};
   const auto has = [&](const char* scope) {
     return std::find(scopes.begin(), scopes.end(), Json(scope)) != scopes.end();
   };
@@ -133,7 +149,8 @@ void ValidateQuota(const Json& object, FieldErrors& errors) {
       errors.Invalid("spec.scopes", scopes, "unsupported scope");
     }
   }
-  if ((has("BestEffort") && has("NotBestEffort")) || (has("Terminating") && has("NotTerminating"))) {
+  if ((has("BestEffort") && has("NotBestEffort")) ||
+      (has("Terminating") && has("NotTerminating"))) {
     errors.Invalid("spec.scopes", scopes, "conflicting scopes");
   }
 }
@@ -143,14 +160,16 @@ void ValidateLimitItem(const Json& item, const std::string& path, FieldErrors& e
   if (type == "Pod") {
     for (const char* field : {"default", "defaultRequest"}) {
       if (!Members(item, {field}).empty()) {
-        errors.Forbidden(absl::StrCat(path, ".", field), "may not be specified when `type` is 'Pod'");
+        errors.Forbidden(absl::StrCat(path, ".", field),
+                         "may not be specified when `type` is 'Pod'");
       }
     }
   }
   if (type == "PersistentVolumeClaim" && !Members(item, {"min"}).contains("storage") &&
       !Members(item, {"max"}).contains("storage")) {
-    errors.Required(path + ".limits",
-                    "either minimum or maximum storage value is required, but neither was provided");
+    errors.Required(
+        path + ".limits",
+        "either minimum or maximum storage value is required, but neither was provided");
   }
   std::set<std::string> names;
   for (const char* list : {"max", "min", "default", "defaultRequest", "maxLimitRequestRatio"}) {
@@ -296,7 +315,8 @@ void ValidatePeers(const Json& rule, const char* field, const std::string& path,
   for (std::size_t i = 0; i < peers.size(); ++i) {
     const std::string at = absl::StrCat(path, ".", field, "[", i, "]");
     const Json* block = Find(peers[i], {"ipBlock"});
-    const bool selector = peers[i].contains("podSelector") || peers[i].contains("namespaceSelector");
+    const bool selector =
+        peers[i].contains("podSelector") || peers[i].contains("namespaceSelector");
     if (const Json* pods = Find(peers[i], {"podSelector"})) {
       CheckSelector(*pods, at + ".podSelector", errors);
     }
@@ -449,8 +469,7 @@ void ValidatePriorityClass(const Json& object, FieldErrors& errors) {
                                     name, " is not a known system priority class"));
     }
   } else if (value > 1'000'000'000) {
-    errors.Forbidden("value",
-                     "maximum allowed value of a user defined priority is 1000000000");
+    errors.Forbidden("value", "maximum allowed value of a user defined priority is 1000000000");
   }
   CheckOneOf(object, "preemptionPolicy", "", {"PreemptLowerPriority", "Never"}, errors);
 }
@@ -495,8 +514,7 @@ void ValidateAutoscaler(const Json& object, FieldErrors& errors) {
     }
   }
   if (!absl::StrContains(Text(spec, {"scaleTargetRef", "apiVersion"}), '/')) {
-    errors.Invalid("spec.scaleTargetRef.apiVersion",
-                   Text(spec, {"scaleTargetRef", "apiVersion"}),
+    errors.Invalid("spec.scaleTargetRef.apiVersion", Text(spec, {"scaleTargetRef", "apiVersion"}),
                    "apiVersion must specify API group");
   }
   const Json& metrics = Items(spec, {"metrics"});
@@ -514,8 +532,7 @@ void ValidateAutoscaler(const Json& object, FieldErrors& errors) {
       std::string field = type;
       field[0] = absl::ascii_tolower(static_cast<unsigned char>(field[0]));
       if (!metrics[i].contains(field)) {
-        errors.Required(at + "." + field,
-                        "must populate information for the given metric source");
+        errors.Required(at + "." + field, "must populate information for the given metric source");
       }
     }
   }

@@ -38,7 +38,8 @@ bool IsStandardResource(const std::string& name) {
 }
 
 // Of one of a list in which names occur once.
-void ValidateName(const Json& item, const std::string& path, std::set<std::string>& names, FieldErrors& errors) {
+void ValidateName(const Json& item, const std::string& path, std::set<std::string>& names,
+                  FieldErrors& errors) {
   const std::string name = Text(item, {"name"});
   if (name.empty()) {
     errors.Required(path + ".name");
@@ -77,9 +78,9 @@ void ValidateResources(const Json& resources, const std::string& path, FieldErro
         errors.Invalid(absl::StrCat(path, ".requests"), request.ToString(),
                        absl::StrCat("must be equal to ", name, " limit of ", most.ToString()));
       } else if (request > most) {
-        errors.Invalid(absl::StrCat(path, ".requests"), request.ToString(),
-                       absl::StrCat("must be less than or equal to ", name, " limit of ",
-                                    most.ToString()));
+        errors.Invalid(
+            absl::StrCat(path, ".requests"), request.ToString(),
+            absl::StrCat("must be less than or equal to ", name, " limit of ", most.ToString()));
       }
     } else if (absl::StrContains(name, '/')) {
       errors.Required(absl::StrCat(path, ".limits"),
@@ -122,18 +123,24 @@ void ValidateEnvSource(const Json& source, const std::string& path, FieldErrors&
   int sources = 0;
   if (const Json* ref = Find(source, {"fieldRef"})) {
     ++sources;
-    static const std::set<std::string>& known = *new std::set<std::string>{
-        "metadata.name", "metadata.namespace", "metadata.uid", "spec.nodeName",
-        "spec.serviceAccountName", "status.hostIP", "status.hostIPs", "status.podIP",
-        "status.podIPs"};
+    static const std::set<std::string>& known =
+        *new std::set<std::string>{"metadata.name",
+                                   "metadata.namespace",
+                                   "metadata.uid",
+                                   "spec.nodeName",
+                                   "spec.serviceAccountName",
+                                   "status.hostIP",
+                                   "status.hostIPs",
+                                   "status.podIP",
+                                   "status.podIPs"};
     const std::string field = Text(*ref, {"fieldPath"});
     if (field.empty()) {
       errors.Required(path + ".fieldRef.fieldPath");
     } else if (known.count(field) == 0 && !absl::StartsWith(field, "metadata.labels['") &&
                !absl::StartsWith(field, "metadata.annotations['")) {
-      errors.Invalid(path + ".fieldRef.fieldPath", field,
-                     absl::StrCat("error converting fieldPath: field label not supported: ",
-                                  field));
+      errors.Invalid(
+          path + ".fieldRef.fieldPath", field,
+          absl::StrCat("error converting fieldPath: field label not supported: ", field));
     }
   }
   if (const Json* ref = Find(source, {"resourceFieldRef"})) {
@@ -281,9 +288,9 @@ std::string SecurityContextInGo(const Json& context) {
   return out + "}";
 }
 
-void ValidateContainer(const Json& container, const std::string& path, bool init,
-                       bool host_network, const std::set<std::string>& volumes,
-                       std::set<std::string>& names, FieldErrors& errors) {
+void ValidateContainer(const Json& container, const std::string& path, bool init, bool host_network,
+                       const std::set<std::string>& volumes, std::set<std::string>& names,
+                       FieldErrors& errors) {
   ValidateName(container, path, names, errors);
   if (Text(container, {"image"}).empty()) errors.Required(path + ".image");
   ValidatePorts(Items(container, {"ports"}), path + ".ports", host_network, errors);
@@ -424,8 +431,8 @@ bool IsSearchDomain(absl::string_view name) {
 }
 
 void ValidateDns(const Json& spec, const std::string& path, FieldErrors& errors) {
-  CheckOneOf(spec, "dnsPolicy", path, {"ClusterFirstWithHostNet", "ClusterFirst", "Default", "None"},
-             errors);
+  CheckOneOf(spec, "dnsPolicy", path,
+             {"ClusterFirstWithHostNet", "ClusterFirst", "Default", "None"}, errors);
   const Json& servers = Items(spec, {"dnsConfig", "nameservers"});
   if (Text(spec, {"dnsPolicy"}) == "None" && servers.empty()) {
     errors.Required(path + ".dnsConfig.nameservers",

@@ -204,7 +204,8 @@ void ValidateDeployment(const Json& spec, FieldErrors& errors) {
       }
     }
   } else {
-    errors.NotSupportedStruct("spec.strategy", StrategyInGo(strategy), {"Recreate", "RollingUpdate"});
+    errors.NotSupportedStruct("spec.strategy", StrategyInGo(strategy),
+                              {"Recreate", "RollingUpdate"});
   }
   CheckNonNegative(spec, "minReadySeconds", "spec", errors);
   CheckNonNegative(spec, "revisionHistoryLimit", "spec", errors);
@@ -220,14 +221,13 @@ void ValidateDeployment(const Json& spec, FieldErrors& errors) {
 void ValidateStatefulSet(const Json& spec, FieldErrors& errors) {
   const std::string management = Text(spec, {"podManagementPolicy"});
   if (management != "OrderedReady" && management != "Parallel") {
-    errors.Invalid("spec.podManagementPolicy", management,
-                   "must be 'OrderedReady' or 'Parallel'");
+    errors.Invalid("spec.podManagementPolicy", management, "must be 'OrderedReady' or 'Parallel'");
   }
   const Json& strategy = Members(spec, {"updateStrategy"});
   const std::string type = Text(strategy, {"type"});
   if (type != "RollingUpdate" && type != "OnDelete") {
     errors.InvalidStruct("spec.updateStrategy", StrategyInGo(strategy),
-                   "must be 'RollingUpdate' or 'OnDelete'");
+                         "must be 'RollingUpdate' or 'OnDelete'");
   }
   CheckNonNegative(spec, "replicas", "spec", errors);
   CheckNonNegative(spec, "minReadySeconds", "spec", errors);
@@ -236,7 +236,8 @@ void ValidateStatefulSet(const Json& spec, FieldErrors& errors) {
   // A mount may name a claim template as well as a volume.
   Json with_claims = spec;
   for (const Json& claim : Items(spec, {"volumeClaimTemplates"})) {
-    with_claims["template"]["spec"]["volumes"].push_back({{"name", Text(claim, {"metadata", "name"})}, {"emptyDir", Json::object()}});
+    with_claims["template"]["spec"]["volumes"].push_back(
+        {{"name", Text(claim, {"metadata", "name"})}, {"emptyDir", Json::object()}});
   }
   ValidateTemplate(with_claims, "spec.template", errors);
   CheckRestartAlways(spec, errors);
@@ -380,9 +381,9 @@ void ValidateWorkloadUpdate(const Resource& resource, const Json& object, const 
     Json before = live;
     Json after = object;
     for (Json* side : {&before, &after}) {
-      for (const char* field : {"replicas", "ordinals", "template", "updateStrategy",
-                                "persistentVolumeClaimRetentionPolicy", "minReadySeconds",
-                                "revisionHistoryLimit"}) {
+      for (const char* field :
+           {"replicas", "ordinals", "template", "updateStrategy",
+            "persistentVolumeClaimRetentionPolicy", "minReadySeconds", "revisionHistoryLimit"}) {
         Erase(*side, {"spec", field});
       }
     }
@@ -412,9 +413,9 @@ void ValidateWorkloadUpdate(const Resource& resource, const Json& object, const 
           container.erase("resources");
         }
       }
-      for (const char* field : {"activeDeadlineSeconds", "tolerations", "schedulingGates",
-                                "terminationGracePeriodSeconds", "ephemeralContainers",
-                                "nodeName"}) {
+      for (const char* field :
+           {"activeDeadlineSeconds", "tolerations", "schedulingGates",
+            "terminationGracePeriodSeconds", "ephemeralContainers", "nodeName"}) {
         side->erase(field);
       }
     }

@@ -114,8 +114,7 @@ class Converter {
  private:
   static Json Scalar(const YAML::Node& node) {
     const std::string& tag = node.Tag();
-    if (tag == "!" || tag == "tag:yaml.org,2002:str" ||
-        tag == "tag:yaml.org,2002:binary") {
+    if (tag == "!" || tag == "tag:yaml.org,2002:str" || tag == "tag:yaml.org,2002:binary") {
       return node.Scalar();
     }
     return Resolve(node.Scalar());
@@ -154,7 +153,8 @@ class Converter {
       return absl::OkStatus();
     }
     if (!node.IsMap()) {
-      return absl::InvalidArgumentError("yaml: map merge requires map or sequence of maps as the value");
+      return absl::InvalidArgumentError(
+          "yaml: map merge requires map or sequence of maps as the value");
     }
     Json value;
     SANDBOX_RETURN_IF_ERROR(Convert(node, path, depth + 1, value));

@@ -20,13 +20,15 @@ absl::StatusOr<std::string> BackendOf(const Services& services, const Attr<std::
 }
 
 // NotFound would be the end of a resource; here it is an error like any other.
-absl::StatusOr<dns::Zone> ZoneOf(const Call& call, dns::Directory& directory, const std::string& zone, const char* attribute) {
+absl::StatusOr<dns::Zone> ZoneOf(const Call& call, dns::Directory& directory,
+                                 const std::string& zone, const char* attribute) {
   absl::StatusOr<dns::Zone> found = directory.FindZone(call, zone);
   if (!found.ok()) return At(attribute, found.status());
   return found;
 }
 
-constexpr char kBackendText[] = "Which DNS service. Unset: the only one that the provider block or the environment configures.";
+constexpr char kBackendText[] =
+    "Which DNS service. Unset: the only one that the provider block or the environment configures.";
 
 }  // namespace
 
@@ -38,37 +40,44 @@ const ObjectSpec<FoundRecordModel>& FoundRecordModel::Describe() {
           Field(&M::name, "name", Computed, "The whole name."),
           Field(&M::type, "type", Computed, "Type of the records."),
           Field(&M::set_id, "set_id", Computed, "Id of a weighted or failover set."),
-          Field(&M::ttl, "ttl", Computed, "In seconds; 1 is automatic at Cloudflare; null for aliases."),
+          Field(&M::ttl, "ttl", Computed,
+                "In seconds; 1 is automatic at Cloudflare; null for aliases."),
           Field(&M::values, "values", Computed, "In presentation form, sorted."),
-          Field(&M::proxied, "proxied", Computed, "Cloudflare: whether traffic goes through its proxy."),
+          Field(&M::proxied, "proxied", Computed,
+                "Cloudflare: whether traffic goes through its proxy."),
           Field(&M::comment, "comment", Computed, "Cloudflare: the note."),
-          Field(&M::owner, "owner", Computed, "Who holds it, by the TXT record that external-dns (or `ownership`) writes."),
+          Field(&M::owner, "owner", Computed,
+                "Who holds it, by the TXT record that external-dns (or `ownership`) writes."),
       });
   return spec;
 }
 
 const ObjectSpec<RecordsModel>& RecordsModel::Describe() {
   using M = RecordsModel;
-  static const auto& spec =
-      *new ObjectSpec<M>("The record sets of a zone.",
-                         {
-                             Field(&M::backend, "backend", OptionalComputed, kBackendText).Check(OneOf(DnsBackends())),
-                             Field(&M::zone, "zone", Required, "The zone, by name or by the service's id."),
-                             Field(&M::name, "name", Optional, "Only sets of this name."),
-                             Field(&M::type, "type", Optional, "Only sets of this type."),
-                             Field(&M::records, "records", Computed, "The sets, sorted by name and type."),
-                             Field(&M::record_count, "record_count", Computed, "How many records the zone has, all counted."),
-                             Field(&M::record_limit, "record_limit", Computed, "How many it may have, where the service tells."),
-                         });
+  static const auto& spec = *new ObjectSpec<M>(
+      "The record sets of a zone.",
+      {
+          Field(&M::backend, "backend", OptionalComputed, kBackendText).Check(OneOf(DnsBackends())),
+          Field(&M::zone, "zone", Required, "The zone, by name or by the service's id."),
+          Field(&M::name, "name", Optional, "Only sets of this name."),
+          Field(&M::type, "type", Optional, "Only sets of this type."),
+          Field(&M::records, "records", Computed, "The sets, sorted by name and type."),
+          Field(&M::record_count, "record_count", Computed,
+                "How many records the zone has, all counted."),
+          Field(&M::record_limit, "record_limit", Computed,
+                "How many it may have, where the service tells."),
+      });
   return spec;
 }
 
 const sdk::ResourceInfo& RecordsSource::info() const {
-  static const auto& info = *new sdk::ResourceInfo{.type = "charon_dns_records", .noun = "DNS records", .subcategory = "DNS"};
+  static const auto& info = *new sdk::ResourceInfo{
+      .type = "charon_dns_records", .noun = "DNS records", .subcategory = "DNS"};
   return info;
 }
 
-sdk::Outcome<RecordsModel> RecordsSource::Read(const sdk::Context& context, const RecordsModel& config) {
+sdk::Outcome<RecordsModel> RecordsSource::Read(const sdk::Context& context,
+                                               const RecordsModel& config) {
   RecordsModel answer = config;
   CHARON_ASSIGN_OR_RETURN(const std::string backend, BackendOf(services_, config.backend));
   answer.backend = backend;
@@ -82,21 +91,25 @@ sdk::Outcome<RecordsModel> RecordsSource::Read(const sdk::Context& context, cons
   }
   const absl::StatusOr<std::vector<dns::RecordSet>> sets = directory->All(context, zone);
   if (absl::IsUnimplemented(sets.status())) {
-    return At("zone", WithRemedy(absl::FailedPreconditionError(sets.status().message()),
-                                 "Allow the TSIG key to transfer the zone (BIND: allow-transfer)."));
+    return At("zone",
+              WithRemedy(absl::FailedPreconditionError(sets.status().message()),
+                         "Allow the TSIG key to transfer the zone (BIND: allow-transfer)."));
   }
   CHARON_RETURN_IF_ERROR(sets.status());
   std::map<dns::SetKey, dns::Owner> owners;
   for (const dns::RecordSet& set : *sets) {
     for (const std::string& value : set.values) {
-      if (const auto owner = set.key.type == "TXT" ? dns::ParseOwner(value) : std::nullopt) owners[set.key] = *owner;
+      if (const auto owner = set.key.type == "TXT" ? dns::ParseOwner(value) : std::nullopt)
+        owners[set.key] = *owner;
     }
   }
   std::vector<FoundRecordModel> records;
   std::int64_t count = 0;
   for (const dns::RecordSet& set : *sets) {
     count += set.count();
-    if ((!name.empty() && set.key.name != name) || (config.type.IsKnown() && set.key.type != *config.type)) continue;
+    if ((!name.empty() && set.key.name != name) ||
+        (config.type.IsKnown() && set.key.type != *config.type))
+      continue;
     FoundRecordModel found;
     found.name = set.key.name;
     found.type = set.key.type;
@@ -109,7 +122,8 @@ sdk::Outcome<RecordsModel> RecordsSource::Read(const sdk::Context& context, cons
       const auto there = owners.find(place);
       return there == owners.end() ? std::nullopt : std::optional(there->second);
     };
-    if (const auto owner = dns::OwnerOf(dns::OwnerPlacesOf(set.key), set.alias.has_value(), "", told))
+    if (const auto owner =
+            dns::OwnerOf(dns::OwnerPlacesOf(set.key), set.alias.has_value(), "", told))
       found.owner = owner->id;
     records.push_back(std::move(found));
   }
@@ -126,19 +140,25 @@ const ObjectSpec<ZoneModel>& ZoneModel::Describe() {
       {
           Field(&M::backend, "backend", OptionalComputed, kBackendText).Check(OneOf(DnsBackends())),
           Field(&M::name, "name", Required, "The zone's name, or the service's id of it."),
-          Field(&M::check_delegation, "check_delegation", Optional, "Whether to ask a resolver where it is sent for the zone."),
-          Field(&M::resolver, "resolver", Optional, "The resolver to ask, such as `192.0.2.53:53`; this machine's if unset."),
+          Field(&M::check_delegation, "check_delegation", Optional,
+                "Whether to ask a resolver where it is sent for the zone."),
+          Field(&M::resolver, "resolver", Optional,
+                "The resolver to ask, such as `192.0.2.53:53`; this machine's if unset."),
           Field(&M::zone_id, "zone_id", Computed, "The service's id of the zone."),
           Field(&M::name_servers, "name_servers", Computed, "Name servers of the zone, sorted."),
-          Field(&M::delegated_to, "delegated_to", Computed, "With `check_delegation`: where the resolver is sent, sorted."),
-          Field(&M::delegated, "delegated", Computed, "With `check_delegation`: whether these are the zone's name servers."),
-          Field(&M::record_limit, "record_limit", Computed, "How many records the zone may have, where the service tells."),
+          Field(&M::delegated_to, "delegated_to", Computed,
+                "With `check_delegation`: where the resolver is sent, sorted."),
+          Field(&M::delegated, "delegated", Computed,
+                "With `check_delegation`: whether these are the zone's name servers."),
+          Field(&M::record_limit, "record_limit", Computed,
+                "How many records the zone may have, where the service tells."),
       });
   return spec;
 }
 
 const sdk::ResourceInfo& ZoneSource::info() const {
-  static const auto& info = *new sdk::ResourceInfo{.type = "charon_dns_zone", .noun = "DNS zone", .subcategory = "DNS"};
+  static const auto& info =
+      *new sdk::ResourceInfo{.type = "charon_dns_zone", .noun = "DNS zone", .subcategory = "DNS"};
   return info;
 }
 
@@ -150,11 +170,13 @@ sdk::Outcome<ZoneModel> ZoneSource::Read(const sdk::Context& context, const Zone
   CHARON_ASSIGN_OR_RETURN(const dns::Zone zone, ZoneOf(context, *directory, *config.name, "name"));
   answer.zone_id = zone.id;
   answer.record_limit = zone.record_limit;
-  CHARON_ASSIGN_OR_RETURN(const std::vector<std::string> servers, dns_resources::NameServersOf(context, *directory, zone));
+  CHARON_ASSIGN_OR_RETURN(const std::vector<std::string> servers,
+                          dns_resources::NameServersOf(context, *directory, zone));
   answer.name_servers = servers;
   if (config.check_delegation.value_or(false)) {
-    CHARON_ASSIGN_OR_RETURN(const std::vector<std::string> found,
-                            rfc2136::DelegationOf(context, zone.name, config.resolver.value_or("")));
+    CHARON_ASSIGN_OR_RETURN(
+        const std::vector<std::string> found,
+        rfc2136::DelegationOf(context, zone.name, config.resolver.value_or("")));
     answer.delegated_to = found;
     answer.delegated = found == servers;
   }

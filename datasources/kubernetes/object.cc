@@ -31,14 +31,16 @@ Json ForState(Json object) {
 const ObjectSpec<ObjectModel>& ObjectModel::Describe() {
   using M = ObjectModel;
   static const auto& spec = *new ObjectSpec<M>(
-      "One object of the cluster, of any kind. The values of a Secret are left out: read them with the ephemeral resource "
+      "One object of the cluster, of any kind. The values of a Secret are left out: read them with "
+      "the ephemeral resource "
       "`charon_kubernetes_secret`.",
       {
           Field(&M::api_version, "api_version", Required, "`v1` or `group/version`."),
           Field(&M::kind, "kind", Required, "Kind of the object."),
           Field(&M::name_space, "namespace", Optional, "Its namespace, if the kind has one."),
           Field(&M::name, "name", Required, "Name of the object."),
-          Field(&M::optional, "optional", Optional, "If there is no such object, answer null instead of an error."),
+          Field(&M::optional, "optional", Optional,
+                "If there is no such object, answer null instead of an error."),
           Field(&M::object, "object", Computed, "The object, without `metadata.managedFields`."),
           Field(&M::json, "json", Computed, "The same as JSON text."),
       });
@@ -51,10 +53,12 @@ const sdk::ResourceInfo& ObjectSource::info() const {
   return info;
 }
 
-sdk::Outcome<ObjectModel> ObjectSource::Read(const sdk::Context& context, const ObjectModel& config) {
+sdk::Outcome<ObjectModel> ObjectSource::Read(const sdk::Context& context,
+                                             const ObjectModel& config) {
   CHARON_ASSIGN_OR_RETURN(const auto cluster, services_.Kubernetes());
   ObjectModel model = config;
-  const kubernetes::ObjectRef ref{{*config.api_version, *config.kind}, config.name_space.value_or(""), *config.name};
+  const kubernetes::ObjectRef ref{
+      {*config.api_version, *config.kind}, config.name_space.value_or(""), *config.name};
   absl::StatusOr<Json> live = cluster->Get(context, ref);
   if (absl::IsNotFound(live.status()) && config.optional.value_or(false)) return model;
   CHARON_RETURN_IF_ERROR(live.status());
@@ -72,25 +76,34 @@ const ObjectSpec<ObjectsModel>& ObjectsModel::Describe() {
       {
           Field(&M::api_version, "api_version", Required, "`v1` or `group/version`."),
           Field(&M::kind, "kind", Required, "Kind of the object."),
-          Field(&M::name_space, "namespace", Optional, "Only objects of this namespace; of all by default."),
-          Field(&M::label_selector, "label_selector", Optional, "Only objects that match, as kubectl's `-l`."),
-          Field(&M::field_selector, "field_selector", Optional, "Only objects that match, as kubectl's `--field-selector`."),
-          Field(&M::limit, "limit", Optional, "At most so many; 500 by default. `truncated` tells if there are more.")
+          Field(&M::name_space, "namespace", Optional,
+                "Only objects of this namespace; of all by default."),
+          Field(&M::label_selector, "label_selector", Optional,
+                "Only objects that match, as kubectl's `-l`."),
+          Field(&M::field_selector, "field_selector", Optional,
+                "Only objects that match, as kubectl's `--field-selector`."),
+          Field(&M::limit, "limit", Optional,
+                "At most so many; 500 by default. `truncated` tells if there are more.")
               .Check(Between(1, 100000)),
-          Field(&M::names, "names", Computed, "`namespace/name`, or `name` where the kind has no namespace."),
-          Field(&M::json, "json", Computed, "The objects as JSON text, for `jsondecode`; in the order of `names`."),
-          Field(&M::truncated, "truncated", Computed, "True if there are more objects than `limit`."),
+          Field(&M::names, "names", Computed,
+                "`namespace/name`, or `name` where the kind has no namespace."),
+          Field(&M::json, "json", Computed,
+                "The objects as JSON text, for `jsondecode`; in the order of `names`."),
+          Field(&M::truncated, "truncated", Computed,
+                "True if there are more objects than `limit`."),
       });
   return spec;
 }
 
 const sdk::ResourceInfo& ObjectsSource::info() const {
-  static const auto& info = *new sdk::ResourceInfo{
-      .type = "charon_kubernetes_objects", .noun = "Kubernetes objects", .subcategory = "Kubernetes"};
+  static const auto& info = *new sdk::ResourceInfo{.type = "charon_kubernetes_objects",
+                                                   .noun = "Kubernetes objects",
+                                                   .subcategory = "Kubernetes"};
   return info;
 }
 
-sdk::Outcome<ObjectsModel> ObjectsSource::Read(const sdk::Context& context, const ObjectsModel& config) {
+sdk::Outcome<ObjectsModel> ObjectsSource::Read(const sdk::Context& context,
+                                               const ObjectsModel& config) {
   CHARON_ASSIGN_OR_RETURN(const auto cluster, services_.Kubernetes());
   ObjectsModel model = config;
   const auto limit = static_cast<std::size_t>(config.limit.value_or(500));
@@ -99,13 +112,15 @@ sdk::Outcome<ObjectsModel> ObjectsSource::Read(const sdk::Context& context, cons
   options.label_selector = config.label_selector.value_or("");
   options.field_selector = config.field_selector.value_or("");
   options.limit = static_cast<int>(limit) + 1;  // one more tells whether there are more
-  CHARON_ASSIGN_OR_RETURN(std::vector<Json> objects, cluster->List(context, {*config.api_version, *config.kind}, options));
+  CHARON_ASSIGN_OR_RETURN(std::vector<Json> objects,
+                          cluster->List(context, {*config.api_version, *config.kind}, options));
   model.truncated = objects.size() > limit;
   if (objects.size() > limit) objects.resize(limit);
   std::vector<std::string> names, texts;
   for (Json& object : objects) {
     const std::string place = kubernetes::Text(object, "metadata.namespace");
-    names.push_back(absl::StrCat(place, place.empty() ? "" : "/", kubernetes::Text(object, "metadata.name")));
+    names.push_back(
+        absl::StrCat(place, place.empty() ? "" : "/", kubernetes::Text(object, "metadata.name")));
     texts.push_back(ForState(std::move(object)).dump());
   }
   model.names = std::move(names);

@@ -28,19 +28,22 @@ using kubernetes::ObjectRef;
 const char* const kKinds[] = {"Deployment", "StatefulSet", "DaemonSet"};
 
 // The workload of that name, whichever kind it is.
-absl::StatusOr<Json> FindWorkload(const Call& call, kubernetes::Cluster& cluster, const std::string& name_space, const std::string& name) {
+absl::StatusOr<Json> FindWorkload(const Call& call, kubernetes::Cluster& cluster,
+                                  const std::string& name_space, const std::string& name) {
   for (const char* kind : kKinds) {
     absl::StatusOr<Json> found = cluster.Get(call, {{"apps/v1", kind}, name_space, name});
     if (!absl::IsNotFound(found.status())) return found;
   }
-  return absl::NotFoundError(absl::StrCat("namespace ", name_space, " has no Deployment, StatefulSet or DaemonSet \"", name, "\""));
+  return absl::NotFoundError(absl::StrCat(
+      "namespace ", name_space, " has no Deployment, StatefulSet or DaemonSet \"", name, "\""));
 }
 
 std::string LabelSelector(const Json& workload) {
   std::vector<std::string> terms;
   const Json& labels = kubernetes::Field(workload, "spec.selector.matchLabels");
   if (labels.is_object()) {
-    for (const auto& [key, value] : labels.items()) terms.push_back(absl::StrCat(key, "=", value.is_string() ? value.get<std::string>() : ""));
+    for (const auto& [key, value] : labels.items())
+      terms.push_back(absl::StrCat(key, "=", value.is_string() ? value.get<std::string>() : ""));
   }
   return absl::StrJoin(terms, ",");
 }
@@ -107,7 +110,8 @@ std::optional<int> CompareVersions(const std::string& a, const std::string& b) {
   };
   auto parse = [](absl::string_view text) -> std::optional<Version> {
     absl::ConsumePrefix(&text, "v");
-    const std::pair<absl::string_view, absl::string_view> parts = absl::StrSplit(text, absl::MaxSplits('-', 1));
+    const std::pair<absl::string_view, absl::string_view> parts =
+        absl::StrSplit(text, absl::MaxSplits('-', 1));
     const auto numbers = Numbers(parts.first);
     if (!numbers) return std::nullopt;
     return Version{*numbers, std::string(parts.second)};
@@ -127,40 +131,49 @@ std::optional<int> CompareVersions(const std::string& a, const std::string& b) {
 
 const ObjectSpec<ConditionModel>& ConditionModel::Describe() {
   using M = ConditionModel;
-  static const auto& spec = *new ObjectSpec<M>("A condition.", {
-                                                                   Field(&M::status, "status", Computed, "`True`, `False` or `Unknown`."),
-                                                                   Field(&M::reason, "reason", Computed, "Reason, one word."),
-                                                                   Field(&M::message, "message", Computed, "Message for people."),
-                                                                   Field(&M::since, "since", Computed, "Since when, RFC 3339."),
-                                                               });
+  static const auto& spec = *new ObjectSpec<M>(
+      "A condition.", {
+                          Field(&M::status, "status", Computed, "`True`, `False` or `Unknown`."),
+                          Field(&M::reason, "reason", Computed, "Reason, one word."),
+                          Field(&M::message, "message", Computed, "Message for people."),
+                          Field(&M::since, "since", Computed, "Since when, RFC 3339."),
+                      });
   return spec;
 }
 
 const ObjectSpec<PodStatusModel>& PodStatusModel::Describe() {
   using M = PodStatusModel;
-  static const auto& spec = *new ObjectSpec<M>("A pod.", {
-                                                             Field(&M::phase, "phase", Computed, "`Pending`, `Running`, `Succeeded` or `Failed`."),
-                                                             Field(&M::ready, "ready", Computed, "Whether it takes traffic."),
-                                                             Field(&M::node, "node", Computed, "Node that it runs on; empty if none yet."),
-                                                             Field(&M::restarts, "restarts", Computed, "Restarts of its containers, together."),
-                                                             Field(&M::trouble, "trouble", Computed, "What it suffers from; empty if nothing."),
-                                                         });
+  static const auto& spec = *new ObjectSpec<M>(
+      "A pod.",
+      {
+          Field(&M::phase, "phase", Computed, "`Pending`, `Running`, `Succeeded` or `Failed`."),
+          Field(&M::ready, "ready", Computed, "Whether it takes traffic."),
+          Field(&M::node, "node", Computed, "Node that it runs on; empty if none yet."),
+          Field(&M::restarts, "restarts", Computed, "Restarts of its containers, together."),
+          Field(&M::trouble, "trouble", Computed, "What it suffers from; empty if nothing."),
+      });
   return spec;
 }
 
 const ObjectSpec<StatusModel>& StatusModel::Describe() {
   using M = StatusModel;
   static const auto& spec = *new ObjectSpec<M>(
-      "How a service does now: conditions, pods, live images and replicas, and who owns which field of its workload. Works for "
+      "How a service does now: conditions, pods, live images and replicas, and who owns which "
+      "field of its workload. Works for "
       "workloads that others made, too.",
       {
-          Field(&M::name_space, "namespace", Required, "Namespace of the service.").Check(DnsLabel()),
-          Field(&M::name, "name", Required, "Name of the service: of its Deployment, StatefulSet or DaemonSet.").Check(DnsSubdomain()),
+          Field(&M::name_space, "namespace", Required, "Namespace of the service.")
+              .Check(DnsLabel()),
+          Field(&M::name, "name", Required,
+                "Name of the service: of its Deployment, StatefulSet or DaemonSet.")
+              .Check(DnsSubdomain()),
           Field(&M::kind, "kind", Computed, "`Deployment`, `StatefulSet` or `DaemonSet`."),
           Field(&M::replicas, "replicas", Computed, "Number of pods that it should have."),
           Field(&M::ready_replicas, "ready_replicas", Computed, "Number of pods that are ready."),
-          Field(&M::updated_replicas, "updated_replicas", Computed, "Number of pods of the newest revision."),
-          Field(&M::images, "images", Computed, "Image of each container, init containers included, as the workload has it."),
+          Field(&M::updated_replicas, "updated_replicas", Computed,
+                "Number of pods of the newest revision."),
+          Field(&M::images, "images", Computed,
+                "Image of each container, init containers included, as the workload has it."),
           Field(&M::conditions, "conditions", Computed, "Conditions of the workload by type."),
           Field(&M::pods, "pods", Computed, "Pods by name."),
           Field(&M::managers, "managers", Computed, "Fields of the workload by field manager."),
@@ -169,40 +182,46 @@ const ObjectSpec<StatusModel>& StatusModel::Describe() {
 }
 
 const sdk::ResourceInfo& StatusSource::info() const {
-  static const auto& info =
-      *new sdk::ResourceInfo{.type = "charon_service_status", .noun = "service status", .subcategory = "Services"};
+  static const auto& info = *new sdk::ResourceInfo{
+      .type = "charon_service_status", .noun = "service status", .subcategory = "Services"};
   return info;
 }
 
-sdk::Outcome<StatusModel> StatusSource::Read(const sdk::Context& context, const StatusModel& config) {
+sdk::Outcome<StatusModel> StatusSource::Read(const sdk::Context& context,
+                                             const StatusModel& config) {
   CHARON_ASSIGN_OR_RETURN(const auto cluster, services_.Kubernetes());
-  CHARON_ASSIGN_OR_RETURN(const Json workload, FindWorkload(context, *cluster, *config.name_space, *config.name));
+  CHARON_ASSIGN_OR_RETURN(const Json workload,
+                          FindWorkload(context, *cluster, *config.name_space, *config.name));
   StatusModel model = config;
   model.kind = kubernetes::Text(workload, "kind");
   const bool daemon = *model.kind == "DaemonSet";
   model.replicas = Count(workload, daemon ? "status.desiredNumberScheduled" : "spec.replicas");
   model.ready_replicas = Count(workload, daemon ? "status.numberReady" : "status.readyReplicas");
-  model.updated_replicas = Count(workload, daemon ? "status.updatedNumberScheduled" : "status.updatedReplicas");
+  model.updated_replicas =
+      Count(workload, daemon ? "status.updatedNumberScheduled" : "status.updatedReplicas");
   std::map<std::string, std::string> images;
   for (const char* list : {"spec.template.spec.initContainers", "spec.template.spec.containers"}) {
     const Json& containers = kubernetes::Field(workload, list);
     if (!containers.is_array()) continue;
-    for (const Json& container : containers) images[container.value("name", "")] = container.value("image", "");
+    for (const Json& container : containers)
+      images[container.value("name", "")] = container.value("image", "");
   }
   model.images = std::move(images);
   std::map<std::string, ConditionModel> conditions;
   const Json& list = kubernetes::Field(workload, "status.conditions");
   if (list.is_array()) {
     for (const Json& condition : list) {
-      conditions[condition.value("type", "")] = ConditionModel{condition.value("status", ""), condition.value("reason", ""),
-                                                               condition.value("message", ""), condition.value("lastTransitionTime", "")};
+      conditions[condition.value("type", "")] =
+          ConditionModel{condition.value("status", ""), condition.value("reason", ""),
+                         condition.value("message", ""), condition.value("lastTransitionTime", "")};
     }
   }
   model.conditions = std::move(conditions);
   kubernetes::ListOptions mine;
   mine.name_space = *config.name_space;
   mine.label_selector = LabelSelector(workload);
-  CHARON_ASSIGN_OR_RETURN(const std::vector<Json> pods, cluster->List(context, {"v1", "Pod"}, mine));
+  CHARON_ASSIGN_OR_RETURN(const std::vector<Json> pods,
+                          cluster->List(context, {"v1", "Pod"}, mine));
   std::map<std::string, PodStatusModel> by_name;
   for (const Json& pod : pods) by_name[kubernetes::Text(pod, "metadata.name")] = PodOf(pod);
   model.pods = std::move(by_name);
@@ -210,7 +229,8 @@ sdk::Outcome<StatusModel> StatusSource::Read(const sdk::Context& context, const 
   for (const kubernetes::ManagerEntry& entry : kubernetes::Managers(workload)) {
     if (entry.subresource == "status") continue;
     std::vector<std::string>& fields = managers[entry.manager];
-    for (const kubernetes::FieldPath& path : entry.fields.Paths()) fields.push_back(kubernetes::ToString(path));
+    for (const kubernetes::FieldPath& path : entry.fields.Paths())
+      fields.push_back(kubernetes::ToString(path));
     std::sort(fields.begin(), fields.end());
     fields.erase(std::unique(fields.begin(), fields.end()), fields.end());
   }
@@ -221,14 +241,20 @@ sdk::Outcome<StatusModel> StatusSource::Read(const sdk::Context& context, const 
 const ObjectSpec<LiveImageModel>& LiveImageModel::Describe() {
   using M = LiveImageModel;
   static const auto& spec = *new ObjectSpec<M>(
-      "The image that a container has in the cluster, for tools that would otherwise set it back: a Helm release whose image an "
-      "updater raises. Never one below `floor`, which is also the answer while the workload does not exist yet.",
+      "The image that a container has in the cluster, for tools that would otherwise set it back: "
+      "a Helm release whose image an "
+      "updater raises. Never one below `floor`, which is also the answer while the workload does "
+      "not exist yet.",
       {
-          Field(&M::name_space, "namespace", Required, "Namespace of the workload.").Check(DnsLabel()),
-          Field(&M::workload, "workload", Required, "The workload as `Kind/name`: `Deployment/nextcloud`."),
-          Field(&M::container, "container", Optional, "Name of the container; the only one by default."),
+          Field(&M::name_space, "namespace", Required, "Namespace of the workload.")
+              .Check(DnsLabel()),
+          Field(&M::workload, "workload", Required,
+                "The workload as `Kind/name`: `Deployment/nextcloud`."),
+          Field(&M::container, "container", Optional,
+                "Name of the container; the only one by default."),
           Field(&M::floor, "floor", Optional, "Lowest tag to answer, such as `32.0.9`."),
-          Field(&M::image, "image", Computed, "Image with tag; null if neither the workload nor a full image is known."),
+          Field(&M::image, "image", Computed,
+                "Image with tag; null if neither the workload nor a full image is known."),
           Field(&M::repository, "repository", Computed, "Image without tag."),
           Field(&M::tag, "tag", Computed, "Tag, the higher one of the live image and `floor`."),
           Field(&M::declared_by, "set_by", Computed, "Field manager that owns the image."),
@@ -237,28 +263,35 @@ const ObjectSpec<LiveImageModel>& LiveImageModel::Describe() {
 }
 
 const sdk::ResourceInfo& LiveImageSource::info() const {
-  static const auto& info =
-      *new sdk::ResourceInfo{.type = "charon_live_image", .noun = "live image", .subcategory = "Services"};
+  static const auto& info = *new sdk::ResourceInfo{
+      .type = "charon_live_image", .noun = "live image", .subcategory = "Services"};
   return info;
 }
 
 absl::Status LiveImageSource::Validate(const sdk::Context&, const LiveImageModel& config) {
   if (!config.workload.IsKnown()) return absl::OkStatus();
   const std::vector<std::string> parts = absl::StrSplit(*config.workload, '/');
-  const bool known = parts.size() == 2 && !parts[1].empty() && std::find(std::begin(kKinds), std::end(kKinds), parts[0]) != std::end(kKinds);
+  const bool known = parts.size() == 2 && !parts[1].empty() &&
+                     std::find(std::begin(kKinds), std::end(kKinds), parts[0]) != std::end(kKinds);
   if (known) return absl::OkStatus();
-  return At("workload", absl::InvalidArgumentError(absl::StrCat("\"", *config.workload, "\" must be \"Deployment/name\", \"StatefulSet/name\" or "
-                                                                "\"DaemonSet/name\"")));
+  return At("workload", absl::InvalidArgumentError(
+                            absl::StrCat("\"", *config.workload,
+                                         "\" must be \"Deployment/name\", \"StatefulSet/name\" or "
+                                         "\"DaemonSet/name\"")));
 }
 
-sdk::Outcome<LiveImageModel> LiveImageSource::Read(const sdk::Context& context, const LiveImageModel& config) {
+sdk::Outcome<LiveImageModel> LiveImageSource::Read(const sdk::Context& context,
+                                                   const LiveImageModel& config) {
   CHARON_ASSIGN_OR_RETURN(const auto cluster, services_.Kubernetes());
   LiveImageModel model = config;
-  const std::pair<std::string, std::string> parts = absl::StrSplit(*config.workload, absl::MaxSplits('/', 1));
-  const absl::StatusOr<Json> workload = cluster->Get(context, {{"apps/v1", parts.first}, *config.name_space, parts.second});
+  const std::pair<std::string, std::string> parts =
+      absl::StrSplit(*config.workload, absl::MaxSplits('/', 1));
+  const absl::StatusOr<Json> workload =
+      cluster->Get(context, {{"apps/v1", parts.first}, *config.name_space, parts.second});
   if (absl::IsNotFound(workload.status())) {
     if (!config.floor.IsKnown()) {
-      return At("workload", WithRemedy(workload.status(), "Set floor to have an answer before the workload exists."));
+      return At("workload", WithRemedy(workload.status(),
+                                       "Set floor to have an answer before the workload exists."));
     }
     model.tag = config.floor;
     return model;
@@ -269,20 +302,28 @@ sdk::Outcome<LiveImageModel> LiveImageSource::Read(const sdk::Context& context, 
   std::string image;
   for (const Json& container : containers.is_array() ? containers : Json::array()) {
     names.push_back(container.value("name", ""));
-    if (!config.container.IsKnown() || *config.container == names.back()) image = container.value("image", "");
+    if (!config.container.IsKnown() || *config.container == names.back())
+      image = container.value("image", "");
   }
-  const bool found = config.container.IsKnown() ? std::find(names.begin(), names.end(), *config.container) != names.end() : names.size() == 1;
+  const bool found = config.container.IsKnown()
+                         ? std::find(names.begin(), names.end(), *config.container) != names.end()
+                         : names.size() == 1;
   if (!found) {
-    return At("container", absl::NotFoundError(absl::StrCat(*config.workload, " has ",
-                                                            config.container.IsKnown() ? absl::StrCat("no container \"", *config.container, "\"; it has ")
-                                                                                       : "several containers: ",
-                                                            absl::StrJoin(names, ", "))));
+    return At("container",
+              absl::NotFoundError(absl::StrCat(
+                  *config.workload, " has ",
+                  config.container.IsKnown()
+                      ? absl::StrCat("no container \"", *config.container, "\"; it has ")
+                      : "several containers: ",
+                  absl::StrJoin(names, ", "))));
   }
   const std::string container = config.container.IsKnown() ? *config.container : names.front();
   for (const kubernetes::ManagerEntry& entry : kubernetes::Managers(*workload)) {
     for (const kubernetes::FieldPath& path : entry.fields.Paths()) {
       const std::string text = kubernetes::ToString(path);
-      if (absl::StrContains(text, absl::StrCat("\"", container, "\"")) && absl::EndsWith(text, ".image")) model.declared_by = entry.manager;
+      if (absl::StrContains(text, absl::StrCat("\"", container, "\"")) &&
+          absl::EndsWith(text, ".image"))
+        model.declared_by = entry.manager;
     }
   }
   model.repository = RepositoryOf(image);

@@ -56,18 +56,20 @@ class LiveImageSource final : public sdk::DataSource<LiveImageModel> {
   explicit LiveImageSource(Services& services) : services_(services) {}
   const sdk::ResourceInfo& info() const override;
   absl::Status Validate(const sdk::Context& context, const LiveImageModel& config) override;
-  sdk::Outcome<LiveImageModel> Read(const sdk::Context& context, const LiveImageModel& config) override;
+  sdk::Outcome<LiveImageModel> Read(const sdk::Context& context,
+                                    const LiveImageModel& config) override;
 
  private:
   Services& services_;
 };
 
-// The tag of an image reference: "2.5" of "registry.example:5000/web:2.5@sha256:..."; "" if it has none.
+// The tag of an image reference: "2.5" of "registry.example:5000/web:2.5@sha256:..."; "" if it has
+// none.
 std::string TagOf(const std::string& image);
 // The reference without tag and digest.
 std::string RepositoryOf(const std::string& image);
-// Compares dotted numbers ("v1.10.0" > "v1.9"); what follows a "-" makes a version earlier (semver 2.0.0, section 11).
-// Nullopt if one is no version.
+// Compares dotted numbers ("v1.10.0" > "v1.9"); what follows a "-" makes a version earlier
+// (semver 2.0.0, section 11). Nullopt if one is no version.
 std::optional<int> CompareVersions(const std::string& a, const std::string& b);
 
 }  // namespace charon::service_data

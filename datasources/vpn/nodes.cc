@@ -19,7 +19,9 @@ using headscale::Node;
 using vpn::TimeOrNull;
 using Texts = std::set<std::string>;
 
-Attr<std::string> TextOrNull(const std::string& text) { return text.empty() ? Attr<std::string>() : Attr<std::string>(text); }
+Attr<std::string> TextOrNull(const std::string& text) {
+  return text.empty() ? Attr<std::string>() : Attr<std::string>(text);
+}
 
 Texts Set(const std::vector<std::string>& texts) { return {texts.begin(), texts.end()}; }
 
@@ -51,11 +53,14 @@ NodeInfo ToInfo(const Node& node, const Services& services, absl::Time now) {
   info.online = node.online;
   info.expired = node.IsExpired(now);
   info.ephemeral = node.ephemeral;
-  info.exit_node = std::find(node.approved_routes.begin(), node.approved_routes.end(), "0.0.0.0/0") != node.approved_routes.end();
+  info.exit_node = std::find(node.approved_routes.begin(), node.approved_routes.end(),
+                             "0.0.0.0/0") != node.approved_routes.end();
   return info;
 }
 
-bool SameName(const std::string& a, const std::string& b) { return absl::AsciiStrToLower(a) == absl::AsciiStrToLower(b); }
+bool SameName(const std::string& a, const std::string& b) {
+  return absl::AsciiStrToLower(a) == absl::AsciiStrToLower(b);
+}
 
 }  // namespace
 
@@ -68,21 +73,27 @@ const ObjectSpec<NodeInfo>& NodeInfo::Describe() {
           Field(&M::hostname, "hostname", Computed, "What the machine calls itself."),
           Field(&M::given_name, "given_name", Computed, "Its name in DNS."),
           Field(&M::machine_key, "machine_key", Computed, "Its machine key, `mkey:...`."),
-          Field(&M::user, "user", Computed, "User it belongs to; null if it belongs to its tags (Headscale 0.28 and later)."),
+          Field(&M::user, "user", Computed,
+                "User it belongs to; null if it belongs to its tags (Headscale 0.28 and later)."),
           Field(&M::ipv4, "ipv4", Computed, "IPv4 address in the VPN."),
           Field(&M::ipv6, "ipv6", Computed, "IPv6 address in the VPN."),
-          Field(&M::fqdn, "fqdn", Computed, "Name with domain, if the provider block has `headscale.base_domain`."),
+          Field(&M::fqdn, "fqdn", Computed,
+                "Name with domain, if the provider block has `headscale.base_domain`."),
           Field(&M::tags, "tags", Computed, "Tags of the node."),
           Field(&M::approved_routes, "approved_routes", Computed, "Networks that are approved."),
           Field(&M::available_routes, "available_routes", Computed, "Networks that it offers."),
-          Field(&M::served_routes, "served_routes", Computed, "Networks that it serves: offered, approved and chosen."),
+          Field(&M::served_routes, "served_routes", Computed,
+                "Networks that it serves: offered, approved and chosen."),
           Field(&M::exit_node, "exit_node", Computed, "Whether it is approved as an exit node."),
           Field(&M::online, "online", Computed, "Whether it is connected."),
           Field(&M::last_seen, "last_seen", Computed, "Last sign of life, RFC 3339."),
-          Field(&M::expiry, "expiry", Computed, "When its login expires, RFC 3339; null for never."),
+          Field(&M::expiry, "expiry", Computed,
+                "When its login expires, RFC 3339; null for never."),
           Field(&M::expired, "expired", Computed, "Whether it is logged out or expired."),
-          Field(&M::ephemeral, "ephemeral", Computed, "Whether the server removes it some time after it went offline."),
-          Field(&M::register_method, "register_method", Computed, "How it joined: `auth_key`, `cli` or `oidc`."),
+          Field(&M::ephemeral, "ephemeral", Computed,
+                "Whether the server removes it some time after it went offline."),
+          Field(&M::register_method, "register_method", Computed,
+                "How it joined: `auth_key`, `cli` or `oidc`."),
           Field(&M::created_at, "created_at", Computed, "When it joined, RFC 3339."),
       });
   return spec;
@@ -95,26 +106,31 @@ const ObjectSpec<NodesModel>& NodesModel::Describe() {
       {
           Field(&M::user, "user", Optional, "Only nodes of this user."),
           Field(&M::tag, "tag", Optional, "Only nodes with this tag.").Check(vpn::Tag()),
-          Field(&M::online, "online", Optional, "Only nodes that are connected, or only those that are not."),
+          Field(&M::online, "online", Optional,
+                "Only nodes that are connected, or only those that are not."),
           Field(&M::nodes, "nodes", Computed, "The nodes by their name in DNS."),
       });
   return spec;
 }
 
 const sdk::ResourceInfo& NodeSource::info() const {
-  static const auto& info = *new sdk::ResourceInfo{.type = "charon_vpn_node", .noun = "VPN node", .subcategory = "VPN"};
+  static const auto& info =
+      *new sdk::ResourceInfo{.type = "charon_vpn_node", .noun = "VPN node", .subcategory = "VPN"};
   return info;
 }
 
 const ObjectSpec<NodeInfo>& NodeSource::spec() const {
-  static const auto& spec = *new ObjectSpec<NodeInfo>(
-      NodeInfo::Describe().AsLookup({}, {.optional = {"id", "hostname", "given_name", "machine_key"}, .drop = {}}));
+  static const auto& spec = *new ObjectSpec<NodeInfo>(NodeInfo::Describe().AsLookup(
+      {}, {.optional = {"id", "hostname", "given_name", "machine_key"}, .drop = {}}));
   return spec;
 }
 
 absl::Status NodeSource::Validate(const sdk::Context&, const NodeInfo& config) {
-  if (!config.id.IsNull() || !config.hostname.IsNull() || !config.given_name.IsNull() || !config.machine_key.IsNull()) return absl::OkStatus();
-  return At("id", WithRemedy(absl::InvalidArgumentError("which node is meant is not said"), "Set id, hostname, given_name or machine_key."));
+  if (!config.id.IsNull() || !config.hostname.IsNull() || !config.given_name.IsNull() ||
+      !config.machine_key.IsNull())
+    return absl::OkStatus();
+  return At("id", WithRemedy(absl::InvalidArgumentError("which node is meant is not said"),
+                             "Set id, hostname, given_name or machine_key."));
 }
 
 sdk::Outcome<NodeInfo> NodeSource::Read(const sdk::Context& context, const NodeInfo& config) {
@@ -128,15 +144,22 @@ sdk::Outcome<NodeInfo> NodeSource::Read(const sdk::Context& context, const NodeI
     if (config.hostname.IsKnown() && !SameName(*config.hostname, node.hostname)) continue;
     found.push_back(&node);
   }
-  const char* by = config.id.IsKnown() ? "id" : config.machine_key.IsKnown() ? "machine_key" : config.given_name.IsKnown() ? "given_name" : "hostname";
+  const char* by = config.id.IsKnown()            ? "id"
+                   : config.machine_key.IsKnown() ? "machine_key"
+                   : config.given_name.IsKnown()  ? "given_name"
+                                                  : "hostname";
   if (found.empty()) {
     return At(by, WithRemedy(absl::FailedPreconditionError("no node of the VPN is like that"),
-                             "charon_vpn_nodes lists those that there are; the resource charon_vpn_node waits for one."));
+                             "charon_vpn_nodes lists those that there are; the resource "
+                             "charon_vpn_node waits for one."));
   }
   if (found.size() > 1) {
     std::vector<std::string> titles;
-    for (const Node* node : found) titles.push_back(absl::StrCat(node->given_name, " (id ", node->id, node->online ? ", online)" : ", offline)"));
-    return At(by, WithRemedy(absl::FailedPreconditionError(absl::StrCat("several nodes are like that: ", absl::StrJoin(titles, ", "))),
+    for (const Node* node : found)
+      titles.push_back(absl::StrCat(node->given_name, " (id ", node->id,
+                                    node->online ? ", online)" : ", offline)"));
+    return At(by, WithRemedy(absl::FailedPreconditionError(absl::StrCat(
+                                 "several nodes are like that: ", absl::StrJoin(titles, ", "))),
                              "Say which one with id or given_name."));
   }
   NodeInfo info = ToInfo(*found.front(), services_, context.call.clock->Now());
@@ -147,7 +170,8 @@ sdk::Outcome<NodeInfo> NodeSource::Read(const sdk::Context& context, const NodeI
 }
 
 const sdk::ResourceInfo& NodesSource::info() const {
-  static const auto& info = *new sdk::ResourceInfo{.type = "charon_vpn_nodes", .noun = "VPN nodes", .subcategory = "VPN"};
+  static const auto& info =
+      *new sdk::ResourceInfo{.type = "charon_vpn_nodes", .noun = "VPN nodes", .subcategory = "VPN"};
   return info;
 }
 

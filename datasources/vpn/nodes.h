@@ -14,7 +14,8 @@
 namespace charon::vpn_data {
 
 struct NodeInfo {
-  Attr<std::string> id, hostname, given_name, machine_key, user, ipv4, ipv6, fqdn, expiry, last_seen, created_at, register_method;
+  Attr<std::string> id, hostname, given_name, machine_key, user, ipv4, ipv6, fqdn, expiry,
+      last_seen, created_at, register_method;
   Attr<std::set<std::string>> tags, approved_routes, available_routes, served_routes;
   Attr<bool> online, expired, ephemeral, exit_node;
   static const ObjectSpec<NodeInfo>& Describe();

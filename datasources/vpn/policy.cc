@@ -14,25 +14,33 @@ namespace acl = headscale::policy;
 const ObjectSpec<PolicyModel>& PolicyModel::Describe() {
   using M = PolicyModel;
   static const auto& spec = *new ObjectSpec<M>(
-      "The policy of the Headscale server, also of one that reads it from a file. A server without a policy allows everything; "
+      "The policy of the Headscale server, also of one that reads it from a file. A server without "
+      "a policy allows everything; "
       "its answers are null.",
       {
-          Field(&M::policy, "policy", Computed, "The policy as it is stored, HuJSON with its comments."),
-          Field(&M::json, "json", Computed, "The same as standard JSON in one form, for `jsondecode`."),
-          Field(&M::mode, "mode", Computed, "`database` (the API can set it) or `file`; null if the server has no policy."),
+          Field(&M::policy, "policy", Computed,
+                "The policy as it is stored, HuJSON with its comments."),
+          Field(&M::json, "json", Computed,
+                "The same as standard JSON in one form, for `jsondecode`."),
+          Field(&M::mode, "mode", Computed,
+                "`database` (the API can set it) or `file`; null if the server has no policy."),
           Field(&M::refused_by, "refused_by", Computed,
-                "Versions of Headscale, from 0.23 to 0.30, that would refuse this policy, each with what is wrong: to look at before an upgrade."),
-          Field(&M::updated_at, "updated_at", Computed, "When it was set, RFC 3339, UTC; null for a file."),
+                "Versions of Headscale, from 0.23 to 0.30, that would refuse this policy, each "
+                "with what is wrong: to look at before an upgrade."),
+          Field(&M::updated_at, "updated_at", Computed,
+                "When it was set, RFC 3339, UTC; null for a file."),
       });
   return spec;
 }
 
 const sdk::ResourceInfo& PolicySource::info() const {
-  static const auto& info = *new sdk::ResourceInfo{.type = "charon_vpn_policy", .noun = "VPN policy", .subcategory = "VPN"};
+  static const auto& info = *new sdk::ResourceInfo{
+      .type = "charon_vpn_policy", .noun = "VPN policy", .subcategory = "VPN"};
   return info;
 }
 
-sdk::Outcome<PolicyModel> PolicySource::Read(const sdk::Context& context, const PolicyModel& config) {
+sdk::Outcome<PolicyModel> PolicySource::Read(const sdk::Context& context,
+                                             const PolicyModel& config) {
   CHARON_ASSIGN_OR_RETURN(const auto client, services_.Headscale());
   const absl::StatusOr<headscale::Policy> policy = client->policy().Get(context);
   PolicyModel model = config;

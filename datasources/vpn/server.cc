@@ -12,33 +12,38 @@ namespace {
 
 using headscale::Feature;
 
-Attr<std::string> TextOrNull(const std::string& text) { return text.empty() ? Attr<std::string>() : Attr<std::string>(text); }
+Attr<std::string> TextOrNull(const std::string& text) {
+  return text.empty() ? Attr<std::string>() : Attr<std::string>(text);
+}
 
 }  // namespace
 
 const ObjectSpec<UserInfo>& UserInfo::Describe() {
   using M = UserInfo;
-  static const auto& spec = *new ObjectSpec<M>("A user.", {
-                                                              Field(&M::id, "id", Computed, "Id of the user."),
-                                                              Field(&M::display_name, "display_name", Computed, "Name for people."),
-                                                              Field(&M::email, "email", Computed, "E-mail address."),
-                                                              Field(&M::picture_url, "picture_url", Computed, "URL of a picture."),
-                                                              Field(&M::created_at, "created_at", Computed, "Created at, RFC 3339."),
-                                                              Field(&M::oidc, "oidc", Computed, "True for a user of the identity provider."),
-                                                              Field(&M::nodes, "nodes", Computed, "Ids of the user's nodes."),
-                                                          });
+  static const auto& spec = *new ObjectSpec<M>(
+      "A user.", {
+                     Field(&M::id, "id", Computed, "Id of the user."),
+                     Field(&M::display_name, "display_name", Computed, "Name for people."),
+                     Field(&M::email, "email", Computed, "E-mail address."),
+                     Field(&M::picture_url, "picture_url", Computed, "URL of a picture."),
+                     Field(&M::created_at, "created_at", Computed, "Created at, RFC 3339."),
+                     Field(&M::oidc, "oidc", Computed, "True for a user of the identity provider."),
+                     Field(&M::nodes, "nodes", Computed, "Ids of the user's nodes."),
+                 });
   return spec;
 }
 
 const ObjectSpec<UsersModel>& UsersModel::Describe() {
   using M = UsersModel;
-  static const auto& spec = *new ObjectSpec<M>("The users of the Headscale server.",
-                                               {
-                                                   Field(&M::name, "name", Optional, "Only the user with this name."),
-                                                   Field(&M::email, "email", Optional, "Only users with this e-mail address."),
-                                                   Field(&M::oidc, "oidc", Optional, "Only users of the identity provider, or only others."),
-                                                   Field(&M::users, "users", Computed, "The users by name; a second one of a name by e-mail address, or as `name#id`."),
-                                               });
+  static const auto& spec = *new ObjectSpec<M>(
+      "The users of the Headscale server.",
+      {
+          Field(&M::name, "name", Optional, "Only the user with this name."),
+          Field(&M::email, "email", Optional, "Only users with this e-mail address."),
+          Field(&M::oidc, "oidc", Optional, "Only users of the identity provider, or only others."),
+          Field(&M::users, "users", Computed,
+                "The users by name; a second one of a name by e-mail address, or as `name#id`."),
+      });
   return spec;
 }
 
@@ -48,19 +53,24 @@ const ObjectSpec<ServerModel>& ServerModel::Describe() {
       "The Headscale server: its version, what it can do, and what changes with the next one.",
       {
           Field(&M::endpoint, "endpoint", Computed, "URL of the server."),
-          Field(&M::version, "version", Computed, "Its version, `0.29.2`; null if it does not tell."),
+          Field(&M::version, "version", Computed,
+                "Its version, `0.29.2`; null if it does not tell."),
           Field(&M::dialect, "dialect", Computed, "The generation of its API, `0.29`."),
           Field(&M::features, "features", Computed,
-                "What it can do: `user_details`, `node_expiry`, `node_never_expires`, `move_node`, `tags_beside_user`, `tag_only_keys`, "
+                "What it can do: `user_details`, `node_expiry`, `node_never_expires`, `move_node`, "
+                "`tags_beside_user`, `tag_only_keys`, "
                 "`delete_key`, `policy_check`."),
-          Field(&M::next_version, "next_version", Computed, "The next minor version that is known; null for the newest."),
-          Field(&M::next_changes, "next_changes", Computed, "What breaks, or is different, with that version."),
+          Field(&M::next_version, "next_version", Computed,
+                "The next minor version that is known; null for the newest."),
+          Field(&M::next_changes, "next_changes", Computed,
+                "What breaks, or is different, with that version."),
       });
   return spec;
 }
 
 const sdk::ResourceInfo& UsersSource::info() const {
-  static const auto& info = *new sdk::ResourceInfo{.type = "charon_vpn_users", .noun = "VPN users", .subcategory = "VPN"};
+  static const auto& info =
+      *new sdk::ResourceInfo{.type = "charon_vpn_users", .noun = "VPN users", .subcategory = "VPN"};
   return info;
 }
 
@@ -88,7 +98,10 @@ sdk::Outcome<UsersModel> UsersSource::Read(const sdk::Context& context, const Us
     info.nodes = std::move(own);
     // The identity provider's users may have the name of another.
     std::string key = user.name;
-    if (found.count(key) != 0) key = user.email.empty() || found.count(user.email) != 0 ? absl::StrCat(user.name, "#", user.id) : user.email;
+    if (found.count(key) != 0)
+      key = user.email.empty() || found.count(user.email) != 0
+                ? absl::StrCat(user.name, "#", user.id)
+                : user.email;
     found.emplace(std::move(key), std::move(info));
   }
   model.users = std::move(found);
@@ -96,7 +109,8 @@ sdk::Outcome<UsersModel> UsersSource::Read(const sdk::Context& context, const Us
 }
 
 const sdk::ResourceInfo& ServerSource::info() const {
-  static const auto& info = *new sdk::ResourceInfo{.type = "charon_vpn_server", .noun = "VPN server", .subcategory = "VPN"};
+  static const auto& info = *new sdk::ResourceInfo{
+      .type = "charon_vpn_server", .noun = "VPN server", .subcategory = "VPN"};
   return info;
 }
 
@@ -107,14 +121,15 @@ sdk::Outcome<ServerModel> ServerSource::Read(const sdk::Context& context, const 
   model.endpoint = client->server().Endpoint();
   model.version = TextOrNull(dialect.version);
   model.dialect = dialect.Name();
-  model.features = std::map<std::string, bool>{{"user_details", dialect.Can(Feature::kUserDetails)},
-                                               {"node_expiry", dialect.Can(Feature::kNodeExpiry)},
-                                               {"node_never_expires", dialect.Can(Feature::kNeverExpires)},
-                                               {"move_node", dialect.Can(Feature::kMoveNode)},
-                                               {"tags_beside_user", dialect.Can(Feature::kTagsBesideUser)},
-                                               {"tag_only_keys", dialect.Can(Feature::kTagOnlyKeys)},
-                                               {"delete_key", dialect.Can(Feature::kDeleteKey)},
-                                               {"policy_check", dialect.Can(Feature::kPolicyCheck)}};
+  model.features =
+      std::map<std::string, bool>{{"user_details", dialect.Can(Feature::kUserDetails)},
+                                  {"node_expiry", dialect.Can(Feature::kNodeExpiry)},
+                                  {"node_never_expires", dialect.Can(Feature::kNeverExpires)},
+                                  {"move_node", dialect.Can(Feature::kMoveNode)},
+                                  {"tags_beside_user", dialect.Can(Feature::kTagsBesideUser)},
+                                  {"tag_only_keys", dialect.Can(Feature::kTagOnlyKeys)},
+                                  {"delete_key", dialect.Can(Feature::kDeleteKey)},
+                                  {"policy_check", dialect.Can(Feature::kPolicyCheck)}};
   model.next_changes = std::vector<std::string>();
   if (const auto note = headscale::NextUpgrade(dialect.minor)) {
     model.next_version = note->version;

@@ -29,7 +29,8 @@ class VpnData : public testing::TestWithParam<int> {
   sdk::Context context_;
 };
 
-INSTANTIATE_TEST_SUITE_P(Versions, VpnData, testing::Values(23, 26, 29, 30), [](const auto& param) { return absl::StrCat("v0_", param.param); });
+INSTANTIATE_TEST_SUITE_P(Versions, VpnData, testing::Values(23, 26, 29, 30),
+                         [](const auto& param) { return absl::StrCat("v0_", param.param); });
 
 TEST_P(VpnData, ANodeIsFoundByAnyOfItsNames) {
   NodeSource source(vpn_.services);
@@ -51,10 +52,12 @@ TEST_P(VpnData, ANodeIsFoundByAnyOfItsNames) {
   EXPECT_EQ(source.Read(context_, by_id).state()->hostname, Attr<std::string>("Web"));
   NodeInfo none;
   none.given_name = "nobody";
-  EXPECT_THAT(source.Read(context_, none).status(), StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("no node")));
+  EXPECT_THAT(source.Read(context_, none).status(),
+              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("no node")));
   vpn_.server.AddNode("web", 0);
   vpn_.NextRun();
-  EXPECT_THAT(source.Read(context_, config).status(), StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("several nodes")));
+  EXPECT_THAT(source.Read(context_, config).status(),
+              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("several nodes")));
 }
 
 TEST_P(VpnData, NodesAreFilteredAndAskedForOnce) {
@@ -93,7 +96,8 @@ TEST_P(VpnData, UsersAreListedWithTheirNodes) {
     twin.provider = "oidc";
     twin.email = "dev@example.org";
     vpn_.NextRun();
-    EXPECT_THAT(*source.Read(context_, {}).state()->users, ElementsAre(Key("dev"), Key("dev@example.org"), Key("ops")));
+    EXPECT_THAT(*source.Read(context_, {}).state()->users,
+                ElementsAre(Key("dev"), Key("dev@example.org"), Key("ops")));
     return;
   }
   UsersModel config;

@@ -39,8 +39,7 @@ TEST(Status, AnnotateKeepsCodePathAndRemedy) {
 }
 
 TEST(Status, FirstRemedyWins) {
-  const absl::Status status =
-      WithRemedy(WithRemedy(absl::NotFoundError("x"), "inner"), "outer");
+  const absl::Status status = WithRemedy(WithRemedy(absl::NotFoundError("x"), "inner"), "outer");
   EXPECT_EQ(RemedyOf(status), "inner");
 }
 
@@ -52,7 +51,8 @@ TEST(Redact, HidesRegisteredSecretsInEveryForm) {
 
 TEST(Redact, HidesBearerTokensAndPrivateKeys) {
   EXPECT_EQ(Redact("Authorization: Bearer abc\nHost: x"), "Authorization: (redacted)\nHost: x");
-  const std::string key = Redact("-----BEGIN EC PRIVATE KEY-----\nMHcC\n-----END EC PRIVATE KEY-----");
+  const std::string key =
+      Redact("-----BEGIN EC PRIVATE KEY-----\nMHcC\n-----END EC PRIVATE KEY-----");
   EXPECT_THAT(key, Not(HasSubstr("MHcC")));
 }
 

@@ -7,7 +7,8 @@
 
 namespace charon {
 
-// FNV-1a, 64 bits (RFC 9923, section 3), as 16 hexadecimal digits. Never of a secret: short ones could be guessed.
+// FNV-1a, 64 bits (RFC 9923, section 3), as 16 hexadecimal digits. Never of a secret: short ones
+// could be guessed.
 std::string Fingerprint(absl::string_view text);
 
 }  // namespace charon

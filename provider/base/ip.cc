@@ -28,14 +28,16 @@ std::optional<IpAddress> IpAddress::Parse(absl::string_view text) {
   IpAddress address;
   address.v6 = inet_pton(AF_INET, copy.c_str(), bytes.data()) != 1;
   if (address.v6 && inet_pton(AF_INET6, copy.c_str(), bytes.data()) != 1) return std::nullopt;
-  for (int i = 0; i < address.width() / 8; ++i) address.bits = (address.bits << 8) | bytes[static_cast<std::size_t>(i)];
+  for (int i = 0; i < address.width() / 8; ++i)
+    address.bits = (address.bits << 8) | bytes[static_cast<std::size_t>(i)];
   return address;
 }
 
 std::string IpAddress::ToString() const {
   std::array<unsigned char, sizeof(in6_addr)> bytes{};
   for (int i = 0; i < width() / 8; ++i) {
-    bytes[static_cast<std::size_t>(i)] = static_cast<unsigned char>(absl::Uint128Low64(bits >> (width() - 8 - 8 * i)) & 0xFF);
+    bytes[static_cast<std::size_t>(i)] =
+        static_cast<unsigned char>(absl::Uint128Low64(bits >> (width() - 8 - 8 * i)) & 0xFF);
   }
   std::array<char, INET6_ADDRSTRLEN> text{};
   inet_ntop(v6 ? AF_INET6 : AF_INET, bytes.data(), text.data(), text.size());
@@ -47,10 +49,13 @@ std::optional<IpPrefix> IpPrefix::Parse(absl::string_view text) {
   if (slash == absl::string_view::npos) return std::nullopt;
   const std::optional<IpAddress> address = IpAddress::Parse(text.substr(0, slash));
   const absl::string_view length = text.substr(slash + 1);
-  const bool number = !length.empty() && length.size() <= 3 && (length.size() == 1 || length[0] != '0') &&
-                      std::all_of(length.begin(), length.end(), [](unsigned char c) { return absl::ascii_isdigit(c); });
+  const bool number = !length.empty() && length.size() <= 3 &&
+                      (length.size() == 1 || length[0] != '0') &&
+                      std::all_of(length.begin(), length.end(),
+                                  [](unsigned char c) { return absl::ascii_isdigit(c); });
   int bits = 0;
-  if (!address || !number || !absl::SimpleAtoi(length, &bits) || bits > address->width()) return std::nullopt;
+  if (!address || !number || !absl::SimpleAtoi(length, &bits) || bits > address->width())
+    return std::nullopt;
   return IpPrefix{*address, bits};
 }
 

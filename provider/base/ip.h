@@ -1,4 +1,5 @@
-// IP addresses and prefixes, read strictly. What passes has no other bytes in it: it may be written into configuration.
+// IP addresses and prefixes, read strictly. What passes has no other bytes in it: it may be written
+// into configuration.
 #pragma once
 
 #include <optional>
@@ -20,8 +21,12 @@ struct IpAddress {
   // In its one spelling (RFC 5952).
   std::string ToString() const;
 
-  friend bool operator==(const IpAddress& a, const IpAddress& b) { return a.v6 == b.v6 && a.bits == b.bits; }
-  friend bool operator<(const IpAddress& a, const IpAddress& b) { return a.v6 != b.v6 ? !a.v6 : a.bits < b.bits; }
+  friend bool operator==(const IpAddress& a, const IpAddress& b) {
+    return a.v6 == b.v6 && a.bits == b.bits;
+  }
+  friend bool operator<(const IpAddress& a, const IpAddress& b) {
+    return a.v6 != b.v6 ? !a.v6 : a.bits < b.bits;
+  }
 };
 
 struct IpPrefix {

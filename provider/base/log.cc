@@ -43,8 +43,7 @@ void Logger::Log(LogLevel level, absl::string_view message, LogFields fields) {
   line["@level"] = std::string(kNames[static_cast<int>(level)]);
   line["@message"] = Redact(message);
   line["@module"] = "charon";
-  line["@timestamp"] =
-      absl::FormatTime("%Y-%m-%dT%H:%M:%E6SZ", absl::Now(), absl::UTCTimeZone());
+  line["@timestamp"] = absl::FormatTime("%Y-%m-%dT%H:%M:%E6SZ", absl::Now(), absl::UTCTimeZone());
   for (const auto& [key, value] : fields_) line[key] = Redact(value);
   for (const auto& [key, value] : fields) line[std::string(key)] = Redact(value);
   sink_(line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");

@@ -31,11 +31,21 @@ class Logger {
 
   bool Enabled(LogLevel level) const { return level >= level_ && level_ != LogLevel::kOff; }
   void Log(LogLevel level, absl::string_view message, LogFields fields = {});
-  void Trace(absl::string_view message, LogFields fields = {}) { Log(LogLevel::kTrace, message, fields); }
-  void Debug(absl::string_view message, LogFields fields = {}) { Log(LogLevel::kDebug, message, fields); }
-  void Info(absl::string_view message, LogFields fields = {}) { Log(LogLevel::kInfo, message, fields); }
-  void Warn(absl::string_view message, LogFields fields = {}) { Log(LogLevel::kWarn, message, fields); }
-  void Error(absl::string_view message, LogFields fields = {}) { Log(LogLevel::kError, message, fields); }
+  void Trace(absl::string_view message, LogFields fields = {}) {
+    Log(LogLevel::kTrace, message, fields);
+  }
+  void Debug(absl::string_view message, LogFields fields = {}) {
+    Log(LogLevel::kDebug, message, fields);
+  }
+  void Info(absl::string_view message, LogFields fields = {}) {
+    Log(LogLevel::kInfo, message, fields);
+  }
+  void Warn(absl::string_view message, LogFields fields = {}) {
+    Log(LogLevel::kWarn, message, fields);
+  }
+  void Error(absl::string_view message, LogFields fields = {}) {
+    Log(LogLevel::kError, message, fields);
+  }
 
   static Logger& Null();
   // To standard error, one write a line, at the level of the environment.

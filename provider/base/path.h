@@ -34,7 +34,7 @@ class Path {
   Path() = default;
   // A path of one attribute, so that At("name", status) reads well.
   Path(absl::string_view attribute);  // NOLINT(google-explicit-constructor)
-  Path(const char* attribute) : Path(absl::string_view(attribute)) {}        // NOLINT
+  Path(const char* attribute) : Path(absl::string_view(attribute)) {}         // NOLINT
   Path(const std::string& attribute) : Path(absl::string_view(attribute)) {}  // NOLINT
 
   Path Attribute(absl::string_view name) const;

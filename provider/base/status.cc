@@ -61,9 +61,8 @@ std::optional<Path> PathOf(const absl::Status& status) {
 absl::Status Annotate(absl::Status status, absl::string_view context) {
   if (status.ok()) return status;
   absl::Status longer(status.code(), absl::StrCat(context, ": ", status.message()));
-  status.ForEachPayload([&](absl::string_view url, const absl::Cord& payload) {
-    longer.SetPayload(url, payload);
-  });
+  status.ForEachPayload(
+      [&](absl::string_view url, const absl::Cord& payload) { longer.SetPayload(url, payload); });
   return longer;
 }
 

@@ -34,10 +34,9 @@ std::optional<std::string> RemedyOf(const absl::Status& status);
 #define CHARON_CONCAT_(a, b) CHARON_CONCAT_INNER_(a, b)
 
 // Returns from the enclosing function if `expr` is not OK.
-#define CHARON_RETURN_IF_ERROR(expr)                         \
-  do {                                                       \
-    if (absl::Status charon_status_ = (expr); !charon_status_.ok()) \
-      return charon_status_;                                 \
+#define CHARON_RETURN_IF_ERROR(expr)                                                       \
+  do {                                                                                     \
+    if (absl::Status charon_status_ = (expr); !charon_status_.ok()) return charon_status_; \
   } while (false)
 
 // CHARON_ASSIGN_OR_RETURN(User user, users.Get(call, id));

@@ -18,8 +18,8 @@ struct GeneratedSecretModel {
 class GeneratedSecret final : public sdk::Ephemeral<GeneratedSecretModel> {
  public:
   const sdk::ResourceInfo& info() const override;
-  absl::StatusOr<sdk::Opened<GeneratedSecretModel>> Open(const sdk::Context& context,
-                                                         const GeneratedSecretModel& config) override;
+  absl::StatusOr<sdk::Opened<GeneratedSecretModel>> Open(
+      const sdk::Context& context, const GeneratedSecretModel& config) override;
 };
 
 }  // namespace charon::ephemeral

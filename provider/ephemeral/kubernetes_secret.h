@@ -20,8 +20,8 @@ class KubernetesSecret final : public sdk::Ephemeral<KubernetesSecretModel> {
  public:
   explicit KubernetesSecret(Services& services) : services_(services) {}
   const sdk::ResourceInfo& info() const override;
-  absl::StatusOr<sdk::Opened<KubernetesSecretModel>> Open(const sdk::Context& context,
-                                                          const KubernetesSecretModel& config) override;
+  absl::StatusOr<sdk::Opened<KubernetesSecretModel>> Open(
+      const sdk::Context& context, const KubernetesSecretModel& config) override;
 
  private:
   Services& services_;

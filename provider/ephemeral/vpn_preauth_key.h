@@ -22,7 +22,8 @@ class VpnPreauthKey final : public sdk::Ephemeral<VpnPreauthKeyModel> {
   explicit VpnPreauthKey(Services& services) : services_(services) {}
   const sdk::ResourceInfo& info() const override;
   absl::Status Validate(const sdk::Context& context, const VpnPreauthKeyModel& config) override;
-  absl::StatusOr<sdk::Opened<VpnPreauthKeyModel>> Open(const sdk::Context& context, const VpnPreauthKeyModel& config) override;
+  absl::StatusOr<sdk::Opened<VpnPreauthKeyModel>> Open(const sdk::Context& context,
+                                                       const VpnPreauthKeyModel& config) override;
   absl::Status Close(const sdk::Context& context) override;
 
  private:

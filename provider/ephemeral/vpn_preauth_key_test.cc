@@ -58,7 +58,8 @@ TEST_P(EphemeralKey, TheUserMayBeAnId) {
   ASSERT_THAT(key_.Open(context_, config), IsOk());
   EXPECT_EQ(vpn_.server.keys[0].user, vpn_.server.users[0].id);
   config.user = "99";
-  EXPECT_THAT(key_.Open(context_, config), StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("no user with id 99")));
+  EXPECT_THAT(key_.Open(context_, config),
+              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("no user with id 99")));
 }
 
 TEST_P(EphemeralKey, AUsedKeyIsLeft) {
@@ -97,13 +98,15 @@ TEST_P(EphemeralKey, SaysWhoseKeyItIs) {
   EXPECT_THAT(key_.Validate(context_, config), IsOk());
   const auto opened = key_.Open(context_, config);
   if (GetParam() < 28) {
-    EXPECT_THAT(opened, StatusIs(absl::StatusCode::kUnimplemented, HasSubstr("0.28 and later can")));
+    EXPECT_THAT(opened,
+                StatusIs(absl::StatusCode::kUnimplemented, HasSubstr("0.28 and later can")));
     EXPECT_THAT(vpn_.server.keys, IsEmpty());
   } else {
     EXPECT_THAT(opened, IsOk());
   }
   config.user = "nobody";
-  EXPECT_THAT(key_.Open(context_, config), StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("no user \"nobody\"")));
+  EXPECT_THAT(key_.Open(context_, config),
+              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("no user \"nobody\"")));
 }
 
 }  // namespace

@@ -62,7 +62,8 @@ absl::StatusOr<std::string> ManifestEncode(const Value& manifest) {
   const Json json = Json::parse(*text, nullptr, /*allow_exceptions=*/false);
   if (!json.is_array()) return kubernetes::EmitYaml(json);
   std::string documents;
-  for (const Json& document : json) absl::StrAppend(&documents, "---\n", kubernetes::EmitYaml(document));
+  for (const Json& document : json)
+    absl::StrAppend(&documents, "---\n", kubernetes::EmitYaml(document));
   return documents;
 }
 
@@ -80,24 +81,30 @@ absl::StatusOr<Number> QuantityParse(const std::string& quantity) {
     digits.insert(digits.begin(), static_cast<char>('0' + static_cast<int>(whole % 10)));
     whole /= 10;
   } while (whole > 0);
-  return Number::Parse(absl::StrFormat("%s%s.%09d", negative ? "-" : "", digits, static_cast<std::int64_t>(nano % billion)));
+  return Number::Parse(absl::StrFormat("%s%s.%09d", negative ? "-" : "", digits,
+                                       static_cast<std::int64_t>(nano % billion)));
 }
 
 absl::StatusOr<std::string> QuantityFormat(const Number& number, const std::string& family) {
   using Format = kubernetes::Quantity::Format;
   if (family != "binary" && family != "decimal") {
-    return sdk::AtArgument(1, absl::InvalidArgumentError(absl::StrCat("must be \"binary\" or \"decimal\", not \"", family, "\"")));
+    return sdk::AtArgument(1, absl::InvalidArgumentError(absl::StrCat(
+                                  "must be \"binary\" or \"decimal\", not \"", family, "\"")));
   }
   absl::StatusOr<kubernetes::Quantity> amount = kubernetes::Quantity::Parse(number.ToString());
   if (!amount.ok()) return sdk::AtArgument(0, amount.status());
-  return kubernetes::Quantity::FromNano(amount->nano(), family == "binary" ? Format::kBinarySI : Format::kDecimalSI).ToString();
+  return kubernetes::Quantity::FromNano(amount->nano(),
+                                        family == "binary" ? Format::kBinarySI : Format::kDecimalSI)
+      .ToString();
 }
 
-absl::StatusOr<std::string> QuantitySum(const sdk::Variadic<std::optional<std::string>>& quantities) {
+absl::StatusOr<std::string> QuantitySum(
+    const sdk::Variadic<std::optional<std::string>>& quantities) {
   std::optional<kubernetes::Quantity> sum;
   for (std::size_t i = 0; i < quantities.values.size(); ++i) {
     if (!quantities.values[i]) continue;
-    absl::StatusOr<kubernetes::Quantity> quantity = kubernetes::Quantity::Parse(*quantities.values[i]);
+    absl::StatusOr<kubernetes::Quantity> quantity =
+        kubernetes::Quantity::Parse(*quantities.values[i]);
     if (!quantity.ok()) return sdk::AtArgument(i, quantity.status());
     sum = sum ? *sum + *quantity : *quantity;
   }
@@ -123,15 +130,16 @@ absl::StatusOr<std::string> DnsLabel(const std::string& text) {
 const ObjectSpec<Tier>& Tier::Describe() {
   using M = Tier;
   static const auto& spec = *new ObjectSpec<M>(
-      "A built-in tier.", {
-                              Field(&M::name, "name", Computed, "Full name."),
-                              Field(&M::short_name, "short_name", Computed, "Name without the leading number."),
-                              Field(&M::priority, "priority", Computed, "Value of the PriorityClass."),
-                              Field(&M::priority_class, "priority_class", Computed, "Name of the PriorityClass."),
-                              Field(&M::preemption_policy, "preemption_policy", Computed, "Its preemption policy."),
-                              Field(&M::limit_range, "limit_range", Computed, "Limits of each container."),
-                              Field(&M::resource_quota, "resource_quota", Computed, "Quota of a namespace."),
-                          });
+      "A built-in tier.",
+      {
+          Field(&M::name, "name", Computed, "Full name."),
+          Field(&M::short_name, "short_name", Computed, "Name without the leading number."),
+          Field(&M::priority, "priority", Computed, "Value of the PriorityClass."),
+          Field(&M::priority_class, "priority_class", Computed, "Name of the PriorityClass."),
+          Field(&M::preemption_policy, "preemption_policy", Computed, "Its preemption policy."),
+          Field(&M::limit_range, "limit_range", Computed, "Limits of each container."),
+          Field(&M::resource_quota, "resource_quota", Computed, "Quota of a namespace."),
+      });
   return spec;
 }
 

@@ -23,7 +23,8 @@ absl::StatusOr<std::string> ManifestEncode(const Value& manifest);
 absl::StatusOr<Number> QuantityParse(const std::string& quantity);
 // InvalidArgument for a family that is neither, and for amounts beyond 2^63 or finer than nano.
 absl::StatusOr<std::string> QuantityFormat(const Number& number, const std::string& family);
-absl::StatusOr<std::string> QuantitySum(const sdk::Variadic<std::optional<std::string>>& quantities);
+absl::StatusOr<std::string> QuantitySum(
+    const sdk::Variadic<std::optional<std::string>>& quantities);
 
 // InvalidArgument for empty text.
 absl::StatusOr<std::string> DnsLabel(const std::string& text);

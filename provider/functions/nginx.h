@@ -18,8 +18,8 @@ struct NginxTls {
   static const ObjectSpec<NginxTls>& Describe();
 };
 
-// The server blocks for an object of the shape of NginxTls; what is left out has its default. InvalidArgument for
-// another shape.
+// The server blocks for an object of the shape of NginxTls; what is left out has its default.
+// InvalidArgument for another shape.
 absl::StatusOr<std::string> NginxTlsConfig(const Value& service);
 
 }  // namespace charon::functions

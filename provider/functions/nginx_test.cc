@@ -25,7 +25,8 @@ absl::StatusOr<std::string> Config(const std::string& json) {
 }
 
 TEST(NginxTlsConfig, DefaultsAreTheVpnAndTheSamePod) {
-  EXPECT_THAT(Config(R"({"server_name": "ollama.example.org", "upstream_port": 11434})"), IsOkAndHolds(std::string(R"(server {
+  EXPECT_THAT(Config(R"({"server_name": "ollama.example.org", "upstream_port": 11434})"),
+              IsOkAndHolds(std::string(R"(server {
     listen 80;
     server_name ollama.example.org;
     return 301 https://ollama.example.org$request_uri;
@@ -60,17 +61,22 @@ server {
 }
 
 TEST(NginxTlsConfig, SaysWhatItIsTold) {
-  const absl::StatusOr<std::string> config = Config(R"({"server_name": "a.b", "upstream_port": 80, "upstream_host": "app.core.svc",
+  const absl::StatusOr<std::string> config =
+      Config(R"({"server_name": "a.b", "upstream_port": 80, "upstream_host": "app.core.svc",
       "allow": ["10.0.0.0/8", "fd7a:115c:a1e0::/48", "::1"], "certificate": "/tls/a.pem", "certificate_key": "/tls/a-key.pem"})");
   ASSERT_THAT(config, IsOk());
-  EXPECT_THAT(*config, AllOf(HasSubstr("    allow 10.0.0.0/8;\n    allow fd7a:115c:a1e0::/48;\n    allow ::1;\n    deny all;\n"),
-                             HasSubstr("ssl_certificate /tls/a.pem;"), HasSubstr("ssl_certificate_key /tls/a-key.pem;"),
-                             HasSubstr("proxy_pass http://app.core.svc:80;"), Not(HasSubstr("100.64"))));
+  EXPECT_THAT(*config,
+              AllOf(HasSubstr("    allow 10.0.0.0/8;\n    allow fd7a:115c:a1e0::/48;\n    allow "
+                              "::1;\n    deny all;\n"),
+                    HasSubstr("ssl_certificate /tls/a.pem;"),
+                    HasSubstr("ssl_certificate_key /tls/a-key.pem;"),
+                    HasSubstr("proxy_pass http://app.core.svc:80;"), Not(HasSubstr("100.64"))));
 }
 
 // Nobody is a list too: it must not become everybody.
 TEST(NginxTlsConfig, AnEmptyAllowListDeniesAll) {
-  const absl::StatusOr<std::string> config = Config(R"({"server_name": "a.b", "upstream_port": 80, "allow": []})");
+  const absl::StatusOr<std::string> config =
+      Config(R"({"server_name": "a.b", "upstream_port": 80, "allow": []})");
   ASSERT_THAT(config, IsOk());
   EXPECT_THAT(*config, AllOf(HasSubstr("\n    deny all;\n"), Not(HasSubstr("allow "))));
 }
@@ -80,19 +86,27 @@ TEST(NginxTlsConfig, RefusesWhatIsNoSuchServiceOrWouldBeConfiguration) {
       {R"("ollama")", "object is required, but this is a string"},
       {R"({"upstream_port": 80})", "server_name: "},
       {R"({"server_name": "a.b"})", "upstream_port: "},
-      {R"({"server_name": "a.b", "upstream_port": 0})", "upstream_port: must lie between 1 and 65535"},
+      {R"({"server_name": "a.b", "upstream_port": 0})",
+       "upstream_port: must lie between 1 and 65535"},
       {R"({"server_name": "a.b; return 200", "upstream_port": 80})", "server_name: "},
       {R"({"server_name": "a.b", "upstream_port": 80, "allow": ["all"]})", "allow[0]: \"all\""},
       {R"({"server_name": "a.b", "upstream_port": 80, "allow": ["10.0.0.0/40"]})", "allow[0]: "},
-      {R"({"server_name": "a.b", "upstream_port": 80, "allow": ["10.0.0.0/8; allow all"]})", "allow[0]: "},
-      {R"({"server_name": "a.b", "upstream_port": 80, "allow": ["10.0.0.1\u0000; allow all"]})", "allow[0]: "},
-      {R"({"server_name": "a.b", "upstream_port": 80, "certificate": "/tls/a b"})", "certificate: "},
-      {R"({"server_name": "a.b", "upstream_port": 80, "port": 80})", "port: there is no \"port\" here"},
+      {R"({"server_name": "a.b", "upstream_port": 80, "allow": ["10.0.0.0/8; allow all"]})",
+       "allow[0]: "},
+      {R"({"server_name": "a.b", "upstream_port": 80, "allow": ["10.0.0.1\u0000; allow all"]})",
+       "allow[0]: "},
+      {R"({"server_name": "a.b", "upstream_port": 80, "certificate": "/tls/a b"})",
+       "certificate: "},
+      {R"({"server_name": "a.b", "upstream_port": 80, "port": 80})",
+       "port: there is no \"port\" here"},
   };
   for (const auto& [json, message] : bad) {
     const absl::StatusOr<std::string> config = Config(json);
     EXPECT_THAT(config, StatusIs(absl::StatusCode::kInvalidArgument, testing::_)) << json;
-    EXPECT_THAT(absl::StrCat(PathOf(config.status()).value_or(Path()).ToString(), ": ", config.status().message()), HasSubstr(message)) << json;
+    EXPECT_THAT(absl::StrCat(PathOf(config.status()).value_or(Path()).ToString(), ": ",
+                             config.status().message()),
+                HasSubstr(message))
+        << json;
     EXPECT_EQ(sdk::ArgumentOf(config.status()), 0) << json;
   }
 }

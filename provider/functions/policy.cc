@@ -19,10 +19,13 @@ namespace vpn = headscale::policy;
 // A function's errors have no remedy of their own: it follows the message.
 absl::Status AtParameter(std::size_t index, const absl::Status& status) {
   const std::string remedy = RemedyOf(status).value_or("");
-  return sdk::AtArgument(index, absl::InvalidArgumentError(absl::StrCat(status.message(), remedy.empty() ? "" : ". ", remedy)));
+  return sdk::AtArgument(index, absl::InvalidArgumentError(absl::StrCat(
+                                    status.message(), remedy.empty() ? "" : ". ", remedy)));
 }
 
-const Value& Inner(const Value& value) { return value.kind() == Value::Kind::kDynamic ? value.dynamic_value() : value; }
+const Value& Inner(const Value& value) {
+  return value.kind() == Value::Kind::kDynamic ? value.dynamic_value() : value;
+}
 
 // By the rules of the newest generation that takes it.
 absl::StatusOr<vpn::Policy> ReadAny(const vpn::HuJson& document) {
@@ -43,11 +46,14 @@ const ObjectSpec<PolicyReach>& PolicyReach::Describe() {
   static const auto& spec = *new ObjectSpec<M>(
       "What a policy lets through.",
       {
-          Field(&M::reaches, "reaches", Computed, "True if each of `src` reaches each of `dst`, on every port asked for."),
+          Field(&M::reaches, "reaches", Computed,
+                "True if each of `src` reaches each of `dst`, on every port asked for."),
           Field(&M::traffic, "traffic", Computed,
-                "What gets through from each to each, such as `443; icmp`; `nothing` if nothing does."),
+                "What gets through from each to each, such as `443; icmp`; `nothing` if nothing "
+                "does."),
           Field(&M::rules, "rules", Computed, "The rules that say so, with their lines."),
-          Field(&M::missing, "missing", Computed, "What would have to be allowed for it to be true."),
+          Field(&M::missing, "missing", Computed,
+                "What would have to be allowed for it to be true."),
       });
   return spec;
 }
@@ -55,11 +61,13 @@ const ObjectSpec<PolicyReach>& PolicyReach::Describe() {
 absl::StatusOr<std::string> HujsonNormalize(const std::string& text) {
   const absl::StatusOr<vpn::HuJson> document = vpn::ParseHuJson(text);
   if (!document.ok()) return AtParameter(0, document.status());
-  if (const absl::Status twice = vpn::CheckNoDuplicates(*document); !twice.ok()) return AtParameter(0, twice);
+  if (const absl::Status twice = vpn::CheckNoDuplicates(*document); !twice.ok())
+    return AtParameter(0, twice);
   return vpn::NormalHuJson(*document);
 }
 
-absl::StatusOr<PolicyReach> Reach(const std::optional<Value>& policy, const std::string& src, const std::string& dst) {
+absl::StatusOr<PolicyReach> Reach(const std::optional<Value>& policy, const std::string& src,
+                                  const std::string& dst) {
   vpn::Policy model = vpn::NoPolicy(vpn::kNewestPolicy);
   if (policy && !Inner(*policy).IsNull()) {
     const Value& value = Inner(*policy);
@@ -77,7 +85,8 @@ absl::StatusOr<PolicyReach> Reach(const std::optional<Value>& policy, const std:
       }
       text = *json;
     } else {
-      return sdk::AtArgument(0, absl::InvalidArgumentError("must be the text of a policy, an object, or null"));
+      return sdk::AtArgument(
+          0, absl::InvalidArgumentError("must be the text of a policy, an object, or null"));
     }
     const absl::StatusOr<vpn::HuJson> document = vpn::ParseHuJson(text);
     if (!document.ok()) return AtParameter(0, document.status());

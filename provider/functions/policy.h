@@ -21,7 +21,9 @@ struct PolicyReach {
   static const ObjectSpec<PolicyReach>& Describe();
 };
 
-// Of a policy as text or as an object; null stands for a server without one. All unknown if something in it is.
-absl::StatusOr<PolicyReach> Reach(const std::optional<Value>& policy, const std::string& src, const std::string& dst);
+// Of a policy as text or as an object; null stands for a server without one. All unknown if
+// something in it is.
+absl::StatusOr<PolicyReach> Reach(const std::optional<Value>& policy, const std::string& src,
+                                  const std::string& dst);
 
 }  // namespace charon::functions

@@ -450,8 +450,8 @@ class CurlTransport final : public Transport {
   }
 
  private:
-  // A handle without options. To make one takes as long as half a request: it starts a resolver, which reads
-  // the system's configuration.
+  // A handle without options. To make one takes as long as half a request: it starts a resolver,
+  // which reads the system's configuration.
   EasyPtr TakeHandle() {
     const std::scoped_lock lock(mutex_);
     if (idle_.empty()) return EasyPtr(curl_easy_init());

@@ -29,7 +29,9 @@ TEST(ParseJson, RefusesWhatWouldTakeTheStack) {
   EXPECT_TRUE(ParseJson(Nested(kDeepestJson + 1, "1")).is_discarded());
   EXPECT_TRUE(ParseJson(Nested(1'000'000, "1")).is_discarded());
   // Neither what stands in texts counts, nor what stands side by side.
-  EXPECT_FALSE(ParseJson(absl::StrCat("[\"", std::string(5000, '['), "\\\"", std::string(5000, '{'), "\"]")).is_discarded());
+  EXPECT_FALSE(
+      ParseJson(absl::StrCat("[\"", std::string(5000, '['), "\\\"", std::string(5000, '{'), "\"]"))
+          .is_discarded());
   std::string wide = "[[]";
   for (int i = 0; i < 5000; ++i) wide += ",[]";
   EXPECT_EQ(ParseJson(wide + "]").size(), 5001u);

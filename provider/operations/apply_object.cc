@@ -57,10 +57,11 @@ Json IdentityOf(const ObjectRef& ref) {
   return object;
 }
 
-// The field by which the items of both lists are told apart, as in the built-in kinds; null: there is none.
+// The field by which the items of both lists are told apart, as in the built-in kinds; null: there
+// is none.
 const char* MergeKey(const Json& a, const Json& b) {
-  for (const char* key :
-       {"name", "containerPort", "mountPath", "devicePath", "port", "ip", "key", "uid", "topologyKey", "type"}) {
+  for (const char* key : {"name", "containerPort", "mountPath", "devicePath", "port", "ip", "key",
+                          "uid", "topologyKey", "type"}) {
     const auto has = [key](const Json& item) {
       return item.is_object() && item.contains(key) && item[key].is_primitive();
     };
@@ -103,14 +104,17 @@ Json MissingItems(const Json& wanted, const Json& has) {
       if (!value.is_structured()) continue;
       const auto there = has.find(key);
       static const Json& nothing = *new Json(Json::array());
-      Json inner = MissingItems(value, there == has.end() && value.is_array() ? nothing : there == has.end() ? Json() : *there);
+      Json inner = MissingItems(value, there == has.end() && value.is_array() ? nothing
+                                       : there == has.end()                   ? Json()
+                                                                              : *there);
       if (!inner.is_null()) missing[key] = std::move(inner);
     }
   } else if (wanted.is_array() && has.is_array()) {
     const char* key = MergeKey(wanted, has);
     if (key == nullptr) return missing;
     for (const Json& item : wanted) {
-      const auto same = std::find_if(has.begin(), has.end(), [&](const Json& other) { return other[key] == item[key]; });
+      const auto same = std::find_if(has.begin(), has.end(),
+                                     [&](const Json& other) { return other[key] == item[key]; });
       Json inner = same == has.end() ? item : MissingItems(item, *same);
       if (inner.is_null()) continue;
       inner[key] = item[key];
@@ -120,9 +124,10 @@ Json MissingItems(const Json& wanted, const Json& has) {
   return missing;
 }
 
-// What `live` has where `declared` says null: the part of `live` with these values, null if there are none. Their
-// dotted paths are added to `paths`.
-Json ValuesAtNulls(const Json& declared, const Json& live, const std::string& prefix, std::set<std::string>& paths) {
+// What `live` has where `declared` says null: the part of `live` with these values, null if there
+// are none. Their dotted paths are added to `paths`.
+Json ValuesAtNulls(const Json& declared, const Json& live, const std::string& prefix,
+                   std::set<std::string>& paths) {
   Json values;
   if (!declared.is_object() || !live.is_object()) return values;
   for (const auto& [key, value] : declared.items()) {
@@ -158,16 +163,17 @@ absl::Status WithMessage(const absl::Status& status, absl::string_view message) 
   return changed;
 }
 
-// An apply takes away only what its manager owns, so a null beside a default of the server changes nothing (seen with
-// Kubernetes 1.36: spec.strategy.rollingUpdate of a Deployment that becomes Recreate). If that is all that the server has
-// against it: what is in the way, else null.
+// An apply takes away only what its manager owns, so a null beside a default of the server changes
+// nothing (seen with Kubernetes 1.36: spec.strategy.rollingUpdate of a Deployment that becomes
+// Recreate). If that is all that the server has against it: what is in the way, else null.
 Json InTheWayOfNulls(const absl::Status& refused, const Json& declared, const Json& live) {
   if (!absl::IsInvalidArgument(refused)) return Json();
   std::set<std::string> paths;
   Json values = ValuesAtNulls(declared, live, "", paths);
   const ApiError error = ApiErrorOf(refused);
-  const bool only = std::all_of(error.causes.begin(), error.causes.end(),
-                                [&paths](const ApiError::Cause& cause) { return paths.count(cause.field) != 0; });
+  const bool only =
+      std::all_of(error.causes.begin(), error.causes.end(),
+                  [&paths](const ApiError::Cause& cause) { return paths.count(cause.field) != 0; });
   return only && !error.causes.empty() ? values : Json();
 }
 
@@ -179,8 +185,8 @@ bool IsFieldConflict(const absl::Status& status) {
   });
 }
 
-// Refused because the object is there (kMustNotExist), is not there (metadata.uid), or was written to by
-// somebody else (metadata.resourceVersion of a patch, uid of a deletion).
+// Refused because the object is there (kMustNotExist), is not there (metadata.uid), or was written
+// to by somebody else (metadata.resourceVersion of a patch, uid of a deletion).
 bool IsPrecondition(const absl::Status& status) {
   if (absl::IsAborted(status)) return !IsFieldConflict(status);
   if (!absl::IsInvalidArgument(status)) return false;
@@ -196,13 +202,16 @@ std::string ManagerIn(const std::string& message) {
   return close == std::string::npos ? message : message.substr(open + 1, close - open - 1);
 }
 
-// A conflict with nobody but ourselves: a value that counted only at creation is declared from now on.
+// A conflict with nobody but ourselves: a value that counted only at creation is declared from now
+// on.
 bool IsOwnConflict(const absl::Status& status, const ObjectOptions& options) {
   if (!IsFieldConflict(status)) return false;
   const ApiError error = ApiErrorOf(status);
-  return std::all_of(error.causes.begin(), error.causes.end(), [&options](const ApiError::Cause& cause) {
-    return cause.reason == "FieldManagerConflict" && ManagerIn(cause.message) == InitialManager(options);
-  });
+  return std::all_of(error.causes.begin(), error.causes.end(),
+                     [&options](const ApiError::Cause& cause) {
+                       return cause.reason == "FieldManagerConflict" &&
+                              ManagerIn(cause.message) == InitialManager(options);
+                     });
 }
 
 // A conflict over fields, in the words of the user's choices.
@@ -218,7 +227,8 @@ absl::Status ExplainConflict(const absl::Status& status, const ObjectRef& ref) {
       WithMessage(status, absl::StrCat("applying ", ref.ToString(),
                                        ": other field managers own what the configuration sets:\n",
                                        absl::StrJoin(fields, "\n"))),
-      "Leave the field out if the other should own it, declare it external (\"initial\", or an *_owner "
+      "Leave the field out if the other should own it, declare it external (\"initial\", or an "
+      "*_owner "
       "attribute) to set it only at creation, or take it over with force_conflicts = true.");
 }
 
@@ -245,25 +255,32 @@ absl::Status ExistsStatus(const Json& live, const ObjectRef& ref, const ObjectOp
   return WithRemedy(
       absl::AlreadyExistsError(absl::StrCat(
           ref.ToString(), " exists already, and is not this stack's: ", OwnerText(live, options))),
-      foreign ? std::string("Declare it in one stack only. To take it over from the other for good, remove it there "
-                            "without destroying it and set on_conflict = \"adopt\" here.")
-              : absl::StrCat("Import it (id ", options.import_id.empty() ? ref.ToString() : options.import_id,
-                             "), or set on_conflict = \"adopt\" to take it over as it is",
-                             options.offers_replace ? ", or \"replace\" to delete it first." : "."));
+      foreign
+          ? std::string("Declare it in one stack only. To take it over from the other for good, "
+                        "remove it there "
+                        "without destroying it and set on_conflict = \"adopt\" here.")
+          : absl::StrCat("Import it (id ",
+                         options.import_id.empty() ? ref.ToString() : options.import_id,
+                         "), or set on_conflict = \"adopt\" to take it over as it is",
+                         options.offers_replace ? ", or \"replace\" to delete it first." : "."));
 }
 
 absl::Status ForeignStatus(const Json& live, const ObjectRef& ref, const ObjectOptions& options) {
-  return WithRemedy(absl::FailedPreconditionError(absl::StrCat(ref.ToString(), " is not this stack's any more: ",
-                                                               OwnerText(live, options))),
-                    "Declare it in one stack only: take it out of this one with `terraform state rm`, or a removed "
-                    "block with lifecycle { destroy = false }. If conventions.owner was changed on purpose, or to "
-                    "take the object back, set on_conflict = \"adopt\" for one apply.");
+  return WithRemedy(
+      absl::FailedPreconditionError(absl::StrCat(
+          ref.ToString(), " is not this stack's any more: ", OwnerText(live, options))),
+      "Declare it in one stack only: take it out of this one with `terraform state rm`, or a "
+      "removed "
+      "block with lifecycle { destroy = false }. If conventions.owner was changed on purpose, or "
+      "to "
+      "take the object back, set on_conflict = \"adopt\" for one apply.");
 }
 
 absl::Status TwiceStatus(const ObjectRef& ref) {
-  return WithRemedy(absl::AlreadyExistsError(absl::StrCat(
-                        ref.ToString(), " was made in this run by another resource of this configuration")),
-                    "Two resources declare the same object: keep one of them.");
+  return WithRemedy(
+      absl::AlreadyExistsError(absl::StrCat(
+          ref.ToString(), " was made in this run by another resource of this configuration")),
+      "Two resources declare the same object: keep one of them.");
 }
 
 bool IsGoing(const Json& live) {
@@ -328,12 +345,15 @@ class Applier {
     Json object = declared_;
     if (options_.initial != nullptr) AddMissing(object, *options_.initial);
     object["metadata"]["resourceVersion"] = std::string(kubernetes::kMustNotExist);
-    // Forced, because the server looks for conflicts over fields before it looks at the resourceVersion.
+    // Forced, because the server looks for conflicts over fields before it looks at the
+    // resourceVersion.
     CHARON_ASSIGN_OR_RETURN(
         Json made, cluster_.Apply(call_, object, {.manager = options_.manager, .force = true}));
-    // All of it is ours now. The values that count only at creation get a second owner: the next apply does not
-    // have them and leaves them to that one. Should the run be killed here, TakeOver does it.
-    return options_.hand_over_later ? absl::StatusOr<Json>(std::move(made)) : HandOver(std::move(made));
+    // All of it is ours now. The values that count only at creation get a second owner: the next
+    // apply does not have them and leaves them to that one. Should the run be killed here, TakeOver
+    // does it.
+    return options_.hand_over_later ? absl::StatusOr<Json>(std::move(made))
+                                    : HandOver(std::move(made));
   }
 
   // What stands under our name, although state does not have it.
@@ -343,7 +363,8 @@ class Applier {
       return Make();
     }
     if (ClaimOf(&live, options_) == Claim::kOurs) {
-      // An earlier run made it and was killed before it could say so. In this run it is another resource's.
+      // An earlier run made it and was killed before it could say so. In this run it is another
+      // resource's.
       return cluster_.CreatedThisRun(ref_) ? absl::StatusOr<Json>(TwiceStatus(ref_))
                                            : Change(std::move(live));
     }
@@ -365,7 +386,8 @@ class Applier {
   // Applies the declaration to `live`, and only to it.
   absl::StatusOr<Json> Change(Json live) {
     if (!options_.owner.empty()) {
-      if (ClaimOf(&live, options_) == Claim::kForeign && options_.on_conflict != OnConflict::kAdopt) {
+      if (ClaimOf(&live, options_) == Claim::kForeign &&
+          options_.on_conflict != OnConflict::kAdopt) {
         return ForeignStatus(live, ref_, options_);
       }
       if (kubernetes::AppliedBy(live, options_.manager).empty()) {
@@ -375,7 +397,8 @@ class Applier {
     CHARON_ASSIGN_OR_RETURN(live, HandOver(std::move(live)));
     CHARON_ASSIGN_OR_RETURN(live, DropVanished(std::move(live)));
     // For a container that is added now, this is the creation: its image goes in, too.
-    const Json created = options_.initial == nullptr ? Json() : MissingItems(*options_.initial, live);
+    const Json created =
+        options_.initial == nullptr ? Json() : MissingItems(*options_.initial, live);
     Json object = declared_;
     if (!created.is_null()) AddMissing(object, created);
     absl::StatusOr<Json> applied = Apply(object, UidOf(live));
@@ -395,7 +418,8 @@ class Applier {
     object.update(IdentityOf(ref_), /*merge_objects=*/true);
     object.update(values, /*merge_objects=*/true);
     object["metadata"]["uid"] = UidOf(live);
-    return ExplainConflict(cluster_.Apply(call_, object, {.manager = options_.manager}).status(), ref_);
+    return ExplainConflict(cluster_.Apply(call_, object, {.manager = options_.manager}).status(),
+                           ref_);
   }
 
   absl::StatusOr<Json> Apply(Json object, const std::string& uid) {
@@ -422,16 +446,16 @@ class Applier {
       if (names.size() < 5) names.push_back(kubernetes::ToString(path));
     }
     return WithRemedy(
-        absl::AlreadyExistsError(absl::StrCat("applying ", ref_.ToString(), ": field manager ",
-                                              options_.manager,
-                                              " owns other fields of it, which this would remove: ",
-                                              absl::StrJoin(names, ", "))),
-        "Declare all fields of the object in one resource, or give this stack a kubernetes.field_manager of its "
+        absl::AlreadyExistsError(absl::StrCat(
+            "applying ", ref_.ToString(), ": field manager ", options_.manager,
+            " owns other fields of it, which this would remove: ", absl::StrJoin(names, ", "))),
+        "Declare all fields of the object in one resource, or give this stack a "
+        "kubernetes.field_manager of its "
         "own.");
   }
 
-  // Moves what former tools own to our manager, so that our next apply removes what the configuration does
-  // not have. Returns the object afterwards.
+  // Moves what former tools own to our manager, so that our next apply removes what the
+  // configuration does not have. Returns the object afterwards.
   absl::StatusOr<Json> Migrate(Json live) {
     for (int attempt = 0;; ++attempt) {
       const FieldSet declared = kubernetes::FieldsOf(declared_, live);
@@ -445,8 +469,9 @@ class Applier {
     }
   }
 
-  // Gives the fields of `initial` that our manager owns a second owner, with the values they have in `live`.
-  // By an apply, not by a patch of managedFields: that one would lose against a controller that writes status.
+  // Gives the fields of `initial` that our manager owns a second owner, with the values they have
+  // in `live`. By an apply, not by a patch of managedFields: that one would lose against a
+  // controller that writes status.
   absl::StatusOr<Json> HandOver(Json live) {
     if (options_.initial == nullptr) return live;
     const std::string manager = InitialManager(options_);
@@ -460,25 +485,29 @@ class Applier {
       // With all that this manager ever got: an apply of less would take that back.
       absl::StatusOr<Json> applied = ApplyInitial(live, wanted.Union(given));
       if (!IsFieldConflict(applied.status()) || attempt == kAttempts) return applied;
-      // Whom it is left to was faster: a controller that sees the object the moment it is made. Then it is theirs.
+      // Whom it is left to was faster: a controller that sees the object the moment it is made.
+      // Then it is theirs.
       CHARON_ASSIGN_OR_RETURN(live, cluster_.Get(call_, ref_));
     }
   }
 
-  // A list item (a container) that neither the declaration nor `initial` names any more would stay, since the values
-  // that counted at its creation keep it. They go first, so that the next apply removes it in one piece.
+  // A list item (a container) that neither the declaration nor `initial` names any more would stay,
+  // since the values that counted at its creation keep it. They go first, so that the next apply
+  // removes it in one piece.
   absl::StatusOr<Json> DropVanished(Json live) {
     const FieldSet given = kubernetes::AppliedBy(live, InitialManager(options_));
     if (given.empty()) return live;
     FieldSet named = kubernetes::FieldsOf(declared_, live);
-    if (options_.initial != nullptr) named = named.Union(kubernetes::FieldsOf(*options_.initial, live));
+    if (options_.initial != nullptr)
+      named = named.Union(kubernetes::FieldsOf(*options_.initial, live));
     FieldSet kept = given;
     for (const FieldPath& path : given.Paths()) {
       const FieldSet* there = &named;
       for (std::size_t i = 0; i < path.size() && there != nullptr; ++i) {
         there = there->Child(path[i]);
         const bool item = path[i].kind == kubernetes::FieldStep::Kind::kKey;
-        if (there == nullptr && item) kept.Remove(FieldPath(path.begin(), path.begin() + static_cast<std::ptrdiff_t>(i) + 1));
+        if (there == nullptr && item)
+          kept.Remove(FieldPath(path.begin(), path.begin() + static_cast<std::ptrdiff_t>(i) + 1));
         if (item) break;
       }
     }
@@ -491,9 +520,11 @@ class Applier {
     Json object = kubernetes::Project(live, fields);
     object.update(IdentityOf(ref_), /*merge_objects=*/true);
     object["metadata"]["uid"] = UidOf(live);
-    absl::StatusOr<Json> applied = cluster_.Apply(call_, object, {.manager = InitialManager(options_)});
+    absl::StatusOr<Json> applied =
+        cluster_.Apply(call_, object, {.manager = InitialManager(options_)});
     if (!applied.ok()) {
-      return Annotate(ExplainConflict(applied.status(), ref_), "handing over the values that count only at creation");
+      return Annotate(ExplainConflict(applied.status(), ref_),
+                      "handing over the values that count only at creation");
     }
     return applied;
   }
@@ -516,8 +547,9 @@ bool CannotTell(const absl::Status& status) {
     case absl::StatusCode::kNotFound:
       return MissingOf(status) == Missing::kKind || MissingOf(status) == Missing::kNamespace;
     case absl::StatusCode::kPermissionDenied:
-      // A plan may run with an account that only reads. These are the authorizer's words (apiserver,
-      // responsewriters/errors.go, forbiddenMessage); an admission plugin that refuses the object has others.
+      // A plan may run with an account that only reads. These are the authorizer's words
+      // (apiserver, responsewriters/errors.go, forbiddenMessage); an admission plugin that refuses
+      // the object has others.
       return absl::StrContains(status.message(), "cannot patch resource") ||
              absl::StrContains(status.message(), "cannot create resource") ||
              absl::StrContains(status.message(), "cannot get resource") ||
@@ -540,23 +572,26 @@ absl::StatusOr<bool> Checked(const Call& call, const absl::Status& checked, cons
 }
 
 // A dry run of the declaration on `live`.
-absl::StatusOr<bool> CheckChange(const Call& call, Cluster& cluster, const ObjectRef& ref, const Json& object,
-                                 const Json& live, const ObjectOptions& options) {
+absl::StatusOr<bool> CheckChange(const Call& call, Cluster& cluster, const ObjectRef& ref,
+                                 const Json& object, const Json& live,
+                                 const ObjectOptions& options) {
   Json wanted = Marked(object, options);
   wanted["metadata"]["uid"] = UidOf(live);
-  // Values that count only at creation will have been handed over by then, and stay. Nothing has been yet: without them
-  // this apply would take them away.
+  // Values that count only at creation will have been handed over by then, and stay. Nothing has
+  // been yet: without them this apply would take them away.
   if (options.initial != nullptr) {
     Json initial = *options.initial;
     initial.update(IdentityOf(ref), /*merge_objects=*/true);
     AddMissing(wanted, kubernetes::Overlay(initial, live));
-    if (const Json created = MissingItems(*options.initial, live); !created.is_null()) AddMissing(wanted, created);
+    if (const Json created = MissingItems(*options.initial, live); !created.is_null())
+      AddMissing(wanted, created);
   }
   // What former managers own will have been moved to us by then, so that it conflicts with nobody.
   const bool takes_over = !options.owner.empty() &&
                           kubernetes::AppliedBy(live, options.manager).empty() &&
                           !kubernetes::FormerManagers(live, options.manager).empty();
-  kubernetes::ApplyOptions apply{.manager = options.manager, .force = options.force_conflicts || takes_over, .dry_run = true};
+  kubernetes::ApplyOptions apply{
+      .manager = options.manager, .force = options.force_conflicts || takes_over, .dry_run = true};
   absl::Status checked = cluster.Apply(call, wanted, apply).status();
   if (IsOwnConflict(checked, options)) {
     apply.force = true;
@@ -576,8 +611,9 @@ std::string DescribeDrift(const std::vector<kubernetes::Difference>& differences
                                     difference.live.empty() ? "removed" : "changed");
     if (!difference.manager.empty()) absl::StrAppend(&line, " by ", difference.manager);
     if (!difference.manager.empty() && difference.time > absl::UnixEpoch()) {
-      absl::StrAppend(&line, " at ",
-                      absl::FormatTime("%Y-%m-%d %H:%M:%S UTC", difference.time, absl::UTCTimeZone()));
+      absl::StrAppend(
+          &line, " at ",
+          absl::FormatTime("%Y-%m-%d %H:%M:%S UTC", difference.time, absl::UTCTimeZone()));
     }
     lines.push_back(std::move(line));
   }
@@ -619,7 +655,8 @@ absl::StatusOr<bool> CheckCreate(const Call& call, Cluster& cluster, const Json&
   if (options.initial != nullptr) AddMissing(wanted, *options.initial);
   wanted["metadata"]["resourceVersion"] = std::string(kubernetes::kMustNotExist);
   const absl::Status made =
-      cluster.Apply(call, wanted, {.manager = options.manager, .force = true, .dry_run = true}).status();
+      cluster.Apply(call, wanted, {.manager = options.manager, .force = true, .dry_run = true})
+          .status();
   if (!IsPrecondition(made)) return Checked(call, made, ref);
 
   const absl::StatusOr<Json> live = cluster.Get(call, ref);
@@ -696,7 +733,8 @@ absl::Status DeleteObject(const Call& call, Cluster& cluster, const ObjectRef& r
       }
       if (status.ok()) return status;
     } else {
-      if (ClaimOf(live.get(), options) == Claim::kForeign) return ForeignStatus(*live, ref, options);
+      if (ClaimOf(live.get(), options) == Claim::kForeign)
+        return ForeignStatus(*live, ref, options);
       if (!IsGoing(*live)) {
         status = cluster.Delete(call, ref, {.propagation = propagation, .uid = UidOf(*live)});
       }

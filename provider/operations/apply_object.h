@@ -1,5 +1,5 @@
-// One object under field ownership: made, adopted, changed, released, deleted. Every step is safe to repeat
-// after a crash at any point. Resources are written against this header.
+// One object under field ownership: made, adopted, changed, released, deleted. Every step is safe
+// to repeat after a crash at any point. Resources are written against this header.
 #pragma once
 
 #include <optional>
@@ -29,64 +29,76 @@ enum class OnConflict { kFail, kAdopt, kReplace };
 
 struct ObjectOptions {
   std::string manager = "charon";  // field manager of server-side apply
-  std::string owner;               // the mark's value: conventions.owner + "/" + type + "/" + identity; empty: no
-                                   // mark is written or asked for (ownership = "fields")
+  std::string owner;  // the mark's value: conventions.owner + "/" + type + "/" + identity; empty:
+                      // no mark is written or asked for (ownership = "fields")
   OnConflict on_conflict = OnConflict::kFail;
   // What the user may do about an object that is there already, for the message.
-  std::string import_id{};     // of the resource; empty: the object's own
-  bool offers_replace = true;  // whether on_conflict = "replace" exists
-  bool force_conflicts = false;    // take fields from other managers
+  std::string import_id{};       // of the resource; empty: the object's own
+  bool offers_replace = true;    // whether on_conflict = "replace" exists
+  bool force_conflicts = false;  // take fields from other managers
   // Fields whose value counts only at creation, as a partial object; null: none. They go in under
   // "<manager>-initial", so that they are never sent again and never removed by a later apply.
   const Json* initial = nullptr;
-  // Every later update has the same fields in `initial`: it hands them over before it applies, so that the creation
-  // need not, and is one write.
+  // Every later update has the same fields in `initial`: it hands them over before it applies, so
+  // that the creation need not, and is one write.
   bool hand_over_later = false;
 };
 
 // From the attribute on_conflict: "fail", "adopt", "replace"; anything else is kFail.
 OnConflict OnConflictFrom(absl::string_view text);
 
-// What somebody else made of fields that a configuration declares, a line each: which field, who, when.
+// What somebody else made of fields that a configuration declares, a line each: which field, who,
+// when.
 std::string DescribeDrift(const std::vector<kubernetes::Difference>& differences);
 
 // Whose an existing object is.
 enum class Claim {
   kAbsent,
-  kOurs,     // our manager applied it and the mark is ours
+  kOurs,       // our manager applied it and the mark is ours
   kUnclaimed,  // exists, without anybody's mark
-  kForeign,  // exists with another stack's mark
+  kForeign,    // exists with another stack's mark
 };
 Claim ClaimOf(const Json* live, const ObjectOptions& options);
 
-// Makes `object` (mark added) or takes over what an earlier, killed run of ours made. One write in the plain
-// case. AlreadyExists, naming who owns it and the ways out (import, on_conflict = "adopt"), if it exists and is
-// not ours; with kAdopt former managers' entries are migrated, so that what the configuration does not have and
-// they applied goes away at the next apply; kReplace deletes (and waits) first.
-absl::StatusOr<Json> CreateObject(const Call& call, Cluster& cluster, const Json& object, const ObjectOptions& options);
+// Makes `object` (mark added) or takes over what an earlier, killed run of ours made. One write in
+// the plain case. AlreadyExists, naming who owns it and the ways out (import, on_conflict =
+// "adopt"), if it exists and is not ours; with kAdopt former managers' entries are migrated, so
+// that what the configuration does not have and they applied goes away at the next apply; kReplace
+// deletes (and waits) first.
+absl::StatusOr<Json> CreateObject(const Call& call, Cluster& cluster, const Json& object,
+                                  const ObjectOptions& options);
 
-// Applies a change of `object`. Migrates former managers first if our manager does not own anything yet (after
-// import or `moved`). Aborted, naming manager, field and the ways out, on a conflict without force_conflicts.
-// FailedPrecondition if another stack has marked it meanwhile. Makes it again if it is gone.
-absl::StatusOr<Json> UpdateObject(const Call& call, Cluster& cluster, const Json& object, const ObjectOptions& options);
+// Applies a change of `object`. Migrates former managers first if our manager does not own anything
+// yet (after import or `moved`). Aborted, naming manager, field and the ways out, on a conflict
+// without force_conflicts. FailedPrecondition if another stack has marked it meanwhile. Makes it
+// again if it is gone.
+absl::StatusOr<Json> UpdateObject(const Call& call, Cluster& cluster, const Json& object,
+                                  const ObjectOptions& options);
 
-// The same without doing it, at plan time (`plan_checks`): a dry run with the same errors. False if it cannot be told
-// now: server unreachable, namespace or kind not there yet.
-absl::StatusOr<bool> CheckCreate(const Call& call, Cluster& cluster, const Json& object, const ObjectOptions& options);
-absl::StatusOr<bool> CheckUpdate(const Call& call, Cluster& cluster, const Json& object, const ObjectOptions& options);
+// The same without doing it, at plan time (`plan_checks`): a dry run with the same errors. False if
+// it cannot be told now: server unreachable, namespace or kind not there yet.
+absl::StatusOr<bool> CheckCreate(const Call& call, Cluster& cluster, const Json& object,
+                                 const ObjectOptions& options);
+absl::StatusOr<bool> CheckUpdate(const Call& call, Cluster& cluster, const Json& object,
+                                 const ObjectOptions& options);
 
-// Gives the object up without deleting it or any field of it: our mark and our managers' entries go, the values
-// stay. NotFound if it is gone.
-absl::Status ReleaseObject(const Call& call, Cluster& cluster, const ObjectRef& ref, const ObjectOptions& options);
+// Gives the object up without deleting it or any field of it: our mark and our managers' entries
+// go, the values stay. NotFound if it is gone.
+absl::Status ReleaseObject(const Call& call, Cluster& cluster, const ObjectRef& ref,
+                           const ObjectOptions& options);
 
-// Gives up fields one by one (their configuration now says "external"): our entry loses them without their value.
+// Gives up fields one by one (their configuration now says "external"): our entry loses them
+// without their value.
 absl::Status ReleaseFields(const Call& call, Cluster& cluster, const ObjectRef& ref,
-                           const std::vector<kubernetes::FieldPath>& fields, const ObjectOptions& options);
+                           const std::vector<kubernetes::FieldPath>& fields,
+                           const ObjectOptions& options);
 
-// Deletes the object if it is ours (FailedPrecondition naming the owner if it is not) and waits until it is gone,
-// saying what holds it when time runs out. With ownership of fields only (options.owner empty): applies an empty
-// object, so that just our fields go. NotFound if it is gone already.
-absl::Status DeleteObject(const Call& call, Cluster& cluster, const ObjectRef& ref, const ObjectOptions& options,
+// Deletes the object if it is ours (FailedPrecondition naming the owner if it is not) and waits
+// until it is gone, saying what holds it when time runs out. With ownership of fields only
+// (options.owner empty): applies an empty object, so that just our fields go. NotFound if it is
+// gone already.
+absl::Status DeleteObject(const Call& call, Cluster& cluster, const ObjectRef& ref,
+                          const ObjectOptions& options,
                           const std::string& propagation = "Background");
 
 }  // namespace charon::operations

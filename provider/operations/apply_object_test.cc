@@ -41,16 +41,21 @@ constexpr char kNotFound[] =
     R"({"kind":"Status","status":"Failure","message":"configmaps \"a\" not found","reason":"NotFound","details":{"name":"a","kind":"configmaps"},"code":404})";
 constexpr char kNoNamespace[] =
     R"({"kind":"Status","status":"Failure","message":"namespaces \"x\" not found","reason":"NotFound","details":{"name":"x","kind":"namespaces"},"code":404})";
-constexpr char kGone[] = R"({"kind":"Status","status":"Success","details":{"name":"a","kind":"configmaps","uid":"u"}})";
+constexpr char kGone[] =
+    R"({"kind":"Status","status":"Success","details":{"name":"a","kind":"configmaps","uid":"u"}})";
 
 Json Entry(const std::string& manager, const std::string& operation, const Json& fields) {
-  return {{"manager", manager}, {"operation", operation}, {"apiVersion", "v1"},
-          {"fieldsType", "FieldsV1"}, {"fieldsV1", fields}};
+  return {{"manager", manager},
+          {"operation", operation},
+          {"apiVersion", "v1"},
+          {"fieldsType", "FieldsV1"},
+          {"fieldsV1", fields}};
 }
 
 // The object as the server has it. Its mark is left out if empty.
 Json Live(const std::string& mark, std::vector<Json> managed, const std::string& uid = "u") {
-  Json object = Json::parse(R"({"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a","namespace":"x","resourceVersion":"7",
+  Json object = Json::parse(
+      R"({"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a","namespace":"x","resourceVersion":"7",
       "creationTimestamp":"2026-01-01T00:00:00Z"},"data":{"k":"v","n":"3"}})");
   object["metadata"]["uid"] = uid;
   if (!mark.empty()) object["metadata"]["annotations"][kOwnerAnnotation] = mark;
@@ -76,11 +81,13 @@ class ApplyObjectTest : public ::testing::Test {
     std::vector<std::string> lines;
     for (const http::Request& request : transport_.requests()) {
       std::string line = request.method;
-      for (const char* part : {"fieldManager=charon-initial", "force=true", "dryRun=All", "fieldSelector"}) {
+      for (const char* part :
+           {"fieldManager=charon-initial", "force=true", "dryRun=All", "fieldSelector"}) {
         if (absl::StrContains(request.url, part)) absl::StrAppend(&line, " ", part);
       }
       for (const auto& [name, value] : request.headers) {
-        if (name == "Content-Type" && absl::StrContains(value, "json-patch")) absl::StrAppend(&line, " json-patch");
+        if (name == "Content-Type" && absl::StrContains(value, "json-patch"))
+          absl::StrAppend(&line, " json-patch");
       }
       lines.push_back(line);
     }
@@ -88,8 +95,8 @@ class ApplyObjectTest : public ::testing::Test {
   }
   Json Body(std::size_t index) const { return Json::parse(transport_.requests()[index].body); }
 
-  const Json declared_ =
-      Json::parse(R"({"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a","namespace":"x"},"data":{"k":"v"}})");
+  const Json declared_ = Json::parse(
+      R"({"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a","namespace":"x"},"data":{"k":"v"}})");
   FakeClock clock_;
   http::FakeTransport transport_;
   std::unique_ptr<kubernetes::Cluster> cluster_;
@@ -121,7 +128,8 @@ TEST_F(ApplyObjectTest, ACreateWhoseAnswerWasLostIsTakenOver) {
   // The transport sends it again and is told that the object is there: by us.
   Answer(201, Ours());
   transport_.FailNth(1, absl::UnavailableError("connection lost"), /*after=*/true);
-  EXPECT_THAT(CreateObject(call_, *cluster_, declared_, options_), StatusIs(absl::StatusCode::kUnavailable));
+  EXPECT_THAT(CreateObject(call_, *cluster_, declared_, options_),
+              StatusIs(absl::StatusCode::kUnavailable));
   transport_.Answer(409, kExists);
   Answer(200, Ours());
   Answer(200, Ours());
@@ -131,8 +139,9 @@ TEST_F(ApplyObjectTest, ACreateWhoseAnswerWasLostIsTakenOver) {
 TEST_F(ApplyObjectTest, TwoResourcesWithOneObjectAreAnError) {
   Answer(201, Ours());
   ASSERT_THAT(CreateObject(call_, *cluster_, declared_, options_), IsOk());
-  EXPECT_THAT(CreateObject(call_, *cluster_, declared_, options_),
-              StatusIs(absl::StatusCode::kAlreadyExists, HasSubstr("in this run by another resource")));
+  EXPECT_THAT(
+      CreateObject(call_, *cluster_, declared_, options_),
+      StatusIs(absl::StatusCode::kAlreadyExists, HasSubstr("in this run by another resource")));
   EXPECT_THAT(Sent(), SizeIs(1));
 }
 
@@ -141,28 +150,34 @@ TEST_F(ApplyObjectTest, WhatExistsAndIsNotOursIsNamedWithTheWaysOut) {
   Answer(200, Live("", {Entry("helm", "Update", kOurFields)}));
   auto refused = CreateObject(call_, *cluster_, declared_, options_);
   EXPECT_THAT(refused, StatusIs(absl::StatusCode::kAlreadyExists,
-                                AllOf(HasSubstr("v1/ConfigMap/x/a exists already"), HasSubstr("managed by helm"))));
-  EXPECT_THAT(*RemedyOf(refused.status()), AllOf(HasSubstr("Import it"), HasSubstr("adopt"), HasSubstr("replace")));
+                                AllOf(HasSubstr("v1/ConfigMap/x/a exists already"),
+                                      HasSubstr("managed by helm"))));
+  EXPECT_THAT(*RemedyOf(refused.status()),
+              AllOf(HasSubstr("Import it"), HasSubstr("adopt"), HasSubstr("replace")));
 
   // Another stack's, although its field manager is the same.
   transport_.Answer(409, kExists);
   Answer(200, Live("other/t/a", {Entry("charon", "Apply", kOurFields)}));
   refused = CreateObject(call_, *cluster_, declared_, options_);
-  EXPECT_THAT(refused, StatusIs(absl::StatusCode::kAlreadyExists, HasSubstr("it belongs to \"other/t/a\"")));
+  EXPECT_THAT(refused,
+              StatusIs(absl::StatusCode::kAlreadyExists, HasSubstr("it belongs to \"other/t/a\"")));
   EXPECT_THAT(Sent(), ElementsAre("PATCH force=true", "GET", "PATCH force=true", "GET"));
 }
 
 TEST_F(ApplyObjectTest, AdoptingMovesWhatTheFormerToolOwned) {
   options_.on_conflict = OnConflict::kAdopt;
-  const Json former = Live("", {Entry("kubectl-client-side-apply", "Update", Json::parse(R"({"f:data":{"f:k":{},"f:n":{}}})"))});
+  const Json former = Live("", {Entry("kubectl-client-side-apply", "Update",
+                                      Json::parse(R"({"f:data":{"f:k":{},"f:n":{}}})"))});
   transport_.Answer(409, kExists);
   Answer(200, former);
   transport_.Answer(409, kExists);  // the patch: somebody wrote in between
   Answer(200, former);
-  Answer(200, Live("", {Entry("charon", "Apply", Json::parse(R"({"f:data":{"f:k":{},"f:n":{}}})"))}));
+  Answer(200,
+         Live("", {Entry("charon", "Apply", Json::parse(R"({"f:data":{"f:k":{},"f:n":{}}})"))}));
   Answer(200, Ours());
   ASSERT_THAT(CreateObject(call_, *cluster_, declared_, options_), IsOk());
-  EXPECT_THAT(Sent(), ElementsAre("PATCH force=true", "GET", "PATCH json-patch", "GET", "PATCH json-patch", "PATCH"));
+  EXPECT_THAT(Sent(), ElementsAre("PATCH force=true", "GET", "PATCH json-patch", "GET",
+                                  "PATCH json-patch", "PATCH"));
   const Json patch = Body(4);
   EXPECT_EQ(patch[0]["path"], "/metadata/managedFields");
   EXPECT_EQ(patch[0]["value"][0]["manager"], "charon");
@@ -185,12 +200,14 @@ TEST_F(ApplyObjectTest, AnObjectThatIsBeingDeletedIsWaitedForAndMadeAnew) {
   Json going = Ours();
   going["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z";
   transport_.Answer(409, kExists);
-  Answer(200, going);   // what is there
-  Answer(200, going);   // the snapshot
-  Answer(200, Json({{"metadata", {{"resourceVersion", "9"}}}, {"items", Json::array()}}));  // the watch: gone
+  Answer(200, going);  // what is there
+  Answer(200, going);  // the snapshot
+  Answer(200, Json({{"metadata", {{"resourceVersion", "9"}}},
+                    {"items", Json::array()}}));  // the watch: gone
   Answer(201, Ours());
   ASSERT_THAT(CreateObject(call_, *cluster_, declared_, options_), IsOk());
-  EXPECT_THAT(Sent(), ElementsAre("PATCH force=true", "GET", "GET", "GET fieldSelector", "PATCH force=true"));
+  EXPECT_THAT(Sent(), ElementsAre("PATCH force=true", "GET", "GET", "GET fieldSelector",
+                                  "PATCH force=true"));
 }
 
 TEST_F(ApplyObjectTest, ValuesForCreationOnlyGetASecondOwner) {
@@ -222,20 +239,26 @@ TEST_F(ApplyObjectTest, AControllerThatIsFasterThanTheHandOverKeepsItsValue) {
 }
 
 TEST_F(ApplyObjectTest, AContainerThatIsAddedGetsItsInitialValues) {
-  const Json initial = Json::parse(R"({"spec":{"replicas":3,"template":{"spec":{"containers":[{"name":"app","image":"a:1"},{"name":"side","image":"s:1"}]}}}})");
-  const Json declared = Json::parse(R"({"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"a","namespace":"x"},
+  const Json initial = Json::parse(
+      R"({"spec":{"replicas":3,"template":{"spec":{"containers":[{"name":"app","image":"a:1"},{"name":"side","image":"s:1"}]}}}})");
+  const Json declared = Json::parse(
+      R"({"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"a","namespace":"x"},
       "spec":{"template":{"spec":{"containers":[{"name":"app"},{"name":"side","tty":true}]}}}})");
   options_.initial = &initial;
   Json live = declared;
   live["metadata"]["uid"] = "u1";
   live["metadata"]["annotations"] = {{"charon.internal/owner", kMark}};
   live["spec"]["template"]["spec"]["containers"] = Json::parse(R"([{"name":"app","image":"a:9"}])");
-  live["metadata"]["managedFields"] = Json::array({Entry("charon", "Apply", Json::parse(R"({"f:spec":{"f:template":{"f:spec":{
+  live["metadata"]["managedFields"] =
+      Json::array({Entry("charon", "Apply", Json::parse(R"({"f:spec":{"f:template":{"f:spec":{
       "f:containers":{"k:{\"name\":\"app\"}":{".":{},"f:name":{}}}}}}})"))});
   Answer(200, live);
   Answer(200, live);
   ASSERT_THAT(UpdateObject(call_, *cluster_, declared, options_), IsOk());
-  EXPECT_EQ(Body(1)["spec"], Json::parse(R"({"template":{"spec":{"containers":[{"name":"app"},{"name":"side","tty":true,"image":"s:1"}]}}})"))
+  EXPECT_EQ(
+      Body(1)["spec"],
+      Json::parse(
+          R"({"template":{"spec":{"containers":[{"name":"app"},{"name":"side","tty":true,"image":"s:1"}]}}})"))
       << "the image that somebody raised and the replicas are not sent";
 }
 
@@ -250,11 +273,13 @@ TEST_F(ApplyObjectTest, TheSecondOwnerMayWaitForTheFirstUpdate) {
   EXPECT_THAT(Sent(), ElementsAre("PATCH force=true"));
   EXPECT_EQ(Body(0)["data"]["n"], "1");
   // What this run wrote itself is not read again.
-  Answer(200, Live(kMark, {Entry("charon", "Apply", fields),
-                           Entry("charon-initial", "Apply", Json::parse(R"({"f:data":{"f:n":{}}})"))}));
+  Answer(200,
+         Live(kMark, {Entry("charon", "Apply", fields),
+                      Entry("charon-initial", "Apply", Json::parse(R"({"f:data":{"f:n":{}}})"))}));
   Answer(200, Ours());
   ASSERT_THAT(UpdateObject(call_, *cluster_, declared_, options_), IsOk());
-  EXPECT_THAT(Sent(), ElementsAre("PATCH force=true", "PATCH fieldManager=charon-initial", "PATCH"));
+  EXPECT_THAT(Sent(),
+              ElementsAre("PATCH force=true", "PATCH fieldManager=charon-initial", "PATCH"));
   EXPECT_EQ(Body(1)["data"], Json::parse(R"({"n":"3"})")) << "with the value that it has";
   EXPECT_FALSE(Body(2)["data"].contains("n")) << "never sent again";
 }
@@ -269,35 +294,47 @@ TEST_F(ApplyObjectTest, AValueForCreationOnlyThatIsDeclaredNowConflictsWithNobod
 }
 
 TEST_F(ApplyObjectTest, AContainerThatVanishesTakesItsInitialValuesAlong) {
-  const Json declared = Json::parse(R"({"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"a","namespace":"x"},
+  const Json declared = Json::parse(
+      R"({"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"a","namespace":"x"},
       "spec":{"template":{"spec":{"containers":[{"name":"app"}]}}}})");
-  const Json initial = Json::parse(R"({"spec":{"template":{"spec":{"containers":[{"name":"app","image":"a:1"}]}}}})");
+  const Json initial = Json::parse(
+      R"({"spec":{"template":{"spec":{"containers":[{"name":"app","image":"a:1"}]}}}})");
   options_.initial = &initial;
   const auto containers = [](const char* items) {
-    return Json::parse(absl::StrCat(R"({"f:spec":{"f:template":{"f:spec":{"f:containers":{)", items, "}}}}}"));
+    return Json::parse(
+        absl::StrCat(R"({"f:spec":{"f:template":{"f:spec":{"f:containers":{)", items, "}}}}}"));
   };
   Json live = declared;
   live["metadata"]["uid"] = "u1";
   live["metadata"]["annotations"] = {{kOwnerAnnotation, kMark}};
-  live["spec"]["template"]["spec"]["containers"] = Json::parse(R"([{"name":"app","image":"a:9"},{"name":"side","image":"s:1"}])");
+  live["spec"]["template"]["spec"]["containers"] =
+      Json::parse(R"([{"name":"app","image":"a:9"},{"name":"side","image":"s:1"}])");
   live["metadata"]["managedFields"] = Json::array(
-      {Entry("charon", "Apply", containers(R"("k:{\"name\":\"app\"}":{".":{},"f:name":{}},"k:{\"name\":\"side\"}":{".":{},"f:name":{}})")),
-       Entry("charon-initial", "Apply",
-             containers(R"("k:{\"name\":\"app\"}":{".":{},"f:image":{},"f:name":{}},"k:{\"name\":\"side\"}":{".":{},"f:image":{},"f:name":{}})"))});
+      {Entry(
+           "charon", "Apply",
+           containers(
+               R"("k:{\"name\":\"app\"}":{".":{},"f:name":{}},"k:{\"name\":\"side\"}":{".":{},"f:name":{}})")),
+       Entry(
+           "charon-initial", "Apply",
+           containers(
+               R"("k:{\"name\":\"app\"}":{".":{},"f:image":{},"f:name":{}},"k:{\"name\":\"side\"}":{".":{},"f:image":{},"f:name":{}})"))});
   Answer(200, live);
   Answer(200, live);
   Answer(200, live);
   ASSERT_THAT(UpdateObject(call_, *cluster_, declared, options_), IsOk());
   // First, so that the next write removes the container in one piece and pods are rolled out once.
   EXPECT_THAT(Sent(), ElementsAre("GET", "PATCH fieldManager=charon-initial", "PATCH"));
-  EXPECT_EQ(Body(1)["spec"]["template"]["spec"]["containers"], Json::parse(R"([{"name":"app","image":"a:9"}])"))
+  EXPECT_EQ(Body(1)["spec"]["template"]["spec"]["containers"],
+            Json::parse(R"([{"name":"app","image":"a:9"}])"))
       << "the image that somebody raised stays";
 }
 
 TEST_F(ApplyObjectTest, ListsOfInitialValuesMeetByName) {
-  const Json deployment = Json::parse(R"({"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"a","namespace":"x"},
+  const Json deployment = Json::parse(
+      R"({"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"a","namespace":"x"},
       "spec":{"template":{"spec":{"containers":[{"name":"app","ports":[{"containerPort":80}]},{"name":"side","image":"s:1"}]}}}})");
-  const Json initial = Json::parse(R"({"spec":{"replicas":2,"template":{"spec":{"containers":[{"name":"app","image":"i:1"}]}}}})");
+  const Json initial = Json::parse(
+      R"({"spec":{"replicas":2,"template":{"spec":{"containers":[{"name":"app","image":"i:1"}]}}}})");
   options_.initial = &initial;
   Answer(201, deployment);
   (void)CreateObject(call_, *cluster_, deployment, options_);
@@ -316,14 +353,16 @@ TEST_F(ApplyObjectTest, AFieldThatBecomesExternalIsHandedOverWithItsLiveValue) {
   Answer(200, Ours());
   ASSERT_THAT(UpdateObject(call_, *cluster_, declared_, options_), IsOk());
   EXPECT_THAT(Sent(), ElementsAre("GET", "PATCH fieldManager=charon-initial", "PATCH"));
-  EXPECT_EQ(Body(1)["data"], Json::parse(R"({"n":"3"})")) << "the value that it has, not the one from creation";
+  EXPECT_EQ(Body(1)["data"], Json::parse(R"({"n":"3"})"))
+      << "the value that it has, not the one from creation";
 }
 
 TEST_F(ApplyObjectTest, WhatWasHandedOverStaysSo) {
   const Json initial = Json::parse(R"({"data":{"n":"1"}})");
   options_.initial = &initial;
-  Answer(200, Live(kMark, {Entry("charon", "Apply", kOurFields),
-                           Entry("charon-initial", "Apply", Json::parse(R"({"f:data":{"f:n":{}}})"))}));
+  Answer(200,
+         Live(kMark, {Entry("charon", "Apply", kOurFields),
+                      Entry("charon-initial", "Apply", Json::parse(R"({"f:data":{"f:n":{}}})"))}));
   Answer(200, Ours());
   ASSERT_THAT(UpdateObject(call_, *cluster_, declared_, options_), IsOk());
   EXPECT_THAT(Sent(), ElementsAre("GET", "PATCH"));
@@ -366,7 +405,8 @@ TEST_F(ApplyObjectTest, ADefaultThatANullCannotTakeAwayIsOwnedFirst) {
   auto again = kubernetes::NewCluster(http::Borrow(transport_), "");
   Answer(200, live);
   transport_.Answer(422, refused);
-  EXPECT_THAT(CheckUpdate(call_, *again, declared_, options_), StatusIs(absl::StatusCode::kInvalidArgument));
+  EXPECT_THAT(CheckUpdate(call_, *again, declared_, options_),
+              StatusIs(absl::StatusCode::kInvalidArgument));
 }
 
 TEST_F(ApplyObjectTest, AnUpdateOfWhatIsGoneMakesItAgain) {
@@ -392,8 +432,11 @@ TEST_F(ApplyObjectTest, AnUpdateNoticesThatTheObjectChangedHandsMeanwhile) {
 }
 
 TEST_F(ApplyObjectTest, AnImportedObjectIsTakenFromItsFormerTool) {
-  Answer(200, Live("", {Entry("HashiCorp", "Update", Json::parse(R"({"f:data":{"f:k":{},"f:n":{}}})"))}));
-  Answer(200, Live("", {Entry("charon", "Apply", Json::parse(R"({"f:data":{"f:k":{},"f:n":{}}})"))}));
+  Answer(
+      200,
+      Live("", {Entry("HashiCorp", "Update", Json::parse(R"({"f:data":{"f:k":{},"f:n":{}}})"))}));
+  Answer(200,
+         Live("", {Entry("charon", "Apply", Json::parse(R"({"f:data":{"f:k":{},"f:n":{}}})"))}));
   Answer(200, Ours());
   ASSERT_THAT(UpdateObject(call_, *cluster_, declared_, options_), IsOk());
   EXPECT_THAT(Sent(), ElementsAre("GET", "PATCH json-patch", "PATCH"));
@@ -403,7 +446,8 @@ TEST_F(ApplyObjectTest, AConflictNamesManagerFieldAndWaysOut) {
   Answer(200, Ours());
   transport_.Answer(409, kConflict);
   const auto refused = UpdateObject(call_, *cluster_, declared_, options_);
-  EXPECT_THAT(refused, StatusIs(absl::StatusCode::kAborted, HasSubstr(".data.k belongs to kubectl-edit")));
+  EXPECT_THAT(refused,
+              StatusIs(absl::StatusCode::kAborted, HasSubstr(".data.k belongs to kubectl-edit")));
   EXPECT_THAT(*RemedyOf(refused.status()), HasSubstr("force_conflicts = true"));
   EXPECT_THAT(kubernetes::ApiErrorOf(refused.status()).causes, SizeIs(1));
 
@@ -444,7 +488,8 @@ TEST_F(ApplyObjectTest, APlannedCreateIsOneDryRun) {
 TEST_F(ApplyObjectTest, APlannedCreateOfWhatExistsIsSeenInThePlan) {
   transport_.Answer(409, kExists);
   Answer(200, Live("other/t/a", {}));
-  EXPECT_THAT(CheckCreate(call_, *cluster_, declared_, options_), StatusIs(absl::StatusCode::kAlreadyExists));
+  EXPECT_THAT(CheckCreate(call_, *cluster_, declared_, options_),
+              StatusIs(absl::StatusCode::kAlreadyExists));
   transport_.Answer(409, kExists);
   Answer(200, Ours());
   Answer(200, Ours());
@@ -461,13 +506,20 @@ TEST_F(ApplyObjectTest, WhatCannotBeCheckedIsNoErrorOfThePlan) {
   EXPECT_TRUE(tells_nothing());
   transport_.Fail(absl::UnavailableError("refused"));
   EXPECT_TRUE(tells_nothing());
-  transport_.Answer(403, R"({"kind":"Status","status":"Failure","message":"configmaps \"a\" is forbidden: User \"u\" cannot patch resource \"configmaps\" in API group \"\" in the namespace \"x\"","reason":"Forbidden","code":403})");
+  transport_.Answer(
+      403,
+      R"({"kind":"Status","status":"Failure","message":"configmaps \"a\" is forbidden: User \"u\" cannot patch resource \"configmaps\" in API group \"\" in the namespace \"x\"","reason":"Forbidden","code":403})");
   EXPECT_TRUE(tells_nothing());
-  transport_.Answer(400, R"({"kind":"Status","status":"Failure","message":"admission webhook \"w.e.org\" does not support dry run","reason":"BadRequest","code":400})");
+  transport_.Answer(
+      400,
+      R"({"kind":"Status","status":"Failure","message":"admission webhook \"w.e.org\" does not support dry run","reason":"BadRequest","code":400})");
   EXPECT_TRUE(tells_nothing());
   // The control run: an admission plugin that refuses the object.
-  transport_.Answer(403, R"({"kind":"Status","status":"Failure","message":"configmaps \"a\" is forbidden: ValidatingAdmissionPolicy 'p' with binding 'b' denied request: no","reason":"Forbidden","code":403})");
-  EXPECT_THAT(CheckCreate(call_, *cluster_, declared_, options_), StatusIs(absl::StatusCode::kPermissionDenied));
+  transport_.Answer(
+      403,
+      R"({"kind":"Status","status":"Failure","message":"configmaps \"a\" is forbidden: ValidatingAdmissionPolicy 'p' with binding 'b' denied request: no","reason":"Forbidden","code":403})");
+  EXPECT_THAT(CheckCreate(call_, *cluster_, declared_, options_),
+              StatusIs(absl::StatusCode::kPermissionDenied));
 }
 
 TEST_F(ApplyObjectTest, APlannedChangeIsOneDryRun) {
@@ -498,13 +550,16 @@ TEST_F(ApplyObjectTest, APlannedChangeAfterAnImportDoesNotConflictWithTheFormerT
 }
 
 TEST_F(ApplyObjectTest, ReleasingLeavesTheValuesAndTakesTheMark) {
-  Answer(200, Live(kMark, {Entry("charon", "Apply", kOurFields), Entry("kube-controller-manager", "Update", Json::object())}));
+  Answer(200, Live(kMark, {Entry("charon", "Apply", kOurFields),
+                           Entry("kube-controller-manager", "Update", Json::object())}));
   Answer(200, Live("", {}));
   EXPECT_THAT(ReleaseObject(call_, *cluster_, kRef, options_), IsOk());
   EXPECT_THAT(Sent(), ElementsAre("GET", "PATCH json-patch"));
   const std::string patch = Body(1).dump();
-  EXPECT_THAT(patch, AllOf(HasSubstr("kube-controller-manager"), Not(HasSubstr("\"charon\"")),
-                           HasSubstr(R"({"op":"remove","path":"/metadata/annotations/charon.internal~1owner"})")));
+  EXPECT_THAT(
+      patch,
+      AllOf(HasSubstr("kube-controller-manager"), Not(HasSubstr("\"charon\"")),
+            HasSubstr(R"({"op":"remove","path":"/metadata/annotations/charon.internal~1owner"})")));
 }
 
 TEST_F(ApplyObjectTest, ReleasingAFieldTakesItOutOfOurEntry) {
@@ -534,14 +589,16 @@ TEST_F(ApplyObjectTest, DoesNotDeleteWhatAnotherStackMarked) {
 
 TEST_F(ApplyObjectTest, ADeletionOfWhatIsGoneIsNotFound) {
   transport_.Answer(404, kNotFound);
-  EXPECT_THAT(DeleteObject(call_, *cluster_, kRef, options_), StatusIs(absl::StatusCode::kNotFound));
+  EXPECT_THAT(DeleteObject(call_, *cluster_, kRef, options_),
+              StatusIs(absl::StatusCode::kNotFound));
 }
 
 TEST_F(ApplyObjectTest, ADeletionLooksAgainIfAnotherObjectHasTheName) {
   Answer(200, Ours());
   transport_.Answer(409, kExists);
   Answer(200, Live("other/t/a", {}, "u2"));
-  EXPECT_THAT(DeleteObject(call_, *cluster_, kRef, options_), StatusIs(absl::StatusCode::kFailedPrecondition));
+  EXPECT_THAT(DeleteObject(call_, *cluster_, kRef, options_),
+              StatusIs(absl::StatusCode::kFailedPrecondition));
   EXPECT_THAT(Sent(), ElementsAre("GET", "DELETE", "GET"));
 }
 
@@ -551,7 +608,10 @@ TEST_F(ApplyObjectTest, DeletingFieldsAppliesNothing) {
   Answer(200, Live("", {}));
   EXPECT_THAT(DeleteObject(call_, *cluster_, kRef, options_), IsOk());
   EXPECT_THAT(Sent(), ElementsAre("GET", "PATCH"));
-  EXPECT_EQ(Body(1), Json::parse(R"({"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a","namespace":"x","uid":"u"}})"));
+  EXPECT_EQ(
+      Body(1),
+      Json::parse(
+          R"({"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a","namespace":"x","uid":"u"}})"));
 }
 
 TEST(ClaimOf, NeedsManagerAndMark) {

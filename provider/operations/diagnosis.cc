@@ -32,9 +32,10 @@ constexpr int kMostListed = 100;
 // Reasons for which a container waits, and keeps waiting until somebody changes something (kubelet,
 // pkg/kubelet/images/types.go and kuberuntime).
 constexpr std::array<absl::string_view, 11> kHopelessWaits = {
-    "CrashLoopBackOff", "ImagePullBackOff",         "ErrImagePull",        "InvalidImageName",
-    "ErrImageNeverPull", "ImageInspectError",       "RegistryUnavailable", "CreateContainerConfigError",
-    "CreateContainerError", "RunContainerError",    "PostStartHookError"};
+    "CrashLoopBackOff",    "ImagePullBackOff",           "ErrImagePull",
+    "InvalidImageName",    "ErrImageNeverPull",          "ImageInspectError",
+    "RegistryUnavailable", "CreateContainerConfigError", "CreateContainerError",
+    "RunContainerError",   "PostStartHookError"};
 
 // Somebody is about to add a node for a pod that has none: cluster-autoscaler, Karpenter.
 constexpr std::array<absl::string_view, 2> kHelpIsComing = {"TriggeredScaleUp", "Nominated"};
@@ -106,7 +107,8 @@ ContainerTrouble TroubleOf(const Json& status, bool init, bool restarts) {
     trouble.text = absl::StrCat("ended with ", Exit(terminated));
     trouble.hopeless = !restarts || restarted >= 2;
     trouble.failed = true;
-  } else if (Field(status, "state.running").is_object() && Field(status, "ready") != true && !init) {
+  } else if (Field(status, "state.running").is_object() && Field(status, "ready") != true &&
+             !init) {
     trouble.text = "runs, but is not ready (its readiness probe has not succeeded)";
     // Between two crashes: it looks alive for a moment.
     trouble.hopeless = ended_badly && restarted >= 3;
@@ -144,7 +146,8 @@ Diagnosis DiagnosePodWith(const Json& pod, std::vector<FailedContainer>* failed)
         false);  // whoever made it makes another
   }
   const bool restarts = Text(pod, "spec.restartPolicy") != "Never";
-  // A Job tries again, and says itself when it has had enough: what ran and failed is no reason to give up.
+  // A Job tries again, and says itself when it has had enough: what ran and failed is no reason to
+  // give up.
   bool is_tried_again = false;
   for (const Json& owner : Items(pod, "metadata.ownerReferences")) {
     if (Text(owner, "kind") == "Job") is_tried_again = true;
@@ -158,12 +161,14 @@ Diagnosis DiagnosePodWith(const Json& pod, std::vector<FailedContainer>* failed)
       add(absl::StrCat(init ? "init container " : "container ", container, " of pod ", name, ": ",
                        trouble.text),
           trouble.hopeless && !(is_tried_again && trouble.failed));
-      if (trouble.failed && failed != nullptr) failed->push_back({name, container, trouble.previous});
+      if (trouble.failed && failed != nullptr)
+        failed->push_back({name, container, trouble.previous});
     }
   }
   const bool scheduled = !Text(pod, "spec.nodeName").empty();
   if (phase == "Pending" && scheduled && Items(pod, "status.containerStatuses").empty()) {
-    add(absl::StrCat("pod ", name, " waits for node ", Text(pod, "spec.nodeName"), " to start it"), false);
+    add(absl::StrCat("pod ", name, " waits for node ", Text(pod, "spec.nodeName"), " to start it"),
+        false);
   }
   for (const Json& condition : Items(pod, "status.conditions")) {
     if (Text(condition, "type") != "PodScheduled" || Text(condition, "status") != "False") continue;
@@ -195,7 +200,8 @@ std::string SelectorOf(const Json& object) {
       }
       const std::string key = Text(expression, "key"), op = Text(expression, "operator");
       if (op == "In" || op == "NotIn") {
-        terms.push_back(absl::StrCat(key, op == "In" ? " in (" : " notin (", absl::StrJoin(values, ","), ")"));
+        terms.push_back(
+            absl::StrCat(key, op == "In" ? " in (" : " notin (", absl::StrJoin(values, ","), ")"));
       } else if (op == "Exists") {
         terms.push_back(key);
       } else if (op == "DoesNotExist") {
@@ -241,8 +247,8 @@ class Examiner {
 
  private:
   bool HasPods() const {
-    return Has(std::array<absl::string_view, 6>{"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet",
-                                                "ReplicationController", "Job"},
+    return Has(std::array<absl::string_view, 6>{"Deployment", "StatefulSet", "DaemonSet",
+                                                "ReplicaSet", "ReplicationController", "Job"},
                kind_);
   }
 
@@ -262,7 +268,7 @@ class Examiner {
       const auto revision = [&](const Json& object) {
         const Json& annotations = Field(object, "metadata.annotations");
         return annotations.is_object() && annotations.contains(annotation) ? annotations[annotation]
-                                                                            : Json();
+                                                                           : Json();
       };
       for (const Json& set : List("apps/v1", "ReplicaSet", {.label_selector = selector})) {
         if (!OwnedBy(set, owner) || revision(set) != revision(object_)) continue;
@@ -295,7 +301,8 @@ class Examiner {
   // Deployment and ReplicaSet say themselves that pods cannot be made: quota, admission.
   void LookAtReplicaFailure(const Json& object) {
     for (const Json& condition : Items(object, "status.conditions")) {
-      if (Text(condition, "type") != "ReplicaFailure" || Text(condition, "status") != "True") continue;
+      if (Text(condition, "type") != "ReplicaFailure" || Text(condition, "status") != "True")
+        continue;
       AddHopeless(absl::StrCat("pods cannot be made: ", Text(condition, "reason"), ": ",
                                Shortened(Text(condition, "message"))));
     }
@@ -310,7 +317,8 @@ class Examiner {
   void LookAtEvents() {
     // Of one object by its uid; of several by looking through the namespace's warnings.
     std::string selector = "type=Warning";
-    if (subjects_.size() == 1) absl::StrAppend(&selector, ",involvedObject.uid=", *subjects_.begin());
+    if (subjects_.size() == 1)
+      absl::StrAppend(&selector, ",involvedObject.uid=", *subjects_.begin());
     std::vector<Json> events = List("v1", "Event", {.field_selector = selector});
     const auto time = [](const Json& event) {
       for (const char* path : {"series.lastObservedTime", "lastTimestamp", "eventTime",
@@ -336,11 +344,11 @@ class Examiner {
       if (told.size() == kMostEvents || !told.insert(key).second) continue;
       const std::int64_t count = std::max(Number(event, "count"), Number(event, "series.count"));
       diagnosis_.lines.push_back(absl::StrCat(
-          "event on ", Text(event, "involvedObject.kind"), " ", Text(event, "involvedObject.name"), ": ",
-          reason, ": ", message, count > 1 ? absl::StrCat(" (", count, " times)") : ""));
+          "event on ", Text(event, "involvedObject.kind"), " ", Text(event, "involvedObject.name"),
+          ": ", reason, ": ", message, count > 1 ? absl::StrCat(" (", count, " times)") : ""));
       // Pods that cannot be made; a claim whose storage class does not exist.
-      const bool hopeless = reason == "FailedCreate" ||
-                            (reason == "ProvisioningFailed" && absl::EndsWith(message, "not found"));
+      const bool hopeless = reason == "FailedCreate" || (reason == "ProvisioningFailed" &&
+                                                         absl::EndsWith(message, "not found"));
       if (hopeless && diagnosis_.hopeless.empty()) diagnosis_.hopeless = diagnosis_.lines.back();
     }
     if (diagnosis_.hopeless.empty() && !waiting_for_node_.empty() && !HelpIsComing()) {
@@ -360,14 +368,15 @@ class Examiner {
     std::size_t shown = 0;
     for (const FailedContainer& container : failed_) {
       if (shown == 2) return;
-      const auto log = cluster_.GetRaw(
-          call_, absl::StrCat("/api/v1/namespaces/", name_space_, "/pods/", container.pod,
-                              "/log?container=", container.container, "&tailLines=", options_.log_lines,
-                              container.previous ? "&previous=true" : ""));
+      const auto log =
+          cluster_.GetRaw(call_, absl::StrCat("/api/v1/namespaces/", name_space_, "/pods/",
+                                              container.pod, "/log?container=", container.container,
+                                              "&tailLines=", options_.log_lines,
+                                              container.previous ? "&previous=true" : ""));
       if (!log.ok() || log->empty()) continue;
       ++shown;
-      diagnosis_.lines.push_back(
-          absl::StrCat("last log lines of container ", container.container, " of pod ", container.pod, ":"));
+      diagnosis_.lines.push_back(absl::StrCat("last log lines of container ", container.container,
+                                              " of pod ", container.pod, ":"));
       for (const absl::string_view line : absl::StrSplit(absl::StripSuffix(*log, "\n"), '\n')) {
         diagnosis_.lines.push_back(absl::StrCat("  ", Shortened(std::string(line), 300)));
       }

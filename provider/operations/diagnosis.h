@@ -1,4 +1,5 @@
-// Why a workload does not become ready: its pods, their containers, the events about them, the last log lines.
+// Why a workload does not become ready: its pods, their containers, the events about them, the last
+// log lines.
 #pragma once
 
 #include <string>
@@ -13,8 +14,8 @@
 namespace charon::operations {
 
 struct Diagnosis {
-  // The first trouble that does not go away by itself ("container app of pod web-1: CrashLoopBackOff, ...");
-  // empty: there is none, or none that can be seen.
+  // The first trouble that does not go away by itself ("container app of pod web-1:
+  // CrashLoopBackOff, ..."); empty: there is none, or none that can be seen.
   std::string hopeless;
   // All that is known, a line each, worst first.
   std::vector<std::string> lines;
@@ -30,8 +31,9 @@ struct DiagnosisOptions {
   absl::Time since = absl::InfinitePast();
 };
 
-// Looks at `object` (a workload, a pod, or anything with events). At most five requests, plus two for logs; what
-// cannot be read is left out, so this never fails. Log lines and messages pass through Redact.
+// Looks at `object` (a workload, a pod, or anything with events). At most five requests, plus two
+// for logs; what cannot be read is left out, so this never fails. Log lines and messages pass
+// through Redact.
 Diagnosis Diagnose(const Call& call, kubernetes::Cluster& cluster, const kubernetes::Json& object,
                    const DiagnosisOptions& options);
 

@@ -8,8 +8,10 @@
 namespace charon::operations {
 namespace {
 
-constexpr absl::string_view kAlphanumeric = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
-constexpr absl::string_view kPassword = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~!*";
+constexpr absl::string_view kAlphanumeric =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+constexpr absl::string_view kPassword =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~!*";
 
 }  // namespace
 
@@ -27,8 +29,8 @@ absl::StatusOr<std::string> GenerateValue(absl::string_view kind, std::int64_t l
     bytes[6] = static_cast<char>((bytes[6] & 0x0f) | 0x40);  // version 4
     bytes[8] = static_cast<char>((bytes[8] & 0x3f) | 0x80);  // variant of RFC 9562
     const std::string hex = absl::BytesToHexString(bytes);
-    return absl::StrCat(hex.substr(0, 8), "-", hex.substr(8, 4), "-", hex.substr(12, 4), "-", hex.substr(16, 4), "-",
-                        hex.substr(20));
+    return absl::StrCat(hex.substr(0, 8), "-", hex.substr(8, 4), "-", hex.substr(12, 4), "-",
+                        hex.substr(16, 4), "-", hex.substr(20));
   }
   return absl::InvalidArgumentError(absl::StrCat("\"", kind, "\" is no kind of generated value"));
 }

@@ -9,8 +9,9 @@
 
 namespace charon::operations {
 
-// `kind`: "alphanumeric" (letters and digits), "password" (those and -_.~!*), "hex" (length digits), "base64" (of
-// length random bytes), "uuid" (version 4; length is ignored). InvalidArgument for another kind.
+// `kind`: "alphanumeric" (letters and digits), "password" (those and -_.~!*), "hex" (length
+// digits), "base64" (of length random bytes), "uuid" (version 4; length is ignored).
+// InvalidArgument for another kind.
 absl::StatusOr<std::string> GenerateValue(absl::string_view kind, std::int64_t length);
 
 }  // namespace charon::operations

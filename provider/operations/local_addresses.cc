@@ -20,9 +20,11 @@ std::vector<std::string> LocalAddresses() {
     const int family = entry->ifa_addr->sa_family;
     const void* bytes = nullptr;
     if (family == AF_INET) bytes = &reinterpret_cast<const sockaddr_in*>(entry->ifa_addr)->sin_addr;
-    if (family == AF_INET6) bytes = &reinterpret_cast<const sockaddr_in6*>(entry->ifa_addr)->sin6_addr;
+    if (family == AF_INET6)
+      bytes = &reinterpret_cast<const sockaddr_in6*>(entry->ifa_addr)->sin6_addr;
     std::array<char, INET6_ADDRSTRLEN> text{};
-    if (bytes != nullptr && inet_ntop(family, bytes, text.data(), text.size()) != nullptr) addresses.emplace_back(text.data());
+    if (bytes != nullptr && inet_ntop(family, bytes, text.data(), text.size()) != nullptr)
+      addresses.emplace_back(text.data());
   }
   return addresses;
 }

@@ -38,8 +38,8 @@ Quantity Times(const Quantity& amount, std::int64_t count) {
   return Quantity::FromNano(amount.nano() * count, amount.format());
 }
 
-// What LimitRanges fill in (pkg/../admission/limitranger): the default limit, and as request the default request, else
-// the limit.
+// What LimitRanges fill in (pkg/../admission/limitranger): the default limit, and as request the
+// default request, else the limit.
 struct Defaults {
   Amounts requests, limits;
 };
@@ -86,12 +86,13 @@ Needs NeedsOfPod(const Json& spec, const Defaults& defaults) {
 
 // A pod's amount of what a quota counts; nullopt if it counts something else (claims, objects).
 std::optional<Quantity> Counted(const Needs& needs, absl::string_view resource) {
-  if (resource == "pods" || resource == "count/pods") return Quantity::FromNano(1000000000, Quantity::Format::kDecimalSI);
+  if (resource == "pods" || resource == "count/pods")
+    return Quantity::FromNano(1000000000, Quantity::Format::kDecimalSI);
   const Amounts* amounts = &needs.requests;
   if (absl::ConsumePrefix(&resource, "limits.")) {
     amounts = &needs.limits;
-  } else if (!absl::ConsumePrefix(&resource, "requests.") && resource != "cpu" && resource != "memory" &&
-             resource != "ephemeral-storage") {
+  } else if (!absl::ConsumePrefix(&resource, "requests.") && resource != "cpu" &&
+             resource != "memory" && resource != "ephemeral-storage") {
     return std::nullopt;
   }
   if (resource == "storage" || absl::StrContains(resource, "storageclass")) return std::nullopt;
@@ -101,8 +102,8 @@ std::optional<Quantity> Counted(const Needs& needs, absl::string_view resource) 
 
 // A quota on these refuses pods whose containers do not all name them.
 bool MustBeNamed(absl::string_view resource) {
-  return resource == "requests.cpu" || resource == "requests.memory" || resource == "limits.cpu" || resource == "limits.memory" ||
-         resource == "cpu" || resource == "memory";
+  return resource == "requests.cpu" || resource == "requests.memory" || resource == "limits.cpu" ||
+         resource == "limits.memory" || resource == "cpu" || resource == "memory";
 }
 
 bool IsScoped(const Json& quota) {
@@ -110,8 +111,8 @@ bool IsScoped(const Json& quota) {
   return (scopes.is_array() && !scopes.empty()) || !Field(quota, "spec.scopeSelector").is_null();
 }
 
-void CompareWithQuota(const Json& quota, const PodDemand& demand, const Needs& pod, const Amounts& own_by_resource,
-                      std::vector<std::string>& problems) {
+void CompareWithQuota(const Json& quota, const PodDemand& demand, const Needs& pod,
+                      const Amounts& own_by_resource, std::vector<std::string>& problems) {
   const std::string name = kubernetes::Text(quota, "metadata.name");
   const Amounts used = kubernetes::QuantitiesOf(Field(quota, "status.used"));
   for (const auto& [resource, hard] : kubernetes::QuantitiesOf(Field(quota, "spec.hard"))) {
@@ -119,7 +120,8 @@ void CompareWithQuota(const Json& quota, const PodDemand& demand, const Needs& p
     if (!each) continue;
     if (MustBeNamed(resource) && *each == Quantity()) {
       problems.push_back(absl::StrCat("ResourceQuota ", name, " counts ", resource,
-                                      ", but the containers do not say any and no LimitRange does: the server will refuse the pods"));
+                                      ", but the containers do not say any and no LimitRange does: "
+                                      "the server will refuse the pods"));
       continue;
     }
     const auto in_use = used.find(resource);
@@ -130,26 +132,34 @@ void CompareWithQuota(const Json& quota, const PodDemand& demand, const Needs& p
     const std::int64_t pods = demand.replicas + demand.surge;
     const Quantity wanted = Times(*each, pods);
     if (!(hard < others + wanted)) continue;
-    problems.push_back(absl::StrCat("ResourceQuota ", name, ": ", resource, " is ", hard.ToString(), ", others use ", others.ToString(),
-                                    ", so ", (hard < others ? Quantity() : hard - others).ToString(), " are left; ", pods,
-                                    pods == 1 ? " pod needs " : " pods (surge included) need ", wanted.ToString()));
+    problems.push_back(absl::StrCat(
+        "ResourceQuota ", name, ": ", resource, " is ", hard.ToString(), ", others use ",
+        others.ToString(), ", so ", (hard < others ? Quantity() : hard - others).ToString(),
+        " are left; ", pods, pods == 1 ? " pod needs " : " pods (surge included) need ",
+        wanted.ToString()));
   }
 }
 
-// What a LimitRange refuses (plugin/pkg/admission/limitranger/admission.go, v1.36: minConstraint, maxConstraint), and a
-// limit that it fills in below the request, which validation refuses. `whose` begins each line.
-void CompareWithLimits(absl::string_view range, const Json& item, absl::string_view whose, const Needs& needs, const Amounts& said_limits,
+// What a LimitRange refuses (plugin/pkg/admission/limitranger/admission.go, v1.36: minConstraint,
+// maxConstraint), and a limit that it fills in below the request, which validation refuses. `whose`
+// begins each line.
+void CompareWithLimits(absl::string_view range, const Json& item, absl::string_view whose,
+                       const Needs& needs, const Amounts& said_limits,
                        std::vector<std::string>& problems) {
-  const auto say = [&](const auto&... text) { problems.push_back(absl::StrCat("LimitRange ", range, ": ", whose, " ", text...)); };
+  const auto say = [&](const auto&... text) {
+    problems.push_back(absl::StrCat("LimitRange ", range, ": ", whose, " ", text...));
+  };
   for (const auto& [resource, most] : kubernetes::QuantitiesOf(Field(item, "max"))) {
     const auto request = needs.requests.find(resource);
     const auto limit = needs.limits.find(resource);
     if (request != needs.requests.end() && most < request->second) {
-      say("requests ", resource, " ", request->second.ToString(), ", the most is ", most.ToString());
+      say("requests ", resource, " ", request->second.ToString(), ", the most is ",
+          most.ToString());
     } else if (limit == needs.limits.end()) {
       say("has no limit of ", resource, ", and must have one of at most ", most.ToString());
     } else if (most < limit->second) {
-      say("has a limit of ", resource, " ", limit->second.ToString(), ", the most is ", most.ToString());
+      say("has a limit of ", resource, " ", limit->second.ToString(), ", the most is ",
+          most.ToString());
     }
   }
   for (const auto& [resource, least] : kubernetes::QuantitiesOf(Field(item, "min"))) {
@@ -158,30 +168,37 @@ void CompareWithLimits(absl::string_view range, const Json& item, absl::string_v
     if (request == needs.requests.end()) {
       say("requests no ", resource, ", and must request at least ", least.ToString());
     } else if (request->second < least) {
-      say("requests ", resource, " ", request->second.ToString(), ", the least is ", least.ToString());
+      say("requests ", resource, " ", request->second.ToString(), ", the least is ",
+          least.ToString());
     } else if (limit != needs.limits.end() && limit->second < least) {
-      say("has a limit of ", resource, " ", limit->second.ToString(), ", the least is ", least.ToString());
+      say("has a limit of ", resource, " ", limit->second.ToString(), ", the least is ",
+          least.ToString());
     }
   }
   for (const auto& [resource, limit] : kubernetes::QuantitiesOf(Field(item, "default"))) {
     const auto request = needs.requests.find(resource);
-    if (said_limits.count(resource) != 0 || request == needs.requests.end() || !(limit < request->second)) continue;
-    say("requests ", resource, " ", request->second.ToString(), " and gets the default limit of ", limit.ToString(),
-        ", which is less; write a limit, too");
+    if (said_limits.count(resource) != 0 || request == needs.requests.end() ||
+        !(limit < request->second))
+      continue;
+    say("requests ", resource, " ", request->second.ToString(), " and gets the default limit of ",
+        limit.ToString(), ", which is less; write a limit, too");
   }
 }
 
-void CompareWithLimitRange(const Json& range, const Json& pod_spec, const Defaults& defaults, std::vector<std::string>& problems) {
+void CompareWithLimitRange(const Json& range, const Json& pod_spec, const Defaults& defaults,
+                           std::vector<std::string>& problems) {
   const std::string name = kubernetes::Text(range, "metadata.name");
   const Json& items = Field(range, "spec.limits");
   for (const Json& item : items.is_array() ? items : Json::array()) {
     const std::string type = item.value("type", "");
-    if (type == "Pod") CompareWithLimits(name, item, "one pod", NeedsOfPod(pod_spec, defaults), {}, problems);
+    if (type == "Pod")
+      CompareWithLimits(name, item, "one pod", NeedsOfPod(pod_spec, defaults), {}, problems);
     if (type != "Container") continue;
     for (const char* list : {"initContainers", "containers"}) {
       const Json& containers = Field(pod_spec, list);
       for (const Json& container : containers.is_array() ? containers : Json::array()) {
-        CompareWithLimits(name, item, absl::StrCat("container ", container.value("name", "")), NeedsOf(container, defaults),
+        CompareWithLimits(name, item, absl::StrCat("container ", container.value("name", "")),
+                          NeedsOf(container, defaults),
                           kubernetes::QuantitiesOf(Field(container, "resources.limits")), problems);
       }
     }
@@ -197,7 +214,8 @@ bool NodeMatches(const Json& node, const Json& selector) {
   return true;
 }
 
-void CompareWithNodes(const std::vector<Json>& nodes, const Json& pod_spec, const Needs& pod, std::vector<std::string>& problems) {
+void CompareWithNodes(const std::vector<Json>& nodes, const Json& pod_spec, const Needs& pod,
+                      std::vector<std::string>& problems) {
   if (nodes.empty() || pod.requests.empty()) return;
   std::vector<const Json*> candidates;
   for (const Json& node : nodes) {
@@ -209,19 +227,24 @@ void CompareWithNodes(const std::vector<Json>& nodes, const Json& pod_spec, cons
     const Json& selector = Field(pod_spec, "nodeSelector");
     if (selector.is_object()) {
       for (const auto& [key, value] : selector.items()) {
-        terms.push_back(absl::StrCat(key, "=", value.is_string() ? value.get<std::string>() : value.dump()));
+        terms.push_back(
+            absl::StrCat(key, "=", value.is_string() ? value.get<std::string>() : value.dump()));
       }
     }
-    problems.push_back(terms.empty() ? "no node takes pods now" : absl::StrCat("no node has the labels ", absl::StrJoin(terms, ", ")));
+    problems.push_back(terms.empty()
+                           ? "no node takes pods now"
+                           : absl::StrCat("no node has the labels ", absl::StrJoin(terms, ", ")));
     return;
   }
   Amounts largest;
   for (const Json* node : candidates) {
     const Amounts allocatable = kubernetes::QuantitiesOf(Field(*node, "status.allocatable"));
-    const bool fits = std::all_of(pod.requests.begin(), pod.requests.end(), [&](const auto& request) {
-      const auto found = allocatable.find(request.first);
-      return found != allocatable.end() ? !(found->second < request.second) : request.second == Quantity();
-    });
+    const bool fits =
+        std::all_of(pod.requests.begin(), pod.requests.end(), [&](const auto& request) {
+          const auto found = allocatable.find(request.first);
+          return found != allocatable.end() ? !(found->second < request.second)
+                                            : request.second == Quantity();
+        });
     if (fits) return;
     Raise(largest, allocatable);
   }
@@ -229,16 +252,19 @@ void CompareWithNodes(const std::vector<Json>& nodes, const Json& pod_spec, cons
   for (const auto& [resource, amount] : pod.requests) {
     const auto most = largest.find(resource);
     const Quantity have = most == largest.end() ? Quantity() : most->second;
-    if (have < amount) lines.push_back(absl::StrCat(resource, " ", amount.ToString(), " of at most ", have.ToString()));
+    if (have < amount)
+      lines.push_back(
+          absl::StrCat(resource, " ", amount.ToString(), " of at most ", have.ToString()));
   }
-  problems.push_back(absl::StrCat("no node can hold one pod: it requests ",
-                                  lines.empty() ? "a combination that none has" : absl::StrJoin(lines, ", ")));
+  problems.push_back(
+      absl::StrCat("no node can hold one pod: it requests ",
+                   lines.empty() ? "a combination that none has" : absl::StrJoin(lines, ", ")));
 }
 
 }  // namespace
 
-absl::StatusOr<QuotaFit> CheckQuotaFit(const Call& call, kubernetes::Cluster& cluster, absl::string_view name_space,
-                                       const PodDemand& demand) {
+absl::StatusOr<QuotaFit> CheckQuotaFit(const Call& call, kubernetes::Cluster& cluster,
+                                       absl::string_view name_space, const PodDemand& demand) {
   QuotaFit fit;
   kubernetes::ListOptions here;
   here.name_space = std::string(name_space);
@@ -246,8 +272,10 @@ absl::StatusOr<QuotaFit> CheckQuotaFit(const Call& call, kubernetes::Cluster& cl
   if (absl::IsNotFound(place.status())) return fit;
   CHARON_RETURN_IF_ERROR(place.status());
   fit.checked = true;
-  CHARON_ASSIGN_OR_RETURN(const std::vector<Json> quotas, cluster.List(call, {"v1", "ResourceQuota"}, here));
-  CHARON_ASSIGN_OR_RETURN(const std::vector<Json> ranges, cluster.List(call, {"v1", "LimitRange"}, here));
+  CHARON_ASSIGN_OR_RETURN(const std::vector<Json> quotas,
+                          cluster.List(call, {"v1", "ResourceQuota"}, here));
+  CHARON_ASSIGN_OR_RETURN(const std::vector<Json> ranges,
+                          cluster.List(call, {"v1", "LimitRange"}, here));
   Defaults defaults;
   for (const Json& range : ranges) {
     const Json& limits = Field(range, "spec.limits");
@@ -257,13 +285,17 @@ absl::StatusOr<QuotaFit> CheckQuotaFit(const Call& call, kubernetes::Cluster& cl
       defaults.requests.merge(kubernetes::QuantitiesOf(Field(item, "defaultRequest")));
     }
   }
-  for (const auto& [resource, amount] : defaults.limits) defaults.requests.emplace(resource, amount);
+  for (const auto& [resource, amount] : defaults.limits)
+    defaults.requests.emplace(resource, amount);
   const Needs pod = NeedsOfPod(*demand.pod_spec, defaults);
-  for (const Json& range : ranges) CompareWithLimitRange(range, *demand.pod_spec, defaults, fit.problems);
+  for (const Json& range : ranges)
+    CompareWithLimitRange(range, *demand.pod_spec, defaults, fit.problems);
 
-  if (std::any_of(quotas.begin(), quotas.end(), [](const Json& quota) { return !IsScoped(quota); })) {
+  if (std::any_of(quotas.begin(), quotas.end(),
+                  [](const Json& quota) { return !IsScoped(quota); })) {
     here.label_selector = absl::StrJoin(demand.selector, ",", absl::PairFormatter("="));
-    CHARON_ASSIGN_OR_RETURN(const std::vector<Json> own_pods, cluster.List(call, {"v1", "Pod"}, here));
+    CHARON_ASSIGN_OR_RETURN(const std::vector<Json> own_pods,
+                            cluster.List(call, {"v1", "Pod"}, here));
     for (const Json& quota : quotas) {
       if (IsScoped(quota)) continue;
       Amounts own;
@@ -272,7 +304,8 @@ absl::StatusOr<QuotaFit> CheckQuotaFit(const Call& call, kubernetes::Cluster& cl
         if (phase == "Succeeded" || phase == "Failed") continue;
         const Needs needs = NeedsOfPod(Field(other, "spec"), {});
         for (const auto& [resource, hard] : kubernetes::QuantitiesOf(Field(quota, "spec.hard"))) {
-          if (const std::optional<Quantity> each = Counted(needs, resource)) Add(own, {{resource, *each}});
+          if (const std::optional<Quantity> each = Counted(needs, resource))
+            Add(own, {{resource, *each}});
         }
       }
       CompareWithQuota(quota, demand, pod, own, fit.problems);

@@ -1,4 +1,5 @@
-// Whether pods will fit, told before they are made: into the namespace's LimitRanges and ResourceQuotas, onto the nodes.
+// Whether pods will fit, told before they are made: into the namespace's LimitRanges and
+// ResourceQuotas, onto the nodes.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +18,7 @@ namespace charon::operations {
 struct PodDemand {
   const kubernetes::Json* pod_spec = nullptr;  // spec of the pod template
   std::int64_t replicas = 1;
-  std::int64_t surge = 0;  // pods above that during a rollout
+  std::int64_t surge = 0;                       // pods above that during a rollout
   std::map<std::string, std::string> selector;  // labels of the pods that these will replace
 };
 
@@ -28,11 +29,12 @@ struct QuotaFit {
   std::vector<std::string> problems;
 };
 
-// Compares each container and the pod with the namespace's LimitRanges; what the pods request (the sum of their containers or, if that is more, an init container, with the
-// namespace's LimitRange defaults filled in as the server does) with the headroom of each ResourceQuota, to which the
-// pods that will be replaced do not count, and one pod with the largest schedulable node that its node selector
-// allows. Quotas with scopes are passed over. At most five requests.
-absl::StatusOr<QuotaFit> CheckQuotaFit(const Call& call, kubernetes::Cluster& cluster, absl::string_view name_space,
-                                       const PodDemand& demand);
+// Compares each container and the pod with the namespace's LimitRanges; what the pods request (the
+// sum of their containers or, if that is more, an init container, with the namespace's LimitRange
+// defaults filled in as the server does) with the headroom of each ResourceQuota, to which the pods
+// that will be replaced do not count, and one pod with the largest schedulable node that its node
+// selector allows. Quotas with scopes are passed over. At most five requests.
+absl::StatusOr<QuotaFit> CheckQuotaFit(const Call& call, kubernetes::Cluster& cluster,
+                                       absl::string_view name_space, const PodDemand& demand);
 
 }  // namespace charon::operations

@@ -114,8 +114,8 @@ Verdict StatefulSet(const Json& object) {
   const std::int64_t partition = Number(object, "spec.updateStrategy.rollingUpdate.partition");
   if (partition > 0) {
     if (updated >= wanted - partition) return Ready();
-    return Waiting(absl::StrCat(updated, " of ", wanted - partition, " pods above partition ", partition,
-                                " have been updated"));
+    return Waiting(absl::StrCat(updated, " of ", wanted - partition, " pods above partition ",
+                                partition, " have been updated"));
   }
   if (Text(object, "status.updateRevision") != Text(object, "status.currentRevision")) {
     return Waiting(absl::StrCat(updated, " of ", wanted, " pods have been updated"));
@@ -141,11 +141,12 @@ Verdict Job(const Json& object) {
       return Hopeless(absl::StrCat("the job has failed: ", Describe(*failed)));
     }
   }
-  if (Field(object, "spec.suspend") == true) return Ready();  // as with no replicas: nothing is to run
+  if (Field(object, "spec.suspend") == true)
+    return Ready();  // as with no replicas: nothing is to run
   return Waiting(absl::StrCat(Number(object, "status.succeeded"), " of ",
                               Number(object, "spec.completions", 1), " pods have succeeded, ",
-                              Number(object, "status.active"), " run, ", Number(object, "status.failed"),
-                              " have failed"));
+                              Number(object, "status.active"), " run, ",
+                              Number(object, "status.failed"), " have failed"));
 }
 
 Verdict Pod(const Json& object) {
@@ -209,7 +210,8 @@ void Collect(const Json& value, absl::string_view path, std::vector<const Json*>
     const std::size_t close = path.find(']');
     if (close == absl::string_view::npos) return;
     absl::string_view inner = path.substr(0, close);
-    if (inner.size() >= 2 && (inner.front() == '"' || inner.front() == '\'') && inner.back() == inner.front()) {
+    if (inner.size() >= 2 && (inner.front() == '"' || inner.front() == '\'') &&
+        inner.back() == inner.front()) {
       inner = inner.substr(1, inner.size() - 2);
     }
     name = std::string(inner);
@@ -236,7 +238,8 @@ void Collect(const Json& value, absl::string_view path, std::vector<const Json*>
   }
 }
 
-// The server's own groups; gateway.networking.k8s.io and snapshot.storage.k8s.io are CRDs like any other.
+// The server's own groups; gateway.networking.k8s.io and snapshot.storage.k8s.io are CRDs like any
+// other.
 bool IsBuiltInGroup(absl::string_view group) {
   if (!absl::StrContains(group, ".") || group == "rbac.authorization.k8s.io") return true;
   return absl::ConsumeSuffix(&group, ".k8s.io") &&
@@ -269,8 +272,9 @@ absl::StatusOr<Verdict> JudgeField(const Json& object, absl::string_view path,
   Collect(object, path, values);
   std::vector<std::string> texts;
   for (const Json* value : values) {
-    std::string text = value->is_string() ? value->get<std::string>()
-                                          : value->dump(-1, ' ', false, Json::error_handler_t::replace);
+    std::string text = value->is_string()
+                           ? value->get<std::string>()
+                           : value->dump(-1, ' ', false, Json::error_handler_t::replace);
     if (RE2::FullMatch(text, pattern)) return Ready();
     texts.push_back(absl::StrCat("\"", text, "\""));
   }
@@ -335,8 +339,9 @@ std::string DescribeConditions(const Json& object) {
     if (type == "ReplicaFailure") continue;  // Diagnose tells of it
     // Conditions of which "True" is the bad news.
     const bool about_failure = absl::EndsWith(type, "Failure") || absl::EndsWith(type, "Failed") ||
-                               absl::EndsWith(type, "Pressure") || absl::EndsWith(type, "Unavailable") ||
-                               type == "Stalled" || type == "Degraded";
+                               absl::EndsWith(type, "Pressure") ||
+                               absl::EndsWith(type, "Unavailable") || type == "Stalled" ||
+                               type == "Degraded";
     const std::string status = Text(condition, "status");
     if ((status == "True") != about_failure) continue;
     absl::StrAppend(&lines, "condition ", Describe(condition), "\n");

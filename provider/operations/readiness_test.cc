@@ -91,35 +91,55 @@ const Case kCases[] = {
      R"({"apiVersion":"apps/v1","kind":"StatefulSet","metadata":{"generation":2},"spec":{"replicas":2},
          "status":{"observedGeneration":2,"readyReplicas":1,"currentRevision":"r2","updateRevision":"r2"}})",
      Verdict::kWaiting, "1 of 2 pods are ready"},
-    {"replica set", R"({"apiVersion":"apps/v1","kind":"ReplicaSet","metadata":{"generation":1},"spec":{"replicas":1},"status":{"observedGeneration":1}})",
+    {"replica set",
+     R"({"apiVersion":"apps/v1","kind":"ReplicaSet","metadata":{"generation":1},"spec":{"replicas":1},"status":{"observedGeneration":1}})",
      Verdict::kWaiting, "0 of 1 replicas"},
     {"job complete",
-     R"({"apiVersion":"batch/v1","kind":"Job","status":{"conditions":[{"type":"Complete","status":"True"}]}})", Verdict::kReady},
-    {"job running", R"({"apiVersion":"batch/v1","kind":"Job","spec":{"completions":3},"status":{"active":1,"succeeded":2}})",
+     R"({"apiVersion":"batch/v1","kind":"Job","status":{"conditions":[{"type":"Complete","status":"True"}]}})",
+     Verdict::kReady},
+    {"job running",
+     R"({"apiVersion":"batch/v1","kind":"Job","spec":{"completions":3},"status":{"active":1,"succeeded":2}})",
      Verdict::kWaiting, "2 of 3 pods have succeeded"},
     {"job failed",
      R"({"apiVersion":"batch/v1","kind":"Job","status":{"conditions":[{"type":"Failed","status":"True","reason":"BackoffLimitExceeded","message":"Job has reached the specified backoff limit"}]}})",
      Verdict::kHopeless, "BackoffLimitExceeded"},
-    {"job suspended", R"({"apiVersion":"batch/v1","kind":"Job","spec":{"suspend":true},"status":{}})", Verdict::kReady},
-    {"cron job", R"({"apiVersion":"batch/v1","kind":"CronJob"})", Verdict::kReady},
-    {"pod ready", R"({"apiVersion":"v1","kind":"Pod","status":{"phase":"Running","conditions":[{"type":"Ready","status":"True"}]}})",
+    {"job suspended",
+     R"({"apiVersion":"batch/v1","kind":"Job","spec":{"suspend":true},"status":{}})",
      Verdict::kReady},
-    {"pod running", R"({"apiVersion":"v1","kind":"Pod","status":{"phase":"Running","conditions":[{"type":"Ready","status":"False"}]}})",
+    {"cron job", R"({"apiVersion":"batch/v1","kind":"CronJob"})", Verdict::kReady},
+    {"pod ready",
+     R"({"apiVersion":"v1","kind":"Pod","status":{"phase":"Running","conditions":[{"type":"Ready","status":"True"}]}})",
+     Verdict::kReady},
+    {"pod running",
+     R"({"apiVersion":"v1","kind":"Pod","status":{"phase":"Running","conditions":[{"type":"Ready","status":"False"}]}})",
      Verdict::kWaiting, "Running and not ready"},
-    {"pod failed", R"({"apiVersion":"v1","kind":"Pod","status":{"phase":"Failed","reason":"Evicted"}})", Verdict::kHopeless, "Evicted"},
-    {"claim bound", R"({"apiVersion":"v1","kind":"PersistentVolumeClaim","status":{"phase":"Bound"}})", Verdict::kReady},
-    {"claim pending", R"({"apiVersion":"v1","kind":"PersistentVolumeClaim","status":{"phase":"Pending"}})", Verdict::kWaiting, "Pending"},
-    {"claim lost", R"({"apiVersion":"v1","kind":"PersistentVolumeClaim","status":{"phase":"Lost"}})", Verdict::kHopeless},
-    {"service without a balancer", R"({"apiVersion":"v1","kind":"Service","spec":{"type":"ClusterIP"}})", Verdict::kReady},
-    {"service without an address", R"({"apiVersion":"v1","kind":"Service","spec":{"type":"LoadBalancer"},"status":{"loadBalancer":{}}})",
+    {"pod failed",
+     R"({"apiVersion":"v1","kind":"Pod","status":{"phase":"Failed","reason":"Evicted"}})",
+     Verdict::kHopeless, "Evicted"},
+    {"claim bound",
+     R"({"apiVersion":"v1","kind":"PersistentVolumeClaim","status":{"phase":"Bound"}})",
+     Verdict::kReady},
+    {"claim pending",
+     R"({"apiVersion":"v1","kind":"PersistentVolumeClaim","status":{"phase":"Pending"}})",
+     Verdict::kWaiting, "Pending"},
+    {"claim lost",
+     R"({"apiVersion":"v1","kind":"PersistentVolumeClaim","status":{"phase":"Lost"}})",
+     Verdict::kHopeless},
+    {"service without a balancer",
+     R"({"apiVersion":"v1","kind":"Service","spec":{"type":"ClusterIP"}})", Verdict::kReady},
+    {"service without an address",
+     R"({"apiVersion":"v1","kind":"Service","spec":{"type":"LoadBalancer"},"status":{"loadBalancer":{}}})",
      Verdict::kWaiting, "no address"},
     {"service with an address",
      R"({"apiVersion":"v1","kind":"Service","spec":{"type":"LoadBalancer"},"status":{"loadBalancer":{"ingress":[{"hostname":"h"}]}}})",
      Verdict::kReady},
-    {"ingress", R"({"apiVersion":"networking.k8s.io/v1","kind":"Ingress","status":{"loadBalancer":{"ingress":[{"ip":"1.2.3.4"}]}}})",
+    {"ingress",
+     R"({"apiVersion":"networking.k8s.io/v1","kind":"Ingress","status":{"loadBalancer":{"ingress":[{"ip":"1.2.3.4"}]}}})",
      Verdict::kReady},
-    {"namespace", R"({"apiVersion":"v1","kind":"Namespace","status":{"phase":"Terminating"}})", Verdict::kWaiting, "Terminating"},
-    {"definition", R"({"apiVersion":"apiextensions.k8s.io/v1","kind":"CustomResourceDefinition","status":{"conditions":[{"type":"Established","status":"True"}]}})",
+    {"namespace", R"({"apiVersion":"v1","kind":"Namespace","status":{"phase":"Terminating"}})",
+     Verdict::kWaiting, "Terminating"},
+    {"definition",
+     R"({"apiVersion":"apiextensions.k8s.io/v1","kind":"CustomResourceDefinition","status":{"conditions":[{"type":"Established","status":"True"}]}})",
      Verdict::kReady},
     {"definition with a taken name",
      R"({"apiVersion":"apiextensions.k8s.io/v1","kind":"CustomResourceDefinition","status":{"conditions":[
@@ -127,7 +147,8 @@ const Case kCases[] = {
      Verdict::kWaiting, "KindConflict"},
     {"what needs no waiting", R"({"apiVersion":"v1","kind":"ConfigMap"})", Verdict::kReady},
     {"role", R"({"apiVersion":"rbac.authorization.k8s.io/v1","kind":"Role"})", Verdict::kReady},
-    {"custom ready", R"({"apiVersion":"cert-manager.io/v1","kind":"Certificate","status":{"conditions":[{"type":"Ready","status":"True"}]}})",
+    {"custom ready",
+     R"({"apiVersion":"cert-manager.io/v1","kind":"Certificate","status":{"conditions":[{"type":"Ready","status":"True"}]}})",
      Verdict::kReady},
     {"custom not ready",
      R"({"apiVersion":"cert-manager.io/v1","kind":"Certificate","status":{"conditions":[{"type":"Ready","status":"False","reason":"Issuing","message":"wait"}]}})",
@@ -136,17 +157,21 @@ const Case kCases[] = {
      R"({"apiVersion":"e.org/v1","kind":"Foo","metadata":{"generation":3},"status":{"conditions":[{"type":"Ready","status":"True","observedGeneration":2}]}})",
      Verdict::kWaiting, "earlier change"},
     {"custom not observed",
-     R"({"apiVersion":"e.org/v1","kind":"Foo","metadata":{"generation":3},"status":{"observedGeneration":2}})", Verdict::kWaiting,
-     "has not seen the change"},
-    {"custom without status", R"({"apiVersion":"e.org/v1","kind":"Foo","metadata":{"generation":3}})", Verdict::kNoStatus},
+     R"({"apiVersion":"e.org/v1","kind":"Foo","metadata":{"generation":3},"status":{"observedGeneration":2}})",
+     Verdict::kWaiting, "has not seen the change"},
+    {"custom without status",
+     R"({"apiVersion":"e.org/v1","kind":"Foo","metadata":{"generation":3}})", Verdict::kNoStatus},
     {"custom of a group that looks built in",
-     R"({"apiVersion":"gateway.networking.k8s.io/v1","kind":"Gateway","metadata":{"generation":1}})", Verdict::kNoStatus},
-    {"custom with a status of its own", R"({"apiVersion":"e.org/v1","kind":"Foo","status":{"phase":"x"}})", Verdict::kReady},
+     R"({"apiVersion":"gateway.networking.k8s.io/v1","kind":"Gateway","metadata":{"generation":1}})",
+     Verdict::kNoStatus},
+    {"custom with a status of its own",
+     R"({"apiVersion":"e.org/v1","kind":"Foo","status":{"phase":"x"}})", Verdict::kReady},
 };
 
 INSTANTIATE_TEST_SUITE_P(All, RolloutTest, ::testing::ValuesIn(kCases), [](const auto& test) {
   std::string name;
-  for (const char c : std::string(test.param.what)) name += std::isalnum(static_cast<unsigned char>(c)) ? c : '_';
+  for (const char c : std::string(test.param.what))
+    name += std::isalnum(static_cast<unsigned char>(c)) ? c : '_';
   return name;
 });
 
@@ -163,9 +188,12 @@ TEST(JudgeField, MatchesTheWholeText) {
   EXPECT_EQ(JudgeField(kObject, "metadata.annotations['a.b/c']", "yes")->state, Verdict::kReady);
   EXPECT_EQ(JudgeField(kObject, "status.ports[1].port", "443")->state, Verdict::kReady);
   EXPECT_EQ(JudgeField(kObject, "status.ports.0.port", "80")->state, Verdict::kReady);
-  EXPECT_EQ(JudgeField(kObject, "status.ports.port", "443")->state, Verdict::kReady) << "any item will do";
-  EXPECT_THAT(JudgeField(kObject, "status.ports.name", "y")->why, "status.ports.name is \"x\" and does not match y");
-  EXPECT_THAT(JudgeField(kObject, "status.nothing.here", ".*")->why, "it has no status.nothing.here yet");
+  EXPECT_EQ(JudgeField(kObject, "status.ports.port", "443")->state, Verdict::kReady)
+      << "any item will do";
+  EXPECT_THAT(JudgeField(kObject, "status.ports.name", "y")->why,
+              "status.ports.name is \"x\" and does not match y");
+  EXPECT_THAT(JudgeField(kObject, "status.nothing.here", ".*")->why,
+              "it has no status.nothing.here yet");
 }
 
 TEST(JudgeField, RefusesWhatIsNoExpression) {
@@ -191,7 +219,8 @@ TEST(Judge, AllOfItMustHold) {
 }
 
 TEST(DescribeConditions, TellsOnlyOfTrouble) {
-  EXPECT_EQ(DescribeConditions(kObject), "condition Stalled is True (Oops)\ncondition Healthy is False: no\n");
+  EXPECT_EQ(DescribeConditions(kObject),
+            "condition Stalled is True (Oops)\ncondition Healthy is False: no\n");
 }
 
 }  // namespace

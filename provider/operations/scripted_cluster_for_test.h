@@ -41,7 +41,8 @@ class ScriptedCluster final : public kubernetes::Cluster {
         clock_.Advance(step);
         left -= step;
         if (!call.Alive().ok()) return call.Alive();
-        if (left > absl::ZeroDuration() && on_event({"IDLE", last.is_null() ? nullptr : &last})) return {};
+        if (left > absl::ZeroDuration() && on_event({"IDLE", last.is_null() ? nullptr : &last}))
+          return {};
       }
       last = event.type == "DELETED" ? Json() : event.object;
       if (on_event({event.type, event.object.is_null() ? nullptr : &event.object})) return {};
@@ -55,8 +56,8 @@ class ScriptedCluster final : public kubernetes::Cluster {
 
   absl::StatusOr<std::vector<Json>> List(const Call&, const kubernetes::ObjectKind& kind,
                                          const kubernetes::ListOptions& options) override {
-    asked.push_back(absl::StrCat("LIST ", kind.kind, " ", options.name_space, " ", options.label_selector,
-                                 options.field_selector));
+    asked.push_back(absl::StrCat("LIST ", kind.kind, " ", options.name_space, " ",
+                                 options.label_selector, options.field_selector));
     const auto found = lists.find(kind.kind);
     if (found == lists.end()) return absl::PermissionDeniedError("not in the script");
     return found->second;
@@ -69,15 +70,19 @@ class ScriptedCluster final : public kubernetes::Cluster {
     return found->second;
   }
 
-  absl::StatusOr<std::shared_ptr<const Json>> Read(const Call&, const kubernetes::ObjectRef& ref) override {
+  absl::StatusOr<std::shared_ptr<const Json>> Read(const Call&,
+                                                   const kubernetes::ObjectRef& ref) override {
     const auto found = objects.find(ref.ToString());
     if (found == objects.end()) return absl::NotFoundError("not in the script");
     return std::make_shared<const Json>(found->second);
   }
 
-  absl::StatusOr<std::vector<kubernetes::ResourceInfo>> Kinds(const Call&) override { return kinds; }
+  absl::StatusOr<std::vector<kubernetes::ResourceInfo>> Kinds(const Call&) override {
+    return kinds;
+  }
 
-  absl::StatusOr<kubernetes::ResourceInfo> Resolve(const Call&, const kubernetes::ObjectKind&) override {
+  absl::StatusOr<kubernetes::ResourceInfo> Resolve(const Call&,
+                                                   const kubernetes::ObjectKind&) override {
     return absl::UnimplementedError("not in the script");
   }
   absl::StatusOr<kubernetes::ServerVersion> Version(const Call&) override {
@@ -92,11 +97,12 @@ class ScriptedCluster final : public kubernetes::Cluster {
   absl::StatusOr<Json> Create(const Call&, const Json&, const kubernetes::ApplyOptions&) override {
     return absl::UnimplementedError("not in the script");
   }
-  absl::StatusOr<Json> Patch(const Call&, const kubernetes::ObjectRef&, kubernetes::PatchType, const Json&,
-                             absl::string_view) override {
+  absl::StatusOr<Json> Patch(const Call&, const kubernetes::ObjectRef&, kubernetes::PatchType,
+                             const Json&, absl::string_view) override {
     return absl::UnimplementedError("not in the script");
   }
-  absl::Status Delete(const Call&, const kubernetes::ObjectRef&, const kubernetes::DeleteOptions&) override {
+  absl::Status Delete(const Call&, const kubernetes::ObjectRef&,
+                      const kubernetes::DeleteOptions&) override {
     return absl::UnimplementedError("not in the script");
   }
   bool CreatedThisRun(const kubernetes::ObjectRef&) const override { return false; }

@@ -32,8 +32,8 @@ using kubernetes::Text;
 using kubernetes::WatchEvent;
 
 constexpr absl::Duration kIdle = absl::Seconds(2);
-// Looking at pods and events costs a handful of requests: not before a healthy rollout would be through,
-// and not at every event.
+// Looking at pods and events costs a handful of requests: not before a healthy rollout would be
+// through, and not at every event.
 constexpr absl::Duration kFirstLook = absl::Seconds(3);
 constexpr absl::Duration kLookInterval = absl::Seconds(5);
 // An object of a kind that nobody may ever set a status on counts as ready after this.
@@ -44,7 +44,8 @@ constexpr int kLooks = 4;
 constexpr absl::Duration kLookPause = absl::Milliseconds(500);
 constexpr std::size_t kMostBlockers = 10;
 
-// What the wait itself may take of the call's time, so that there is some left to find out why it failed.
+// What the wait itself may take of the call's time, so that there is some left to find out why it
+// failed.
 Call WithoutTheReport(const Call& call) {
   const absl::Duration remaining = call.Remaining();
   const absl::Duration report =
@@ -97,9 +98,10 @@ class Waiter {
     }
     if (verdict->why != why_) {
       why_ = verdict->why;
-      call_.log->Info("waiting", {{"object", ref_.ToString()},
-                                  {"for", why_},
-                                  {"waited", absl::FormatDuration(absl::Trunc(waited, absl::Seconds(1)))}});
+      call_.log->Info("waiting",
+                      {{"object", ref_.ToString()},
+                       {"for", why_},
+                       {"waited", absl::FormatDuration(absl::Trunc(waited, absl::Seconds(1)))}});
     }
     if (verdict->state == Verdict::kHopeless) {
       result_ = Report(absl::StatusCode::kFailedPrecondition, why_);
@@ -108,7 +110,8 @@ class Waiter {
     return LookForTrouble(waited);
   }
 
-  // A claim whose class waits for a pod is not bound before that pod is made, which may depend on us.
+  // A claim whose class waits for a pod is not bound before that pod is made, which may depend on
+  // us.
   bool BindsLater() {
     if (!wait_.rollout || ref_.kind != kubernetes::ObjectKind{"v1", "PersistentVolumeClaim"} ||
         Text(last_, "status.phase") != "Pending") {
@@ -116,7 +119,8 @@ class Waiter {
     }
     const std::string name = Text(last_, "spec.storageClassName");
     if (name.empty()) return false;
-    const auto storage_class = cluster_.Read(call_, {{"storage.k8s.io/v1", "StorageClass"}, "", name});
+    const auto storage_class =
+        cluster_.Read(call_, {{"storage.k8s.io/v1", "StorageClass"}, "", name});
     return storage_class.ok() &&
            Text(**storage_class, "volumeBindingMode") == "WaitForFirstConsumer";
   }
@@ -132,7 +136,8 @@ class Waiter {
     }
     if (!hopeless_since_) {
       hopeless_since_ = now;
-      call_.log->Warn("this does not look good", {{"object", ref_.ToString()}, {"trouble", found.hopeless}});
+      call_.log->Warn("this does not look good",
+                      {{"object", ref_.ToString()}, {"trouble", found.hopeless}});
     }
     if (now - *hopeless_since_ < wait_.grace) return false;
     result_ = Report(absl::StatusCode::kFailedPrecondition, why_);
@@ -167,10 +172,11 @@ class Waiter {
   std::optional<absl::Status> result_;
 };
 
-// "foos.example.org has 2 resource instances" in the message of a namespace's condition: the objects, with
-// what holds them (apiserver, pkg/controller/namespace/deletion/status_condition_utils.go).
-std::vector<std::string> Remaining(const Call& call, Cluster& cluster, const std::string& name_space,
-                                   const std::string& message) {
+// "foos.example.org has 2 resource instances" in the message of a namespace's condition: the
+// objects, with what holds them (apiserver,
+// pkg/controller/namespace/deletion/status_condition_utils.go).
+std::vector<std::string> Remaining(const Call& call, Cluster& cluster,
+                                   const std::string& name_space, const std::string& message) {
   std::vector<std::string> lines;
   const auto kinds = cluster.Kinds(call);
   if (!kinds.ok()) return lines;
@@ -179,7 +185,8 @@ std::vector<std::string> Remaining(const Call& call, Cluster& cluster, const std
     if (words.size() < 2 || words[1] != "has") continue;
     for (const kubernetes::ResourceInfo& info : *kinds) {
       const std::string group = info.kind.group();
-      const std::string resource = group.empty() ? info.plural : absl::StrCat(info.plural, ".", group);
+      const std::string resource =
+          group.empty() ? info.plural : absl::StrCat(info.plural, ".", group);
       // The core group is written "pods." (GroupResource of an empty group).
       if (resource != absl::StripSuffix(words[0], ".")) continue;
       const auto objects = cluster.List(call, info.kind, {.name_space = name_space, .limit = 20});
@@ -193,9 +200,9 @@ std::vector<std::string> Remaining(const Call& call, Cluster& cluster, const std
             if (finalizer.is_string()) finalizers.push_back(finalizer.get<std::string>());
           }
         }
-        lines.push_back(absl::StrCat(
-            info.kind.ToString(), " ", Text(object, "metadata.name"),
-            finalizers.empty() ? " remains" : " is held by its finalizer ", absl::StrJoin(finalizers, ", ")));
+        lines.push_back(absl::StrCat(info.kind.ToString(), " ", Text(object, "metadata.name"),
+                                     finalizers.empty() ? " remains" : " is held by its finalizer ",
+                                     absl::StrJoin(finalizers, ", ")));
       }
       break;
     }
@@ -214,15 +221,16 @@ absl::Status Stuck(const Call& call, Cluster& cluster, const ObjectRef& ref, con
     }
   }
   const bool deleting = Field(object, "metadata.deletionTimestamp").is_string();
-  std::string message = absl::StrCat(
-      ref.ToString(), " is still there after ", absl::FormatDuration(absl::Trunc(waited, absl::Seconds(1))));
+  std::string message = absl::StrCat(ref.ToString(), " is still there after ",
+                                     absl::FormatDuration(absl::Trunc(waited, absl::Seconds(1))));
   std::string remedy;
   if (!deleting) {
     absl::StrAppend(&message, ": nobody has deleted it");
   } else if (!finalizers.empty()) {
     absl::StrAppend(&message, ": held by its finalizer ", absl::StrJoin(finalizers, ", "));
     remedy =
-        "See why the controller behind the finalizer does not remove it. If that controller is gone for good, "
+        "See why the controller behind the finalizer does not remove it. If that controller is "
+        "gone for good, "
         "remove the finalizer by hand.";
   }
   if (ref.kind == kubernetes::ObjectKind{"v1", "Namespace"}) {
@@ -232,9 +240,11 @@ absl::Status Stuck(const Call& call, Cluster& cluster, const ObjectRef& ref, con
       if (Text(condition, "status") != "True") continue;
       const std::string type = Text(condition, "type"), text = Text(condition, "message");
       lines.push_back(absl::StrCat(type, ": ", text));
-      if (type == "NamespaceDeletionDiscoveryFailure" || type == "NamespaceDeletionGroupVersionParsingFailure") {
+      if (type == "NamespaceDeletionDiscoveryFailure" ||
+          type == "NamespaceDeletionGroupVersionParsingFailure") {
         remedy =
-            "The server cannot tell which kinds there are to delete: an extension API server is down. Repair it, or "
+            "The server cannot tell which kinds there are to delete: an extension API server is "
+            "down. Repair it, or "
             "delete its APIService.";
       }
       if (type != "NamespaceContentRemaining") continue;
@@ -246,8 +256,10 @@ absl::Status Stuck(const Call& call, Cluster& cluster, const ObjectRef& ref, con
       remedy = "Remove what remains, or see why the controllers behind the finalizers do not.";
     }
   }
-  if (std::find(finalizers.begin(), finalizers.end(), "kubernetes.io/pvc-protection") != finalizers.end()) {
-    const auto pods = cluster.List(call, {"v1", "Pod"}, {.name_space = ref.name_space, .limit = 500});
+  if (std::find(finalizers.begin(), finalizers.end(), "kubernetes.io/pvc-protection") !=
+      finalizers.end()) {
+    const auto pods =
+        cluster.List(call, {"v1", "Pod"}, {.name_space = ref.name_space, .limit = 500});
     for (const Json& pod : pods.ok() ? *pods : std::vector<Json>()) {
       const Json& volumes = Field(pod, "spec.volumes");
       for (const Json& volume : volumes.is_array() ? volumes : Json::array()) {

@@ -12,22 +12,25 @@
 namespace charon::operations {
 
 struct WaitFor {
-  // As `kubectl rollout status` judges it for workloads; Bound for claims, an address for LoadBalancers and
-  // Ingresses, Established for CRDs, Complete for Jobs, Active for Namespaces, Ready for what has that condition.
+  // As `kubectl rollout status` judges it for workloads; Bound for claims, an address for
+  // LoadBalancers and Ingresses, Established for CRDs, Complete for Jobs, Active for Namespaces,
+  // Ready for what has that condition.
   bool rollout = false;
   std::map<std::string, std::string> conditions;  // type -> status ("Ready" -> "True")
-  std::map<std::string, std::string> fields;      // dotted path -> regular expression the value must match whole
-  absl::Duration grace = absl::Seconds(30);       // how long a hopeless state may last before it counts
+  std::map<std::string, std::string>
+      fields;  // dotted path -> regular expression the value must match whole
+  absl::Duration grace = absl::Seconds(30);  // how long a hopeless state may last before it counts
 };
 
-// OK when all of it holds. DeadlineExceeded / FailedPrecondition (hopeless: crash loop, image pull, unschedulable,
-// quota ...) with what is missing: conditions, reasons of containers, exit codes, events, log lines. NotFound if the
-// object goes away meanwhile.
-absl::Status WaitUntilReady(const Call& call, kubernetes::Cluster& cluster, const kubernetes::ObjectRef& ref,
-                            const WaitFor& wait);
+// OK when all of it holds. DeadlineExceeded / FailedPrecondition (hopeless: crash loop, image pull,
+// unschedulable, quota ...) with what is missing: conditions, reasons of containers, exit codes,
+// events, log lines. NotFound if the object goes away meanwhile.
+absl::Status WaitUntilReady(const Call& call, kubernetes::Cluster& cluster,
+                            const kubernetes::ObjectRef& ref, const WaitFor& wait);
 
-// OK when the object with that uid is gone. DeadlineExceeded naming finalizers and, for a namespace, what remains.
-absl::Status WaitUntilGone(const Call& call, kubernetes::Cluster& cluster, const kubernetes::ObjectRef& ref,
-                           const std::string& uid);
+// OK when the object with that uid is gone. DeadlineExceeded naming finalizers and, for a
+// namespace, what remains.
+absl::Status WaitUntilGone(const Call& call, kubernetes::Cluster& cluster,
+                           const kubernetes::ObjectRef& ref, const std::string& uid);
 
 }  // namespace charon::operations

@@ -47,16 +47,23 @@ Json ReplicaSet(const std::string& uid, const std::string& revision) {
 }
 
 Json Pod(const std::string& name, const std::string& owner, const char* status) {
-  return {{"metadata", {{"name", name}, {"namespace", "shop"}, {"uid", "uid-" + name}, {"ownerReferences", {{{"uid", owner}}}}}},
+  return {{"metadata",
+           {{"name", name},
+            {"namespace", "shop"},
+            {"uid", "uid-" + name},
+            {"ownerReferences", {{{"uid", owner}}}}}},
           {"status", Json::parse(status)}};
 }
 
-constexpr char kCrashing[] = R"({"phase":"Running","containerStatuses":[{"name":"app","ready":false,"restartCount":4,
+constexpr char kCrashing[] =
+    R"({"phase":"Running","containerStatuses":[{"name":"app","ready":false,"restartCount":4,
     "state":{"waiting":{"reason":"CrashLoopBackOff","message":"back-off 40s"}},
     "lastState":{"terminated":{"exitCode":3,"reason":"Error","message":"no DATABASE_URL"}}}]})";
-constexpr char kStarting[] = R"({"phase":"Pending","containerStatuses":[{"name":"app","ready":false,"restartCount":0,
+constexpr char kStarting[] =
+    R"({"phase":"Pending","containerStatuses":[{"name":"app","ready":false,"restartCount":0,
     "state":{"waiting":{"reason":"ContainerCreating"}}}]})";
-constexpr char kUnschedulable[] = R"({"phase":"Pending","conditions":[{"type":"PodScheduled","status":"False",
+constexpr char kUnschedulable[] =
+    R"({"phase":"Pending","conditions":[{"type":"PodScheduled","status":"False",
     "reason":"Unschedulable","message":"0/3 nodes are available: 3 Insufficient cpu."}]})";
 
 class WaitTest : public ::testing::Test {
@@ -95,24 +102,30 @@ TEST_F(WaitTest, GivesUpEarlyOnACrashLoopAndSaysWhy) {
   cluster_.Then(absl::ZeroDuration(), "ADDED", Deployment(0));
   cluster_.lists["ReplicaSet"] = {ReplicaSet("old", "1"), ReplicaSet("new", "2")};
   cluster_.lists["Pod"] = {Pod("web-1", "new", kCrashing)};
-  cluster_.lists["Event"] = {{{"type", "Warning"},
-                              {"reason", "BackOff"},
-                              {"message", "Back-off restarting failed container"},
-                              {"count", 7},
-                              {"involvedObject", {{"kind", "Pod"}, {"name", "web-1"}, {"uid", "uid-web-1"}}}},
-                             {{"reason", "Other"}, {"involvedObject", {{"uid", "somebody else"}}}}};
+  cluster_.lists["Event"] = {
+      {{"type", "Warning"},
+       {"reason", "BackOff"},
+       {"message", "Back-off restarting failed container"},
+       {"count", 7},
+       {"involvedObject", {{"kind", "Pod"}, {"name", "web-1"}, {"uid", "uid-web-1"}}}},
+      {{"reason", "Other"}, {"involvedObject", {{"uid", "somebody else"}}}}};
   cluster_.raw["/api/v1/namespaces/shop/pods/web-1/log?container=app&tailLines=20&previous=true"] =
       "starting\nfatal: no DATABASE_URL, password is hunter2-secret\n";
   RegisterSecret("hunter2-secret");
   const absl::Status status = Wait();
-  EXPECT_THAT(status, StatusIs(absl::StatusCode::kFailedPrecondition,
-                               AllOf(HasSubstr("apps/v1/Deployment/shop/web is not ready after "),
-                                     HasSubstr("0 of 2 updated replicas are available"),
-                                     HasSubstr("container app of pod web-1: CrashLoopBackOff, restarted 4 times, ended "
-                                               "before with exit code 3: no DATABASE_URL"),
-                                     HasSubstr("event on Pod web-1: BackOff: Back-off restarting failed container (7 times)"),
-                                     HasSubstr("fatal: no DATABASE_URL"))));
-  EXPECT_THAT(std::string(status.message()), AllOf(Not(HasSubstr("hunter2")), Not(HasSubstr("Other"))));
+  EXPECT_THAT(
+      status,
+      StatusIs(
+          absl::StatusCode::kFailedPrecondition,
+          AllOf(HasSubstr("apps/v1/Deployment/shop/web is not ready after "),
+                HasSubstr("0 of 2 updated replicas are available"),
+                HasSubstr("container app of pod web-1: CrashLoopBackOff, restarted 4 times, ended "
+                          "before with exit code 3: no DATABASE_URL"),
+                HasSubstr(
+                    "event on Pod web-1: BackOff: Back-off restarting failed container (7 times)"),
+                HasSubstr("fatal: no DATABASE_URL"))));
+  EXPECT_THAT(std::string(status.message()),
+              AllOf(Not(HasSubstr("hunter2")), Not(HasSubstr("Other"))));
   EXPECT_GE(Elapsed(), absl::Seconds(30));
   EXPECT_LE(Elapsed(), absl::Seconds(45));
   EXPECT_THAT(cluster_.asked, Contains("LIST Pod shop app=web,x in (1,2)"));
@@ -138,7 +151,8 @@ TEST_F(WaitTest, ANodeThatIsOnItsWayIsWaitedFor) {
   cluster_.Then(absl::ZeroDuration(), "ADDED", Deployment(0));
   cluster_.lists["ReplicaSet"] = {ReplicaSet("new", "2")};
   cluster_.lists["Pod"] = {Pod("web-1", "new", kUnschedulable)};
-  cluster_.lists["Event"] = {{{"reason", "TriggeredScaleUp"}, {"involvedObject", {{"uid", "uid-web-1"}}}}};
+  cluster_.lists["Event"] = {
+      {{"reason", "TriggeredScaleUp"}, {"involvedObject", {{"uid", "uid-web-1"}}}}};
   cluster_.Then(absl::Minutes(3), "MODIFIED", Deployment(2));
   EXPECT_THAT(Wait(), IsOk());
 }
@@ -148,8 +162,9 @@ TEST_F(WaitTest, WithoutOneItIsHopeless) {
   cluster_.lists["ReplicaSet"] = {ReplicaSet("new", "2")};
   cluster_.lists["Pod"] = {Pod("web-1", "new", kUnschedulable)};
   cluster_.lists["Event"] = {};
-  EXPECT_THAT(Wait(), StatusIs(absl::StatusCode::kFailedPrecondition,
-                               HasSubstr("pod web-1 has no node: Unschedulable: 0/3 nodes are available")));
+  EXPECT_THAT(Wait(),
+              StatusIs(absl::StatusCode::kFailedPrecondition,
+                       HasSubstr("pod web-1 has no node: Unschedulable: 0/3 nodes are available")));
 }
 
 TEST_F(WaitTest, PodsThatCannotBeMadeAreHopeless) {
@@ -168,29 +183,36 @@ TEST_F(WaitTest, EventsFromBeforeTheWaitAreAboutSomethingElse) {
   deployment["kind"] = "StatefulSet";
   cluster_.Then(absl::ZeroDuration(), "ADDED", deployment);
   cluster_.lists["Pod"] = {};
-  cluster_.lists["Event"] = {{{"reason", "FailedCreate"},
-                              {"message", "exceeded quota"},
-                              {"lastTimestamp", absl::FormatTime(absl::RFC3339_full, start_ - absl::Hours(1), absl::UTCTimeZone())},
-                              {"involvedObject", {{"uid", "d"}}}}};
+  cluster_.lists["Event"] = {
+      {{"reason", "FailedCreate"},
+       {"message", "exceeded quota"},
+       {"lastTimestamp",
+        absl::FormatTime(absl::RFC3339_full, start_ - absl::Hours(1), absl::UTCTimeZone())},
+       {"involvedObject", {{"uid", "d"}}}}};
   EXPECT_THAT(Wait(), StatusIs(absl::StatusCode::kDeadlineExceeded));
 }
 
 TEST_F(WaitTest, AtTheDeadlineSaysWhatIsMissing) {
   call_.deadline = start_ + absl::Minutes(2);
   Json deployment = Deployment(1);
-  deployment["status"]["conditions"] = {{{"type", "Available"}, {"status", "False"}, {"reason", "MinimumReplicasUnavailable"}}};
+  deployment["status"]["conditions"] = {
+      {{"type", "Available"}, {"status", "False"}, {"reason", "MinimumReplicasUnavailable"}}};
   cluster_.Then(absl::ZeroDuration(), "ADDED", deployment);
   cluster_.lists["ReplicaSet"] = {ReplicaSet("new", "2")};
   cluster_.lists["Pod"] = {Pod("web-1", "new", kStarting)};
-  EXPECT_THAT(Wait(), StatusIs(absl::StatusCode::kDeadlineExceeded,
-                               AllOf(HasSubstr("1 of 2 updated replicas are available"),
-                                     HasSubstr("condition Available is False (MinimumReplicasUnavailable)"),
-                                     HasSubstr("container app of pod web-1: ContainerCreating"))));
+  EXPECT_THAT(Wait(),
+              StatusIs(absl::StatusCode::kDeadlineExceeded,
+                       AllOf(HasSubstr("1 of 2 updated replicas are available"),
+                             HasSubstr("condition Available is False (MinimumReplicasUnavailable)"),
+                             HasSubstr("container app of pod web-1: ContainerCreating"))));
   EXPECT_LE(Elapsed(), absl::Minutes(2));
 }
 
 TEST_F(WaitTest, WhatIsFinalNeedsNoGrace) {
-  cluster_.Then(absl::ZeroDuration(), "ADDED", Json::parse(R"({"apiVersion":"batch/v1","kind":"Job","metadata":{"name":"j","namespace":"shop","uid":"j"},
+  cluster_.Then(
+      absl::ZeroDuration(), "ADDED",
+      Json::parse(
+          R"({"apiVersion":"batch/v1","kind":"Job","metadata":{"name":"j","namespace":"shop","uid":"j"},
       "status":{"conditions":[{"type":"Failed","status":"True","reason":"BackoffLimitExceeded"}]}})"));
   EXPECT_THAT(WaitUntilReady(call_, cluster_, {{"batch/v1", "Job"}, "shop", "j"}, rollout_),
               StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("BackoffLimitExceeded")));
@@ -200,25 +222,30 @@ TEST_F(WaitTest, WhatIsFinalNeedsNoGrace) {
 TEST_F(WaitTest, WhatGoesAwayIsNotFound) {
   cluster_.Then(absl::ZeroDuration(), "ADDED", Deployment(0));
   cluster_.Then(absl::Seconds(1), "DELETED", Deployment(0));
-  EXPECT_THAT(Wait(), StatusIs(absl::StatusCode::kNotFound, HasSubstr("was deleted while we waited")));
+  EXPECT_THAT(Wait(),
+              StatusIs(absl::StatusCode::kNotFound, HasSubstr("was deleted while we waited")));
   cluster_.events.clear();
   cluster_.Then(absl::ZeroDuration(), "DELETED", nullptr);
   EXPECT_THAT(Wait(), StatusIs(absl::StatusCode::kNotFound, HasSubstr("does not exist")));
 }
 
 TEST_F(WaitTest, AClaimThatBindsToItsPodIsNotWaitedFor) {
-  const Json claim = Json::parse(R"({"apiVersion":"v1","kind":"PersistentVolumeClaim","metadata":{"name":"c","namespace":"shop"},
+  const Json claim = Json::parse(
+      R"({"apiVersion":"v1","kind":"PersistentVolumeClaim","metadata":{"name":"c","namespace":"shop"},
       "spec":{"storageClassName":"local"},"status":{"phase":"Pending"}})");
   const ObjectRef ref{{"v1", "PersistentVolumeClaim"}, "shop", "c"};
   cluster_.Then(absl::ZeroDuration(), "ADDED", claim);
-  cluster_.objects["storage.k8s.io/v1/StorageClass/local"] = {{"volumeBindingMode", "WaitForFirstConsumer"}};
+  cluster_.objects["storage.k8s.io/v1/StorageClass/local"] = {
+      {"volumeBindingMode", "WaitForFirstConsumer"}};
   EXPECT_THAT(WaitUntilReady(call_, cluster_, ref, rollout_), IsOk());
   cluster_.objects["storage.k8s.io/v1/StorageClass/local"] = {{"volumeBindingMode", "Immediate"}};
-  EXPECT_THAT(WaitUntilReady(call_, cluster_, ref, rollout_), StatusIs(absl::StatusCode::kDeadlineExceeded));
+  EXPECT_THAT(WaitUntilReady(call_, cluster_, ref, rollout_),
+              StatusIs(absl::StatusCode::kDeadlineExceeded));
 }
 
 TEST_F(WaitTest, AKindWithoutAStatusIsReadyAfterAMoment) {
-  cluster_.Then(absl::ZeroDuration(), "ADDED", Json::parse(R"({"apiVersion":"e.org/v1","kind":"Foo","metadata":{"name":"f"}})"));
+  cluster_.Then(absl::ZeroDuration(), "ADDED",
+                Json::parse(R"({"apiVersion":"e.org/v1","kind":"Foo","metadata":{"name":"f"}})"));
   EXPECT_THAT(WaitUntilReady(call_, cluster_, {{"e.org/v1", "Foo"}, "", "f"}, rollout_), IsOk());
   EXPECT_EQ(Elapsed(), absl::Seconds(10));
 }
@@ -235,20 +262,31 @@ TEST_F(WaitTest, AStopIsNoTimeout) {
 }
 
 TEST(DiagnosePod, TellsTroubleFromStarting) {
-  const auto hopeless = [](const char* status) { return DiagnosePod(Pod("p", "o", status)).hopeless; };
+  const auto hopeless = [](const char* status) {
+    return DiagnosePod(Pod("p", "o", status)).hopeless;
+  };
   EXPECT_EQ(hopeless(kStarting), "");
   EXPECT_THAT(hopeless(kCrashing), HasSubstr("CrashLoopBackOff"));
   EXPECT_THAT(hopeless(kUnschedulable), HasSubstr("Unschedulable"));
-  for (const char* reason : {"ImagePullBackOff", "ErrImagePull", "InvalidImageName", "CreateContainerConfigError"}) {
-    const std::string status = std::string(R"({"phase":"Pending","initContainerStatuses":[{"name":"i","state":{"waiting":{"reason":")") +
-                               reason + R"(","message":"why"}}}]})";
-    EXPECT_EQ(hopeless(status.c_str()), std::string("init container i of pod p: ") + reason + ": why");
+  for (const char* reason :
+       {"ImagePullBackOff", "ErrImagePull", "InvalidImageName", "CreateContainerConfigError"}) {
+    const std::string status =
+        std::string(
+            R"({"phase":"Pending","initContainerStatuses":[{"name":"i","state":{"waiting":{"reason":")") +
+        reason + R"(","message":"why"}}}]})";
+    EXPECT_EQ(hopeless(status.c_str()),
+              std::string("init container i of pod p: ") + reason + ": why");
   }
   // Alive for a moment between two crashes.
-  EXPECT_THAT(hopeless(R"({"phase":"Running","containerStatuses":[{"name":"app","ready":false,"restartCount":5,
+  EXPECT_THAT(
+      hopeless(
+          R"({"phase":"Running","containerStatuses":[{"name":"app","ready":false,"restartCount":5,
       "state":{"running":{}},"lastState":{"terminated":{"exitCode":137,"reason":"OOMKilled"}}}]})"),
-              HasSubstr("exit code 137 (OOMKilled)"));
-  EXPECT_EQ(hopeless(R"({"phase":"Running","containerStatuses":[{"name":"app","ready":false,"restartCount":0,"state":{"running":{}}}]})"), "");
+      HasSubstr("exit code 137 (OOMKilled)"));
+  EXPECT_EQ(
+      hopeless(
+          R"({"phase":"Running","containerStatuses":[{"name":"app","ready":false,"restartCount":0,"state":{"running":{}}}]})"),
+      "");
   EXPECT_THAT(DiagnosePod(Pod("p", "o", R"({"phase":"Succeeded"})")).lines, IsEmpty());
 }
 
@@ -257,7 +295,8 @@ TEST(DiagnosePod, AJobMayTryAgain) {
   pod["metadata"]["ownerReferences"][0]["kind"] = "Job";
   EXPECT_EQ(DiagnosePod(pod).hopeless, "");
   EXPECT_THAT(DiagnosePod(pod).lines, SizeIs(1));
-  pod["status"]["containerStatuses"][0] = {{"name", "app"}, {"state", {{"waiting", {{"reason", "ErrImagePull"}}}}}};
+  pod["status"]["containerStatuses"][0] = {{"name", "app"},
+                                           {"state", {{"waiting", {{"reason", "ErrImagePull"}}}}}};
   EXPECT_THAT(DiagnosePod(pod).hopeless, HasSubstr("ErrImagePull"));
 }
 
@@ -265,7 +304,8 @@ class GoneTest : public WaitTest {
  protected:
   GoneTest() { cluster_.objects["v1/Namespace/shop"] = {}; }
   Json Namespace() {
-    return Json::parse(R"({"apiVersion":"v1","kind":"Namespace","metadata":{"name":"shop","uid":"n","deletionTimestamp":"2026-01-01T00:00:00Z"},
+    return Json::parse(
+        R"({"apiVersion":"v1","kind":"Namespace","metadata":{"name":"shop","uid":"n","deletionTimestamp":"2026-01-01T00:00:00Z"},
       "status":{"phase":"Terminating","conditions":[
         {"type":"NamespaceDeletionDiscoveryFailure","status":"False"},
         {"type":"NamespaceContentRemaining","status":"True","message":"Some resources are remaining: configmaps. has 1 resource instances, foos.e.org has 2 resource instances"},
@@ -304,15 +344,18 @@ TEST_F(GoneTest, AnotherObjectOfThatNameMeansThatItIsGone) {
 
 TEST_F(GoneTest, NamesWhatRemainsInANamespace) {
   cluster_.Then(absl::ZeroDuration(), "ADDED", Namespace());
-  cluster_.kinds = {{{"v1", "ConfigMap"}, "configmaps", true, {}}, {{"e.org/v1", "Foo"}, "foos", true, {}}};
-  cluster_.lists["ConfigMap"] = {{{"metadata", {{"name", "held"}, {"finalizers", {"e.org/hold"}}}}}};
+  cluster_.kinds = {{{"v1", "ConfigMap"}, "configmaps", true, {}},
+                    {{"e.org/v1", "Foo"}, "foos", true, {}}};
+  cluster_.lists["ConfigMap"] = {
+      {{"metadata", {{"name", "held"}, {"finalizers", {"e.org/hold"}}}}}};
   cluster_.lists["Foo"] = {{{"metadata", {{"name", "f1"}}}}};
   const absl::Status status = WaitUntilGone(call_, cluster_, ref_, "n");
-  EXPECT_THAT(status, StatusIs(absl::StatusCode::kDeadlineExceeded,
-                               AllOf(HasSubstr("v1/Namespace/shop is still there after "),
-                                     HasSubstr("v1/ConfigMap held is held by its finalizer e.org/hold"),
-                                     HasSubstr("e.org/v1/Foo f1 remains"),
-                                     HasSubstr("NamespaceFinalizersRemaining: Some content"))));
+  EXPECT_THAT(status,
+              StatusIs(absl::StatusCode::kDeadlineExceeded,
+                       AllOf(HasSubstr("v1/Namespace/shop is still there after "),
+                             HasSubstr("v1/ConfigMap held is held by its finalizer e.org/hold"),
+                             HasSubstr("e.org/v1/Foo f1 remains"),
+                             HasSubstr("NamespaceFinalizersRemaining: Some content"))));
   EXPECT_TRUE(RemedyOf(status).has_value());
 }
 
@@ -330,12 +373,17 @@ TEST_F(GoneTest, NamesAnExtensionServerThatIsDown) {
 TEST_F(GoneTest, NamesFinalizersAndThePodsOfAClaim) {
   const ObjectRef ref{{"v1", "PersistentVolumeClaim"}, "shop", "data"};
   cluster_.objects[ref.ToString()] = {};
-  cluster_.Then(absl::ZeroDuration(), "ADDED", Json::parse(R"({"metadata":{"name":"data","uid":"c","deletionTimestamp":"2026-01-01T00:00:00Z",
+  cluster_.Then(
+      absl::ZeroDuration(), "ADDED",
+      Json::parse(
+          R"({"metadata":{"name":"data","uid":"c","deletionTimestamp":"2026-01-01T00:00:00Z",
       "finalizers":["kubernetes.io/pvc-protection"]}})"));
-  cluster_.lists["Pod"] = {Json::parse(R"({"metadata":{"name":"db-0"},"spec":{"volumes":[{"persistentVolumeClaim":{"claimName":"data"}}]}})")};
+  cluster_.lists["Pod"] = {Json::parse(
+      R"({"metadata":{"name":"db-0"},"spec":{"volumes":[{"persistentVolumeClaim":{"claimName":"data"}}]}})")};
   EXPECT_THAT(WaitUntilGone(call_, cluster_, ref, "c"),
               StatusIs(absl::StatusCode::kDeadlineExceeded,
-                       AllOf(HasSubstr("held by its finalizer kubernetes.io/pvc-protection"), HasSubstr("pod db-0 uses it"))));
+                       AllOf(HasSubstr("held by its finalizer kubernetes.io/pvc-protection"),
+                             HasSubstr("pod db-0 uses it"))));
 }
 
 }  // namespace

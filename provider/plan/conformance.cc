@@ -9,14 +9,22 @@ namespace {
 
 std::string KindName(const Value& value) {
   switch (value.kind()) {
-    case Value::Kind::kNull: return "null";
-    case Value::Kind::kUnknown: return "unknown";
-    case Value::Kind::kBool: return "a bool";
-    case Value::Kind::kNumber: return "a number";
-    case Value::Kind::kString: return "a string";
-    case Value::Kind::kSequence: return absl::StrCat("a sequence of ", value.sequence().size());
-    case Value::Kind::kMapping: return absl::StrCat("a mapping of ", value.mapping().size());
-    case Value::Kind::kDynamic: return "a dynamic value";
+    case Value::Kind::kNull:
+      return "null";
+    case Value::Kind::kUnknown:
+      return "unknown";
+    case Value::Kind::kBool:
+      return "a bool";
+    case Value::Kind::kNumber:
+      return "a number";
+    case Value::Kind::kString:
+      return "a string";
+    case Value::Kind::kSequence:
+      return absl::StrCat("a sequence of ", value.sequence().size());
+    case Value::Kind::kMapping:
+      return absl::StrCat("a mapping of ", value.mapping().size());
+    case Value::Kind::kDynamic:
+      return "a dynamic value";
   }
   return "";
 }
@@ -30,52 +38,61 @@ class Checker {
   }
 
   void WriteOnlyIsNull(absl::string_view rule, const ObjectSchema& schema, const Value& value) {
-    TransformAttributes(schema, Value(), value, Path(),
-                        [&](const AttributeSchema& attribute, const Value&, Value inner, const Path& path, bool*) {
-                          if (attribute.write_only && !inner.IsNull()) Complain(rule, path, "write-only, but not null");
-                          return inner;
-                        });
+    TransformAttributes(
+        schema, Value(), value, Path(),
+        [&](const AttributeSchema& attribute, const Value&, Value inner, const Path& path, bool*) {
+          if (attribute.write_only && !inner.IsNull())
+            Complain(rule, path, "write-only, but not null");
+          return inner;
+        });
   }
 
-  void Object(const ObjectSchema& schema, const Value& config, const Value& prior, const Value& planned,
-              const Path& path) {
+  void Object(const ObjectSchema& schema, const Value& config, const Value& prior,
+              const Value& planned, const Path& path) {
     for (const AttributeSchema& attribute : schema.attributes) {
-      Attribute(attribute, Inside(config, attribute.name), prior[attribute.name], Inside(planned, attribute.name),
-                path.Attribute(attribute.name));
+      Attribute(attribute, Inside(config, attribute.name), prior[attribute.name],
+                Inside(planned, attribute.name), path.Attribute(attribute.name));
     }
   }
 
-  void Attribute(const AttributeSchema& attribute, const Value& config, const Value& prior, const Value& planned,
-                 const Path& path) {
-    if (attribute.write_only) return;  // P2, checked apart
-    if (planned == config) return;                                              // P5
-    if (planned == prior && !prior.IsNull() && !IsAbsent(config)) return;        // P6
-    if (attribute.mode == Mode::kComputed) return;                              // P7
-    if (attribute.computed() && IsAbsent(config)) return;                        // P8
-    if (IsAbsent(config)) return Complain("P9", path, absl::StrCat("planned ", KindName(planned), " for a non-computed attribute"));
+  void Attribute(const AttributeSchema& attribute, const Value& config, const Value& prior,
+                 const Value& planned, const Path& path) {
+    if (attribute.write_only) return;                                      // P2, checked apart
+    if (planned == config) return;                                         // P5
+    if (planned == prior && !prior.IsNull() && !IsAbsent(config)) return;  // P6
+    if (attribute.mode == Mode::kComputed) return;                         // P7
+    if (attribute.computed() && IsAbsent(config)) return;                  // P8
+    if (IsAbsent(config))
+      return Complain("P9", path,
+                      absl::StrCat("planned ", KindName(planned), " for a non-computed attribute"));
     if (attribute.nested == nullptr || !config.IsKnown()) {
-      return Complain("P10", path, absl::StrCat("planned ", KindName(planned), " is neither config (", KindName(config),
-                                                ") nor prior (", KindName(prior), ")"));
+      return Complain("P10", path,
+                      absl::StrCat("planned ", KindName(planned), " is neither config (",
+                                   KindName(config), ") nor prior (", KindName(prior), ")"));
     }
     if (planned.IsUnknown()) return Complain("P11", path, "planned unknown for a configured value");
     if (planned.IsNull()) return Complain("P10", path, "planned null for a configured value");
     Nested(attribute, config, prior, planned, path);
   }
 
-  void Nested(const AttributeSchema& attribute, const Value& config, const Value& prior, const Value& planned,
-              const Path& path) {
+  void Nested(const AttributeSchema& attribute, const Value& config, const Value& prior,
+              const Value& planned, const Path& path) {
     const ObjectSchema& nested = *attribute.nested;
     switch (attribute.nesting) {
-      case Nesting::kNone: return;
-      case Nesting::kSingle: return Object(nested, config, prior, planned, path);
+      case Nesting::kNone:
+        return;
+      case Nesting::kSingle:
+        return Object(nested, config, prior, planned, path);
       case Nesting::kList: {
         if (config.sequence().size() != planned.sequence().size()) {
           return Complain("P12", path, "count in plan disagrees with count in config");
         }
         const bool has_prior = prior.kind() == Value::Kind::kSequence;
         for (std::size_t i = 0; i < planned.sequence().size(); ++i) {
-          const Value& before = has_prior && i < prior.sequence().size() ? prior.sequence()[i] : null_;
-          Object(nested, config.sequence()[i], before, planned.sequence()[i], path.Index(static_cast<std::int64_t>(i)));
+          const Value& before =
+              has_prior && i < prior.sequence().size() ? prior.sequence()[i] : null_;
+          Object(nested, config.sequence()[i], before, planned.sequence()[i],
+                 path.Index(static_cast<std::int64_t>(i)));
         }
         return;
       }
@@ -92,7 +109,8 @@ class Checker {
         }
         return;
       case Nesting::kSet:
-        if (config.IsWhollyKnown() && planned.IsWhollyKnown() && config.sequence().size() != planned.sequence().size()) {
+        if (config.IsWhollyKnown() && planned.IsWhollyKnown() &&
+            config.sequence().size() != planned.sequence().size()) {
           Complain("P13", path, "count in plan disagrees with count in config");
         }
         return;
@@ -103,17 +121,21 @@ class Checker {
   void Compatible(const Type& type, const Value& planned, const Value& actual, const Path& path) {
     if (planned.IsUnknown()) return;  // A10 (we send no refinements)
     if (planned.kind() == Value::Kind::kDynamic) {
-      if (actual.kind() != Value::Kind::kDynamic || !(planned.dynamic_type() == actual.dynamic_type())) {
+      if (actual.kind() != Value::Kind::kDynamic ||
+          !(planned.dynamic_type() == actual.dynamic_type())) {
         return Complain("A6", path, "the dynamic type differs from the plan");
       }
-      return Compatible(planned.dynamic_type(), planned.dynamic_value(), actual.dynamic_value(), path);
+      return Compatible(planned.dynamic_type(), planned.dynamic_value(), actual.dynamic_value(),
+                        path);
     }
     if (planned.IsNull() != actual.IsNull()) {
-      return Complain("A7", path, absl::StrCat("was ", KindName(planned), ", but now ", KindName(actual)));
+      return Complain("A7", path,
+                      absl::StrCat("was ", KindName(planned), ", but now ", KindName(actual)));
     }
     if (planned.IsNull()) return;
     if (planned.kind() != actual.kind()) {
-      return Complain("A6", path, absl::StrCat("was ", KindName(planned), ", but now ", KindName(actual)));
+      return Complain("A6", path,
+                      absl::StrCat("was ", KindName(planned), ", but now ", KindName(actual)));
     }
     switch (type.kind()) {
       case Type::Kind::kString:
@@ -124,30 +146,35 @@ class Checker {
       case Type::Kind::kDynamic:
         return;  // has its own kind, above
       case Type::Kind::kMap:
-        return CompatibleEntries(planned, actual, path, [&](const std::string& key, const Value& a, const Value& b) {
-          Compatible(type.element(), a, b, path.Key(key));
-        });
+        return CompatibleEntries(planned, actual, path,
+                                 [&](const std::string& key, const Value& a, const Value& b) {
+                                   Compatible(type.element(), a, b, path.Key(key));
+                                 });
       case Type::Kind::kObject:
-        return CompatibleEntries(planned, actual, path, [&](const std::string& name, const Value& a, const Value& b) {
-          Compatible(type.attributes().at(name), a, b, path.Attribute(name));
-        });
+        return CompatibleEntries(
+            planned, actual, path, [&](const std::string& name, const Value& a, const Value& b) {
+              Compatible(type.attributes().at(name), a, b, path.Attribute(name));
+            });
       case Type::Kind::kSet:
         return CompatibleSets(type.element(), planned.sequence(), actual.sequence(), path);
       case Type::Kind::kList:
       case Type::Kind::kTuple:
         if (planned.sequence().size() != actual.sequence().size()) {
-          return Complain("A8", path, absl::StrCat("was ", KindName(planned), ", but now ", KindName(actual)));
+          return Complain("A8", path,
+                          absl::StrCat("was ", KindName(planned), ", but now ", KindName(actual)));
         }
         for (std::size_t i = 0; i < planned.sequence().size(); ++i) {
-          Compatible(type.kind() == Type::Kind::kList ? type.element() : type.elements()[i], planned.sequence()[i],
-                     actual.sequence()[i], path.Index(static_cast<std::int64_t>(i)));
+          Compatible(type.kind() == Type::Kind::kList ? type.element() : type.elements()[i],
+                     planned.sequence()[i], actual.sequence()[i],
+                     path.Index(static_cast<std::int64_t>(i)));
         }
         return;
     }
   }
 
   template <typename Visit>
-  void CompatibleEntries(const Value& planned, const Value& actual, const Path& path, const Visit& visit) {
+  void CompatibleEntries(const Value& planned, const Value& actual, const Path& path,
+                         const Visit& visit) {
     for (const auto& [key, value] : planned.mapping()) {
       if (actual.mapping().count(key) == 0) {
         Complain("A8", path.Key(key), "element has vanished");
@@ -156,30 +183,34 @@ class Checker {
       }
     }
     for (const auto& [key, value] : actual.mapping()) {
-      if (planned.mapping().count(key) == 0) Complain("A8", path.Key(key), "new element has appeared");
+      if (planned.mapping().count(key) == 0)
+        Complain("A8", path.Key(key), "new element has appeared");
     }
   }
 
-  // Elements have no address: each planned one must fit some actual one and the other way round, and there may
-  // be fewer (unknown ones can turn out equal), but never more.
-  void CompatibleSets(const Type& element, const Value::Sequence& planned, const Value::Sequence& actual,
-                      const Path& path) {
+  // Elements have no address: each planned one must fit some actual one and the other way round,
+  // and there may be fewer (unknown ones can turn out equal), but never more.
+  void CompatibleSets(const Type& element, const Value::Sequence& planned,
+                      const Value::Sequence& actual, const Path& path) {
     auto fits = [&](const Value& a, const Value& b) {
       Checker trial;
       trial.Compatible(element, a, b, path);
       return trial.found.empty();
     };
     for (const Value& wanted : planned) {
-      if (std::none_of(actual.begin(), actual.end(), [&](const Value& value) { return fits(wanted, value); })) {
+      if (std::none_of(actual.begin(), actual.end(),
+                       [&](const Value& value) { return fits(wanted, value); })) {
         Complain("A9", path, "a planned element of the set is not in the result");
       }
     }
     for (const Value& value : actual) {
-      if (std::none_of(planned.begin(), planned.end(), [&](const Value& wanted) { return fits(wanted, value); })) {
+      if (std::none_of(planned.begin(), planned.end(),
+                       [&](const Value& wanted) { return fits(wanted, value); })) {
         Complain("A9", path, "an element of the set was not planned");
       }
     }
-    if (actual.size() > planned.size()) Complain("A9", path, "the set has more elements than planned");
+    if (actual.size() > planned.size())
+      Complain("A9", path, "the set has more elements than planned");
   }
 
  private:
@@ -188,8 +219,9 @@ class Checker {
 
 }  // namespace
 
-std::vector<std::string> CheckPlan(const ObjectSchema& schema, const Value& config, const Value& prior,
-                                   const Value& planned, const std::vector<Path>& requires_replace) {
+std::vector<std::string> CheckPlan(const ObjectSchema& schema, const Value& config,
+                                   const Value& prior, const Value& planned,
+                                   const std::vector<Path>& requires_replace) {
   Checker checker;
   if (config.IsNull()) {
     if (!planned.IsNull()) checker.Complain("P1", Path(), "a destroy plan must be null");
@@ -213,10 +245,12 @@ std::vector<std::string> CheckPlan(const ObjectSchema& schema, const Value& conf
   return checker.found;
 }
 
-std::vector<std::string> CheckApply(const ObjectSchema& schema, const Value& planned, const Value& result) {
+std::vector<std::string> CheckApply(const ObjectSchema& schema, const Value& planned,
+                                    const Value& result) {
   Checker checker;
   if (planned.IsNull() || result.IsNull()) {
-    if (planned.IsNull() != result.IsNull()) checker.Complain("A12", Path(), "null-ness differs from the plan");
+    if (planned.IsNull() != result.IsNull())
+      checker.Complain("A12", Path(), "null-ness differs from the plan");
     return checker.found;
   }
   checker.found = CheckState(schema, result);
@@ -224,7 +258,8 @@ std::vector<std::string> CheckApply(const ObjectSchema& schema, const Value& pla
   return checker.found;
 }
 
-std::vector<std::string> CheckFinalPlan(const ObjectSchema& schema, const Value& planned, const Value& final) {
+std::vector<std::string> CheckFinalPlan(const ObjectSchema& schema, const Value& planned,
+                                        const Value& final) {
   Checker checker;
   checker.Compatible(schema.type(), planned, final, Path());
   return checker.found;

@@ -27,8 +27,9 @@ bool InsideSet(const ObjectSchema& schema, const Path& path) {
   return false;
 }
 
-// True if the attribute at `path` is computed once: it says so itself, or it belongs to something that cannot
-// change in place. Without the second rule any other change would make it unknown, and so replace the object.
+// True if the attribute at `path` is computed once: it says so itself, or it belongs to something
+// that cannot change in place. Without the second rule any other change would make it unknown, and
+// so replace the object.
 bool IsFixed(const ObjectSchema& schema, const Path& path) {
   const ObjectSchema* object = &schema;
   bool fixed = false;
@@ -45,7 +46,8 @@ bool IsFixed(const ObjectSchema& schema, const Path& path) {
   return fixed;
 }
 
-// `filled`, an object of `schema` that a default gave, with the prior values of what it leaves to the provider.
+// `filled`, an object of `schema` that a default gave, with the prior values of what it leaves to
+// the provider.
 Value WithPriorComputed(const ObjectSchema& schema, Value filled, const Value& prior) {
   return TransformAttributes(
       schema, Value(), std::move(filled), Path(),
@@ -63,11 +65,14 @@ Value WithPriorComputed(const AttributeSchema& attribute, Value filled, const Va
     case Nesting::kSingle:
       return WithPriorComputed(nested, std::move(filled), prior);
     case Nesting::kMap:
-      for (auto& [key, element] : filled.mapping()) element = WithPriorComputed(nested, std::move(element), prior[key]);
+      for (auto& [key, element] : filled.mapping())
+        element = WithPriorComputed(nested, std::move(element), prior[key]);
       return filled;
     case Nesting::kList:
-      for (std::size_t i = 0; i < std::min(filled.sequence().size(), prior.sequence().size()); ++i) {
-        filled.sequence()[i] = WithPriorComputed(nested, std::move(filled.sequence()[i]), prior.sequence()[i]);
+      for (std::size_t i = 0; i < std::min(filled.sequence().size(), prior.sequence().size());
+           ++i) {
+        filled.sequence()[i] =
+            WithPriorComputed(nested, std::move(filled.sequence()[i]), prior.sequence()[i]);
       }
       return filled;
     case Nesting::kNone:
@@ -77,11 +82,12 @@ Value WithPriorComputed(const AttributeSchema& attribute, Value filled, const Va
   return filled;
 }
 
-// One attribute of `schema` beside its two values; descends into objects that both sides have. What is unknown
-// as a whole may come out with any of its force_new attributes changed. Core refuses a replacement that shows
-// only at apply, so it is planned now, as it is for an unknown value of the attribute itself.
-void CollectReplacePaths(const ObjectSchema& schema, const Value& prior, const Value& planned, const Path& path,
-                         std::vector<Path>* paths) {
+// One attribute of `schema` beside its two values; descends into objects that both sides have. What
+// is unknown as a whole may come out with any of its force_new attributes changed. Core refuses a
+// replacement that shows only at apply, so it is planned now, as it is for an unknown value of the
+// attribute itself.
+void CollectReplacePaths(const ObjectSchema& schema, const Value& prior, const Value& planned,
+                         const Path& path, std::vector<Path>* paths) {
   for (const AttributeSchema& attribute : schema.attributes) {
     const Value& before = prior[attribute.name];
     const Value& after = Inside(planned, attribute.name);
@@ -104,7 +110,8 @@ void CollectReplacePaths(const ObjectSchema& schema, const Value& prior, const V
       for (std::size_t i = 0; i < before.sequence().size(); ++i) {
         if (after.IsKnown() && i >= after.sequence().size()) break;
         if (!before.sequence()[i].IsKnown()) continue;
-        CollectReplacePaths(*attribute.nested, before.sequence()[i], after.IsKnown() ? after.sequence()[i] : after,
+        CollectReplacePaths(*attribute.nested, before.sequence()[i],
+                            after.IsKnown() ? after.sequence()[i] : after,
                             place.Index(static_cast<std::int64_t>(i)), paths);
       }
     }
@@ -115,19 +122,21 @@ void CollectReplacePaths(const ObjectSchema& schema, const Value& prior, const V
 }  // namespace
 
 Value ApplyDefaults(const ObjectSchema& schema, const Input& input, Value planned) {
-  return TransformAttributes(
-      schema, input.config, std::move(planned), Path(),
-      [&](const AttributeSchema& attribute, const Value& wanted, Value value, const Path& path, bool* descend) {
-        if (!IsAbsent(wanted)) return value;
-        if (attribute.default_value) {
-          return InsideSet(schema, path)
-                     ? *attribute.default_value
-                     : WithPriorComputed(attribute, *attribute.default_value, PriorAt(input.prior, path));
-        }
-        // An object that the configuration leaves out is the provider's: its parts are not ours to fill.
-        *descend = false;
-        return value;
-      });
+  return TransformAttributes(schema, input.config, std::move(planned), Path(),
+                             [&](const AttributeSchema& attribute, const Value& wanted, Value value,
+                                 const Path& path, bool* descend) {
+                               if (!IsAbsent(wanted)) return value;
+                               if (attribute.default_value) {
+                                 return InsideSet(schema, path)
+                                            ? *attribute.default_value
+                                            : WithPriorComputed(attribute, *attribute.default_value,
+                                                                PriorAt(input.prior, path));
+                               }
+                               // An object that the configuration leaves out is the provider's: its
+                               // parts are not ours to fill.
+                               *descend = false;
+                               return value;
+                             });
 }
 
 Value KeepPriorSpelling(const ObjectSchema& schema, const Input& input, Value planned) {
@@ -147,7 +156,8 @@ Value KeepFixed(const ObjectSchema& schema, const Input& input, Value planned) {
   if (input.prior.IsNull()) return planned;
   return TransformAttributes(
       schema, input.config, std::move(planned), Path(),
-      [&](const AttributeSchema& attribute, const Value& config, Value value, const Path& path, bool* descend) {
+      [&](const AttributeSchema& attribute, const Value& config, Value value, const Path& path,
+          bool* descend) {
         if (!attribute.computed() || !IsAbsent(config) || attribute.default_value) return value;
         *descend = false;
         // Inside a set, core's proposal has already paired the elements.
@@ -161,14 +171,16 @@ Value KeepFixed(const ObjectSchema& schema, const Input& input, Value planned) {
 Value MarkUnknown(const ObjectSchema& schema, const Input& input, Value planned) {
   return TransformAttributes(
       schema, input.config, std::move(planned), Path(),
-      [&](const AttributeSchema& attribute, const Value& config, Value value, const Path& path, bool* descend) {
+      [&](const AttributeSchema& attribute, const Value& config, Value value, const Path& path,
+          bool* descend) {
         if (!attribute.computed() || !IsAbsent(config) || attribute.default_value) return value;
         *descend = false;
         if (!input.prior.IsNull() && IsFixed(schema, path)) {
           const Value& prior = PriorAt(input.prior, path);
           // Inside a set, core's proposal has already paired the elements.
           if (InsideSet(schema, path)) return value.IsNull() ? Value::Unknown() : std::move(value);
-          // At the root a null is a value like any other; in an element that is new it is no value at all.
+          // At the root a null is a value like any other; in an element that is new it is no value
+          // at all.
           if (prior.IsKnown() || path.steps().size() == 1) return prior;
         }
         return Value::Unknown();
@@ -177,9 +189,11 @@ Value MarkUnknown(const ObjectSchema& schema, const Input& input, Value planned)
 
 bool Changes(const Value& prior, const Value& planned) { return !(prior == planned); }
 
-std::vector<Path> ReplacePaths(const ObjectSchema& schema, const Value& prior, const Value& planned) {
+std::vector<Path> ReplacePaths(const ObjectSchema& schema, const Value& prior,
+                               const Value& planned) {
   std::vector<Path> paths;
-  if (prior.IsKnown() && planned.IsKnown()) CollectReplacePaths(schema, prior, planned, Path(), &paths);
+  if (prior.IsKnown() && planned.IsKnown())
+    CollectReplacePaths(schema, prior, planned, Path(), &paths);
   std::sort(paths.begin(), paths.end());
   paths.erase(std::unique(paths.begin(), paths.end()), paths.end());
   return paths;

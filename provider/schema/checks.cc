@@ -18,7 +18,8 @@ absl::Status Invalid(absl::string_view message) { return absl::InvalidArgumentEr
 // [a-z0-9]([-a-z0-9]*[a-z0-9])?
 bool IsLabelSyntax(absl::string_view text) {
   auto alnum = [](char c) {
-    return absl::ascii_islower(static_cast<unsigned char>(c)) || absl::ascii_isdigit(static_cast<unsigned char>(c));
+    return absl::ascii_islower(static_cast<unsigned char>(c)) ||
+           absl::ascii_isdigit(static_cast<unsigned char>(c));
   };
   return !text.empty() && alnum(text.front()) && alnum(text.back()) &&
          std::all_of(text.begin(), text.end(), [&](char c) { return alnum(c) || c == '-'; });
@@ -41,7 +42,9 @@ bool IsQualifiedName(absl::string_view text) {
 }
 
 std::string TooLong(absl::string_view text, std::size_t most) {
-  return text.size() > most ? absl::StrCat(" (it has ", text.size(), " characters, ", most, " is the most)") : "";
+  return text.size() > most
+             ? absl::StrCat(" (it has ", text.size(), " characters, ", most, " is the most)")
+             : "";
 }
 
 std::string Quoted(const std::vector<std::string>& names) {
@@ -67,62 +70,81 @@ std::pair<int, int> CountSet(const std::vector<std::string>& names, const Value&
 }  // namespace
 
 Check TextRule(absl::string_view text, std::function<absl::Status(absl::string_view)> run) {
-  return Check{std::string(text), [run = std::move(run)](const Value& value) { return run(value.string()); }};
+  return Check{std::string(text),
+               [run = std::move(run)](const Value& value) { return run(value.string()); }};
 }
 
 Check LengthBetween(std::size_t min, std::size_t max) {
-  return TextRule(absl::StrCat("has ", min, " to ", max, " characters"), [=](absl::string_view text) {
-    if (text.size() >= min && text.size() <= max) return absl::OkStatus();
-    return Invalid(absl::StrCat("must have ", min, " to ", max, " characters, not ", text.size()));
-  });
+  return TextRule(
+      absl::StrCat("has ", min, " to ", max, " characters"), [=](absl::string_view text) {
+        if (text.size() >= min && text.size() <= max) return absl::OkStatus();
+        return Invalid(
+            absl::StrCat("must have ", min, " to ", max, " characters, not ", text.size()));
+      });
 }
 
 Check Between(std::int64_t min, std::int64_t max) {
   return Check{absl::StrCat("lies between ", min, " and ", max), [=](const Value& value) {
-                 if (value.number() >= Number(min) && value.number() <= Number(max)) return absl::OkStatus();
-                 return Invalid(absl::StrCat("must lie between ", min, " and ", max, ", not ", value.number().ToString()));
+                 if (value.number() >= Number(min) && value.number() <= Number(max))
+                   return absl::OkStatus();
+                 return Invalid(absl::StrCat("must lie between ", min, " and ", max, ", not ",
+                                             value.number().ToString()));
                }};
 }
 
 Check OneOf(std::vector<std::string> values) {
   const std::string list = Quoted(values);
-  return TextRule(absl::StrCat("is one of ", list), [values = std::move(values), list](absl::string_view text) {
-    if (std::find(values.begin(), values.end(), text) != values.end()) return absl::OkStatus();
-    return Invalid(absl::StrCat("must be one of ", list, ", not \"", text, "\""));
-  });
+  return TextRule(absl::StrCat("is one of ", list),
+                  [values = std::move(values), list](absl::string_view text) {
+                    if (std::find(values.begin(), values.end(), text) != values.end())
+                      return absl::OkStatus();
+                    return Invalid(absl::StrCat("must be one of ", list, ", not \"", text, "\""));
+                  });
 }
 
 Check DnsLabel() {
   return TextRule("is a DNS label (RFC 1123)", [](absl::string_view text) {
     if (IsLabel(text)) return absl::OkStatus();
-    return Invalid(absl::StrCat("\"", text, "\" is no DNS label: use 1 to 63 lower case letters, digits and \"-\", starting "
-                                "and ending with a letter or digit", TooLong(text, 63)));
+    return Invalid(absl::StrCat(
+        "\"", text,
+        "\" is no DNS label: use 1 to 63 lower case letters, digits and \"-\", starting "
+        "and ending with a letter or digit",
+        TooLong(text, 63)));
   });
 }
 
 Check DnsSubdomain() {
   return TextRule("is a DNS subdomain (RFC 1123)", [](absl::string_view text) {
     if (IsSubdomain(text)) return absl::OkStatus();
-    return Invalid(absl::StrCat("\"", text, "\" is no DNS subdomain: use lower case letters, digits, \"-\" and \".\", each "
-                                "part starting and ending with a letter or digit", TooLong(text, 253)));
+    return Invalid(absl::StrCat(
+        "\"", text,
+        "\" is no DNS subdomain: use lower case letters, digits, \"-\" and \".\", each "
+        "part starting and ending with a letter or digit",
+        TooLong(text, 253)));
   });
 }
 
 Check LabelValue() {
   return TextRule("is a Kubernetes label value", [](absl::string_view text) {
     if (text.empty() || IsQualifiedName(text)) return absl::OkStatus();
-    return Invalid(absl::StrCat("\"", text, "\" is no label value: up to 63 letters, digits, \"-\", \"_\" and \".\", starting "
-                                "and ending with a letter or digit", TooLong(text, 63)));
+    return Invalid(absl::StrCat(
+        "\"", text,
+        "\" is no label value: up to 63 letters, digits, \"-\", \"_\" and \".\", starting "
+        "and ending with a letter or digit",
+        TooLong(text, 63)));
   });
 }
 
 Check LabelKey() {
   return TextRule("is a Kubernetes label key", [](absl::string_view text) {
     const std::vector<absl::string_view> parts = absl::StrSplit(text, absl::MaxSplits('/', 1));
-    const bool ok = parts.size() == 1 ? IsQualifiedName(parts[0]) : IsSubdomain(parts[0]) && IsQualifiedName(parts[1]);
+    const bool ok = parts.size() == 1 ? IsQualifiedName(parts[0])
+                                      : IsSubdomain(parts[0]) && IsQualifiedName(parts[1]);
     if (ok) return absl::OkStatus();
-    return Invalid(absl::StrCat("\"", text, "\" is no label or annotation key: an optional DNS name and \"/\", then up to 63 "
-                                "letters, digits, \"-\", \"_\" and \".\""));
+    return Invalid(absl::StrCat(
+        "\"", text,
+        "\" is no label or annotation key: an optional DNS name and \"/\", then up to 63 "
+        "letters, digits, \"-\", \"_\" and \".\""));
   });
 }
 
@@ -138,13 +160,15 @@ Check EachElement(Check check) {
   return Check{absl::StrCat("each ", check.text), [check](const Value& value) -> absl::Status {
                  if (value.kind() == Value::Kind::kMapping) {
                    for (const auto& [key, element] : value.mapping()) {
-                     if (element.IsKnown()) CHARON_RETURN_IF_ERROR(At(Path().Key(key), check.run(element)));
+                     if (element.IsKnown())
+                       CHARON_RETURN_IF_ERROR(At(Path().Key(key), check.run(element)));
                    }
                    return absl::OkStatus();
                  }
                  std::int64_t index = 0;
                  for (const Value& element : value.sequence()) {
-                   if (element.IsKnown()) CHARON_RETURN_IF_ERROR(At(Path().Index(index), check.run(element)));
+                   if (element.IsKnown())
+                     CHARON_RETURN_IF_ERROR(At(Path().Index(index), check.run(element)));
                    ++index;
                  }
                  return absl::OkStatus();
@@ -162,7 +186,8 @@ Check EachKey(Check check) {
 
 ObjectRule ExactlyOneOf(std::vector<std::string> names) {
   const std::string list = Quoted(names);
-  return {absl::StrCat("Exactly one of ", list, " must be set."), [names = std::move(names), list](const Value& object) {
+  return {absl::StrCat("Exactly one of ", list, " must be set."),
+          [names = std::move(names), list](const Value& object) {
             const auto [set, unknown] = CountSet(names, object);
             if (set == 1 || (set == 0 && unknown > 0)) return absl::OkStatus();
             if (set == 0) return Invalid(absl::StrCat("One of ", list, " must be set."));
@@ -172,7 +197,8 @@ ObjectRule ExactlyOneOf(std::vector<std::string> names) {
 
 ObjectRule AtMostOneOf(std::vector<std::string> names) {
   const std::string list = Quoted(names);
-  return {absl::StrCat("At most one of ", list, " may be set."), [names = std::move(names), list](const Value& object) {
+  return {absl::StrCat("At most one of ", list, " may be set."),
+          [names = std::move(names), list](const Value& object) {
             if (CountSet(names, object).first <= 1) return absl::OkStatus();
             return Invalid(absl::StrCat("Only one of ", list, " may be set."));
           }};
@@ -180,9 +206,11 @@ ObjectRule AtMostOneOf(std::vector<std::string> names) {
 
 ObjectRule RequiredTogether(std::vector<std::string> names) {
   const std::string list = Quoted(names);
-  return {absl::StrCat("Set all of ", list, " or none."), [names = std::move(names), list](const Value& object) {
+  return {absl::StrCat("Set all of ", list, " or none."),
+          [names = std::move(names), list](const Value& object) {
             const auto [set, unknown] = CountSet(names, object);
-            if (set == 0 || static_cast<std::size_t>(set + unknown) == names.size()) return absl::OkStatus();
+            if (set == 0 || static_cast<std::size_t>(set + unknown) == names.size())
+              return absl::OkStatus();
             return Invalid(absl::StrCat("Set all of ", list, " or none of them."));
           }};
 }
@@ -190,8 +218,10 @@ ObjectRule RequiredTogether(std::vector<std::string> names) {
 ObjectRule Needs(absl::string_view name, absl::string_view other) {
   return {absl::StrCat("\"", name, "\" needs \"", other, "\"."),
           [name = std::string(name), other = std::string(other)](const Value& object) {
-            if (object[name].IsNull() || object[name].IsUnknown() || !object[other].IsNull()) return absl::OkStatus();
-            return At(name, Invalid(absl::StrCat("\"", name, "\" needs \"", other, "\" to be set as well.")));
+            if (object[name].IsNull() || object[name].IsUnknown() || !object[other].IsNull())
+              return absl::OkStatus();
+            return At(name, Invalid(absl::StrCat("\"", name, "\" needs \"", other,
+                                                 "\" to be set as well.")));
           }};
 }
 

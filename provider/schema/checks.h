@@ -17,11 +17,11 @@ Check LengthBetween(std::size_t min, std::size_t max);
 Check Between(std::int64_t min, std::int64_t max);
 // One of a short closed set.
 Check OneOf(std::vector<std::string> values);
-// RFC 1123 label: 1 to 63 of a-z, 0-9 and "-", starting and ending with a letter or digit (Kubernetes
-// "Object Names and IDs").
+// RFC 1123 label: 1 to 63 of a-z, 0-9 and "-", starting and ending with a letter or digit
+// (Kubernetes "Object Names and IDs").
 Check DnsLabel();
-// RFC 1123 subdomain: labels joined by dots, 253 at most in all (a single label may have more than 63, as
-// in the API server).
+// RFC 1123 subdomain: labels joined by dots, 253 at most in all (a single label may have more than
+// 63, as in the API server).
 Check DnsSubdomain();
 // A Kubernetes label value: empty, or up to 63 of letters, digits, "-_.".
 Check LabelValue();

@@ -1,14 +1,15 @@
-// How a C++ struct becomes a Terraform object: one Field a member, in one table (Describe()). From the
-// table come schema, decoding, planning, encoding and documentation.
+// How a C++ struct becomes a Terraform object: one Field a member, in one table (Describe()). From
+// the table come schema, decoding, planning, encoding and documentation.
 //
 //   struct UserModel {
 //     Attr<std::string> id, name;
 //     static const ObjectSpec<UserModel>& Describe();
 //   };
 //
-// Members are Attr<T> with T one of: std::string, bool, std::int64_t, double, Number, Value (dynamic), a
-// struct with its own Describe() (nested object), std::vector<T> (list), std::set<T> (set),
-// std::map<std::string, T> (map). A collection that has an unknown element decodes as unknown whole.
+// Members are Attr<T> with T one of: std::string, bool, std::int64_t, double, Number, Value
+// (dynamic), a struct with its own Describe() (nested object), std::vector<T> (list), std::set<T>
+// (set), std::map<std::string, T> (map). A collection that has an unknown element decodes as
+// unknown whole.
 #pragma once
 
 #include <algorithm>
@@ -39,7 +40,9 @@ class ObjectSpec;
 
 // A struct with its own table.
 template <typename T>
-concept Described = requires { { T::Describe() } -> std::same_as<const ObjectSpec<T>&>; };
+concept Described = requires {
+  { T::Describe() } -> std::same_as<const ObjectSpec<T>&>;
+};
 
 // Marks "an element is unknown" on the way out of a collection.
 inline absl::Status UnknownElement() { return absl::UnavailableError("unknown element"); }
@@ -47,7 +50,8 @@ inline absl::Status UnknownElement() { return absl::UnavailableError("unknown el
 // How T is written: its Terraform type, and the way to and from Value.
 template <typename T>
 struct Codec {
-  static_assert(Described<T>, "an attribute is a primitive, a collection, Value, or a struct with Describe()");
+  static_assert(Described<T>,
+                "an attribute is a primitive, a collection, Value, or a struct with Describe()");
   static constexpr Nesting kNesting = Nesting::kSingle;
   using Element = T;
   static Type type();
@@ -78,16 +82,16 @@ struct Codec<std::int64_t> {
   static absl::StatusOr<std::int64_t> Decode(const Value& value) {
     const std::optional<std::int64_t> number = value.number().ToInt64();
     if (!number.has_value()) {
-      return absl::InvalidArgumentError(absl::StrCat("must be a whole number between -2^63 and 2^63-1, not ",
-                                                     value.number().ToString()));
+      return absl::InvalidArgumentError(absl::StrCat(
+          "must be a whole number between -2^63 and 2^63-1, not ", value.number().ToString()));
     }
     return *number;
   }
   static Value Encode(std::int64_t value) { return Value::Of(Number(value)); }
 };
 
-// Whole digits are not lost silently: a number that no double holds in its shortest form is refused. Use
-// Number where users may write more than 15 digits.
+// Whole digits are not lost silently: a number that no double holds in its shortest form is
+// refused. Use Number where users may write more than 15 digits.
 template <>
 struct Codec<double> {
   static constexpr Nesting kNesting = Nesting::kNone;
@@ -96,8 +100,10 @@ struct Codec<double> {
     const double number = value.number().ToDouble();
     const absl::StatusOr<Number> back = Number::FromDouble(number);
     if (!back.ok() || !(*back == value.number())) {
-      return absl::InvalidArgumentError(absl::StrCat("must be a number of at most 15 digits and of the range of a "
-                                                     "double, not ", value.number().ToString()));
+      return absl::InvalidArgumentError(
+          absl::StrCat("must be a number of at most 15 digits and of the range of a "
+                       "double, not ",
+                       value.number().ToString()));
     }
     return number;
   }
@@ -268,13 +274,14 @@ class FieldBuilder {
   }
   // Read at apply, never stored (Terraform and OpenTofu 1.11).
   FieldBuilder&& WriteOnly() && {
-    // Not sensitive as well: there is never a value to hide, and the mark alone would take 150 bytes of state.
+    // Not sensitive as well: there is never a value to hide, and the mark alone would take 150
+    // bytes of state.
     schema_.write_only = true;
     return std::move(*this);
   }
-  // An object of which every key is checked, at every depth: it travels with a type of its own (dynamic), because
-  // Terraform silently drops the keys that a fixed type does not have. For the provider block only, which gives
-  // nothing back.
+  // An object of which every key is checked, at every depth: it travels with a type of its own
+  // (dynamic), because Terraform silently drops the keys that a fixed type does not have. For the
+  // provider block only, which gives nothing back.
   FieldBuilder&& Strict() && {
     static_assert(Described<T>, "only objects have keys to check");
     schema_.shape = std::move(schema_.nested);
@@ -309,13 +316,16 @@ class FieldBuilder {
 };
 
 template <typename M, typename T>
-FieldBuilder<M, T> Field(Attr<T> M::*member, absl::string_view name, Mode mode, absl::string_view description) {
+FieldBuilder<M, T> Field(Attr<T> M::*member, absl::string_view name, Mode mode,
+                         absl::string_view description) {
   return FieldBuilder<M, T>(member, name, mode, description);
 }
 
-// A row of `M` about a member that it inherits from `B`: tables that share rows (see resources/service/container.h).
+// A row of `M` about a member that it inherits from `B`: tables that share rows (see
+// resources/service/container.h).
 template <typename M, typename B, typename T>
-requires std::derived_from<M, B> FieldBuilder<M, T> FieldOf(Attr<T> B::*member, absl::string_view name, Mode mode,
+requires std::derived_from<M, B> FieldBuilder<M, T> FieldOf(Attr<T> B::*member,
+                                                            absl::string_view name, Mode mode,
                                                             absl::string_view description) {
   return FieldBuilder<M, T>(member, name, mode, description);
 }
@@ -335,7 +345,8 @@ class ObjectSpec {
     template <typename T>
     Row(FieldBuilder<M, T>&& builder, Attr<T> M::*member)
         : schema(builder.TakeSchema()),
-          decode([member](const Value& value, M& model) { return DecodeAttr(value, model.*member); }),
+          decode(
+              [member](const Value& value, M& model) { return DecodeAttr(value, model.*member); }),
           encode([member](const M& model) { return EncodeAttr(model.*member); }) {
       if constexpr (Described<T>) {
         if (schema.shape == nullptr) return;
@@ -352,7 +363,8 @@ class ObjectSpec {
     std::function<Value(const M&)> encode;
   };
 
-  ObjectSpec(absl::string_view description, std::vector<Row> rows, std::vector<ObjectRule> rules = {})
+  ObjectSpec(absl::string_view description, std::vector<Row> rows,
+             std::vector<ObjectRule> rules = {})
       : rows_(std::move(rows)) {
     auto schema = std::make_shared<ObjectSchema>();
     schema->description = std::string(description);
@@ -365,7 +377,8 @@ class ObjectSpec {
   const ObjectSchema& schema() const { return *schema_; }
   std::shared_ptr<const ObjectSchema> schema_ptr() const { return schema_; }
 
-  // REQUIRES: `object` is a known object of schema().type(). The path is that of the attribute at fault.
+  // REQUIRES: `object` is a known object of schema().type(). The path is that of the attribute at
+  // fault.
   absl::StatusOr<M> Decode(const Value& object) const {
     M model;
     for (std::size_t i = 0; i < rows_.size(); ++i) {
@@ -383,14 +396,18 @@ class ObjectSpec {
     return Value::Of(std::move(entries));
   }
 
-  // The same table as a question: `keys` are required, `optional` ones (timeouts) may be given, the rest is
-  // computed. `drop` names what has no place in a question (on_conflict); write-only attributes go by
-  // themselves, and nested ones are always null. A data source returns it from spec().
+  // The same table as a question: `keys` are required, `optional` ones (timeouts) may be given, the
+  // rest is computed. `drop` names what has no place in a question (on_conflict); write-only
+  // attributes go by themselves, and nested ones are always null. A data source returns it from
+  // spec().
   struct LookupOptions {
     std::vector<absl::string_view> optional, drop;
   };
-  ObjectSpec AsLookup(const std::vector<absl::string_view>& keys) const { return AsLookup(keys, LookupOptions()); }
-  ObjectSpec AsLookup(const std::vector<absl::string_view>& keys, const LookupOptions& options) const {
+  ObjectSpec AsLookup(const std::vector<absl::string_view>& keys) const {
+    return AsLookup(keys, LookupOptions());
+  }
+  ObjectSpec AsLookup(const std::vector<absl::string_view>& keys,
+                      const LookupOptions& options) const {
     auto listed = [](const std::vector<absl::string_view>& names, absl::string_view name) {
       return std::find(names.begin(), names.end(), name) != names.end();
     };

@@ -197,8 +197,9 @@ TEST(ObjectSpec, DynamicNullAndUnknownAreSo) {
 struct Freely {
   Attr<Port> port;
   static const ObjectSpec<Freely>& Describe() {
-    static const auto& spec = *new ObjectSpec<Freely>("A port of which every key is checked.",
-                                                      {Field(&Freely::port, "port", Optional, "Just one port.").Strict()});
+    static const auto& spec = *new ObjectSpec<Freely>(
+        "A port of which every key is checked.",
+        {Field(&Freely::port, "port", Optional, "Just one port.").Strict()});
     return spec;
   }
 };
@@ -209,7 +210,9 @@ TEST(ObjectSpec, StrictObjectsTravelWithTheirOwnType) {
   EXPECT_EQ(row.nesting, Nesting::kNone);
   EXPECT_EQ(row.nested, nullptr);
   EXPECT_EQ(row.shape, Port::Describe().schema_ptr());
-  const auto decode = [](absl::string_view json) { return Freely::Describe().Decode(ObjectForTest(Freely::Describe().schema(), json)); };
+  const auto decode = [](absl::string_view json) {
+    return Freely::Describe().Decode(ObjectForTest(Freely::Describe().schema(), json));
+  };
   EXPECT_EQ(*decode(R"({"port": {"number": "80"}})")->port->number, 80);
   EXPECT_TRUE(decode(R"({"port": {"number": "80"}})")->port->protocol.IsNull());
   EXPECT_TRUE(decode(R"({"port": {"number": "<unknown>"}})")->port->number.IsUnknown());
@@ -219,8 +222,9 @@ TEST(ObjectSpec, StrictObjectsTravelWithTheirOwnType) {
   EXPECT_EQ(PathOf(unknown).value_or(Path()).ToString(), "port.numbr");
 
   std::vector<std::string> found;
-  for (const absl::Status& status : ValidateObject(Freely::Describe().schema(), ObjectForTest(Freely::Describe().schema(), R"({"port": {}})"),
-                                                   true, nullptr)) {
+  for (const absl::Status& status : ValidateObject(
+           Freely::Describe().schema(),
+           ObjectForTest(Freely::Describe().schema(), R"({"port": {}})"), true, nullptr)) {
     found.push_back(PathOf(status).value_or(Path()).ToString());
   }
   EXPECT_THAT(found, ElementsAre("port.number"));

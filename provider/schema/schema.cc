@@ -22,8 +22,9 @@ const Value& NullValue() {
 
 bool CanComeFrom(const ObjectSchema& schema, const Value& config, const Value& element);
 
-// For each of `elements` the entry of `config` (both of a set) that it can have come from, null where there
-// is none. Pairs as many as possible: an element that fits two entries leaves the one that another needs.
+// For each of `elements` the entry of `config` (both of a set) that it can have come from, null
+// where there is none. Pairs as many as possible: an element that fits two entries leaves the one
+// that another needs.
 std::vector<const Value*> PairElements(const ObjectSchema& schema, const Value& config,
                                        const Value::Sequence& elements) {
   constexpr std::size_t kNobody = static_cast<std::size_t>(-1);
@@ -36,7 +37,8 @@ std::vector<const Value*> PairElements(const ObjectSchema& schema, const Value& 
       if (CanComeFrom(schema, entries[j], elements[i])) fitting[i].push_back(j);
     }
   }
-  // Bipartite matching by augmenting paths: whoever holds an entry moves on if there is another for it.
+  // Bipartite matching by augmenting paths: whoever holds an entry moves on if there is another for
+  // it.
   std::vector<std::size_t> holder(entries.size(), kNobody);
   std::vector<bool> tried;
   const std::function<bool(std::size_t)> settle = [&](std::size_t element) {
@@ -59,15 +61,16 @@ std::vector<const Value*> PairElements(const ObjectSchema& schema, const Value& 
   return partners;
 }
 
-bool AttributeCanComeFrom(const AttributeSchema& attribute, const Value& wanted, const Value& value) {
+bool AttributeCanComeFrom(const AttributeSchema& attribute, const Value& wanted,
+                          const Value& value) {
   if (attribute.write_only) return true;
   if (IsAbsent(wanted) && (attribute.computed() || attribute.default_value)) return true;
   if (attribute.nested == nullptr || !wanted.IsKnown() || !value.IsKnown()) return wanted == value;
   const ObjectSchema& nested = *attribute.nested;
   if (attribute.nesting == Nesting::kSingle) return CanComeFrom(nested, wanted, value);
   if (attribute.nesting == Nesting::kMap) {
-    return std::equal(wanted.mapping().begin(), wanted.mapping().end(), value.mapping().begin(), value.mapping().end(),
-                      [&](const auto& a, const auto& b) {
+    return std::equal(wanted.mapping().begin(), wanted.mapping().end(), value.mapping().begin(),
+                      value.mapping().end(), [&](const auto& a, const auto& b) {
                         return a.first == b.first && CanComeFrom(nested, a.second, b.second);
                       });
   }
@@ -81,17 +84,20 @@ bool AttributeCanComeFrom(const AttributeSchema& attribute, const Value& wanted,
          std::find(partners.begin(), partners.end(), &NullValue()) == partners.end();
 }
 
-// True if `element` of a set can be what became of `config`: equal except where the provider may fill in.
+// True if `element` of a set can be what became of `config`: equal except where the provider may
+// fill in.
 bool CanComeFrom(const ObjectSchema& schema, const Value& config, const Value& element) {
   // Core's proposal for an element that is unknown as a whole has every attribute unknown.
   if (config.IsNull() || !element.IsKnown()) return config == element;
-  return std::all_of(schema.attributes.begin(), schema.attributes.end(), [&](const AttributeSchema& attribute) {
-    return AttributeCanComeFrom(attribute, Inside(config, attribute.name), element[attribute.name]);
-  });
+  return std::all_of(schema.attributes.begin(), schema.attributes.end(),
+                     [&](const AttributeSchema& attribute) {
+                       return AttributeCanComeFrom(attribute, Inside(config, attribute.name),
+                                                   element[attribute.name]);
+                     });
 }
 
-Value TransformElements(const AttributeSchema& attribute, const Value& config, Value value, const Path& path,
-                        const AttributeVisitor& visit) {
+Value TransformElements(const AttributeSchema& attribute, const Value& config, Value value,
+                        const Path& path, const AttributeVisitor& visit) {
   const ObjectSchema& nested = *attribute.nested;
   switch (attribute.nesting) {
     case Nesting::kNone:
@@ -101,14 +107,18 @@ Value TransformElements(const AttributeSchema& attribute, const Value& config, V
     case Nesting::kMap:
       for (auto& [key, element] : value.mapping()) {
         if (!element.IsKnown()) continue;
-        element = TransformAttributes(nested, Inside(config, key), std::move(element), path.Key(key), visit);
+        element = TransformAttributes(nested, Inside(config, key), std::move(element),
+                                      path.Key(key), visit);
       }
       return value;
     case Nesting::kList: {
       std::size_t index = 0;
       for (Value& element : value.sequence()) {
-        const bool paired = config.kind() == Value::Kind::kSequence && index < config.sequence().size();
-        const Value& beside = paired ? config.sequence()[index] : config.IsUnknown() ? config : NullValue();
+        const bool paired =
+            config.kind() == Value::Kind::kSequence && index < config.sequence().size();
+        const Value& beside = paired               ? config.sequence()[index]
+                              : config.IsUnknown() ? config
+                                                   : NullValue();
         if (element.IsKnown()) {
           element = TransformAttributes(nested, beside, std::move(element),
                                         path.Index(static_cast<std::int64_t>(index)), visit);
@@ -122,7 +132,8 @@ Value TransformElements(const AttributeSchema& attribute, const Value& config, V
       const std::vector<const Value*> partners = PairElements(nested, config, elements);
       for (std::size_t i = 0; i < elements.size(); ++i) {
         if (!elements[i].IsKnown()) continue;
-        elements[i] = TransformAttributes(nested, *partners[i], std::move(elements[i]), path, visit);
+        elements[i] =
+            TransformAttributes(nested, *partners[i], std::move(elements[i]), path, visit);
       }
       return Value::Set(std::move(elements));
     }
@@ -132,30 +143,42 @@ Value TransformElements(const AttributeSchema& attribute, const Value& config, V
 
 const char* NameOf(Mode mode) {
   switch (mode) {
-    case Mode::kRequired: return "required";
-    case Mode::kOptional: return "optional";
-    case Mode::kComputed: return "computed";
-    case Mode::kOptionalComputed: return "optional and computed";
+    case Mode::kRequired:
+      return "required";
+    case Mode::kOptional:
+      return "optional";
+    case Mode::kComputed:
+      return "computed";
+    case Mode::kOptionalComputed:
+      return "optional and computed";
   }
   return "";
 }
 
 bool HasWriteOnly(const ObjectSchema& schema) {
-  return std::any_of(schema.attributes.begin(), schema.attributes.end(), [](const AttributeSchema& attribute) {
-    return attribute.write_only || (attribute.nested != nullptr && HasWriteOnly(*attribute.nested));
-  });
+  return std::any_of(schema.attributes.begin(), schema.attributes.end(),
+                     [](const AttributeSchema& attribute) {
+                       return attribute.write_only ||
+                              (attribute.nested != nullptr && HasWriteOnly(*attribute.nested));
+                     });
 }
 
 // Any known value of `type`, to try a check on; null for dynamic ones.
 Value Sample(const Type& type) {
   switch (type.kind()) {
-    case Type::Kind::kDynamic: return Value::Null();
-    case Type::Kind::kString: return Value::String("");
-    case Type::Kind::kNumber: return Value::Of(Number(0));
-    case Type::Kind::kBool: return Value::Bool(false);
+    case Type::Kind::kDynamic:
+      return Value::Null();
+    case Type::Kind::kString:
+      return Value::String("");
+    case Type::Kind::kNumber:
+      return Value::Of(Number(0));
+    case Type::Kind::kBool:
+      return Value::Bool(false);
     case Type::Kind::kList:
-    case Type::Kind::kSet: return Value::Of(Value::Sequence{Sample(type.element())});
-    case Type::Kind::kMap: return Value::Of(Value::Mapping{{"", Sample(type.element())}});
+    case Type::Kind::kSet:
+      return Value::Of(Value::Sequence{Sample(type.element())});
+    case Type::Kind::kMap:
+      return Value::Of(Value::Mapping{{"", Sample(type.element())}});
     case Type::Kind::kTuple: {
       Value::Sequence elements;
       for (const Type& element : type.elements()) elements.push_back(Sample(element));
@@ -163,7 +186,8 @@ Value Sample(const Type& type) {
     }
     case Type::Kind::kObject: {
       Value::Mapping entries;
-      for (const auto& [name, attribute] : type.attributes()) entries.emplace(name, Sample(attribute));
+      for (const auto& [name, attribute] : type.attributes())
+        entries.emplace(name, Sample(attribute));
       return Value::Of(std::move(entries));
     }
   }
@@ -182,62 +206,76 @@ bool IsForAnotherType(const Check& check, const Type& type) {
   return false;
 }
 
-void ValidateAttributes(const ObjectSchema& schema, const Value& config, const Path& path, bool write_only_allowed,
-                        bool secret, std::vector<absl::Status>* errors, std::vector<absl::Status>* warnings);
+void ValidateAttributes(const ObjectSchema& schema, const Value& config, const Path& path,
+                        bool write_only_allowed, bool secret, std::vector<absl::Status>* errors,
+                        std::vector<absl::Status>* warnings);
 
-// What `check` found, in words that do not quote the value, as its own do. The path inside the value stays.
+// What `check` found, in words that do not quote the value, as its own do. The path inside the
+// value stays.
 absl::Status WithoutValue(const Check& check, const absl::Status& status) {
   const absl::string_view link = absl::StartsWith(check.text, "each ") ? "of which " : "that ";
   return At(PathOf(status).value_or(Path()),
-            absl::InvalidArgumentError(absl::StrCat("The value must be one ", link, check.text,
-                                                    ". This one is not, and it is not shown because it is secret.")));
+            absl::InvalidArgumentError(
+                absl::StrCat("The value must be one ", link, check.text,
+                             ". This one is not, and it is not shown because it is secret.")));
 }
 
-void ValidateNested(const AttributeSchema& attribute, const Value& value, const Path& path, bool write_only_allowed,
-                    bool secret, std::vector<absl::Status>* errors, std::vector<absl::Status>* warnings) {
+void ValidateNested(const AttributeSchema& attribute, const Value& value, const Path& path,
+                    bool write_only_allowed, bool secret, std::vector<absl::Status>* errors,
+                    std::vector<absl::Status>* warnings) {
   const ObjectSchema& nested = *attribute.nested;
   if (attribute.nesting == Nesting::kSingle) {
     ValidateAttributes(nested, value, path, write_only_allowed, secret, errors, warnings);
   } else if (attribute.nesting == Nesting::kMap) {
     for (const auto& [key, element] : value.mapping()) {
       if (element.IsNull()) {
-        errors->push_back(At(path.Key(key), absl::InvalidArgumentError("The element must not be null.")));
+        errors->push_back(
+            At(path.Key(key), absl::InvalidArgumentError("The element must not be null.")));
       }
-      ValidateAttributes(nested, element, path.Key(key), write_only_allowed, secret, errors, warnings);
+      ValidateAttributes(nested, element, path.Key(key), write_only_allowed, secret, errors,
+                         warnings);
     }
   } else {
     std::int64_t index = 0;
     for (const Value& element : value.sequence()) {
       const Path place = attribute.nesting == Nesting::kList ? path.Index(index) : path;
-      if (element.IsNull()) errors->push_back(At(place, absl::InvalidArgumentError("The element must not be null.")));
+      if (element.IsNull())
+        errors->push_back(At(place, absl::InvalidArgumentError("The element must not be null.")));
       ValidateAttributes(nested, element, place, write_only_allowed, secret, errors, warnings);
       ++index;
     }
   }
 }
 
-void ValidateAttributes(const ObjectSchema& schema, const Value& config, const Path& path, bool write_only_allowed,
-                        bool secret, std::vector<absl::Status>* errors, std::vector<absl::Status>* warnings) {
+void ValidateAttributes(const ObjectSchema& schema, const Value& config, const Path& path,
+                        bool write_only_allowed, bool secret, std::vector<absl::Status>* errors,
+                        std::vector<absl::Status>* warnings) {
   if (!config.IsKnown()) return;
   for (const AttributeSchema& attribute : schema.attributes) {
     const Value& value = config[attribute.name];
     const Path place = path.Attribute(attribute.name);
     if (IsAbsent(value)) {
       if (attribute.mode == Mode::kRequired) {
-        errors->push_back(At(place, absl::InvalidArgumentError(
-            absl::StrCat("\"", attribute.name, "\" is required: ", attribute.description))));
+        errors->push_back(
+            At(place, absl::InvalidArgumentError(absl::StrCat(
+                          "\"", attribute.name, "\" is required: ", attribute.description))));
       }
       continue;
     }
     if (attribute.mode == Mode::kComputed) {
-      errors->push_back(At(place, absl::InvalidArgumentError(absl::StrCat(
-          "\"", attribute.name, "\" is set by the provider and cannot be configured. Remove it."))));
+      errors->push_back(
+          At(place, absl::InvalidArgumentError(absl::StrCat(
+                        "\"", attribute.name,
+                        "\" is set by the provider and cannot be configured. Remove it."))));
       continue;
     }
     if (attribute.write_only && !write_only_allowed) {
-      errors->push_back(At(place, absl::FailedPreconditionError(absl::StrCat(
-          "\"", attribute.name, "\" is write-only, which needs Terraform 1.11 or OpenTofu 1.11: this version would "
-          "store the value in its state. Upgrade, or use a reference or a generated value."))));
+      errors->push_back(At(
+          place,
+          absl::FailedPreconditionError(absl::StrCat(
+              "\"", attribute.name,
+              "\" is write-only, which needs Terraform 1.11 or OpenTofu 1.11: this version would "
+              "store the value in its state. Upgrade, or use a reference or a generated value."))));
       continue;
     }
     if (!attribute.deprecation.empty() && warnings != nullptr) {
@@ -247,7 +285,8 @@ void ValidateAttributes(const ObjectSchema& schema, const Value& config, const P
     const bool hidden = secret || attribute.sensitive || attribute.write_only;
     for (const Check& check : attribute.checks) {
       absl::Status status = check.run(value);
-      if (!status.ok()) errors->push_back(At(place, hidden ? WithoutValue(check, status) : std::move(status)));
+      if (!status.ok())
+        errors->push_back(At(place, hidden ? WithoutValue(check, status) : std::move(status)));
     }
     if (attribute.nested != nullptr) {
       ValidateNested(attribute, value, place, write_only_allowed, hidden, errors, warnings);
@@ -257,11 +296,14 @@ void ValidateAttributes(const ObjectSchema& schema, const Value& config, const P
       const Value object = Convert(value, attribute.shape->type(), misfits);
       for (absl::Status& misfit : misfits) errors->push_back(At(place, std::move(misfit)));
       // What does not fit is null by now, and nothing to judge.
-      if (misfits.empty()) ValidateAttributes(*attribute.shape, object, place, write_only_allowed, hidden, errors, warnings);
+      if (misfits.empty())
+        ValidateAttributes(*attribute.shape, object, place, write_only_allowed, hidden, errors,
+                           warnings);
     }
   }
   for (const ObjectRule& rule : schema.rules) {
-    if (absl::Status status = rule.run(config); !status.ok()) errors->push_back(At(path, std::move(status)));
+    if (absl::Status status = rule.run(config); !status.ok())
+      errors->push_back(At(path, std::move(status)));
   }
 }
 
@@ -277,7 +319,8 @@ const AttributeSchema* ObjectSchema::Find(absl::string_view name) const {
 const Type& ObjectSchema::type() const {
   if (!type_.has_value()) {
     std::map<std::string, Type> types;
-    for (const AttributeSchema& attribute : attributes) types.emplace(attribute.name, attribute.type);
+    for (const AttributeSchema& attribute : attributes)
+      types.emplace(attribute.name, attribute.type);
     type_ = Type::Object(std::move(types));
   }
   return *type_;
@@ -285,12 +328,14 @@ const Type& ObjectSchema::type() const {
 
 Value ObjectSchema::Empty() const {
   Value::Mapping entries;
-  for (const AttributeSchema& attribute : attributes) entries.emplace(attribute.name, Value::Null());
+  for (const AttributeSchema& attribute : attributes)
+    entries.emplace(attribute.name, Value::Null());
   return Value::Of(std::move(entries));
 }
 
 bool IsAbsent(const Value& value) {
-  return value.IsNull() || (value.kind() == Value::Kind::kDynamic && value.dynamic_value().IsNull());
+  return value.IsNull() ||
+         (value.kind() == Value::Kind::kDynamic && value.dynamic_value().IsNull());
 }
 
 const Value& Inside(const Value& object, absl::string_view name) {
@@ -298,8 +343,8 @@ const Value& Inside(const Value& object, absl::string_view name) {
   return object.IsUnknown() ? unknown : object[name];
 }
 
-Value TransformAttributes(const ObjectSchema& schema, const Value& config, Value object, const Path& path,
-                          const AttributeVisitor& visit) {
+Value TransformAttributes(const ObjectSchema& schema, const Value& config, Value object,
+                          const Path& path, const AttributeVisitor& visit) {
   if (!object.IsKnown()) return object;
   for (const AttributeSchema& attribute : schema.attributes) {
     Value& slot = object.mapping()[attribute.name];
@@ -315,24 +360,28 @@ Value TransformAttributes(const ObjectSchema& schema, const Value& config, Value
 }
 
 Value WithoutWriteOnly(const ObjectSchema& schema, Value object) {
-  return TransformAttributes(schema, NullValue(), std::move(object), Path(),
-                             [](const AttributeSchema& attribute, const Value&, Value value, const Path&, bool*) {
-                               return attribute.write_only ? Value::Null() : std::move(value);
-                             });
+  return TransformAttributes(
+      schema, NullValue(), std::move(object), Path(),
+      [](const AttributeSchema& attribute, const Value&, Value value, const Path&, bool*) {
+        return attribute.write_only ? Value::Null() : std::move(value);
+      });
 }
 
 Value WithWriteOnly(const ObjectSchema& schema, Value object, const Value& config) {
-  return TransformAttributes(schema, config, std::move(object), Path(),
-                             [](const AttributeSchema& attribute, const Value& wanted, Value value, const Path&, bool*) {
-                               if (attribute.write_only) return wanted;
-                               return value;
-                             });
+  return TransformAttributes(
+      schema, config, std::move(object), Path(),
+      [](const AttributeSchema& attribute, const Value& wanted, Value value, const Path&, bool*) {
+        if (attribute.write_only) return wanted;
+        return value;
+      });
 }
 
-std::vector<absl::Status> ValidateObject(const ObjectSchema& schema, const Value& config, bool write_only_allowed,
+std::vector<absl::Status> ValidateObject(const ObjectSchema& schema, const Value& config,
+                                         bool write_only_allowed,
                                          std::vector<absl::Status>* warnings) {
   std::vector<absl::Status> errors;
-  ValidateAttributes(schema, config, Path(), write_only_allowed, /*secret=*/false, &errors, warnings);
+  ValidateAttributes(schema, config, Path(), write_only_allowed, /*secret=*/false, &errors,
+                     warnings);
   return errors;
 }
 
@@ -345,17 +394,21 @@ AttributeSchema AsComputed(AttributeSchema attribute) {
     auto nested = std::make_shared<ObjectSchema>();
     nested->description = attribute.nested->description;
     nested->deprecation = attribute.nested->deprecation;
-    for (const AttributeSchema& inner : attribute.nested->attributes) nested->attributes.push_back(AsComputed(inner));
+    for (const AttributeSchema& inner : attribute.nested->attributes)
+      nested->attributes.push_back(AsComputed(inner));
     nested->type();
     attribute.nested = std::move(nested);
   }
   return attribute;
 }
 
-std::vector<std::string> Contradictions(const ObjectSchema& schema, absl::string_view where, bool root) {
-  static const auto& reserved = *new std::set<std::string>{
-      "count", "for_each", "provider", "depends_on", "lifecycle", "connection", "provisioner", "locals"};
-  static constexpr absl::string_view kSecretWords[] = {"password", "token", "secret_key", "private_key", "api_key"};
+std::vector<std::string> Contradictions(const ObjectSchema& schema, absl::string_view where,
+                                        bool root) {
+  static const auto& reserved =
+      *new std::set<std::string>{"count",     "for_each",   "provider",    "depends_on",
+                                 "lifecycle", "connection", "provisioner", "locals"};
+  static constexpr absl::string_view kSecretWords[] = {"password", "token", "secret_key",
+                                                       "private_key", "api_key"};
 
   std::vector<std::string> found;
   auto complain = [&](const AttributeSchema& attribute, absl::string_view what) {
@@ -367,7 +420,8 @@ std::vector<std::string> Contradictions(const ObjectSchema& schema, absl::string
     if (!names.insert(a.name).second) complain(a, "defined twice");
     if (root && reserved.count(a.name) != 0) complain(a, "a name that Terraform reserves");
     if (a.name.empty() || !std::all_of(a.name.begin(), a.name.end(), [](char c) {
-          return absl::ascii_islower(static_cast<unsigned char>(c)) || absl::ascii_isdigit(static_cast<unsigned char>(c)) || c == '_';
+          return absl::ascii_islower(static_cast<unsigned char>(c)) ||
+                 absl::ascii_isdigit(static_cast<unsigned char>(c)) || c == '_';
         })) {
       complain(a, "names are lower case letters, digits and _");
     }
@@ -378,18 +432,24 @@ std::vector<std::string> Contradictions(const ObjectSchema& schema, absl::string
       complain(a, absl::StrCat("has a default, but is ", NameOf(a.mode)));
     }
     if (a.write_only && a.computed()) complain(a, "write-only and computed");
-    if (a.write_only && a.force_new) complain(a, "write-only values cannot force replacement; use a version attribute");
+    if (a.write_only && a.force_new)
+      complain(a, "write-only values cannot force replacement; use a version attribute");
     if (a.keep_prior && !a.computed()) complain(a, "keeps a prior value but is not computed");
     if (a.force_new && a.mode == Mode::kComputed) complain(a, "computed and forcing replacement");
-    if (!a.checks.empty() && a.mode == Mode::kComputed) complain(a, "checks on what the provider sets");
+    if (!a.checks.empty() && a.mode == Mode::kComputed)
+      complain(a, "checks on what the provider sets");
     if (a.nesting == Nesting::kNone && a.nested != nullptr) complain(a, "nested without nesting");
-    if (a.nesting != Nesting::kNone && a.type.HasDynamic()) complain(a, "a dynamic type inside a nested attribute");
-    if (a.type.IsCollection() && a.type.element().HasDynamic()) complain(a, "a dynamic type inside a collection");
-    const bool misfit = std::any_of(a.checks.begin(), a.checks.end(),
-                                    [&](const Check& check) { return IsForAnotherType(check, a.type); });
+    if (a.nesting != Nesting::kNone && a.type.HasDynamic())
+      complain(a, "a dynamic type inside a nested attribute");
+    if (a.type.IsCollection() && a.type.element().HasDynamic())
+      complain(a, "a dynamic type inside a collection");
+    const bool misfit = std::any_of(a.checks.begin(), a.checks.end(), [&](const Check& check) {
+      return IsForAnotherType(check, a.type);
+    });
     if (misfit) complain(a, "a check for another type of value");
     if (a.default_value && !misfit) {
-      if (absl::Status fits = Conforms(*a.default_value, a.type); !fits.ok()) complain(a, fits.message());
+      if (absl::Status fits = Conforms(*a.default_value, a.type); !fits.ok())
+        complain(a, fits.message());
       for (const Check& check : a.checks) {
         if (absl::Status passed = check.run(*a.default_value); !passed.ok()) {
           complain(a, absl::StrCat("the default fails its own check: ", passed.message()));
@@ -397,14 +457,18 @@ std::vector<std::string> Contradictions(const ObjectSchema& schema, absl::string
       }
     }
     for (const absl::string_view word : kSecretWords) {
-      if (absl::EndsWith(a.name, word) && !a.sensitive && !a.write_only && !a.write_only && a.type.kind() == Type::Kind::kString) {
+      if (absl::EndsWith(a.name, word) && !a.sensitive && !a.write_only && !a.write_only &&
+          a.type.kind() == Type::Kind::kString) {
         complain(a, "looks like a secret but is not sensitive");
       }
     }
     if (a.shape != nullptr) {
-      // What a resource plans and keeps would have to be of the configuration's type again, which nobody remembers.
-      if (!absl::StartsWith(where, "provider")) complain(a, "a strict object outside of the provider block");
-      for (std::string& inner : Contradictions(*a.shape, absl::StrCat(where, ".", a.name), false)) found.push_back(std::move(inner));
+      // What a resource plans and keeps would have to be of the configuration's type again, which
+      // nobody remembers.
+      if (!absl::StartsWith(where, "provider"))
+        complain(a, "a strict object outside of the provider block");
+      for (std::string& inner : Contradictions(*a.shape, absl::StrCat(where, ".", a.name), false))
+        found.push_back(std::move(inner));
     }
     if (a.nested != nullptr) {
       if (HasWriteOnly(*a.nested)) {
@@ -413,10 +477,12 @@ std::vector<std::string> Contradictions(const ObjectSchema& schema, absl::string
       }
       if (a.mode == Mode::kComputed) {
         for (const AttributeSchema& inner : a.nested->attributes) {
-          if (inner.mode != Mode::kComputed) complain(a, absl::StrCat("computed, but ", inner.name, " inside is not"));
+          if (inner.mode != Mode::kComputed)
+            complain(a, absl::StrCat("computed, but ", inner.name, " inside is not"));
         }
       }
-      for (std::string& inner : Contradictions(*a.nested, absl::StrCat(where, ".", a.name), false)) {
+      for (std::string& inner :
+           Contradictions(*a.nested, absl::StrCat(where, ".", a.name), false)) {
         found.push_back(std::move(inner));
       }
     }

@@ -1,5 +1,5 @@
-// What an object of the provider consists of, without C++ types: what planning, the wire schema, the
-// documentation and the checks read. Filled from the typed tables of field.h.
+// What an object of the provider consists of, without C++ types: what planning, the wire schema,
+// the documentation and the checks read. Filled from the typed tables of field.h.
 #pragma once
 
 #include <cstdint>
@@ -82,7 +82,8 @@ struct ObjectSchema {
   Value Empty() const;
 
  private:
-  mutable std::optional<Type> type_;  // made on first use, before any concurrent one (Registry::Check)
+  mutable std::optional<Type>
+      type_;  // made on first use, before any concurrent one (Registry::Check)
 };
 
 // True for null, also for one with a type (at a place of dynamic type).
@@ -90,32 +91,35 @@ bool IsAbsent(const Value& value);
 // The attribute `name` of an object: unknown if the object is, null if it has none.
 const Value& Inside(const Value& object, absl::string_view name);
 
-// Calls `visit(schema, config, value, path, descend)` for every attribute of `value`, also nested ones, with the config
-// beside it (null where there is none, unknown inside of what is unknown) and replaces the attribute by the result; then visits what is inside
-// the result, unless *descend was set to false. Elements of lists and maps pair by index and key, elements of
-// sets with the config element they can have come from; `path` ends at the set for what is inside it.
-using AttributeVisitor =
-    std::function<Value(const AttributeSchema&, const Value& config, Value value, const Path& path, bool* descend)>;
-Value TransformAttributes(const ObjectSchema& schema, const Value& config, Value object, const Path& path,
-                          const AttributeVisitor& visit);
+// Calls `visit(schema, config, value, path, descend)` for every attribute of `value`, also nested
+// ones, with the config beside it (null where there is none, unknown inside of what is unknown) and
+// replaces the attribute by the result; then visits what is inside the result, unless *descend was
+// set to false. Elements of lists and maps pair by index and key, elements of sets with the config
+// element they can have come from; `path` ends at the set for what is inside it.
+using AttributeVisitor = std::function<Value(const AttributeSchema&, const Value& config,
+                                             Value value, const Path& path, bool* descend)>;
+Value TransformAttributes(const ObjectSchema& schema, const Value& config, Value object,
+                          const Path& path, const AttributeVisitor& visit);
 
 // `object` with every write-only attribute null.
 Value WithoutWriteOnly(const ObjectSchema& schema, Value object);
 // `object` with every write-only attribute as `config` has it.
 Value WithWriteOnly(const ObjectSchema& schema, Value object, const Value& config);
 
-// Finds what the configuration may not say: read-only attributes set, required ones missing, checks and
-// rules that fail, write-only values for a core that cannot keep them out of its state. Each status carries
-// its path. `warnings` gets the deprecations.
-std::vector<absl::Status> ValidateObject(const ObjectSchema& schema, const Value& config, bool write_only_allowed,
+// Finds what the configuration may not say: read-only attributes set, required ones missing, checks
+// and rules that fail, write-only values for a core that cannot keep them out of its state. Each
+// status carries its path. `warnings` gets the deprecations.
+std::vector<absl::Status> ValidateObject(const ObjectSchema& schema, const Value& config,
+                                         bool write_only_allowed,
                                          std::vector<absl::Status>* warnings);
 
-// `attribute`, and everything inside it, as an answer of the provider: computed, without rules. Nested
-// write-only attributes become ordinary ones that stay null.
+// `attribute`, and everything inside it, as an answer of the provider: computed, without rules.
+// Nested write-only attributes become ordinary ones that stay null.
 AttributeSchema AsComputed(AttributeSchema attribute);
 
 // Contradictions in the table itself: no text, a default on a required field, a secret that is
 // not sensitive, a reserved name, ... Empty if it is sound. `root` for the outermost object.
-std::vector<std::string> Contradictions(const ObjectSchema& schema, absl::string_view where, bool root);
+std::vector<std::string> Contradictions(const ObjectSchema& schema, absl::string_view where,
+                                        bool root);
 
 }  // namespace charon

@@ -259,7 +259,9 @@ TEST(Contradictions, FindsEach) {
             [](A& a) { a.nested = std::make_shared<ObjectSchema>(SchemaForTest({})); })},
       {"t.a: a strict object outside of the provider block",
        With(Row("a", Optional, Type::Dynamic()),
-            [](A& a) { a.shape = std::make_shared<ObjectSchema>(SchemaForTest({Row("b", Optional)})); })},
+            [](A& a) {
+              a.shape = std::make_shared<ObjectSchema>(SchemaForTest({Row("b", Optional)}));
+            })},
       {"t.outer: a dynamic type inside a nested attribute",
        Only(Inner(Optional, Nesting::kSingle, Row("any", Optional, Type::Dynamic())))},
       {"t.a: a dynamic type inside a collection",
@@ -309,7 +311,8 @@ TEST(Contradictions, AreFoundInStrictObjects) {
   });
   EXPECT_THAT(Contradictions(sound, "provider", true), IsEmpty());
   const ObjectSchema twice = With(Row("a", Optional, Type::Dynamic()), [](AttributeSchema& a) {
-    a.shape = std::make_shared<ObjectSchema>(SchemaForTest({Row("b", Optional), Row("b", Optional)}));
+    a.shape =
+        std::make_shared<ObjectSchema>(SchemaForTest({Row("b", Optional), Row("b", Optional)}));
   });
   EXPECT_THAT(Contradictions(twice, "provider", true), ElementsAre("provider.a.b: defined twice"));
 }

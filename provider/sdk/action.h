@@ -24,7 +24,8 @@ class Action {
   virtual absl::Status Validate(const Context&, const M& /*config*/) { return absl::OkStatus(); }
   // Looks ahead; anything may be unknown. No side effects.
   virtual absl::Status Plan(const Context&, const M& /*config*/) { return absl::OkStatus(); }
-  virtual absl::Status Invoke(const Context& context, const M& config, const Progress& progress) = 0;
+  virtual absl::Status Invoke(const Context& context, const M& config,
+                              const Progress& progress) = 0;
 };
 
 class ActionRunner : public AnyAction {
@@ -38,7 +39,8 @@ class ActionRunner : public AnyAction {
  protected:
   virtual absl::Status DoValidate(const Context& context, const Value& config) = 0;
   virtual absl::Status DoPlan(const Context& context, const Value& config) = 0;
-  virtual absl::Status DoInvoke(const Context& context, const Value& config, const Progress& progress) = 0;
+  virtual absl::Status DoInvoke(const Context& context, const Value& config,
+                                const Progress& progress) = 0;
 
  private:
   const AnyProvider& provider_;
@@ -61,7 +63,8 @@ class ActionAdapter final : public ActionRunner {
     CHARON_ASSIGN_OR_RETURN(const M model, M::Describe().Decode(config));
     return action_->Plan(context, model);
   }
-  absl::Status DoInvoke(const Context& context, const Value& config, const Progress& progress) override {
+  absl::Status DoInvoke(const Context& context, const Value& config,
+                        const Progress& progress) override {
     CHARON_ASSIGN_OR_RETURN(const M model, M::Describe().Decode(config));
     return action_->Invoke(context, model, progress);
   }

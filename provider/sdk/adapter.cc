@@ -21,9 +21,10 @@ namespace {
 constexpr absl::string_view kReport =
     "This is a defect of the provider. Please report it with the configuration that leads to it.";
 
-// Keys of ours in the private state of a plan. Core hands the delete half of a replacement the private bytes of
-// the create half's plan (protocol 4.3): that is how it learns what comes after it. A tainted object is planned
-// as a plain create, without a plan of a change before it; a replacement that was asked for has one.
+// Keys of ours in the private state of a plan. Core hands the delete half of a replacement the
+// private bytes of the create half's plan (protocol 4.3): that is how it learns what comes after
+// it. A tainted object is planned as a plain create, without a plan of a change before it; a
+// replacement that was asked for has one.
 constexpr absl::string_view kNextObject = "next";
 constexpr absl::string_view kChangePlanned = "change";
 // Longest time to look at what a failed deletion has left.
@@ -35,14 +36,15 @@ constexpr bool kCheckAnswers = true;
 constexpr bool kCheckAnswers = false;
 #endif
 
-void ReportViolations(Diagnostics& diagnostics, absl::string_view what, const std::vector<std::string>& violations) {
+void ReportViolations(Diagnostics& diagnostics, absl::string_view what,
+                      const std::vector<std::string>& violations) {
   if (violations.empty()) return;
   diagnostics.Error(absl::StrCat("Invalid ", what, " by the provider"),
                     absl::StrCat(absl::StrJoin(violations, "\n"), "\n\n", kReport));
 }
 
-// The attribute values of `answer` whose meaning is that of `known` keep its spelling. Guarded, because
-// nothing that goes wrong here may lose the state.
+// The attribute values of `answer` whose meaning is that of `known` keep its spelling. Guarded,
+// because nothing that goes wrong here may lose the state.
 absl::Status KeepSpelling(const ObjectSchema& schema, const Value& known, Value& answer) {
   if (!known.IsKnown()) return absl::OkStatus();
   return Guard([&] {
@@ -50,8 +52,11 @@ absl::Status KeepSpelling(const ObjectSchema& schema, const Value& known, Value&
         schema, known, answer, Path(),
         [](const AttributeSchema& attribute, const Value& former, Value value, const Path&, bool*) {
           // A null loses its type in a model, and core compares dynamic values with theirs.
-          if (value.IsNull() && former.kind() == Value::Kind::kDynamic && former.dynamic_value().IsNull()) return former;
-          if (!attribute.same || !former.IsKnown() || !value.IsKnown() || former == value) return value;
+          if (value.IsNull() && former.kind() == Value::Kind::kDynamic &&
+              former.dynamic_value().IsNull())
+            return former;
+          if (!attribute.same || !former.IsKnown() || !value.IsKnown() || former == value)
+            return value;
           if (attribute.same(former, value)) return former;
           return value;
         });
@@ -70,7 +75,8 @@ std::string Hint(const absl::Status& status, absl::string_view verb, const Objec
       return absl::StrCat("If it only needs longer, raise `timeouts.", operation, "`.");
     }
     case absl::StatusCode::kCancelled:
-      return "It was stopped. What exists is kept in the state or found again: run the command again to go on.";
+      return "It was stopped. What exists is kept in the state or found again: run the command "
+             "again to go on.";
     case absl::StatusCode::kInternal:
       return std::string(kReport);
     default:
@@ -86,20 +92,23 @@ const ObjectSpec<TimeoutsModel>& TimeoutsModel::Describe() {
     return Field(member, name, Optional, absl::StrCat("Longest time to ", what, "."))
         .Check(PositiveDuration());
   };
-  static const auto& spec = *new ObjectSpec<M>("How long each operation may take.",
-                                               {
-                                                   field(&M::create, "create", "create it and wait until it is ready"),
-                                                   field(&M::read, "read", "read it"),
-                                                   field(&M::update, "update", "change it and wait until it is ready"),
-                                                   field(&M::destroy, "delete", "delete it and wait until it is gone"),
-                                               });
+  static const auto& spec =
+      *new ObjectSpec<M>("How long each operation may take.",
+                         {
+                             field(&M::create, "create", "create it and wait until it is ready"),
+                             field(&M::read, "read", "read it"),
+                             field(&M::update, "update", "change it and wait until it is ready"),
+                             field(&M::destroy, "delete", "delete it and wait until it is gone"),
+                         });
   return spec;
 }
 
-Call WithTimeout(const Call& call, const Value& object, absl::string_view operation, absl::Duration fallback) {
+Call WithTimeout(const Call& call, const Value& object, absl::string_view operation,
+                 absl::Duration fallback) {
   const Value& text = object["timeouts"][operation];
   if (text.kind() == Value::Kind::kString) {
-    if (absl::StatusOr<absl::Duration> wanted = ParseDuration(text.string()); wanted.ok()) return call.Within(*wanted);
+    if (absl::StatusOr<absl::Duration> wanted = ParseDuration(text.string()); wanted.ok())
+      return call.Within(*wanted);
   }
   return call.Within(fallback);
 }
@@ -113,7 +122,8 @@ Value NullForUnknown(Value value, bool* found) {
       for (Value& element : value.sequence()) element = NullForUnknown(std::move(element), found);
       return value;
     case Value::Kind::kMapping:
-      for (auto& [key, element] : value.mapping()) element = NullForUnknown(std::move(element), found);
+      for (auto& [key, element] : value.mapping())
+        element = NullForUnknown(std::move(element), found);
       return value;
     case Value::Kind::kDynamic:
       if (value.IsWhollyKnown()) return value;
@@ -136,12 +146,13 @@ absl::Status Guard(const std::function<absl::Status()>& body) {
 void ReportFailure(Diagnostics& diagnostics, absl::string_view verb, const ResourceInfo& info,
                    const ObjectSchema& schema, absl::Status status) {
   if (status.ok()) return;
-  if (const std::string hint = Hint(status, verb, schema); !hint.empty()) status = WithRemedy(std::move(status), hint);
+  if (const std::string hint = Hint(status, verb, schema); !hint.empty())
+    status = WithRemedy(std::move(status), hint);
   diagnostics.Error(absl::StrCat("Unable to ", verb, " ", info.noun), status);
 }
 
-Diagnostics ValidateAgainst(const ObjectSchema& schema, const Value& config, bool write_only_allowed,
-                            const ResourceInfo& info) {
+Diagnostics ValidateAgainst(const ObjectSchema& schema, const Value& config,
+                            bool write_only_allowed, const ResourceInfo& info) {
   Diagnostics diagnostics;
   std::vector<absl::Status> errors, warnings;
   const absl::Status status = Guard([&] {
@@ -149,13 +160,15 @@ Diagnostics ValidateAgainst(const ObjectSchema& schema, const Value& config, boo
     return absl::OkStatus();
   });
   ReportFailure(diagnostics, "validate", info, schema, status);
-  for (const absl::Status& error : errors) diagnostics.Error(absl::StrCat("Invalid ", info.noun), error);
+  for (const absl::Status& error : errors)
+    diagnostics.Error(absl::StrCat("Invalid ", info.noun), error);
   for (const absl::Status& warning : warnings) diagnostics.Warning("Deprecated attribute", warning);
   return diagnostics;
 }
 
-Context ResourceRunner::MakeContext(const Call& call, absl::string_view operation, const Value& with_timeouts,
-                                    Diagnostics* diagnostics, PrivateState* private_state) const {
+Context ResourceRunner::MakeContext(const Call& call, absl::string_view operation,
+                                    const Value& with_timeouts, Diagnostics* diagnostics,
+                                    PrivateState* private_state) const {
   const Timeouts& fallback = info().timeouts;
   absl::Duration limit = fallback.read;
   if (operation == "create") limit = fallback.create;
@@ -170,13 +183,13 @@ Context ResourceRunner::MakeContext(const Call& call, absl::string_view operatio
 }
 
 // What every answer with a state has in common: private bytes, identity, the checks.
-void ResourceRunner::Finish(const Context& context, StateAnswer& answer, const PrivateState& private_state,
-                            const Value& former_identity) {
+void ResourceRunner::Finish(const Context& context, StateAnswer& answer,
+                            const PrivateState& private_state, const Value& former_identity) {
   if (answer.state.IsNull()) return;
   answer.private_bytes = private_state.ToBytes();
   if (identity_schema() != nullptr) {
-    // Once given it stays: an optional part that was not known earlier (an unreachable server) must not make
-    // it change.
+    // Once given it stays: an optional part that was not known earlier (an unreachable server) must
+    // not make it change.
     answer.identity = former_identity;
     if (!former_identity.IsKnown()) {
       Guard([&]() -> absl::Status {
@@ -185,11 +198,14 @@ void ResourceRunner::Finish(const Context& context, StateAnswer& answer, const P
       }).IgnoreError();  // Terraform does without; the state must not be lost over it.
     }
   }
-  if (kCheckAnswers) ReportViolations(answer.diagnostics, "state", plan::CheckState(schema(), answer.state));
+  if (kCheckAnswers)
+    ReportViolations(answer.diagnostics, "state", plan::CheckState(schema(), answer.state));
 }
 
-Diagnostics ResourceRunner::Validate(const Call& call, const Value& config, const Capabilities& capabilities) {
-  Diagnostics diagnostics = ValidateAgainst(schema(), config, capabilities.write_only_allowed, info());
+Diagnostics ResourceRunner::Validate(const Call& call, const Value& config,
+                                     const Capabilities& capabilities) {
+  Diagnostics diagnostics =
+      ValidateAgainst(schema(), config, capabilities.write_only_allowed, info());
   if (!config.IsKnown()) return diagnostics;
   // What is at fault by itself may be anything to the rest: one run names all faults.
   Value rest = config;
@@ -218,11 +234,13 @@ StateAnswer ResourceRunner::Read(const Call& call, const ReadRequest& request) {
     return answer;
   }
   PrivateState private_state = PrivateState::Parse(request.private_bytes);
-  const Context context = MakeContext(call, "read", request.state, &answer.diagnostics, &private_state);
+  const Context context =
+      MakeContext(call, "read", request.state, &answer.diagnostics, &private_state);
   ValueOutcome outcome;
   absl::Status guarded = Guard([&] {
     outcome = DoRead(context, request.state);
-    if (outcome.status.ok() && !outcome.state) return absl::InternalError("the read ended without a state");
+    if (outcome.status.ok() && !outcome.state)
+      return absl::InternalError("the read ended without a state");
     return outcome.status;
   });
   if (absl::IsNotFound(guarded)) {
@@ -237,8 +255,11 @@ StateAnswer ResourceRunner::Read(const Call& call, const ReadRequest& request) {
   }
   bool unknown = false;
   answer.state = NullForUnknown(WithoutWriteOnly(schema(), *std::move(outcome.state)), &unknown);
-  ReportFailure(answer.diagnostics, "read", info(), schema(), KeepSpelling(schema(), request.state, answer.state));
-  if (unknown) answer.diagnostics.Error("Incomplete state", absl::StrCat("Reading left a value unknown. ", kReport));
+  ReportFailure(answer.diagnostics, "read", info(), schema(),
+                KeepSpelling(schema(), request.state, answer.state));
+  if (unknown)
+    answer.diagnostics.Error("Incomplete state",
+                             absl::StrCat("Reading left a value unknown. ", kReport));
   Finish(context, answer, private_state, request.identity);
   return answer;
 }
@@ -248,7 +269,8 @@ PlanAnswer ResourceRunner::Plan(const Call& call, const PlanRequest& request) {
   // The create half of a replacement comes with the identity of what it replaces.
   if (!request.prior.IsNull()) answer.identity = request.identity;
   PrivateState private_state = PrivateState::Parse(request.private_bytes);
-  Context context = MakeContext(call, "read", request.proposed, &answer.diagnostics, &private_state);
+  Context context =
+      MakeContext(call, "read", request.proposed, &answer.diagnostics, &private_state);
   context.planned_before = request.capabilities.deferral_allowed;
   PlanDraft draft{request.config, request.prior, Value::Null(), {}, {}, std::nullopt};
 
@@ -261,26 +283,32 @@ PlanAnswer ResourceRunner::Plan(const Call& call, const PlanRequest& request) {
   }
   const absl::Status status = Guard([&] { return DoPlan(context, draft); });
   if (absl::IsAlreadyExists(status)) {
-    // Before it destroys, core plans the whole configuration as any other time, and an error would stop it
-    // (Context.destroyPlan, internal/terraform/context_plan.go of Terraform 1.11). The apply makes it one.
+    // Before it destroys, core plans the whole configuration as any other time, and an error would
+    // stop it (Context.destroyPlan, internal/terraform/context_plan.go of Terraform 1.11). The
+    // apply makes it one.
     if (!context.planned_before) {
       answer.diagnostics.Warning(
-          absl::StrCat("The apply will be unable to ", request.prior.IsNull() ? "create" : "update", " this ", info().noun), status);
+          absl::StrCat("The apply will be unable to ", request.prior.IsNull() ? "create" : "update",
+                       " this ", info().noun),
+          status);
     }
   } else if (!status.ok()) {
-    ReportFailure(answer.diagnostics, destroy ? "plan the removal of" : "plan", info(), schema(), status);
+    ReportFailure(answer.diagnostics, destroy ? "plan the removal of" : "plan", info(), schema(),
+                  status);
   }
   if (!destroy) {
     if (!changes && plan::Changes(request.prior, draft.planned)) {
       // The resource found the first change: what depends on it is unknown now.
-      draft.planned = plan::MarkUnknown(schema(), {request.config, request.prior, request.proposed}, std::move(draft.planned));
+      draft.planned = plan::MarkUnknown(schema(), {request.config, request.prior, request.proposed},
+                                        std::move(draft.planned));
       for (auto& [name, value] : draft.set) draft.planned.mapping()[name] = value;
     }
     answer.requires_replace = plan::ReplacePaths(schema(), request.prior, draft.planned);
     for (Path& path : draft.requires_replace) answer.requires_replace.push_back(std::move(path));
     std::sort(answer.requires_replace.begin(), answer.requires_replace.end());
-    answer.requires_replace.erase(std::unique(answer.requires_replace.begin(), answer.requires_replace.end()),
-                                  answer.requires_replace.end());
+    answer.requires_replace.erase(
+        std::unique(answer.requires_replace.begin(), answer.requires_replace.end()),
+        answer.requires_replace.end());
   }
   answer.planned = std::move(draft.planned);
   if (destroy) {
@@ -293,13 +321,15 @@ PlanAnswer ResourceRunner::Plan(const Call& call, const PlanRequest& request) {
   answer.private_bytes = private_state.ToBytes();
   if (request.capabilities.deferral_allowed) {
     if (provider_.config_unknown()) answer.deferred = Defer::kProviderConfigUnknown;
-    // Terraform allows deferrals in every apply, and refuses them there: "deferred during apply, but not during
-    // plan". A configuration with unknown values is how to tell that this is not one.
+    // Terraform allows deferrals in every apply, and refuses them there: "deferred during apply,
+    // but not during plan". A configuration with unknown values is how to tell that this is not
+    // one.
     if (draft.deferred && !request.config.IsWhollyKnown()) answer.deferred = draft.deferred;
   }
   if (kCheckAnswers && !answer.diagnostics.HasError() && !answer.deferred) {
     ReportViolations(answer.diagnostics, "plan",
-                     plan::CheckPlan(schema(), request.config, request.prior, answer.planned, answer.requires_replace));
+                     plan::CheckPlan(schema(), request.config, request.prior, answer.planned,
+                                     answer.requires_replace));
   }
   return answer;
 }
@@ -324,7 +354,8 @@ Value ResourceRunner::WhatIsLeft(const Call& call, const ApplyRequest& request) 
 StateAnswer ResourceRunner::Delete(const Call& call, const ApplyRequest& request) {
   StateAnswer answer;
   PrivateState private_state = PrivateState::Parse(request.private_bytes);
-  const Context context = MakeContext(call, "delete", request.prior, &answer.diagnostics, &private_state);
+  const Context context =
+      MakeContext(call, "delete", request.prior, &answer.diagnostics, &private_state);
   // The delete half of a replacement of a tainted object that the create half takes over.
   const std::string next = private_state.Get(kNextObject).value_or("");
   if (!next.empty() && next == DoSameObject(request.prior)) return answer;
@@ -347,7 +378,8 @@ StateAnswer ResourceRunner::Apply(const Call& call, const ApplyRequest& request)
   PrivateState private_state = PrivateState::Parse(request.private_bytes);
   private_state.Erase(kNextObject);
   private_state.Erase(kChangePlanned);
-  const Context context = MakeContext(call, verb, request.planned, &answer.diagnostics, &private_state);
+  const Context context =
+      MakeContext(call, verb, request.planned, &answer.diagnostics, &private_state);
   const Value planned = WithWriteOnly(schema(), request.planned, request.config);
   ValueOutcome outcome;
   absl::Status status = Guard([&] {
@@ -357,7 +389,8 @@ StateAnswer ResourceRunner::Apply(const Call& call, const ApplyRequest& request)
     outcome = create ? DoCreate(context, planned) : DoUpdate(context, request.prior, planned);
     return outcome.status;
   });
-  if (status.ok() && !outcome.state) status = absl::InternalError("the operation ended without a state");
+  if (status.ok() && !outcome.state)
+    status = absl::InternalError("the operation ended without a state");
   if (outcome.state) {
     bool unknown = false;
     answer.state = NullForUnknown(WithoutWriteOnly(schema(), *std::move(outcome.state)), &unknown);
@@ -370,7 +403,8 @@ StateAnswer ResourceRunner::Apply(const Call& call, const ApplyRequest& request)
   ReportFailure(answer.diagnostics, verb, info(), schema(), std::move(status));
   Finish(context, answer, private_state, create ? Value() : request.identity);
   if (kCheckAnswers && !answer.diagnostics.HasError()) {
-    ReportViolations(answer.diagnostics, "result", plan::CheckApply(schema(), request.planned, answer.state));
+    ReportViolations(answer.diagnostics, "result",
+                     plan::CheckApply(schema(), request.planned, answer.state));
   }
   return answer;
 }
@@ -378,9 +412,11 @@ StateAnswer ResourceRunner::Apply(const Call& call, const ApplyRequest& request)
 // By identity: there is one, with everything that is required for import.
 absl::Status ResourceRunner::CompleteIdentity(const Value& identity) const {
   if (identity_schema() == nullptr) {
-    return absl::InvalidArgumentError(absl::StrCat("the import id is empty; it is ", info().import_id));
+    return absl::InvalidArgumentError(
+        absl::StrCat("the import id is empty; it is ", info().import_id));
   }
-  if (!identity.IsKnown()) return absl::InvalidArgumentError("neither an import id nor an identity was given");
+  if (!identity.IsKnown())
+    return absl::InvalidArgumentError("neither an import id nor an identity was given");
   for (const AttributeSchema& part : identity_schema()->attributes) {
     if (part.mode == Mode::kRequired && !identity[part.name].IsKnown()) {
       return absl::InvalidArgumentError(absl::StrCat("the identity has no \"", part.name, "\""));
@@ -403,8 +439,9 @@ StateAnswer ResourceRunner::Import(const Call& call, const ImportRequest& reques
   });
   if (!status.ok()) {
     if (!request.id.empty()) {
-      status = WithRemedy(Annotate(std::move(status), absl::StrCat("import id \"", request.id, "\"")),
-                          absl::StrCat("The import id of a ", info().noun, " is ", info().import_id, "."));
+      status = WithRemedy(
+          Annotate(std::move(status), absl::StrCat("import id \"", request.id, "\"")),
+          absl::StrCat("The import id of a ", info().noun, " is ", info().import_id, "."));
     }
     ReportFailure(answer.diagnostics, "import", info(), schema(), std::move(status));
     return answer;
@@ -420,7 +457,8 @@ StateAnswer ResourceRunner::Import(const Call& call, const ImportRequest& reques
   return answer;
 }
 
-StateAnswer ResourceRunner::Upgrade(const Call& call, std::int64_t version, const std::string& json) {
+StateAnswer ResourceRunner::Upgrade(const Call& call, std::int64_t version,
+                                    const std::string& json) {
   StateAnswer answer;
   PrivateState private_state;
   const Context context = MakeContext(call, "read", Value(), &answer.diagnostics, &private_state);
@@ -433,21 +471,26 @@ StateAnswer ResourceRunner::Upgrade(const Call& call, std::int64_t version, cons
     return absl::OkStatus();
   });
   answer.state = WithoutWriteOnly(schema(), std::move(answer.state));
-  ReportFailure(answer.diagnostics, "read the stored state of", info(), schema(), std::move(status));
+  ReportFailure(answer.diagnostics, "read the stored state of", info(), schema(),
+                std::move(status));
   return answer;
 }
 
-StateAnswer ResourceRunner::UpgradeIdentity(const Call&, std::int64_t version, const std::string& json) {
+StateAnswer ResourceRunner::UpgradeIdentity(const Call&, std::int64_t version,
+                                            const std::string& json) {
   StateAnswer answer;
   absl::Status status = Guard([&]() -> absl::Status {
-    if (identity_schema() == nullptr) return absl::UnimplementedError("this resource has no identity");
+    if (identity_schema() == nullptr)
+      return absl::UnimplementedError("this resource has no identity");
     if (version != 0) {
-      return absl::UnimplementedError(absl::StrCat("identity version ", version, " is newer than this provider's"));
+      return absl::UnimplementedError(
+          absl::StrCat("identity version ", version, " is newer than this provider's"));
     }
     CHARON_ASSIGN_OR_RETURN(answer.identity, DecodeJson(json, identity_schema()->type()));
     return absl::OkStatus();
   });
-  ReportFailure(answer.diagnostics, "read the stored identity of", info(), schema(), std::move(status));
+  ReportFailure(answer.diagnostics, "read the stored identity of", info(), schema(),
+                std::move(status));
   return answer;
 }
 
@@ -478,13 +521,15 @@ StateAnswer ResourceRunner::GenerateConfig(const Call& call, const Value& state)
         schema(), Value(), std::move(config), Path(),
         [](const AttributeSchema& attribute, const Value&, Value value, const Path& path, bool*) {
           const bool root_timeouts = path.steps().size() == 1 && attribute.name == "timeouts";
-          const bool drop = attribute.mode == Mode::kComputed || attribute.write_only || !attribute.deprecation.empty() ||
-                            root_timeouts || (attribute.default_value && value == *attribute.default_value);
+          const bool drop = attribute.mode == Mode::kComputed || attribute.write_only ||
+                            !attribute.deprecation.empty() || root_timeouts ||
+                            (attribute.default_value && value == *attribute.default_value);
           return drop ? Value::Null() : std::move(value);
         });
     return absl::OkStatus();
   });
-  ReportFailure(answer.diagnostics, "generate the configuration of", info(), schema(), std::move(status));
+  ReportFailure(answer.diagnostics, "generate the configuration of", info(), schema(),
+                std::move(status));
   return answer;
 }
 

@@ -893,9 +893,11 @@ TEST_F(AdapterTest, WhatExistsStopsNoPlanForAnApplyMayNeverCome) {
     return At("name", WithRemedy(absl::AlreadyExistsError("host a exists already"), "Import it."));
   };
   EXPECT_THAT(Messages(Plan("", R"({"name": "a"})").diagnostics),
-              ElementsAre("warning The apply will be unable to create this host | Host a exists already.\n\nImport it. | name"));
+              ElementsAre("warning The apply will be unable to create this host | Host a exists "
+                          "already.\n\nImport it. | name"));
   // The apply plans once more, and then says it itself.
-  EXPECT_THAT(Messages(Plan("", R"({"name": "a"})", "", {.deferral_allowed = true}).diagnostics), IsEmpty());
+  EXPECT_THAT(Messages(Plan("", R"({"name": "a"})", "", {.deferral_allowed = true}).diagnostics),
+              IsEmpty());
   EXPECT_THAT(Messages(Plan(kState, R"({"name": "a", "size": 2})").diagnostics),
               ElementsAre(HasSubstr("warning The apply will be unable to update this host")));
 }

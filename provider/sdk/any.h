@@ -1,5 +1,6 @@
-// What the server drives: every kind of thing a provider offers, on dynamic values. Resource authors see the
-// typed classes (resource.h, data_source.h, ...); the adapters in between are made by Registry.
+// What the server drives: every kind of thing a provider offers, on dynamic values. Resource
+// authors see the typed classes (resource.h, data_source.h, ...); the adapters in between are made
+// by Registry.
 #pragma once
 
 #include <cstdint>
@@ -29,12 +30,12 @@ struct Timeouts {
 
 // What a resource is, beside its attributes.
 struct ResourceInfo {
-  std::string type{};          // "charon_tier_namespace"
-  std::string noun{};          // for messages: "Unable to create tier namespace"
-  std::string subcategory{};   // the group in the documentation
-  std::int64_t version = 0;    // of the state's schema
-  Timeouts timeouts{};         // defaults
-  std::string import_id{};     // Markdown: "the namespace's name"; empty: cannot be imported
+  std::string type{};         // "charon_tier_namespace"
+  std::string noun{};         // for messages: "Unable to create tier namespace"
+  std::string subcategory{};  // the group in the documentation
+  std::int64_t version = 0;   // of the state's schema
+  Timeouts timeouts{};        // defaults
+  std::string import_id{};    // Markdown: "the namespace's name"; empty: cannot be imported
 };
 
 // What core can do (ClientCapabilities of the protocol).
@@ -43,7 +44,8 @@ struct Capabilities {
   bool write_only_allowed = false;
 };
 
-// Answers. A value left null is null on the wire; private bytes are always what Terraform shall keep.
+// Answers. A value left null is null on the wire; private bytes are always what Terraform shall
+// keep.
 struct StateAnswer {
   Value state;
   std::string private_bytes;
@@ -70,7 +72,8 @@ struct ReadRequest {
 
 struct PlanRequest {
   Value config, prior, proposed;
-  std::string private_bytes;  // prior_private, or planned_private of the protocol where core sends one
+  std::string
+      private_bytes;  // prior_private, or planned_private of the protocol where core sends one
   Value identity;
   Capabilities capabilities;
 };
@@ -91,7 +94,7 @@ struct MoveRequest {
   std::string source_provider;  // "registry.terraform.io/hashicorp/kubernetes"
   std::string source_type;
   std::int64_t source_version = 0;
-  std::string source_state;     // JSON
+  std::string source_state;  // JSON
 };
 
 // Safe for concurrent use; holds no state of a call.
@@ -103,10 +106,12 @@ class AnyResource {
   virtual const ObjectSchema& schema() const = 0;
   // Required attributes are required for import, the others optional. nullptr: no identity.
   virtual const ObjectSchema* identity_schema() const = 0;
-  // Whether the resource can be moved to from some other type / listed sources for the documentation.
+  // Whether the resource can be moved to from some other type / listed sources for the
+  // documentation.
   virtual std::vector<std::string> move_sources() const = 0;
 
-  virtual Diagnostics Validate(const Call& call, const Value& config, const Capabilities& capabilities) = 0;
+  virtual Diagnostics Validate(const Call& call, const Value& config,
+                               const Capabilities& capabilities) = 0;
   virtual StateAnswer Read(const Call& call, const ReadRequest& request) = 0;
   virtual PlanAnswer Plan(const Call& call, const PlanRequest& request) = 0;
   virtual StateAnswer Apply(const Call& call, const ApplyRequest& request) = 0;
@@ -114,7 +119,8 @@ class AnyResource {
   // `json` is the stored state, of schema version `version`.
   virtual StateAnswer Upgrade(const Call& call, std::int64_t version, const std::string& json) = 0;
   // The answer's identity is the upgraded one.
-  virtual StateAnswer UpgradeIdentity(const Call& call, std::int64_t version, const std::string& json) = 0;
+  virtual StateAnswer UpgradeIdentity(const Call& call, std::int64_t version,
+                                      const std::string& json) = 0;
   virtual StateAnswer Move(const Call& call, const MoveRequest& request) = 0;
   // The answer's state is a configuration.
   virtual StateAnswer GenerateConfig(const Call& call, const Value& state) = 0;
@@ -126,7 +132,8 @@ class AnyDataSource {
   virtual const ResourceInfo& info() const = 0;
   virtual const ObjectSchema& schema() const = 0;
   virtual Diagnostics Validate(const Call& call, const Value& config) = 0;
-  virtual StateAnswer Read(const Call& call, const Value& config, const Capabilities& capabilities) = 0;
+  virtual StateAnswer Read(const Call& call, const Value& config,
+                           const Capabilities& capabilities) = 0;
 };
 
 struct EphemeralAnswer {
@@ -194,7 +201,8 @@ class AnyProvider {
   virtual const ObjectSchema& schema() const = 0;
   virtual Diagnostics Validate(const Call& call, const Value& config) = 0;
   // Contacts nothing. May be called again (debug mode).
-  virtual Diagnostics Configure(const Call& call, const Value& config, const std::string& terraform_version) = 0;
+  virtual Diagnostics Configure(const Call& call, const Value& config,
+                                const std::string& terraform_version) = 0;
   // True if the last configuration had unknown values.
   virtual bool config_unknown() const = 0;
 };

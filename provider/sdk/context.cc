@@ -6,7 +6,8 @@ namespace charon::sdk {
 
 PrivateState PrivateState::Parse(absl::string_view bytes) {
   PrivateState state;
-  const auto json = nlohmann::json::parse(bytes.begin(), bytes.end(), nullptr, /*allow_exceptions=*/false);
+  const auto json =
+      nlohmann::json::parse(bytes.begin(), bytes.end(), nullptr, /*allow_exceptions=*/false);
   if (!json.is_object()) return state;
   for (const auto& [key, value] : json.items()) {
     if (value.is_string()) state.entries_[key] = value.get<std::string>();

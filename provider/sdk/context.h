@@ -12,19 +12,21 @@
 
 namespace charon::sdk {
 
-// A few small texts that Terraform keeps beside the state and never shows. Not a place for secrets: the state
-// file has them in plain base64.
+// A few small texts that Terraform keeps beside the state and never shows. Not a place for secrets:
+// the state file has them in plain base64.
 class PrivateState {
  public:
   PrivateState() = default;
-  // From the bytes Terraform kept; foreign or damaged bytes count as empty (a moved resource has the other
-  // provider's).
+  // From the bytes Terraform kept; foreign or damaged bytes count as empty (a moved resource has
+  // the other provider's).
   static PrivateState Parse(absl::string_view bytes);
   // JSON; empty if there is nothing.
   std::string ToBytes() const;
 
   std::optional<std::string> Get(absl::string_view key) const;
-  void Set(absl::string_view key, absl::string_view value) { entries_[std::string(key)] = std::string(value); }
+  void Set(absl::string_view key, absl::string_view value) {
+    entries_[std::string(key)] = std::string(value);
+  }
   void Erase(absl::string_view key) { entries_.erase(std::string(key)); }
 
  private:
@@ -32,17 +34,22 @@ class PrivateState {
 };
 
 // Why a change is put off (Deferred.Reason of the protocol).
-enum class Defer { kResourceConfigUnknown = 1, kProviderConfigUnknown = 2, kAbsentPrerequisite = 3 };
+enum class Defer {
+  kResourceConfigUnknown = 1,
+  kProviderConfigUnknown = 2,
+  kAbsentPrerequisite = 3
+};
 
 // Lives as long as one operation. Converts to its Call, so that clients can be handed the context.
 struct Context {
   Call call;
-  Diagnostics* diagnostics = nullptr;      // for warnings, and for errors beyond the first
-  PrivateState* private_state = nullptr;   // in plan: what apply will find; elsewhere: what state keeps
+  Diagnostics* diagnostics = nullptr;  // for warnings, and for errors beyond the first
+  PrivateState* private_state =
+      nullptr;  // in plan: what apply will find; elsewhere: what state keeps
   // The provider block had unknown values: no API can be asked yet.
   bool provider_config_unknown = false;
-  // This plan repeats, at apply, one that was made and checked before. Terraform tells it by allowing deferrals
-  // only there (protocol 4.10); OpenTofu does not tell.
+  // This plan repeats, at apply, one that was made and checked before. Terraform tells it by
+  // allowing deferrals only there (protocol 4.10); OpenTofu does not tell.
   bool planned_before = false;
 
   operator const Call&() const { return call; }  // NOLINT(google-explicit-constructor)

@@ -10,31 +10,37 @@
 namespace charon::sdk {
 namespace {
 
-Diagnostic FromStatus(Diagnostic::Severity severity, absl::string_view summary, const absl::Status& status) {
+Diagnostic FromStatus(Diagnostic::Severity severity, absl::string_view summary,
+                      const absl::Status& status) {
   std::string detail(status.message());
   if (!detail.empty()) {
     if (detail[0] >= 'a' && detail[0] <= 'z') {
-      // Chains of causes start in lower case; a diagnostic is a sentence. A name in front stays as it is.
+      // Chains of causes start in lower case; a diagnostic is a sentence. A name in front stays as
+      // it is.
       const std::size_t word = detail.find_first_of(" /.:_-");
-      if (word != std::string::npos && detail[word] == ' ') detail[0] = static_cast<char>(detail[0] - 'a' + 'A');
+      if (word != std::string::npos && detail[word] == ' ')
+        detail[0] = static_cast<char>(detail[0] - 'a' + 'A');
     }
     if (detail.back() != '.' && detail.back() != '\n' && detail.back() != '?') detail += '.';
   }
   // Terraform points at the root attribute only.
   const Path path = PathOf(status).value_or(Path());
   if (path.steps().size() > 1) detail = absl::StrCat(path.ToString(), ": ", detail);
-  if (const std::optional<std::string> remedy = RemedyOf(status)) absl::StrAppend(&detail, "\n\n", *remedy);
+  if (const std::optional<std::string> remedy = RemedyOf(status))
+    absl::StrAppend(&detail, "\n\n", *remedy);
   return {severity, std::string(summary), Redact(detail), path};
 }
 
 }  // namespace
 
 void Diagnostics::Error(absl::string_view summary, absl::string_view detail, Path path) {
-  list_.push_back({Diagnostic::Severity::kError, std::string(summary), Redact(detail), std::move(path)});
+  list_.push_back(
+      {Diagnostic::Severity::kError, std::string(summary), Redact(detail), std::move(path)});
 }
 
 void Diagnostics::Warning(absl::string_view summary, absl::string_view detail, Path path) {
-  list_.push_back({Diagnostic::Severity::kWarning, std::string(summary), Redact(detail), std::move(path)});
+  list_.push_back(
+      {Diagnostic::Severity::kWarning, std::string(summary), Redact(detail), std::move(path)});
 }
 
 void Diagnostics::Error(absl::string_view summary, const absl::Status& status) {
@@ -46,12 +52,14 @@ void Diagnostics::Warning(absl::string_view summary, const absl::Status& status)
 }
 
 void Diagnostics::Append(Diagnostics other) {
-  list_.insert(list_.end(), std::make_move_iterator(other.list_.begin()), std::make_move_iterator(other.list_.end()));
+  list_.insert(list_.end(), std::make_move_iterator(other.list_.begin()),
+               std::make_move_iterator(other.list_.end()));
 }
 
 bool Diagnostics::HasError() const {
-  return std::any_of(list_.begin(), list_.end(),
-                     [](const Diagnostic& d) { return d.severity == Diagnostic::Severity::kError; });
+  return std::any_of(list_.begin(), list_.end(), [](const Diagnostic& d) {
+    return d.severity == Diagnostic::Severity::kError;
+  });
 }
 
 }  // namespace charon::sdk

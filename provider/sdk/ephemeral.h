@@ -18,8 +18,8 @@ struct Opened {
   std::optional<absl::Time> renew_at;  // Terraform calls Renew at that instant, not earlier
 };
 
-// Called concurrently. What Close needs must be in the private state that Open leaves: Terraform hands Close
-// that one, not the last Renew's.
+// Called concurrently. What Close needs must be in the private state that Open leaves: Terraform
+// hands Close that one, not the last Renew's.
 template <typename M>
 class Ephemeral {
  public:
@@ -29,7 +29,9 @@ class Ephemeral {
   virtual absl::Status Validate(const Context&, const M& /*config*/) { return absl::OkStatus(); }
   virtual absl::StatusOr<Opened<M>> Open(const Context& context, const M& config) = 0;
   // The next time to renew; nullopt ends renewals.
-  virtual absl::StatusOr<std::optional<absl::Time>> Renew(const Context&) { return std::optional<absl::Time>(); }
+  virtual absl::StatusOr<std::optional<absl::Time>> Renew(const Context&) {
+    return std::optional<absl::Time>();
+  }
   virtual absl::Status Close(const Context&) { return absl::OkStatus(); }
 };
 
@@ -43,7 +45,8 @@ class EphemeralRunner : public AnyEphemeral {
 
  protected:
   virtual absl::Status DoValidate(const Context& context, const Value& config) = 0;
-  virtual absl::Status DoOpen(const Context& context, const Value& config, EphemeralAnswer& answer) = 0;
+  virtual absl::Status DoOpen(const Context& context, const Value& config,
+                              EphemeralAnswer& answer) = 0;
   virtual absl::StatusOr<std::optional<absl::Time>> DoRenew(const Context& context) = 0;
   virtual absl::Status DoClose(const Context& context) = 0;
 
@@ -64,7 +67,8 @@ class EphemeralAdapter final : public EphemeralRunner {
     CHARON_ASSIGN_OR_RETURN(const M model, M::Describe().Decode(config));
     return ephemeral_->Validate(context, model);
   }
-  absl::Status DoOpen(const Context& context, const Value& config, EphemeralAnswer& answer) override {
+  absl::Status DoOpen(const Context& context, const Value& config,
+                      EphemeralAnswer& answer) override {
     CHARON_ASSIGN_OR_RETURN(const M model, M::Describe().Decode(config));
     CHARON_ASSIGN_OR_RETURN(Opened<M> opened, ephemeral_->Open(context, model));
     answer.result = M::Describe().Encode(opened.result);

@@ -25,12 +25,15 @@ std::optional<std::int64_t> ArgumentOf(const absl::Status& status) {
   return index;
 }
 
-absl::StatusOr<Value> ObjectArgument(std::size_t index, const Value& argument, const ObjectSchema& schema) {
+absl::StatusOr<Value> ObjectArgument(std::size_t index, const Value& argument,
+                                     const ObjectSchema& schema) {
   std::vector<absl::Status> wrong;
   Value object = Convert(argument, schema.type(), wrong);
-  if (wrong.empty() && object.IsNull()) wrong.push_back(absl::InvalidArgumentError("object is required, but this is null"));
+  if (wrong.empty() && object.IsNull())
+    wrong.push_back(absl::InvalidArgumentError("object is required, but this is null"));
   // Terraform does not call with such arguments.
-  if (wrong.empty() && !object.IsWhollyKnown()) wrong.push_back(absl::InvalidArgumentError("is not known yet"));
+  if (wrong.empty() && !object.IsWhollyKnown())
+    wrong.push_back(absl::InvalidArgumentError("is not known yet"));
   if (wrong.empty()) wrong = ValidateObject(schema, object, /*write_only_allowed=*/true, nullptr);
   if (!wrong.empty()) return AtArgument(index, wrong.front());
   return object;

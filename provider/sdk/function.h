@@ -31,12 +31,15 @@ struct Parameter {
 absl::Status AtArgument(std::size_t index, absl::Status status);
 std::optional<std::int64_t> ArgumentOf(const absl::Status& status);
 
-// An argument that may be of any type as an object of `schema`, converted, checked, and without keys that `schema` does
-// not have. Errors are at argument `index`, with the path inside it. REQUIRES: `schema` has no dynamic type inside.
-absl::StatusOr<Value> ObjectArgument(std::size_t index, const Value& argument, const ObjectSchema& schema);
+// An argument that may be of any type as an object of `schema`, converted, checked, and without
+// keys that `schema` does not have. Errors are at argument `index`, with the path inside it.
+// REQUIRES: `schema` has no dynamic type inside.
+absl::StatusOr<Value> ObjectArgument(std::size_t index, const Value& argument,
+                                     const ObjectSchema& schema);
 template <Described M>
 absl::StatusOr<M> ObjectArgument(std::size_t index, const Value& argument) {
-  CHARON_ASSIGN_OR_RETURN(const Value object, ObjectArgument(index, argument, M::Describe().schema()));
+  CHARON_ASSIGN_OR_RETURN(const Value object,
+                          ObjectArgument(index, argument, M::Describe().schema()));
   absl::StatusOr<M> model = M::Describe().Decode(object);
   if (!model.ok()) return AtArgument(index, model.status());
   return model;
@@ -58,7 +61,8 @@ class AnyFunction {
   const std::optional<Parameter>& variadic() const { return variadic_; }
   const Type& returns() const { return returns_; }
 
-  // REQUIRES: `arguments` has one value of each parameter's type, then any number of the variadic's.
+  // REQUIRES: `arguments` has one value of each parameter's type, then any number of the
+  // variadic's.
   virtual absl::StatusOr<Value> Call(const std::vector<Value>& arguments) const = 0;
 
  protected:
@@ -106,7 +110,8 @@ struct Argument<Attr<T>> {
 template <typename T>
 struct Argument<Variadic<T>> {
   using Inner = typename Argument<T>::Inner;
-  static constexpr bool kNull = Argument<T>::kNull, kUnknown = Argument<T>::kUnknown, kVariadic = true;
+  static constexpr bool kNull = Argument<T>::kNull, kUnknown = Argument<T>::kUnknown,
+                        kVariadic = true;
 };
 
 template <typename... Args>
@@ -125,10 +130,12 @@ class Typed final : public AnyFunction {
  public:
   using Body = std::function<absl::StatusOr<R>(const Args&...)>;
 
-  Typed(FunctionDoc doc, std::vector<std::pair<std::string, std::string>> names, Body body) : body_(std::move(body)) {
+  Typed(FunctionDoc doc, std::vector<std::pair<std::string, std::string>> names, Body body)
+      : body_(std::move(body)) {
     doc_ = std::move(doc);
     returns_ = Codec<R>::type();
-    // A list of another length is a mistake that Registry::Contradictions() reports by the empty name.
+    // A list of another length is a mistake that Registry::Contradictions() reports by the empty
+    // name.
     const bool all_named = names.size() == sizeof...(Args);
     names.resize(sizeof...(Args));
     if (!all_named) names.back().first.clear();
@@ -143,8 +150,8 @@ class Typed final : public AnyFunction {
  private:
   template <typename A>
   void Declare(const std::pair<std::string, std::string>& name) {
-    Parameter parameter{name.first, name.second, Codec<typename Argument<A>::Inner>::type(), Argument<A>::kNull,
-                        Argument<A>::kUnknown};
+    Parameter parameter{name.first, name.second, Codec<typename Argument<A>::Inner>::type(),
+                        Argument<A>::kNull, Argument<A>::kUnknown};
     if constexpr (Argument<A>::kVariadic) {
       variadic_ = std::move(parameter);
     } else {
@@ -160,7 +167,8 @@ class Typed final : public AnyFunction {
     return absl::OkStatus();
   }
   template <typename T>
-  static absl::Status DecodeOne(const std::vector<Value>& arguments, std::size_t index, Variadic<T>& out) {
+  static absl::Status DecodeOne(const std::vector<Value>& arguments, std::size_t index,
+                                Variadic<T>& out) {
     for (std::size_t i = index; i < arguments.size(); ++i) {
       T value;
       CHARON_RETURN_IF_ERROR(DecodeOne(arguments, i, value));
@@ -170,7 +178,8 @@ class Typed final : public AnyFunction {
   }
 
   template <std::size_t... I>
-  absl::StatusOr<Value> CallWith(const std::vector<Value>& arguments, std::index_sequence<I...>) const {
+  absl::StatusOr<Value> CallWith(const std::vector<Value>& arguments,
+                                 std::index_sequence<I...>) const {
     std::tuple<Args...> decoded;
     absl::Status status;
     (void)((status = DecodeOne(arguments, I, std::get<I>(decoded)), status.ok()) && ...);
@@ -183,7 +192,8 @@ class Typed final : public AnyFunction {
 };
 
 template <typename R, typename... Args>
-std::unique_ptr<AnyFunction> Make(FunctionDoc doc, std::vector<std::pair<std::string, std::string>> names,
+std::unique_ptr<AnyFunction> Make(FunctionDoc doc,
+                                  std::vector<std::pair<std::string, std::string>> names,
                                   absl::StatusOr<R> (*body)(const Args&...)) {
   static_assert(sizeof...(Args) > 0);
   return std::make_unique<Typed<R, Args...>>(std::move(doc), std::move(names), body);
@@ -191,11 +201,13 @@ std::unique_ptr<AnyFunction> Make(FunctionDoc doc, std::vector<std::pair<std::st
 
 }  // namespace function_internal
 
-// NewFunction({"dns_label", "summary", "description"}, {{"text", "What to shorten."}}, DnsLabel) from
-// absl::StatusOr<R> DnsLabel(const std::string& text): types, nullability and variadics come from its signature.
+// NewFunction({"dns_label", "summary", "description"}, {{"text", "What to shorten."}}, DnsLabel)
+// from absl::StatusOr<R> DnsLabel(const std::string& text): types, nullability and variadics come
+// from its signature.
 template <typename R, typename... Args>
-std::unique_ptr<AnyFunction> NewFunction(FunctionDoc doc, std::vector<std::pair<std::string, std::string>> parameters,
-                                         absl::StatusOr<R> (*body)(const Args&...)) {
+std::unique_ptr<AnyFunction> NewFunction(
+    FunctionDoc doc, std::vector<std::pair<std::string, std::string>> parameters,
+    absl::StatusOr<R> (*body)(const Args&...)) {
   return function_internal::Make<R, Args...>(std::move(doc), std::move(parameters), body);
 }
 

@@ -137,26 +137,34 @@ TEST(Function, DynamicValuesPassThrough) {
 struct Point {
   Attr<std::int64_t> x, y;
   static const ObjectSpec<Point>& Describe() {
-    static const auto& spec = *new ObjectSpec<Point>("A point.", {Field(&Point::x, "x", Required, "Along the line."),
-                                                                  Field(&Point::y, "y", Optional, "Across the line.").Check(Between(0, 9))});
+    static const auto& spec = *new ObjectSpec<Point>(
+        "A point.", {Field(&Point::x, "x", Required, "Along the line."),
+                     Field(&Point::y, "y", Optional, "Across the line.").Check(Between(0, 9))});
     return spec;
   }
 };
 
 TEST(Function, ObjectsAreCheckedByTheirTable) {
-  const absl::StatusOr<Point> point = ObjectArgument<Point>(1, ValueForTest(Type::Dynamic(), R"({"x": "7"})"));
+  const absl::StatusOr<Point> point =
+      ObjectArgument<Point>(1, ValueForTest(Type::Dynamic(), R"({"x": "7"})"));
   ASSERT_THAT(point, IsOk());
   EXPECT_EQ(*point->x, 7);
   EXPECT_TRUE(point->y.IsNull());
   const std::pair<const char*, const char*> bad[] = {
-      {R"({"x": 1, "z": 2})", "z: there is no \"z\" here"},    {R"({"y": 1})", "x: \"x\" is required: Along the line."},
-      {R"({"x": 1, "y": 10})", "y: must lie between 0 and 9"}, {R"({"x": 0.5})", "x: must be a whole number"},
-      {"[1]", ": object is required, but this is an array"},   {"null", ": object is required, but this is null"},
+      {R"({"x": 1, "z": 2})", "z: there is no \"z\" here"},
+      {R"({"y": 1})", "x: \"x\" is required: Along the line."},
+      {R"({"x": 1, "y": 10})", "y: must lie between 0 and 9"},
+      {R"({"x": 0.5})", "x: must be a whole number"},
+      {"[1]", ": object is required, but this is an array"},
+      {"null", ": object is required, but this is null"},
       {R"({"x": "<unknown>"})", ": is not known yet"},
   };
   for (const auto& [json, message] : bad) {
-    const absl::Status status = ObjectArgument<Point>(1, ValueForTest(Type::Dynamic(), json)).status();
-    EXPECT_THAT(absl::StrCat(PathOf(status).value_or(Path()).ToString(), ": ", status.message()), HasSubstr(message)) << json;
+    const absl::Status status =
+        ObjectArgument<Point>(1, ValueForTest(Type::Dynamic(), json)).status();
+    EXPECT_THAT(absl::StrCat(PathOf(status).value_or(Path()).ToString(), ": ", status.message()),
+                HasSubstr(message))
+        << json;
     EXPECT_EQ(ArgumentOf(status), 1) << json;
   }
 }

@@ -20,7 +20,8 @@ struct Listed {
   std::optional<M> resource;  // only if asked for
 };
 
-// Lists objects of the resource with model `M` and identity `I`; `C` is the question. Called concurrently.
+// Lists objects of the resource with model `M` and identity `I`; `C` is the question. Called
+// concurrently.
 template <typename C, typename M, typename I>
 class ListResource {
  public:
@@ -69,7 +70,9 @@ class ListAdapter final : public ListRunner {
       ListedObject object;
       object.identity = I::Describe().Encode(item.identity);
       object.display_name = std::move(item.display_name);
-      if (item.resource) object.resource = WithoutWriteOnly(M::Describe().schema(), M::Describe().Encode(*item.resource));
+      if (item.resource)
+        object.resource =
+            WithoutWriteOnly(M::Describe().schema(), M::Describe().Encode(*item.resource));
       return emit(std::move(object));
     });
   }

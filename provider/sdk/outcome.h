@@ -9,15 +9,17 @@
 
 namespace charon::sdk {
 
-// Terraform stores the state that comes with an error and keeps the former one if none comes. So after
-// "created, but not ready in time" return Partial(model, status), or the object becomes an orphan.
+// Terraform stores the state that comes with an error and keeps the former one if none comes. So
+// after "created, but not ready in time" return Partial(model, status), or the object becomes an
+// orphan.
 template <typename M>
 class [[nodiscard]] Outcome {
  public:
   Outcome(M state) : state_(std::move(state)) {}  // NOLINT(google-explicit-constructor)
   // REQUIRES: !status.ok(). NotFound from Read means the object is gone.
-  Outcome(absl::Status status) : status_(std::move(status)) {}  // NOLINT(google-explicit-constructor)
-  Outcome(absl::StatusOr<M> state)                              // NOLINT(google-explicit-constructor)
+  Outcome(absl::Status status)
+      : status_(std::move(status)) {}  // NOLINT(google-explicit-constructor)
+  Outcome(absl::StatusOr<M> state)     // NOLINT(google-explicit-constructor)
       : status_(state.status()) {
     if (state.ok()) state_ = *std::move(state);
   }

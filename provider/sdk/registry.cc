@@ -11,17 +11,21 @@ namespace {
 
 void Collect(const ObjectSchema& schema, absl::string_view where, std::vector<std::string>* found) {
   std::vector<std::string> more = Contradictions(schema, where, /*root=*/true);
-  found->insert(found->end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
+  found->insert(found->end(), std::make_move_iterator(more.begin()),
+                std::make_move_iterator(more.end()));
 }
 
 template <typename T>
-void CollectAll(const Registry::Map<T>& map, absl::string_view kind, std::vector<std::string>* found) {
+void CollectAll(const Registry::Map<T>& map, absl::string_view kind,
+                std::vector<std::string>* found) {
   for (const auto& [type, entry] : map) {
     const std::string where = absl::StrCat(kind, " ", type);
     Collect(entry->schema(), where, found);
-    if (!absl::StartsWith(type, "charon_")) found->push_back(absl::StrCat(where, ": the type does not start with charon_"));
+    if (!absl::StartsWith(type, "charon_"))
+      found->push_back(absl::StrCat(where, ": the type does not start with charon_"));
     if (entry->info().noun.empty()) found->push_back(absl::StrCat(where, ": no noun for messages"));
-    if (entry->info().subcategory.empty()) found->push_back(absl::StrCat(where, ": no subcategory"));
+    if (entry->info().subcategory.empty())
+      found->push_back(absl::StrCat(where, ": no subcategory"));
   }
 }
 
@@ -50,10 +54,12 @@ std::vector<std::string> Registry::Contradictions() const {
     if (resource->identity_schema() == nullptr) continue;
     for (const AttributeSchema& part : resource->identity_schema()->attributes) {
       if (part.mode != Mode::kRequired && part.mode != Mode::kOptional) {
-        found.push_back(absl::StrCat("resource ", type, ": identity part ", part.name, " must be required or optional"));
+        found.push_back(absl::StrCat("resource ", type, ": identity part ", part.name,
+                                     " must be required or optional"));
       }
       if (!part.type.IsPrimitive()) {
-        found.push_back(absl::StrCat("resource ", type, ": identity part ", part.name, " must be a primitive"));
+        found.push_back(
+            absl::StrCat("resource ", type, ": identity part ", part.name, " must be a primitive"));
       }
     }
   }
@@ -64,9 +70,11 @@ std::vector<std::string> Registry::Contradictions() const {
     std::set<std::string> names;
     auto check = [&](const Parameter& parameter) {
       if (parameter.name.empty()) {
-        found.push_back(absl::StrCat("function ", name, ": a parameter without a name, or one name too many"));
+        found.push_back(
+            absl::StrCat("function ", name, ": a parameter without a name, or one name too many"));
       } else if (!names.insert(parameter.name).second) {
-        found.push_back(absl::StrCat("function ", name, ": two parameters called ", parameter.name));
+        found.push_back(
+            absl::StrCat("function ", name, ": two parameters called ", parameter.name));
       } else if (!absl::EndsWith(parameter.description, ".")) {
         found.push_back(absl::StrCat("function ", name, ": ", parameter.name,
                                      " needs a description that ends with a full stop"));

@@ -33,8 +33,12 @@ struct NoIdentity {
 template <typename M>
 class PlanChange {
  public:
-  PlanChange(PlanDraft& draft, std::optional<M> config, std::optional<M> prior, std::optional<M> planned)
-      : draft_(draft), config_(std::move(config)), prior_(std::move(prior)), planned_(std::move(planned)) {}
+  PlanChange(PlanDraft& draft, std::optional<M> config, std::optional<M> prior,
+             std::optional<M> planned)
+      : draft_(draft),
+        config_(std::move(config)),
+        prior_(std::move(prior)),
+        planned_(std::move(planned)) {}
 
   bool IsCreate() const { return !prior_ && planned_; }
   bool IsUpdate() const { return prior_ && planned_; }
@@ -42,28 +46,32 @@ class PlanChange {
   // True if the planned object differs from the prior one so far.
   bool Changes() const { return !(draft_.prior == draft_.planned); }
 
-  const M& config() const { return *config_; }    // REQUIRES: !IsDestroy(); has the write-only values
-  const M& prior() const { return *prior_; }      // REQUIRES: !IsCreate()
-  const M& planned() const { return *planned_; }  // REQUIRES: !IsDestroy(); as the table's rules left it
+  const M& config() const { return *config_; }  // REQUIRES: !IsDestroy(); has the write-only values
+  const M& prior() const { return *prior_; }    // REQUIRES: !IsCreate()
+  const M& planned() const {
+    return *planned_;
+  }  // REQUIRES: !IsDestroy(); as the table's rules left it
 
-  // The planned model with `text` in place of every unknown text, for resources that can tell what of the result
-  // depends on it. Other unknowns stay.
+  // The planned model with `text` in place of every unknown text, for resources that can tell what
+  // of the result depends on it. Other unknowns stay.
   absl::StatusOr<M> PlannedWithText(const std::string& text) const {
     const ObjectSchema& schema = M::Describe().schema();
     return M::Describe().Decode(WithTextForUnknown(schema.type(), draft_.planned, text));
   }
 
-  // Decides one attribute. Only computed ones may get another value than the configuration's; any may be
-  // set back to its prior value.
+  // Decides one attribute. Only computed ones may get another value than the configuration's; any
+  // may be set back to its prior value.
   template <typename T>
   void Set(absl::string_view name, const Attr<T>& value) {
     SetValue(name, EncodeAttr(value));
   }
   void SetUnknown(absl::string_view name) { SetValue(name, Value::Unknown()); }
   // A map of which some values are not known yet: those that are nullopt.
-  void SetPartly(absl::string_view name, const std::map<std::string, std::optional<std::string>>& texts) {
+  void SetPartly(absl::string_view name,
+                 const std::map<std::string, std::optional<std::string>>& texts) {
     Value::Mapping entries;
-    for (const auto& [key, text] : texts) entries.emplace(key, text ? Value::String(*text) : Value::Unknown());
+    for (const auto& [key, text] : texts)
+      entries.emplace(key, text ? Value::String(*text) : Value::Unknown());
     SetValue(name, Value::Of(std::move(entries)));
   }
   void KeepPrior(absl::string_view name) { SetValue(name, draft_.prior[name]); }
@@ -74,13 +82,14 @@ class PlanChange {
 
   // `path` is one of the planned or of the prior object.
   void RequireReplace(Path path) { draft_.requires_replace.push_back(std::move(path)); }
-  // True if the object will be replaced as things stand: by the table's rules or by RequireReplace().
+  // True if the object will be replaced as things stand: by the table's rules or by
+  // RequireReplace().
   bool RequiresReplace() const {
     return !draft_.requires_replace.empty() ||
            !plan::ReplacePaths(M::Describe().schema(), draft_.prior, draft_.planned).empty();
   }
-  // Puts the change off, where core allows it and the configuration has unknown values (core refuses to put
-  // off at apply what was planned); otherwise ignored.
+  // Puts the change off, where core allows it and the configuration has unknown values (core
+  // refuses to put off at apply what was planned); otherwise ignored.
   void PutOff(Defer reason) { draft_.deferred = reason; }
 
  private:
@@ -97,12 +106,13 @@ class PlanChange {
 template <typename M>
 struct MoveSource {
   std::string source_type;  // "kubernetes_manifest", of any provider address
-  // The state of ours that stands for the same object. The other's attributes are in request.source_state.
+  // The state of ours that stands for the same object. The other's attributes are in
+  // request.source_state.
   std::function<absl::StatusOr<M>(const Context&, const MoveRequest&)> move;
 };
 
-// One implementation serves all instances and is called concurrently: it holds clients, no state of a call.
-// `M` is the model, `I` the identity's (its required rows are required for import).
+// One implementation serves all instances and is called concurrently: it holds clients, no state of
+// a call. `M` is the model, `I` the identity's (its required rows are required for import).
 //
 // A write-only attribute is known in the models handed to Create and Update, and nowhere else.
 template <typename M, typename I = NoIdentity>
@@ -113,8 +123,8 @@ class Resource {
 
   virtual const ResourceInfo& info() const = 0;
 
-  // What goes beyond one attribute. Anything may be unknown, and what is at fault by itself is. Other faults than the one
-  // returned go to the context's diagnostics.
+  // What goes beyond one attribute. Anything may be unknown, and what is at fault by itself is.
+  // Other faults than the one returned go to the context's diagnostics.
   virtual absl::Status Validate(const Context&, const M& /*config*/) { return absl::OkStatus(); }
 
   // Refines the plan. No side effects; must not fail because a server is not there.
@@ -133,9 +143,10 @@ class Resource {
   // NotFound counts as success.
   virtual absl::Status Delete(const Context& context, const M& prior) = 0;
 
-  // Names the remote object of a model, "" if that is not known yet. A create that failed while waiting is
-  // tainted: core deletes and creates. If both halves are about the same object, the delete half leaves it, and
-  // the create half takes over what is there. "" (the default) asks for no such mercy.
+  // Names the remote object of a model, "" if that is not known yet. A create that failed while
+  // waiting is tainted: core deletes and creates. If both halves are about the same object, the
+  // delete half leaves it, and the create half takes over what is there. "" (the default) asks for
+  // no such mercy.
   virtual std::string SameObject(const M& /*model*/) const { return ""; }
 
   // A model with as much as Read needs. `id` is what the user wrote.
@@ -149,13 +160,15 @@ class Resource {
   virtual absl::StatusOr<I> Identify(const Context&, const M& /*state*/) { return I(); }
 
   // From the stored JSON of an older schema version straight to the current model.
-  virtual absl::StatusOr<M> UpgradeState(const Context&, std::int64_t version, const std::string& /*json*/) {
+  virtual absl::StatusOr<M> UpgradeState(const Context&, std::int64_t version,
+                                         const std::string& /*json*/) {
     return absl::UnimplementedError(absl::StrCat("no upgrade from state version ", version));
   }
 
   virtual std::vector<MoveSource<M>> MoveSources() const { return {}; }
 
-  // What a user would write for this state; computed, default and write-only attributes are dropped afterwards.
+  // What a user would write for this state; computed, default and write-only attributes are dropped
+  // afterwards.
   virtual M ToConfig(const M& state) const { return state; }
 };
 
@@ -172,7 +185,8 @@ class ResourceAdapter final : public ResourceRunner {
   }
   std::vector<std::string> move_sources() const override {
     std::vector<std::string> types;
-    for (const MoveSource<M>& source : resource_->MoveSources()) types.push_back(source.source_type);
+    for (const MoveSource<M>& source : resource_->MoveSources())
+      types.push_back(source.source_type);
     return types;
   }
 
@@ -223,14 +237,16 @@ class ResourceAdapter final : public ResourceRunner {
     CHARON_ASSIGN_OR_RETURN(const I identity, resource_->Identify(context, model));
     return I::Describe().Encode(identity);
   }
-  absl::StatusOr<Value> DoUpgrade(const Context& context, std::int64_t version, const std::string& json) override {
+  absl::StatusOr<Value> DoUpgrade(const Context& context, std::int64_t version,
+                                  const std::string& json) override {
     return Encode(resource_->UpgradeState(context, version, json));
   }
   absl::StatusOr<Value> DoMove(const Context& context, const MoveRequest& request) override {
     for (const MoveSource<M>& source : resource_->MoveSources()) {
       if (source.source_type == request.source_type) return Encode(source.move(context, request));
     }
-    return absl::UnimplementedError(absl::StrCat("no way from ", request.source_type, " of ", request.source_provider));
+    return absl::UnimplementedError(
+        absl::StrCat("no way from ", request.source_type, " of ", request.source_provider));
   }
   absl::StatusOr<Value> DoGenerateConfig(const Context&, const Value& state) override {
     CHARON_ASSIGN_OR_RETURN(const M model, M::Describe().Decode(state));

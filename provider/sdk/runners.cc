@@ -1,4 +1,5 @@
-// The adapters of everything that has no managed state: data sources, ephemeral resources, lists, actions.
+// The adapters of everything that has no managed state: data sources, ephemeral resources, lists,
+// actions.
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -14,8 +15,9 @@ namespace {
 
 // One operation on a configuration: its context and the models behind it.
 struct Operation {
-  Operation(const Call& call, const Value& config, const ResourceInfo& info, const AnyProvider& provider,
-            Diagnostics* diagnostics, absl::string_view private_bytes = "")
+  Operation(const Call& call, const Value& config, const ResourceInfo& info,
+            const AnyProvider& provider, Diagnostics* diagnostics,
+            absl::string_view private_bytes = "")
       : private_state(PrivateState::Parse(private_bytes)) {
     context.call = WithTimeout(call, config, "read", info.timeouts.read);
     context.diagnostics = diagnostics;
@@ -28,29 +30,34 @@ struct Operation {
 };
 
 absl::Status NotConfigured() {
-  return WithRemedy(absl::FailedPreconditionError("the provider block has values that are not known yet"),
-                    "Apply what those values come from first, or give them literally.");
+  return WithRemedy(
+      absl::FailedPreconditionError("the provider block has values that are not known yet"),
+      "Apply what those values come from first, or give them literally.");
 }
 
 // The table's rules, then the author's.
 template <typename DoValidate>
-Diagnostics ValidateWith(const Call& call, const Value& config, const ResourceInfo& info, const ObjectSchema& schema,
-                         const AnyProvider& provider, DoValidate do_validate) {
+Diagnostics ValidateWith(const Call& call, const Value& config, const ResourceInfo& info,
+                         const ObjectSchema& schema, const AnyProvider& provider,
+                         DoValidate do_validate) {
   Diagnostics diagnostics = ValidateAgainst(schema, config, /*write_only_allowed=*/true, info);
   if (diagnostics.HasError() || !config.IsKnown()) return diagnostics;
   Operation operation(call, config, info, provider, &diagnostics);
-  diagnostics.Error(absl::StrCat("Invalid ", info.noun), Guard([&] { return do_validate(operation.context, config); }));
+  diagnostics.Error(absl::StrCat("Invalid ", info.noun),
+                    Guard([&] { return do_validate(operation.context, config); }));
   return diagnostics;
 }
 
 }  // namespace
 
 Diagnostics DataSourceRunner::Validate(const Call& call, const Value& config) {
-  return ValidateWith(call, config, info(), schema(), provider_,
-                      [this](const Context& context, const Value& value) { return DoValidate(context, value); });
+  return ValidateWith(
+      call, config, info(), schema(), provider_,
+      [this](const Context& context, const Value& value) { return DoValidate(context, value); });
 }
 
-StateAnswer DataSourceRunner::Read(const Call& call, const Value& config, const Capabilities& capabilities) {
+StateAnswer DataSourceRunner::Read(const Call& call, const Value& config,
+                                   const Capabilities& capabilities) {
   StateAnswer answer;
   Operation operation(call, config, info(), provider_, &answer.diagnostics);
   if (provider_.config_unknown() && capabilities.deferral_allowed) {
@@ -62,7 +69,8 @@ StateAnswer DataSourceRunner::Read(const Call& call, const Value& config, const 
   absl::Status status = Guard([&] {
     if (provider_.config_unknown()) return NotConfigured();
     outcome = DoRead(operation.context, config);
-    if (outcome.status.ok() && !outcome.state) return absl::InternalError("the read ended without a state");
+    if (outcome.status.ok() && !outcome.state)
+      return absl::InternalError("the read ended without a state");
     return outcome.status;
   });
   if (status.ok()) {
@@ -75,8 +83,9 @@ StateAnswer DataSourceRunner::Read(const Call& call, const Value& config, const 
 }
 
 Diagnostics EphemeralRunner::Validate(const Call& call, const Value& config) {
-  return ValidateWith(call, config, info(), schema(), provider_,
-                      [this](const Context& context, const Value& value) { return DoValidate(context, value); });
+  return ValidateWith(
+      call, config, info(), schema(), provider_,
+      [this](const Context& context, const Value& value) { return DoValidate(context, value); });
 }
 
 EphemeralAnswer EphemeralRunner::Open(const Call& call, const Value& config) {
@@ -105,13 +114,15 @@ Diagnostics EphemeralRunner::Close(const Call& call, const std::string& private_
   Diagnostics diagnostics;
   Operation operation(call, Value(), info(), provider_, &diagnostics, private_bytes);
   absl::Status status = Guard([&] { return DoClose(operation.context); });
-  if (!absl::IsNotFound(status)) ReportFailure(diagnostics, "close", info(), schema(), std::move(status));
+  if (!absl::IsNotFound(status))
+    ReportFailure(diagnostics, "close", info(), schema(), std::move(status));
   return diagnostics;
 }
 
 Diagnostics ListRunner::Validate(const Call& call, const Value& config) {
-  return ValidateWith(call, config, info(), schema(), provider_,
-                      [this](const Context& context, const Value& value) { return DoValidate(context, value); });
+  return ValidateWith(
+      call, config, info(), schema(), provider_,
+      [this](const Context& context, const Value& value) { return DoValidate(context, value); });
 }
 
 Diagnostics ListRunner::List(const Call& call, const ListRequest& request,
@@ -131,18 +142,21 @@ Diagnostics ListRunner::List(const Call& call, const ListRequest& request,
 }
 
 Diagnostics ActionRunner::Validate(const Call& call, const Value& config) {
-  return ValidateWith(call, config, info(), schema(), provider_,
-                      [this](const Context& context, const Value& value) { return DoValidate(context, value); });
+  return ValidateWith(
+      call, config, info(), schema(), provider_,
+      [this](const Context& context, const Value& value) { return DoValidate(context, value); });
 }
 
-AnyAction::Planned ActionRunner::Plan(const Call& call, const Value& config, const Capabilities& capabilities) {
+AnyAction::Planned ActionRunner::Plan(const Call& call, const Value& config,
+                                      const Capabilities& capabilities) {
   Planned planned;
   if (provider_.config_unknown()) {
     if (capabilities.deferral_allowed) planned.deferred = Defer::kProviderConfigUnknown;
     return planned;
   }
   Operation operation(call, config, info(), provider_, &planned.diagnostics);
-  ReportFailure(planned.diagnostics, "plan", info(), schema(), Guard([&] { return DoPlan(operation.context, config); }));
+  ReportFailure(planned.diagnostics, "plan", info(), schema(),
+                Guard([&] { return DoPlan(operation.context, config); }));
   return planned;
 }
 

@@ -12,7 +12,8 @@ struct TimeoutsModel {
   static const ObjectSpec<TimeoutsModel>& Describe();
 };
 
-// One row: TimeoutsField(&M::timeouts). The adapter turns the values into the deadline of each call.
+// One row: TimeoutsField(&M::timeouts). The adapter turns the values into the deadline of each
+// call.
 template <typename M>
 FieldBuilder<M, TimeoutsModel> TimeoutsField(Attr<TimeoutsModel> M::*member) {
   return Field(member, "timeouts", Optional,

@@ -149,7 +149,8 @@ TEST_F(Schemas, AttributesSayWhoSetsThem) {
   EXPECT_TRUE(name.required() && !name.optional() && !name.computed());
   const auto& secret = Attribute(thing, "secret");
   // There is never a value of it to hide: the mark would only take room in each state.
-  EXPECT_TRUE(secret.write_only() && secret.optional() && !secret.sensitive() && !secret.computed());
+  EXPECT_TRUE(secret.write_only() && secret.optional() && !secret.sensitive() &&
+              !secret.computed());
   const auto& sizes = Attribute(thing, "sizes");
   EXPECT_EQ(sizes.type(), "[\"map\",\"number\"]");
   EXPECT_TRUE(sizes.deprecated());

@@ -65,8 +65,9 @@ void ToProto(const sdk::Diagnostics& diagnostics, ProtoDiagnostics* out) {
                             : tfplugin6::Diagnostic::WARNING);
     added->set_summary(ToUtf8(diagnostic.summary));
     added->set_detail(ToUtf8(diagnostic.detail));
-    // Core looks for a name after the first among nested blocks (internal/tfdiags/contextual.go, v1.11). There are none, so
-    // it would show where the resource begins instead of the attribute's line. The whole path is in the text.
+    // Core looks for a name after the first among nested blocks (internal/tfdiags/contextual.go,
+    // v1.11). There are none, so it would show where the resource begins instead of the attribute's
+    // line. The whole path is in the text.
     if (diagnostic.path.empty()) continue;
     if (const auto* root = std::get_if<AttributeName>(&diagnostic.path.steps().front())) {
       added->mutable_attribute()->add_steps()->set_attribute_name(ToUtf8(root->name));

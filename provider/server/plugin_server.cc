@@ -23,8 +23,8 @@ constexpr int kMaxMessageBytes = 256 << 20;
 // How long after the grace a handler may take to notice that it was cancelled.
 constexpr absl::Duration kCancelled = absl::Milliseconds(100);
 constexpr int kPortAttempts = 100;
-// Idle threads kept for calls: Terraform's parallelism and a few. gRPC's default keeps two, and makes and ends a thread
-// for almost every other call of a large apply.
+// Idle threads kept for calls: Terraform's parallelism and a few. gRPC's default keeps two, and
+// makes and ends a thread for almost every other call of a large apply.
 constexpr int kMostIdleThreads = 12;
 
 // What gRPC has to say (a client whose certificate is refused, for one) in the form of our own log.

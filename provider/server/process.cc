@@ -57,8 +57,9 @@ void WritePanic(const char* reason) {
   WriteText(": ");
   WriteText(reason);
   WriteText("\n\nThis is a defect of the provider; please report it with these lines.\n");
-  // The first call sorts the unwinder's tables: 10 ms in a static executable, more than the rest of a start, so it
-  // is not made ahead of time. Should it get stuck in a broken heap, the alarm ends the process.
+  // The first call sorts the unwinder's tables: 10 ms in a static executable, more than the rest of
+  // a start, so it is not made ahead of time. Should it get stuck in a broken heap, the alarm ends
+  // the process.
   ::alarm(2);
   std::array<void*, 64> frames{};
   const int count = ::backtrace(frames.data(), static_cast<int>(frames.size()));

@@ -274,11 +274,13 @@ class ProviderService::Impl final : public tfplugin6::Provider::Service {
     }
     std::string text = Redact(status.message());
     // FunctionError has a place for the argument, and none for what is inside it.
-    if (const Path path = PathOf(status).value_or(Path()); !path.empty()) text = absl::StrCat(path.ToString(), ": ", text);
+    if (const Path path = PathOf(status).value_or(Path()); !path.empty())
+      text = absl::StrCat(path.ToString(), ": ", text);
     if (const std::optional<std::string> remedy = RemedyOf(status)) {
       absl::StrAppend(&text, "\n\n", *remedy);
     }
-    // HCL ends it with a full stop (hclsyntax/expression.go, "Invalid value for %q parameter: %s.").
+    // HCL ends it with a full stop (hclsyntax/expression.go, "Invalid value for %q parameter:
+    // %s.").
     if (absl::EndsWith(text, ".")) text.pop_back();
     response->mutable_error()->set_text(ToUtf8(text));
     return grpc::Status::OK;

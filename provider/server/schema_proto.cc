@@ -23,8 +23,9 @@ tfplugin6::Schema::Object::NestingMode ToProto(Nesting nesting) {
   return tfplugin6::Schema::Object::INVALID;
 }
 
-// What has been said in one resource. A text that occurs again (each container has probes) is not repeated: that would be
-// a third of the reply, which Terraform reads at every start. The documentation has every text in its place.
+// What has been said in one resource. A text that occurs again (each container has probes) is not
+// repeated: that would be a third of the reply, which Terraform reads at every start. The
+// documentation has every text in its place.
 using Said = std::set<std::string>;
 
 // Inside nested objects the reply has the first sentence; the documentation has the rest.
@@ -35,7 +36,9 @@ void AttributeToProto(const AttributeSchema& attribute, bool nested, Said& said,
   out->set_name(attribute.name);
   if (!attribute.description.empty()) {
     const bool again = !said.insert(attribute.description).second && nested;
-    out->set_description(again ? "See above." : nested ? FirstSentence(attribute.description) : attribute.description);
+    out->set_description(again    ? "See above."
+                         : nested ? FirstSentence(attribute.description)
+                                  : attribute.description);
     if (!again) out->set_description_kind(tfplugin6::MARKDOWN);
   }
   if (attribute.nested != nullptr) {

@@ -243,7 +243,10 @@ class PokeAction final : public sdk::Action<Poke> {
 };
 
 absl::StatusOr<std::string> Shout(const std::string& text) {
-  if (text.empty()) return sdk::AtArgument(0, At(Path("voice").Index(1), WithRemedy(absl::InvalidArgumentError("nothing to shout"), "Say something.")));
+  if (text.empty())
+    return sdk::AtArgument(
+        0, At(Path("voice").Index(1),
+              WithRemedy(absl::InvalidArgumentError("nothing to shout"), "Say something.")));
   return absl::AsciiStrToUpper(text);
 }
 

@@ -4,8 +4,12 @@
 
 namespace charon {
 
-std::string SourcePath(absl::string_view relative) { return absl::StrCat(CHARON_SOURCE_DIR "/", relative); }
+std::string SourcePath(absl::string_view relative) {
+  return absl::StrCat(CHARON_SOURCE_DIR "/", relative);
+}
 
-std::string BuildPath(absl::string_view relative) { return absl::StrCat(CHARON_BINARY_DIR "/", relative); }
+std::string BuildPath(absl::string_view relative) {
+  return absl::StrCat(CHARON_BINARY_DIR "/", relative);
+}
 
 }  // namespace charon

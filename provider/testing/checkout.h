@@ -1,5 +1,5 @@
-// Where tests find the files they read. The paths of this checkout stand in checkout.cc alone, so that another checkout
-// takes every other object from ccache.
+// Where tests find the files they read. The paths of this checkout stand in checkout.cc alone, so
+// that another checkout takes every other object from ccache.
 #pragma once
 
 #include <string>

@@ -1,5 +1,6 @@
-// A Headscale server of one generation, in memory: what it answers is taken from the server's sources and API
-// descriptions, version by version (v0.23.0, v0.25.1, v0.26.1, v0.27.1, v0.28.0, v0.29.2, main for 0.30).
+// A Headscale server of one generation, in memory: what it answers is taken from the server's
+// sources and API descriptions, version by version (v0.23.0, v0.25.1, v0.26.1, v0.27.1, v0.28.0,
+// v0.29.2, main for 0.30).
 #pragma once
 
 #include <functional>
@@ -71,20 +72,22 @@ class FakeHeadscale {
   std::vector<Node> nodes;
   std::string policy;
   bool policy_in_file = false;
-  std::set<std::string> tag_owners;  // tags that the policy knows; empty: any
+  std::set<std::string> tag_owners;        // tags that the policy knows; empty: any
   std::function<void()> before_node_list;  // run when nodes are listed: a node may come in
 
  private:
   using Json = nlohmann::json;
   http::Response Answer(const http::Request& request);
-  http::Response Route(const std::string& method, const std::vector<std::string>& path, const std::map<std::string, std::string>& query,
+  http::Response Route(const std::string& method, const std::vector<std::string>& path,
+                       const std::map<std::string, std::string>& query, const Json& body);
+  http::Response Users(const std::string& method, const std::vector<std::string>& path,
                        const Json& body);
-  http::Response Users(const std::string& method, const std::vector<std::string>& path, const Json& body);
-  http::Response Nodes(const std::string& method, const std::vector<std::string>& path, const std::map<std::string, std::string>& query,
-                       const Json& body);
-  http::Response Keys(const std::string& method, const std::vector<std::string>& path, const std::map<std::string, std::string>& query,
-                      const Json& body);
-  http::Response Policy(const std::string& method, const std::vector<std::string>& path, const Json& body);
+  http::Response Nodes(const std::string& method, const std::vector<std::string>& path,
+                       const std::map<std::string, std::string>& query, const Json& body);
+  http::Response Keys(const std::string& method, const std::vector<std::string>& path,
+                      const std::map<std::string, std::string>& query, const Json& body);
+  http::Response Policy(const std::string& method, const std::vector<std::string>& path,
+                        const Json& body);
   http::Response Routes(const std::string& method, const std::vector<std::string>& path);
   // `status` is that of 0.30, `grpc` the code of earlier versions.
   http::Response Error(int status, int grpc, const std::string& message) const;

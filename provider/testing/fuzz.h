@@ -14,8 +14,8 @@ inline void Require(bool condition) {
   if (!condition) std::abort();
 }
 
-// `bytes`, or if they begin with "%", `form` with their lines in the places of its "%": a fuzzer hardly finds by chance what
-// a whole answer looks like.
+// `bytes`, or if they begin with "%", `form` with their lines in the places of its "%": a fuzzer
+// hardly finds by chance what a whole answer looks like.
 inline std::string BytesOrForm(absl::string_view bytes, absl::string_view form) {
   if (bytes.empty() || bytes[0] != '%') return std::string(bytes);
   bytes.remove_prefix(1);

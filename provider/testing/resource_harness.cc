@@ -16,20 +16,25 @@ using Severity = sdk::Diagnostic::Severity;
 std::vector<std::string> Texts(const sdk::Diagnostics& diagnostics, Severity severity) {
   std::vector<std::string> texts;
   for (const sdk::Diagnostic& d : diagnostics.list()) {
-    if (d.severity == severity) texts.push_back(absl::StrCat(d.path.ToString(), ": ", d.summary, ": ", d.detail));
+    if (d.severity == severity)
+      texts.push_back(absl::StrCat(d.path.ToString(), ": ", d.summary, ": ", d.detail));
   }
   return texts;
 }
 
-std::vector<std::string> Errors(const sdk::Diagnostics& diagnostics) { return Texts(diagnostics, Severity::kError); }
+std::vector<std::string> Errors(const sdk::Diagnostics& diagnostics) {
+  return Texts(diagnostics, Severity::kError);
+}
 
 }  // namespace
 
-sdk::PlanAnswer ResourceHarness::Plan(const Value& prior, const Value& config, const std::string& private_bytes) {
+sdk::PlanAnswer ResourceHarness::Plan(const Value& prior, const Value& config,
+                                      const std::string& private_bytes) {
   sdk::PlanRequest request;
   request.config = config;
   request.prior = prior;
-  if (config.IsKnown()) request.proposed = core::ProposedNewState(resource_->schema(), prior, config);
+  if (config.IsKnown())
+    request.proposed = core::ProposedNewState(resource_->schema(), prior, config);
   request.private_bytes = private_bytes;
   request.identity = identity_;
   request.capabilities = kCapabilities;
@@ -90,8 +95,9 @@ core::Action ResourceHarness::Apply(absl::string_view config) {
   }
   const sdk::PlanAnswer again = Plan(state_, wanted, private_bytes_);
   EXPECT_EQ(core::ActionOf(state_, again.planned, again.requires_replace), core::Action::kNoOp)
-      << "the plan after the apply of " << config << " is " << ::testing::PrintToString(again.planned)
-      << "\nthe state is " << ::testing::PrintToString(state_);
+      << "the plan after the apply of " << config << " is "
+      << ::testing::PrintToString(again.planned) << "\nthe state is "
+      << ::testing::PrintToString(state_);
   return step.action;
 }
 
@@ -108,7 +114,8 @@ void ResourceHarness::Refresh() {
   request.identity = identity_;
   request.capabilities = kCapabilities;
   sdk::StateAnswer answer = resource_->Read(call, request);
-  for (const std::string& error : Errors(answer.diagnostics)) ADD_FAILURE() << "refreshing: " << error;
+  for (const std::string& error : Errors(answer.diagnostics))
+    ADD_FAILURE() << "refreshing: " << error;
   state_ = std::move(answer.state);
   identity_ = std::move(answer.identity);
   private_bytes_ = std::move(answer.private_bytes);
@@ -125,7 +132,8 @@ void ResourceHarness::Import(const std::string& id) {
   request.id = id;
   request.capabilities = kCapabilities;
   sdk::StateAnswer answer = resource_->Import(call, request);
-  for (const std::string& error : Errors(answer.diagnostics)) ADD_FAILURE() << "importing: " << error;
+  for (const std::string& error : Errors(answer.diagnostics))
+    ADD_FAILURE() << "importing: " << error;
   state_ = std::move(answer.state);
   identity_ = std::move(answer.identity);
   private_bytes_ = std::move(answer.private_bytes);

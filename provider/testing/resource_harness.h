@@ -1,4 +1,5 @@
-// A resource driven as Terraform core drives it, in the process: propose, validate, plan, apply, plan again.
+// A resource driven as Terraform core drives it, in the process: propose, validate, plan, apply,
+// plan again.
 //
 //   ResourceHarness memo(std::make_unique<MemoResource>(api));
 //   EXPECT_EQ(memo.Apply(R"({"title": "Tea"})"), core::Action::kCreate);
@@ -18,7 +19,8 @@
 
 namespace charon {
 
-// Holds the state of one instance. gTest failures for what core would refuse. Not for concurrent use.
+// Holds the state of one instance. gTest failures for what core would refuse. Not for concurrent
+// use.
 class ResourceHarness {
  public:
   // Of a resource class, behind a provider block that is configured.
@@ -32,10 +34,12 @@ class ResourceHarness {
   ResourceHarness(const sdk::Registry& registry, absl::string_view type)
       : resource_(registry.resources().at(std::string(type)).get()) {}
 
-  // Brings the state to `config` (values.h). A replacement deletes first, as core does by default. Afterwards
-  // plans once more, which must change nothing. Stops at the first error and fails the test.
+  // Brings the state to `config` (values.h). A replacement deletes first, as core does by default.
+  // Afterwards plans once more, which must change nothing. Stops at the first error and fails the
+  // test.
   core::Action Apply(absl::string_view config);
-  // The same where it must fail: the errors, "path: summary: detail". A state that comes with one is kept.
+  // The same where it must fail: the errors, "path: summary: detail". A state that comes with one
+  // is kept.
   std::vector<std::string> ApplyToFail(absl::string_view config);
 
   // ReadResource. The state is null afterwards if the object is gone.
@@ -62,7 +66,8 @@ class ResourceHarness {
   };
   Step Run(const Value& config);
   sdk::PlanAnswer Plan(const Value& prior, const Value& config, const std::string& private_bytes);
-  std::vector<std::string> ApplyPlan(const Value& prior, const Value& config, const sdk::PlanAnswer& plan);
+  std::vector<std::string> ApplyPlan(const Value& prior, const Value& config,
+                                     const sdk::PlanAnswer& plan);
 
   std::unique_ptr<sdk::Registry> own_;
   sdk::AnyResource* resource_ = nullptr;

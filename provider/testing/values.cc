@@ -79,7 +79,8 @@ Value FromJson(const Type& type, const Json& json, const std::string& place) {
       return Value::Of(std::move(entries));
     }
     case Type::Kind::kDynamic: {
-      absl::StatusOr<TypedValue> typed = DecodeAnyJson(HasUnknown(json) ? WithoutUnknowns(json).dump() : json.dump());
+      absl::StatusOr<TypedValue> typed =
+          DecodeAnyJson(HasUnknown(json) ? WithoutUnknowns(json).dump() : json.dump());
       if (!typed.ok()) Refuse(place, typed.status().ToString());
       // The type of an unknown is not known either: that of a null is the same.
       Value value = HasUnknown(json) ? FromJson(typed->type, json, place) : std::move(typed->value);

@@ -26,9 +26,13 @@ inline Value Str(std::string text) { return Value::String(std::move(text)); }
 inline Value Num(absl::string_view text) { return Value::Of(Number::Parse(text).value()); }
 
 // What was returned, or the error as text, so that a failure shows it.
-inline std::string Got(const absl::StatusOr<std::string>& text) { return text.ok() ? *text : text.status().ToString(); }
+inline std::string Got(const absl::StatusOr<std::string>& text) {
+  return text.ok() ? *text : text.status().ToString();
+}
 
-inline std::string PathText(const absl::Status& status) { return PathOf(status).value_or(Path()).ToString(); }
+inline std::string PathText(const absl::Status& status) {
+  return PathOf(status).value_or(Path()).ToString();
+}
 
 // Types as which any bytes may be read.
 inline const std::vector<Type>& FuzzedTypes() {

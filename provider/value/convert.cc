@@ -14,7 +14,8 @@
 namespace charon {
 namespace {
 
-// Edits that make one text of the other, two neighbours in the wrong order being one edit (optimal string alignment).
+// Edits that make one text of the other, two neighbours in the wrong order being one edit (optimal
+// string alignment).
 std::size_t Distance(absl::string_view a, absl::string_view b) {
   std::vector<std::vector<std::size_t>> edits(a.size() + 1, std::vector<std::size_t>(b.size() + 1));
   for (std::size_t i = 0; i <= a.size(); ++i) {
@@ -24,7 +25,8 @@ std::size_t Distance(absl::string_view a, absl::string_view b) {
         continue;
       }
       const std::size_t changed = a[i - 1] == b[j - 1] ? 0 : 1;
-      edits[i][j] = std::min({edits[i - 1][j] + 1, edits[i][j - 1] + 1, edits[i - 1][j - 1] + changed});
+      edits[i][j] =
+          std::min({edits[i - 1][j] + 1, edits[i][j - 1] + 1, edits[i - 1][j - 1] + changed});
       if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) {
         edits[i][j] = std::min(edits[i][j], edits[i - 2][j - 2] + 1);
       }
@@ -34,7 +36,8 @@ std::size_t Distance(absl::string_view a, absl::string_view b) {
 }
 
 absl::Status UnknownKey(const std::string& key, const std::map<std::string, Type>& known) {
-  constexpr std::size_t kLongest = 100;  // no name has as many letters, and Distance() takes the square of them
+  constexpr std::size_t kLongest =
+      100;  // no name has as many letters, and Distance() takes the square of them
   std::string nearest;
   std::size_t least = std::max<std::size_t>(1, key.size() / 3);  // so many letters may be wrong
   for (const auto& [name, type] : known) {
@@ -44,7 +47,8 @@ absl::Status UnknownKey(const std::string& key, const std::map<std::string, Type
     nearest = name;
     least = distance;
   }
-  const absl::Status status = absl::InvalidArgumentError(absl::StrCat("there is no \"", key, "\" here"));
+  const absl::Status status =
+      absl::InvalidArgumentError(absl::StrCat("there is no \"", key, "\" here"));
   if (!nearest.empty()) return WithRemedy(status, absl::StrCat("Did you mean \"", nearest, "\"?"));
   const auto append = [](std::string* out, const auto& attribute) { out->append(attribute.first); };
   return WithRemedy(status, absl::StrCat("There are: ", absl::StrJoin(known, ", ", append), "."));
@@ -63,8 +67,10 @@ class Converter {
       return wrong.empty() ? converted : Fail(path, wrong);
     }
     const bool mapping = type.kind() == Type::Kind::kMap || type.kind() == Type::Kind::kObject;
-    if (value.kind() != (mapping ? Value::Kind::kMapping : Value::Kind::kSequence)) return Fail(path, WrongKind(value, type));
-    if (type.kind() == Type::Kind::kObject) return ConvertObject(value.mapping(), type.attributes(), path);
+    if (value.kind() != (mapping ? Value::Kind::kMapping : Value::Kind::kSequence))
+      return Fail(path, WrongKind(value, type));
+    if (type.kind() == Type::Kind::kObject)
+      return ConvertObject(value.mapping(), type.attributes(), path);
     if (mapping) return ConvertMap(value.mapping(), type.element(), path);
     return ConvertSequence(value.sequence(), type, path);
   }
@@ -75,23 +81,28 @@ class Converter {
     return Value::Null();
   }
 
-  Value ConvertObject(const Value::Mapping& entries, const std::map<std::string, Type>& attributes, const Path& path) {
+  Value ConvertObject(const Value::Mapping& entries, const std::map<std::string, Type>& attributes,
+                      const Path& path) {
     Value::Mapping converted;
     for (const auto& [name, type] : attributes) {
       const auto entry = entries.find(name);
-      converted.emplace(name, entry == entries.end() ? Value::Null() : Convert(entry->second, type, path.Attribute(name)));
+      converted.emplace(name, entry == entries.end()
+                                  ? Value::Null()
+                                  : Convert(entry->second, type, path.Attribute(name)));
     }
     for (const auto& [key, entry] : entries) {
       if (attributes.count(key) != 0) continue;
       const bool identifier = std::holds_alternative<AttributeName>(StepTo(key));
-      errors_.push_back(At(identifier ? path.Attribute(key) : path.Key(key), UnknownKey(key, attributes)));
+      errors_.push_back(
+          At(identifier ? path.Attribute(key) : path.Key(key), UnknownKey(key, attributes)));
     }
     return Value::Of(std::move(converted));
   }
 
   Value ConvertMap(const Value::Mapping& entries, const Type& element, const Path& path) {
     Value::Mapping converted;
-    for (const auto& [key, entry] : entries) converted.emplace(key, Convert(entry, element, path.Key(key)));
+    for (const auto& [key, entry] : entries)
+      converted.emplace(key, Convert(entry, element, path.Key(key)));
     return Value::Of(std::move(converted));
   }
 

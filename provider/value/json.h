@@ -15,8 +15,8 @@ namespace charon {
 // be quoted, and may stand where a string is required. Numbers keep every digit; unquoted ones are
 // below 1e4932.
 // InvalidArgument with the path for anything else, duplicate keys and nesting beyond kMaxDepth.
-// Messages never quote the text, which may be secret. Memory is at most about 130 bytes for a byte of
-// text.
+// Messages never quote the text, which may be secret. Memory is at most about 130 bytes for a byte
+// of text.
 absl::StatusOr<Value> DecodeJson(absl::string_view json, const Type& type);
 
 // Encodes a wholly known value. Internal if it is not, or does not conform.

@@ -350,7 +350,8 @@ class Reader {
     return true;
   }
 
-  [[gnu::noinline]] bool ReadSequence(std::uint64_t count, const Type& type, int depth, Value& out) {
+  [[gnu::noinline]] bool ReadSequence(std::uint64_t count, const Type& type, int depth,
+                                      Value& out) {
     const bool is_tuple = type.kind() == Type::Kind::kTuple;
     if (is_tuple && count != type.elements().size()) {
       return trail_.Fail(absl::StrCat("a tuple of ", type.elements().size(),

@@ -24,7 +24,8 @@ struct OwnershipModel {
 };
 
 struct RecordModel {
-  Attr<std::string> id, backend, zone, name, type, set_id, comment, failover, health_check_id, on_conflict;
+  Attr<std::string> id, backend, zone, name, type, set_id, comment, failover, health_check_id,
+      on_conflict;
   Attr<std::int64_t> ttl, weight;
   Attr<std::set<std::string>> values, tags;
   Attr<bool> proxied, wait_until_live;
@@ -48,18 +49,22 @@ class RecordResource final : public sdk::Resource<RecordModel, RecordIdentity> {
   absl::Status Plan(const sdk::Context& context, sdk::PlanChange<RecordModel>& change) override;
   sdk::Outcome<RecordModel> Create(const sdk::Context& context, const RecordModel& plan) override;
   sdk::Outcome<RecordModel> Read(const sdk::Context& context, const RecordModel& prior) override;
-  sdk::Outcome<RecordModel> Update(const sdk::Context& context, const RecordModel& prior, const RecordModel& plan) override;
+  sdk::Outcome<RecordModel> Update(const sdk::Context& context, const RecordModel& prior,
+                                   const RecordModel& plan) override;
   absl::Status Delete(const sdk::Context& context, const RecordModel& prior) override;
   std::string SameObject(const RecordModel& model) const override { return model.id.value_or(""); }
   absl::StatusOr<RecordModel> Import(const sdk::Context& context, const std::string& id) override;
-  absl::StatusOr<RecordModel> ImportByIdentity(const sdk::Context& context, const RecordIdentity& identity) override;
-  absl::StatusOr<RecordIdentity> Identify(const sdk::Context& context, const RecordModel& state) override;
+  absl::StatusOr<RecordModel> ImportByIdentity(const sdk::Context& context,
+                                               const RecordIdentity& identity) override;
+  absl::StatusOr<RecordIdentity> Identify(const sdk::Context& context,
+                                          const RecordModel& state) override;
   std::vector<sdk::MoveSource<RecordModel>> MoveSources() const override;
 
  private:
-  absl::Status PlanAtService(const sdk::Context& context, sdk::PlanChange<RecordModel>& change, const RecordModel& wanted,
-                             dns::Directory& directory);
-  sdk::Outcome<RecordModel> Write(const sdk::Context& context, const RecordModel* prior, const RecordModel& plan);
+  absl::Status PlanAtService(const sdk::Context& context, sdk::PlanChange<RecordModel>& change,
+                             const RecordModel& wanted, dns::Directory& directory);
+  sdk::Outcome<RecordModel> Write(const sdk::Context& context, const RecordModel* prior,
+                                  const RecordModel& plan);
 
   Services& services_;
 };

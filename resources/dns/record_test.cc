@@ -15,11 +15,11 @@ namespace {
 
 using dns::FakeBackend;
 using dns::RecordSet;
+using ::testing::AllOf;
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-using ::testing::AllOf;
-using ::testing::Contains;
 using ::testing::Not;
 using ::testing::UnorderedElementsAre;
 
@@ -30,17 +30,28 @@ class Shared final : public dns::Backend {
   absl::string_view name() const override { return inner_.name(); }
   dns::Features features() const override { return inner_.features(); }
   bool IsZoneId(absl::string_view text) const override { return inner_.IsZoneId(text); }
-  absl::StatusOr<dns::Zone> ZoneById(const Call& c, const std::string& id) override { return inner_.ZoneById(c, id); }
+  absl::StatusOr<dns::Zone> ZoneById(const Call& c, const std::string& id) override {
+    return inner_.ZoneById(c, id);
+  }
   absl::StatusOr<std::vector<dns::Zone>> ZonesNamed(const Call& c, const std::string& n) override {
     return inner_.ZonesNamed(c, n);
   }
-  absl::StatusOr<std::vector<RecordSet>> List(const Call& c, const dns::Zone& z) override { return inner_.List(c, z); }
-  absl::StatusOr<std::optional<RecordSet>> Lookup(const Call& c, const dns::Zone& z, const dns::SetKey& k) override {
+  absl::StatusOr<std::vector<RecordSet>> List(const Call& c, const dns::Zone& z) override {
+    return inner_.List(c, z);
+  }
+  absl::StatusOr<std::optional<RecordSet>> Lookup(const Call& c, const dns::Zone& z,
+                                                  const dns::SetKey& k) override {
     return inner_.Lookup(c, z, k);
   }
-  std::size_t Fits(const dns::Zone& z, std::span<const dns::Unit> u) const override { return inner_.Fits(z, u); }
-  dns::WriteResult Write(const Call& c, const dns::Zone& z, std::span<dns::Unit> u) override { return inner_.Write(c, z, u); }
-  absl::Status AwaitLive(const Call& c, const std::string& r) override { return inner_.AwaitLive(c, r); }
+  std::size_t Fits(const dns::Zone& z, std::span<const dns::Unit> u) const override {
+    return inner_.Fits(z, u);
+  }
+  dns::WriteResult Write(const Call& c, const dns::Zone& z, std::span<dns::Unit> u) override {
+    return inner_.Write(c, z, u);
+  }
+  absl::Status AwaitLive(const Call& c, const std::string& r) override {
+    return inner_.AwaitLive(c, r);
+  }
 
  private:
   FakeBackend& inner_;
@@ -61,9 +72,11 @@ class RecordTest : public ::testing::Test {
     DnsSettings dns;
     dns.configured = {"cloudflare"};
     services_.dns().Configure(dns);
-    services_.dns().UseForTest([this](const std::string&, const DnsSettings&) -> absl::StatusOr<std::unique_ptr<dns::Backend>> {
-      return std::make_unique<Shared>(fake_);
-    });
+    services_.dns().UseForTest(
+        [this](const std::string&,
+               const DnsSettings&) -> absl::StatusOr<std::unique_ptr<dns::Backend>> {
+          return std::make_unique<Shared>(fake_);
+        });
   }
   std::unique_ptr<ResourceHarness> New() {
     auto harness = std::make_unique<ResourceHarness>(std::make_unique<RecordResource>(services_));
@@ -80,9 +93,11 @@ class RecordTest : public ::testing::Test {
     return harness.ApplyToFail(config);
   }
   static std::string Www(const std::string& rest) {
-    return absl::StrCat(R"({"zone": "example.org", "name": "www.example.org", "type": "A", )", rest, "}");
+    return absl::StrCat(R"({"zone": "example.org", "name": "www.example.org", "type": "A", )", rest,
+                        "}");
   }
-  static RecordSet Set(const std::string& name, const std::string& type, std::vector<std::string> values) {
+  static RecordSet Set(const std::string& name, const std::string& type,
+                       std::vector<std::string> values) {
     RecordSet set;
     set.key = {name, type, ""};
     set.ttl = 1;
@@ -92,7 +107,8 @@ class RecordTest : public ::testing::Test {
   std::vector<std::string> Live() {
     std::vector<std::string> live;
     for (const auto& [key, set] : fake_.sets(zone_)) {
-      for (const std::string& value : set.values) live.push_back(absl::StrCat(key.name, " ", key.type, " ", value));
+      for (const std::string& value : set.values)
+        live.push_back(absl::StrCat(key.name, " ", key.type, " ", value));
     }
     return live;
   }
@@ -105,12 +121,14 @@ class RecordTest : public ::testing::Test {
 
 TEST_F(RecordTest, IsMadeChangedFoundAndRemoved) {
   auto record = New();
-  EXPECT_EQ(Apply(*record, Www(R"("values": ["192.0.2.1"], "comment": "site", "proxied": true)")), core::Action::kCreate);
+  EXPECT_EQ(Apply(*record, Www(R"("values": ["192.0.2.1"], "comment": "site", "proxied": true)")),
+            core::Action::kCreate);
   EXPECT_EQ((*record)["backend"], Value::String("cloudflare"));
   EXPECT_EQ((*record)["id"], Value::String("cloudflare/example.org/www.example.org/A"));
   EXPECT_EQ((*record)["ttl"], Value::Of(Number(1)));
   EXPECT_THAT(Live(), ElementsAre("www.example.org A 192.0.2.1"));
-  EXPECT_EQ(Apply(*record, Www(R"("values": ["192.0.2.1", "192.0.2.2"], "ttl": 120)")), core::Action::kUpdate);
+  EXPECT_EQ(Apply(*record, Www(R"("values": ["192.0.2.1", "192.0.2.2"], "ttl": 120)")),
+            core::Action::kUpdate);
   // What was written here and is no more is taken back.
   const RecordSet live = fake_.sets(zone_).begin()->second;
   EXPECT_EQ(live.comment, "");
@@ -118,8 +136,10 @@ TEST_F(RecordTest, IsMadeChangedFoundAndRemoved) {
   EXPECT_EQ(live.ttl, 120);
   NewRun();
   record->Import("cloudflare/example.org/WWW.example.org./a");
-  EXPECT_EQ(record->state()["values"], record->Object(Www(R"("values": ["192.0.2.1", "192.0.2.2"])"))["values"]);
-  EXPECT_EQ(Apply(*record, Www(R"("values": ["192.0.2.1", "192.0.2.2"], "ttl": 120)")), core::Action::kNoOp);
+  EXPECT_EQ(record->state()["values"],
+            record->Object(Www(R"("values": ["192.0.2.1", "192.0.2.2"])"))["values"]);
+  EXPECT_EQ(Apply(*record, Www(R"("values": ["192.0.2.1", "192.0.2.2"], "ttl": 120)")),
+            core::Action::kNoOp);
   EXPECT_EQ(record->Destroy(), core::Action::kDelete);
   EXPECT_THAT(Live(), IsEmpty());
 }
@@ -136,8 +156,9 @@ TEST_F(RecordTest, IsMadeAgainAfterSomebodyDeletedIt) {
 
 TEST_F(RecordTest, TheSameInOtherWordsIsNoChange) {
   auto record = New();
-  Apply(*record,
-        R"({"zone": "example.org", "name": "mail.example.org", "type": "TXT", "values": ["v=spf1 -all", "\"a\" \"b\""]})");
+  Apply(
+      *record,
+      R"({"zone": "example.org", "name": "mail.example.org", "type": "TXT", "values": ["v=spf1 -all", "\"a\" \"b\""]})");
   fake_.Put(zone_, Set("mail.example.org", "TXT", {"\"ab\"", "\"v=spf1 \" \"-all\""}));
   NewRun();
   record->Refresh();
@@ -147,12 +168,14 @@ TEST_F(RecordTest, TheSameInOtherWordsIsNoChange) {
           R"({"zone": "example.org.", "name": "MAIL.Example.org.", "type": "TXT", "values": ["\"ab\"", "\"v=spf1\" \" -all\""]})"),
       core::Action::kNoOp);
   auto name = New();
-  Apply(*name,
-        R"({"zone": "example.org", "name": "b\u00fccher.example.org", "type": "CNAME", "values": ["Target.example.net."]})");
+  Apply(
+      *name,
+      R"({"zone": "example.org", "name": "b\u00fccher.example.org", "type": "CNAME", "values": ["Target.example.net."]})");
   EXPECT_EQ(fake_.sets(zone_).count({"xn--bcher-kva.example.org", "CNAME", ""}), 1u);
   EXPECT_EQ(
-      Apply(*name,
-            R"({"zone": "example.org", "name": "xn--bcher-kva.example.org", "type": "CNAME", "values": ["target.example.net"]})"),
+      Apply(
+          *name,
+          R"({"zone": "example.org", "name": "xn--bcher-kva.example.org", "type": "CNAME", "values": ["target.example.net"]})"),
       core::Action::kNoOp);
 }
 
@@ -171,19 +194,24 @@ TEST_F(RecordTest, WhatIsNotWrittenHereIsLeftAlone) {
 
 TEST_F(RecordTest, NamesAllFaultsAtOnce) {
   auto record = New();
-  EXPECT_THAT(ApplyToFail(*record, R"({"zone": "example.org", "name": "www.example.net", "type": "A", "ttl": 0,
+  EXPECT_THAT(
+      ApplyToFail(*record,
+                  R"({"zone": "example.org", "name": "www.example.net", "type": "A", "ttl": 0,
                                        "values": ["300.1.1.1", "192.0.2.1", "x"]})"),
-              UnorderedElementsAre(AllOf(HasSubstr("ttl: "), HasSubstr("at least 1 second")), AllOf(HasSubstr("values: "), HasSubstr("300.1.1.1")),
-                                   AllOf(HasSubstr("values: "), HasSubstr("'x'")),
-                                   AllOf(HasSubstr("name: "), HasSubstr("outside the zone example.org"))));
+      UnorderedElementsAre(AllOf(HasSubstr("ttl: "), HasSubstr("at least 1 second")),
+                           AllOf(HasSubstr("values: "), HasSubstr("300.1.1.1")),
+                           AllOf(HasSubstr("values: "), HasSubstr("'x'")),
+                           AllOf(HasSubstr("name: "), HasSubstr("outside the zone example.org"))));
 }
 
 TEST_F(RecordTest, OnConflictDecidesWhatHappensToASetThatIsThere) {
   fake_.Put(zone_, Set("www.example.org", "A", {"198.51.100.7"}));
   auto record = New();
-  EXPECT_THAT(ApplyToFail(*record, Www(R"("values": ["192.0.2.1"])")), ElementsAre(HasSubstr("exists already (198.51.100.7)")));
+  EXPECT_THAT(ApplyToFail(*record, Www(R"("values": ["192.0.2.1"])")),
+              ElementsAre(HasSubstr("exists already (198.51.100.7)")));
   EXPECT_THAT(Live(), ElementsAre("www.example.org A 198.51.100.7"));
-  EXPECT_EQ(Apply(*record, Www(R"("values": ["192.0.2.1"], "on_conflict": "adopt")")), core::Action::kCreate);
+  EXPECT_EQ(Apply(*record, Www(R"("values": ["192.0.2.1"], "on_conflict": "adopt")")),
+            core::Action::kCreate);
   EXPECT_THAT(Live(), ElementsAre("www.example.org A 192.0.2.1"));
 
   RecordSet noted = Set("other.example.org", "A", {"198.51.100.7"});
@@ -226,31 +254,42 @@ TEST_F(RecordTest, TwoResourcesForOneSetAreAnError) {
 TEST_F(RecordTest, OwnershipIsMarkedAsExternalDnsDoesAndRespected) {
   auto record = New();
   Apply(*record, Www(R"("values": ["192.0.2.1"], "ownership": {"owner_id": "home"})"));
-  EXPECT_THAT(
-      Live(),
-      ElementsAre(
-          "a-www.example.org TXT \"heritage=external-dns,external-dns/owner=home,external-dns/resource=charon_dns_record\"",
-          "www.example.org A 192.0.2.1"));
+  EXPECT_THAT(Live(), ElementsAre("a-www.example.org TXT "
+                                  "\"heritage=external-dns,external-dns/owner=home,external-dns/"
+                                  "resource=charon_dns_record\"",
+                                  "www.example.org A 192.0.2.1"));
   // Ours is found again whatever it holds.
   auto again = New();
-  EXPECT_EQ(Apply(*again, Www(R"("values": ["192.0.2.5"], "ownership": {"owner_id": "home"}, "on_conflict": "adopt")")),
-            core::Action::kCreate);
+  EXPECT_EQ(
+      Apply(
+          *again,
+          Www(R"("values": ["192.0.2.5"], "ownership": {"owner_id": "home"}, "on_conflict": "adopt")")),
+      core::Action::kCreate);
   // Another owner's is not taken, neither with nor without a mark of our own.
   auto other = New();
-  EXPECT_THAT(ApplyToFail(*other, Www(R"("values": ["192.0.2.9"], "ownership": {"owner_id": "other"}, "on_conflict": "adopt")")),
-              ElementsAre(HasSubstr("held by the owner \"home\"")));
+  EXPECT_THAT(
+      ApplyToFail(
+          *other,
+          Www(R"("values": ["192.0.2.9"], "ownership": {"owner_id": "other"}, "on_conflict": "adopt")")),
+      ElementsAre(HasSubstr("held by the owner \"home\"")));
   EXPECT_THAT(ApplyToFail(*other, Www(R"("values": ["192.0.2.9"], "on_conflict": "replace")")),
               ElementsAre(HasSubstr("held by the owner \"home\"")));
   // The mark goes with the attribute.
   EXPECT_EQ(Apply(*again, Www(R"("values": ["192.0.2.5"])")), core::Action::kUpdate);
   EXPECT_THAT(Live(), ElementsAre("www.example.org A 192.0.2.5"));
-  EXPECT_EQ(Apply(*again, Www(R"("values": ["192.0.2.5"], "ownership": {"owner_id": "home", "prefix": "own-"})")),
-            core::Action::kUpdate);
-  EXPECT_THAT(Live(), ElementsAre(HasSubstr("own-a-www.example.org TXT"), "www.example.org A 192.0.2.5"));
+  EXPECT_EQ(
+      Apply(*again,
+            Www(R"("values": ["192.0.2.5"], "ownership": {"owner_id": "home", "prefix": "own-"})")),
+      core::Action::kUpdate);
+  EXPECT_THAT(Live(),
+              ElementsAre(HasSubstr("own-a-www.example.org TXT"), "www.example.org A 192.0.2.5"));
   // Names have no case, external-dns' affixes neither.
-  EXPECT_EQ(Apply(*again, Www(R"("values": ["192.0.2.5"], "ownership": {"owner_id": "home", "prefix": "OWN-"})")),
-            core::Action::kUpdate);
-  EXPECT_THAT(Live(), ElementsAre(HasSubstr("own-a-www.example.org TXT"), "www.example.org A 192.0.2.5"));
+  EXPECT_EQ(
+      Apply(*again,
+            Www(R"("values": ["192.0.2.5"], "ownership": {"owner_id": "home", "prefix": "OWN-"})")),
+      core::Action::kUpdate);
+  EXPECT_THAT(Live(),
+              ElementsAre(HasSubstr("own-a-www.example.org TXT"), "www.example.org A 192.0.2.5"));
   again->Destroy();
   EXPECT_THAT(Live(), IsEmpty());
 }
@@ -259,28 +298,33 @@ TEST_F(RecordTest, WhatOurOwnIdHoldsIsAdoptedWithoutBeingTold) {
   fake_.Put(zone_, Set("www.example.org", "A", {"198.51.100.1"}));
   fake_.Put(zone_, Set("a-www.example.org", "TXT", {dns::OwnerText({"home", "ingress/web/site"})}));
   auto record = New();
-  EXPECT_EQ(Apply(*record, Www(R"("values": ["192.0.2.5"], "ownership": {"owner_id": "home"})")), core::Action::kCreate);
+  EXPECT_EQ(Apply(*record, Www(R"("values": ["192.0.2.5"], "ownership": {"owner_id": "home"})")),
+            core::Action::kCreate);
   EXPECT_THAT(record->warnings(), ElementsAre(HasSubstr("will be changed to what is declared")));
 }
 
 TEST_F(RecordTest, NothingIsMadeBesideTheMarkOfAnother) {
   fake_.Put(zone_, Set("www.example.org", "TXT", {dns::OwnerText({"k8s", ""})}));
   auto record = New();
-  EXPECT_THAT(ApplyToFail(*record, Www(R"("values": ["192.0.2.5"])")), ElementsAre(HasSubstr("held by the owner \"k8s\"")));
+  EXPECT_THAT(ApplyToFail(*record, Www(R"("values": ["192.0.2.5"])")),
+              ElementsAre(HasSubstr("held by the owner \"k8s\"")));
 }
 
 TEST_F(RecordTest, TheMarkOfAnApexHasALabelOfItsOwn) {
   auto record = New();
   const std::string apex =
       R"({"zone": "example.org", "name": "example.org", "type": "A", "values": ["192.0.2.1"], "ownership": )";
-  EXPECT_THAT(ApplyToFail(*record, apex + R"({"owner_id": "home"}})"), ElementsAre(HasSubstr("outside the zone")));
-  EXPECT_EQ(Apply(*record, apex + R"({"owner_id": "home", "prefix": "%{record_type}-owner."}})"), core::Action::kCreate);
+  EXPECT_THAT(ApplyToFail(*record, apex + R"({"owner_id": "home"}})"),
+              ElementsAre(HasSubstr("outside the zone")));
+  EXPECT_EQ(Apply(*record, apex + R"({"owner_id": "home", "prefix": "%{record_type}-owner."}})"),
+            core::Action::kCreate);
   EXPECT_EQ(fake_.sets(zone_).count({"a-owner.example.org", "TXT", ""}), 1u);
   // As one has whose label is as long as may be.
   const std::string longest =
       absl::StrCat(R"({"zone": "example.org", "name": ")", std::string(63, 'x'),
                    R"(.example.org", "type": "A", "values": ["192.0.2.1"], "ownership": )");
-  EXPECT_THAT(ApplyToFail(*New(), longest + R"({"owner_id": "home"}})"), ElementsAre(HasSubstr("at most 63")));
+  EXPECT_THAT(ApplyToFail(*New(), longest + R"({"owner_id": "home"}})"),
+              ElementsAre(HasSubstr("at most 63")));
 }
 
 TEST_F(RecordTest, SomebodyElsesMarkStopsAChangeAndTheRemoval) {
@@ -314,7 +358,9 @@ TEST_F(RecordTest, AliasesAndWeightedSetsAreSetsOfTheirOwn) {
   Apply(*green, Www(R"("values": ["192.0.2.2"], "set_id": "green", "weight": 90, "ttl": 60)"));
   EXPECT_EQ(Live().size(), 2u);
   EXPECT_EQ((*green)["id"], Value::String("cloudflare/example.org/www.example.org/A/green"));
-  EXPECT_EQ(Apply(*green, Www(R"("values": ["192.0.2.2"], "set_id": "green", "weight": 50, "ttl": 60)")), core::Action::kUpdate);
+  EXPECT_EQ(
+      Apply(*green, Www(R"("values": ["192.0.2.2"], "set_id": "green", "weight": 50, "ttl": 60)")),
+      core::Action::kUpdate);
   auto alias = New();
   EXPECT_EQ(
       Apply(
@@ -330,7 +376,8 @@ TEST_F(RecordTest, AliasesAndWeightedSetsAreSetsOfTheirOwn) {
 TEST_F(RecordTest, AServerThatIsNotThereStopsNoPlan) {
   fake_.silent = true;
   auto record = New();
-  EXPECT_THAT(ApplyToFail(*record, Www(R"("values": ["192.0.2.1"])")), ElementsAre(HasSubstr("Unable to create")));
+  EXPECT_THAT(ApplyToFail(*record, Www(R"("values": ["192.0.2.1"])")),
+              ElementsAre(HasSubstr("Unable to create")));
 }
 
 TEST_F(RecordTest, SaysWhatIsWrong) {
@@ -341,30 +388,41 @@ TEST_F(RecordTest, SaysWhatIsWrong) {
   fake_.title = "rfc2136";
   for (
       const Case& c : {
-          Case{R"({"zone": "example.org", "name": "www.example.net", "type": "A", "values": ["192.0.2.1"]})", "name",
-               "outside the zone example.org"},
-          Case{R"({"zone": "example.org", "name": "www", "type": "A", "values": ["192.0.2.1"]})", "name", "www.example.org"},
-          Case{R"({"zone": "fake-1", "name": "www.example.net", "type": "A", "values": ["192.0.2.1"]})", "name",
-               "outside the zone example.org"},
-          Case{R"({"zone": "example.org", "name": "a..example.org", "type": "A", "values": ["192.0.2.1"]})", "name",
-               "empty label"},
-          Case{R"({"zone": "example.org", "name": "www.example.org", "type": "A", "values": ["300.1.1.1"]})", "values",
-               "not an IPv4 address"},
-          Case{R"({"zone": "example.org", "name": "www.example.org", "type": "A", "values": []})", "values", "s empty, but"},
-          Case{R"({"zone": "example.org", "name": "www.example.org", "type": "A", "values": ["192.0.2.1"], "ttl": 0})", "ttl",
-               "at least 1 second"},
+          Case{
+              R"({"zone": "example.org", "name": "www.example.net", "type": "A", "values": ["192.0.2.1"]})",
+              "name", "outside the zone example.org"},
+          Case{R"({"zone": "example.org", "name": "www", "type": "A", "values": ["192.0.2.1"]})",
+               "name", "www.example.org"},
+          Case{
+              R"({"zone": "fake-1", "name": "www.example.net", "type": "A", "values": ["192.0.2.1"]})",
+              "name", "outside the zone example.org"},
+          Case{
+              R"({"zone": "example.org", "name": "a..example.org", "type": "A", "values": ["192.0.2.1"]})",
+              "name", "empty label"},
+          Case{
+              R"({"zone": "example.org", "name": "www.example.org", "type": "A", "values": ["300.1.1.1"]})",
+              "values", "not an IPv4 address"},
+          Case{R"({"zone": "example.org", "name": "www.example.org", "type": "A", "values": []})",
+               "values", "s empty, but"},
+          Case{
+              R"({"zone": "example.org", "name": "www.example.org", "type": "A", "values": ["192.0.2.1"], "ttl": 0})",
+              "ttl", "at least 1 second"},
           Case{R"({"zone": "example.org", "name": "www.example.org", "type": "A"})", "", "alias"},
-          Case{R"({"zone": "example.org", "name": "www.example.org", "type": "AA", "values": ["192.0.2.1"]})", "type", "CNAME"},
+          Case{
+              R"({"zone": "example.org", "name": "www.example.org", "type": "AA", "values": ["192.0.2.1"]})",
+              "type", "CNAME"},
           Case{
               R"({"zone": "example.org", "name": "www.example.org", "type": "CNAME", "values": ["a.example.org", "b.example.org"]})",
               "values", "one value"},
           Case{
               R"({"zone": "example.org", "name": "www.example.org", "type": "CNAME", "values": ["a.example.org", "A.example.org."]})",
               "values", "twice"},
-          Case{R"({"zone": "example.org", "name": "www.example.org", "type": "A", "values": ["192.0.2.1"], "comment": "x"})", "",
-               ""},
-          Case{R"({"zone": "example.org", "name": "www.example.org", "type": "A", "values": ["192.0.2.1"], "weight": 10})", "",
-               "set_id"},
+          Case{
+              R"({"zone": "example.org", "name": "www.example.org", "type": "A", "values": ["192.0.2.1"], "comment": "x"})",
+              "", ""},
+          Case{
+              R"({"zone": "example.org", "name": "www.example.org", "type": "A", "values": ["192.0.2.1"], "weight": 10})",
+              "", "set_id"},
       }) {
     auto record = New();
     const std::vector<std::string> errors = ApplyToFail(*record, c.config);
@@ -376,18 +434,26 @@ TEST_F(RecordTest, SaysWhatIsWrong) {
           *apex,
           R"({"backend": "cloudflare", "zone": "example.org", "name": "example.org", "type": "A", "values": ["192.0.2.1"], "proxied": true})"),
       ElementsAre(HasSubstr("feature of Cloudflare")));
-  EXPECT_THAT(ApplyToFail(*apex, R"({"zone": "gone.example", "name": "gone.example", "type": "A", "values": ["192.0.2.1"]})"),
-              ElementsAre(HasSubstr("no zone \"gone.example\"")));
+  EXPECT_THAT(
+      ApplyToFail(
+          *apex,
+          R"({"zone": "gone.example", "name": "gone.example", "type": "A", "values": ["192.0.2.1"]})"),
+      ElementsAre(HasSubstr("no zone \"gone.example\"")));
   auto text = New();
-  EXPECT_THAT(ApplyToFail(*text, absl::StrCat(R"({"zone": "example.org", "name": "example.org", "type": "TXT", "values": ["\")",
-                                              std::string(256, 'x'), R"(\""]})")),
-              ElementsAre(HasSubstr("txt_record")));
+  EXPECT_THAT(
+      ApplyToFail(
+          *text,
+          absl::StrCat(
+              R"({"zone": "example.org", "name": "example.org", "type": "TXT", "values": ["\")",
+              std::string(256, 'x'), R"(\""]})")),
+      ElementsAre(HasSubstr("txt_record")));
 }
 
 TEST_F(RecordTest, ImportSaysWhatItWants) {
   RecordResource resource(services_);
-  for (const char* id : {"www.example.org", "nowhere/example.org/www.example.org/A",
-                         "cloudflare/example.org/www.example.org/WHAT", "cloudflare/example.org/a..b/A"}) {
+  for (const char* id :
+       {"www.example.org", "nowhere/example.org/www.example.org/A",
+        "cloudflare/example.org/www.example.org/WHAT", "cloudflare/example.org/a..b/A"}) {
     EXPECT_THAT(resource.Import({}, id), StatusIs(absl::StatusCode::kInvalidArgument)) << id;
   }
 }

@@ -29,9 +29,12 @@ constexpr char kHeld[] = "held";
 bool MakesZones(const std::string& backend) { return backend != "rfc2136"; }
 
 absl::Status NoZonesAt(const std::string& backend) {
-  return At("backend", WithRemedy(absl::InvalidArgumentError(absl::StrCat(
-                                      backend, " cannot make or delete zones: dynamic updates change what is in a zone")),
-                                  "Make the zone in the server's own configuration; charon_dns_record takes it by name."));
+  return At(
+      "backend",
+      WithRemedy(
+          absl::InvalidArgumentError(absl::StrCat(
+              backend, " cannot make or delete zones: dynamic updates change what is in a zone")),
+          "Make the zone in the server's own configuration; charon_dns_record takes it by name."));
 }
 
 // The sets that a zone is made with.
@@ -45,35 +48,44 @@ bool IsRecent(const sdk::Context& context, const dns::Zone& zone) {
 }
 
 absl::Status Exists(const std::string& backend, const dns::Zone& zone, absl::string_view what) {
-  return At("name", WithRemedy(absl::AlreadyExistsError(
-                                   absl::StrCat(backend, " has a zone ", zone.name, " already (", zone.id, ")", what)),
-                               absl::StrCat("Set on_conflict = \"adopt\", or import it: terraform import ADDRESS '", backend, "/",
-                                            zone.name, "'.")));
+  return At("name",
+            WithRemedy(absl::AlreadyExistsError(absl::StrCat(backend, " has a zone ", zone.name,
+                                                             " already (", zone.id, ")", what)),
+                       absl::StrCat(
+                           "Set on_conflict = \"adopt\", or import it: terraform import ADDRESS '",
+                           backend, "/", zone.name, "'.")));
 }
 
-void WarnOfDelegation(const sdk::Context& context, const std::string& name, const std::vector<std::string>& servers) {
+void WarnOfDelegation(const sdk::Context& context, const std::string& name,
+                      const std::vector<std::string>& servers) {
   const absl::StatusOr<std::vector<std::string>> found = rfc2136::DelegationOf(context, name, "");
   if (!found.ok()) {
-    context.diagnostics->Warning("The delegation could not be checked", absl::StrCat(name, ": ", found.status().message()),
+    context.diagnostics->Warning("The delegation could not be checked",
+                                 absl::StrCat(name, ": ", found.status().message()),
                                  Path("check_delegation"));
     return;
   }
   if (*found == servers) return;
-  context.diagnostics->Warning("The zone is not delegated to its name servers",
-                               absl::StrCat("The name servers of ", name, " are ", absl::StrJoin(servers, ", "),
-                                            ", but resolvers are sent to ", found->empty() ? "none" : absl::StrJoin(*found, ", "),
-                                            ". Enter them at the registrar, or as NS records in the zone above."),
-                               Path("name_servers"));
+  context.diagnostics->Warning(
+      "The zone is not delegated to its name servers",
+      absl::StrCat("The name servers of ", name, " are ", absl::StrJoin(servers, ", "),
+                   ", but resolvers are sent to ",
+                   found->empty() ? "none" : absl::StrJoin(*found, ", "),
+                   ". Enter them at the registrar, or as NS records in the zone above."),
+      Path("name_servers"));
 }
 
 }  // namespace
 
-absl::StatusOr<dns::Zone> WholeZone(const Call& call, dns::Directory& directory, const dns::Zone& zone) {
-  if (!zone.name_servers.empty() || !MakesZones(std::string(directory.backend().name()))) return zone;
+absl::StatusOr<dns::Zone> WholeZone(const Call& call, dns::Directory& directory,
+                                    const dns::Zone& zone) {
+  if (!zone.name_servers.empty() || !MakesZones(std::string(directory.backend().name())))
+    return zone;
   return directory.backend().ZoneById(call, zone.id);
 }
 
-absl::StatusOr<std::vector<std::string>> NameServersOf(const Call& call, dns::Directory& directory, const dns::Zone& zone) {
+absl::StatusOr<std::vector<std::string>> NameServersOf(const Call& call, dns::Directory& directory,
+                                                       const dns::Zone& zone) {
   CHARON_ASSIGN_OR_RETURN(const dns::Zone whole, WholeZone(call, directory, zone));
   std::vector<std::string> servers = whole.name_servers;
   if (servers.empty()) {
@@ -88,12 +100,13 @@ absl::StatusOr<std::vector<std::string>> NameServersOf(const Call& call, dns::Di
 const ObjectSpec<ZoneModel>& ZoneModel::Describe() {
   using M = ZoneModel;
   static const auto& spec = *new ObjectSpec<M>(
-      "A DNS zone at Cloudflare, Route 53 or PowerDNS. It is not deleted while it holds records of others.",
+      "A DNS zone at Cloudflare, Route 53 or PowerDNS. It is not deleted while it holds records of "
+      "others.",
       {
           Field(&M::id, "id", Computed, "`backend/name`.").KeepPrior(),
-          Field(
-              &M::backend, "backend", OptionalComputed,
-              "`cloudflare`, `route53` or `powerdns`. Unset: the only one that the provider block or the environment configures.")
+          Field(&M::backend, "backend", OptionalComputed,
+                "`cloudflare`, `route53` or `powerdns`. Unset: the only one that the provider "
+                "block or the environment configures.")
               .Check(OneOf(DnsBackends()))
               .ForceNew(),
           Field(&M::name, "name", Required, "The zone's name, such as `example.org`.")
@@ -101,20 +114,28 @@ const ObjectSpec<ZoneModel>& ZoneModel::Describe() {
               .ForceNew()
               .Same([](const std::string& a, const std::string& b) { return dns::SameName(a, b); }),
           Field(&M::zone_id, "zone_id", Computed, "The service's id of the zone.").KeepPrior(),
-          Field(&M::name_servers, "name_servers", Computed, "Name servers of the zone, sorted: what the registrar has to know.")
+          Field(&M::name_servers, "name_servers", Computed,
+                "Name servers of the zone, sorted: what the registrar has to know.")
               .KeepPrior(),
           Field(&M::comment, "comment", Optional, "Route 53: a note.").Check(LengthBetween(0, 256)),
-          Field(&M::account_id, "account_id", Optional, "Cloudflare: the account, if the token is for several.").ForceNew(),
+          Field(&M::account_id, "account_id", Optional,
+                "Cloudflare: the account, if the token is for several.")
+              .ForceNew(),
           Field(&M::own_name_servers, "own_name_servers", Optional,
                 "PowerDNS: names of the servers that a new zone starts with as NS records.")
               .ForceNew(),
           Field(&M::check_delegation, "check_delegation", Optional,
-                "Whether to warn, when the zone is made or changed, if resolvers are not sent to its name servers.")
+                "Whether to warn, when the zone is made or changed, if resolvers are not sent to "
+                "its name servers.")
               .Default(false),
-          Field(&M::force_destroy, "force_destroy", Optional, "Delete the zone along with records of others.").Default(false),
+          Field(&M::force_destroy, "force_destroy", Optional,
+                "Delete the zone along with records of others.")
+              .Default(false),
           Field(&M::on_conflict, "on_conflict", Optional,
-                "What to do if there is a zone of that name: `fail` or `adopt`. Unset: `fail`, but one without records, made within "
-                "the last hour (PowerDNS: today), is what an interrupted apply left, and is taken with a warning.")
+                "What to do if there is a zone of that name: `fail` or `adopt`. Unset: `fail`, but "
+                "one without records, made within "
+                "the last hour (PowerDNS: today), is what an interrupted apply left, and is taken "
+                "with a warning.")
               .Check(OneOf({"fail", "adopt"})),
           sdk::TimeoutsField(&M::timeouts),
       });
@@ -123,23 +144,26 @@ const ObjectSpec<ZoneModel>& ZoneModel::Describe() {
 
 const ObjectSpec<ZoneIdentity>& ZoneIdentity::Describe() {
   using M = ZoneIdentity;
-  static const auto& spec = *new ObjectSpec<M>("The zone.", {
-                                                                Field(&M::backend, "backend", Required, "The DNS service."),
-                                                                Field(&M::name, "name", Required, "The zone's name."),
-                                                            });
+  static const auto& spec = *new ObjectSpec<M>(
+      "The zone.", {
+                       Field(&M::backend, "backend", Required, "The DNS service."),
+                       Field(&M::name, "name", Required, "The zone's name."),
+                   });
   return spec;
 }
 
 const sdk::ResourceInfo& ZoneResource::info() const {
-  static const auto& info = *new sdk::ResourceInfo{.type = "charon_dns_zone",
-                                                   .noun = "DNS zone",
-                                                   .subcategory = "DNS",
-                                                   .import_id = "`backend/name`, such as `route53/example.org`"};
+  static const auto& info =
+      *new sdk::ResourceInfo{.type = "charon_dns_zone",
+                             .noun = "DNS zone",
+                             .subcategory = "DNS",
+                             .import_id = "`backend/name`, such as `route53/example.org`"};
   return info;
 }
 
 absl::Status ZoneResource::Plan(const sdk::Context& context, sdk::PlanChange<ZoneModel>& change) {
-  if (context.provider_config_unknown || change.IsDestroy() || change.config().backend.IsUnknown()) return absl::OkStatus();
+  if (context.provider_config_unknown || change.IsDestroy() || change.config().backend.IsUnknown())
+    return absl::OkStatus();
   std::string backend = change.config().backend.value_or("");
   if (backend.empty()) {
     absl::StatusOr<std::string> implied = services_.dns().Implied();
@@ -151,27 +175,32 @@ absl::Status ZoneResource::Plan(const sdk::Context& context, sdk::PlanChange<Zon
   if (!MakesZones(backend)) return NoZonesAt(backend);
   const auto only = [&](const char* attribute, bool set, const char* at) -> absl::Status {
     if (!set || backend == at) return absl::OkStatus();
-    return At(attribute,
-              WithRemedy(absl::InvalidArgumentError(absl::StrCat("`", attribute, "` is for ", at, ", not for ", backend)),
-                         absl::StrCat("Remove `", attribute, "`.")));
+    return At(attribute, WithRemedy(absl::InvalidArgumentError(absl::StrCat(
+                                        "`", attribute, "` is for ", at, ", not for ", backend)),
+                                    absl::StrCat("Remove `", attribute, "`.")));
   };
   CHARON_RETURN_IF_ERROR(only("comment", !change.config().comment.IsNull(), "route53"));
   CHARON_RETURN_IF_ERROR(only("account_id", !change.config().account_id.IsNull(), "cloudflare"));
-  CHARON_RETURN_IF_ERROR(only("own_name_servers", !change.config().own_name_servers.IsNull(), "powerdns"));
+  CHARON_RETURN_IF_ERROR(
+      only("own_name_servers", !change.config().own_name_servers.IsNull(), "powerdns"));
   if (!change.config().name.IsKnown()) return absl::OkStatus();
   const std::string name = dns::CanonicalName(*change.config().name).value_or("");
   change.Set("id", Attr<std::string>(absl::StrCat(backend, "/", name)));
-  if (!change.IsCreate() || context.planned_before || !services_.settings()->plan_checks) return absl::OkStatus();
+  if (!change.IsCreate() || context.planned_before || !services_.settings()->plan_checks)
+    return absl::OkStatus();
   CHARON_ASSIGN_OR_RETURN(const auto directory, services_.dns().Get(backend));
   const absl::StatusOr<dns::Zone> there = directory->FindZone(context, name);
-  if (absl::IsUnauthenticated(there.status()) || absl::IsPermissionDenied(there.status())) return there.status();
+  if (absl::IsUnauthenticated(there.status()) || absl::IsPermissionDenied(there.status()))
+    return there.status();
   if (!there.ok()) return absl::OkStatus();
   const Attr<std::string>& on_conflict = change.config().on_conflict;
-  if (on_conflict.IsUnknown() || context.private_state->Get(kHeld) == there->id) return absl::OkStatus();
+  if (on_conflict.IsUnknown() || context.private_state->Get(kHeld) == there->id)
+    return absl::OkStatus();
   if (on_conflict.value_or("") == "adopt") {
-    context.diagnostics->Warning("The zone exists and will be adopted",
-                                 absl::StrCat(name, " exists already as ", there->id, ". Its records stay as they are."),
-                                 Path("name"));
+    context.diagnostics->Warning(
+        "The zone exists and will be adopted",
+        absl::StrCat(name, " exists already as ", there->id, ". Its records stay as they are."),
+        Path("name"));
   } else if (!on_conflict.IsNull() || !IsRecent(context, *there)) {
     return Exists(backend, *there, "");
   }
@@ -192,25 +221,33 @@ sdk::Outcome<ZoneModel> ZoneResource::Create(const sdk::Context& context, const 
     if (!plan.on_conflict.IsNull()) return Exists(*state.backend, *zone, "");
     // What an interrupted apply left behind is empty and new; anything else is somebody's.
     CHARON_ASSIGN_OR_RETURN(const std::vector<dns::RecordSet> sets, directory->All(context, *zone));
-    const auto foreign = std::count_if(sets.begin(), sets.end(), [&](const dns::RecordSet& set) { return !IsOwn(*zone, set); });
-    if (foreign > 0) return Exists(*state.backend, *zone, absl::StrCat(", with ", foreign, " record sets in it"));
+    const auto foreign = std::count_if(
+        sets.begin(), sets.end(), [&](const dns::RecordSet& set) { return !IsOwn(*zone, set); });
+    if (foreign > 0)
+      return Exists(*state.backend, *zone, absl::StrCat(", with ", foreign, " record sets in it"));
     // With create_before_destroy it is the one to be deleted.
     const bool held = context.private_state->Get(kHeld) == zone->id;
-    if (held || !IsRecent(context, *zone)) return Exists(*state.backend, *zone, held ? "" : ", and it was not made just now");
-    context.diagnostics->Warning("An empty zone of that name was taken over",
-                                 absl::StrCat(name, " exists already as ", zone->id,
-                                              ", made a short while ago and without records: an interrupted apply may have left "
-                                              "it. With on_conflict = \"fail\" it would not be taken."),
-                                 Path("name"));
+    if (held || !IsRecent(context, *zone))
+      return Exists(*state.backend, *zone, held ? "" : ", and it was not made just now");
+    context.diagnostics->Warning(
+        "An empty zone of that name was taken over",
+        absl::StrCat(
+            name, " exists already as ", zone->id,
+            ", made a short while ago and without records: an interrupted apply may have left "
+            "it. With on_conflict = \"fail\" it would not be taken."),
+        Path("name"));
   }
   if (absl::IsNotFound(zone.status())) {
-    dns::NewZone wanted{.name = name, .comment = plan.comment.value_or(""), .account_id = plan.account_id.value_or("")};
+    dns::NewZone wanted{.name = name,
+                        .comment = plan.comment.value_or(""),
+                        .account_id = plan.account_id.value_or("")};
     wanted.name_servers = plan.own_name_servers.value_or({});
     for (int tries = 1; !zone.ok() && tries <= kCreateTries; ++tries) {
       zone = directory->backend().CreateZone(context, wanted);
       if (!absl::IsUnavailable(zone.status())) break;
       // Its reply may be lost. There was none of that name before.
-      const absl::StatusOr<std::vector<dns::Zone>> named = directory->backend().ZonesNamed(context, name);
+      const absl::StatusOr<std::vector<dns::Zone>> named =
+          directory->backend().ZonesNamed(context, name);
       if (!named.ok()) break;
       if (named->size() == 1) zone = named->front();
     }
@@ -237,7 +274,8 @@ sdk::Outcome<ZoneModel> ZoneResource::Read(const sdk::Context& context, const Zo
   CHARON_ASSIGN_OR_RETURN(const auto directory, services_.dns().Get(*prior.backend));
   CHARON_ASSIGN_OR_RETURN(const std::string name, dns::CanonicalName(*prior.name));
   absl::StatusOr<dns::Zone> zone = directory->FindZone(context, name);
-  if (absl::IsFailedPrecondition(zone.status()) && prior.zone_id.IsKnown()) zone = directory->FindZone(context, *prior.zone_id);
+  if (absl::IsFailedPrecondition(zone.status()) && prior.zone_id.IsKnown())
+    zone = directory->FindZone(context, *prior.zone_id);
   CHARON_RETURN_IF_ERROR(zone.status());
   ZoneModel state = prior;
   context.private_state->Set(kHeld, zone->id);
@@ -246,12 +284,14 @@ sdk::Outcome<ZoneModel> ZoneResource::Read(const sdk::Context& context, const Zo
   CHARON_ASSIGN_OR_RETURN(const dns::Zone whole, WholeZone(context, *directory, *zone));
   CHARON_ASSIGN_OR_RETURN(state.name_servers, NameServersOf(context, *directory, whole));
   const bool imported = !prior.force_destroy.IsKnown();
-  if (prior.comment.IsKnown() || (imported && !whole.comment.empty())) state.comment = whole.comment;
+  if (prior.comment.IsKnown() || (imported && !whole.comment.empty()))
+    state.comment = whole.comment;
   if (imported) state.force_destroy = state.check_delegation = false;
   return state;
 }
 
-sdk::Outcome<ZoneModel> ZoneResource::Update(const sdk::Context& context, const ZoneModel& prior, const ZoneModel& plan) {
+sdk::Outcome<ZoneModel> ZoneResource::Update(const sdk::Context& context, const ZoneModel& prior,
+                                             const ZoneModel& plan) {
   CHARON_ASSIGN_OR_RETURN(const auto directory, services_.dns().Get(*prior.backend));
   ZoneModel state = plan;
   if (prior.comment != plan.comment) {
@@ -260,7 +300,8 @@ sdk::Outcome<ZoneModel> ZoneResource::Update(const sdk::Context& context, const 
     CHARON_RETURN_IF_ERROR(directory->backend().UpdateZone(context, zone));
     directory->ForgetZone(zone);
   }
-  if (plan.check_delegation.value_or(false)) WarnOfDelegation(context, *prior.name, prior.name_servers.value_or({}));
+  if (plan.check_delegation.value_or(false))
+    WarnOfDelegation(context, *prior.name, prior.name_servers.value_or({}));
   return state;
 }
 
@@ -268,19 +309,23 @@ absl::Status ZoneResource::Delete(const sdk::Context& context, const ZoneModel& 
   CHARON_ASSIGN_OR_RETURN(const auto directory, services_.dns().Get(*prior.backend));
   CHARON_ASSIGN_OR_RETURN(
       const dns::Zone zone,
-      directory->FindZone(
-          context, prior.zone_id.IsKnown() && directory->backend().IsZoneId(*prior.zone_id) ? *prior.zone_id : *prior.name));
+      directory->FindZone(context,
+                          prior.zone_id.IsKnown() && directory->backend().IsZoneId(*prior.zone_id)
+                              ? *prior.zone_id
+                              : *prior.name));
   CHARON_ASSIGN_OR_RETURN(const std::vector<dns::RecordSet> sets, directory->All(context, zone));
   std::vector<dns::RecordSet> foreign;
   std::copy_if(sets.begin(), sets.end(), std::back_inserter(foreign),
                [&](const dns::RecordSet& set) { return !IsOwn(zone, set); });
   if (!foreign.empty() && !prior.force_destroy.value_or(false)) {
     std::vector<std::string> shown;
-    for (std::size_t i = 0; i < std::min<std::size_t>(foreign.size(), 5); ++i) shown.push_back(dns::Describe(foreign[i].key));
+    for (std::size_t i = 0; i < std::min<std::size_t>(foreign.size(), 5); ++i)
+      shown.push_back(dns::Describe(foreign[i].key));
     if (foreign.size() > 5) shown.push_back(absl::StrCat(foreign.size() - 5, " more"));
     return WithRemedy(
         absl::FailedPreconditionError(absl::StrCat(
-            "the zone ", zone.name, " still has records that are not of this configuration: ", absl::StrJoin(shown, ", "))),
+            "the zone ", zone.name,
+            " still has records that are not of this configuration: ", absl::StrJoin(shown, ", "))),
         "Delete them first, or set force_destroy = true and apply that before.");
   }
   if (!foreign.empty()) {
@@ -294,7 +339,8 @@ absl::Status ZoneResource::Delete(const sdk::Context& context, const ZoneModel& 
       }
       return changes;
     };
-    if (*prior.backend == "route53") CHARON_RETURN_IF_ERROR(directory->Write(context, zone, keys, build).status());
+    if (*prior.backend == "route53")
+      CHARON_RETURN_IF_ERROR(directory->Write(context, zone, keys, build).status());
   }
   const absl::Status status = directory->backend().DeleteZone(context, zone);
   directory->ForgetZone(zone);
@@ -303,7 +349,8 @@ absl::Status ZoneResource::Delete(const sdk::Context& context, const ZoneModel& 
 
 absl::StatusOr<ZoneModel> ZoneResource::Import(const sdk::Context&, const std::string& id) {
   const std::vector<std::string> parts = absl::StrSplit(id, absl::MaxSplits('/', 1));
-  if (parts.size() != 2 || std::find(DnsBackends().begin(), DnsBackends().end(), parts[0]) == DnsBackends().end() ||
+  if (parts.size() != 2 ||
+      std::find(DnsBackends().begin(), DnsBackends().end(), parts[0]) == DnsBackends().end() ||
       !MakesZones(parts[0])) {
     return WithRemedy(absl::InvalidArgumentError(absl::StrCat("\"", id, "\" is not backend/name")),
                       "Write it as in route53/example.org.");
@@ -315,7 +362,8 @@ absl::StatusOr<ZoneModel> ZoneResource::Import(const sdk::Context&, const std::s
   return model;
 }
 
-absl::StatusOr<ZoneModel> ZoneResource::ImportByIdentity(const sdk::Context& context, const ZoneIdentity& identity) {
+absl::StatusOr<ZoneModel> ZoneResource::ImportByIdentity(const sdk::Context& context,
+                                                         const ZoneIdentity& identity) {
   return Import(context, absl::StrCat(*identity.backend, "/", *identity.name));
 }
 

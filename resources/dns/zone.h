@@ -31,21 +31,26 @@ class ZoneResource final : public sdk::Resource<ZoneModel, ZoneIdentity> {
   absl::Status Plan(const sdk::Context& context, sdk::PlanChange<ZoneModel>& change) override;
   sdk::Outcome<ZoneModel> Create(const sdk::Context& context, const ZoneModel& plan) override;
   sdk::Outcome<ZoneModel> Read(const sdk::Context& context, const ZoneModel& prior) override;
-  sdk::Outcome<ZoneModel> Update(const sdk::Context& context, const ZoneModel& prior, const ZoneModel& plan) override;
+  sdk::Outcome<ZoneModel> Update(const sdk::Context& context, const ZoneModel& prior,
+                                 const ZoneModel& plan) override;
   absl::Status Delete(const sdk::Context& context, const ZoneModel& prior) override;
   std::string SameObject(const ZoneModel& model) const override { return model.id.value_or(""); }
   absl::StatusOr<ZoneModel> Import(const sdk::Context& context, const std::string& id) override;
-  absl::StatusOr<ZoneModel> ImportByIdentity(const sdk::Context& context, const ZoneIdentity& identity) override;
-  absl::StatusOr<ZoneIdentity> Identify(const sdk::Context& context, const ZoneModel& state) override;
+  absl::StatusOr<ZoneModel> ImportByIdentity(const sdk::Context& context,
+                                             const ZoneIdentity& identity) override;
+  absl::StatusOr<ZoneIdentity> Identify(const sdk::Context& context,
+                                        const ZoneModel& state) override;
 
  private:
   Services& services_;
 };
 
 // The name servers of a zone: the service's own word, or else the NS set at its apex. Sorted.
-absl::StatusOr<std::vector<std::string>> NameServersOf(const Call& call, dns::Directory& directory, const dns::Zone& zone);
+absl::StatusOr<std::vector<std::string>> NameServersOf(const Call& call, dns::Directory& directory,
+                                                       const dns::Zone& zone);
 
 // A zone by its id with all that the service tells of it, since a look-up by name may tell less.
-absl::StatusOr<dns::Zone> WholeZone(const Call& call, dns::Directory& directory, const dns::Zone& zone);
+absl::StatusOr<dns::Zone> WholeZone(const Call& call, dns::Directory& directory,
+                                    const dns::Zone& zone);
 
 }  // namespace charon::dns_resources

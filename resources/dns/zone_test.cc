@@ -31,10 +31,12 @@ class ZoneTest : public ::testing::Test {
     auto backend = std::make_unique<FakeBackend>();
     backend->title = "route53";
     fake_ = backend.get();
-    services_.dns().UseForTest([held = std::make_shared<std::unique_ptr<FakeBackend>>(std::move(backend))](
-                                   const std::string&, const DnsSettings&) -> absl::StatusOr<std::unique_ptr<dns::Backend>> {
-      return std::move(*held);
-    });
+    services_.dns().UseForTest(
+        [held = std::make_shared<std::unique_ptr<FakeBackend>>(std::move(backend))](
+            const std::string&,
+            const DnsSettings&) -> absl::StatusOr<std::unique_ptr<dns::Backend>> {
+          return std::move(*held);
+        });
     harness_.call.clock = &clock_;
   }
   void Put(const std::string& name) {
@@ -55,9 +57,12 @@ TEST_F(ZoneTest, IsMadeChangedImportedAndDeleted) {
   EXPECT_EQ(harness_.Apply(R"({"name": "example.org", "comment": "main"})"), core::Action::kCreate);
   EXPECT_EQ(harness_["id"], Value::String("route53/example.org"));
   EXPECT_EQ(harness_["zone_id"], Value::String("fake-1"));
-  EXPECT_EQ(harness_["name_servers"],
-            harness_.Object(R"({"name": "x", "name_servers": ["ns1.example.net", "ns2.example.net"]})")["name_servers"]);
-  EXPECT_EQ(harness_.Apply(R"({"name": "EXAMPLE.org.", "comment": "other"})"), core::Action::kUpdate);
+  EXPECT_EQ(
+      harness_["name_servers"],
+      harness_.Object(R"({"name": "x", "name_servers": ["ns1.example.net", "ns2.example.net"]})")
+          ["name_servers"]);
+  EXPECT_EQ(harness_.Apply(R"({"name": "EXAMPLE.org.", "comment": "other"})"),
+            core::Action::kUpdate);
   EXPECT_EQ(fake_->zones().front().comment, "other");
   harness_.Import("route53/example.org");
   EXPECT_EQ(harness_.Apply(R"({"name": "example.org", "comment": "other"})"), core::Action::kNoOp);
@@ -98,12 +103,16 @@ TEST_F(ZoneTest, WhatAnInterruptedApplyLeftIsTakenAndNothingElse) {
     other.fake_->AddZone("example.org", made);
     if (records) other.Put("www.example.org");
     const std::string config =
-        on_conflict == nullptr ? R"({"name": "example.org"})" : absl::StrCat(R"({"name": "example.org", "on_conflict": ")", on_conflict, "\"}");
+        on_conflict == nullptr
+            ? R"({"name": "example.org"})"
+            : absl::StrCat(R"({"name": "example.org", "on_conflict": ")", on_conflict, "\"}");
     if (*says == '\0') {
       EXPECT_EQ(other.harness_.Apply(config), core::Action::kCreate) << what;
       EXPECT_EQ(other.harness_["zone_id"], Value::String("fake-1")) << what;
     } else {
-      EXPECT_THAT(other.harness_.ApplyToFail(config), ElementsAre(AllOf(HasSubstr(says), HasSubstr("on_conflict = \"adopt\"")))) << what;
+      EXPECT_THAT(other.harness_.ApplyToFail(config),
+                  ElementsAre(AllOf(HasSubstr(says), HasSubstr("on_conflict = \"adopt\""))))
+          << what;
       // The plan says it where it can tell.
       EXPECT_EQ(other.harness_.warnings().empty(), records) << what;
     }
@@ -131,11 +140,13 @@ TEST_F(ZoneTest, TheCreateHalfOfAReplacementDoesNotTakeWhatTheOtherDeletes) {
   ZoneModel plan;
   plan.backend = "route53";
   plan.name = "example.org";
-  EXPECT_THAT(ZoneResource(services_).Create(context, plan).status(), StatusIs(absl::StatusCode::kAlreadyExists));
+  EXPECT_THAT(ZoneResource(services_).Create(context, plan).status(),
+              StatusIs(absl::StatusCode::kAlreadyExists));
 }
 
 TEST_F(ZoneTest, SaysWhatIsWrong) {
-  EXPECT_THAT(harness_.ApplyToFail(R"({"name": "example.org", "account_id": "x"})"), ElementsAre(HasSubstr("is for cloudflare")));
+  EXPECT_THAT(harness_.ApplyToFail(R"({"name": "example.org", "account_id": "x"})"),
+              ElementsAre(HasSubstr("is for cloudflare")));
   EXPECT_THAT(harness_.ApplyToFail(R"({"name": "example.org", "backend": "rfc2136"})"),
               ElementsAre(HasSubstr("cannot make or delete zones")));
   EXPECT_THAT(harness_.ApplyToFail(R"({"name": "a..b"})"), ElementsAre(HasSubstr("empty label")));

@@ -22,57 +22,69 @@ namespace {
 using kubernetes::ObjectRef;
 
 constexpr char kType[] = "charon_kubernetes_manifest";
-// Private state: what the server made of the object, if that is not what the configuration says (defaults of a
-// webhook, canonical forms that SameMeaning does not know). As long as that stays, nothing has drifted.
+// Private state: what the server made of the object, if that is not what the configuration says
+// (defaults of a webhook, canonical forms that SameMeaning does not know). As long as that stays,
+// nothing has drifted.
 constexpr char kSettled[] = "settled";
 // Private state: set by import, until the first read has filled in the manifest.
 constexpr char kImported[] = "imported";
 
-const char* Form(const ManifestModel& model) { return model.object.IsNull() ? "manifest" : "object"; }
+const char* Form(const ManifestModel& model) {
+  return model.object.IsNull() ? "manifest" : "object";
+}
 
-// What the server does not say well, or not in time: it refuses a quantity that is none without naming the field.
+// What the server does not say well, or not in time: it refuses a quantity that is none without
+// naming the field.
 absl::Status CheckFields(const ManifestModel& model, const Json& declared) {
   CHARON_RETURN_IF_ERROR(At(Form(model), kubernetes::CheckQuantities(declared)));
   if (!model.initial.IsKnown()) return absl::OkStatus();
   CHARON_ASSIGN_OR_RETURN(Json initial, ParseManifest(*model.initial));
   // Which fields are quantities depends on the kind.
   for (const char* field : {"apiVersion", "kind"}) initial[field] = declared[field];
-  CHARON_RETURN_IF_ERROR(At("initial", CheckNoSecret({initial["apiVersion"], initial["kind"]}, initial)));
+  CHARON_RETURN_IF_ERROR(
+      At("initial", CheckNoSecret({initial["apiVersion"], initial["kind"]}, initial)));
   return At("initial", kubernetes::CheckQuantities(initial));
 }
 
 bool IsOpen(const ManifestModel& model) {
-  return model.manifest.IsUnknown() || model.object.IsUnknown() || (model.object.IsKnown() && !model.object->IsWhollyKnown());
+  return model.manifest.IsUnknown() || model.object.IsUnknown() ||
+         (model.object.IsKnown() && !model.object->IsWhollyKnown());
 }
 
 // Remembers what the server made of `declared`, where that is not what it says.
-void Settle(const sdk::Context& context, const Json& declared, const Json& live, const std::string& manager) {
+void Settle(const sdk::Context& context, const Json& declared, const Json& live,
+            const std::string& manager) {
   context.private_state->Erase(kSettled);
   if (kubernetes::Compare(declared, live, manager).empty()) return;
-  context.private_state->Set(kSettled, Fingerprint(kubernetes::Overlay(declared, live, manager).dump()));
+  context.private_state->Set(kSettled,
+                             Fingerprint(kubernetes::Overlay(declared, live, manager).dump()));
 }
 
 constexpr absl::string_view kWaysOut =
-    "Apply sets it back if nobody owns the field. If another manager does, apply refuses to fight it: leave the field out "
-    "of the manifest, take it over with force_conflicts = true, or move it to \"initial\" to set it only at creation.";
+    "Apply sets it back if nobody owns the field. If another manager does, apply refuses to fight "
+    "it: leave the field out "
+    "of the manifest, take it over with force_conflicts = true, or move it to \"initial\" to set "
+    "it only at creation.";
 
 // Whether there is such a kind and whether it has namespaces, as far as the server says so.
 absl::Status CheckScope(const Call& call, kubernetes::Cluster& cluster, const ObjectRef& ref) {
   const absl::StatusOr<kubernetes::ResourceInfo> info = cluster.Resolve(call, ref.kind);
-  // A CRD may come in this run, but only of a group with a dot (apiextensions validation): v1, apps and batch are
-  // the server's own.
-  if (kubernetes::MissingOf(info.status()) == kubernetes::Missing::kKind && !absl::StrContains(ref.kind.group(), ".")) {
+  // A CRD may come in this run, but only of a group with a dot (apiextensions validation): v1, apps
+  // and batch are the server's own.
+  if (kubernetes::MissingOf(info.status()) == kubernetes::Missing::kKind &&
+      !absl::StrContains(ref.kind.group(), ".")) {
     return info.status();
   }
   if (!info.ok()) return absl::OkStatus();
   if (info->namespaced && ref.name_space.empty()) {
-    return WithRemedy(absl::InvalidArgumentError(absl::StrCat("metadata.namespace is missing: a ", ref.kind.kind,
-                                                              " lives in a namespace")),
-                      "Name it in the manifest; no default is assumed.");
+    return WithRemedy(
+        absl::InvalidArgumentError(absl::StrCat("metadata.namespace is missing: a ", ref.kind.kind,
+                                                " lives in a namespace")),
+        "Name it in the manifest; no default is assumed.");
   }
   if (!info->namespaced && !ref.name_space.empty()) {
-    return WithRemedy(absl::InvalidArgumentError(absl::StrCat("metadata.namespace is set, but a ", ref.kind.kind,
-                                                              " has no namespace")),
+    return WithRemedy(absl::InvalidArgumentError(absl::StrCat("metadata.namespace is set, but a ",
+                                                              ref.kind.kind, " has no namespace")),
                       "Remove it from the manifest.");
   }
   return absl::OkStatus();
@@ -80,8 +92,8 @@ absl::Status CheckScope(const Call& call, kubernetes::Cluster& cluster, const Ob
 
 // Kinds whose deletion loses data: they are never deleted to repair a failed create.
 bool HoldsData(const std::string& kind) {
-  return kind == "PersistentVolumeClaim" || kind == "PersistentVolume" || kind == "StatefulSet" || kind == "Namespace" ||
-         kind == "CustomResourceDefinition";
+  return kind == "PersistentVolumeClaim" || kind == "PersistentVolume" || kind == "StatefulSet" ||
+         kind == "Namespace" || kind == "CustomResourceDefinition";
 }
 
 }  // namespace
@@ -92,11 +104,14 @@ const ObjectSpec<WaitModel>& WaitModel::Describe() {
       "What to wait for after each change.",
       {
           Field(&M::rollout, "rollout", Optional,
-                "Until the workload runs as `kubectl rollout status` judges it; a claim is bound, a load balancer has its "
+                "Until the workload runs as `kubectl rollout status` judges it; a claim is bound, "
+                "a load balancer has its "
                 "address, a CRD is established, a Job is complete."),
-          Field(&M::conditions, "conditions", Optional, "Until these conditions have these statuses: `{ Ready = \"True\" }`."),
+          Field(&M::conditions, "conditions", Optional,
+                "Until these conditions have these statuses: `{ Ready = \"True\" }`."),
           Field(&M::fields, "fields", Optional,
-                "Until these fields match these regular expressions: `{ \"status.phase\" = \"Running|Succeeded\" }`."),
+                "Until these fields match these regular expressions: `{ \"status.phase\" = "
+                "\"Running|Succeeded\" }`."),
       });
   return spec;
 }
@@ -104,74 +119,89 @@ const ObjectSpec<WaitModel>& WaitModel::Describe() {
 const ObjectSpec<ManifestModel>& ManifestModel::Describe() {
   using M = ManifestModel;
   static const auto& spec = *new ObjectSpec<M>(
-      "One Kubernetes object of any kind, by server-side apply. Only the fields that the manifest names are sent, compared "
-      "and removed; what controllers, webhooks and other people add is left alone and never shown. The kind need not be known "
+      "One Kubernetes object of any kind, by server-side apply. Only the fields that the manifest "
+      "names are sent, compared "
+      "and removed; what controllers, webhooks and other people add is left alone and never shown. "
+      "The kind need not be known "
       "to the cluster at plan: a CRD may be installed in the same run.\n\n"
       "Two resources, also of two stacks, that declare the same object: the second gets an error.",
       {
           Field(&M::manifest, "manifest", Optional,
-                "The object as JSON or YAML: `jsonencode({...})`, `yamlencode({...})` or `file(\"...\")`. The fast form.")
+                "The object as JSON or YAML: `jsonencode({...})`, `yamlencode({...})` or "
+                "`file(\"...\")`. The fast form.")
               .Same([](const std::string& a, const std::string& b) {
                 const absl::StatusOr<Json> x = ParseManifest(a);
                 const absl::StatusOr<Json> y = ParseManifest(b);
                 return x.ok() && y.ok() && *x == *y;
               }),
           Field(&M::object, "object", Optional,
-                "The object as an HCL value, if unknown parts should show one by one in the plan. Terraform stores its type "
-                "beside it: state is about four times as large as with `manifest`, which slows every command of a stack with "
+                "The object as an HCL value, if unknown parts should show one by one in the plan. "
+                "Terraform stores its type "
+                "beside it: state is about four times as large as with `manifest`, which slows "
+                "every command of a stack with "
                 "many objects."),
           Field(&M::manifest_wo, "manifest_wo", Optional,
                 "Fields that no state may have, as JSON or YAML, merged over the manifest: "
-                "`jsonencode({ stringData = { password = var.password } })`. Sent again when `manifest_wo_version` changes.")
+                "`jsonencode({ stringData = { password = var.password } })`. Sent again when "
+                "`manifest_wo_version` changes.")
               .WriteOnly(),
           Field(&M::manifest_wo_version, "manifest_wo_version", Optional,
                 "Any text; change it when `manifest_wo` changes."),
           Field(&M::initial, "initial", Optional,
-                "Fields whose value counts only at creation, as JSON or YAML: `jsonencode({ spec = { replicas = 1 } })`. They "
-                "are never changed or removed afterwards: an autoscaler or an image updater owns them."),
+                "Fields whose value counts only at creation, as JSON or YAML: `jsonencode({ spec = "
+                "{ replicas = 1 } })`. They "
+                "are never changed or removed afterwards: an autoscaler or an image updater owns "
+                "them."),
           Field(&M::ownership, "ownership", Optional,
-                "`object` (default): the object is this resource's, and destroy deletes it. `fields`: it is somebody else's; "
+                "`object` (default): the object is this resource's, and destroy deletes it. "
+                "`fields`: it is somebody else's; "
                 "only the named fields are set, and destroy gives them up.")
               .Check(OneOf({"object", "fields"})),
           Field(&M::on_conflict, "on_conflict", Optional,
-                "What to do if the object exists and is not this stack's: `fail` (default), `adopt`, or `replace` (delete it "
+                "What to do if the object exists and is not this stack's: `fail` (default), "
+                "`adopt`, or `replace` (delete it "
                 "first).")
               .Check(OneOf({"fail", "adopt", "replace"})),
           Field(&M::force_conflicts, "force_conflicts", Optional,
                 "Take over fields that another field manager owns, instead of an error."),
-          Field(&M::wait, "wait", Optional, "What to wait for after each change; nothing by default."),
+          Field(&M::wait, "wait", Optional,
+                "What to wait for after each change; nothing by default."),
           sdk::TimeoutsField(&M::timeouts),
       },
-      {ExactlyOneOf({"manifest", "object"}), RequiredTogether({"manifest_wo", "manifest_wo_version"})});
+      {ExactlyOneOf({"manifest", "object"}),
+       RequiredTogether({"manifest_wo", "manifest_wo_version"})});
   return spec;
 }
 
 const ObjectSpec<ObjectIdentity>& ObjectIdentity::Describe() {
   using M = ObjectIdentity;
-  static const auto& spec = *new ObjectSpec<M>("The object.",
-                                               {
-                                                   Field(&M::api_version, "api_version", Required, "`v1` or `group/version`."),
-                                                   Field(&M::kind, "kind", Required, "Kind of the object."),
-                                                   Field(&M::name_space, "namespace", Optional, "Its namespace, if it has one."),
-                                                   Field(&M::name, "name", Required, "Name of the object."),
-                                                   Field(&M::cluster, "cluster", Optional,
-                                                         "Uid of the cluster's namespace kube-system."),
-                                               });
+  static const auto& spec = *new ObjectSpec<M>(
+      "The object.",
+      {
+          Field(&M::api_version, "api_version", Required, "`v1` or `group/version`."),
+          Field(&M::kind, "kind", Required, "Kind of the object."),
+          Field(&M::name_space, "namespace", Optional, "Its namespace, if it has one."),
+          Field(&M::name, "name", Required, "Name of the object."),
+          Field(&M::cluster, "cluster", Optional, "Uid of the cluster's namespace kube-system."),
+      });
   return spec;
 }
 
 const sdk::ResourceInfo& ManifestResource::info() const {
-  static const auto& info = *new sdk::ResourceInfo{
-      .type = kType,
-      .noun = "Kubernetes object",
-      .subcategory = "Kubernetes",
-      .timeouts = {},
-      .import_id = "`apiVersion/Kind/namespace/name`, such as `apps/v1/Deployment/shop/web`, without the namespace for kinds "
-                   "that have none: `v1/Namespace/shop`"};
+  static const auto& info =
+      *new sdk::ResourceInfo{.type = kType,
+                             .noun = "Kubernetes object",
+                             .subcategory = "Kubernetes",
+                             .timeouts = {},
+                             .import_id =
+                                 "`apiVersion/Kind/namespace/name`, such as "
+                                 "`apps/v1/Deployment/shop/web`, without the namespace for kinds "
+                                 "that have none: `v1/Namespace/shop`"};
   return info;
 }
 
-operations::ObjectOptions ManifestResource::Options(const ManifestModel& model, const ObjectRef& ref) const {
+operations::ObjectOptions ManifestResource::Options(const ManifestModel& model,
+                                                    const ObjectRef& ref) const {
   operations::ObjectOptions options = services_.Ownership(kType, ref.ToString());
   if (model.ownership.value_or("object") == "fields") options.owner.clear();
   options.on_conflict = operations::OnConflictFrom(model.on_conflict.value_or("fail"));
@@ -179,7 +209,8 @@ operations::ObjectOptions ManifestResource::Options(const ManifestModel& model, 
   return options;
 }
 
-absl::StatusOr<std::shared_ptr<const Json>> ManifestResource::Declared(const ManifestModel& model) const {
+absl::StatusOr<std::shared_ptr<const Json>> ManifestResource::Declared(
+    const ManifestModel& model) const {
   if (!model.object.IsKnown()) {
     auto read = read_.Read(*model.manifest);
     if (!read.ok()) return At("manifest", read.status());
@@ -191,7 +222,8 @@ absl::StatusOr<std::shared_ptr<const Json>> ManifestResource::Declared(const Man
   return std::make_shared<const Json>(*std::move(object));
 }
 
-absl::StatusOr<std::shared_ptr<const Json>> ManifestResource::Complete(const ManifestModel& model) const {
+absl::StatusOr<std::shared_ptr<const Json>> ManifestResource::Complete(
+    const ManifestModel& model) const {
   CHARON_ASSIGN_OR_RETURN(std::shared_ptr<const Json> declared, Declared(model));
   if (!model.manifest_wo.IsKnown()) return declared;
   absl::StatusOr<Json> secret = ParseManifest(*model.manifest_wo);
@@ -215,7 +247,8 @@ absl::Status ManifestResource::Validate(const sdk::Context&, const ManifestModel
   if (config.initial.IsKnown()) {
     absl::StatusOr<Json> initial = ParseManifest(*config.initial);
     if (!initial.ok()) return At("initial", initial.status());
-    if (!initial->is_object()) return At("initial", absl::InvalidArgumentError("must be a map of fields"));
+    if (!initial->is_object())
+      return At("initial", absl::InvalidArgumentError("must be a map of fields"));
   }
   if (config.manifest_wo.IsKnown()) {
     const absl::StatusOr<Json> secret = ParseManifest(*config.manifest_wo);
@@ -228,7 +261,8 @@ absl::Status ManifestResource::Validate(const sdk::Context&, const ManifestModel
   return CheckFields(config, *declared);
 }
 
-absl::Status ManifestResource::Plan(const sdk::Context& context, sdk::PlanChange<ManifestModel>& change) {
+absl::Status ManifestResource::Plan(const sdk::Context& context,
+                                    sdk::PlanChange<ManifestModel>& change) {
   if (change.IsDestroy() || IsOpen(change.config())) return absl::OkStatus();
   const ManifestModel& config = change.config();
   const Path form(Form(config));
@@ -242,8 +276,8 @@ absl::Status ManifestResource::Plan(const sdk::Context& context, sdk::PlanChange
       CHARON_ASSIGN_OR_RETURN(const ObjectRef former, kubernetes::RefOf(**before));
       const bool same = SameKindMoved(former.kind, ref.kind) &&
                         former.name_space == ref.name_space && former.name == ref.name;
-      const bool other_ownership =
-          change.prior().ownership.value_or("object") != change.planned().ownership.value_or("object");
+      const bool other_ownership = change.prior().ownership.value_or("object") !=
+                                   change.planned().ownership.value_or("object");
       if (!same) {
         change.RequireReplace(form);
         return absl::OkStatus();
@@ -257,18 +291,21 @@ absl::Status ManifestResource::Plan(const sdk::Context& context, sdk::PlanChange
   }
 
   if (context.provider_config_unknown || context.planned_before) return absl::OkStatus();
-  const absl::Status checked = services_.CheckPlan(context, [&](kubernetes::Cluster& cluster) -> absl::Status {
-    CHARON_RETURN_IF_ERROR(CheckScope(context, cluster, ref));
-    operations::ObjectOptions options = Options(config, ref);
-    Json initial;
-    if (config.initial.IsUnknown()) return absl::OkStatus();  // it may hold what the server requires
-    if (config.initial.IsKnown()) {
-      CHARON_ASSIGN_OR_RETURN(initial, ParseManifest(*config.initial));
-      options.initial = &initial;
-    }
-    return change.IsCreate() ? operations::CheckCreate(context, cluster, *wanted, options).status()
-                             : operations::CheckUpdate(context, cluster, *wanted, options).status();
-  });
+  const absl::Status checked =
+      services_.CheckPlan(context, [&](kubernetes::Cluster& cluster) -> absl::Status {
+        CHARON_RETURN_IF_ERROR(CheckScope(context, cluster, ref));
+        operations::ObjectOptions options = Options(config, ref);
+        Json initial;
+        if (config.initial.IsUnknown())
+          return absl::OkStatus();  // it may hold what the server requires
+        if (config.initial.IsKnown()) {
+          CHARON_ASSIGN_OR_RETURN(initial, ParseManifest(*config.initial));
+          options.initial = &initial;
+        }
+        return change.IsCreate()
+                   ? operations::CheckCreate(context, cluster, *wanted, options).status()
+                   : operations::CheckUpdate(context, cluster, *wanted, options).status();
+      });
   if (kubernetes::IsAdmissionDown(checked)) {
     context.diagnostics->Warning("The plan could not be checked", At(form, checked));
     return absl::OkStatus();
@@ -278,15 +315,16 @@ absl::Status ManifestResource::Plan(const sdk::Context& context, sdk::PlanChange
     context.diagnostics->Warning("Another manager owns a field", At(form, checked));
     return absl::OkStatus();
   }
-  if (change.IsUpdate() && absl::IsInvalidArgument(checked) && absl::StrContains(checked.message(), "immutable")) {
+  if (change.IsUpdate() && absl::IsInvalidArgument(checked) &&
+      absl::StrContains(checked.message(), "immutable")) {
     change.RequireReplace(form);
     return absl::OkStatus();
   }
   return At(form, checked);
 }
 
-absl::Status ManifestResource::Wait(const sdk::Context& context, kubernetes::Cluster& cluster, const ObjectRef& ref,
-                                    const ManifestModel& model) const {
+absl::Status ManifestResource::Wait(const sdk::Context& context, kubernetes::Cluster& cluster,
+                                    const ObjectRef& ref, const ManifestModel& model) const {
   if (!model.wait.IsKnown()) return absl::OkStatus();
   operations::WaitFor wait;
   wait.rollout = model.wait->rollout.value_or(false);
@@ -295,7 +333,8 @@ absl::Status ManifestResource::Wait(const sdk::Context& context, kubernetes::Clu
   return At("wait", operations::WaitUntilReady(context, cluster, ref, wait));
 }
 
-sdk::Outcome<ManifestModel> ManifestResource::Create(const sdk::Context& context, const ManifestModel& plan) {
+sdk::Outcome<ManifestModel> ManifestResource::Create(const sdk::Context& context,
+                                                     const ManifestModel& plan) {
   CHARON_ASSIGN_OR_RETURN(const auto cluster, services_.Kubernetes());
   CHARON_ASSIGN_OR_RETURN(const auto declared, Declared(plan));
   CHARON_ASSIGN_OR_RETURN(const auto wanted, Complete(plan));
@@ -311,16 +350,18 @@ sdk::Outcome<ManifestModel> ManifestResource::Create(const sdk::Context& context
   if (options.owner.empty()) {
     const absl::Status there = cluster->Get(context, ref).status();
     if (absl::IsNotFound(there)) {
-      return At("ownership", WithRemedy(absl::FailedPreconditionError(absl::StrCat(
-                                            ref.ToString(), " does not exist, and ownership = \"fields\" only sets fields of "
-                                                            "objects that somebody else makes")),
-                                        "Make it first, or use ownership = \"object\"."));
+      return At("ownership",
+                WithRemedy(absl::FailedPreconditionError(absl::StrCat(
+                               ref.ToString(),
+                               " does not exist, and ownership = \"fields\" only sets fields of "
+                               "objects that somebody else makes")),
+                           "Make it first, or use ownership = \"object\"."));
     }
     CHARON_RETURN_IF_ERROR(there);
   }
   absl::StatusOr<Json> live = operations::CreateObject(context, *cluster, *wanted, options);
-  if (absl::IsInvalidArgument(live.status()) && absl::StrContains(live.status().message(), "immutable") &&
-      !HoldsData(ref.kind.kind)) {
+  if (absl::IsInvalidArgument(live.status()) &&
+      absl::StrContains(live.status().message(), "immutable") && !HoldsData(ref.kind.kind)) {
     // What a failed create left behind cannot become this: Terraform has announced its replacement.
     const absl::StatusOr<Json> left = cluster->Get(context, ref);
     if (left.ok() && operations::ClaimOf(&*left, options) == operations::Claim::kOurs) {
@@ -336,7 +377,8 @@ sdk::Outcome<ManifestModel> ManifestResource::Create(const sdk::Context& context
   return plan;
 }
 
-sdk::Outcome<ManifestModel> ManifestResource::Update(const sdk::Context& context, const ManifestModel&,
+sdk::Outcome<ManifestModel> ManifestResource::Update(const sdk::Context& context,
+                                                     const ManifestModel&,
                                                      const ManifestModel& plan) {
   CHARON_ASSIGN_OR_RETURN(const auto cluster, services_.Kubernetes());
   CHARON_ASSIGN_OR_RETURN(const auto declared, Declared(plan));
@@ -357,7 +399,8 @@ sdk::Outcome<ManifestModel> ManifestResource::Update(const sdk::Context& context
   return plan;
 }
 
-sdk::Outcome<ManifestModel> ManifestResource::Read(const sdk::Context& context, const ManifestModel& prior) {
+sdk::Outcome<ManifestModel> ManifestResource::Read(const sdk::Context& context,
+                                                   const ManifestModel& prior) {
   CHARON_ASSIGN_OR_RETURN(const auto cluster, services_.Kubernetes());
   CHARON_ASSIGN_OR_RETURN(const auto declared, Declared(prior));
   CHARON_ASSIGN_OR_RETURN(const ObjectRef ref, kubernetes::RefOf(*declared));
@@ -369,12 +412,14 @@ sdk::Outcome<ManifestModel> ManifestResource::Read(const sdk::Context& context, 
     model.manifest = ExportManifest(*live, manager).dump();
     return model;
   }
-  const std::vector<kubernetes::Difference> differences = kubernetes::Compare(*declared, *live, manager);
+  const std::vector<kubernetes::Difference> differences =
+      kubernetes::Compare(*declared, *live, manager);
   if (differences.empty()) return model;
   const Json now = kubernetes::Overlay(*declared, *live, manager);
   if (context.private_state->Get(kSettled) == Fingerprint(now.dump())) return model;
-  context.diagnostics->Warning(absl::StrCat("Changed outside of Terraform: ", ref.ToString()),
-                               absl::StrCat(operations::DescribeDrift(differences), "\n\n", kWaysOut), Form(prior));
+  context.diagnostics->Warning(
+      absl::StrCat("Changed outside of Terraform: ", ref.ToString()),
+      absl::StrCat(operations::DescribeDrift(differences), "\n\n", kWaysOut), Form(prior));
   if (prior.object.IsKnown()) {
     CHARON_ASSIGN_OR_RETURN(Value object, ValueFromObject(now));
     model.object = std::move(object);
@@ -391,9 +436,12 @@ absl::Status ManifestResource::Delete(const sdk::Context& context, const Manifes
   return operations::DeleteObject(context, *cluster, ref, Options(prior, ref));
 }
 
-absl::StatusOr<ManifestModel> ManifestResource::Import(const sdk::Context& context, const std::string& id) {
+absl::StatusOr<ManifestModel> ManifestResource::Import(const sdk::Context& context,
+                                                       const std::string& id) {
   CHARON_ASSIGN_OR_RETURN(const ObjectRef ref, ObjectRef::Parse(id));
-  Json stub = {{"apiVersion", ref.kind.api_version}, {"kind", ref.kind.kind}, {"metadata", {{"name", ref.name}}}};
+  Json stub = {{"apiVersion", ref.kind.api_version},
+               {"kind", ref.kind.kind},
+               {"metadata", {{"name", ref.name}}}};
   if (!ref.name_space.empty()) stub["metadata"]["namespace"] = ref.name_space;
   context.private_state->Set(kImported, "1");
   ManifestModel model;
@@ -401,13 +449,17 @@ absl::StatusOr<ManifestModel> ManifestResource::Import(const sdk::Context& conte
   return model;
 }
 
-absl::StatusOr<ManifestModel> ManifestResource::ImportByIdentity(const sdk::Context& context, const ObjectIdentity& identity) {
+absl::StatusOr<ManifestModel> ManifestResource::ImportByIdentity(const sdk::Context& context,
+                                                                 const ObjectIdentity& identity) {
   CHARON_RETURN_IF_ERROR(services_.CheckClusterId(context, identity.cluster.optional()));
-  return Import(context, ObjectRef{{*identity.api_version, *identity.kind}, identity.name_space.value_or(""), *identity.name}
+  return Import(context, ObjectRef{{*identity.api_version, *identity.kind},
+                                   identity.name_space.value_or(""),
+                                   *identity.name}
                              .ToString());
 }
 
-absl::StatusOr<ObjectIdentity> ManifestResource::Identify(const sdk::Context& context, const ManifestModel& state) {
+absl::StatusOr<ObjectIdentity> ManifestResource::Identify(const sdk::Context& context,
+                                                          const ManifestModel& state) {
   CHARON_ASSIGN_OR_RETURN(const auto object, Declared(state));
   CHARON_ASSIGN_OR_RETURN(const ObjectRef ref, kubernetes::RefOf(*object));
   ObjectIdentity identity;
@@ -415,7 +467,8 @@ absl::StatusOr<ObjectIdentity> ManifestResource::Identify(const sdk::Context& co
   identity.kind = ref.kind.kind;
   if (!ref.name_space.empty()) identity.name_space = ref.name_space;
   identity.name = ref.name;
-  if (std::string cluster = services_.ClusterId(context); !cluster.empty()) identity.cluster = std::move(cluster);
+  if (std::string cluster = services_.ClusterId(context); !cluster.empty())
+    identity.cluster = std::move(cluster);
   return identity;
 }
 
@@ -434,20 +487,25 @@ std::vector<sdk::MoveSource<ManifestModel>> ManifestResource::MoveSources() cons
   return {
       // hashicorp/kubernetes: `manifest` is a dynamic value, stored with its type.
       {"kubernetes_manifest",
-       [parse](const sdk::Context&, const sdk::MoveRequest& request) -> absl::StatusOr<ManifestModel> {
+       [parse](const sdk::Context&,
+               const sdk::MoveRequest& request) -> absl::StatusOr<ManifestModel> {
          Json object = kubernetes::Field(parse(request), "manifest.value");
-         if (!object.is_object()) return absl::InvalidArgumentError("the source has no attribute manifest");
+         if (!object.is_object())
+           return absl::InvalidArgumentError("the source has no attribute manifest");
          DropNulls(object);
          ManifestModel model;
          model.manifest = object.dump();
          return model;
        }},
-      // alekc/kubectl and gavinbunney/kubectl: `yaml_body` as written, and a namespace that replaces its own.
+      // alekc/kubectl and gavinbunney/kubectl: `yaml_body` as written, and a namespace that
+      // replaces its own.
       {"kubectl_manifest",
-       [parse](const sdk::Context&, const sdk::MoveRequest& request) -> absl::StatusOr<ManifestModel> {
+       [parse](const sdk::Context&,
+               const sdk::MoveRequest& request) -> absl::StatusOr<ManifestModel> {
          const Json state = parse(request);
          const std::string yaml = kubernetes::Text(state, "yaml_body");
-         if (yaml.empty()) return absl::InvalidArgumentError("the source has no attribute yaml_body");
+         if (yaml.empty())
+           return absl::InvalidArgumentError("the source has no attribute yaml_body");
          ManifestModel model;
          model.manifest = yaml;
          const std::string name_space = kubernetes::Text(state, "override_namespace");
@@ -468,15 +526,19 @@ const ObjectSpec<ManifestListModel>& ManifestListModel::Describe() {
       {
           Field(&M::api_version, "api_version", Required, "`v1` or `group/version`."),
           Field(&M::kind, "kind", Required, "Kind of the object."),
-          Field(&M::name_space, "namespace", Optional, "Only objects of this namespace; of all by default."),
-          Field(&M::label_selector, "label_selector", Optional, "Only objects that match, as kubectl's `-l`."),
-          Field(&M::field_selector, "field_selector", Optional, "Only objects that match, as kubectl's `--field-selector`."),
+          Field(&M::name_space, "namespace", Optional,
+                "Only objects of this namespace; of all by default."),
+          Field(&M::label_selector, "label_selector", Optional,
+                "Only objects that match, as kubectl's `-l`."),
+          Field(&M::field_selector, "field_selector", Optional,
+                "Only objects that match, as kubectl's `--field-selector`."),
       });
   return spec;
 }
 
-absl::Status ManifestList::List(const sdk::Context& context, const ManifestListModel& config, bool include_resource,
-                                const std::function<bool(sdk::Listed<ManifestModel, ObjectIdentity>)>& emit) {
+absl::Status ManifestList::List(
+    const sdk::Context& context, const ManifestListModel& config, bool include_resource,
+    const std::function<bool(sdk::Listed<ManifestModel, ObjectIdentity>)>& emit) {
   CHARON_ASSIGN_OR_RETURN(const auto cluster, services_.Kubernetes());
   const kubernetes::ObjectKind kind{*config.api_version, *config.kind};
   kubernetes::ListOptions options;
@@ -491,7 +553,8 @@ absl::Status ManifestList::List(const sdk::Context& context, const ManifestListM
     item.identity.kind = ref.kind.kind;
     if (!ref.name_space.empty()) item.identity.name_space = ref.name_space;
     item.identity.name = ref.name;
-    item.display_name = ref.name_space.empty() ? ref.name : absl::StrCat(ref.name_space, "/", ref.name);
+    item.display_name =
+        ref.name_space.empty() ? ref.name : absl::StrCat(ref.name_space, "/", ref.name);
     if (include_resource) {
       ManifestModel model;
       model.manifest = ExportManifest(object, services_.settings()->field_manager).dump();

@@ -43,25 +43,30 @@ class ManifestResource final : public sdk::Resource<ManifestModel, ObjectIdentit
   const sdk::ResourceInfo& info() const override;
   absl::Status Validate(const sdk::Context& context, const ManifestModel& config) override;
   absl::Status Plan(const sdk::Context& context, sdk::PlanChange<ManifestModel>& change) override;
-  sdk::Outcome<ManifestModel> Create(const sdk::Context& context, const ManifestModel& plan) override;
-  sdk::Outcome<ManifestModel> Read(const sdk::Context& context, const ManifestModel& prior) override;
+  sdk::Outcome<ManifestModel> Create(const sdk::Context& context,
+                                     const ManifestModel& plan) override;
+  sdk::Outcome<ManifestModel> Read(const sdk::Context& context,
+                                   const ManifestModel& prior) override;
   sdk::Outcome<ManifestModel> Update(const sdk::Context& context, const ManifestModel& prior,
                                      const ManifestModel& plan) override;
   absl::Status Delete(const sdk::Context& context, const ManifestModel& prior) override;
   absl::StatusOr<ManifestModel> Import(const sdk::Context& context, const std::string& id) override;
-  absl::StatusOr<ManifestModel> ImportByIdentity(const sdk::Context& context, const ObjectIdentity& identity) override;
-  absl::StatusOr<ObjectIdentity> Identify(const sdk::Context& context, const ManifestModel& state) override;
+  absl::StatusOr<ManifestModel> ImportByIdentity(const sdk::Context& context,
+                                                 const ObjectIdentity& identity) override;
+  absl::StatusOr<ObjectIdentity> Identify(const sdk::Context& context,
+                                          const ManifestModel& state) override;
   std::string SameObject(const ManifestModel& model) const override;
   std::vector<sdk::MoveSource<ManifestModel>> MoveSources() const override;
 
  private:
-  operations::ObjectOptions Options(const ManifestModel& model, const kubernetes::ObjectRef& ref) const;
+  operations::ObjectOptions Options(const ManifestModel& model,
+                                    const kubernetes::ObjectRef& ref) const;
   // The object that the configuration declares, without its write-only part.
   absl::StatusOr<std::shared_ptr<const nlohmann::json>> Declared(const ManifestModel& model) const;
   // What is sent: the write-only part merged over the rest.
   absl::StatusOr<std::shared_ptr<const nlohmann::json>> Complete(const ManifestModel& model) const;
-  absl::Status Wait(const sdk::Context& context, kubernetes::Cluster& cluster, const kubernetes::ObjectRef& ref,
-                    const ManifestModel& model) const;
+  absl::Status Wait(const sdk::Context& context, kubernetes::Cluster& cluster,
+                    const kubernetes::ObjectRef& ref, const ManifestModel& model) const;
   Services& services_;
   mutable ManifestCache read_;
 };
@@ -72,12 +77,14 @@ struct ManifestListModel {
 };
 
 // Objects of one kind.
-class ManifestList final : public sdk::ListResource<ManifestListModel, ManifestModel, ObjectIdentity> {
+class ManifestList final
+    : public sdk::ListResource<ManifestListModel, ManifestModel, ObjectIdentity> {
  public:
   explicit ManifestList(Services& services) : services_(services), resource_(services) {}
   const sdk::ResourceInfo& info() const override { return resource_.info(); }
-  absl::Status List(const sdk::Context& context, const ManifestListModel& config, bool include_resource,
-                    const std::function<bool(sdk::Listed<ManifestModel, ObjectIdentity>)>& emit) override;
+  absl::Status List(
+      const sdk::Context& context, const ManifestListModel& config, bool include_resource,
+      const std::function<bool(sdk::Listed<ManifestModel, ObjectIdentity>)>& emit) override;
 
  private:
   Services& services_;

@@ -24,25 +24,34 @@ namespace {
 constexpr char kLastApplied[] = "kubectl.kubernetes.io/last-applied-configuration";
 
 // Fields of metadata that only the server writes.
-constexpr const char* kServerFields[] = {"uid",  "resourceVersion", "generation",        "creationTimestamp",
-                                         "deletionTimestamp", "deletionGracePeriodSeconds", "managedFields", "selfLink"};
+constexpr const char* kServerFields[] = {"uid",
+                                         "resourceVersion",
+                                         "generation",
+                                         "creationTimestamp",
+                                         "deletionTimestamp",
+                                         "deletionGracePeriodSeconds",
+                                         "managedFields",
+                                         "selfLink"};
 
 // Managers that are part of the cluster: what they write is no user's wish.
 bool IsController(absl::string_view manager) {
-  return absl::StartsWith(manager, "kube-") || absl::StartsWith(manager, "k3s") || manager == "kubelet" ||
-         absl::EndsWith(manager, "-controller") || absl::EndsWith(manager, "-controller-manager") ||
-         absl::EndsWith(manager, "-operator");
+  return absl::StartsWith(manager, "kube-") || absl::StartsWith(manager, "k3s") ||
+         manager == "kubelet" || absl::EndsWith(manager, "-controller") ||
+         absl::EndsWith(manager, "-controller-manager") || absl::EndsWith(manager, "-operator");
 }
 
-bool IsSecret(const kubernetes::ObjectKind& kind) { return kind.api_version == "v1" && kind.kind == "Secret"; }
+bool IsSecret(const kubernetes::ObjectKind& kind) {
+  return kind.api_version == "v1" && kind.kind == "Secret";
+}
 
 struct ImmutableField {
   const char* kind;
   const char* path;
 };
 
-// Fields that the API server refuses to change, by kind (Kubernetes API validation, v1.36: apps, batch, core,
-// rbac, scheduling, storage). StatefulSets list what they do allow, so the rest is handled in code.
+// Fields that the API server refuses to change, by kind (Kubernetes API validation, v1.36: apps,
+// batch, core, rbac, scheduling, storage). StatefulSets list what they do allow, so the rest is
+// handled in code.
 constexpr ImmutableField kImmutable[] = {
     {"Deployment", "spec.selector"},
     {"ReplicaSet", "spec.selector"},
@@ -74,15 +83,22 @@ constexpr ImmutableField kImmutable[] = {
 };
 
 // What a StatefulSet may change after its creation (v1.36).
-const char* const kStatefulSetMutable[] = {"replicas", "ordinals", "template", "updateStrategy", "revisionHistoryLimit",
-                                           "persistentVolumeClaimRetentionPolicy", "minReadySeconds"};
+const char* const kStatefulSetMutable[] = {"replicas",
+                                           "ordinals",
+                                           "template",
+                                           "updateStrategy",
+                                           "revisionHistoryLimit",
+                                           "persistentVolumeClaimRetentionPolicy",
+                                           "minReadySeconds"};
 
 bool IsBuiltIn(const std::string& group) {
-  return group.empty() || group == "apps" || group == "batch" || group == "policy" || absl::EndsWith(group, ".k8s.io");
+  return group.empty() || group == "apps" || group == "batch" || group == "policy" ||
+         absl::EndsWith(group, ".k8s.io");
 }
 
-// Removes `protocol: TCP` from the list items of `value` where it only fills in the key of an item that was written
-// without it: then no manager owns the field. `owned` is the part of a field set that belongs to `value`.
+// Removes `protocol: TCP` from the list items of `value` where it only fills in the key of an item
+// that was written without it: then no manager owns the field. `owned` is the part of a field set
+// that belongs to `value`.
 void DropFilledInProtocols(Json& value, const kubernetes::FieldSet& owned) {
   using Kind = kubernetes::FieldStep::Kind;
   for (const auto& [step, below] : owned.children()) {
@@ -92,31 +108,37 @@ void DropFilledInProtocols(Json& value, const kubernetes::FieldSet& owned) {
     if (step.kind != Kind::kKey || !value.is_array()) continue;
     const Json keys = Json::parse(step.text, nullptr, /*allow_exceptions=*/false);
     for (Json& item : value) {
-      const bool matches = keys.is_object() && item.is_object() &&
-                           std::all_of(keys.items().begin(), keys.items().end(), [&](const auto& key) {
-                             const auto found = item.find(key.key());
-                             return found != item.end() && *found == key.value();
-                           });
+      const bool matches =
+          keys.is_object() && item.is_object() &&
+          std::all_of(keys.items().begin(), keys.items().end(), [&](const auto& key) {
+            const auto found = item.find(key.key());
+            return found != item.end() && *found == key.value();
+          });
       if (!matches) continue;
-      if (keys.value("protocol", "") == "TCP" && !below.Contains({{Kind::kField, "protocol"}})) item.erase("protocol");
+      if (keys.value("protocol", "") == "TCP" && !below.Contains({{Kind::kField, "protocol"}}))
+        item.erase("protocol");
       DropFilledInProtocols(item, below);
       break;
     }
   }
 }
 
-// What `kubectl apply` (client-side) was last given, with the values that are there now: the user's own words, while
-// kubectl's entry in managedFields also has what the server filled in. Null if kubectl does not manage the object.
+// What `kubectl apply` (client-side) was last given, with the values that are there now: the user's
+// own words, while kubectl's entry in managedFields also has what the server filled in. Null if
+// kubectl does not manage the object.
 Json LastAppliedByKubectl(const Json& live) {
   const std::vector<kubernetes::ManagerEntry> managers = kubernetes::Managers(live);
-  const bool managed = std::any_of(managers.begin(), managers.end(), [](const kubernetes::ManagerEntry& entry) {
-    return entry.manager == "kubectl-client-side-apply" && entry.subresource.empty();
-  });
+  const bool managed =
+      std::any_of(managers.begin(), managers.end(), [](const kubernetes::ManagerEntry& entry) {
+        return entry.manager == "kubectl-client-side-apply" && entry.subresource.empty();
+      });
   const Json& annotations = kubernetes::Field(live, "metadata.annotations");
   if (!managed || !annotations.is_object()) return Json();
-  const Json applied = Json::parse(annotations.value(kLastApplied, ""), nullptr, /*allow_exceptions=*/false);
+  const Json applied =
+      Json::parse(annotations.value(kLastApplied, ""), nullptr, /*allow_exceptions=*/false);
   if (!applied.is_object()) return Json();
-  const absl::StatusOr<kubernetes::ObjectRef> then = kubernetes::RefOf(applied), now = kubernetes::RefOf(live);
+  const absl::StatusOr<kubernetes::ObjectRef> then = kubernetes::RefOf(applied),
+                                              now = kubernetes::RefOf(live);
   if (!then.ok() || !now.ok() || *then != *now) return Json();
   return kubernetes::Overlay(applied, live);
 }
@@ -125,11 +147,13 @@ Json LastAppliedByKubectl(const Json& live) {
 
 absl::Status CheckManifest(const Json& object) {
   if (!object.is_object()) {
-    return absl::InvalidArgumentError("must be one Kubernetes object: a map with apiVersion, kind and metadata");
+    return absl::InvalidArgumentError(
+        "must be one Kubernetes object: a map with apiVersion, kind and metadata");
   }
   CHARON_ASSIGN_OR_RETURN(const kubernetes::ObjectRef ref, kubernetes::RefOf(object));
   if (absl::EndsWith(ref.kind.kind, "List") && object.contains("items")) {
-    return WithRemedy(absl::InvalidArgumentError(absl::StrCat("is a ", ref.kind.kind, ", which holds several objects")),
+    return WithRemedy(absl::InvalidArgumentError(
+                          absl::StrCat("is a ", ref.kind.kind, ", which holds several objects")),
                       "Use one resource for each, with for_each over manifest_decode_multi.");
   }
   std::vector<std::string> server;
@@ -138,9 +162,9 @@ absl::Status CheckManifest(const Json& object) {
   }
   if (object.contains("status")) server.push_back("status");
   if (!server.empty()) {
-    return WithRemedy(
-        absl::InvalidArgumentError(absl::StrCat("has fields that only the server writes: ", absl::StrJoin(server, ", "))),
-        "Remove them from the manifest.");
+    return WithRemedy(absl::InvalidArgumentError(absl::StrCat(
+                          "has fields that only the server writes: ", absl::StrJoin(server, ", "))),
+                      "Remove them from the manifest.");
   }
   return CheckNoSecret(ref.kind, object);
 }
@@ -150,10 +174,11 @@ absl::Status CheckNoSecret(const kubernetes::ObjectKind& kind, const Json& field
   for (const char* field : {"data", "stringData"}) {
     const auto values = fields.find(field);
     if (values == fields.end() || values->empty()) continue;
-    return WithRemedy(
-        absl::InvalidArgumentError(absl::StrCat("has the values of a Secret (", field, "), which would be stored in "
-                                                "Terraform's state in plain text")),
-        "Give them as manifest_wo = jsonencode({ stringData = { ... } }) with a manifest_wo_version, or use charon_secret.");
+    return WithRemedy(absl::InvalidArgumentError(absl::StrCat("has the values of a Secret (", field,
+                                                              "), which would be stored in "
+                                                              "Terraform's state in plain text")),
+                      "Give them as manifest_wo = jsonencode({ stringData = { ... } }) with a "
+                      "manifest_wo_version, or use charon_secret.");
   }
   return absl::OkStatus();
 }
@@ -174,7 +199,8 @@ void EncodeSecret(Json& object) {
   }
   std::string value;
   for (const Json& entry : object.value("data", Json::object())) {
-    if (entry.is_string() && absl::Base64Unescape(entry.get_ref<const std::string&>(), &value)) RegisterSecret(value);
+    if (entry.is_string() && absl::Base64Unescape(entry.get_ref<const std::string&>(), &value))
+      RegisterSecret(value);
   }
 }
 
@@ -254,7 +280,8 @@ Json ExportManifest(const Json& live, absl::string_view manager) {
   if (object.is_null()) {
     if (owned.empty()) {
       for (const kubernetes::ManagerEntry& entry : kubernetes::Managers(live)) {
-        if (entry.subresource.empty() && !IsController(entry.manager)) owned = owned.Union(entry.fields);
+        if (entry.subresource.empty() && !IsController(entry.manager))
+          owned = owned.Union(entry.fields);
       }
     }
     object = owned.empty() ? live : kubernetes::Project(live, owned);
@@ -301,7 +328,8 @@ std::string ImmutableChange(const Json& before, const Json& after) {
     const std::set<std::string> may(std::begin(kStatefulSetMutable), std::end(kStatefulSetMutable));
     if (!was.is_object() || !now.is_object()) return "";
     for (const auto& [name, value] : now.items()) {
-      if (may.count(name) == 0 && was.contains(name) && was[name] != value) return absl::StrCat("spec.", name);
+      if (may.count(name) == 0 && was.contains(name) && was[name] != value)
+        return absl::StrCat("spec.", name);
     }
   }
   if ((kind == "Secret" || kind == "ConfigMap") && kubernetes::Field(before, "immutable") == true) {
@@ -320,7 +348,8 @@ bool SameKindMoved(const kubernetes::ObjectKind& a, const kubernetes::ObjectKind
   const std::string x = a.group(), y = b.group();
   if (x == "extensions") return kHeirsOfExtensions.count(y) != 0;
   if (y == "extensions") return kHeirsOfExtensions.count(x) != 0;
-  return a.kind == "Event" && (x.empty() || x == "events.k8s.io") && (y.empty() || y == "events.k8s.io");
+  return a.kind == "Event" && (x.empty() || x == "events.k8s.io") &&
+         (y.empty() || y == "events.k8s.io");
 }
 
 }  // namespace charon::kubernetes_resources

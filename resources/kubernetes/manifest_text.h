@@ -23,26 +23,28 @@ using Json = nlohmann::json;
 // An object from its text. InvalidArgument for what cannot be one object: see CheckManifest.
 absl::StatusOr<Json> ParseManifest(absl::string_view text);
 
-// An object from an HCL value of dynamic type; nulls are dropped, as HCL has no other way to leave a field out.
+// An object from an HCL value of dynamic type; nulls are dropped, as HCL has no other way to leave
+// a field out.
 absl::StatusOr<Json> ObjectFromValue(const Value& value);
 
 // Removes the null entries of all maps inside `value`.
 void DropNulls(Json& value);
 
-// What a manifest must not have: a kind that is a list, generateName, fields that only the server writes, the
-// values of a Secret.
+// What a manifest must not have: a kind that is a list, generateName, fields that only the server
+// writes, the values of a Secret.
 absl::Status CheckManifest(const Json& object);
 
 // Refuses the values of a Secret among fields that go into state.
 absl::Status CheckNoSecret(const kubernetes::ObjectKind& kind, const Json& fields);
 
-// Puts what a Secret has in `stringData` into `data`, and registers the values so that no message shows them. The server
-// does the same, but remembers no owner of stringData: a key that goes from it would stay in the Secret for ever.
+// Puts what a Secret has in `stringData` into `data`, and registers the values so that no message
+// shows them. The server does the same, but remembers no owner of stringData: a key that goes from
+// it would stay in the Secret for ever.
 void EncodeSecret(Json& object);
 
-// The manifests that were read last. Terraform asks in a row for several answers about one object (read, identity,
-// validation, plan, apply), and reading its text would be most of the work in each. For texts without secrets only:
-// they are kept. May be used concurrently.
+// The manifests that were read last. Terraform asks in a row for several answers about one object
+// (read, identity, validation, plan, apply), and reading its text would be most of the work in
+// each. For texts without secrets only: they are kept. May be used concurrently.
 class ManifestCache {
  public:
   // The object of a text, as ParseManifest gives it and CheckManifest takes it.
@@ -76,13 +78,13 @@ absl::StatusOr<Value> ValueFromObject(const Json& object);
 // Every text in `secret`, registered so that no message shows it.
 void RegisterSecrets(const Json& secret);
 
-// The live object as a user would have written it: what `manager` applied if it did, else what `kubectl apply` was
-// given, else what other clients than the cluster's own controllers wrote; without the fields of the server, our own
-// marks and the values of a Secret.
+// The live object as a user would have written it: what `manager` applied if it did, else what
+// `kubectl apply` was given, else what other clients than the cluster's own controllers wrote;
+// without the fields of the server, our own marks and the values of a Secret.
 Json ExportManifest(const Json& live, absl::string_view manager);
 
-// The first field whose change Kubernetes refuses for this kind; "" if there is none that is known. The server
-// has the last word in a dry run.
+// The first field whose change Kubernetes refuses for this kind; "" if there is none that is known.
+// The server has the last word in a dry run.
 std::string ImmutableChange(const Json& before, const Json& after);
 
 // True if both name the same object although the group differs: kinds that moved between groups.

@@ -11,11 +11,14 @@ namespace {
 
 constexpr char kApplied[] = "kubectl.kubernetes.io/last-applied-configuration";
 
-Json Parsed(const std::string& text) { return Json::parse(text, nullptr, /*allow_exceptions=*/false); }
+Json Parsed(const std::string& text) {
+  return Json::parse(text, nullptr, /*allow_exceptions=*/false);
+}
 
 Json Entry(const std::string& manager, const std::string& operation, const std::string& fields) {
-  return {{"manager", manager},         {"operation", operation},    {"apiVersion", "v1"},
-          {"time", "2026-11-21T12:00:00Z"}, {"fieldsType", "FieldsV1"}, {"fieldsV1", Parsed(fields)}};
+  return {{"manager", manager},       {"operation", operation},
+          {"apiVersion", "v1"},       {"time", "2026-11-21T12:00:00Z"},
+          {"fieldsType", "FieldsV1"}, {"fieldsV1", Parsed(fields)}};
 }
 
 // A Service as v1.36.3 stores it, trimmed: with defaults, and with `entries` as its managers.
@@ -31,7 +34,8 @@ Json Service(Json entries) {
   return live;
 }
 
-// Server-side apply of a port without a protocol: the server needs one for the key, nobody owns the field.
+// Server-side apply of a port without a protocol: the server needs one for the key, nobody owns the
+// field.
 constexpr char kPortsWithoutProtocol[] = R"({"f:spec": {"f:selector": {}, "f:ports": {
     "k:{\"port\":80,\"protocol\":\"TCP\"}": {".": {}, "f:name": {}, "f:port": {}, "f:targetPort": {}},
     "k:{\"port\":53,\"protocol\":\"UDP\"}": {".": {}, "f:name": {}, "f:port": {}, "f:protocol": {}}}}})";
@@ -41,22 +45,28 @@ TEST(EncodeSecret, MovesTextsToData) {
       "data": {"a": "bm8=", "b": "Yg=="}, "stringData": {"a": "yes", "port": 5432}})");
   EncodeSecret(secret);
   EXPECT_EQ(secret["data"], Parsed(R"({"a": "eWVz", "b": "Yg=="})"));
-  EXPECT_EQ(secret["stringData"], Parsed(R"({"port": 5432})")) << "the server says what is wrong with it";
-  Json other = Parsed(R"({"apiVersion": "example.org/v1", "kind": "Secret", "metadata": {"name": "x"}, "stringData": {"a": "yes"}})");
+  EXPECT_EQ(secret["stringData"], Parsed(R"({"port": 5432})"))
+      << "the server says what is wrong with it";
+  Json other = Parsed(
+      R"({"apiVersion": "example.org/v1", "kind": "Secret", "metadata": {"name": "x"}, "stringData": {"a": "yes"}})");
   const Json before = other;
   EncodeSecret(other);
   EXPECT_EQ(other, before);
 }
 
 TEST(ExportManifest, LeavesOutAProtocolThatOnlyFillsInTheKey) {
-  const Json exported = ExportManifest(Service({Entry("charon", "Apply", kPortsWithoutProtocol)}), "charon");
-  EXPECT_EQ(exported["spec"]["ports"][0], Parsed(R"({"name": "http", "port": 80, "targetPort": 3000})"));
-  EXPECT_EQ(exported["spec"]["ports"][1], Parsed(R"({"name": "dns", "port": 53, "protocol": "UDP"})"));
+  const Json exported =
+      ExportManifest(Service({Entry("charon", "Apply", kPortsWithoutProtocol)}), "charon");
+  EXPECT_EQ(exported["spec"]["ports"][0],
+            Parsed(R"({"name": "http", "port": 80, "targetPort": 3000})"));
+  EXPECT_EQ(exported["spec"]["ports"][1],
+            Parsed(R"({"name": "dns", "port": 53, "protocol": "UDP"})"));
 }
 
 TEST(ExportManifest, KeepsAProtocolThatWasWritten) {
   const Json exported = ExportManifest(
-      Service({Entry("charon", "Apply", R"({"f:spec": {"f:ports": {"k:{\"port\":80,\"protocol\":\"TCP\"}":
+      Service({Entry("charon", "Apply",
+                     R"({"f:spec": {"f:ports": {"k:{\"port\":80,\"protocol\":\"TCP\"}":
           {".": {}, "f:port": {}, "f:protocol": {}}}}})")}),
       "charon");
   EXPECT_EQ(exported["spec"]["ports"], Parsed(R"([{"port": 80, "protocol": "TCP"}])"));
@@ -64,16 +74,19 @@ TEST(ExportManifest, KeepsAProtocolThatWasWritten) {
 
 // kubectl's entry has the defaults as well; its annotation has what was written.
 Json AppliedByKubectl(const std::string& manager) {
-  Json live = Service({Entry(manager, "Update", R"({"f:spec": {"f:type": {}, "f:selector": {}}})")});
+  Json live =
+      Service({Entry(manager, "Update", R"({"f:spec": {"f:type": {}, "f:selector": {}}})")});
   live["metadata"]["annotations"] = {
-      {kApplied, R"({"apiVersion": "v1", "kind": "Service", "metadata": {"annotations": {}, "name": "redmine",
+      {kApplied,
+       R"({"apiVersion": "v1", "kind": "Service", "metadata": {"annotations": {}, "name": "redmine",
                      "namespace": "redmine"}, "spec": {"selector": {"app": "old"}, "sessionAffinity": "ClientIP"}})"}};
   return live;
 }
 
 TEST(ExportManifest, TakesTheFieldsOfKubectlApplyWithTheValuesOfNow) {
   const Json exported = ExportManifest(AppliedByKubectl("kubectl-client-side-apply"), "charon");
-  EXPECT_EQ(exported, Parsed(R"({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "redmine",
+  EXPECT_EQ(exported,
+            Parsed(R"({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "redmine",
                                  "namespace": "redmine"}, "spec": {"selector": {"app": "redmine"}}})"));
 }
 
@@ -98,8 +111,8 @@ TEST(ExportManifest, NeverHasTheValuesOfASecret) {
 }
 
 std::string ConfigMapNamed(absl::string_view name, absl::string_view value = "") {
-  return absl::StrCat("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: ", name, ", namespace: shop}\ndata: {key: \"",
-                      value, "\"}\n");
+  return absl::StrCat("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: ", name,
+                      ", namespace: shop}\ndata: {key: \"", value, "\"}\n");
 }
 
 TEST(ManifestCache, ReadsATextOnce) {
@@ -116,7 +129,8 @@ TEST(ManifestCache, ReadsATextOnce) {
 TEST(ManifestCache, ForgetsTheOldest) {
   ManifestCache cache;
   const auto first = cache.Read(ConfigMapNamed("first"));
-  for (int i = 0; i < 100; ++i) ASSERT_TRUE(cache.Read(ConfigMapNamed(absl::StrCat("other-", i))).ok());
+  for (int i = 0; i < 100; ++i)
+    ASSERT_TRUE(cache.Read(ConfigMapNamed(absl::StrCat("other-", i))).ok());
   const auto again = cache.Read(ConfigMapNamed("first"));
   ASSERT_TRUE(first.ok() && again.ok());
   EXPECT_NE(first->get(), again->get());
@@ -135,7 +149,8 @@ TEST(ManifestCache, KeepsNoLongTexts) {
 
 TEST(ManifestCache, RefusesEachTimeWhatIsNoManifest) {
   ManifestCache cache;
-  const std::string secret = R"({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "a", "namespace": "b"},
+  const std::string secret =
+      R"({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "a", "namespace": "b"},
                                  "stringData": {"password": "hunter2"}})";
   for (int i = 0; i < 2; ++i) {
     EXPECT_EQ(cache.Read("a: b: c").status().code(), absl::StatusCode::kInvalidArgument);

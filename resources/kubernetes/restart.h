@@ -19,7 +19,8 @@ class RestartAction final : public sdk::Action<RestartModel> {
  public:
   explicit RestartAction(Services& services) : services_(services) {}
   const sdk::ResourceInfo& info() const override;
-  absl::Status Invoke(const sdk::Context& context, const RestartModel& config, const sdk::Progress& progress) override;
+  absl::Status Invoke(const sdk::Context& context, const RestartModel& config,
+                      const sdk::Progress& progress) override;
 
  private:
   Services& services_;

@@ -47,7 +47,8 @@ std::set<std::string> DeclaredKeys(const SecretModel& model) {
 }
 
 // The Secret in `name_space` with `data` (base64 values by key).
-Json Render(const SecretModel& model, const std::string& name_space, const Json& data, const Conventions& conventions) {
+Json Render(const SecretModel& model, const std::string& name_space, const Json& data,
+            const Conventions& conventions) {
   Json labels = conventions.default_labels;
   labels["app.kubernetes.io/managed-by"] = conventions.managed_by;
   for (const auto& [key, value] : model.labels.value_or({})) labels[key] = value;
@@ -70,7 +71,8 @@ std::set<std::string> OwnedKeys(const Json& live, absl::string_view manager) {
   const Json& data = kubernetes::Field(live, "data");
   if (!data.is_object()) return keys;
   for (const auto& [key, value] : data.items()) {
-    if (owned.Contains({Step{Step::Kind::kField, "data"}, Step{Step::Kind::kField, key}})) keys.insert(key);
+    if (owned.Contains({Step{Step::Kind::kField, "data"}, Step{Step::Kind::kField, key}}))
+      keys.insert(key);
   }
   return keys;
 }
@@ -86,14 +88,18 @@ void RegisterValue(const std::string& base64) {
   if (absl::Base64Unescape(base64, &plain)) RegisterSecret(plain);
 }
 
-absl::StatusOr<std::string> CopiedValue(const Call& call, kubernetes::Cluster& cluster, const SecretModel& model,
-                                        const std::string& key, const SecretKeyModel& from) {
+absl::StatusOr<std::string> CopiedValue(const Call& call, kubernetes::Cluster& cluster,
+                                        const SecretModel& model, const std::string& key,
+                                        const SecretKeyModel& from) {
   const Path path = Path("copy").Key(key);
   const std::string place = from.name_space.value_or(*model.name_space);
   const absl::StatusOr<Json> source = cluster.Get(call, {{"v1", "Secret"}, place, *from.secret});
   if (!source.ok()) {
-    return At(path, WithRemedy(Annotate(source.status(), absl::StrCat("reading Secret ", place, "/", *from.secret)),
-                               "The Secret to copy from must exist before this one: order them with depends_on."));
+    return At(
+        path,
+        WithRemedy(
+            Annotate(source.status(), absl::StrCat("reading Secret ", place, "/", *from.secret)),
+            "The Secret to copy from must exist before this one: order them with depends_on."));
   }
   const std::string wanted = from.key.value_or(key);
   const Json& data = kubernetes::Field(*source, "data");
@@ -102,8 +108,9 @@ absl::StatusOr<std::string> CopiedValue(const Call& call, kubernetes::Cluster& c
     if (data.is_object()) {
       for (const auto& [name, value] : data.items()) keys.push_back(name);
     }
-    return At(path, absl::NotFoundError(absl::StrCat("Secret ", place, "/", *from.secret, " has no key \"", wanted,
-                                                     "\"; it has ", keys.empty() ? "none" : absl::StrJoin(keys, ", "))));
+    return At(path, absl::NotFoundError(absl::StrCat(
+                        "Secret ", place, "/", *from.secret, " has no key \"", wanted,
+                        "\"; it has ", keys.empty() ? "none" : absl::StrJoin(keys, ", "))));
   }
   const std::string value = data.value(wanted, "");
   RegisterValue(value);
@@ -118,11 +125,14 @@ const ObjectSpec<GenerateModel>& GenerateModel::Describe() {
       "A value that is made up once and kept in the cluster.",
       {
           Field(&M::kind, "kind", Optional,
-                "`alphanumeric` (default), `password` (also `-_.~!*`), `hex`, `base64` (of `length` random bytes) or `uuid`.")
+                "`alphanumeric` (default), `password` (also `-_.~!*`), `hex`, `base64` (of "
+                "`length` random bytes) or `uuid`.")
               .Check(OneOf({"alphanumeric", "password", "hex", "base64", "uuid"})),
-          Field(&M::length, "length", Optional, "Number of characters (bytes for `base64`); 32 by default.")
+          Field(&M::length, "length", Optional,
+                "Number of characters (bytes for `base64`); 32 by default.")
               .Check(Between(8, 4096)),
-          Field(&M::rotation_trigger, "rotation_trigger", Optional, "Any text; a change makes up a new value."),
+          Field(&M::rotation_trigger, "rotation_trigger", Optional,
+                "Any text; a change makes up a new value."),
       });
   return spec;
 }
@@ -132,8 +142,10 @@ const ObjectSpec<SecretKeyModel>& SecretKeyModel::Describe() {
   static const auto& spec = *new ObjectSpec<M>(
       "A key of another Secret, whose value is copied in each apply and compared in each plan.",
       {
-          Field(&M::secret, "secret", Required, "Name of the Secret to copy from.").Check(DnsSubdomain()),
-          Field(&M::name_space, "namespace", Optional, "Its namespace; this Secret's by default.").Check(DnsLabel()),
+          Field(&M::secret, "secret", Required, "Name of the Secret to copy from.")
+              .Check(DnsSubdomain()),
+          Field(&M::name_space, "namespace", Optional, "Its namespace; this Secret's by default.")
+              .Check(DnsLabel()),
           Field(&M::key, "key", Optional, "Its key; the same as here by default."),
       });
   return spec;
@@ -142,36 +154,52 @@ const ObjectSpec<SecretKeyModel>& SecretKeyModel::Describe() {
 const ObjectSpec<SecretModel>& SecretModel::Describe() {
   using M = SecretModel;
   static const auto& spec = *new ObjectSpec<M>(
-      "A Secret whose values never reach Terraform's state, plan or log. A value is given write-only, made up once in the "
-      "cluster, or copied from another Secret. Keys that others write into the same Secret are left alone.",
+      "A Secret whose values never reach Terraform's state, plan or log. A value is given "
+      "write-only, made up once in the "
+      "cluster, or copied from another Secret. Keys that others write into the same Secret are "
+      "left alone.",
       {
           Field(&M::name, "name", Required, "Name of the Secret.").ForceNew().Check(DnsSubdomain()),
-          Field(&M::name_space, "namespace", Required, "Namespace of the Secret.").ForceNew().Check(DnsLabel()),
-          Field(&M::type, "type", Optional, "Type of the Secret, such as `kubernetes.io/tls`.").Default("Opaque").ForceNew(),
-          Field(&M::labels, "labels", Optional, "Labels of the Secret. Others are left alone.").Check(EachKey(LabelKey())).Check(EachElement(LabelValue())),
-          Field(&M::annotations, "annotations", Optional, "Annotations of the Secret. Others are left alone.").Check(EachKey(LabelKey())),
+          Field(&M::name_space, "namespace", Required, "Namespace of the Secret.")
+              .ForceNew()
+              .Check(DnsLabel()),
+          Field(&M::type, "type", Optional, "Type of the Secret, such as `kubernetes.io/tls`.")
+              .Default("Opaque")
+              .ForceNew(),
+          Field(&M::labels, "labels", Optional, "Labels of the Secret. Others are left alone.")
+              .Check(EachKey(LabelKey()))
+              .Check(EachElement(LabelValue())),
+          Field(&M::annotations, "annotations", Optional,
+                "Annotations of the Secret. Others are left alone.")
+              .Check(EachKey(LabelKey())),
           Field(&M::data_wo, "data_wo", Optional,
-                "Values by key, write-only (Terraform and OpenTofu 1.11): read at apply, stored only in the cluster.")
+                "Values by key, write-only (Terraform and OpenTofu 1.11): read at apply, stored "
+                "only in the cluster.")
               .WriteOnly(),
           Field(&M::data_wo_version, "data_wo_version", Optional,
                 "Any text; change it when `data_wo` changes, since Terraform cannot see that."),
           Field(&M::generate, "generate", Optional,
-                "Values by key that are made up once. A value that the Secret already has is kept; only a change of "
+                "Values by key that are made up once. A value that the Secret already has is kept; "
+                "only a change of "
                 "`rotation_trigger` makes a new one."),
           Field(&M::copy, "copy", Optional, "Values by key from other Secrets."),
-          Field(&M::replicate_to, "replicate_to", Optional, "Further namespaces that get the same Secret.")
+          Field(&M::replicate_to, "replicate_to", Optional,
+                "Further namespaces that get the same Secret.")
               .Check(EachElement(DnsLabel())),
           Field(&M::immutable, "immutable", Optional,
-                "Make the Secret immutable: faster for the kubelet; each change of a value then replaces it.")
+                "Make the Secret immutable: faster for the kubelet; each change of a value then "
+                "replaces it.")
               .Default(false),
           Field(&M::force_conflicts, "force_conflicts", Optional,
                 "Take over keys that another field manager owns, instead of an error."),
           Field(&M::on_conflict, "on_conflict", Optional,
-                "What to do if the Secret exists and is not this stack's: `fail` (default), `adopt` or `replace`.")
+                "What to do if the Secret exists and is not this stack's: `fail` (default), "
+                "`adopt` or `replace`.")
               .Check(OneOf({"fail", "adopt", "replace"})),
           Field(&M::keys, "keys", Computed, "Names of the keys that this resource owns."),
           Field(&M::revision, "revision", Computed,
-                "Counts the changes of values, so that what depends on them can follow: in a pod annotation, for example."),
+                "Counts the changes of values, so that what depends on them can follow: in a pod "
+                "annotation, for example."),
           sdk::TimeoutsField(&M::timeouts),
       },
       {RequiredTogether({"data_wo", "data_wo_version"})});
@@ -180,13 +208,13 @@ const ObjectSpec<SecretModel>& SecretModel::Describe() {
 
 const ObjectSpec<SecretIdentity>& SecretIdentity::Describe() {
   using M = SecretIdentity;
-  static const auto& spec =
-      *new ObjectSpec<M>("The Secret.", {
-                                            Field(&M::name_space, "namespace", Required, "Namespace of the Secret."),
-                                            Field(&M::name, "name", Required, "Name of the Secret."),
-                                            Field(&M::cluster, "cluster", Optional,
-                                                  "Uid of the cluster's namespace kube-system."),
-                                        });
+  static const auto& spec = *new ObjectSpec<M>(
+      "The Secret.",
+      {
+          Field(&M::name_space, "namespace", Required, "Namespace of the Secret."),
+          Field(&M::name, "name", Required, "Name of the Secret."),
+          Field(&M::cluster, "cluster", Optional, "Uid of the cluster's namespace kube-system."),
+      });
   return spec;
 }
 
@@ -200,7 +228,8 @@ const sdk::ResourceInfo& SecretResource::info() const {
 }
 
 operations::ObjectOptions SecretResource::Options(const SecretModel& model) const {
-  operations::ObjectOptions options = services_.Ownership(kType, absl::StrCat(*model.name_space, "/", *model.name));
+  operations::ObjectOptions options =
+      services_.Ownership(kType, absl::StrCat(*model.name_space, "/", *model.name));
   options.on_conflict = operations::OnConflictFrom(model.on_conflict.value_or("fail"));
   options.force_conflicts = model.force_conflicts.value_or(false);
   options.import_id = absl::StrCat(*model.name_space, "/", *model.name);
@@ -212,37 +241,52 @@ absl::Status SecretResource::Validate(const sdk::Context&, const SecretModel& co
   auto claim = [&](const std::string& key, const char* attribute) -> absl::Status {
     const auto [found, fresh] = from.emplace(key, attribute);
     if (fresh) return absl::OkStatus();
-    return At(Path(attribute).Key(key), absl::InvalidArgumentError(absl::StrCat(
-                                            "the key \"", key, "\" is given by \"", found->second, "\" as well")));
+    return At(Path(attribute).Key(key),
+              absl::InvalidArgumentError(absl::StrCat("the key \"", key, "\" is given by \"",
+                                                      found->second, "\" as well")));
   };
-  for (const auto& [key, value] : config.data_wo.value_or({})) CHARON_RETURN_IF_ERROR(claim(key, "data_wo"));
-  for (const auto& [key, value] : config.generate.value_or({})) CHARON_RETURN_IF_ERROR(claim(key, "generate"));
-  for (const auto& [key, value] : config.copy.value_or({})) CHARON_RETURN_IF_ERROR(claim(key, "copy"));
+  for (const auto& [key, value] : config.data_wo.value_or({}))
+    CHARON_RETURN_IF_ERROR(claim(key, "data_wo"));
+  for (const auto& [key, value] : config.generate.value_or({}))
+    CHARON_RETURN_IF_ERROR(claim(key, "generate"));
+  for (const auto& [key, value] : config.copy.value_or({}))
+    CHARON_RETURN_IF_ERROR(claim(key, "copy"));
   for (const auto& [key, attribute] : from) {
-    const bool fits = !key.empty() && key.size() <= 253 && std::all_of(key.begin(), key.end(), [](char c) {
-      return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '_' || c == '.';
-    });
+    const bool fits =
+        !key.empty() && key.size() <= 253 && std::all_of(key.begin(), key.end(), [](char c) {
+          return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '_' ||
+                 c == '.';
+        });
     if (!fits) {
-      return At(Path(attribute).Key(key), absl::InvalidArgumentError(absl::StrCat(
-                                              "\"", key, "\" cannot be a key of a Secret: use letters, digits, \"-\", \"_\" and \".\"")));
+      return At(
+          Path(attribute).Key(key),
+          absl::InvalidArgumentError(absl::StrCat(
+              "\"", key,
+              "\" cannot be a key of a Secret: use letters, digits, \"-\", \"_\" and \".\"")));
     }
   }
   return absl::OkStatus();
 }
 
-absl::Status SecretResource::Plan(const sdk::Context& context, sdk::PlanChange<SecretModel>& change) {
+absl::Status SecretResource::Plan(const sdk::Context& context,
+                                  sdk::PlanChange<SecretModel>& change) {
   if (change.IsDestroy()) return absl::OkStatus();
   const SecretModel& config = change.config();
-  const bool keys_known = !config.data_wo.IsUnknown() && !config.generate.IsUnknown() && !config.copy.IsUnknown();
+  const bool keys_known =
+      !config.data_wo.IsUnknown() && !config.generate.IsUnknown() && !config.copy.IsUnknown();
   if (keys_known) change.Set("keys", Attr<std::set<std::string>>(DeclaredKeys(config)));
   if (!change.IsUpdate()) return absl::OkStatus();
   const SecretModel& prior = change.prior();
-  bool values = prior.data_wo_version != config.data_wo_version || prior.generate != change.planned().generate ||
-                prior.copy != change.planned().copy || !keys_known || prior.keys != Attr<std::set<std::string>>(DeclaredKeys(config));
+  bool values = prior.data_wo_version != config.data_wo_version ||
+                prior.generate != change.planned().generate ||
+                prior.copy != change.planned().copy || !keys_known ||
+                prior.keys != Attr<std::set<std::string>>(DeclaredKeys(config));
   if (!values && config.copy.IsKnown() && !context.provider_config_unknown) {
     // Has a source changed? Values are compared where they are; nothing of them is kept.
-    if (const absl::StatusOr<std::shared_ptr<kubernetes::Cluster>> cluster = services_.Kubernetes(); cluster.ok()) {
-      const absl::StatusOr<std::shared_ptr<const Json>> live = (*cluster)->Read(context, RefIn(*prior.name_space, prior));
+    if (const absl::StatusOr<std::shared_ptr<kubernetes::Cluster>> cluster = services_.Kubernetes();
+        cluster.ok()) {
+      const absl::StatusOr<std::shared_ptr<const Json>> live =
+          (*cluster)->Read(context, RefIn(*prior.name_space, prior));
       for (const auto& [key, from] : *config.copy) {
         if (!live.ok()) break;
         const absl::StatusOr<std::string> value = CopiedValue(context, **cluster, prior, key, from);
@@ -256,13 +300,16 @@ absl::Status SecretResource::Plan(const sdk::Context& context, sdk::PlanChange<S
   } else {
     change.KeepPrior("revision");
   }
-  if (prior.immutable.value_or(false) && !change.planned().immutable.value_or(false)) change.RequireReplace("immutable");
+  if (prior.immutable.value_or(false) && !change.planned().immutable.value_or(false))
+    change.RequireReplace("immutable");
   return absl::OkStatus();
 }
 
-// The values to apply, base64 by key. `live` is what the Secret holds now (null if it is not there).
-absl::StatusOr<Json> SecretResource::Values(const sdk::Context& context, kubernetes::Cluster& cluster,
-                                            const SecretModel* prior, const SecretModel& plan, const Json& live) const {
+// The values to apply, base64 by key. `live` is what the Secret holds now (null if it is not
+// there).
+absl::StatusOr<Json> SecretResource::Values(const sdk::Context& context,
+                                            kubernetes::Cluster& cluster, const SecretModel* prior,
+                                            const SecretModel& plan, const Json& live) const {
   Json data = Json::object();
   for (const auto& [key, value] : plan.data_wo.value_or({})) {
     RegisterSecret(value);
@@ -272,12 +319,14 @@ absl::StatusOr<Json> SecretResource::Values(const sdk::Context& context, kuberne
     bool rotate = false;
     if (prior != nullptr && prior->generate.IsKnown()) {
       const auto former = prior->generate->find(key);
-      rotate = former != prior->generate->end() && former->second.rotation_trigger != wanted.rotation_trigger;
+      rotate = former != prior->generate->end() &&
+               former->second.rotation_trigger != wanted.rotation_trigger;
     }
     std::string value = ValueOf(live, key);
     if (value.empty() || rotate) {
       CHARON_ASSIGN_OR_RETURN(const std::string made,
-                              operations::GenerateValue(wanted.kind.value_or("alphanumeric"), wanted.length.value_or(32)));
+                              operations::GenerateValue(wanted.kind.value_or("alphanumeric"),
+                                                        wanted.length.value_or(32)));
       RegisterSecret(made);
       value = absl::Base64Escape(made);
     } else {
@@ -291,8 +340,8 @@ absl::StatusOr<Json> SecretResource::Values(const sdk::Context& context, kuberne
   return data;
 }
 
-sdk::Outcome<SecretModel> SecretResource::Apply(const sdk::Context& context, const SecretModel* prior,
-                                                const SecretModel& plan) {
+sdk::Outcome<SecretModel> SecretResource::Apply(const sdk::Context& context,
+                                                const SecretModel* prior, const SecretModel& plan) {
   CHARON_ASSIGN_OR_RETURN(const auto cluster, services_.Kubernetes());
   const Conventions conventions = services_.settings()->conventions;
   const operations::ObjectOptions options = Options(plan);
@@ -317,7 +366,8 @@ sdk::Outcome<SecretModel> SecretResource::Apply(const sdk::Context& context, con
                                : operations::UpdateObject(context, *cluster, object, options);
     if (!applied.ok()) {
       const Path path = place == *plan.name_space ? Path("name") : Path("replicate_to");
-      const absl::Status status = At(path, Annotate(applied.status(), absl::StrCat("Secret ", place, "/", *plan.name)));
+      const absl::Status status =
+          At(path, Annotate(applied.status(), absl::StrCat("Secret ", place, "/", *plan.name)));
       if (place == *plan.name_space) return status;
       reached.replicate_to = made;
       return sdk::Outcome<SecretModel>::Partial(reached, status);
@@ -327,7 +377,8 @@ sdk::Outcome<SecretModel> SecretResource::Apply(const sdk::Context& context, con
   if (prior != nullptr) {
     for (const std::string& place : Places(*prior)) {
       if (std::find(places.begin(), places.end(), place) != places.end()) continue;
-      const absl::Status gone = operations::DeleteObject(context, *cluster, RefIn(place, plan), options);
+      const absl::Status gone =
+          operations::DeleteObject(context, *cluster, RefIn(place, plan), options);
       if (!gone.ok() && !absl::IsNotFound(gone)) {
         reached.replicate_to = made;
         reached.replicate_to.value().insert(place);
@@ -338,16 +389,19 @@ sdk::Outcome<SecretModel> SecretResource::Apply(const sdk::Context& context, con
   return reached;
 }
 
-sdk::Outcome<SecretModel> SecretResource::Create(const sdk::Context& context, const SecretModel& plan) {
+sdk::Outcome<SecretModel> SecretResource::Create(const sdk::Context& context,
+                                                 const SecretModel& plan) {
   return Apply(context, nullptr, plan);
 }
 
-sdk::Outcome<SecretModel> SecretResource::Update(const sdk::Context& context, const SecretModel& prior,
+sdk::Outcome<SecretModel> SecretResource::Update(const sdk::Context& context,
+                                                 const SecretModel& prior,
                                                  const SecretModel& plan) {
   return Apply(context, &prior, plan);
 }
 
-sdk::Outcome<SecretModel> SecretResource::Read(const sdk::Context& context, const SecretModel& prior) {
+sdk::Outcome<SecretModel> SecretResource::Read(const sdk::Context& context,
+                                               const SecretModel& prior) {
   CHARON_ASSIGN_OR_RETURN(const auto cluster, services_.Kubernetes());
   CHARON_ASSIGN_OR_RETURN(const std::shared_ptr<const Json> live,
                           cluster->Read(context, RefIn(*prior.name_space, prior)));
@@ -374,13 +428,16 @@ sdk::Outcome<SecretModel> SecretResource::Read(const sdk::Context& context, cons
       using Step = kubernetes::FieldStep;
       std::map<std::string, std::string> mine;
       for (auto& [key, value] : text_map(absl::StrCat("metadata.", map).c_str())) {
-        const bool conventional = key == "app.kubernetes.io/managed-by" || key == operations::kOwnerAnnotation ||
+        const bool conventional = key == "app.kubernetes.io/managed-by" ||
+                                  key == operations::kOwnerAnnotation ||
                                   conventions.default_labels.count(key) != 0;
-        const bool applied = owned.Contains(
-            {Step{Step::Kind::kField, "metadata"}, Step{Step::Kind::kField, map}, Step{Step::Kind::kField, key}});
+        const bool applied =
+            owned.Contains({Step{Step::Kind::kField, "metadata"}, Step{Step::Kind::kField, map},
+                            Step{Step::Kind::kField, key}});
         if (applied && !conventional) mine[key] = value;
       }
-      return mine.empty() ? Attr<std::map<std::string, std::string>>() : Attr<std::map<std::string, std::string>>(mine);
+      return mine.empty() ? Attr<std::map<std::string, std::string>>()
+                          : Attr<std::map<std::string, std::string>>(mine);
     };
     model.labels = own("labels");
     model.annotations = own("annotations");
@@ -390,7 +447,8 @@ sdk::Outcome<SecretModel> SecretResource::Read(const sdk::Context& context, cons
   }
   for (Attr<std::map<std::string, std::string>>* declared : {&model.labels, &model.annotations}) {
     if (!declared->IsKnown()) continue;
-    const auto now = text_map(declared == &model.labels ? "metadata.labels" : "metadata.annotations");
+    const auto now =
+        text_map(declared == &model.labels ? "metadata.labels" : "metadata.annotations");
     for (auto entry = declared->value().begin(); entry != declared->value().end();) {
       const auto found = now.find(entry->first);
       if (found == now.end()) {
@@ -400,13 +458,16 @@ sdk::Outcome<SecretModel> SecretResource::Read(const sdk::Context& context, cons
       }
     }
   }
-  Json declared = Render(prior, *prior.name_space, Json::object(), services_.settings()->conventions);
+  Json declared =
+      Render(prior, *prior.name_space, Json::object(), services_.settings()->conventions);
   declared.erase("data");
-  if (const auto differences = kubernetes::Compare(declared, *live, manager); !differences.empty()) {
+  if (const auto differences = kubernetes::Compare(declared, *live, manager);
+      !differences.empty()) {
     context.diagnostics->Warning(
         absl::StrCat("Changed outside of Terraform: Secret ", *prior.name_space, "/", *prior.name),
         absl::StrCat(operations::DescribeDrift(differences),
-                     "\n\nApply sets it back if nobody owns the field. If another manager does, apply refuses to fight it: "
+                     "\n\nApply sets it back if nobody owns the field. If another manager does, "
+                     "apply refuses to fight it: "
                      "leave the field out, or take it over with force_conflicts = true."));
   }
   // Only what is ours can be missed; what somebody else wrote into the Secret is his.
@@ -426,8 +487,11 @@ sdk::Outcome<SecretModel> SecretResource::Read(const sdk::Context& context, cons
     }
     context.diagnostics->Warning(
         absl::StrCat("Changed outside of Terraform: Secret ", *prior.name_space, "/", *prior.name),
-        absl::StrCat(owners.empty() ? "Somebody" : absl::StrJoin(owners, ", "), " removed or took over ", lost.size() == 1 ? "the key " : "the keys ", absl::StrJoin(lost, ", "),
-                     ". Apply sets them again; if another manager owns them now, leave them out or use force_conflicts = true."),
+        absl::StrCat(owners.empty() ? "Somebody" : absl::StrJoin(owners, ", "),
+                     " removed or took over ", lost.size() == 1 ? "the key " : "the keys ",
+                     absl::StrJoin(lost, ", "),
+                     ". Apply sets them again; if another manager owns them now, leave them out or "
+                     "use force_conflicts = true."),
         "keys");
   }
   model.keys = std::move(left);
@@ -448,7 +512,8 @@ absl::Status SecretResource::Delete(const sdk::Context& context, const SecretMod
   std::vector<std::string> places = Places(prior);
   std::reverse(places.begin(), places.end());
   for (const std::string& place : places) {
-    const absl::Status gone = operations::DeleteObject(context, *cluster, RefIn(place, prior), Options(prior));
+    const absl::Status gone =
+        operations::DeleteObject(context, *cluster, RefIn(place, prior), Options(prior));
     if (!gone.ok() && !absl::IsNotFound(gone)) return gone;
   }
   return absl::OkStatus();
@@ -467,16 +532,19 @@ absl::StatusOr<SecretModel> SecretResource::Import(const sdk::Context&, const st
   return model;
 }
 
-absl::StatusOr<SecretModel> SecretResource::ImportByIdentity(const sdk::Context& context, const SecretIdentity& identity) {
+absl::StatusOr<SecretModel> SecretResource::ImportByIdentity(const sdk::Context& context,
+                                                             const SecretIdentity& identity) {
   CHARON_RETURN_IF_ERROR(services_.CheckClusterId(context, identity.cluster.optional()));
   return Import(context, absl::StrCat(*identity.name_space, "/", *identity.name));
 }
 
-absl::StatusOr<SecretIdentity> SecretResource::Identify(const sdk::Context& context, const SecretModel& state) {
+absl::StatusOr<SecretIdentity> SecretResource::Identify(const sdk::Context& context,
+                                                        const SecretModel& state) {
   SecretIdentity identity;
   identity.name_space = state.name_space;
   identity.name = state.name;
-  if (std::string cluster = services_.ClusterId(context); !cluster.empty()) identity.cluster = std::move(cluster);
+  if (std::string cluster = services_.ClusterId(context); !cluster.empty())
+    identity.cluster = std::move(cluster);
   return identity;
 }
 

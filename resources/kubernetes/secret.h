@@ -52,18 +52,23 @@ class SecretResource final : public sdk::Resource<SecretModel, SecretIdentity> {
   absl::Status Plan(const sdk::Context& context, sdk::PlanChange<SecretModel>& change) override;
   sdk::Outcome<SecretModel> Create(const sdk::Context& context, const SecretModel& plan) override;
   sdk::Outcome<SecretModel> Read(const sdk::Context& context, const SecretModel& prior) override;
-  sdk::Outcome<SecretModel> Update(const sdk::Context& context, const SecretModel& prior, const SecretModel& plan) override;
+  sdk::Outcome<SecretModel> Update(const sdk::Context& context, const SecretModel& prior,
+                                   const SecretModel& plan) override;
   absl::Status Delete(const sdk::Context& context, const SecretModel& prior) override;
   absl::StatusOr<SecretModel> Import(const sdk::Context& context, const std::string& id) override;
-  absl::StatusOr<SecretModel> ImportByIdentity(const sdk::Context& context, const SecretIdentity& identity) override;
-  absl::StatusOr<SecretIdentity> Identify(const sdk::Context& context, const SecretModel& state) override;
+  absl::StatusOr<SecretModel> ImportByIdentity(const sdk::Context& context,
+                                               const SecretIdentity& identity) override;
+  absl::StatusOr<SecretIdentity> Identify(const sdk::Context& context,
+                                          const SecretModel& state) override;
   std::string SameObject(const SecretModel& model) const override;
 
  private:
   operations::ObjectOptions Options(const SecretModel& model) const;
-  sdk::Outcome<SecretModel> Apply(const sdk::Context& context, const SecretModel* prior, const SecretModel& plan);
-  absl::StatusOr<nlohmann::json> Values(const sdk::Context& context, kubernetes::Cluster& cluster, const SecretModel* prior,
-                                        const SecretModel& plan, const nlohmann::json& live) const;
+  sdk::Outcome<SecretModel> Apply(const sdk::Context& context, const SecretModel* prior,
+                                  const SecretModel& plan);
+  absl::StatusOr<nlohmann::json> Values(const sdk::Context& context, kubernetes::Cluster& cluster,
+                                        const SecretModel* prior, const SecretModel& plan,
+                                        const nlohmann::json& live) const;
   Services& services_;
 };
 

@@ -32,16 +32,19 @@ constexpr char kSettled[] = "settled";
 
 // Kinds that lead to a service: gone before anything else, made after everything else.
 bool IsExposure(const ObjectRef& ref) {
-  static const auto& kinds = *new std::set<std::string>{"Ingress", "Service", "Middleware", "ServiceMonitor", "CronJob", "IngressRoute"};
+  static const auto& kinds = *new std::set<std::string>{
+      "Ingress", "Service", "Middleware", "ServiceMonitor", "CronJob", "IngressRoute"};
   return kinds.count(ref.kind.kind) != 0;
 }
 
-// The claims that a StatefulSet's controller made for one of its volumes, which go with nothing: deletes them, or adds them
-// to what was kept.
-absl::Status RemoveReplicaClaims(const Call& call, Cluster& cluster, const ServiceModel& model, const std::string& volume, bool delete_data,
+// The claims that a StatefulSet's controller made for one of its volumes, which go with nothing:
+// deletes them, or adds them to what was kept.
+absl::Status RemoveReplicaClaims(const Call& call, Cluster& cluster, const ServiceModel& model,
+                                 const std::string& volume, bool delete_data,
                                  std::vector<std::string>& kept) {
-  CHARON_ASSIGN_OR_RETURN(const std::vector<Json> claims,
-                          cluster.List(call, {"v1", "PersistentVolumeClaim"}, {.name_space = *model.name_space}));
+  CHARON_ASSIGN_OR_RETURN(
+      const std::vector<Json> claims,
+      cluster.List(call, {"v1", "PersistentVolumeClaim"}, {.name_space = *model.name_space}));
   const std::string prefix = absl::StrCat(volume, "-", model.NameOrDefault(), "-");
   for (const Json& claim : claims) {
     const std::string name = kubernetes::Text(claim, "metadata.name");
@@ -53,8 +56,10 @@ absl::Status RemoveReplicaClaims(const Call& call, Cluster& cluster, const Servi
       kept.push_back(KeyOf(ref));
       continue;
     }
-    const absl::Status deleted = cluster.Delete(call, ref, {.propagation = "Background", .uid = kubernetes::Text(claim, "metadata.uid")});
-    if (!deleted.ok() && !absl::IsNotFound(deleted)) return Annotate(deleted, absl::StrCat("deleting ", ref.ToString()));
+    const absl::Status deleted = cluster.Delete(
+        call, ref, {.propagation = "Background", .uid = kubernetes::Text(claim, "metadata.uid")});
+    if (!deleted.ok() && !absl::IsNotFound(deleted))
+      return Annotate(deleted, absl::StrCat("deleting ", ref.ToString()));
   }
   return absl::OkStatus();
 }
@@ -63,9 +68,11 @@ void TellKept(const sdk::Context& context, const std::vector<std::string>& kept)
   if (kept.empty()) return;
   context.diagnostics->Warning(
       "Data was kept",
-      absl::StrCat("These hold data and were not deleted:\n- ", absl::StrJoin(kept, "\n- "),
-                   "\n\nA service of the same namespace and name takes them again. To delete them with it, set delete_data = true "
-                   "and apply before the service, or the volume, is removed; now, use kubectl delete."));
+      absl::StrCat(
+          "These hold data and were not deleted:\n- ", absl::StrJoin(kept, "\n- "),
+          "\n\nA service of the same namespace and name takes them again. To delete them with it, "
+          "set delete_data = true "
+          "and apply before the service, or the volume, is removed; now, use kubectl delete."));
 }
 
 void StoreSettled(const sdk::Context& context, const std::map<std::string, std::string>& settled) {
@@ -93,10 +100,12 @@ Json FixedPart(const Json& workload) {
   return fixed;
 }
 
-// One apply of a service: makes and changes its objects in order, and keeps count of what has been reached.
+// One apply of a service: makes and changes its objects in order, and keeps count of what has been
+// reached.
 class Run {
  public:
-  Run(const sdk::Context& context, Services& services, Cluster& cluster, const ServiceModel* prior, const ServiceModel& plan)
+  Run(const sdk::Context& context, Services& services, Cluster& cluster, const ServiceModel* prior,
+      const ServiceModel& plan)
       : context_(context),
         services_(services),
         cluster_(cluster),
@@ -109,7 +118,8 @@ class Run {
         settled_(ParseSettled(context)) {
     reached_.objects = prior == nullptr ? StringMap() : prior->objects.value_or({});
     reached_.urls = Urls(plan, conventions_);
-    if (!plan.restart.IsKnown()) reached_.restart = prior == nullptr ? Attr<StringMap>() : prior->restart;
+    if (!plan.restart.IsKnown())
+      reached_.restart = prior == nullptr ? Attr<StringMap>() : prior->restart;
   }
 
   sdk::Outcome<ServiceModel> Apply() {
@@ -135,7 +145,8 @@ class Run {
         rolled_out = true;
         CHARON_RETURN_IF_ERROR(AwaitSecrets());
         if (!plan_.restart.IsKnown()) {
-          CHARON_ASSIGN_OR_RETURN(reached_.restart, Restarts(context_, services_, plan_, reached_.restart));
+          CHARON_ASSIGN_OR_RETURN(reached_.restart,
+                                  Restarts(context_, services_, plan_, reached_.restart));
           // The pod template says what it was started with.
           ServiceModel settled = plan_;
           settled.restart = reached_.restart;
@@ -149,7 +160,8 @@ class Run {
       const std::string key = KeyOf(content.refs[i]);
       const std::string& hash = content.hashes[key];
       if (!MustWrite(content.objects[i], key, hash)) continue;
-      CHARON_RETURN_IF_ERROR(Locate(content.objects[i], Write(content.objects[i], content.refs[i])));
+      CHARON_RETURN_IF_ERROR(
+          Locate(content.objects[i], Write(content.objects[i], content.refs[i])));
       reached_.objects.value()[key] = hash;
       if (prior_ == nullptr && !cluster_.CreatedThisRun(content.refs[i])) took_over_ = true;
     }
@@ -166,7 +178,8 @@ class Run {
     const auto found = before.find(key);
     if (found == before.end() || found->second != hash) return true;
     if (rendered.stage == Stage::kWorkload) return prior_->restart != reached_.restart;
-    if (rendered.has_values && key == EnvSecretKey()) return prior_->env_wo_version != plan_.env_wo_version;
+    if (rendered.has_values && key == EnvSecretKey())
+      return prior_->env_wo_version != plan_.env_wo_version;
     if (rendered.has_values) return !(prior_->generated_secrets == plan_.generated_secrets);
     return false;
   }
@@ -187,26 +200,34 @@ class Run {
     }
     const std::string key = KeyOf(ref);
     const bool fresh = prior_ == nullptr || (!adopting_ && reached_.objects->count(key) == 0);
-    if (rendered.stage == Stage::kWorkload && (!fresh || options.on_conflict == operations::OnConflict::kAdopt)) {
+    if (rendered.stage == Stage::kWorkload &&
+        (!fresh || options.on_conflict == operations::OnConflict::kAdopt)) {
       if (const auto there = cluster_.Read(context_, ref); there.ok()) KeepOrder(**there, object);
     }
-    if (ref.kind.kind == "StatefulSet") CHARON_RETURN_IF_ERROR(ReplaceStatefulSetIfFixed(ref, object));
+    if (ref.kind.kind == "StatefulSet")
+      CHARON_RETURN_IF_ERROR(ReplaceStatefulSetIfFixed(ref, object));
     context_.call.log->Info("applying an object of a service", {{"object", key}});
-    absl::StatusOr<Json> live = fresh && !adopting_ ? operations::CreateObject(context_, cluster_, object, options)
-                                                    : operations::UpdateObject(context_, cluster_, object, options);
+    absl::StatusOr<Json> live = fresh && !adopting_
+                                    ? operations::CreateObject(context_, cluster_, object, options)
+                                    : operations::UpdateObject(context_, cluster_, object, options);
     if (!live.ok()) return live.status();
     if (rendered.object["kind"] == "PersistentVolumeClaim" && !rendered.initial.is_null()) {
-      CHARON_RETURN_IF_ERROR(GrowClaim(*live, Text(rendered.initial, "spec.resources.requests.storage"), ref));
+      CHARON_RETURN_IF_ERROR(
+          GrowClaim(*live, Text(rendered.initial, "spec.resources.requests.storage"), ref));
     }
     if (ref.kind.kind == "StatefulSet") CHARON_RETURN_IF_ERROR(GrowReplicaClaims());
     settled_.erase(key);
-    const std::vector<kubernetes::Difference> rewritten = kubernetes::Compare(rendered.object, *live, options.manager);
+    const std::vector<kubernetes::Difference> rewritten =
+        kubernetes::Compare(rendered.object, *live, options.manager);
     if (rewritten.empty()) return absl::OkStatus();
-    settled_[key] = Fingerprint(kubernetes::Overlay(rendered.object, *live, options.manager).dump());
+    settled_[key] =
+        Fingerprint(kubernetes::Overlay(rendered.object, *live, options.manager).dump());
     return TellRewritten(rendered, key, rewritten);
   }
 
-  static std::string Text(const Json& object, absl::string_view path) { return kubernetes::Text(object, path); }
+  static std::string Text(const Json& object, absl::string_view path) {
+    return kubernetes::Text(object, path);
+  }
 
   // The values of a Secret that the service makes.
   absl::Status FillIn(const ObjectRef& ref, Json& object) {
@@ -230,11 +251,13 @@ class Run {
       bool rotate = false;
       if (prior_ != nullptr && prior_->generated_secrets.IsKnown()) {
         const auto former = prior_->generated_secrets->find(name);
-        rotate = former != prior_->generated_secrets->end() && former->second.rotation_trigger != wanted.rotation_trigger;
+        rotate = former != prior_->generated_secrets->end() &&
+                 former->second.rotation_trigger != wanted.rotation_trigger;
       }
       if (value.empty() || rotate) {
         CHARON_ASSIGN_OR_RETURN(const std::string made,
-                                operations::GenerateValue(wanted.kind.value_or("alphanumeric"), wanted.length.value_or(32)));
+                                operations::GenerateValue(wanted.kind.value_or("alphanumeric"),
+                                                          wanted.length.value_or(32)));
         RegisterSecret(made);
         value = absl::Base64Escape(made);
       } else if (std::string plain; absl::Base64Unescape(value, &plain)) {
@@ -248,57 +271,76 @@ class Run {
 
   absl::Status GrowClaim(const Json& live, const std::string& wanted_text, const ObjectRef& ref) {
     const absl::StatusOr<Quantity> wanted = Quantity::Parse(wanted_text);
-    const absl::StatusOr<Quantity> now = Quantity::Parse(Text(live, "spec.resources.requests.storage"));
+    const absl::StatusOr<Quantity> now =
+        Quantity::Parse(Text(live, "spec.resources.requests.storage"));
     if (!wanted.ok() || !now.ok() || *now >= *wanted) return absl::OkStatus();
     const Json patch = {{"spec", {{"resources", {{"requests", {{"storage", wanted_text}}}}}}}};
-    return cluster_.Patch(context_, ref, kubernetes::PatchType::kMerge, patch, options_.manager).status();
+    return cluster_.Patch(context_, ref, kubernetes::PatchType::kMerge, patch, options_.manager)
+        .status();
   }
 
-  // Nobody else can have written yet: the server itself stored something else, as admission policies and webhooks make it.
-  absl::Status TellRewritten(const Rendered& rendered, const std::string& key, const std::vector<kubernetes::Difference>& rewritten) const {
+  // Nobody else can have written yet: the server itself stored something else, as admission
+  // policies and webhooks make it.
+  absl::Status TellRewritten(const Rendered& rendered, const std::string& key,
+                             const std::vector<kubernetes::Difference>& rewritten) const {
     std::vector<std::string> lines;
     for (const kubernetes::Difference& difference : rewritten) {
       // The server leaves zero values out.
-      const bool zero = difference.declared == "false" || difference.declared == "0" || difference.declared == "\"\"";
+      const bool zero = difference.declared == "false" || difference.declared == "0" ||
+                        difference.declared == "\"\"";
       if (zero && difference.live.empty()) continue;
-      lines.push_back(absl::StrCat("- ", kubernetes::ToString(difference.path), ": ", difference.declared, " became ",
+      lines.push_back(absl::StrCat("- ", kubernetes::ToString(difference.path), ": ",
+                                   difference.declared, " became ",
                                    difference.live.empty() ? "nothing" : difference.live));
     }
     if (lines.empty()) return absl::OkStatus();
-    const std::string text = absl::StrCat("An admission policy or webhook of the cluster changed ", key, " as it was applied:\n", absl::StrJoin(lines, "\n"));
+    const std::string text = absl::StrCat("An admission policy or webhook of the cluster changed ",
+                                          key, " as it was applied:\n", absl::StrJoin(lines, "\n"));
     if (plan_.on_server_rewrite.value_or("warn") == "error") {
-      return WithRemedy(absl::FailedPreconditionError(text), "Say it as the policy wants it, or leave it out; on_server_rewrite = \"warn\" takes it as it is.");
+      return WithRemedy(absl::FailedPreconditionError(text),
+                        "Say it as the policy wants it, or leave it out; on_server_rewrite = "
+                        "\"warn\" takes it as it is.");
     }
-    context_.diagnostics->Warning("The server rewrote what was applied",
-                                  absl::StrCat(text, "\n\nThis counts as applied from now on. To have no such warning, say it as the policy wants it, or leave it out."),
-                                  rendered.attribute);
+    context_.diagnostics->Warning(
+        "The server rewrote what was applied",
+        absl::StrCat(text,
+                     "\n\nThis counts as applied from now on. To have no such warning, say it as "
+                     "the policy wants it, or leave it out."),
+        rendered.attribute);
     return absl::OkStatus();
   }
 
-  // The claims of a StatefulSet's replicas are made by its controller, which never changes them again.
+  // The claims of a StatefulSet's replicas are made by its controller, which never changes them
+  // again.
   absl::Status GrowReplicaClaims() {
     for (const auto& [name, claim] : plan_.claims.value_or({})) {
       if (!IsPerReplica(claim)) continue;
       for (std::int64_t replica = 0; replica < plan_.replicas.value_or(1); ++replica) {
-        const ObjectRef ref{{"v1", "PersistentVolumeClaim"}, *plan_.name_space, absl::StrCat(name, "-", plan_.NameOrDefault(), "-", replica)};
+        const ObjectRef ref{{"v1", "PersistentVolumeClaim"},
+                            *plan_.name_space,
+                            absl::StrCat(name, "-", plan_.NameOrDefault(), "-", replica)};
         if (prior_ == nullptr) break;
         const absl::StatusOr<Json> live = cluster_.Get(context_, ref);
         if (absl::IsNotFound(live.status())) break;
         CHARON_RETURN_IF_ERROR(live.status());
-        CHARON_RETURN_IF_ERROR(At(Path("claims").Key(name).Attribute("size"), GrowClaim(*live, *claim.size, ref)));
+        CHARON_RETURN_IF_ERROR(
+            At(Path("claims").Key(name).Attribute("size"), GrowClaim(*live, *claim.size, ref)));
       }
     }
     return absl::OkStatus();
   }
 
-  // What a StatefulSet was made with stays. To change it, the set is made anew around its pods, which keep running.
+  // What a StatefulSet was made with stays. To change it, the set is made anew around its pods,
+  // which keep running.
   absl::Status ReplaceStatefulSetIfFixed(const ObjectRef& ref, const Json& object) {
     if (prior_ == nullptr || adopting_) return absl::OkStatus();
     const absl::StatusOr<Content> before = ContentOf(*prior_, conventions_);
     if (!before.ok()) return absl::OkStatus();
     for (std::size_t i = 0; i < before->objects.size(); ++i) {
-      if (before->refs[i] != ref || FixedPart(before->objects[i].object) == FixedPart(object)) continue;
-      const absl::Status deleted = operations::DeleteObject(context_, cluster_, ref, options_, "Orphan");
+      if (before->refs[i] != ref || FixedPart(before->objects[i].object) == FixedPart(object))
+        continue;
+      const absl::Status deleted =
+          operations::DeleteObject(context_, cluster_, ref, options_, "Orphan");
       if (!absl::IsNotFound(deleted)) return deleted;
     }
     return absl::OkStatus();
@@ -308,15 +350,21 @@ class Run {
     for (const std::string& name : AwaitedSecrets(plan_)) {
       const ObjectRef ref{{"v1", "Secret"}, *plan_.name_space, name};
       bool told = false;
-      const absl::Status there = cluster_.Watch(context_, ref, [&](const kubernetes::WatchEvent& event) {
-        if (event.object != nullptr && event.object->is_object()) return true;
-        if (!told) context_.call.log->Info("waiting for a Secret that somebody else makes", {{"secret", ref.ToString()}});
-        told = true;
-        return false;
-      });
+      const absl::Status there =
+          cluster_.Watch(context_, ref, [&](const kubernetes::WatchEvent& event) {
+            if (event.object != nullptr && event.object->is_object()) return true;
+            if (!told)
+              context_.call.log->Info("waiting for a Secret that somebody else makes",
+                                      {{"secret", ref.ToString()}});
+            told = true;
+            return false;
+          });
       if (there.ok()) continue;
-      return At(PathOfSecret(name), WithRemedy(Annotate(there, absl::StrCat("waiting for ", ref.ToString(), " to be made", WhyNot(name))),
-                                               "The pods would not start without it. Look at what makes it: its status and its log say why."));
+      return At(PathOfSecret(name),
+                WithRemedy(Annotate(there, absl::StrCat("waiting for ", ref.ToString(),
+                                                        " to be made", WhyNot(name))),
+                           "The pods would not start without it. Look at what makes it: its status "
+                           "and its log say why."));
     }
     return absl::OkStatus();
   }
@@ -333,12 +381,15 @@ class Run {
     // The wait has used up the time that there was.
     Call call = context_.call;
     call.deadline = call.clock->Now() + absl::Seconds(5);
-    const absl::StatusOr<Json> source = cluster_.Get(call, {{"external-secrets.io/v1", "ExternalSecret"}, *plan_.name_space, name});
+    const absl::StatusOr<Json> source =
+        cluster_.Get(call, {{"external-secrets.io/v1", "ExternalSecret"}, *plan_.name_space, name});
     if (!source.ok()) return "";
     const Json& conditions = kubernetes::Field(*source, "status.conditions");
     if (!conditions.is_array()) return " (the External Secrets operator has not looked at it yet)";
     for (const Json& condition : conditions) {
-      if (condition.value("type", "") == "Ready") return absl::StrCat(" (", condition.value("reason", ""), ": ", condition.value("message", ""), ")");
+      if (condition.value("type", "") == "Ready")
+        return absl::StrCat(" (", condition.value("reason", ""), ": ",
+                            condition.value("message", ""), ")");
     }
     return "";
   }
@@ -346,7 +397,8 @@ class Run {
   absl::Status AwaitRollout() const {
     if (plan_.wait.value_or("rollout") == "none") return absl::OkStatus();
     if (plan_.replicas.value_or(1) == 0) return absl::OkStatus();  // parked
-    return operations::WaitUntilReady(context_, cluster_, WorkloadRef(plan_), {.rollout = true, .conditions = {}, .fields = {}});
+    return operations::WaitUntilReady(context_, cluster_, WorkloadRef(plan_),
+                                      {.rollout = true, .conditions = {}, .fields = {}});
   }
 
   // Deletes what is not declared any more: what leads to the service before what it leads to.
@@ -362,28 +414,43 @@ class Run {
         kept.push_back(key);
       } else {
         const absl::Status deleted = operations::DeleteObject(context_, cluster_, *ref, options_);
-        if (!deleted.ok() && !absl::IsNotFound(deleted)) return Annotate(deleted, absl::StrCat("removing ", key));
+        if (!deleted.ok() && !absl::IsNotFound(deleted))
+          return Annotate(deleted, absl::StrCat("removing ", key));
       }
       reached_.objects.value().erase(key);
       settled_.erase(key);
     }
     if (!exposure) {
       for (const auto& [name, claim] : prior_->claims.value_or({})) {
-        if (!IsPerReplica(claim) || (plan_.claims.IsKnown() && plan_.claims->count(name) != 0)) continue;
-        CHARON_RETURN_IF_ERROR(RemoveReplicaClaims(context_, cluster_, *prior_, name, plan_.delete_data.value_or(false), kept));
+        if (!IsPerReplica(claim) || (plan_.claims.IsKnown() && plan_.claims->count(name) != 0))
+          continue;
+        CHARON_RETURN_IF_ERROR(RemoveReplicaClaims(context_, cluster_, *prior_, name,
+                                                   plan_.delete_data.value_or(false), kept));
       }
     }
     TellKept(context_, kept);
     return absl::OkStatus();
   }
 
-  // A run that was killed, or a create that failed, may have left what the corrected configuration does not have.
+  // A run that was killed, or a create that failed, may have left what the corrected configuration
+  // does not have.
   absl::Status RemoveLeftovers(const Content& content) {
-    static const auto& kinds = *new std::vector<kubernetes::ObjectKind>{
-        {"networking.k8s.io/v1", "Ingress"}, {"traefik.io/v1alpha1", "Middleware"}, {"monitoring.coreos.com/v1", "ServiceMonitor"},
-        {"v1", "Service"}, {"batch/v1", "CronJob"}, {"apps/v1", "Deployment"}, {"apps/v1", "StatefulSet"}, {"apps/v1", "DaemonSet"},
-        {"policy/v1", "PodDisruptionBudget"}, {"networking.k8s.io/v1", "NetworkPolicy"}, {"external-secrets.io/v1", "ExternalSecret"},
-        {"v1", "ConfigMap"}, {"rbac.authorization.k8s.io/v1", "RoleBinding"}, {"rbac.authorization.k8s.io/v1", "Role"}, {"v1", "ServiceAccount"}};
+    static const auto& kinds =
+        *new std::vector<kubernetes::ObjectKind>{{"networking.k8s.io/v1", "Ingress"},
+                                                 {"traefik.io/v1alpha1", "Middleware"},
+                                                 {"monitoring.coreos.com/v1", "ServiceMonitor"},
+                                                 {"v1", "Service"},
+                                                 {"batch/v1", "CronJob"},
+                                                 {"apps/v1", "Deployment"},
+                                                 {"apps/v1", "StatefulSet"},
+                                                 {"apps/v1", "DaemonSet"},
+                                                 {"policy/v1", "PodDisruptionBudget"},
+                                                 {"networking.k8s.io/v1", "NetworkPolicy"},
+                                                 {"external-secrets.io/v1", "ExternalSecret"},
+                                                 {"v1", "ConfigMap"},
+                                                 {"rbac.authorization.k8s.io/v1", "RoleBinding"},
+                                                 {"rbac.authorization.k8s.io/v1", "Role"},
+                                                 {"v1", "ServiceAccount"}};
     kubernetes::ListOptions list;
     list.name_space = *plan_.name_space;
     list.label_selector = absl::StrCat("app.kubernetes.io/name=", plan_.NameOrDefault());
@@ -395,7 +462,9 @@ class Run {
         const ObjectRef ref{kind, *plan_.name_space, Text(object, "metadata.name")};
         if (content.hashes.count(KeyOf(ref)) != 0) continue;
         const absl::Status deleted = operations::DeleteObject(context_, cluster_, ref, options_);
-        if (!deleted.ok() && !absl::IsNotFound(deleted)) return Annotate(deleted, absl::StrCat("removing what an earlier run left: ", ref.ToString()));
+        if (!deleted.ok() && !absl::IsNotFound(deleted))
+          return Annotate(deleted,
+                          absl::StrCat("removing what an earlier run left: ", ref.ToString()));
       }
     }
     return absl::OkStatus();
@@ -425,12 +494,14 @@ operations::ObjectOptions OptionsOf(Services& services, const ServiceModel& mode
   return options;
 }
 
-sdk::Outcome<ServiceModel> ApplyService(const sdk::Context& context, Services& services, const ServiceModel* prior, const ServiceModel& plan) {
+sdk::Outcome<ServiceModel> ApplyService(const sdk::Context& context, Services& services,
+                                        const ServiceModel* prior, const ServiceModel& plan) {
   CHARON_ASSIGN_OR_RETURN(const auto cluster, services.Kubernetes());
   return Run(context, services, *cluster, prior, plan).Apply();
 }
 
-absl::Status RemoveService(const sdk::Context& context, Services& services, const ServiceModel& prior) {
+absl::Status RemoveService(const sdk::Context& context, Services& services,
+                           const ServiceModel& prior) {
   CHARON_ASSIGN_OR_RETURN(const auto cluster, services.Kubernetes());
   const Conventions conventions = services.settings()->conventions;
   const operations::ObjectOptions options = OptionsOf(services, prior);
@@ -439,7 +510,8 @@ absl::Status RemoveService(const sdk::Context& context, Services& services, cons
   // The reverse of the order in which they are made; what is not rendered any more goes first.
   std::map<std::string, int> order;
   if (const absl::StatusOr<Content> content = ContentOf(prior, conventions); content.ok()) {
-    for (std::size_t i = 0; i < content->refs.size(); ++i) order[KeyOf(content->refs[i])] = static_cast<int>(i) + 1;
+    for (std::size_t i = 0; i < content->refs.size(); ++i)
+      order[KeyOf(content->refs[i])] = static_cast<int>(i) + 1;
   }
   std::vector<std::string> keys;
   for (const auto& [key, hash] : prior.objects.value_or({})) keys.push_back(key);
@@ -447,7 +519,8 @@ absl::Status RemoveService(const sdk::Context& context, Services& services, cons
     const auto found = order.find(key);
     return found == order.end() ? static_cast<int>(order.size()) + 1 : found->second;
   };
-  std::stable_sort(keys.begin(), keys.end(), [&](const std::string& a, const std::string& b) { return rank(a) > rank(b); });
+  std::stable_sort(keys.begin(), keys.end(),
+                   [&](const std::string& a, const std::string& b) { return rank(a) > rank(b); });
   std::vector<std::string> kept;
   for (const std::string& key : keys) {
     CHARON_ASSIGN_OR_RETURN(const ObjectRef ref, RefOfKey(key));
@@ -456,7 +529,8 @@ absl::Status RemoveService(const sdk::Context& context, Services& services, cons
       continue;
     }
     const absl::Status deleted = operations::DeleteObject(context, *cluster, ref, options);
-    if (!deleted.ok() && !absl::IsNotFound(deleted)) return Annotate(deleted, absl::StrCat("deleting ", key));
+    if (!deleted.ok() && !absl::IsNotFound(deleted))
+      return Annotate(deleted, absl::StrCat("deleting ", key));
   }
   for (const auto& [name, claim] : prior.claims.value_or({})) {
     if (!IsPerReplica(claim)) continue;
@@ -474,10 +548,11 @@ std::vector<std::string> RestartSecrets(const ServiceModel& model) {
   return names;
 }
 
-absl::StatusOr<Attr<StringMap>> Restarts(const sdk::Context& context, Services& services, const ServiceModel& model,
-                                         const Attr<StringMap>& prior) {
+absl::StatusOr<Attr<StringMap>> Restarts(const sdk::Context& context, Services& services,
+                                         const ServiceModel& model, const Attr<StringMap>& prior) {
   const std::vector<std::string> names = RestartSecrets(model);
-  if (names.empty() || !services.settings()->conventions.reload_annotation.empty()) return Attr<StringMap>();
+  if (names.empty() || !services.settings()->conventions.reload_annotation.empty())
+    return Attr<StringMap>();
   CHARON_ASSIGN_OR_RETURN(const auto cluster, services.Kubernetes());
   StringMap digests;
   for (const std::string& name : names) {
@@ -494,7 +569,8 @@ absl::StatusOr<Attr<StringMap>> Restarts(const sdk::Context& context, Services& 
 }
 
 std::map<std::string, std::string> ParseSettled(const sdk::Context& context) {
-  const Json stored = Json::parse(context.private_state->Get(kSettled).value_or("{}"), nullptr, /*allow_exceptions=*/false);
+  const Json stored = Json::parse(context.private_state->Get(kSettled).value_or("{}"), nullptr,
+                                  /*allow_exceptions=*/false);
   std::map<std::string, std::string> settled;
   if (!stored.is_object()) return settled;
   for (const auto& [key, value] : stored.items()) {

@@ -1,4 +1,5 @@
-// What writes a service: its objects are made and changed in order, and taken away in the reverse one.
+// What writes a service: its objects are made and changed in order, and taken away in the reverse
+// one.
 #pragma once
 
 #include <map>
@@ -20,22 +21,24 @@ inline constexpr char kAdopting[] = "adopting";
 // Who owns a service's objects.
 operations::ObjectOptions OptionsOf(Services& services, const ServiceModel& model);
 
-// Makes the service (`prior` is nullptr), or what has changed of it, and waits until it is ready. What was reached is in the
-// outcome also if something fails.
-sdk::Outcome<ServiceModel> ApplyService(const sdk::Context& context, Services& services, const ServiceModel* prior, const ServiceModel& plan);
+// Makes the service (`prior` is nullptr), or what has changed of it, and waits until it is ready.
+// What was reached is in the outcome also if something fails.
+sdk::Outcome<ServiceModel> ApplyService(const sdk::Context& context, Services& services,
+                                        const ServiceModel* prior, const ServiceModel& plan);
 
 // Exposure first. What holds data stays unless `delete_data` says otherwise; what was kept is told.
-absl::Status RemoveService(const sdk::Context& context, Services& services, const ServiceModel& prior);
+absl::Status RemoveService(const sdk::Context& context, Services& services,
+                           const ServiceModel& prior);
 
 // Secrets that pods are restarted for.
 std::vector<std::string> RestartSecrets(const ServiceModel& model);
 
 // The keyed hashes of these Secrets, where no controller of the cluster restarts the pods.
-absl::StatusOr<Attr<StringMap>> Restarts(const sdk::Context& context, Services& services, const ServiceModel& model,
-                                         const Attr<StringMap>& prior);
+absl::StatusOr<Attr<StringMap>> Restarts(const sdk::Context& context, Services& services,
+                                         const ServiceModel& model, const Attr<StringMap>& prior);
 
-// Private state, by key of an object: a fingerprint of what the server made of it as it was applied (a policy or a webhook rewrote
-// it). As long as that stays, nothing has drifted.
+// Private state, by key of an object: a fingerprint of what the server made of it as it was applied
+// (a policy or a webhook rewrote it). As long as that stays, nothing has drifted.
 std::map<std::string, std::string> ParseSettled(const sdk::Context& context);
 
 }  // namespace charon::service

@@ -1,4 +1,5 @@
-// The container shape that charon_service uses three times: for the service itself, its sidecars and its init containers.
+// The container shape that charon_service uses three times: for the service itself, its sidecars
+// and its init containers.
 #pragma once
 
 #include <cstdint>
@@ -120,17 +121,20 @@ struct InitContainerModel : ContainerModel {
 Check ContainerPort();
 // A path that begins with "/".
 Check AbsolutePath();
-// A name that Kubernetes takes for a container's port: at most 15 of a-z, 0-9 and "-", with a letter.
+// A name that Kubernetes takes for a container's port: at most 15 of a-z, 0-9 and "-", with a
+// letter.
 Check PortName();
 
 // The rows of the container shape in the table of `M`. `image_text` says what the image is of.
 template <typename M>
-std::vector<typename ObjectSpec<M>::Row> ContainerRows(Mode image_mode, absl::string_view image_text) {
+std::vector<typename ObjectSpec<M>::Row> ContainerRows(Mode image_mode,
+                                                       absl::string_view image_text) {
   using C = ContainerModel;
   return {
       FieldOf<M>(&C::image, "image", image_mode, image_text).Check(LengthBetween(1, 1024)),
       FieldOf<M>(&C::image_owner, "image_owner", Optional,
-                 "`terraform` (default), or `external`: the image is set at creation and left to an image updater from then on.")
+                 "`terraform` (default), or `external`: the image is set at creation and left to "
+                 "an image updater from then on.")
           .Check(OneOf({"terraform", "external"})),
       FieldOf<M>(&C::image_pull_policy, "image_pull_policy", Optional,
                  "`Always`, `IfNotPresent` or `Never`; the server decides by default.")
@@ -139,25 +143,34 @@ std::vector<typename ObjectSpec<M>::Row> ContainerRows(Mode image_mode, absl::st
       FieldOf<M>(&C::args, "args", Optional, "Replaces the image's arguments."),
       FieldOf<M>(&C::process, "process", Optional, "Working directory and terminal."),
       FieldOf<M>(&C::ports, "ports", Optional,
-                 "Ports that the container listens on, by name: `8080`, or with protocols other than TCP `\"51820/UDP\"`, "
+                 "Ports that the container listens on, by name: `8080`, or with protocols other "
+                 "than TCP `\"51820/UDP\"`, "
                  "`\"8554/TCP,UDP\"`.")
           .Check(EachKey(PortName()))
           .Check(EachElement(ContainerPort())),
-      FieldOf<M>(&C::resources, "resources", Optional, "What the container requests, and its limits."),
+      FieldOf<M>(&C::resources, "resources", Optional,
+                 "What the container requests, and its limits."),
       FieldOf<M>(&C::resources_owner, "resources_owner", Optional,
-                 "`terraform` (default), or `external`: resources are set at creation and left to an autoscaler from then on.")
+                 "`terraform` (default), or `external`: resources are set at creation and left to "
+                 "an autoscaler from then on.")
           .Check(OneOf({"terraform", "external"})),
       FieldOf<M>(&C::env, "env", Optional,
                  "Environment variables. `$(NAME)` refers to another one, in any order.")
           .Check(EachKey(LengthBetween(1, 255))),
       FieldOf<M>(&C::env_secret, "env_secret", Optional,
-                 "Environment variables from Secrets, as `secret/key`; `secret/key?` if it may be missing. `secret` is a key of "
+                 "Environment variables from Secrets, as `secret/key`; `secret/key?` if it may be "
+                 "missing. `secret` is a key of "
                  "`secrets`, `generated`, or the name of any Secret of the namespace."),
-      FieldOf<M>(&C::env_from, "env_from", Optional, "Environment variables from whole Secrets and ConfigMaps, and from the pod."),
-      FieldOf<M>(&C::mounts, "mounts", Optional, "Where volumes are mounted, by path.").Check(EachKey(AbsolutePath())),
-      FieldOf<M>(&C::probes, "probes", Optional, "How the kubelet tells whether the container is well."),
-      FieldOf<M>(&C::hooks, "hooks", Optional, "What runs after the start and before the stop (`lifecycle` of Kubernetes)."),
-      FieldOf<M>(&C::security_context, "security_context", Optional, "Privileges of the container."),
+      FieldOf<M>(&C::env_from, "env_from", Optional,
+                 "Environment variables from whole Secrets and ConfigMaps, and from the pod."),
+      FieldOf<M>(&C::mounts, "mounts", Optional, "Where volumes are mounted, by path.")
+          .Check(EachKey(AbsolutePath())),
+      FieldOf<M>(&C::probes, "probes", Optional,
+                 "How the kubelet tells whether the container is well."),
+      FieldOf<M>(&C::hooks, "hooks", Optional,
+                 "What runs after the start and before the stop (`lifecycle` of Kubernetes)."),
+      FieldOf<M>(&C::security_context, "security_context", Optional,
+                 "Privileges of the container."),
   };
 }
 

@@ -17,7 +17,8 @@ ObjectRef WorkloadRef(const ServiceModel& model) {
 }
 
 std::string KeyOf(const ObjectRef& ref) {
-  return absl::StrCat(ref.kind.kind, "/", ref.name_space, ref.name_space.empty() ? "" : "/", ref.name);
+  return absl::StrCat(ref.kind.kind, "/", ref.name_space, ref.name_space.empty() ? "" : "/",
+                      ref.name);
 }
 
 absl::StatusOr<ObjectRef> RefOfKey(const std::string& key) {
@@ -28,7 +29,8 @@ absl::StatusOr<ObjectRef> RefOfKey(const std::string& key) {
 std::string HashOf(const Rendered& rendered) {
   std::string text = rendered.object.dump();
   // The size of a claim is sent in its own way, but a change of it must show.
-  if (rendered.object["kind"] == "PersistentVolumeClaim") absl::StrAppend(&text, rendered.initial.dump());
+  if (rendered.object["kind"] == "PersistentVolumeClaim")
+    absl::StrAppend(&text, rendered.initial.dump());
   // 48 bits: it only has to differ from the one before.
   return Fingerprint(text).substr(0, 12);
 }
@@ -41,21 +43,25 @@ absl::StatusOr<Content> ContentOf(const ServiceModel& model, const Conventions& 
     const bool fresh = content.hashes.emplace(KeyOf(ref), HashOf(rendered)).second;
     if (!fresh) {
       return At(rendered.attribute, absl::InvalidArgumentError(absl::StrCat(
-                                        "would make ", ref.ToString(), ", which another part of the service makes already")));
+                                        "would make ", ref.ToString(),
+                                        ", which another part of the service makes already")));
     }
     content.refs.push_back(std::move(ref));
   }
   if (model.restart.IsKnown() && !model.restart->empty()) {
     ServiceModel unrestarted = model;
     unrestarted.restart = Attr<StringMap>();
-    CHARON_ASSIGN_OR_RETURN(const std::vector<Rendered> plain, RenderService(unrestarted, conventions));
-    for (std::size_t i = 0; i < plain.size(); ++i) content.hashes[KeyOf(content.refs[i])] = HashOf(plain[i]);
+    CHARON_ASSIGN_OR_RETURN(const std::vector<Rendered> plain,
+                            RenderService(unrestarted, conventions));
+    for (std::size_t i = 0; i < plain.size(); ++i)
+      content.hashes[KeyOf(content.refs[i])] = HashOf(plain[i]);
   }
   return content;
 }
 
 const Rendered* WorkloadOf(const std::vector<Rendered>& objects) {
-  const auto found = std::find_if(objects.begin(), objects.end(), [](const Rendered& r) { return r.stage == Stage::kWorkload; });
+  const auto found = std::find_if(objects.begin(), objects.end(),
+                                  [](const Rendered& r) { return r.stage == Stage::kWorkload; });
   return found == objects.end() ? nullptr : &*found;
 }
 

@@ -18,8 +18,8 @@ struct Content {
   StringMap hashes;                         // by key: what `objects` says
 };
 
-// InvalidArgument if the model cannot be rendered, or two parts of it would make the same object. REQUIRES: all but `objects`,
-// `urls` and `restart` is known.
+// InvalidArgument if the model cannot be rendered, or two parts of it would make the same object.
+// REQUIRES: all but `objects`, `urls` and `restart` is known.
 absl::StatusOr<Content> ContentOf(const ServiceModel& model, const Conventions& conventions);
 
 // The rendered workload; nullptr if there is none.
@@ -27,13 +27,13 @@ const Rendered* WorkloadOf(const std::vector<Rendered>& objects);
 
 kubernetes::ObjectRef WorkloadRef(const ServiceModel& model);
 
-// What stands for an object in `objects`: "Deployment/shop/web", "PersistentVolume/shop-web-data". It has no apiVersion, which
-// may change while the object stays the same.
+// What stands for an object in `objects`: "Deployment/shop/web", "PersistentVolume/shop-web-data".
+// It has no apiVersion, which may change while the object stays the same.
 std::string KeyOf(const kubernetes::ObjectRef& ref);
 absl::StatusOr<kubernetes::ObjectRef> RefOfKey(const std::string& key);
 
-// What stands in `objects` for a rendered object. The value of a Secret is not part of it, nor what pods were
-// restarted for.
+// What stands in `objects` for a rendered object. The value of a Secret is not part of it, nor what
+// pods were restarted for.
 std::string HashOf(const Rendered& rendered);
 
 // By name of the exposure. Null if nothing is exposed, as after an import.

@@ -21,28 +21,36 @@ Check Networks() {
   return TextRule("is a network such as `10.1.0.0/16`, or `local`", [](absl::string_view text) {
     if (text == "local" || IpPrefix::Parse(text)) return absl::OkStatus();
     if (const auto address = IpAddress::Parse(text)) {
-      return Invalid(absl::StrCat("\"", text, "\" is one address: write \"", text, address->v6 ? "/128\"" : "/32\""));
+      return Invalid(absl::StrCat("\"", text, "\" is one address: write \"", text,
+                                  address->v6 ? "/128\"" : "/32\""));
     }
-    return Invalid(absl::StrCat("\"", text, "\" is no network: write an address and the length of its prefix, such as "
-                                "\"10.1.0.0/16\", or \"local\""));
+    return Invalid(
+        absl::StrCat("\"", text,
+                     "\" is no network: write an address and the length of its prefix, such as "
+                     "\"10.1.0.0/16\", or \"local\""));
   });
 }
 
 Check Addresses() {
-  return TextRule("is an IP address, or an IPv4 and an IPv6 address with a comma", [](absl::string_view text) {
-    const std::size_t comma = text.find(',');
-    const absl::string_view first = text.substr(0, comma);
-    const bool second = comma == absl::string_view::npos || IpAddress::Parse(text.substr(comma + 1)).has_value();
-    if (IpAddress::Parse(first) && second) return absl::OkStatus();
-    return Invalid(absl::StrCat("\"", text, "\" must be an IP address such as \"10.1.0.20\", or an IPv4 and an IPv6 address with a "
-                                "comma and no space between them"));
-  });
+  return TextRule(
+      "is an IP address, or an IPv4 and an IPv6 address with a comma", [](absl::string_view text) {
+        const std::size_t comma = text.find(',');
+        const absl::string_view first = text.substr(0, comma);
+        const bool second = comma == absl::string_view::npos ||
+                            IpAddress::Parse(text.substr(comma + 1)).has_value();
+        if (IpAddress::Parse(first) && second) return absl::OkStatus();
+        return Invalid(absl::StrCat(
+            "\"", text,
+            "\" must be an IP address such as \"10.1.0.20\", or an IPv4 and an IPv6 address with a "
+            "comma and no space between them"));
+      });
 }
 
 Check HostName() {
-  return TextRule("is a host name, with `*.` in front for all hosts of a domain", [](absl::string_view text) {
-    return DnsSubdomain().run(Value::String(std::string(absl::StripPrefix(text, "*."))));
-  });
+  return TextRule(
+      "is a host name, with `*.` in front for all hosts of a domain", [](absl::string_view text) {
+        return DnsSubdomain().run(Value::String(std::string(absl::StripPrefix(text, "*."))));
+      });
 }
 
 // The size syntax of nginx (ngx_parse_offset): k, m and g are powers of 1024.
@@ -50,12 +58,17 @@ Check BodyLimit() {
   return TextRule("is a size such as `50m`, or `unlimited`", [](absl::string_view text) {
     if (text == "unlimited") return absl::OkStatus();
     absl::string_view digits = text;
-    if (!digits.empty() && absl::StrContains("kmg", digits.substr(digits.size() - 1))) digits.remove_suffix(1);
+    if (!digits.empty() && absl::StrContains("kmg", digits.substr(digits.size() - 1)))
+      digits.remove_suffix(1);
     const bool number = !digits.empty() && digits.size() <= 9 && digits[0] != '0' &&
-                        std::all_of(digits.begin(), digits.end(), [](char c) { return absl::ascii_isdigit(static_cast<unsigned char>(c)); });
+                        std::all_of(digits.begin(), digits.end(), [](char c) {
+                          return absl::ascii_isdigit(static_cast<unsigned char>(c));
+                        });
     if (number) return absl::OkStatus();
-    return Invalid(absl::StrCat("\"", text, "\" must be a size such as \"512k\", \"50m\" or \"5g\" (k, m and g count by 1024), or "
-                                "\"unlimited\""));
+    return Invalid(absl::StrCat(
+        "\"", text,
+        "\" must be a size such as \"512k\", \"50m\" or \"5g\" (k, m and g count by 1024), or "
+        "\"unlimited\""));
   });
 }
 
@@ -79,7 +92,9 @@ ObjectRule Alone(const std::string& name, std::vector<std::string> others) {
           [name, others = std::move(others)](const Value& object) {
             if (object[name].IsNull()) return absl::OkStatus();
             for (const std::string& other : others) {
-              if (!object[other].IsNull()) return At(other, Invalid(absl::StrCat("would have no effect: \"", name, "\" is the whole list")));
+              if (!object[other].IsNull())
+                return At(other, Invalid(absl::StrCat("would have no effect: \"", name,
+                                                      "\" is the whole list")));
             }
             return absl::OkStatus();
           }};
@@ -89,12 +104,16 @@ ObjectRule Alone(const std::string& name, std::vector<std::string> others) {
 template <typename M>
 std::vector<typename ObjectSpec<M>::Row> OuterRows() {
   return {
-      FieldOf<M>(&OuterServiceModel::ports, "ports", Optional, "Ports by name or number, each with all its protocols; all by default.")
+      FieldOf<M>(&OuterServiceModel::ports, "ports", Optional,
+                 "Ports by name or number, each with all its protocols; all by default.")
           .Check(EachElement(PortText())),
       FieldOf<M>(&OuterServiceModel::external_traffic_policy, "external_traffic_policy", Optional,
-                 "`Cluster` (Kubernetes' default) or `Local`, which keeps the client's address and answers only on nodes with a pod.")
+                 "`Cluster` (Kubernetes' default) or `Local`, which keeps the client's address and "
+                 "answers only on nodes with a pod.")
           .Check(OneOf({"Cluster", "Local"})),
-      FieldOf<M>(&OuterServiceModel::annotations, "annotations", Optional, "More annotations of the Service.").Check(EachKey(LabelKey())),
+      FieldOf<M>(&OuterServiceModel::annotations, "annotations", Optional,
+                 "More annotations of the Service.")
+          .Check(EachKey(LabelKey())),
   };
 }
 
@@ -108,79 +127,109 @@ std::string OuterKind(const Value& object) {
 
 // What is about HTTP makes no sense for a load balancer or a port of the nodes.
 ObjectRule HttpNeedsAnIngress() {
-  static const auto& names = *new std::vector<std::string>{"host", "paths", "port", "auth", "auth_reason", "groups", "tile", "ingress"};
-  return {"With `loadbalancer` or `nodeport` there is no ingress, and none of `host`, `paths`, `port`, `auth`, `auth_reason`, `groups`, `tile` and "
-          "`ingress`; with `nodeport` no `allow` either.",
-          [](const Value& object) {
-            const std::string kind = OuterKind(object);
-            if (kind.empty()) return absl::OkStatus();
-            for (const std::string& name : names) {
-              if (object[name].IsNull()) continue;
-              return At(name, Invalid(absl::StrCat("\"", name, "\" makes no sense beside \"", kind, "\": it belongs to an ingress, which is an entry "
-                                                   "of its own")));
-            }
-            if (kind == "nodeport" && !object["allow"].IsNull()) {
-              return At("allow", Invalid("\"allow\" makes no sense beside \"nodeport\": a port of the nodes is open to all who reach them"));
-            }
-            return absl::OkStatus();
-          }};
+  static const auto& names = *new std::vector<std::string>{
+      "host", "paths", "port", "auth", "auth_reason", "groups", "tile", "ingress"};
+  return {
+      "With `loadbalancer` or `nodeport` there is no ingress, and none of `host`, `paths`, `port`, "
+      "`auth`, `auth_reason`, `groups`, `tile` and "
+      "`ingress`; with `nodeport` no `allow` either.",
+      [](const Value& object) {
+        const std::string kind = OuterKind(object);
+        if (kind.empty()) return absl::OkStatus();
+        for (const std::string& name : names) {
+          if (object[name].IsNull()) continue;
+          return At(name, Invalid(absl::StrCat("\"", name, "\" makes no sense beside \"", kind,
+                                               "\": it belongs to an ingress, which is an entry "
+                                               "of its own")));
+        }
+        if (kind == "nodeport" && !object["allow"].IsNull()) {
+          return At("allow", Invalid("\"allow\" makes no sense beside \"nodeport\": a port of the "
+                                     "nodes is open to all who reach them"));
+        }
+        return absl::OkStatus();
+      }};
 }
 
 ObjectRule OpenDoorNeedsAReason() {
-  return {"With `auth` = \"app\" or \"none\", `auth_reason` must say why.", [](const Value& object) {
-            const Value& auth = object["auth"];
-            if (!auth.IsKnown() || (auth.string() != "app" && auth.string() != "none")) return absl::OkStatus();
-            if (!object["auth_reason"].IsNull()) return absl::OkStatus();
-            return At("auth_reason",
-                      WithRemedy(Invalid(absl::StrCat("the setting auth = \"", auth.string(), "\" lets everybody through to the application, so it "
-                                                      "must be said why that is right")),
-                                 "Set auth_reason, such as \"own login; native clients call /api\", or leave auth out: then the "
-                                 "platform asks for a login."));
-          }};
+  return {
+      "With `auth` = \"app\" or \"none\", `auth_reason` must say why.", [](const Value& object) {
+        const Value& auth = object["auth"];
+        if (!auth.IsKnown() || (auth.string() != "app" && auth.string() != "none"))
+          return absl::OkStatus();
+        if (!object["auth_reason"].IsNull()) return absl::OkStatus();
+        return At(
+            "auth_reason",
+            WithRemedy(Invalid(absl::StrCat("the setting auth = \"", auth.string(),
+                                            "\" lets everybody through to the application, so it "
+                                            "must be said why that is right")),
+                       "Set auth_reason, such as \"own login; native clients call /api\", or leave "
+                       "auth out: then the "
+                       "platform asks for a login."));
+      }};
 }
 
 ObjectRule GroupsNeedALogin() {
   return {"`groups` needs `auth` = \"required\".", [](const Value& object) {
             const Value& auth = object["auth"];
-            if (object["groups"].IsNull() || !auth.IsKnown() || auth.string() == "required") return absl::OkStatus();
-            return At("groups", Invalid(absl::StrCat("nobody is asked who they are with auth = \"", auth.string(),
-                                                     "\", so groups cannot be told apart: set auth = \"required\", or leave groups out")));
+            if (object["groups"].IsNull() || !auth.IsKnown() || auth.string() == "required")
+              return absl::OkStatus();
+            return At("groups", Invalid(absl::StrCat("nobody is asked who they are with auth = \"",
+                                                     auth.string(),
+                                                     "\", so groups cannot be told apart: set auth "
+                                                     "= \"required\", or leave groups out")));
           }};
 }
 
 ObjectRule FrontHasThePort() {
-  return {"`port` is the business of `ingress.front`.", [](const Value& object) {
-            if (object["port"].IsNull() || !object["ingress"].IsKnown() || object["ingress"]["front"].IsNull()) return absl::OkStatus();
-            return At("port", Invalid("requests go to ingress.front, which has a port of its own: leave \"port\" out"));
-          }};
+  return {
+      "`port` is the business of `ingress.front`.", [](const Value& object) {
+        if (object["port"].IsNull() || !object["ingress"].IsKnown() ||
+            object["ingress"]["front"].IsNull())
+          return absl::OkStatus();
+        return At(
+            "port",
+            Invalid(
+                "requests go to ingress.front, which has a port of its own: leave \"port\" out"));
+      }};
 }
 
 // What a list of one's own would drop in silence.
 ObjectRule WholeListIsWhole() {
-  static const auto& parts = *new std::vector<std::string>{"rate_limit", "redirects", "content_security_policy", "body_limit"};
-  return {"`ingress.middlewares.only` needs `auth` = \"app\" or \"none\", and goes with none of `allow`, `ingress.rate_limit`, `ingress.redirects`, "
-          "`ingress.content_security_policy` and `ingress.body_limit`.",
-          [](const Value& object) {
-            const Value& ingress = object["ingress"];
-            if (!ingress.IsKnown() || !ingress["middlewares"].IsKnown() || ingress["middlewares"]["only"].IsNull()) return absl::OkStatus();
-            const Value& auth = object["auth"];
-            if (!auth.IsUnknown() && (auth.IsNull() || (auth.string() != "app" && auth.string() != "none"))) {
-              return At(Path("ingress").Attribute("middlewares").Attribute("only"),
-                        WithRemedy(Invalid(absl::StrCat("replaces the whole list, the login of auth = \"",
-                                                        auth.IsNull() ? "required" : auth.string(), "\" included")),
-                                   "Set auth = \"none\" or \"app\" and auth_reason, or use middlewares.add, which adds to the list."));
-            }
-            const auto without_effect = [](Path path) {
-              const std::string name = path.ToString();
-              return At(std::move(path), Invalid(absl::StrCat("would have no effect: middlewares.only is the whole list. Name a Middleware for it "
-                                                              "there, or leave \"", name, "\" out")));
-            };
-            if (!object["allow"].IsNull()) return without_effect("allow");
-            for (const std::string& name : parts) {
-              if (!ingress[name].IsNull()) return without_effect(Path("ingress").Attribute(name));
-            }
-            return absl::OkStatus();
-          }};
+  static const auto& parts = *new std::vector<std::string>{"rate_limit", "redirects",
+                                                           "content_security_policy", "body_limit"};
+  return {
+      "`ingress.middlewares.only` needs `auth` = \"app\" or \"none\", and goes with none of "
+      "`allow`, `ingress.rate_limit`, `ingress.redirects`, "
+      "`ingress.content_security_policy` and `ingress.body_limit`.",
+      [](const Value& object) {
+        const Value& ingress = object["ingress"];
+        if (!ingress.IsKnown() || !ingress["middlewares"].IsKnown() ||
+            ingress["middlewares"]["only"].IsNull())
+          return absl::OkStatus();
+        const Value& auth = object["auth"];
+        if (!auth.IsUnknown() &&
+            (auth.IsNull() || (auth.string() != "app" && auth.string() != "none"))) {
+          return At(Path("ingress").Attribute("middlewares").Attribute("only"),
+                    WithRemedy(Invalid(absl::StrCat(
+                                   "replaces the whole list, the login of auth = \"",
+                                   auth.IsNull() ? "required" : auth.string(), "\" included")),
+                               "Set auth = \"none\" or \"app\" and auth_reason, or use "
+                               "middlewares.add, which adds to the list."));
+        }
+        const auto without_effect = [](Path path) {
+          const std::string name = path.ToString();
+          return At(std::move(path),
+                    Invalid(absl::StrCat("would have no effect: middlewares.only is the whole "
+                                         "list. Name a Middleware for it "
+                                         "there, or leave \"",
+                                         name, "\" out")));
+        };
+        if (!object["allow"].IsNull()) return without_effect("allow");
+        for (const std::string& name : parts) {
+          if (!ingress[name].IsNull()) return without_effect(Path("ingress").Attribute(name));
+        }
+        return absl::OkStatus();
+      }};
 }
 
 ObjectRule LocalStandsAlone() {
@@ -189,7 +238,8 @@ ObjectRule LocalStandsAlone() {
             if (!allow.IsKnown() || allow.sequence().size() < 2) return absl::OkStatus();
             for (const Value& one : allow.sequence()) {
               if (!one.IsKnown() || one.string() != "local") continue;
-              return At("allow", Invalid("\"local\" means the platform's own networks and stands alone: write all networks out, or only "
+              return At("allow", Invalid("\"local\" means the platform's own networks and stands "
+                                         "alone: write all networks out, or only "
                                          "\"local\""));
             }
             return absl::OkStatus();
@@ -199,7 +249,8 @@ ObjectRule LocalStandsAlone() {
 }  // namespace
 
 const std::vector<std::string>& LocalNetworks() {
-  static const auto& networks = *new std::vector<std::string>{"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"};
+  static const auto& networks =
+      *new std::vector<std::string>{"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"};
   return networks;
 }
 
@@ -208,9 +259,11 @@ const ObjectSpec<RateLimitModel>& RateLimitModel::Describe() {
   static const auto& spec = *new ObjectSpec<M>(
       "How many requests one client may make.",
       {
-          Field(&M::average, "average", Required, "Requests a second in the long run.").Check(Between(1, 1000000)),
+          Field(&M::average, "average", Required, "Requests a second in the long run.")
+              .Check(Between(1, 1000000)),
           Field(&M::burst, "burst", Optional,
-                "Requests at once; five times `average` if unset. ingress-nginx rounds it up to a multiple of `average`.")
+                "Requests at once; five times `average` if unset. ingress-nginx rounds it up to a "
+                "multiple of `average`.")
               .Check(Between(1, 10000000)),
       });
   return spec;
@@ -222,22 +275,31 @@ const ObjectSpec<RedirectModel>& RedirectModel::Describe() {
       "Sends a path somewhere else.",
       {
           Field(&M::from, "from", Required,
-                "Regular expression of the path, from its beginning: `^/.well-known/(caldav|carddav)/?$`.")
+                "Regular expression of the path, from its beginning: "
+                "`^/.well-known/(caldav|carddav)/?$`.")
               .Check(TextRule("begins with `^/`",
                               [](absl::string_view text) {
                                 if (absl::StartsWith(text, "^/")) return absl::OkStatus();
-                                return Invalid(absl::StrCat("\"", text, "\" must begin with \"^/\", such as \"^/old/(.*)$\""));
+                                return Invalid(absl::StrCat(
+                                    "\"", text,
+                                    "\" must begin with \"^/\", such as \"^/old/(.*)$\""));
                               })),
           Field(&M::to, "to", Required,
-                "A path of the same host, or a whole URL. With Traefik, `${1}` stands for the first group of `from`.")
-              .Check(TextRule("is a path or a URL",
-                              [](absl::string_view text) {
-                                const bool good = absl::StartsWith(text, "/") || absl::StartsWith(text, "https://") ||
-                                                  absl::StartsWith(text, "http://");
-                                if (good) return absl::OkStatus();
-                                return Invalid(absl::StrCat("\"", text, "\" must be a path such as \"/new/\", or a URL with http:// or https://"));
-                              })),
-          Field(&M::permanent, "permanent", Optional, "`true`: browsers remember it (301). `false` by default (302)."),
+                "A path of the same host, or a whole URL. With Traefik, `${1}` stands for the "
+                "first group of `from`.")
+              .Check(TextRule(
+                  "is a path or a URL",
+                  [](absl::string_view text) {
+                    const bool good = absl::StartsWith(text, "/") ||
+                                      absl::StartsWith(text, "https://") ||
+                                      absl::StartsWith(text, "http://");
+                    if (good) return absl::OkStatus();
+                    return Invalid(absl::StrCat(
+                        "\"", text,
+                        "\" must be a path such as \"/new/\", or a URL with http:// or https://"));
+                  })),
+          Field(&M::permanent, "permanent", Optional,
+                "`true`: browsers remember it (301). `false` by default (302)."),
       });
   return spec;
 }
@@ -248,11 +310,15 @@ const ObjectSpec<TlsModel>& TlsModel::Describe() {
       "The certificate. With nothing set inside, it is the controller's own default certificate.",
       {
           Field(&M::secret, "secret", Optional,
-                "Secret of the service's namespace that holds the certificate. With an issuer, where cert-manager puts it; "
+                "Secret of the service's namespace that holds the certificate. With an issuer, "
+                "where cert-manager puts it; "
                 "`<ingress>-tls` by default.")
               .Check(DnsSubdomain()),
-          Field(&M::issuer, "issuer", Optional, "Issuer of cert-manager that makes the certificate.").Check(DnsSubdomain()),
-          Field(&M::issuer_kind, "issuer_kind", Optional, "`ClusterIssuer` (default), or `Issuer` of the service's namespace.")
+          Field(&M::issuer, "issuer", Optional,
+                "Issuer of cert-manager that makes the certificate.")
+              .Check(DnsSubdomain()),
+          Field(&M::issuer_kind, "issuer_kind", Optional,
+                "`ClusterIssuer` (default), or `Issuer` of the service's namespace.")
               .Check(OneOf({"ClusterIssuer", "Issuer"})),
       },
       {Needs("issuer_kind", "issuer")});
@@ -264,9 +330,12 @@ const ObjectSpec<TileModel>& TileModel::Describe() {
   static const auto& spec = *new ObjectSpec<M>(
       "A tile on the Homepage dashboard, which finds it by annotations.",
       {
-          Field(&M::name, "name", Optional, "Title; the service's name by default.").Check(LengthBetween(1, 253)),
-          Field(&M::group, "group", Required, "Group of the dashboard that shows it.").Check(LengthBetween(1, 253)),
-          Field(&M::icon, "icon", Optional, "Icon as Homepage names them: `grafana.png`, `mdi-cloud`, or a URL."),
+          Field(&M::name, "name", Optional, "Title; the service's name by default.")
+              .Check(LengthBetween(1, 253)),
+          Field(&M::group, "group", Required, "Group of the dashboard that shows it.")
+              .Check(LengthBetween(1, 253)),
+          Field(&M::icon, "icon", Optional,
+                "Icon as Homepage names them: `grafana.png`, `mdi-cloud`, or a URL."),
           Field(&M::description, "description", Optional, "One line below the title."),
       });
   return spec;
@@ -277,7 +346,8 @@ const ObjectSpec<FrontModel>& FrontModel::Describe() {
   static const auto& spec = *new ObjectSpec<M>(
       "A Service between the ingress and this one, such as a bot wall.",
       {
-          Field(&M::service, "service", Required, "Name of the Service, in the same namespace.").Check(DnsLabel()),
+          Field(&M::service, "service", Required, "Name of the Service, in the same namespace.")
+              .Check(DnsLabel()),
           Field(&M::port, "port", Required, "Its port by name or number.").Check(PortText()),
       });
   return spec;
@@ -286,13 +356,19 @@ const ObjectSpec<FrontModel>& FrontModel::Describe() {
 const ObjectSpec<MiddlewaresModel>& MiddlewaresModel::Describe() {
   using M = MiddlewaresModel;
   static const auto& spec = *new ObjectSpec<M>(
-      "Traefik's middlewares: each `<namespace>-<name>@kubernetescrd`, a key of `conventions.ingress.middlewares`, or the name of a "
+      "Traefik's middlewares: each `<namespace>-<name>@kubernetescrd`, a key of "
+      "`conventions.ingress.middlewares`, or the name of a "
       "Middleware of the service's namespace.",
       {
-          Field(&M::add, "add", Optional, "More at the end of the list.").Check(EachElement(LengthBetween(1, 253))),
-          Field(&M::skip, "skip", Optional, "Keys of `conventions.ingress.middlewares` to leave out of the list, such as `ai-bots`.")
-              .Check(EachElement(OneOf({"real-ip", "retry", "error-pages", "rate-limit", "csp", "ai-bots", "ai-headers"}))),
-          Field(&M::only, "only", Optional, "The whole list.").Check(EachElement(LengthBetween(1, 253))),
+          Field(&M::add, "add", Optional, "More at the end of the list.")
+              .Check(EachElement(LengthBetween(1, 253))),
+          Field(&M::skip, "skip", Optional,
+                "Keys of `conventions.ingress.middlewares` to leave out of the list, such as "
+                "`ai-bots`.")
+              .Check(EachElement(OneOf({"real-ip", "retry", "error-pages", "rate-limit", "csp",
+                                        "ai-bots", "ai-headers"}))),
+          Field(&M::only, "only", Optional, "The whole list.")
+              .Check(EachElement(LengthBetween(1, 253))),
       },
       {Alone("only", {"add", "skip"})});
   return spec;
@@ -303,26 +379,37 @@ const ObjectSpec<IngressModel>& IngressModel::Describe() {
   static const auto& spec = *new ObjectSpec<M>(
       "What is rarely said about an ingress.",
       {
-          Field(&M::hosts, "hosts", Optional, "More host names, in the form of `host`; if that is not set, all of them.")
+          Field(&M::hosts, "hosts", Optional,
+                "More host names, in the form of `host`; if that is not set, all of them.")
               .Check(EachElement(HostName())),
-          Field(&M::tls, "tls", Optional, "The certificate; that of `conventions.ingress` by default, and plain HTTP if that has none."),
+          Field(&M::tls, "tls", Optional,
+                "The certificate; that of `conventions.ingress` by default, and plain HTTP if that "
+                "has none."),
           Field(&M::tls_redirect, "tls_redirect", Optional,
-                "`false`: answer plain HTTP as well instead of sending it to HTTPS. The controller decides by default."),
+                "`false`: answer plain HTTP as well instead of sending it to HTTPS. The controller "
+                "decides by default."),
           Field(&M::ingress_class, "ingress_class", Optional,
                 "IngressClass; that of `conventions.ingress` by default, else the cluster's.")
               .Check(DnsSubdomain()),
-          Field(&M::rate_limit, "rate_limit", Optional, "How many requests one client may make, instead of the platform's limit."),
+          Field(&M::rate_limit, "rate_limit", Optional,
+                "How many requests one client may make, instead of the platform's limit."),
           Field(&M::body_limit, "body_limit", Optional,
-                "Largest request: `512k`, `50m`, `5g`, or `unlimited`. The controller's default if unset.")
+                "Largest request: `512k`, `50m`, `5g`, or `unlimited`. The controller's default if "
+                "unset.")
               .Check(BodyLimit()),
           Field(&M::content_security_policy, "content_security_policy", Optional,
-                "Content-Security-Policy of all answers, instead of the platform's. ingress-nginx must allow the header "
+                "Content-Security-Policy of all answers, instead of the platform's. ingress-nginx "
+                "must allow the header "
                 "(`global-allowed-response-headers`).")
               .Check(LengthBetween(1, 8192)),
-          Field(&M::redirects, "redirects", Optional, "Paths that are elsewhere, in the order in which they are tried."),
+          Field(&M::redirects, "redirects", Optional,
+                "Paths that are elsewhere, in the order in which they are tried."),
           Field(&M::middlewares, "middlewares", Optional, "Traefik's middlewares."),
-          Field(&M::front, "front", Optional, "A Service that requests go to first, such as a bot wall; `port` is its business then."),
-          Field(&M::annotations, "annotations", Optional, "More annotations of the Ingress.").Check(EachKey(LabelKey())),
+          Field(&M::front, "front", Optional,
+                "A Service that requests go to first, such as a bot wall; `port` is its business "
+                "then."),
+          Field(&M::annotations, "annotations", Optional, "More annotations of the Ingress.")
+              .Check(EachKey(LabelKey())),
       });
   return spec;
 }
@@ -331,9 +418,12 @@ const ObjectSpec<LoadBalancerModel>& LoadBalancerModel::Describe() {
   using M = LoadBalancerModel;
   static const auto& spec = *[] {
     std::vector<ObjectSpec<M>::Row> rows = OuterRows<M>();
-    rows.push_back(Field(&M::address, "address", Optional, "Address, of a pool of MetalLB; any free one by default.").Check(Addresses()));
+    rows.push_back(Field(&M::address, "address", Optional,
+                         "Address, of a pool of MetalLB; any free one by default.")
+                       .Check(Addresses()));
     rows.push_back(Field(&M::share_address, "share_address", Optional,
-                         "Any text: Services with the same text may share one address (MetalLB), if their ports differ.")
+                         "Any text: Services with the same text may share one address (MetalLB), "
+                         "if their ports differ.")
                        .Check(LengthBetween(1, 253)));
     return new ObjectSpec<M>("A load balancer with an address of its own.", std::move(rows));
   }();
@@ -344,7 +434,8 @@ const ObjectSpec<NodePortModel>& NodePortModel::Describe() {
   using M = NodePortModel;
   static const auto& spec = *[] {
     std::vector<ObjectSpec<M>::Row> rows = OuterRows<M>();
-    rows.push_back(Field(&M::node_ports, "node_ports", Optional, "Ports of the node by port of the service; the server picks the others.")
+    rows.push_back(Field(&M::node_ports, "node_ports", Optional,
+                         "Ports of the node by port of the service; the server picks the others.")
                        .Check(EachElement(Between(1, 65535))));
     return new ObjectSpec<M>("A port of every node.", std::move(rows));
   }();
@@ -354,40 +445,54 @@ const ObjectSpec<NodePortModel>& NodePortModel::Describe() {
 const ObjectSpec<ExposeModel>& ExposeModel::Describe() {
   using M = ExposeModel;
   static const auto& spec = *new ObjectSpec<M>(
-      "One way in to the service: for HTTP through the ingress controller, unless `loadbalancer` or `nodeport` says otherwise.",
+      "One way in to the service: for HTTP through the ingress controller, unless `loadbalancer` "
+      "or `nodeport` says otherwise.",
       {
           Field(&M::host, "host", Optional,
-                "Host name; the service's name by default. Without a dot, `conventions.domain` is appended.")
+                "Host name; the service's name by default. Without a dot, `conventions.domain` is "
+                "appended.")
               .Check(HostName()),
-          Field(&M::paths, "paths", Optional, "Paths that begin with these; `[\"/\"]` by default.").Check(EachElement(AbsolutePath())),
-          Field(&M::port, "port", Optional, "Port that requests go to, by name or number; `http`, or the only one, by default.")
+          Field(&M::paths, "paths", Optional, "Paths that begin with these; `[\"/\"]` by default.")
+              .Check(EachElement(AbsolutePath())),
+          Field(&M::port, "port", Optional,
+                "Port that requests go to, by name or number; `http`, or the only one, by default.")
               .Check(PortText()),
           Field(&M::auth, "auth", Optional,
-                "Who gets through: `required` (default) asks for a login of the platform, `public` takes guests through it, `app` leaves it to "
-                "the application's own login, `none` is for everybody. What the first two mean to the ingress controller is in "
+                "Who gets through: `required` (default) asks for a login of the platform, `public` "
+                "takes guests through it, `app` leaves it to "
+                "the application's own login, `none` is for everybody. What the first two mean to "
+                "the ingress controller is in "
                 "`conventions.ingress.auth_modes`.")
               .Check(OneOf({"required", "public", "app", "none"})),
           Field(&M::auth_reason, "auth_reason", Optional,
-                "Why `app` or `none` is right, for whoever reads the configuration: \"own login; native clients call /api\".")
+                "Why `app` or `none` is right, for whoever reads the configuration: \"own login; "
+                "native clients call /api\".")
               .Check(LengthBetween(1, 1000)),
           Field(&M::groups, "groups", Optional,
-                "Groups that get through, as an annotation that the platform's login reads; all who are logged in by default.")
+                "Groups that get through, as an annotation that the platform's login reads; all "
+                "who are logged in by default.")
               .Check(EachElement(TextRule("is a name without commas",
                                           [](absl::string_view text) {
-                                            if (!text.empty() && !absl::StrContains(text, ",")) return absl::OkStatus();
-                                            return Invalid(absl::StrCat("\"", text, "\" must be a group's name without commas"));
+                                            if (!text.empty() && !absl::StrContains(text, ","))
+                                              return absl::OkStatus();
+                                            return Invalid(absl::StrCat(
+                                                "\"", text,
+                                                "\" must be a group's name without commas"));
                                           }))),
           Field(&M::allow, "allow", Optional,
-                "Networks that clients must be in, such as `10.1.0.0/16`; everywhere by default. `local` alone means the networks that "
+                "Networks that clients must be in, such as `10.1.0.0/16`; everywhere by default. "
+                "`local` alone means the networks that "
                 "`conventions.ingress` calls local, else private addresses (RFC 1918, RFC 4193).")
               .Check(EachElement(Networks())),
-          Field(&M::tile, "tile", Optional, "A tile on the dashboard. Give it to one entry of a service."),
+          Field(&M::tile, "tile", Optional,
+                "A tile on the dashboard. Give it to one entry of a service."),
           Field(&M::ingress, "ingress", Optional, "What is rarely said about an ingress."),
-          Field(&M::loadbalancer, "loadbalancer", Optional, "A load balancer with an address of its own instead: `{}`."),
+          Field(&M::loadbalancer, "loadbalancer", Optional,
+                "A load balancer with an address of its own instead: `{}`."),
           Field(&M::nodeport, "nodeport", Optional, "A port of every node instead: `{}`."),
       },
-      {AtMostOneOf({"loadbalancer", "nodeport"}), HttpNeedsAnIngress(), OpenDoorNeedsAReason(), GroupsNeedALogin(), WholeListIsWhole(),
-       LocalStandsAlone(), FrontHasThePort()});
+      {AtMostOneOf({"loadbalancer", "nodeport"}), HttpNeedsAnIngress(), OpenDoorNeedsAReason(),
+       GroupsNeedALogin(), WholeListIsWhole(), LocalStandsAlone(), FrontHasThePort()});
   return spec;
 }
 

@@ -32,9 +32,11 @@ Attr<StringList> List(const Json& list) {
 
 bool LooksSecret(const std::string& name) {
   const std::string upper = absl::AsciiStrToUpper(name);
-  return absl::StrContains(upper, "PASSWORD") || absl::StrContains(upper, "PASSWD") || absl::StrContains(upper, "SECRET") ||
-         absl::StrContains(upper, "TOKEN") || absl::StrContains(upper, "CREDENTIAL") || absl::EndsWith(upper, "KEY") ||
-         absl::EndsWith(upper, "_PASS") || absl::EndsWith(upper, "_PW") || absl::EndsWith(upper, "_DSN");
+  return absl::StrContains(upper, "PASSWORD") || absl::StrContains(upper, "PASSWD") ||
+         absl::StrContains(upper, "SECRET") || absl::StrContains(upper, "TOKEN") ||
+         absl::StrContains(upper, "CREDENTIAL") || absl::EndsWith(upper, "KEY") ||
+         absl::EndsWith(upper, "_PASS") || absl::EndsWith(upper, "_PW") ||
+         absl::EndsWith(upper, "_DSN");
 }
 
 // Whether a value brings its own login: postgres://user:password@host.
@@ -62,7 +64,8 @@ void Environment(const Json& container, ContainerModel& model, std::vector<std::
       // Of another container, or in another unit: only Kubernetes can say it.
       const std::string of = Text(resource, "containerName");
       const std::string divisor = Text(resource, "divisor");
-      if ((of.empty() || of == Text(container, "name")) && (divisor.empty() || divisor == "0")) fields[name] = Text(resource, "resource");
+      if ((of.empty() || of == Text(container, "name")) && (divisor.empty() || divisor == "0"))
+        fields[name] = Text(resource, "resource");
     } else if (!from.is_object()) {
       const std::string value = Text(entry, "value");
       if (!value.empty() && (LooksSecret(name) || HasLogin(value))) {
@@ -75,8 +78,10 @@ void Environment(const Json& container, ContainerModel& model, std::vector<std::
   StringList from_secrets, from_config_maps;
   for (const Json& source : Field(container, "envFrom")) {
     if (!Text(source, "prefix").empty()) continue;
-    if (const Json& ref = Field(source, "secretRef"); ref.is_object()) from_secrets.push_back(Reference(ref, "", ""));
-    if (const Json& ref = Field(source, "configMapRef"); ref.is_object()) from_config_maps.push_back(Reference(ref, "", ""));
+    if (const Json& ref = Field(source, "secretRef"); ref.is_object())
+      from_secrets.push_back(Reference(ref, "", ""));
+    if (const Json& ref = Field(source, "configMapRef"); ref.is_object())
+      from_config_maps.push_back(Reference(ref, "", ""));
   }
   model.env = Filled(std::move(literals));
   model.env_secret = Filled(std::move(secrets));
@@ -90,8 +95,8 @@ void Environment(const Json& container, ContainerModel& model, std::vector<std::
 
 // --- Ports, probes, hooks
 
-// Each named port. One without a name is a second protocol of a named one, which bears the name as rendering gives it; else it
-// cannot be said.
+// Each named port. One without a name is a second protocol of a named one, which bears the name as
+// rendering gives it; else it cannot be said.
 void Ports(const Json& container, ContainerModel& model) {
   struct Found {
     std::map<std::string, std::string> named;  // name -> protocol
@@ -117,13 +122,16 @@ void Ports(const Json& container, ContainerModel& model) {
       if (found.named.size() == 1) protocols.insert(found.unnamed.begin(), found.unnamed.end());
       const std::string& bearer = protocols.count("TCP") != 0 ? "TCP" : *protocols.begin();
       if (protocol != bearer) protocols = {protocol};
-      ports[name] = protocols == std::set<std::string>{"TCP"} ? absl::StrCat(number) : absl::StrCat(number, "/", absl::StrJoin(protocols, ","));
+      ports[name] = protocols == std::set<std::string>{"TCP"}
+                        ? absl::StrCat(number)
+                        : absl::StrCat(number, "/", absl::StrJoin(protocols, ","));
     }
   }
   model.ports = Filled(std::move(ports));
 }
 
-// How a port is said: null where rendering takes it by itself. Nullopt for the name of a port that the container has not.
+// How a port is said: null where rendering takes it by itself. Nullopt for the name of a port that
+// the container has not.
 std::optional<Attr<std::string>> PortOf(const Json& port, const ContainerModel& container) {
   const StringMap ports = container.ports.value_or({});
   if (port.is_number_integer()) return Attr<std::string>(absl::StrCat(port.get<std::int64_t>()));
@@ -137,12 +145,15 @@ std::optional<RequestModel> HttpRequest(const Json& get, const ContainerModel& c
   if (!port || !absl::StartsWith(Text(get, "path"), "/")) return std::nullopt;
   RequestModel request;
   request.port = *port;
-  if (const std::string scheme = Text(get, "scheme"); scheme != "HTTP") request.scheme = NonEmpty(scheme);
+  if (const std::string scheme = Text(get, "scheme"); scheme != "HTTP")
+    request.scheme = NonEmpty(scheme);
   StringMap headers;
   for (const Json& header : Field(get, "httpHeaders")) {
     const std::string name = Text(header, "name");
     // A login belongs into no state.
-    if (LooksSecret(name) || absl::EqualsIgnoreCase(name, "Authorization") || absl::EqualsIgnoreCase(name, "Cookie")) continue;
+    if (LooksSecret(name) || absl::EqualsIgnoreCase(name, "Authorization") ||
+        absl::EqualsIgnoreCase(name, "Cookie"))
+      continue;
     headers[name] = Text(header, "value");
   }
   request.headers = Filled(std::move(headers));
@@ -160,20 +171,26 @@ Attr<ProbeModel> Probe(const Json& probe, const ContainerModel& container) {
   } else if (const Json& socket = Field(probe, "tcpSocket"); socket.is_object()) {
     const Json& port = Field(socket, "port");
     if (!PortOf(port, container)) return {};
-    model.tcp_socket = port.is_string() ? port.get<std::string>() : absl::StrCat(port.get<std::int64_t>());
+    model.tcp_socket =
+        port.is_string() ? port.get<std::string>() : absl::StrCat(port.get<std::int64_t>());
   } else if (const Json& exec = Field(probe, "exec"); exec.is_object()) {
     model.exec = List(Field(exec, "command"));
     if (model.exec.IsNull()) return {};
-  } else if (const Attr<std::int64_t> port = WholeNumber(Field(probe, "grpc.port")); port.IsKnown()) {
+  } else if (const Attr<std::int64_t> port = WholeNumber(Field(probe, "grpc.port"));
+             port.IsKnown()) {
     model.grpc = Text(probe, "grpc.service");
     const StringMap ports = container.ports.value_or({});
-    const auto by_itself = ports.count("http") != 0 || ports.size() != 1 ? ports.find("http") : ports.begin();
-    if (by_itself == ports.end() || service::PortOf(by_itself->second).number != *port) request.port = absl::StrCat(*port);
+    const auto by_itself =
+        ports.count("http") != 0 || ports.size() != 1 ? ports.find("http") : ports.begin();
+    if (by_itself == ports.end() || service::PortOf(by_itself->second).number != *port)
+      request.port = absl::StrCat(*port);
   } else {
     return {};
   }
-  if (!request.port.IsNull() || !request.scheme.IsNull() || !request.headers.IsNull()) model.request = std::move(request);
-  // What the server fills in is not said: SetDefaults_Probe of k8s.io/kubernetes/pkg/apis/core/v1/defaults.go.
+  if (!request.port.IsNull() || !request.scheme.IsNull() || !request.headers.IsNull())
+    model.request = std::move(request);
+  // What the server fills in is not said: SetDefaults_Probe of
+  // k8s.io/kubernetes/pkg/apis/core/v1/defaults.go.
   const auto unless = [&probe](const char* field, std::int64_t usual) {
     const Json& value = Field(probe, field);
     return value == usual ? Json() : value;
@@ -218,24 +235,31 @@ Attr<SecurityContextModel> Security(const Json& context) {
   model.read_only_root_filesystem = Flag(Field(context, "readOnlyRootFilesystem"));
   model.allow_privilege_escalation = Flag(Field(context, "allowPrivilegeEscalation"));
   model.seccomp_profile = SeccompProfile(Field(context, "seccompProfile"));
-  CapabilitiesModel capabilities{Set(Field(context, "capabilities.add")), Set(Field(context, "capabilities.drop"))};
-  if (!capabilities.add.IsNull() || !capabilities.drop.IsNull()) model.capabilities = std::move(capabilities);
-  return context.is_object() && !context.empty() ? Attr<SecurityContextModel>(std::move(model)) : Attr<SecurityContextModel>();
+  CapabilitiesModel capabilities{Set(Field(context, "capabilities.add")),
+                                 Set(Field(context, "capabilities.drop"))};
+  if (!capabilities.add.IsNull() || !capabilities.drop.IsNull())
+    model.capabilities = std::move(capabilities);
+  return context.is_object() && !context.empty() ? Attr<SecurityContextModel>(std::move(model))
+                                                 : Attr<SecurityContextModel>();
 }
 
 }  // namespace
 
-// The policy that the server fills in goes by the image's tag (SetDefaults_Container of k8s.io/kubernetes/pkg/apis/core/v1/defaults.go;
-// parsers.ParseImageName: a name without tag and digest is `latest`).
+// The policy that the server fills in goes by the image's tag (SetDefaults_Container of
+// k8s.io/kubernetes/pkg/apis/core/v1/defaults.go; parsers.ParseImageName: a name without tag and
+// digest is `latest`).
 std::string UsualPullPolicy(const std::string& image) {
   const std::string name = image.substr(image.rfind('/') + 1);
   if (absl::StrContains(name, "@")) return "IfNotPresent";
-  return !absl::StrContains(name, ":") || absl::EndsWith(name, ":latest") ? "Always" : "IfNotPresent";
+  return !absl::StrContains(name, ":") || absl::EndsWith(name, ":latest") ? "Always"
+                                                                          : "IfNotPresent";
 }
 
-void FillInContainer(const Json& container, ContainerModel& model, std::vector<std::string>& left_out) {
+void FillInContainer(const Json& container, ContainerModel& model,
+                     std::vector<std::string>& left_out) {
   model.image = Text(container, "image");
-  if (const std::string policy = Text(container, "imagePullPolicy"); policy != UsualPullPolicy(*model.image)) {
+  if (const std::string policy = Text(container, "imagePullPolicy");
+      policy != UsualPullPolicy(*model.image)) {
     model.image_pull_policy = NonEmpty(policy);
   }
   model.command = List(Field(container, "command"));
@@ -244,24 +268,30 @@ void FillInContainer(const Json& container, ContainerModel& model, std::vector<s
   process.working_dir = NonEmpty(Text(container, "workingDir"));
   process.tty = Flag(Field(container, "tty"));
   process.stdin = Flag(Field(container, "stdin"));
-  if (!process.working_dir.IsNull() || !process.tty.IsNull() || !process.stdin.IsNull()) model.process = std::move(process);
+  if (!process.working_dir.IsNull() || !process.tty.IsNull() || !process.stdin.IsNull())
+    model.process = std::move(process);
   Ports(container, model);
   Environment(container, model, left_out);
   ResourcesModel resources;
   resources.requests = Texts(Field(container, "resources.requests"));
   resources.limits = Texts(Field(container, "resources.limits"));
-  if (!resources.requests.IsNull() || !resources.limits.IsNull()) model.resources = std::move(resources);
+  if (!resources.requests.IsNull() || !resources.limits.IsNull())
+    model.resources = std::move(resources);
   std::map<std::string, MountModel> mounts;
   for (const Json& mount : Field(container, "volumeMounts")) {
     const std::string path = Text(mount, "mountPath");
     if (!absl::StartsWith(path, "/")) continue;
-    mounts[path] = {Text(mount, "name"), NonEmpty(Text(mount, "subPath")), Flag(Field(mount, "readOnly"))};
+    mounts[path] = {Text(mount, "name"), NonEmpty(Text(mount, "subPath")),
+                    Flag(Field(mount, "readOnly"))};
   }
   if (!mounts.empty()) model.mounts = std::move(mounts);
-  ProbesModel probes{Probe(Field(container, "livenessProbe"), model), Probe(Field(container, "readinessProbe"), model),
+  ProbesModel probes{Probe(Field(container, "livenessProbe"), model),
+                     Probe(Field(container, "readinessProbe"), model),
                      Probe(Field(container, "startupProbe"), model)};
-  if (!probes.liveness.IsNull() || !probes.readiness.IsNull() || !probes.startup.IsNull()) model.probes = std::move(probes);
-  HooksModel hooks{Hook(Field(container, "lifecycle.postStart"), model), Hook(Field(container, "lifecycle.preStop"), model)};
+  if (!probes.liveness.IsNull() || !probes.readiness.IsNull() || !probes.startup.IsNull())
+    model.probes = std::move(probes);
+  HooksModel hooks{Hook(Field(container, "lifecycle.postStart"), model),
+                   Hook(Field(container, "lifecycle.preStop"), model)};
   if (!hooks.post_start.IsNull() || !hooks.pre_stop.IsNull()) model.hooks = std::move(hooks);
   model.security_context = Security(Field(container, "securityContext"));
 }
@@ -274,14 +304,21 @@ Attr<std::string> DurationOf(const Json& seconds) {
 }
 
 Attr<std::int64_t> WholeNumber(const Json& value) {
-  return value.is_number_integer() ? Attr<std::int64_t>(value.get<std::int64_t>()) : Attr<std::int64_t>();
+  return value.is_number_integer() ? Attr<std::int64_t>(value.get<std::int64_t>())
+                                   : Attr<std::int64_t>();
 }
 
-Attr<bool> Flag(const Json& value) { return value.is_boolean() ? Attr<bool>(value.get<bool>()) : Attr<bool>(); }
+Attr<bool> Flag(const Json& value) {
+  return value.is_boolean() ? Attr<bool>(value.get<bool>()) : Attr<bool>();
+}
 
-Attr<std::string> NonEmpty(std::string text) { return text.empty() ? Attr<std::string>() : Attr<std::string>(std::move(text)); }
+Attr<std::string> NonEmpty(std::string text) {
+  return text.empty() ? Attr<std::string>() : Attr<std::string>(std::move(text));
+}
 
-Attr<StringMap> Filled(StringMap map) { return map.empty() ? Attr<StringMap>() : Attr<StringMap>(std::move(map)); }
+Attr<StringMap> Filled(StringMap map) {
+  return map.empty() ? Attr<StringMap>() : Attr<StringMap>(std::move(map));
+}
 
 Attr<StringMap> Texts(const Json& map) {
   StringMap texts;

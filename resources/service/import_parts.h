@@ -1,5 +1,5 @@
-// The parts of import_workload: what containers and pods are found as. Each is the reverse of its part of render_pod.cc; what it cannot
-// say is left out, and found by comparison afterwards.
+// The parts of import_workload: what containers and pods are found as. Each is the reverse of its
+// part of render_pod.cc; what it cannot say is left out, and found by comparison afterwards.
 #pragma once
 
 #include <cstdint>
@@ -11,15 +11,17 @@
 
 namespace charon::service {
 
-// Fills in the container's shape, all mounts in `mounts`. `left_out` gets the environment variables whose literal values look
-// like secrets.
-void FillInContainer(const nlohmann::json& container, ContainerModel& model, std::vector<std::string>& left_out);
+// Fills in the container's shape, all mounts in `mounts`. `left_out` gets the environment variables
+// whose literal values look like secrets.
+void FillInContainer(const nlohmann::json& container, ContainerModel& model,
+                     std::vector<std::string>& left_out);
 
 // The pull policy that the server fills in for an image.
 std::string UsualPullPolicy(const std::string& image);
 
-// Fills in volumes, scheduling, and what holds for the whole pod, from the pod template. Mounts of the main container move to
-// their volumes. REQUIRES: the main container and `claims` are filled in.
+// Fills in volumes, scheduling, and what holds for the whole pod, from the pod template. Mounts of
+// the main container move to their volumes. REQUIRES: the main container and `claims` are filled
+// in.
 void FillInPod(const nlohmann::json& pod_template, ServiceModel& model);
 
 // "RuntimeDefault", "Unconfined", or the path of a profile.

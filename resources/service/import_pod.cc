@@ -22,8 +22,10 @@ using kubernetes::Text;
 
 // Whether an object has these fields at most.
 bool HasOnly(const Json& object, std::initializer_list<absl::string_view> fields) {
-  return object.is_object() && std::all_of(object.items().begin(), object.items().end(), [&](const auto& entry) {
-           return std::find(fields.begin(), fields.end(), absl::string_view(entry.key())) != fields.end();
+  return object.is_object() &&
+         std::all_of(object.items().begin(), object.items().end(), [&](const auto& entry) {
+           return std::find(fields.begin(), fields.end(), absl::string_view(entry.key())) !=
+                  fields.end();
          });
 }
 
@@ -32,7 +34,8 @@ bool HasOnly(const Json& object, std::initializer_list<absl::string_view> fields
 SourceModel Source(const Json& source, const char* name_field) {
   SourceModel model;
   model.name = Text(source, name_field);
-  if (const Attr<std::int64_t> mode = WholeNumber(Field(source, "defaultMode")); mode.IsKnown() && *mode != 0644) {
+  if (const Attr<std::int64_t> mode = WholeNumber(Field(source, "defaultMode"));
+      mode.IsKnown() && *mode != 0644) {
     model.mode = absl::StrFormat("%04o", *mode);
   }
   if (Field(source, "optional") == true) model.optional_source = true;
@@ -50,7 +53,8 @@ std::optional<VolumeModel> Volume(const Json& volume) {
     const std::string medium = Text(scratch, "medium");
     if (!medium.empty() && medium != "Memory" && medium != "HugePages") return std::nullopt;
     model.empty_dir = EmptyDirModel{NonEmpty(medium), NonEmpty(Text(scratch, "sizeLimit"))};
-  } else if (const Json& path = Field(volume, "hostPath"); path.is_object() && absl::StartsWith(Text(path, "path"), "/")) {
+  } else if (const Json& path = Field(volume, "hostPath");
+             path.is_object() && absl::StartsWith(Text(path, "path"), "/")) {
     model.host_path = HostPathModel{Text(path, "path"), NonEmpty(Text(path, "type"))};
   } else if (const Json& nfs = Field(volume, "nfs"); nfs.is_object()) {
     NfsModel in_line;
@@ -68,14 +72,18 @@ std::optional<VolumeModel> Volume(const Json& volume) {
   return model;
 }
 
-// A volume that the main container mounts once says where by itself. Mounts of a volume that cannot be said go.
+// A volume that the main container mounts once says where by itself. Mounts of a volume that cannot
+// be said go.
 void MoveMounts(ServiceModel& model, std::map<std::string, VolumeModel>& volumes) {
   std::map<std::string, ClaimModel> claims = model.claims.value_or({});
-  const auto known = [&](const MountModel& mount) { return volumes.count(*mount.volume) != 0 || claims.count(*mount.volume) != 0; };
+  const auto known = [&](const MountModel& mount) {
+    return volumes.count(*mount.volume) != 0 || claims.count(*mount.volume) != 0;
+  };
   const auto keep_known = [&](ContainerModel& container) {
     std::map<std::string, MountModel> mounts = container.mounts.value_or({});
     std::erase_if(mounts, [&](const auto& mount) { return !known(mount.second); });
-    container.mounts = mounts.empty() ? Attr<std::map<std::string, MountModel>>() : Attr<std::map<std::string, MountModel>>(mounts);
+    container.mounts = mounts.empty() ? Attr<std::map<std::string, MountModel>>()
+                                      : Attr<std::map<std::string, MountModel>>(mounts);
     return mounts;
   };
   if (model.sidecars.IsKnown()) {
@@ -105,7 +113,8 @@ void MoveMounts(ServiceModel& model, std::map<std::string, VolumeModel>& volumes
     }
     mount = mounts.erase(mount);
   }
-  model.mounts = mounts.empty() ? Attr<std::map<std::string, MountModel>>() : Attr<std::map<std::string, MountModel>>(std::move(mounts));
+  model.mounts = mounts.empty() ? Attr<std::map<std::string, MountModel>>()
+                                : Attr<std::map<std::string, MountModel>>(std::move(mounts));
   if (!claims.empty()) model.claims = std::move(claims);
 }
 
@@ -120,11 +129,13 @@ Attr<PodAffinityModel> PodTerm(const Json& affinity) {
   const Json& required = Field(affinity, "requiredDuringSchedulingIgnoredDuringExecution");
   const Json& preferred = Field(affinity, "preferredDuringSchedulingIgnoredDuringExecution");
   const bool hard = required.is_array() && required.size() == 1 && preferred.empty();
-  const bool soft = preferred.is_array() && preferred.size() == 1 && required.empty() && Field(preferred[0], "weight") == 100;
+  const bool soft = preferred.is_array() && preferred.size() == 1 && required.empty() &&
+                    Field(preferred[0], "weight") == 100;
   if (!hard && !soft) return {};
   const Json& term = hard ? required[0] : Field(preferred[0], "podAffinityTerm");
   const Json& selector = Field(term, "labelSelector");
-  if (!HasOnly(term, {"labelSelector", "topologyKey"}) || !HasOnly(selector, {"matchLabels"})) return {};
+  if (!HasOnly(term, {"labelSelector", "topologyKey"}) || !HasOnly(selector, {"matchLabels"}))
+    return {};
   PodAffinityModel model;
   model.labels = Texts(Field(selector, "matchLabels"));
   if (model.labels.IsNull()) return {};
@@ -135,13 +146,15 @@ Attr<PodAffinityModel> PodTerm(const Json& affinity) {
 
 // Requirements on nodes' labels that each say "one of these" or "none of these".
 void NodeTerms(const Json& affinity, SchedulingModel& model) {
-  const Json& terms = Field(affinity, "requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms");
+  const Json& terms =
+      Field(affinity, "requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms");
   if (!terms.is_array() || terms.size() != 1 || !HasOnly(terms[0], {"matchExpressions"})) return;
   StringMap require, avoid;
   for (const Json& expression : Field(terms[0], "matchExpressions")) {
     const std::string op = Text(expression, "operator");
     std::vector<std::string> values;
-    for (const Json& value : Field(expression, "values")) values.push_back(value.is_string() ? value.get<std::string>() : "");
+    for (const Json& value : Field(expression, "values"))
+      values.push_back(value.is_string() ? value.get<std::string>() : "");
     if ((op != "In" && op != "NotIn") || values.empty()) return;
     StringMap& of = op == "In" ? require : avoid;
     if (!of.emplace(Text(expression, "key"), absl::StrJoin(values, "|")).second) return;
@@ -160,7 +173,9 @@ Attr<SpreadModel> Spread(const Json& constraints, const StringMap& selector) {
   SpreadModel model;
   model.over = Over(Text(one, "topologyKey"));
   if (Text(one, "whenUnsatisfiable") == "DoNotSchedule") model.hard = true;
-  if (const Attr<std::int64_t> skew = WholeNumber(Field(one, "maxSkew")); skew.IsKnown() && *skew != 1) model.max_skew = skew;
+  if (const Attr<std::int64_t> skew = WholeNumber(Field(one, "maxSkew"));
+      skew.IsKnown() && *skew != 1)
+    model.max_skew = skew;
   return model;
 }
 
@@ -171,12 +186,14 @@ Attr<std::vector<TolerationModel>> Tolerations(const Json& list) {
     toleration.key = NonEmpty(Text(entry, "key"));
     toleration.value = NonEmpty(Text(entry, "value"));
     const std::string op = Text(entry, "operator");
-    if (op != (toleration.value.IsNull() ? "Exists" : "Equal")) toleration.op = op.empty() ? "Equal" : op;
+    if (op != (toleration.value.IsNull() ? "Exists" : "Equal"))
+      toleration.op = op.empty() ? "Equal" : op;
     toleration.effect = NonEmpty(Text(entry, "effect"));
     toleration.seconds = DurationOf(Field(entry, "tolerationSeconds"));
     tolerations.push_back(std::move(toleration));
   }
-  return tolerations.empty() ? Attr<std::vector<TolerationModel>>() : Attr<std::vector<TolerationModel>>(std::move(tolerations));
+  return tolerations.empty() ? Attr<std::vector<TolerationModel>>()
+                             : Attr<std::vector<TolerationModel>>(std::move(tolerations));
 }
 
 Attr<SchedulingModel> Scheduling(const Json& pod, const StringMap& selector) {
@@ -187,7 +204,8 @@ Attr<SchedulingModel> Scheduling(const Json& pod, const StringMap& selector) {
   model.near = PodTerm(Field(pod, "affinity.podAffinity"));
   model.apart = PodTerm(Field(pod, "affinity.podAntiAffinity"));
   model.spread = Spread(Field(pod, "topologySpreadConstraints"), selector);
-  const bool any = !model.node_selector.IsNull() || !model.tolerations.IsNull() || !model.require_nodes.IsNull() || !model.avoid_nodes.IsNull() ||
+  const bool any = !model.node_selector.IsNull() || !model.tolerations.IsNull() ||
+                   !model.require_nodes.IsNull() || !model.avoid_nodes.IsNull() ||
                    !model.near.IsNull() || !model.apart.IsNull() || !model.spread.IsNull();
   return any ? Attr<SchedulingModel>(std::move(model)) : Attr<SchedulingModel>();
 }
@@ -204,10 +222,12 @@ Attr<PodSecurityContextModel> Security(const Json& context) {
   model.run_as_non_root = Flag(Field(context, "runAsNonRoot"));
   model.seccomp_profile = SeccompProfile(Field(context, "seccompProfile"));
   std::set<std::int64_t> groups;
-  for (const Json& group : Field(context, "supplementalGroups")) groups.insert(WholeNumber(group).value_or(0));
+  for (const Json& group : Field(context, "supplementalGroups"))
+    groups.insert(WholeNumber(group).value_or(0));
   if (!groups.empty()) model.supplemental_groups = std::move(groups);
   StringMap sysctls;
-  for (const Json& parameter : Field(context, "sysctls")) sysctls[Text(parameter, "name")] = Text(parameter, "value");
+  for (const Json& parameter : Field(context, "sysctls"))
+    sysctls[Text(parameter, "name")] = Text(parameter, "value");
   model.sysctls = Filled(std::move(sysctls));
   return model;
 }
@@ -220,13 +240,16 @@ Attr<StringList> List(const Json& list) {
 
 Attr<DnsModel> Dns(const Json& pod) {
   DnsModel model;
-  if (const std::string policy = Text(pod, "dnsPolicy"); policy != "ClusterFirst") model.policy = NonEmpty(policy);
+  if (const std::string policy = Text(pod, "dnsPolicy"); policy != "ClusterFirst")
+    model.policy = NonEmpty(policy);
   model.nameservers = List(Field(pod, "dnsConfig.nameservers"));
   model.searches = List(Field(pod, "dnsConfig.searches"));
   StringMap options;
-  for (const Json& option : Field(pod, "dnsConfig.options")) options[Text(option, "name")] = Text(option, "value");
+  for (const Json& option : Field(pod, "dnsConfig.options"))
+    options[Text(option, "name")] = Text(option, "value");
   model.options = Filled(std::move(options));
-  const bool any = !model.policy.IsNull() || !model.nameservers.IsNull() || !model.searches.IsNull() || !model.options.IsNull();
+  const bool any = !model.policy.IsNull() || !model.nameservers.IsNull() ||
+                   !model.searches.IsNull() || !model.options.IsNull();
   return any ? Attr<DnsModel>(std::move(model)) : Attr<DnsModel>();
 }
 
@@ -238,26 +261,33 @@ Attr<PodModel> Pod(const Json& pod_template, const StringMap& selector) {
   model.labels = Filled(std::move(labels));
   model.annotations = Texts(Field(pod_template, "metadata.annotations"));
   std::set<std::string> pull_secrets;
-  for (const Json& secret : Field(pod, "imagePullSecrets")) pull_secrets.insert(Text(secret, "name"));
+  for (const Json& secret : Field(pod, "imagePullSecrets"))
+    pull_secrets.insert(Text(secret, "name"));
   if (!pull_secrets.empty()) model.image_pull_secrets = std::move(pull_secrets);
   model.priority_class = NonEmpty(Text(pod, "priorityClassName"));
-  if (const Json& grace = Field(pod, "terminationGracePeriodSeconds"); grace != 30) model.termination_grace_period = DurationOf(grace);
+  if (const Json& grace = Field(pod, "terminationGracePeriodSeconds"); grace != 30)
+    model.termination_grace_period = DurationOf(grace);
   model.runtime_class = NonEmpty(Text(pod, "runtimeClassName"));
   model.host_name = NonEmpty(Text(pod, "hostname"));
   model.host_network = Flag(Field(pod, "hostNetwork"));
   model.host_pid = Flag(Field(pod, "hostPID"));
-  // Defaults that a tool spelled out stay without being declared (kubernetes::MigratedManagedFields).
+  // Defaults that a tool spelled out stay without being declared
+  // (kubernetes::MigratedManagedFields).
   if (Field(pod, "shareProcessNamespace") == true) model.share_process_namespace = true;
   if (Field(pod, "enableServiceLinks") == false) model.enable_service_links = false;
   model.security_context = Security(Field(pod, "securityContext"));
   model.dns = Dns(pod);
   std::map<std::string, StringList> aliases;
-  for (const Json& alias : Field(pod, "hostAliases")) aliases[Text(alias, "ip")] = List(Field(alias, "hostnames")).value_or({});
+  for (const Json& alias : Field(pod, "hostAliases"))
+    aliases[Text(alias, "ip")] = List(Field(alias, "hostnames")).value_or({});
   if (!aliases.empty()) model.host_aliases = std::move(aliases);
-  const bool any = !model.labels.IsNull() || !model.annotations.IsNull() || !model.image_pull_secrets.IsNull() || !model.priority_class.IsNull() ||
-                   !model.termination_grace_period.IsNull() || !model.runtime_class.IsNull() || !model.host_name.IsNull() ||
-                   !model.host_network.IsNull() || !model.host_pid.IsNull() || !model.share_process_namespace.IsNull() ||
-                   !model.enable_service_links.IsNull() || !model.security_context.IsNull() || !model.dns.IsNull() || !model.host_aliases.IsNull();
+  const bool any = !model.labels.IsNull() || !model.annotations.IsNull() ||
+                   !model.image_pull_secrets.IsNull() || !model.priority_class.IsNull() ||
+                   !model.termination_grace_period.IsNull() || !model.runtime_class.IsNull() ||
+                   !model.host_name.IsNull() || !model.host_network.IsNull() ||
+                   !model.host_pid.IsNull() || !model.share_process_namespace.IsNull() ||
+                   !model.enable_service_links.IsNull() || !model.security_context.IsNull() ||
+                   !model.dns.IsNull() || !model.host_aliases.IsNull();
   return any ? Attr<PodModel>(std::move(model)) : Attr<PodModel>();
 }
 
@@ -275,7 +305,8 @@ void FillInPod(const Json& pod_template, ServiceModel& model) {
   }
   std::map<std::string, VolumeModel> volumes;
   for (const Json& volume : Field(pod, "volumes")) {
-    if (std::optional<VolumeModel> found = Volume(volume)) volumes.emplace(Text(volume, "name"), *std::move(found));
+    if (std::optional<VolumeModel> found = Volume(volume))
+      volumes.emplace(Text(volume, "name"), *std::move(found));
   }
   MoveMounts(model, volumes);
   if (!volumes.empty()) model.volumes = std::move(volumes);

@@ -20,9 +20,9 @@ namespace {
 using kubernetes::Field;
 using kubernetes::Text;
 
-// What the server fills in where there is nothing (k8s.io/kubernetes/pkg/apis/core/v1/defaults.go and pkg/apis/apps/v1/defaults.go),
-// by the last names of its path. A value that a tool spelled out and whose absence means the same counts, too: it stays
-// (kubernetes::MigratedManagedFields).
+// What the server fills in where there is nothing (k8s.io/kubernetes/pkg/apis/core/v1/defaults.go
+// and pkg/apis/apps/v1/defaults.go), by the last names of its path. A value that a tool spelled out
+// and whose absence means the same counts, too: it stays (kubernetes::MigratedManagedFields).
 bool IsUsual(absl::string_view parent, absl::string_view name, const Json& value) {
   struct Usual {
     absl::string_view parent, name;  // parent "": any
@@ -33,7 +33,9 @@ bool IsUsual(absl::string_view parent, absl::string_view name, const Json& value
       {"spec", "progressDeadlineSeconds", 600},
       {"spec", "revisionHistoryLimit", 10},
       {"spec", "podManagementPolicy", "OrderedReady"},
-      {"spec", "persistentVolumeClaimRetentionPolicy", {{"whenDeleted", "Retain"}, {"whenScaled", "Retain"}}},
+      {"spec",
+       "persistentVolumeClaimRetentionPolicy",
+       {{"whenDeleted", "Retain"}, {"whenScaled", "Retain"}}},
       {"strategy", "rollingUpdate", {{"maxSurge", "25%"}, {"maxUnavailable", "25%"}}},
       {"updateStrategy", "rollingUpdate", {{"partition", 0}}},
       {"updateStrategy", "rollingUpdate", {{"maxSurge", 0}, {"maxUnavailable", 1}}},
@@ -64,7 +66,8 @@ bool IsUsual(absl::string_view parent, absl::string_view name, const Json& value
       {"hostPath", "type", ""},
   };
   return std::any_of(all.begin(), all.end(), [&](const Usual& usual) {
-    return usual.name == name && (usual.parent.empty() || usual.parent == parent) && usual.value == value;
+    return usual.name == name && (usual.parent.empty() || usual.parent == parent) &&
+           usual.value == value;
   });
 }
 
@@ -74,7 +77,8 @@ void DropUsual(Json& value, const std::string& parent) {
     for (Json& item : value) DropUsual(item, parent);
   }
   if (!value.is_object()) return;
-  if (Text(value, "imagePullPolicy") == UsualPullPolicy(Text(value, "image"))) value.erase("imagePullPolicy");
+  if (Text(value, "imagePullPolicy") == UsualPullPolicy(Text(value, "image")))
+    value.erase("imagePullPolicy");
   for (auto entry = value.begin(); entry != value.end();) {
     DropUsual(*entry, entry.key());
     entry = IsUsual(parent, entry.key(), *entry) ? value.erase(entry) : std::next(entry);
@@ -83,7 +87,8 @@ void DropUsual(Json& value, const std::string& parent) {
 
 Json* Find(Json& list, const std::string& name) {
   if (!list.is_array()) return nullptr;
-  const auto found = std::find_if(list.begin(), list.end(), [&](const Json& item) { return Text(item, "name") == name; });
+  const auto found = std::find_if(list.begin(), list.end(),
+                                  [&](const Json& item) { return Text(item, "name") == name; });
   return found == list.end() ? nullptr : &*found;
 }
 
@@ -100,7 +105,9 @@ class Containers {
     for (const std::string& variable : left_out) {
       not_said_.secrets.push_back(main ? variable : absl::StrCat(variable, " of ", name));
       Json& env = (*copy)["env"];
-      env.erase(std::remove_if(env.begin(), env.end(), [&](const Json& entry) { return Text(entry, "name") == variable; }), env.end());
+      env.erase(std::remove_if(env.begin(), env.end(),
+                               [&](const Json& entry) { return Text(entry, "name") == variable; }),
+                env.end());
     }
   }
 
@@ -118,19 +125,27 @@ Attr<RolloutModel> Rollout(const Json& spec) {
   const char* const name = spec.contains("strategy") ? "strategy" : "updateStrategy";
   const Json& strategy = Field(spec, name);
   RolloutModel model;
-  if (const std::string type = Text(strategy, "type"); type != "RollingUpdate") model.strategy = NonEmpty(type);
-  if (const Json& rolling = Field(strategy, "rollingUpdate"); !IsUsual(name, "rollingUpdate", rolling)) {
+  if (const std::string type = Text(strategy, "type"); type != "RollingUpdate")
+    model.strategy = NonEmpty(type);
+  if (const Json& rolling = Field(strategy, "rollingUpdate");
+      !IsUsual(name, "rollingUpdate", rolling)) {
     model.max_surge = CountOrPercent(Field(rolling, "maxSurge"));
     model.max_unavailable = CountOrPercent(Field(rolling, "maxUnavailable"));
-    if (const Attr<std::int64_t> partition = WholeNumber(Field(rolling, "partition")); partition.value_or(0) > 0) model.partition = partition;
+    if (const Attr<std::int64_t> partition = WholeNumber(Field(rolling, "partition"));
+        partition.value_or(0) > 0)
+      model.partition = partition;
   }
-  if (const Json& deadline = Field(spec, "progressDeadlineSeconds"); deadline != 600) model.progress_deadline = DurationOf(deadline);
+  if (const Json& deadline = Field(spec, "progressDeadlineSeconds"); deadline != 600)
+    model.progress_deadline = DurationOf(deadline);
   model.min_ready = DurationOf(Field(spec, "minReadySeconds"));
-  if (const Json& limit = Field(spec, "revisionHistoryLimit"); limit != 10) model.revision_history_limit = WholeNumber(limit);
-  if (const std::string policy = Text(spec, "podManagementPolicy"); policy != "OrderedReady") model.pod_management_policy = NonEmpty(policy);
-  const bool any = !model.strategy.IsNull() || !model.max_surge.IsNull() || !model.max_unavailable.IsNull() || !model.partition.IsNull() ||
-                   !model.progress_deadline.IsNull() || !model.min_ready.IsNull() || !model.revision_history_limit.IsNull() ||
-                   !model.pod_management_policy.IsNull();
+  if (const Json& limit = Field(spec, "revisionHistoryLimit"); limit != 10)
+    model.revision_history_limit = WholeNumber(limit);
+  if (const std::string policy = Text(spec, "podManagementPolicy"); policy != "OrderedReady")
+    model.pod_management_policy = NonEmpty(policy);
+  const bool any = !model.strategy.IsNull() || !model.max_surge.IsNull() ||
+                   !model.max_unavailable.IsNull() || !model.partition.IsNull() ||
+                   !model.progress_deadline.IsNull() || !model.min_ready.IsNull() ||
+                   !model.revision_history_limit.IsNull() || !model.pod_management_policy.IsNull();
   return any ? Attr<RolloutModel>(std::move(model)) : Attr<RolloutModel>();
 }
 
@@ -142,18 +157,22 @@ Attr<std::map<std::string, ClaimModel>> ReplicaClaims(const Json& templates) {
     claim.size = Text(object, "spec.resources.requests.storage");
     claim.storage_class = NonEmpty(Text(object, "spec.storageClassName"));
     std::set<std::string> modes;
-    for (const Json& mode : Field(object, "spec.accessModes")) modes.insert(mode.is_string() ? mode.get<std::string>() : "");
+    for (const Json& mode : Field(object, "spec.accessModes"))
+      modes.insert(mode.is_string() ? mode.get<std::string>() : "");
     if (modes != std::set<std::string>{"ReadWriteOnce"}) claim.access_modes = std::move(modes);
     claims.emplace(Text(object, "metadata.name"), std::move(claim));
   }
-  return claims.empty() ? Attr<std::map<std::string, ClaimModel>>() : Attr<std::map<std::string, ClaimModel>>(std::move(claims));
+  return claims.empty() ? Attr<std::map<std::string, ClaimModel>>()
+                        : Attr<std::map<std::string, ClaimModel>>(std::move(claims));
 }
 
 // Where the service's workload would differ from what was seen, both ways.
 std::vector<std::string> Differences(const Json& seen, const ServiceModel& model) {
   std::vector<Rendered> rendered;
   if (!RenderWorkload(model, {}, rendered).ok()) return {"spec"};
-  Json would = {{"apiVersion", "apps/v1"}, {"kind", WorkloadKind(model)}, {"spec", AsCreated(rendered.front())["spec"]}};
+  Json would = {{"apiVersion", "apps/v1"},
+                {"kind", WorkloadKind(model)},
+                {"spec", AsCreated(rendered.front())["spec"]}};
   KeepOrder(seen, would);
   Json wanted = would;
   DropUsual(wanted["spec"], "spec");
@@ -178,19 +197,24 @@ NotSaid FillInFromWorkload(const Json& workload, ServiceModel& model) {
   const Json& spec = Field(workload, "spec");
   Json seen = {{"apiVersion", "apps/v1"}, {"kind", WorkloadKind(model)}, {"spec", spec}};
   Json& seen_pod = seen["spec"]["template"]["spec"];
-  if (const Attr<std::int64_t> replicas = WholeNumber(Field(spec, "replicas")); replicas.value_or(1) != 1) model.replicas = replicas;
+  if (const Attr<std::int64_t> replicas = WholeNumber(Field(spec, "replicas"));
+      replicas.value_or(1) != 1)
+    model.replicas = replicas;
   model.rollout = Rollout(spec);
   model.claims = ReplicaClaims(Field(spec, "volumeClaimTemplates"));
 
   const Json& containers = Field(spec, "template.spec.containers");
   if (containers.is_array() && !containers.empty()) {
     Containers parts(seen_pod, not_said);
-    const auto named = std::find_if(containers.begin(), containers.end(), [&](const Json& c) { return Text(c, "name") == model.NameOrDefault(); });
+    const auto named = std::find_if(containers.begin(), containers.end(), [&](const Json& c) {
+      return Text(c, "name") == model.NameOrDefault();
+    });
     const Json& main = named == containers.end() ? containers[0] : *named;
     parts.FillIn(main, "containers", /*main=*/true, model);
     std::map<std::string, SidecarModel> sidecars;
     for (const Json& container : containers) {
-      if (&container != &main) parts.FillIn(container, "containers", /*main=*/false, sidecars[Text(container, "name")]);
+      if (&container != &main)
+        parts.FillIn(container, "containers", /*main=*/false, sidecars[Text(container, "name")]);
     }
     if (!sidecars.empty()) model.sidecars = std::move(sidecars);
     std::vector<InitContainerModel> init_containers;
@@ -219,13 +243,16 @@ void FillInFromService(const Json& service, ServiceModel& model) {
   for (const Json& port : Field(service, "spec.ports")) {
     const Json& target = Field(port, "targetPort");
     const auto meant = std::find_if(ports.begin(), ports.end(), [&](const auto& one) {
-      return target.is_string() ? target == one.first : WholeNumber(target) == Attr<std::int64_t>(PortOf(one.second).number);
+      return target.is_string()
+                 ? target == one.first
+                 : WholeNumber(target) == Attr<std::int64_t>(PortOf(one.second).number);
     });
     const Attr<std::int64_t> number = WholeNumber(Field(port, "port"));
     if (meant == ports.end() || number.IsNull() || !done.insert(meant->first).second) continue;
     const std::string& name = meant->first;
     if (*number != UsualServicePort(name, PortOf(meant->second))) numbers[name] = *number;
-    if (const std::string protocol = Text(port, "appProtocol"); !protocol.empty()) app_protocols[name] = protocol;
+    if (const std::string protocol = Text(port, "appProtocol"); !protocol.empty())
+      app_protocols[name] = protocol;
   }
   if (numbers.empty() && app_protocols.empty()) return;
   InnerServiceModel inner;

@@ -11,19 +11,21 @@ namespace charon::service {
 
 // What of a workload is not in the model.
 struct NotSaid {
-  // Environment variables with literal values that look like secrets, which belong into no state: NAME, or NAME of CONTAINER.
+  // Environment variables with literal values that look like secrets, which belong into no state:
+  // NAME, or NAME of CONTAINER.
   std::vector<std::string> secrets;
-  // Fields of the workload that the service would not have or would have differently, as paths without values. What the server
-  // fills in where there is nothing does not count.
+  // Fields of the workload that the service would not have or would have differently, as paths
+  // without values. What the server fills in where there is nothing does not count.
   std::vector<std::string> fields;
 };
 
-// Fills in replicas, rollout, the claims of a StatefulSet's replicas, the containers (the main one is the one named as the service,
-// else the first) and the pod. REQUIRES: `model` has its namespace, name, kind and selector, and nothing else.
+// Fills in replicas, rollout, the claims of a StatefulSet's replicas, the containers (the main one
+// is the one named as the service, else the first) and the pod. REQUIRES: `model` has its
+// namespace, name, kind and selector, and nothing else.
 NotSaid FillInFromWorkload(const nlohmann::json& workload, ServiceModel& model);
 
-// Fills in the ports of the Service that has the service's name, where they are others than rendering would give it: clients use
-// them. REQUIRES: the workload is filled in.
+// Fills in the ports of the Service that has the service's name, where they are others than
+// rendering would give it: clients use them. REQUIRES: the workload is filled in.
 void FillInFromService(const nlohmann::json& service, ServiceModel& model);
 
 }  // namespace charon::service

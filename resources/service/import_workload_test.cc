@@ -35,15 +35,19 @@ ServiceModel Stub() {
 }
 
 Json Workload(const std::string& pod_spec) {
-  return Json{{"spec", {{"replicas", 1},
-                        {"selector", {{"matchLabels", {{"app", "web"}}}}},
-                        {"strategy", {{"type", "RollingUpdate"}}},
-                        {"template", {{"metadata", {{"labels", {{"app", "web"}}}}}, {"spec", Json::parse(pod_spec)}}}}}};
+  return Json{
+      {"spec",
+       {{"replicas", 1},
+        {"selector", {{"matchLabels", {{"app", "web"}}}}},
+        {"strategy", {{"type", "RollingUpdate"}}},
+        {"template",
+         {{"metadata", {{"labels", {{"app", "web"}}}}}, {"spec", Json::parse(pod_spec)}}}}}};
 }
 
 // What was filled in, as JSON, without what is not set.
 Json Found(const ServiceModel& model) {
-  const absl::StatusOr<std::string> text = EncodeJson(ServiceModel::Describe().Encode(model), ServiceModel::Describe().schema().type());
+  const absl::StatusOr<std::string> text =
+      EncodeJson(ServiceModel::Describe().Encode(model), ServiceModel::Describe().schema().type());
   Json found = Json::parse(text.value_or("{}"));
   const std::function<void(Json&)> strip = [&strip](Json& value) {
     for (auto entry = value.begin(); entry != value.end();) {
@@ -62,14 +66,17 @@ Json Found(const ServiceModel& model) {
 
 // Nothing of what was found is refused in a configuration.
 void ExpectValid(const ServiceModel& model) {
-  std::vector<absl::Status> wrong = ValidateObject(ServiceModel::Describe().schema(), ServiceModel::Describe().Encode(model), true, nullptr);
+  std::vector<absl::Status> wrong = ValidateObject(
+      ServiceModel::Describe().schema(), ServiceModel::Describe().Encode(model), true, nullptr);
   for (absl::Status& status : CheckService(model)) wrong.push_back(std::move(status));
-  for (const absl::Status& status : wrong) ADD_FAILURE() << PathOf(status).value_or(Path()).ToString() << ": " << status.message();
+  for (const absl::Status& status : wrong)
+    ADD_FAILURE() << PathOf(status).value_or(Path()).ToString() << ": " << status.message();
 }
 
 TEST(ImportWorkload, SmallestHasItsImage) {
   ServiceModel model = Stub();
-  const NotSaid not_said = FillInFromWorkload(Workload(R"({"containers": [{"name": "web", "image": "a:1", "resources": {}}]})"), model);
+  const NotSaid not_said = FillInFromWorkload(
+      Workload(R"({"containers": [{"name": "web", "image": "a:1", "resources": {}}]})"), model);
   EXPECT_THAT(not_said.secrets, IsEmpty());
   EXPECT_THAT(not_said.fields, IsEmpty());
   EXPECT_EQ(Found(model), Json::parse(R"({"image": "a:1"})"));
@@ -78,17 +85,22 @@ TEST(ImportWorkload, SmallestHasItsImage) {
 // What the server fills in, and what hashicorp/kubernetes spells out, is nobody's wish.
 TEST(ImportWorkload, DefaultsAreNotSaid) {
   ServiceModel model = Stub();
-  Json workload = Workload(R"({"restartPolicy": "Always", "dnsPolicy": "ClusterFirst", "schedulerName": "default-scheduler", "securityContext": {},
+  Json workload = Workload(
+      R"({"restartPolicy": "Always", "dnsPolicy": "ClusterFirst", "schedulerName": "default-scheduler", "securityContext": {},
     "terminationGracePeriodSeconds": 30, "automountServiceAccountToken": true, "shareProcessNamespace": false, "enableServiceLinks": true,
     "volumes": [{"name": "c", "configMap": {"name": "c", "defaultMode": 420, "optional": false}}, {"name": "h", "hostPath": {"path": "/h", "type": ""}}],
     "containers": [{"name": "web", "image": "w", "imagePullPolicy": "Always", "terminationMessagePath": "/dev/termination-log", "terminationMessagePolicy": "File",
       "resources": {}, "ports": [{"name": "http", "containerPort": 80, "protocol": "TCP"}], "volumeMounts": [{"name": "c", "mountPath": "/c", "mountPropagation": "None"}],
       "env": [{"name": "IP", "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": "status.podIP"}}}],
       "livenessProbe": {"httpGet": {"path": "/up", "port": "http", "scheme": "HTTP"}, "timeoutSeconds": 1, "periodSeconds": 10, "successThreshold": 1, "failureThreshold": 3}}]})");
-  workload["spec"].update(Json::parse(R"({"progressDeadlineSeconds": 600, "revisionHistoryLimit": 10, "replicas": 1,
+  workload["spec"].update(
+      Json::parse(R"({"progressDeadlineSeconds": 600, "revisionHistoryLimit": 10, "replicas": 1,
     "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": "25%", "maxUnavailable": "25%"}}, "selector": {"matchLabels": {"app": "web"}}})"));
   EXPECT_THAT(FillInFromWorkload(workload, model).fields, IsEmpty());
-  EXPECT_EQ(Found(model), Json::parse(R"({"image": "w", "ports": {"http": "80"}, "env_from": {"fields": {"IP": "status.podIP"}},
+  EXPECT_EQ(
+      Found(model),
+      Json::parse(
+          R"({"image": "w", "ports": {"http": "80"}, "env_from": {"fields": {"IP": "status.podIP"}},
     "volumes": {"c": {"mount": "/c", "config_map": {"name": "c"}}, "h": {"host_path": {"path": "/h"}}}, "probes": {"liveness": {"http_get": "/up"}}})"));
   ExpectValid(model);
 }
@@ -170,9 +182,11 @@ TEST(ImportWorkload, ThePodIsFoundWhole) {
                 {"name": "h", "hostPath": {"path": "/dev/dri", "type": "Directory"}},
                 {"name": "n", "nfs": {"server": "192.0.2.20", "path": "/x"}}],
     "containers": [{"name": "web", "image": "w:1", "volumeMounts": [{"name": "data", "mountPath": "/data"}, {"name": "c", "mountPath": "/c"}]}]})");
-  workload["spec"]["template"]["metadata"] = Json::parse(R"({"creationTimestamp": null, "labels": {"app": "web", "team": "a"}, "annotations": {"note": "x"}})");
+  workload["spec"]["template"]["metadata"] = Json::parse(
+      R"({"creationTimestamp": null, "labels": {"app": "web", "team": "a"}, "annotations": {"note": "x"}})");
   workload["spec"].erase("strategy");
-  workload["spec"].update(Json::parse(R"({"replicas": 3, "serviceName": "web-headless", "selector": {"matchLabels": {"app": "web"}},
+  workload["spec"].update(Json::parse(
+      R"({"replicas": 3, "serviceName": "web-headless", "selector": {"matchLabels": {"app": "web"}},
     "podManagementPolicy": "Parallel", "minReadySeconds": 5, "revisionHistoryLimit": 3, "updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"partition": 1}},
     "persistentVolumeClaimRetentionPolicy": {"whenDeleted": "Retain", "whenScaled": "Retain"},
     "volumeClaimTemplates": [{"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "data", "creationTimestamp": null}, "status": {"phase": "Pending"},
@@ -214,16 +228,23 @@ TEST(ImportWorkload, WhatHasNoAttributeIsNamed) {
   workload["spec"]["strategy"] = {{"type", "Recreate"}};
   const NotSaid not_said = FillInFromWorkload(workload, model);
   EXPECT_THAT(not_said.secrets, ElementsAre("DB_PASSWORD"));
-  EXPECT_THAT(not_said.fields,
-              ElementsAre(R"(spec.template.spec.affinity)", R"(spec.template.spec.automountServiceAccountToken)",
-                          R"(spec.template.spec.containers[name="web"].envFrom)", R"(spec.template.spec.containers[name="web"].env[name="MAP"])",
-                          R"(spec.template.spec.containers[name="web"].env[name="OTHER"])", R"(spec.template.spec.containers[name="web"].livenessProbe)",
-                          R"(spec.template.spec.containers[name="web"].ports[containerPort=80,protocol="TCP"].hostPort)",
-                          R"(spec.template.spec.containers[name="web"].ports[containerPort=9999,protocol="TCP"])",
-                          R"(spec.template.spec.containers[name="web"].readinessProbe.httpGet.httpHeaders)", R"(spec.template.spec.containers[name="web"].stdinOnce)",
-                          R"(spec.template.spec.containers[name="web"].volumeMounts[mountPath="/ok"].subPathExpr)",
-                          R"(spec.template.spec.containers[name="web"].volumeMounts[mountPath="/p"])", R"(spec.template.spec.terminationGracePeriodSeconds)",
-                          R"(spec.template.spec.volumes[name="c"].configMap.items)", R"(spec.template.spec.volumes[name="p"])"));
+  EXPECT_THAT(
+      not_said.fields,
+      ElementsAre(
+          R"(spec.template.spec.affinity)", R"(spec.template.spec.automountServiceAccountToken)",
+          R"(spec.template.spec.containers[name="web"].envFrom)",
+          R"(spec.template.spec.containers[name="web"].env[name="MAP"])",
+          R"(spec.template.spec.containers[name="web"].env[name="OTHER"])",
+          R"(spec.template.spec.containers[name="web"].livenessProbe)",
+          R"(spec.template.spec.containers[name="web"].ports[containerPort=80,protocol="TCP"].hostPort)",
+          R"(spec.template.spec.containers[name="web"].ports[containerPort=9999,protocol="TCP"])",
+          R"(spec.template.spec.containers[name="web"].readinessProbe.httpGet.httpHeaders)",
+          R"(spec.template.spec.containers[name="web"].stdinOnce)",
+          R"(spec.template.spec.containers[name="web"].volumeMounts[mountPath="/ok"].subPathExpr)",
+          R"(spec.template.spec.containers[name="web"].volumeMounts[mountPath="/p"])",
+          R"(spec.template.spec.terminationGracePeriodSeconds)",
+          R"(spec.template.spec.volumes[name="c"].configMap.items)",
+          R"(spec.template.spec.volumes[name="p"])"));
   EXPECT_EQ(Found(model)["rollout"], Json::parse(R"({"strategy": "Recreate"})"));
   ExpectValid(model);
 }
@@ -231,8 +252,11 @@ TEST(ImportWorkload, WhatHasNoAttributeIsNamed) {
 // Its name is that of the service: what is named otherwise cannot stay.
 TEST(ImportWorkload, AMainContainerOfAnotherNameIsNamed) {
   ServiceModel model = Stub();
-  EXPECT_THAT(FillInFromWorkload(Workload(R"({"containers": [{"name": "app", "image": "a:1"}]})"), model).fields,
-              ElementsAre(R"(spec.template.spec.containers[name="app"])", R"(spec.template.spec.containers[name="web"])"));
+  EXPECT_THAT(
+      FillInFromWorkload(Workload(R"({"containers": [{"name": "app", "image": "a:1"}]})"), model)
+          .fields,
+      ElementsAre(R"(spec.template.spec.containers[name="app"])",
+                  R"(spec.template.spec.containers[name="web"])"));
   EXPECT_EQ(Found(model), Json::parse(R"({"image": "a:1"})"));
 }
 
@@ -244,26 +268,38 @@ TEST(ImportService, PortsThatAreNotTheUsualOnesAreSaid) {
                                                 {"name": "https", "containerPort": 8443, "protocol": "TCP"}]},
       {"name": "log", "image": "l:1", "ports": [{"name": "metrics", "containerPort": 9100, "protocol": "TCP"}]}]})"),
                      model);
-  FillInFromService(Json::parse(R"({"spec": {"ports": [{"port": 8080, "targetPort": "http", "appProtocol": "kubernetes.io/h2c"}, {"port": 81, "targetPort": 9000},
+  FillInFromService(
+      Json::parse(
+          R"({"spec": {"ports": [{"port": 8080, "targetPort": "http", "appProtocol": "kubernetes.io/h2c"}, {"port": 81, "targetPort": 9000},
       {"port": 443, "targetPort": "https"}, {"port": 9101, "targetPort": "metrics"}, {"port": 7, "targetPort": "gone"}, {"port": 8081, "targetPort": "http"}]}})"),
-                    model);
-  EXPECT_EQ(Found(model)["service"], Json::parse(R"({"ports": {"http": 8080, "admin": 81, "metrics": 9101}, "app_protocols": {"http": "kubernetes.io/h2c"}})"));
+      model);
+  EXPECT_EQ(
+      Found(model)["service"],
+      Json::parse(
+          R"({"ports": {"http": 8080, "admin": 81, "metrics": 9101}, "app_protocols": {"http": "kubernetes.io/h2c"}})"));
   ExpectValid(model);
   model.service = Attr<InnerServiceModel>();
-  FillInFromService(Json::parse(R"({"spec": {"ports": [{"port": 80, "targetPort": 8080}, {"port": 9000, "targetPort": "admin"}]}})"), model);
+  FillInFromService(
+      Json::parse(
+          R"({"spec": {"ports": [{"port": 80, "targetPort": 8080}, {"port": 9000, "targetPort": "admin"}]}})"),
+      model);
   EXPECT_TRUE(model.service.IsNull());
 }
 
 TEST(ImportWorkload, LeavesOutWhatLooksSecret) {
   ServiceModel model = Stub();
-  EXPECT_THAT(FillInFromWorkload(Workload(R"({"containers": [{"name": "web", "image": "w:1", "env": [
+  EXPECT_THAT(
+      FillInFromWorkload(Workload(R"({"containers": [{"name": "web", "image": "w:1", "env": [
       {"name": "DB_PASSWORD", "value": "x"}, {"name": "api_token", "value": "x"}, {"name": "SECRET_KEY", "value": "x"},
       {"name": "TOKEN_FILE_EMPTY", "value": ""}, {"name": "URL", "value": "postgres://app:pw@db/app"},
       {"name": "ROOT", "value": "https://example.org:8443/@me"}, {"name": "KEYBOARD", "value": "us"}]}]})"),
-                                 model)
-                  .secrets,
-              ElementsAre("DB_PASSWORD", "api_token", "SECRET_KEY", "URL"));
-  EXPECT_EQ(Found(model)["env"], Json::parse(R"({"TOKEN_FILE_EMPTY": "", "ROOT": "https://example.org:8443/@me", "KEYBOARD": "us"})"));
+                         model)
+          .secrets,
+      ElementsAre("DB_PASSWORD", "api_token", "SECRET_KEY", "URL"));
+  EXPECT_EQ(
+      Found(model)["env"],
+      Json::parse(
+          R"({"TOKEN_FILE_EMPTY": "", "ROOT": "https://example.org:8443/@me", "KEYBOARD": "us"})"));
 }
 
 // --- What a service renders is found as a service that renders the same.
@@ -277,19 +313,23 @@ void PrintTo(const Golden& golden, std::ostream* out) { *out << golden.name; }
 
 std::vector<Golden> Goldens() {
   std::vector<Golden> goldens;
-  for (const auto& file : std::filesystem::directory_iterator(SourcePath("acceptance-tests/scenarios/golden/v1"))) {
+  for (const auto& file :
+       std::filesystem::directory_iterator(SourcePath("acceptance-tests/scenarios/golden/v1"))) {
     std::ifstream in(file.path());
-    const auto documents = kubernetes::ParseYamlDocuments(std::string(std::istreambuf_iterator<char>(in), {}));
+    const auto documents =
+        kubernetes::ParseYamlDocuments(std::string(std::istreambuf_iterator<char>(in), {}));
     for (Json document : documents.value_or(std::vector<Json>())) {
       const std::string kind = document["kind"].get<std::string>();
       if (kind != "Deployment" && kind != "StatefulSet" && kind != "DaemonSet") continue;
       Rendered rendered;
       rendered.object = document;
       rendered.initial = document.value("initial", Json());
-      goldens.push_back({kind + "/" + document["metadata"]["name"].get<std::string>(), AsCreated(rendered)});
+      goldens.push_back(
+          {kind + "/" + document["metadata"]["name"].get<std::string>(), AsCreated(rendered)});
     }
   }
-  std::sort(goldens.begin(), goldens.end(), [](const Golden& a, const Golden& b) { return a.name < b.name; });
+  std::sort(goldens.begin(), goldens.end(),
+            [](const Golden& a, const Golden& b) { return a.name < b.name; });
   return goldens;
 }
 
@@ -297,7 +337,10 @@ std::vector<Golden> Goldens() {
 void FillInDefaults(Json& container) {
   for (const char* probe : {"livenessProbe", "readinessProbe", "startupProbe"}) {
     if (!container.contains(probe)) continue;
-    const Json defaults = {{"periodSeconds", 10}, {"timeoutSeconds", 1}, {"successThreshold", 1}, {"failureThreshold", 3}};
+    const Json defaults = {{"periodSeconds", 10},
+                           {"timeoutSeconds", 1},
+                           {"successThreshold", 1},
+                           {"failureThreshold", 3}};
     for (const auto& [name, value] : defaults.items()) {
       if (!container[probe].contains(name)) container[probe][name] = value;
     }
@@ -329,14 +372,19 @@ TEST_P(ImportOfGolden, RendersTheSamePods) {
   ASSERT_TRUE(RenderWorkload(model, {}, rendered).ok());
   Json again = AsCreated(rendered.front());
   KeepOrder(workload, again);
-  EXPECT_EQ(Completed(again["spec"]["template"]), Completed(workload["spec"]["template"])) << Found(model).dump(2);
+  EXPECT_EQ(Completed(again["spec"]["template"]), Completed(workload["spec"]["template"]))
+      << Found(model).dump(2);
 }
 
-INSTANTIATE_TEST_SUITE_P(All, ImportOfGolden, ::testing::ValuesIn(Goldens()), [](const auto& golden) {
-  std::string name = golden.param.name;
-  std::replace_if(name.begin(), name.end(), [](char c) { return !std::isalnum(static_cast<unsigned char>(c)); }, '_');
-  return name;
-});
+INSTANTIATE_TEST_SUITE_P(All, ImportOfGolden, ::testing::ValuesIn(Goldens()),
+                         [](const auto& golden) {
+                           std::string name = golden.param.name;
+                           std::replace_if(
+                               name.begin(), name.end(),
+                               [](char c) { return !std::isalnum(static_cast<unsigned char>(c)); },
+                               '_');
+                           return name;
+                         });
 
 }  // namespace
 }  // namespace charon::service

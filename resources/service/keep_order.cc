@@ -17,14 +17,29 @@
 namespace charon::service {
 namespace {
 
-// What tells the items of a list apart, by the list's name; an empty list of fields means the whole item. Lists that are not here have an order
-// that the configuration gives (command, tolerations) or items that nothing tells apart.
+// What tells the items of a list apart, by the list's name; an empty list of fields means the whole
+// item. Lists that are not here have an order that the configuration gives (command, tolerations)
+// or items that nothing tells apart.
 const std::vector<const char*>* KeysOf(const std::string& list) {
   static const auto& keys = *new std::map<std::string, std::vector<const char*>>{
-      {"containers", {"name"}}, {"initContainers", {"name"}}, {"env", {"name"}}, {"envFrom", {}}, {"volumes", {"name"}},
-      {"volumeMounts", {"mountPath"}}, {"ports", {"containerPort", "protocol"}}, {"imagePullSecrets", {"name"}}, {"hostAliases", {"ip"}},
-      {"sysctls", {"name"}}, {"options", {"name"}}, {"httpHeaders", {"name"}}, {"items", {"key"}}, {"matchExpressions", {"key", "operator"}},
-      {"add", {}}, {"drop", {}}, {"supplementalGroups", {}}, {"volumeClaimTemplates", {"metadata.name"}},
+      {"containers", {"name"}},
+      {"initContainers", {"name"}},
+      {"env", {"name"}},
+      {"envFrom", {}},
+      {"volumes", {"name"}},
+      {"volumeMounts", {"mountPath"}},
+      {"ports", {"containerPort", "protocol"}},
+      {"imagePullSecrets", {"name"}},
+      {"hostAliases", {"ip"}},
+      {"sysctls", {"name"}},
+      {"options", {"name"}},
+      {"httpHeaders", {"name"}},
+      {"items", {"key"}},
+      {"matchExpressions", {"key", "operator"}},
+      {"add", {}},
+      {"drop", {}},
+      {"supplementalGroups", {}},
+      {"volumeClaimTemplates", {"metadata.name"}},
   };
   const auto found = keys.find(list);
   return found == keys.end() ? nullptr : &found->second;
@@ -35,7 +50,8 @@ std::string KeyOf(const Json& item, const std::vector<const char*>& fields) {
   if (fields.empty()) return item.dump();
   if (kubernetes::Field(item, fields[0]).is_null()) return "";
   std::string key;
-  for (const char* field : fields) absl::StrAppend(&key, kubernetes::Field(item, field).dump(), "/");
+  for (const char* field : fields)
+    absl::StrAppend(&key, kubernetes::Field(item, field).dump(), "/");
   return key;
 }
 
@@ -68,7 +84,8 @@ bool SameSources(const Json& a, const Json& b) {
   return of(a, "secretRef") == of(b, "secretRef") && of(a, "configMapRef") == of(b, "configMapRef");
 }
 
-void KeepListOrder(const Json& live, const std::string& name, const std::vector<const char*>& fields, Json& list) {
+void KeepListOrder(const Json& live, const std::string& name,
+                   const std::vector<const char*>& fields, Json& list) {
   std::map<std::string, std::size_t> places;  // in live
   for (std::size_t i = 0; i < live.size(); ++i) places.emplace(KeyOf(live[i], fields), i);
   std::vector<std::size_t> slots;  // of items that live has as well
@@ -82,7 +99,8 @@ void KeepListOrder(const Json& live, const std::string& name, const std::vector<
     shared.emplace_back(place->second, list[i]);
   }
   if (name == "initContainers") return;  // they run in the order of the configuration
-  std::stable_sort(shared.begin(), shared.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::stable_sort(shared.begin(), shared.end(),
+                   [](const auto& a, const auto& b) { return a.first < b.first; });
   Json kept = list;
   for (std::size_t i = 0; i < slots.size(); ++i) kept[slots[i]] = std::move(shared[i].second);
   if (name == "envFrom" && !SameSources(kept, list)) return;  // later ones win
@@ -104,7 +122,8 @@ void KeepOrder(const Json& live, Json& workload) {
       KeepOrder(*there, *entry);
     } else if (entry->is_array() && there->is_array()) {
       // nodeSelectorTerms has one item here.
-      for (std::size_t i = 0; i < std::min(entry->size(), there->size()); ++i) KeepOrder((*there)[i], (*entry)[i]);
+      for (std::size_t i = 0; i < std::min(entry->size(), there->size()); ++i)
+        KeepOrder((*there)[i], (*entry)[i]);
     }
   }
 }

@@ -19,21 +19,29 @@ using kubernetes::Cluster;
 using kubernetes::ObjectRef;
 using kubernetes::Quantity;
 
-// Pods above the number of replicas during a rollout (Kubernetes: a quarter by default, rounded up).
+// Pods above the number of replicas during a rollout (Kubernetes: a quarter by default, rounded
+// up).
 std::int64_t Surge(const ServiceModel& model, const Json& workload) {
-  if (workload["kind"] != "Deployment" || kubernetes::Text(workload, "spec.strategy.type") != "RollingUpdate") return 0;
-  const std::string text = model.rollout.IsKnown() ? model.rollout->max_surge.value_or("25%") : "25%";
+  if (workload["kind"] != "Deployment" ||
+      kubernetes::Text(workload, "spec.strategy.type") != "RollingUpdate")
+    return 0;
+  const std::string text =
+      model.rollout.IsKnown() ? model.rollout->max_surge.value_or("25%") : "25%";
   const std::int64_t number = std::stoll(text);
   if (!absl::EndsWith(text, "%")) return number;
   return (model.replicas.value_or(1) * number + 99) / 100;
 }
 
-absl::Status Clash(const ObjectRef& other, absl::string_view what, absl::string_view clash, absl::string_view way_out) {
-  return At("selector",
-            WithRemedy(absl::InvalidArgumentError(absl::StrCat(what, other.kind.kind, " \"", other.name, "\" of namespace ", other.name_space,
-                                                               " ", clash, ": each would take the other's pods for its own")),
-                       absl::StrCat("Give this service a selector of its own, such as selector = { \"app.kubernetes.io/instance\" = "
-                                    "\"...\" }", way_out)));
+absl::Status Clash(const ObjectRef& other, absl::string_view what, absl::string_view clash,
+                   absl::string_view way_out) {
+  return At("selector", WithRemedy(absl::InvalidArgumentError(absl::StrCat(
+                                       what, other.kind.kind, " \"", other.name, "\" of namespace ",
+                                       other.name_space, " ", clash,
+                                       ": each would take the other's pods for its own")),
+                                   absl::StrCat("Give this service a selector of its own, such as "
+                                                "selector = { \"app.kubernetes.io/instance\" = "
+                                                "\"...\" }",
+                                                way_out)));
 }
 
 }  // namespace
@@ -52,7 +60,8 @@ absl::Status PlanChecks::PlannedSelectors(const ObjectRef& own, const Json& work
   // As much as a comparison needs.
   Json kept;
   kept["spec"]["selector"] = kubernetes::Field(workload, "spec.selector");
-  kept["spec"]["template"]["metadata"]["labels"] = kubernetes::Field(workload, "spec.template.metadata.labels");
+  kept["spec"]["template"]["metadata"]["labels"] =
+      kubernetes::Field(workload, "spec.template.metadata.labels");
   absl::MutexLock lock(&mutex_);
   std::map<ObjectRef, Json>& planned = planned_[own.name_space];
   for (const auto& [other, object] : planned) {
@@ -65,11 +74,14 @@ absl::Status PlanChecks::PlannedSelectors(const ObjectRef& own, const Json& work
   return absl::OkStatus();
 }
 
-absl::Status PlanChecks::Selector(const sdk::Context& context, const sdk::PlanChange<ServiceModel>& change, const ServiceModel& planned,
+absl::Status PlanChecks::Selector(const sdk::Context& context,
+                                  const sdk::PlanChange<ServiceModel>& change,
+                                  const ServiceModel& planned,
                                   const std::vector<Rendered>& objects) {
   if (context.planned_before) return absl::OkStatus();
   const bool same = change.IsUpdate() && !context.private_state->Get(kAdopting) &&
-                    SelectorOf(change.prior()) == SelectorOf(planned) && change.prior().PodLabels() == planned.PodLabels();
+                    SelectorOf(change.prior()) == SelectorOf(planned) &&
+                    change.prior().PodLabels() == planned.PodLabels();
   const Rendered* workload = WorkloadOf(objects);
   if (same || workload == nullptr) return absl::OkStatus();
   const ObjectRef own = WorkloadRef(planned);
@@ -77,13 +89,19 @@ absl::Status PlanChecks::Selector(const sdk::Context& context, const sdk::PlanCh
   const operations::ObjectOptions options = OptionsOf(services_, planned);
   return services_.CheckPlan(context, [&](Cluster& cluster) -> absl::Status {
     for (const char* kind : {"Deployment", "StatefulSet", "DaemonSet"}) {
-      const absl::StatusOr<std::vector<Json>> others = cluster.List(context, {"apps/v1", kind}, {.name_space = *planned.name_space});
+      const absl::StatusOr<std::vector<Json>> others =
+          cluster.List(context, {"apps/v1", kind}, {.name_space = *planned.name_space});
       // Whoever may not list workloads is not told about them.
-      if (!others.ok()) return absl::IsUnavailable(others.status()) ? others.status() : absl::OkStatus();
+      if (!others.ok())
+        return absl::IsUnavailable(others.status()) ? others.status() : absl::OkStatus();
       for (const Json& other : *others) {
-        const ObjectRef ref{{"apps/v1", kind}, *planned.name_space, kubernetes::Text(other, "metadata.name")};
-        const bool replaced = !change.IsCreate() && change.prior().objects.IsKnown() && change.prior().objects->count(KeyOf(ref)) != 0;
-        if (ref == own || replaced || IsGoing(ref) || operations::ClaimOf(&other, options) == operations::Claim::kOurs) continue;
+        const ObjectRef ref{
+            {"apps/v1", kind}, *planned.name_space, kubernetes::Text(other, "metadata.name")};
+        const bool replaced = !change.IsCreate() && change.prior().objects.IsKnown() &&
+                              change.prior().objects->count(KeyOf(ref)) != 0;
+        if (ref == own || replaced || IsGoing(ref) ||
+            operations::ClaimOf(&other, options) == operations::Claim::kOurs)
+          continue;
         const std::string clash = SelectorClash(workload->object, other);
         if (clash.empty()) continue;
         return Clash(ref, "", clash, ", or import what is there if the two are meant to be one.");
@@ -93,8 +111,9 @@ absl::Status PlanChecks::Selector(const sdk::Context& context, const sdk::PlanCh
   });
 }
 
-absl::Status PlanChecks::DryRun(const sdk::Context& context, const sdk::PlanChange<ServiceModel>& change, const ServiceModel& planned,
-                                const Content& content) const {
+absl::Status PlanChecks::DryRun(const sdk::Context& context,
+                                const sdk::PlanChange<ServiceModel>& change,
+                                const ServiceModel& planned, const Content& content) const {
   if (context.planned_before || change.RequiresReplace()) return absl::OkStatus();
   const std::vector<Rendered>& objects = content.objects;
   const StringMap before = change.IsUpdate() ? change.prior().objects.value_or({}) : StringMap();
@@ -109,25 +128,32 @@ absl::Status PlanChecks::DryRun(const sdk::Context& context, const sdk::PlanChan
     if (!changes || objects[i].has_values) continue;
     operations::ObjectOptions options = OptionsOf(services_, planned);
     options.initial = objects[i].initial.is_null() ? nullptr : &objects[i].initial;
-    const absl::Status checked = services_.CheckPlan(context, [&](Cluster& cluster) -> absl::Status {
-      const bool exists = found != before.end() || adopting;
-      return exists ? operations::CheckUpdate(context, cluster, objects[i].object, options).status()
-                    : operations::CheckCreate(context, cluster, objects[i].object, options).status();
-    });
+    const absl::Status checked =
+        services_.CheckPlan(context, [&](Cluster& cluster) -> absl::Status {
+          const bool exists = found != before.end() || adopting;
+          return exists ? operations::CheckUpdate(context, cluster, objects[i].object, options)
+                              .status()
+                        : operations::CheckCreate(context, cluster, objects[i].object, options)
+                              .status();
+        });
     if (absl::IsAborted(checked)) {
       context.diagnostics->Warning("Another manager owns a field", Locate(objects[i], checked));
       continue;
     }
     // A StatefulSet is made anew around its pods.
-    const bool fixed = objects[i].object["kind"] == "StatefulSet" && absl::StrContains(checked.message(), "updates to statefulset spec");
+    const bool fixed = objects[i].object["kind"] == "StatefulSet" &&
+                       absl::StrContains(checked.message(), "updates to statefulset spec");
     // The create half of a replacement: what is there now goes before.
-    const bool going = change.IsCreate() && absl::StrContains(checked.message(), "field is immutable");
+    const bool going =
+        change.IsCreate() && absl::StrContains(checked.message(), "field is immutable");
     if (!checked.ok() && !fixed && !going) return Locate(objects[i], checked);
   }
   return absl::OkStatus();
 }
 
-absl::Status PlanChecks::Fit(const sdk::Context& context, const sdk::PlanChange<ServiceModel>& change, const ServiceModel& planned,
+absl::Status PlanChecks::Fit(const sdk::Context& context,
+                             const sdk::PlanChange<ServiceModel>& change,
+                             const ServiceModel& planned,
                              const std::vector<Rendered>& objects) const {
   const std::string key = KeyOf(WorkloadRef(planned));
   const auto hash_of = [&key](const Attr<StringMap>& hashes) {
@@ -136,7 +162,8 @@ absl::Status PlanChecks::Fit(const sdk::Context& context, const sdk::PlanChange<
   if (context.planned_before || planned.replicas.value_or(1) == 0) return absl::OkStatus();
   const Rendered* workload = WorkloadOf(objects);
   if (workload == nullptr) return absl::OkStatus();
-  if (change.IsUpdate() && hash_of(change.prior().objects) == HashOf(*workload)) return absl::OkStatus();
+  if (change.IsUpdate() && hash_of(change.prior().objects) == HashOf(*workload))
+    return absl::OkStatus();
   const Json object = AsCreated(*workload);
   operations::PodDemand demand{.pod_spec = &object["spec"]["template"]["spec"],
                                .replicas = planned.replicas.value_or(1),
@@ -144,23 +171,29 @@ absl::Status PlanChecks::Fit(const sdk::Context& context, const sdk::PlanChange<
                                .selector = SelectorOf(planned)};
   operations::QuotaFit fit;
   CHARON_RETURN_IF_ERROR(services_.CheckPlan(context, [&](Cluster& cluster) -> absl::Status {
-    absl::StatusOr<operations::QuotaFit> found = operations::CheckQuotaFit(context, cluster, *planned.name_space, demand);
+    absl::StatusOr<operations::QuotaFit> found =
+        operations::CheckQuotaFit(context, cluster, *planned.name_space, demand);
     // Whoever may not read quotas is not told about them.
     if (!found.ok()) return absl::IsUnavailable(found.status()) ? found.status() : absl::OkStatus();
     fit = *std::move(found);
     if (!fit.checked) {
-      context.diagnostics->Warning("Quota unchecked", absl::StrCat("Namespace ", *planned.name_space, " does not exist yet, so whether ",
-                                                                   planned.NameOrDefault(), " fits into its quota shows only in the apply."));
+      context.diagnostics->Warning(
+          "Quota unchecked",
+          absl::StrCat("Namespace ", *planned.name_space, " does not exist yet, so whether ",
+                       planned.NameOrDefault(), " fits into its quota shows only in the apply."));
     }
     return absl::OkStatus();
   }));
   if (!fit.problems.empty()) {
-    context.diagnostics->Warning("The pods will not fit", absl::StrCat("- ", absl::StrJoin(fit.problems, "\n- ")), "resources");
+    context.diagnostics->Warning("The pods will not fit",
+                                 absl::StrCat("- ", absl::StrJoin(fit.problems, "\n- ")),
+                                 "resources");
   }
   return absl::OkStatus();
 }
 
-absl::Status PlanChecks::Claim(const sdk::Context& context, const std::string& name, const ClaimModel& now, const ServiceModel& prior) {
+absl::Status PlanChecks::Claim(const sdk::Context& context, const std::string& name,
+                               const ClaimModel& now, const ServiceModel& prior) {
   if (!prior.claims.IsKnown()) return absl::OkStatus();
   const auto before = prior.claims->find(name);
   if (before == prior.claims->end()) return absl::OkStatus();
@@ -168,28 +201,35 @@ absl::Status PlanChecks::Claim(const sdk::Context& context, const std::string& n
   const Path path = Path("claims").Key(name);
   const bool per_replica = now.per_replica.value_or(false);
   if (was.per_replica.value_or(false) != per_replica) return absl::OkStatus();  // another claim
-  const std::pair<const char*, bool> fixed[] = {{"storage_class", !(was.storage_class == now.storage_class)},
-                                                {"access_modes", !(was.access_modes == now.access_modes)}};
+  const std::pair<const char*, bool> fixed[] = {
+      {"storage_class", !(was.storage_class == now.storage_class)},
+      {"access_modes", !(was.access_modes == now.access_modes)}};
   for (const auto& [attribute, changed] : fixed) {
     if (!changed) continue;
     if (per_replica) {
       context.diagnostics->Warning(
           "Existing claims stay as they are",
-          absl::StrCat("The StatefulSet is made anew around its running pods, but the claims of volume \"", name,
-                       "\" that exist keep their ", attribute, "; only replicas that are added get the new one. No data is touched."),
+          absl::StrCat(
+              "The StatefulSet is made anew around its running pods, but the claims of volume \"",
+              name, "\" that exist keep their ", attribute,
+              "; only replicas that are added get the new one. No data is touched."),
           path.Attribute(attribute));
       continue;
     }
     return At(path.Attribute(attribute),
-              WithRemedy(absl::InvalidArgumentError(absl::StrCat("the ", attribute, " of an existing claim cannot change, and making it "
-                                                                 "anew would lose its data")),
-                         absl::StrCat("Add a second claim with the new ", attribute, ", copy the data over, then remove claim \"", name, "\".")));
+              WithRemedy(absl::InvalidArgumentError(
+                             absl::StrCat("the ", attribute,
+                                          " of an existing claim cannot change, and making it "
+                                          "anew would lose its data")),
+                         absl::StrCat("Add a second claim with the new ", attribute,
+                                      ", copy the data over, then remove claim \"", name, "\".")));
   }
   const absl::StatusOr<Quantity> old_size = Quantity::Parse(was.size.value_or(""));
   const absl::StatusOr<Quantity> new_size = Quantity::Parse(now.size.value_or(""));
   if (old_size.ok() && new_size.ok() && *new_size < *old_size) {
     context.diagnostics->Warning("A claim never shrinks",
-                                 absl::StrCat("Volume \"", name, "\" stays as large as it is; ", *now.size, " counts only when it is made anew."),
+                                 absl::StrCat("Volume \"", name, "\" stays as large as it is; ",
+                                              *now.size, " counts only when it is made anew."),
                                  path.Attribute("size"));
   }
   return absl::OkStatus();

@@ -1,4 +1,5 @@
-// What a plan finds out about a service before anything is written: pods of others, quotas, claims, the server's opinion.
+// What a plan finds out about a service before anything is written: pods of others, quotas, claims,
+// the server's opinion.
 #pragma once
 
 #include <map>
@@ -24,23 +25,28 @@ class PlanChecks {
   void NoteGoing(const kubernetes::ObjectRef& ref) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // No other workload of the namespace may match our pods, nor ours its pods.
-  absl::Status Selector(const sdk::Context& context, const sdk::PlanChange<ServiceModel>& change, const ServiceModel& planned,
-                        const std::vector<Rendered>& objects) ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::Status Selector(const sdk::Context& context, const sdk::PlanChange<ServiceModel>& change,
+                        const ServiceModel& planned, const std::vector<Rendered>& objects)
+      ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Asks a reachable server whether it would take what changes.
-  absl::Status DryRun(const sdk::Context& context, const sdk::PlanChange<ServiceModel>& change, const ServiceModel& planned,
-                      const Content& content) const;
+  absl::Status DryRun(const sdk::Context& context, const sdk::PlanChange<ServiceModel>& change,
+                      const ServiceModel& planned, const Content& content) const;
 
-  // Tells before the apply what would not fit. A warning: the same run may raise a quota or add a node.
-  absl::Status Fit(const sdk::Context& context, const sdk::PlanChange<ServiceModel>& change, const ServiceModel& planned,
-                   const std::vector<Rendered>& objects) const;
+  // Tells before the apply what would not fit. A warning: the same run may raise a quota or add a
+  // node.
+  absl::Status Fit(const sdk::Context& context, const sdk::PlanChange<ServiceModel>& change,
+                   const ServiceModel& planned, const std::vector<Rendered>& objects) const;
 
   // What a change of a claim means: explained, refused, never data lost.
-  static absl::Status Claim(const sdk::Context& context, const std::string& name, const ClaimModel& now, const ServiceModel& prior);
+  static absl::Status Claim(const sdk::Context& context, const std::string& name,
+                            const ClaimModel& now, const ServiceModel& prior);
 
  private:
-  // Nor may one that this run makes or changes. The first of two that clash does not know yet: the second one is refused.
-  absl::Status PlannedSelectors(const kubernetes::ObjectRef& own, const kubernetes::Json& workload) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Nor may one that this run makes or changes. The first of two that clash does not know yet: the
+  // second one is refused.
+  absl::Status PlannedSelectors(const kubernetes::ObjectRef& own, const kubernetes::Json& workload)
+      ABSL_LOCKS_EXCLUDED(mutex_);
   bool IsGoing(const kubernetes::ObjectRef& ref) const ABSL_LOCKS_EXCLUDED(mutex_);
 
   Services& services_;
@@ -48,7 +54,8 @@ class PlanChecks {
   // The create half of a replacement is planned without its prior object.
   std::set<kubernetes::ObjectRef> going_ ABSL_GUARDED_BY(mutex_);
   // Selector and pod labels of the workloads that this run makes or changes, by namespace.
-  std::map<std::string, std::map<kubernetes::ObjectRef, kubernetes::Json>> planned_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, std::map<kubernetes::ObjectRef, kubernetes::Json>> planned_
+      ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace charon::service

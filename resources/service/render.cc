@@ -41,7 +41,8 @@ struct Named {
 std::vector<Named> ContainersOf(const ServiceModel& model) {
   std::vector<Named> all = {{&model, Path(), model.NameOrDefault()}};
   if (model.sidecars.IsKnown()) {
-    for (const auto& [name, sidecar] : *model.sidecars) all.push_back({&sidecar, Path("sidecars").Key(name), name});
+    for (const auto& [name, sidecar] : *model.sidecars)
+      all.push_back({&sidecar, Path("sidecars").Key(name), name});
   }
   if (model.init_containers.IsKnown()) {
     std::int64_t index = 0;
@@ -58,27 +59,32 @@ void CheckEnv(const ServiceModel& model, const Named& named, Findings& findings)
   auto claim = [&](const std::string& name, const char* attribute, const Path& path) {
     const auto [found, fresh] = from.emplace(name, attribute);
     if (fresh) return;
-    findings.Add(path, absl::StrCat("the environment variable \"", name, "\" of container ", named.name, " is given by \"",
-                                    found->second, "\" as well"),
+    findings.Add(path,
+                 absl::StrCat("the environment variable \"", name, "\" of container ", named.name,
+                              " is given by \"", found->second, "\" as well"),
                  "Kubernetes takes the last of them, silently: keep one.");
   };
   const ContainerModel& c = *named.container;
-  for (const auto& [name, value] : c.env.value_or({})) claim(name, "env", named.path.Attribute("env").Key(name));
+  for (const auto& [name, value] : c.env.value_or({}))
+    claim(name, "env", named.path.Attribute("env").Key(name));
   for (const auto& [name, value] : c.env_secret.value_or({})) {
     const Path path = named.path.Attribute("env_secret").Key(name);
     claim(name, "env_secret", path);
     if (!absl::StrContains(value, "/")) {
-      findings.Add(path, absl::StrCat("\"", value, "\" must be \"secret/key\", such as \"db/password\""));
+      findings.Add(path,
+                   absl::StrCat("\"", value, "\" must be \"secret/key\", such as \"db/password\""));
     }
   }
   if (c.env_from.IsKnown()) {
     for (const auto& [name, value] : c.env_from->fields.value_or({})) {
-      claim(name, "env_from.fields", named.path.Attribute("env_from").Attribute("fields").Key(name));
+      claim(name, "env_from.fields",
+            named.path.Attribute("env_from").Attribute("fields").Key(name));
     }
   }
   if (&c == &model && model.generated_secrets.IsKnown()) {
     for (const auto& [name, secret] : *model.generated_secrets) {
-      if (secret.env.value_or(true)) claim(name, "generated_secrets", Path("generated_secrets").Key(name));
+      if (secret.env.value_or(true))
+        claim(name, "generated_secrets", Path("generated_secrets").Key(name));
     }
   }
 }
@@ -97,7 +103,9 @@ bool HasPort(const ContainerModel& container, const std::string& port) {
 
 // Whether a container that the Service leads to has, or may have, a port of that name.
 bool HasNamedPort(const ServiceModel& model, const std::string& port) {
-  const auto has = [&port](const ContainerModel& c) { return c.ports.IsUnknown() || (c.ports.IsKnown() && c.ports->count(port) != 0); };
+  const auto has = [&port](const ContainerModel& c) {
+    return c.ports.IsUnknown() || (c.ports.IsKnown() && c.ports->count(port) != 0);
+  };
   if (has(model) || model.sidecars.IsUnknown() || model.init_containers.IsUnknown()) return true;
   for (const auto& [name, sidecar] : model.sidecars.value_or({})) {
     if (has(sidecar)) return true;
@@ -110,21 +118,26 @@ bool HasNamedPort(const ServiceModel& model, const std::string& port) {
 
 std::string PortNames(const ContainerModel& container) {
   std::vector<std::string> names;
-  for (const auto& [name, port] : container.ports.value_or({})) names.push_back(absl::StrCat("\"", name, "\""));
+  for (const auto& [name, port] : container.ports.value_or({}))
+    names.push_back(absl::StrCat("\"", name, "\""));
   return names.empty() ? "it has none" : absl::StrCat("it has ", absl::StrJoin(names, ", "));
 }
 
 // What is not named is the port `http`, or the only one.
-void CheckPortUse(const Named& named, const Attr<std::string>& port, const Path& path, Findings& findings) {
+void CheckPortUse(const Named& named, const Attr<std::string>& port, const Path& path,
+                  Findings& findings) {
   const ContainerModel& c = *named.container;
   if (port.IsNull()) {
-    if (c.ports.IsUnknown() || (c.ports.IsKnown() && (c.ports->size() == 1 || c.ports->count("http") != 0))) return;
+    if (c.ports.IsUnknown() ||
+        (c.ports.IsKnown() && (c.ports->size() == 1 || c.ports->count("http") != 0)))
+      return;
     findings.Add(path, absl::StrCat("which port of container ", named.name, "? ", PortNames(c)),
                  "Name the port here.");
     return;
   }
   if (port.IsKnown() && !HasPort(c, *port)) {
-    findings.Add(path, absl::StrCat("container ", named.name, " has no port \"", *port, "\"; ", PortNames(c)));
+    findings.Add(path, absl::StrCat("container ", named.name, " has no port \"", *port, "\"; ",
+                                    PortNames(c)));
   }
 }
 
@@ -133,17 +146,22 @@ void CheckProbes(const Named& named, Findings& findings) {
   if (!c.probes.IsKnown()) return;
   const Path base = named.path.Attribute("probes");
   const std::pair<const char*, const Attr<ProbeModel>*> probes[] = {
-      {"liveness", &c.probes->liveness}, {"readiness", &c.probes->readiness}, {"startup", &c.probes->startup}};
+      {"liveness", &c.probes->liveness},
+      {"readiness", &c.probes->readiness},
+      {"startup", &c.probes->startup}};
   for (const auto& [name, probe] : probes) {
     if (!probe->IsKnown()) continue;
     const Path path = base.Attribute(name);
     const ProbeModel& p = **probe;
     if ((p.http_get.IsKnown() || p.grpc.IsKnown()) && !p.request.IsUnknown()) {
-      CheckPortUse(named, p.request.value_or({}).port, path.Attribute("request").Attribute("port"), findings);
+      CheckPortUse(named, p.request.value_or({}).port, path.Attribute("request").Attribute("port"),
+                   findings);
     }
-    if (p.tcp_socket.IsKnown()) CheckPortUse(named, p.tcp_socket, path.Attribute("tcp_socket"), findings);
+    if (p.tcp_socket.IsKnown())
+      CheckPortUse(named, p.tcp_socket, path.Attribute("tcp_socket"), findings);
     if (p.success_threshold.value_or(1) != 1 && std::string(name) != "readiness") {
-      findings.Add(path.Attribute("success_threshold"), absl::StrCat("must be 1 for a ", name, " probe"));
+      findings.Add(path.Attribute("success_threshold"),
+                   absl::StrCat("must be 1 for a ", name, " probe"));
     }
   }
 }
@@ -154,11 +172,16 @@ void CheckInitContainers(const ServiceModel& model, Findings& findings) {
   for (const InitContainerModel& init : model.init_containers.value_or({})) {
     const Path path = Path("init_containers").Index(index++);
     if (!init.restart_policy.IsNull()) continue;
-    const char* attribute = !init.probes.IsNull() ? "probes" : !init.hooks.IsNull() ? "hooks" : nullptr;
+    const char* attribute = !init.probes.IsNull()  ? "probes"
+                            : !init.hooks.IsNull() ? "hooks"
+                                                   : nullptr;
     if (attribute == nullptr) continue;
     findings.Add(path.Attribute(attribute),
-                 absl::StrCat("init container ", init.name.value_or(""), " ends before the others start, so Kubernetes takes no ", attribute, " for it"),
-                 "Remove it, or set restart_policy = \"Always\" beside it, which makes the container a native sidecar.");
+                 absl::StrCat("init container ", init.name.value_or(""),
+                              " ends before the others start, so Kubernetes takes no ", attribute,
+                              " for it"),
+                 "Remove it, or set restart_policy = \"Always\" beside it, which makes the "
+                 "container a native sidecar.");
   }
 }
 
@@ -167,7 +190,9 @@ void CheckMounts(const ServiceModel& model, const Named& named, Findings& findin
   auto claim = [&](const std::string& path, const std::string& by, const Path& at) {
     const auto [found, fresh] = taken.emplace(path, by);
     if (!fresh) {
-      findings.Add(at, absl::StrCat("\"", path, "\" of container ", named.name, " is the place of ", found->second, " already"),
+      findings.Add(at,
+                   absl::StrCat("\"", path, "\" of container ", named.name, " is the place of ",
+                                found->second, " already"),
                    "Two volumes cannot be mounted on one path.");
     }
   };
@@ -175,11 +200,14 @@ void CheckMounts(const ServiceModel& model, const Named& named, Findings& findin
   const std::map<std::string, VolumeModel> volumes = model.VolumesByName();
   if (main) {
     for (const auto& [name, volume] : volumes) {
-      if (volume.mount.IsKnown()) claim(*volume.mount, absl::StrCat("volume \"", name, "\""), VolumePath(name, volume).Attribute("mount"));
+      if (volume.mount.IsKnown())
+        claim(*volume.mount, absl::StrCat("volume \"", name, "\""),
+              VolumePath(name, volume).Attribute("mount"));
     }
   }
   if (main && model.config_dirs.IsKnown()) {
-    for (const auto& [path, dir] : *model.config_dirs) claim(path, "config_dirs", Path("config_dirs").Key(path));
+    for (const auto& [path, dir] : *model.config_dirs)
+      claim(path, "config_dirs", Path("config_dirs").Key(path));
   }
   if (main && model.files.IsKnown()) {
     for (const auto& [path, file] : *model.files) claim(path, "files", Path("files").Key(path));
@@ -187,11 +215,15 @@ void CheckMounts(const ServiceModel& model, const Named& named, Findings& findin
   for (const auto& [path, mount] : named.container->mounts.value_or({})) {
     const Path at = named.path.Attribute("mounts").Key(path);
     claim(path, absl::StrCat("volume \"", mount.volume.value_or("?"), "\""), at);
-    if (!mount.volume.IsKnown() || model.volumes.IsUnknown() || model.claims.IsUnknown() || volumes.count(*mount.volume) != 0) continue;
+    if (!mount.volume.IsKnown() || model.volumes.IsUnknown() || model.claims.IsUnknown() ||
+        volumes.count(*mount.volume) != 0)
+      continue;
     std::vector<std::string> names;
     for (const auto& [name, volume] : volumes) names.push_back(absl::StrCat("\"", name, "\""));
-    findings.Add(at.Attribute("volume"), absl::StrCat("there is no volume \"", *mount.volume, "\"; \"claims\" and \"volumes\" have ",
-                                                      names.empty() ? "none" : absl::StrJoin(names, ", ")));
+    findings.Add(
+        at.Attribute("volume"),
+        absl::StrCat("there is no volume \"", *mount.volume, "\"; \"claims\" and \"volumes\" have ",
+                     names.empty() ? "none" : absl::StrJoin(names, ", ")));
   }
 }
 
@@ -205,33 +237,44 @@ void CheckVolumes(const ServiceModel& model, Findings& findings) {
   const std::string kind = model.kind.value_or("deployment");
   for (const auto& [name, claim] : model.claims.value_or({})) {
     if (model.volumes.IsKnown() && model.volumes->count(name) != 0) {
-      findings.Add(Path("volumes").Key(name), absl::StrCat("\"claims\" has a \"", name, "\" already, and both are volumes of the pod"),
-                   "Rename one of them.");
+      findings.Add(
+          Path("volumes").Key(name),
+          absl::StrCat("\"claims\" has a \"", name, "\" already, and both are volumes of the pod"),
+          "Rename one of them.");
     }
   }
   for (const auto& [name, volume] : model.VolumesByName()) {
     const Path path = VolumePath(name, volume);
-    if (volume.claim.IsKnown() && volume.claim->per_replica.value_or(false) && kind != "statefulset" && !model.kind.IsUnknown()) {
-      findings.Add(path.Attribute("per_replica"),
-                   absl::StrCat("only a StatefulSet has a claim for each replica, and this is a ", kind),
-                   "Set kind = \"statefulset\", or leave per_replica out.");
+    if (volume.claim.IsKnown() && volume.claim->per_replica.value_or(false) &&
+        kind != "statefulset" && !model.kind.IsUnknown()) {
+      findings.Add(
+          path.Attribute("per_replica"),
+          absl::StrCat("only a StatefulSet has a claim for each replica, and this is a ", kind),
+          "Set kind = \"statefulset\", or leave per_replica out.");
     }
     if (!OnlyOneNode(volume) || model.kind.IsUnknown()) continue;
     const bool several = kind == "daemonset" || model.replicas.value_or(1) > 1;
-    const bool rolling = !model.rollout.IsUnknown() &&
-                         (kind != "deployment" ||
-                          (model.rollout.IsKnown() && model.rollout->strategy.value_or("Recreate") == "RollingUpdate"));
+    const bool rolling =
+        !model.rollout.IsUnknown() &&
+        (kind != "deployment" || (model.rollout.IsKnown() &&
+                                  model.rollout->strategy.value_or("Recreate") == "RollingUpdate"));
     if (several && (rolling || kind == "deployment")) {
-      findings.Add(path,
-                   absl::StrCat("a ReadWriteOnce claim is only on one node at a time, but ",
-                                kind == "daemonset" ? "a DaemonSet runs on every node"
-                                                    : absl::StrCat("there are ", model.replicas.value_or(1), " replicas")),
-                   "Use access_modes = [\"ReadWriteMany\"] with a class that can do it, a StatefulSet with per_replica = true, "
-                   "or one replica.");
+      findings.Add(
+          path,
+          absl::StrCat("a ReadWriteOnce claim is only on one node at a time, but ",
+                       kind == "daemonset"
+                           ? "a DaemonSet runs on every node"
+                           : absl::StrCat("there are ", model.replicas.value_or(1), " replicas")),
+          "Use access_modes = [\"ReadWriteMany\"] with a class that can do it, a StatefulSet with "
+          "per_replica = true, "
+          "or one replica.");
     } else if (kind == "deployment" && rolling) {
-      findings.Add("rollout", absl::StrCat("RollingUpdate starts the new pod while the old one holds the ReadWriteOnce claim of volume \"",
-                                           name, "\": the rollout hangs as soon as they are on two nodes"),
-                   "Leave rollout.strategy out (then it is Recreate), or use a ReadWriteMany claim.");
+      findings.Add(
+          "rollout",
+          absl::StrCat("RollingUpdate starts the new pod while the old one holds the ReadWriteOnce "
+                       "claim of volume \"",
+                       name, "\": the rollout hangs as soon as they are on two nodes"),
+          "Leave rollout.strategy out (then it is Recreate), or use a ReadWriteMany claim.");
     }
   }
 }
@@ -276,11 +319,14 @@ std::string ApiVersionOf(absl::string_view kind) {
   return found == versions.end() ? "" : found->second;
 }
 
-Json ObjectHead(const ServiceModel& model, const Conventions& conventions, absl::string_view kind, absl::string_view name) {
+Json ObjectHead(const ServiceModel& model, const Conventions& conventions, absl::string_view kind,
+                absl::string_view name) {
   return {{"apiVersion", ApiVersionOf(kind)},
           {"kind", std::string(kind)},
           {"metadata",
-           {{"name", std::string(name)}, {"namespace", *model.name_space}, {"labels", LabelsOf(model, conventions)}}}};
+           {{"name", std::string(name)},
+            {"namespace", *model.name_space},
+            {"labels", LabelsOf(model, conventions)}}}};
 }
 
 StringMap SelectorOf(const ServiceModel& model) {
@@ -301,8 +347,10 @@ Json IntOrString(const std::string& text) {
 }
 
 std::string SecretName(const ServiceModel& model, const std::string& reference) {
-  if (reference == "generated" && model.generated_secrets.IsKnown()) return model.NameOrDefault() + "-generated";
-  if (model.secrets.IsKnown() && model.secrets->count(reference) != 0) return absl::StrCat(model.NameOrDefault(), "-", reference);
+  if (reference == "generated" && model.generated_secrets.IsKnown())
+    return model.NameOrDefault() + "-generated";
+  if (model.secrets.IsKnown() && model.secrets->count(reference) != 0)
+    return absl::StrCat(model.NameOrDefault(), "-", reference);
   return reference;
 }
 
@@ -313,7 +361,9 @@ std::vector<absl::Status> CheckService(const ServiceModel& config) {
   for (const Named& named : ContainersOf(config)) {
     if (!named.name.empty() && !named.path.empty()) {
       if (named.name == config.NameOrDefault() && config.name_space.IsKnown()) {
-        findings.Add(named.path, absl::StrCat("\"", named.name, "\" is the name of the main container; take another"));
+        findings.Add(
+            named.path,
+            absl::StrCat("\"", named.name, "\" is the name of the main container; take another"));
       } else if (!names.insert(named.name).second) {
         findings.Add(named.path, absl::StrCat("there are two containers \"", named.name, "\""));
       }
@@ -328,12 +378,16 @@ std::vector<absl::Status> CheckService(const ServiceModel& config) {
     for (const auto& [path, file] : *config.files) {
       const auto [other, fresh] = keys.emplace(FileKey(path), path);
       if (!fresh) {
-        findings.Add(Path("files").Key(path), absl::StrCat("would share a key of the ConfigMap with \"", other->second, "\""),
-                     "Put one of them into config_dirs.");
+        findings.Add(
+            Path("files").Key(path),
+            absl::StrCat("would share a key of the ConfigMap with \"", other->second, "\""),
+            "Put one of them into config_dirs.");
       }
     }
   }
-  if (config.metrics.IsKnown()) CheckPortUse({&config, Path(), config.NameOrDefault()}, config.metrics->port, Path("metrics").Attribute("port"), findings);
+  if (config.metrics.IsKnown())
+    CheckPortUse({&config, Path(), config.NameOrDefault()}, config.metrics->port,
+                 Path("metrics").Attribute("port"), findings);
   if (config.expose.IsKnown()) {
     for (const auto& [key, expose] : *config.expose) {
       const Path path = Path("expose").Key(key);
@@ -348,24 +402,31 @@ std::vector<absl::Status> CheckService(const ServiceModel& config) {
         return config.sidecars.IsUnknown();
       };
       if (kind == "ingress") {
-        if (expose.ingress.IsUnknown() || (expose.ingress.IsKnown() && !expose.ingress->front.IsNull())) {
+        if (expose.ingress.IsUnknown() ||
+            (expose.ingress.IsKnown() && !expose.ingress->front.IsNull())) {
           // The front's own business.
         } else if (expose.port.IsNull()) {
           const bool clear = config.ports.IsUnknown() ||
-                             (config.ports.IsKnown() && (config.ports->size() == 1 || config.ports->count("http") != 0));
+                             (config.ports.IsKnown() &&
+                              (config.ports->size() == 1 || config.ports->count("http") != 0));
           if (!clear) {
-            findings.Add(path.Attribute("port"), absl::StrCat("which port of container ", config.NameOrDefault(), "? ", PortNames(config)),
+            findings.Add(path.Attribute("port"),
+                         absl::StrCat("which port of container ", config.NameOrDefault(), "? ",
+                                      PortNames(config)),
                          "Name the port here.");
           }
         } else if (expose.port.IsKnown() && !known(*expose.port)) {
-          findings.Add(path.Attribute("port"), absl::StrCat("no container has a port \"", *expose.port, "\"; of the main one, ", PortNames(config)));
+          findings.Add(path.Attribute("port"),
+                       absl::StrCat("no container has a port \"", *expose.port,
+                                    "\"; of the main one, ", PortNames(config)));
         }
       } else {
         const std::vector<std::string> ports = OuterOf(expose).ports.value_or({});
         for (std::size_t i = 0; i < ports.size(); ++i) {
           if (known(ports[i])) continue;
           findings.Add(path.Attribute(kind).Attribute("ports").Index(static_cast<std::int64_t>(i)),
-                       absl::StrCat("no container has a port \"", ports[i], "\"; of the main one, ", PortNames(config)));
+                       absl::StrCat("no container has a port \"", ports[i], "\"; of the main one, ",
+                                    PortNames(config)));
         }
       }
       if (config.ports.IsNull() && config.sidecars.IsNull()) {
@@ -373,23 +434,32 @@ std::vector<absl::Status> CheckService(const ServiceModel& config) {
       }
     }
   }
-  if (config.scale_to_zero.IsKnown() && config.replicas_owner.IsKnown() && *config.replicas_owner == "terraform") {
-    findings.Add("replicas_owner", "scale_to_zero gives the number of replicas to the scaler", "Leave replicas_owner out.");
+  if (config.scale_to_zero.IsKnown() && config.replicas_owner.IsKnown() &&
+      *config.replicas_owner == "terraform") {
+    findings.Add("replicas_owner", "scale_to_zero gives the number of replicas to the scaler",
+                 "Leave replicas_owner out.");
   }
   if (config.kind.IsKnown() && *config.kind == "daemonset" && !config.replicas.IsNull()) {
-    findings.Add("replicas", "a DaemonSet has a pod on every node, not a number of replicas", "Leave replicas out.");
+    findings.Add("replicas", "a DaemonSet has a pod on every node, not a number of replicas",
+                 "Leave replicas out.");
   }
   if (config.grants.IsKnown()) {
     for (const auto& [to, grant] : *config.grants) {
-      if (std::count(to.begin(), to.end(), '/') == 1 && to.front() != '/' && to.back() != '/') continue;
-      findings.Add(Path("grants").Key(to), absl::StrCat("\"", to, "\" must be \"namespace/serviceaccount\""));
+      if (std::count(to.begin(), to.end(), '/') == 1 && to.front() != '/' && to.back() != '/')
+        continue;
+      findings.Add(Path("grants").Key(to),
+                   absl::StrCat("\"", to, "\" must be \"namespace/serviceaccount\""));
     }
   }
   for (const std::string& target : config.wait_for.value_or({})) {
     const std::size_t colon = target.rfind(':');
     std::int64_t port = 0;
-    if (colon != std::string::npos && colon > 0 && absl::SimpleAtoi(target.substr(colon + 1), &port) && port > 0 && port < 65536) continue;
-    findings.Add("wait_for", absl::StrCat("\"", target, "\" must be \"host:port\", such as \"postgresql.dbaas:5432\""));
+    if (colon != std::string::npos && colon > 0 &&
+        absl::SimpleAtoi(target.substr(colon + 1), &port) && port > 0 && port < 65536)
+      continue;
+    findings.Add(
+        "wait_for",
+        absl::StrCat("\"", target, "\" must be \"host:port\", such as \"postgresql.dbaas:5432\""));
   }
   if (config.identity.IsKnown() && config.identity->service_account.IsKnown()) {
     const ServiceAccountModel& account = *config.identity->service_account;
@@ -403,7 +473,8 @@ std::vector<absl::Status> CheckService(const ServiceModel& config) {
       for (const auto& [port, value] : by_port.value_or({})) {
         if (HasNamedPort(config, port)) continue;
         findings.Add(Path("service").Attribute(attribute).Key(port),
-                     absl::StrCat("no container has a port \"", port, "\"; of the main one, ", PortNames(config)));
+                     absl::StrCat("no container has a port \"", port, "\"; of the main one, ",
+                                  PortNames(config)));
       }
     };
     check("ports", config.service->ports);
@@ -433,7 +504,8 @@ Json AsCreated(const Rendered& rendered) {
   return object;
 }
 
-absl::StatusOr<std::vector<Rendered>> RenderService(const ServiceModel& model, const Conventions& conventions) {
+absl::StatusOr<std::vector<Rendered>> RenderService(const ServiceModel& model,
+                                                    const Conventions& conventions) {
   std::vector<Rendered> objects;
   RenderConfig(model, conventions, objects);
   RenderStorage(model, conventions, objects);
@@ -441,7 +513,8 @@ absl::StatusOr<std::vector<Rendered>> RenderService(const ServiceModel& model, c
   CHARON_RETURN_IF_ERROR(RenderWorkload(model, conventions, objects));
   RenderBackups(model, conventions, objects);
   CHARON_RETURN_IF_ERROR(RenderExposure(model, conventions, objects));
-  std::stable_sort(objects.begin(), objects.end(), [](const Rendered& a, const Rendered& b) { return a.stage < b.stage; });
+  std::stable_sort(objects.begin(), objects.end(),
+                   [](const Rendered& a, const Rendered& b) { return a.stage < b.stage; });
   return objects;
 }
 

@@ -1,5 +1,6 @@
-// From a charon_service to its Kubernetes objects: pure functions of the model and the conventions. The same
-// input gives the same bytes for ever, per conventions.render_version (golden files: testdata/).
+// From a charon_service to its Kubernetes objects: pure functions of the model and the conventions.
+// The same input gives the same bytes for ever, per conventions.render_version (golden files:
+// testdata/).
 #pragma once
 
 #include <set>
@@ -24,8 +25,8 @@ struct Rendered {
   Stage stage = Stage::kConfig;
   Path attribute;  // what it comes from, for errors of the server about it
   Json object;     // what our manager applies
-  // What is set at creation and is somebody else's from then on (null: nothing): external images, replicas,
-  // resources, the size of a claim.
+  // What is set at creation and is somebody else's from then on (null: nothing): external images,
+  // replicas, resources, the size of a claim.
   Json initial;
   // Holds data: stays when it is no longer declared, unless delete_data.
   bool keeps_data = false;
@@ -33,20 +34,22 @@ struct Rendered {
   bool has_values = false;
 };
 
-// All objects, by stage, then in the order in which they depend on each other. REQUIRES: the model is wholly
-// known but for computed and write-only attributes. InvalidArgument, with the attribute's path, for what does not
-// fit together and CheckService could not see.
-absl::StatusOr<std::vector<Rendered>> RenderService(const ServiceModel& model, const Conventions& conventions);
+// All objects, by stage, then in the order in which they depend on each other. REQUIRES: the model
+// is wholly known but for computed and write-only attributes. InvalidArgument, with the attribute's
+// path, for what does not fit together and CheckService could not see.
+absl::StatusOr<std::vector<Rendered>> RenderService(const ServiceModel& model,
+                                                    const Conventions& conventions);
 
-// The object as it is created: with what counts only then, without the nulls that take a server's default back.
+// The object as it is created: with what counts only then, without the nulls that take a server's
+// default back.
 Json AsCreated(const Rendered& rendered);
 
-// What can be wrong in a configuration beyond one attribute. Unknown parts are passed over. One status an error,
-// each with its path.
+// What can be wrong in a configuration beyond one attribute. Unknown parts are passed over. One
+// status an error, each with its path.
 std::vector<absl::Status> CheckService(const ServiceModel& config);
 
-// The addresses under which each entry of `expose` can be reached, by its key; only what is known from the
-// configuration.
+// The addresses under which each entry of `expose` can be reached, by its key; only what is known
+// from the configuration.
 StringMap UrlsOf(const ServiceModel& model, const Conventions& conventions);
 
 // --- The parts, in the order of the files that define them.
@@ -56,7 +59,8 @@ Json LabelsOf(const ServiceModel& model, const Conventions& conventions);
 // The apiVersion of a kind that services are made of; empty for any other kind.
 std::string ApiVersionOf(absl::string_view kind);
 // {"apiVersion", "kind", "metadata": {"name", "namespace", "labels"}}.
-Json ObjectHead(const ServiceModel& model, const Conventions& conventions, absl::string_view kind, absl::string_view name);
+Json ObjectHead(const ServiceModel& model, const Conventions& conventions, absl::string_view kind,
+                absl::string_view name);
 // Where the user wrote it: `claims` or `volumes`.
 Path VolumePath(const std::string& name, const VolumeModel& volume);
 // The workload's selector: `selector`, or { app = name }.
@@ -69,7 +73,8 @@ Json IntOrString(const std::string& text);
 std::string SecretName(const ServiceModel& model, const std::string& reference);
 
 // render_config.cc: ConfigMaps, Secrets, ExternalSecrets.
-void RenderConfig(const ServiceModel& model, const Conventions& conventions, std::vector<Rendered>& out);
+void RenderConfig(const ServiceModel& model, const Conventions& conventions,
+                  std::vector<Rendered>& out);
 // Name of the ConfigMap of `files`, of a config dir, of the Secrets made here.
 std::string FilesName(const ServiceModel& model);
 std::string ConfigDirName(const ServiceModel& model, const std::string& directory);
@@ -78,31 +83,37 @@ std::string FileKey(const std::string& path);
 std::string ConfigHash(const ServiceModel& model);
 
 // render_storage.cc: claims and NFS pairs.
-void RenderStorage(const ServiceModel& model, const Conventions& conventions, std::vector<Rendered>& out);
+void RenderStorage(const ServiceModel& model, const Conventions& conventions,
+                   std::vector<Rendered>& out);
 Json ClaimSpec(const ClaimModel& claim, const Conventions& conventions);
 std::string ClaimName(const ServiceModel& model, const std::string& volume);
 
 // render_identity.cc: ServiceAccount, roles and bindings.
-void RenderIdentity(const ServiceModel& model, const Conventions& conventions, std::vector<Rendered>& out);
+void RenderIdentity(const ServiceModel& model, const Conventions& conventions,
+                    std::vector<Rendered>& out);
 
 // render_pod.cc: the pod template and what of it counts only at creation.
 struct PodTemplate {
   Json spec, initial;  // {"metadata": ..., "spec": ...}; initial may be null
 };
-// Names that the value of a variable refers to as $(NAME); $$(NAME) is none (Kubernetes API, EnvVar.value).
+// Names that the value of a variable refers to as $(NAME); $$(NAME) is none (Kubernetes API,
+// EnvVar.value).
 std::set<std::string> References(const std::string& value);
 absl::StatusOr<PodTemplate> RenderPod(const ServiceModel& model, const Conventions& conventions);
 
 // render_workload.cc: Deployment, StatefulSet or DaemonSet, disruption budget, network policy.
-absl::Status RenderWorkload(const ServiceModel& model, const Conventions& conventions, std::vector<Rendered>& out);
+absl::Status RenderWorkload(const ServiceModel& model, const Conventions& conventions,
+                            std::vector<Rendered>& out);
 std::string WorkloadKind(const ServiceModel& model);  // "Deployment"
 
 // render_expose.cc: Services, Ingresses, Middlewares, ServiceMonitor.
 // The Service's port for a container's port of that name, where `service.ports` has none.
 std::int64_t UsualServicePort(const std::string& name, const Port& port);
-absl::Status RenderExposure(const ServiceModel& model, const Conventions& conventions, std::vector<Rendered>& out);
+absl::Status RenderExposure(const ServiceModel& model, const Conventions& conventions,
+                            std::vector<Rendered>& out);
 
 // render_backup.cc: CronJobs of `backups`.
-void RenderBackups(const ServiceModel& model, const Conventions& conventions, std::vector<Rendered>& out);
+void RenderBackups(const ServiceModel& model, const Conventions& conventions,
+                   std::vector<Rendered>& out);
 
 }  // namespace charon::service

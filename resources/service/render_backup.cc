@@ -6,7 +6,8 @@
 
 namespace charon::service {
 
-void RenderBackups(const ServiceModel& model, const Conventions& conventions, std::vector<Rendered>& out) {
+void RenderBackups(const ServiceModel& model, const Conventions& conventions,
+                   std::vector<Rendered>& out) {
   for (const auto& [key, backup] : model.backups.value_or({})) {
     // A pod of its own with one container: rendered as one, from a service that is only that.
     ServiceModel job;
@@ -44,13 +45,21 @@ void RenderBackups(const ServiceModel& model, const Conventions& conventions, st
     if (!pod.ok()) continue;  // only a GPU can be refused, and it has none
     pod->spec["spec"]["restartPolicy"] = "Never";
 
-    Json object = ObjectHead(model, conventions, "CronJob", absl::StrCat(model.NameOrDefault(), "-", key));
+    Json object =
+        ObjectHead(model, conventions, "CronJob", absl::StrCat(model.NameOrDefault(), "-", key));
     Json spec = {{"schedule", *backup.schedule},
                  {"concurrencyPolicy", "Forbid"},
-                 {"jobTemplate", {{"spec", {{"backoffLimit", 2}, {"ttlSecondsAfterFinished", 86400}, {"template", std::move(pod->spec)}}}}}};
+                 {"jobTemplate",
+                  {{"spec",
+                    {{"backoffLimit", 2},
+                     {"ttlSecondsAfterFinished", 86400},
+                     {"template", std::move(pod->spec)}}}}}};
     if (backup.time_zone.IsKnown()) spec["timeZone"] = *backup.time_zone;
     object["spec"] = std::move(spec);
-    out.push_back({.stage = Stage::kExposure, .attribute = Path("backups").Key(key), .object = std::move(object), .initial = {}});
+    out.push_back({.stage = Stage::kExposure,
+                   .attribute = Path("backups").Key(key),
+                   .object = std::move(object),
+                   .initial = {}});
   }
 }
 

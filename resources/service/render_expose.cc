@@ -1,8 +1,11 @@
-// Services, Ingresses, Middlewares and ServiceMonitor of a service. Sources of what goes over the wire:
+// Services, Ingresses, Middlewares and ServiceMonitor of a service. Sources of what goes over the
+// wire:
 // - ingress-nginx: its docs/user-guide/nginx-configuration/annotations.md;
-// - Traefik 3: pkg/provider/kubernetes/crd/traefikio/v1alpha1/middleware.go and, for the annotations of an Ingress,
+// - Traefik 3: pkg/provider/kubernetes/crd/traefikio/v1alpha1/middleware.go and, for the
+// annotations of an Ingress,
 //   doc.traefik.io/traefik/v3.8/reference/routing-configuration/kubernetes/ingress/;
-// - Sablier: config.go of sablierapp/sablier-traefik-plugin; Homepage: gethomepage.dev/configs/kubernetes/;
+// - Sablier: config.go of sablierapp/sablier-traefik-plugin; Homepage:
+// gethomepage.dev/configs/kubernetes/;
 // - MetalLB: metallb.io/usage/; cert-manager: cert-manager.io/docs/usage/ingress/.
 #include <algorithm>
 #include <cstdint>
@@ -46,18 +49,21 @@ struct ServicePort {
   Path path;
 };
 
-std::int64_t ServiceNumber(const InnerServiceModel& service, const std::string& name, const Port& port) {
+std::int64_t ServiceNumber(const InnerServiceModel& service, const std::string& name,
+                           const Port& port) {
   if (service.ports.IsKnown() && service.ports->count(name) != 0) return service.ports->at(name);
   return UsualServicePort(name, port);
 }
 
-void AddPorts(const InnerServiceModel& service, const ContainerModel& container, const Path& path, std::vector<ServicePort>& out) {
+void AddPorts(const InnerServiceModel& service, const ContainerModel& container, const Path& path,
+              std::vector<ServicePort>& out) {
   for (const auto& [name, text] : container.ports.value_or({})) {
     const Port port = PortOf(text);
     const std::set<std::string>& protocols = port.protocols;
     if (protocols.empty()) continue;
-    // The name is TCP's, else the first protocol's, as in the pod; the others get a suffix, so that adding a protocol
-    // renames nothing. A Service's port name may be longer (63) than a container's (15): Kubernetes API, ServicePort.
+    // The name is TCP's, else the first protocol's, as in the pod; the others get a suffix, so that
+    // adding a protocol renames nothing. A Service's port name may be longer (63) than a
+    // container's (15): Kubernetes API, ServicePort.
     const std::string bearer = protocols.count("TCP") != 0 ? "TCP" : *protocols.begin();
     auto add = [&, &key = name, &model = port](const std::string& protocol) {
       const bool named = protocol == bearer;
@@ -65,7 +71,8 @@ void AddPorts(const InnerServiceModel& service, const ContainerModel& container,
       one.key = key;
       one.name = named ? key : absl::StrCat(key, "-", absl::AsciiStrToLower(protocol));
       one.protocol = protocol;
-      if (named && service.app_protocols.IsKnown() && service.app_protocols->count(key) != 0) one.app_protocol = service.app_protocols->at(key);
+      if (named && service.app_protocols.IsKnown() && service.app_protocols->count(key) != 0)
+        one.app_protocol = service.app_protocols->at(key);
       one.port = ServiceNumber(service, key, model);
       one.container_port = model.number;
       one.named = named;
@@ -86,13 +93,15 @@ bool Means(const ServicePort& port, const std::string& text) {
 }
 
 // The ports that `text` means: a name, a number of a container, else one of the Service.
-std::vector<ServicePort> PortsMeant(const std::vector<ServicePort>& ports, const std::string& text) {
+std::vector<ServicePort> PortsMeant(const std::vector<ServicePort>& ports,
+                                    const std::string& text) {
   std::vector<ServicePort> exact, other;
   std::int64_t number = 0;
   const bool numeric = absl::SimpleAtoi(text, &number);
   for (const ServicePort& port : ports) {
     if (!Means(port, text)) continue;
-    (numeric ? port.container_port == number : port.key == text) ? exact.push_back(port) : other.push_back(port);
+    (numeric ? port.container_port == number : port.key == text) ? exact.push_back(port)
+                                                                 : other.push_back(port);
   }
   return exact.empty() ? other : exact;
 }
@@ -113,13 +122,16 @@ absl::Status CheckPorts(const std::vector<ServicePort>& ports) {
   for (const ServicePort& port : ports) {
     const auto [named, new_name] = names.emplace(port.name, &port);
     if (!new_name) {
-      return At(port.path, WithRemedy(Invalid(absl::StrCat("the Service has a port \"", port.name, "\" already, from ",
+      return At(port.path, WithRemedy(Invalid(absl::StrCat("the Service has a port \"", port.name,
+                                                           "\" already, from ",
                                                            named->second->path.ToString())),
-                                      "Ports of all containers of a service are ports of one Service: rename one of them."));
+                                      "Ports of all containers of a service are ports of one "
+                                      "Service: rename one of them."));
     }
     const auto [numbered, new_number] = numbers.emplace(std::pair(port.port, port.protocol), &port);
     if (!new_number) {
-      return At(port.path, WithRemedy(Invalid(absl::StrCat("the Service's port ", port.port, "/", port.protocol, " is taken by ",
+      return At(port.path, WithRemedy(Invalid(absl::StrCat("the Service's port ", port.port, "/",
+                                                           port.protocol, " is taken by ",
                                                            numbered->second->path.ToString())),
                                       "Give one of them another number in service.ports."));
     }
@@ -132,19 +144,22 @@ absl::StatusOr<std::vector<ServicePort>> PortsOf(const ServiceModel& model) {
   std::vector<ServicePort> ports;
   const InnerServiceModel service = model.service.value_or({});
   AddPorts(service, model, Path(), ports);
-  for (const auto& [name, sidecar] : model.sidecars.value_or({})) AddPorts(service, sidecar, Path("sidecars").Key(name), ports);
+  for (const auto& [name, sidecar] : model.sidecars.value_or({}))
+    AddPorts(service, sidecar, Path("sidecars").Key(name), ports);
   std::int64_t index = 0;
   for (const InitContainerModel& init : model.init_containers.value_or({})) {
     const Path path = Path("init_containers").Index(index++);
     if (init.restart_policy.IsKnown()) AddPorts(service, init, path, ports);
   }
   // A number that no container declares is a port all the same: metrics are seldom declared.
-  const Attr<std::string> metrics = model.metrics.IsKnown() ? model.metrics->port : Attr<std::string>();
+  const Attr<std::string> metrics =
+      model.metrics.IsKnown() ? model.metrics->port : Attr<std::string>();
   if (metrics.IsKnown() && PortsMeant(ports, *metrics).empty()) {
     const Path path = Path("metrics").Attribute("port");
     ServicePort port;
     if (!absl::SimpleAtoi(*metrics, &port.port)) {
-      return At(path, Invalid(absl::StrCat("no container has a port \"", *metrics, "\"; ", Listed(ports))));
+      return At(path, Invalid(absl::StrCat("no container has a port \"", *metrics, "\"; ",
+                                           Listed(ports))));
     }
     port.container_port = port.port;
     port.key = port.name = "metrics";
@@ -180,22 +195,26 @@ Rendered Object(Stage stage, Path attribute, Json object) {
   return rendered;
 }
 
-// Ours, and then the user's, who may add to them but not contradict: another list of middlewares would be a way
-// around the login that nobody sees.
-absl::Status Annotate(const Annotations& more, const Path& path, StringMap annotations, Json& object) {
+// Ours, and then the user's, who may add to them but not contradict: another list of middlewares
+// would be a way around the login that nobody sees.
+absl::Status Annotate(const Annotations& more, const Path& path, StringMap annotations,
+                      Json& object) {
   for (const auto& [key, value] : more.value_or({})) {
     const auto [found, fresh] = annotations.emplace(key, value);
     if (fresh || found->second == value) continue;
-    return At(path.Attribute("annotations").Key(key),
-              WithRemedy(Invalid(absl::StrCat("is \"", found->second, "\" by the entry's other attributes and the conventions")),
-                         "Say it by the entry's attributes, or leave the annotation out."));
+    return At(
+        path.Attribute("annotations").Key(key),
+        WithRemedy(Invalid(absl::StrCat("is \"", found->second,
+                                        "\" by the entry's other attributes and the conventions")),
+                   "Say it by the entry's attributes, or leave the annotation out."));
   }
   if (!annotations.empty()) object["metadata"]["annotations"] = annotations;
   return absl::OkStatus();
 }
 
 std::string ServiceName(const ServiceModel& model) {
-  return model.service.IsKnown() ? model.service->name.value_or(model.NameOrDefault()) : model.NameOrDefault();
+  return model.service.IsKnown() ? model.service->name.value_or(model.NameOrDefault())
+                                 : model.NameOrDefault();
 }
 
 std::string ObjectName(const ServiceModel& model, const std::string& entry) {
@@ -206,8 +225,8 @@ std::string IngressName(const ServiceModel& model, const std::string& entry) {
   return entry == "web" ? model.NameOrDefault() : ObjectName(model, entry);
 }
 
-Json ServiceObject(const ServiceModel& model, const Conventions& conventions, const std::string& name,
-                   const std::vector<ServicePort>& ports) {
+Json ServiceObject(const ServiceModel& model, const Conventions& conventions,
+                   const std::string& name, const std::vector<ServicePort>& ports) {
   Json object = ObjectHead(model, conventions, "Service", name);
   object["spec"]["selector"] = SelectorOf(model);
   for (const ServicePort& port : ports) object["spec"]["ports"].push_back(PortJson(port));
@@ -216,10 +235,10 @@ Json ServiceObject(const ServiceModel& model, const Conventions& conventions, co
 
 // --- The Services inside the cluster, and metrics
 
-// They are made before the pods: what a StatefulSet's pods are called depends on one, and a rollout that fails leaves
-// the others in place. Those of `expose` come last.
-void RenderInnerServices(const ServiceModel& model, const Conventions& conventions, const std::vector<ServicePort>& ports,
-                         std::vector<Rendered>& out) {
+// They are made before the pods: what a StatefulSet's pods are called depends on one, and a rollout
+// that fails leaves the others in place. Those of `expose` come last.
+void RenderInnerServices(const ServiceModel& model, const Conventions& conventions,
+                         const std::vector<ServicePort>& ports, std::vector<Rendered>& out) {
   if (model.kind.value_or("deployment") == "statefulset") {
     Json headless = ServiceObject(model, conventions, ServiceName(model) + "-headless", ports);
     headless["spec"]["clusterIP"] = "None";
@@ -236,17 +255,21 @@ void RenderInnerServices(const ServiceModel& model, const Conventions& conventio
       service["metadata"]["labels"][kMetricsLabel] = model.NameOrDefault();
     } else {
       Json annotations = {{"prometheus.io/scrape", "true"}};
-      if (!meant.empty()) annotations["prometheus.io/port"] = absl::StrCat(meant.front().container_port);  // of the pods
+      if (!meant.empty())
+        annotations["prometheus.io/port"] =
+            absl::StrCat(meant.front().container_port);  // of the pods
       if (metrics.path.IsKnown()) annotations["prometheus.io/path"] = *metrics.path;
       service["metadata"]["annotations"] = std::move(annotations);
     }
   }
-  out.push_back(Object(Stage::kIdentity, model.ports.IsKnown() ? "ports" : "metrics", std::move(service)));
+  out.push_back(
+      Object(Stage::kIdentity, model.ports.IsKnown() ? "ports" : "metrics", std::move(service)));
 }
 
-void RenderServiceMonitor(const ServiceModel& model, const Conventions& conventions, const std::vector<ServicePort>& ports,
-                          std::vector<Rendered>& out) {
-  if (!model.metrics.IsKnown() || model.metrics->style.value_or("annotations") != "service_monitor") return;
+void RenderServiceMonitor(const ServiceModel& model, const Conventions& conventions,
+                          const std::vector<ServicePort>& ports, std::vector<Rendered>& out) {
+  if (!model.metrics.IsKnown() || model.metrics->style.value_or("annotations") != "service_monitor")
+    return;
   const MetricsModel& metrics = *model.metrics;
   const std::vector<ServicePort> meant = PortsMeant(ports, metrics.port.value_or(""));
   if (meant.empty()) return;
@@ -254,7 +277,8 @@ void RenderServiceMonitor(const ServiceModel& model, const Conventions& conventi
   if (metrics.path.IsKnown()) endpoint["path"] = *metrics.path;
   if (metrics.interval.IsKnown()) endpoint["interval"] = *metrics.interval;
   Json monitor = ObjectHead(model, conventions, "ServiceMonitor", model.NameOrDefault());
-  monitor["spec"] = {{"selector", {{"matchLabels", {{kMetricsLabel, model.NameOrDefault()}}}}}, {"endpoints", {endpoint}}};
+  monitor["spec"] = {{"selector", {{"matchLabels", {{kMetricsLabel, model.NameOrDefault()}}}}},
+                     {"endpoints", {endpoint}}};
   out.push_back(Object(Stage::kExposure, "metrics", std::move(monitor)));
 }
 
@@ -263,25 +287,32 @@ void RenderServiceMonitor(const ServiceModel& model, const Conventions& conventi
 absl::StatusOr<std::string> FullHost(const std::string& host, const Conventions& conventions) {
   if (absl::StrContains(host, ".")) return host;
   if (!conventions.domain.empty()) return absl::StrCat(host, ".", conventions.domain);
-  return WithRemedy(Invalid(absl::StrCat("\"", host, "\" is no whole host name, and there is no domain to append to it")),
-                    "Write the whole name, such as \"echo.example.org\", or set conventions.domain in the provider block.");
+  return WithRemedy(
+      Invalid(absl::StrCat("\"", host,
+                           "\" is no whole host name, and there is no domain to append to it")),
+      "Write the whole name, such as \"echo.example.org\", or set conventions.domain in the "
+      "provider block.");
 }
 
-absl::StatusOr<std::vector<std::string>> HostsOf(const ServiceModel& model, const ExposeModel& expose, const Path& path,
+absl::StatusOr<std::vector<std::string>> HostsOf(const ServiceModel& model,
+                                                 const ExposeModel& expose, const Path& path,
                                                  const Conventions& conventions) {
   std::vector<std::string> hosts;
   auto add = [&](const std::string& text, const Path& at) -> absl::Status {
     absl::StatusOr<std::string> host = FullHost(text, conventions);
     if (!host.ok()) return At(at, host.status());
-    if (std::find(hosts.begin(), hosts.end(), *host) == hosts.end()) hosts.push_back(*std::move(host));
+    if (std::find(hosts.begin(), hosts.end(), *host) == hosts.end())
+      hosts.push_back(*std::move(host));
     return absl::OkStatus();
   };
   const std::vector<std::string> more = IngressOf(expose).hosts.value_or({});
   if (expose.host.IsKnown() || more.empty()) {
-    CHARON_RETURN_IF_ERROR(add(expose.host.value_or(model.NameOrDefault()), path.Attribute("host")));
+    CHARON_RETURN_IF_ERROR(
+        add(expose.host.value_or(model.NameOrDefault()), path.Attribute("host")));
   }
   for (std::size_t i = 0; i < more.size(); ++i) {
-    CHARON_RETURN_IF_ERROR(add(more[i], path.Attribute("ingress").Attribute("hosts").Index(static_cast<std::int64_t>(i))));
+    CHARON_RETURN_IF_ERROR(add(
+        more[i], path.Attribute("ingress").Attribute("hosts").Index(static_cast<std::int64_t>(i))));
   }
   return hosts;
 }
@@ -291,8 +322,10 @@ struct Tls {
   std::string issuer, issuer_annotation;
 };
 
-// None: plain HTTP. What the entry says goes before the conventions, and there the secret before the issuer.
-std::optional<Tls> TlsOf(const ExposeModel& expose, const std::string& ingress, const Conventions& conventions) {
+// None: plain HTTP. What the entry says goes before the conventions, and there the secret before
+// the issuer.
+std::optional<Tls> TlsOf(const ExposeModel& expose, const std::string& ingress,
+                         const Conventions& conventions) {
   Tls tls;
   tls.issuer_annotation = "cert-manager.io/cluster-issuer";
   const std::string own_secret = ingress + "-tls";
@@ -300,7 +333,8 @@ std::optional<Tls> TlsOf(const ExposeModel& expose, const std::string& ingress, 
     tls.secret = own->secret.value_or("");
     if (!own->issuer.IsKnown()) return tls;
     tls.issuer = *own->issuer;
-    if (own->issuer_kind.value_or("ClusterIssuer") == "Issuer") tls.issuer_annotation = "cert-manager.io/issuer";
+    if (own->issuer_kind.value_or("ClusterIssuer") == "Issuer")
+      tls.issuer_annotation = "cert-manager.io/issuer";
     if (tls.secret.empty()) tls.secret = own_secret;
     return tls;
   }
@@ -313,20 +347,27 @@ std::optional<Tls> TlsOf(const ExposeModel& expose, const std::string& ingress, 
   return tls;
 }
 
-bool IsTraefik(const Conventions& conventions) { return conventions.ingress.controller == "traefik"; }
+bool IsTraefik(const Conventions& conventions) {
+  return conventions.ingress.controller == "traefik";
+}
 
 // Traefik's entry points have TLS of their own, whatever an Ingress says.
 bool IsHttps(const std::optional<Tls>& tls, const Conventions& conventions) {
   if (tls.has_value()) return true;
-  const std::vector<std::string> points = absl::StrSplit(conventions.ingress.entrypoints, ',', absl::SkipEmpty());
-  return IsTraefik(conventions) && std::find(points.begin(), points.end(), "websecure") != points.end();
+  const std::vector<std::string> points =
+      absl::StrSplit(conventions.ingress.entrypoints, ',', absl::SkipEmpty());
+  return IsTraefik(conventions) &&
+         std::find(points.begin(), points.end(), "websecure") != points.end();
 }
 
-std::string BaseUrl(const std::string& host, bool https) { return absl::StrCat(https ? "https://" : "http://", host); }
+std::string BaseUrl(const std::string& host, bool https) {
+  return absl::StrCat(https ? "https://" : "http://", host);
+}
 
 std::string UrlOf(const ExposeModel& expose, const std::string& host, bool https) {
   const std::vector<std::string> paths = expose.paths.value_or({});
-  return absl::StrCat(BaseUrl(host, https), paths.empty() || paths.front() == "/" ? "" : paths.front());
+  return absl::StrCat(BaseUrl(host, https),
+                      paths.empty() || paths.front() == "/" ? "" : paths.front());
 }
 
 // --- One Ingress
@@ -356,15 +397,22 @@ absl::Status SetAuth(IngressParts& parts) {
   const auto& modes = parts.conventions.ingress.auth_modes;
   const auto found = modes.find(parts.auth);
   if (found != modes.end()) parts.mode = &found->second;
-  const bool empty = parts.mode == nullptr || (parts.mode->annotations.empty() && (parts.mode->middlewares.empty() || !IsTraefik(parts.conventions)));
+  const bool empty =
+      parts.mode == nullptr || (parts.mode->annotations.empty() &&
+                                (parts.mode->middlewares.empty() || !IsTraefik(parts.conventions)));
   if (Gates(parts.auth) && empty) {
     return At(parts.path.Attribute("auth"),
-              WithRemedy(Invalid(absl::StrCat("nothing says how the platform asks for a login: \"", parts.auth, "\" of "
-                                              "conventions.ingress.auth_modes has no ",
-                                              IsTraefik(parts.conventions) ? "middlewares and no annotations" : "annotations")),
-                         "Set it in the provider block, or open this entry with auth = \"app\" or \"none\" and an auth_reason."));
+              WithRemedy(Invalid(absl::StrCat(
+                             "nothing says how the platform asks for a login: \"", parts.auth,
+                             "\" of "
+                             "conventions.ingress.auth_modes has no ",
+                             IsTraefik(parts.conventions) ? "middlewares and no annotations"
+                                                          : "annotations")),
+                         "Set it in the provider block, or open this entry with auth = \"app\" or "
+                         "\"none\" and an auth_reason."));
   }
-  if (parts.mode != nullptr) parts.annotations.insert(parts.mode->annotations.begin(), parts.mode->annotations.end());
+  if (parts.mode != nullptr)
+    parts.annotations.insert(parts.mode->annotations.begin(), parts.mode->annotations.end());
   return absl::OkStatus();
 }
 
@@ -385,7 +433,8 @@ std::int64_t BodyBytes(const std::string& limit) {
 }
 
 // A Middleware of the entry; returns how a router names it.
-std::string AddMiddleware(IngressParts& parts, const std::string& what, const Path& attribute, Json spec) {
+std::string AddMiddleware(IngressParts& parts, const std::string& what, const Path& attribute,
+                          Json spec) {
   const std::string name = absl::StrCat(ObjectName(parts.model, parts.entry), "-", what);
   Json object = ObjectHead(parts.model, parts.conventions, "Middleware", name);
   object["spec"] = std::move(spec);
@@ -411,11 +460,12 @@ std::string Sleeper(IngressParts& parts) {
     sablier["dynamic"] = {{"displayName", zero.display_name.value_or(parts.model.NameOrDefault())},
                           {"refreshFrequency", zero.refresh.value_or("5s")}};
   }
-  return AddMiddleware(parts, "scale-to-zero", "scale_to_zero", {{"plugin", {{"sablier", sablier}}}});
+  return AddMiddleware(parts, "scale-to-zero", "scale_to_zero",
+                       {{"plugin", {{"sablier", sablier}}}});
 }
 
-// Traefik matches the whole URL (redirectRegex): `from` stands for the path in it, and a "$" at its end for the end
-// of the path, whatever the query.
+// Traefik matches the whole URL (redirectRegex): `from` stands for the path in it, and a "$" at its
+// end for the end of the path, whatever the query.
 std::string UrlRegex(const std::string& from) {
   absl::string_view path = absl::StripPrefix(from, "^");
   const bool ends = absl::EndsWith(path, "$") && !absl::EndsWith(path, "\\$");
@@ -446,8 +496,10 @@ absl::Status SetTraefik(IngressParts& parts) {
     add_role("error-pages");
     if (more.rate_limit.IsKnown()) {
       const std::int64_t average = *more.rate_limit->average;
-      add(AddMiddleware(parts, "rate-limit", parts.more_path.Attribute("rate_limit"),
-                        {{"rateLimit", {{"average", average}, {"burst", more.rate_limit->burst.value_or(5 * average)}}}}));
+      add(AddMiddleware(
+          parts, "rate-limit", parts.more_path.Attribute("rate_limit"),
+          {{"rateLimit",
+            {{"average", average}, {"burst", more.rate_limit->burst.value_or(5 * average)}}}}));
     } else {
       add_role("rate-limit");
     }
@@ -463,7 +515,8 @@ absl::Status SetTraefik(IngressParts& parts) {
     if (allow.count("local") != 0 && roles.count("local-only") != 0) {
       add_role("local-only");
     } else if (!allow.empty()) {
-      add(AddMiddleware(parts, "allow", parts.path.Attribute("allow"), {{"ipAllowList", {{"sourceRange", AllowedNetworks(expose)}}}}));
+      add(AddMiddleware(parts, "allow", parts.path.Attribute("allow"),
+                        {{"ipAllowList", {{"sourceRange", AllowedNetworks(expose)}}}}));
     }
     if (parts.model.scale_to_zero.IsKnown()) add(Sleeper(parts));
     if (more.content_security_policy.IsKnown()) {
@@ -477,29 +530,37 @@ absl::Status SetTraefik(IngressParts& parts) {
     }
     std::int64_t index = 0;
     for (const RedirectModel& redirect : more.redirects.value_or({})) {
-      add(AddMiddleware(parts, absl::StrCat("redirect-", index), parts.more_path.Attribute("redirects").Index(index),
+      add(AddMiddleware(parts, absl::StrCat("redirect-", index),
+                        parts.more_path.Attribute("redirects").Index(index),
                         {{"redirectRegex",
                           {{"regex", UrlRegex(*redirect.from)},
                            {"replacement", *redirect.to},
                            {"permanent", redirect.permanent.value_or(false)}}}}));
       ++index;
     }
-    for (const std::string& text : middlewares.add.value_or({})) add(MiddlewareReference(parts, text));
+    for (const std::string& text : middlewares.add.value_or({}))
+      add(MiddlewareReference(parts, text));
   }
-  if (!list.empty()) parts.annotations[absl::StrCat(kRouter, "middlewares")] = absl::StrJoin(list, ",");
-  std::vector<std::string> points = absl::StrSplit(parts.conventions.ingress.entrypoints, ',', absl::SkipEmpty());
-  if (!more.tls_redirect.value_or(true) && !points.empty() && std::find(points.begin(), points.end(), "web") == points.end()) {
+  if (!list.empty())
+    parts.annotations[absl::StrCat(kRouter, "middlewares")] = absl::StrJoin(list, ",");
+  std::vector<std::string> points =
+      absl::StrSplit(parts.conventions.ingress.entrypoints, ',', absl::SkipEmpty());
+  if (!more.tls_redirect.value_or(true) && !points.empty() &&
+      std::find(points.begin(), points.end(), "web") == points.end()) {
     points.insert(points.begin(), "web");
   }
-  if (!points.empty()) parts.annotations[absl::StrCat(kRouter, "entrypoints")] = absl::StrJoin(points, ",");
+  if (!points.empty())
+    parts.annotations[absl::StrCat(kRouter, "entrypoints")] = absl::StrJoin(points, ",");
   return absl::OkStatus();
 }
 
-Json IngressObject(const IngressParts& parts, const std::string& name, const std::vector<std::string>& paths, const char* path_type,
+Json IngressObject(const IngressParts& parts, const std::string& name,
+                   const std::vector<std::string>& paths, const char* path_type,
                    const Json& backend) {
   Json object = ObjectHead(parts.model, parts.conventions, "Ingress", name);
   Json& spec = object["spec"];
-  const std::string ingress_class = parts.more.ingress_class.value_or(parts.conventions.ingress.ingress_class);
+  const std::string ingress_class =
+      parts.more.ingress_class.value_or(parts.conventions.ingress.ingress_class);
   if (!ingress_class.empty()) spec["ingressClassName"] = ingress_class;
   if (parts.tls.has_value()) {
     Json tls = {{"hosts", parts.hosts}};
@@ -507,9 +568,11 @@ Json IngressObject(const IngressParts& parts, const std::string& name, const std
     spec["tls"] = Json::array({tls});
   }
   Json http = {{"paths", Json::array()}};
-  for (const std::string& path : paths) http["paths"].push_back({{"path", path}, {"pathType", path_type}, {"backend", backend}});
+  for (const std::string& path : paths)
+    http["paths"].push_back({{"path", path}, {"pathType", path_type}, {"backend", backend}});
   spec["rules"] = Json::array();
-  for (const std::string& host : parts.hosts) spec["rules"].push_back({{"host", host}, {"http", http}});
+  for (const std::string& host : parts.hosts)
+    spec["rules"].push_back({{"host", host}, {"http", http}});
   return object;
 }
 
@@ -518,16 +581,22 @@ absl::Status AddNginxRedirects(IngressParts& parts, const Json& backend) {
   std::int64_t index = 0;
   for (const RedirectModel& redirect : parts.more.redirects.value_or({})) {
     const Path path = parts.more_path.Attribute("redirects").Index(index);
-    const std::string name = absl::StrCat(ObjectName(parts.model, parts.entry), "-redirect-", index++);
+    const std::string name =
+        absl::StrCat(ObjectName(parts.model, parts.entry), "-redirect-", index++);
     std::string to = *redirect.to;
     if (absl::StrContains(to, "$")) {
-      return At(path.Attribute("to"), Invalid(absl::StrCat("\"", to, "\": ingress-nginx takes no parts of the path into the target; write it "
-                                                           "out")));
+      return At(path.Attribute("to"),
+                Invalid(absl::StrCat(
+                    "\"", to,
+                    "\": ingress-nginx takes no parts of the path into the target; write it "
+                    "out")));
     }
     if (absl::StartsWith(to, "/")) {
       if (parts.hosts.size() > 1) {
-        return At(path.Attribute("to"), Invalid(absl::StrCat("\"", to, "\" is a path, but the entry has ", parts.hosts.size(),
-                                                             " hosts and ingress-nginx wants one whole URL: write it with its host")));
+        return At(path.Attribute("to"),
+                  Invalid(absl::StrCat(
+                      "\"", to, "\" is a path, but the entry has ", parts.hosts.size(),
+                      " hosts and ingress-nginx wants one whole URL: write it with its host")));
       }
       to = BaseUrl(parts.hosts.front(), parts.https) + to;
     }
@@ -535,7 +604,9 @@ absl::Status AddNginxRedirects(IngressParts& parts, const Json& backend) {
     Json object = IngressObject(parts, name, from, "ImplementationSpecific", backend);
     object["metadata"]["annotations"] = {
         {absl::StrCat(kNginx, "use-regex"), "true"},
-        {absl::StrCat(kNginx, redirect.permanent.value_or(false) ? "permanent-redirect" : "temporal-redirect"), to}};
+        {absl::StrCat(kNginx, redirect.permanent.value_or(false) ? "permanent-redirect"
+                                                                 : "temporal-redirect"),
+         to}};
     parts.objects.push_back(Object(Stage::kExposure, path, std::move(object)));
   }
   return absl::OkStatus();
@@ -544,30 +615,43 @@ absl::Status AddNginxRedirects(IngressParts& parts, const Json& backend) {
 absl::Status SetNginx(IngressParts& parts, const Json& backend) {
   const IngressModel& more = parts.more;
   if (!more.middlewares.IsNull()) {
-    return At(parts.more_path.Attribute("middlewares"), Invalid("only Traefik has middlewares, and conventions.ingress.controller is \"nginx\": use "
-                                                                "annotations"));
+    return At(
+        parts.more_path.Attribute("middlewares"),
+        Invalid(
+            "only Traefik has middlewares, and conventions.ingress.controller is \"nginx\": use "
+            "annotations"));
   }
   if (parts.model.scale_to_zero.IsKnown()) {
-    return At("scale_to_zero", Invalid(absl::StrCat("only Traefik wakes a sleeping service, and conventions.ingress.controller is "
-                                                    "\"nginx\": expose.", parts.entry, " would answer 503 for ever")));
+    return At("scale_to_zero",
+              Invalid(absl::StrCat(
+                  "only Traefik wakes a sleeping service, and conventions.ingress.controller is "
+                  "\"nginx\": expose.",
+                  parts.entry, " would answer 503 for ever")));
   }
-  auto set = [&](const char* name, std::string value) { parts.annotations[absl::StrCat(kNginx, name)] = std::move(value); };
+  auto set = [&](const char* name, std::string value) {
+    parts.annotations[absl::StrCat(kNginx, name)] = std::move(value);
+  };
   if (more.tls_redirect.IsKnown()) set("ssl-redirect", *more.tls_redirect ? "true" : "false");
   // The name that every release knows; `allowlist-source-range` is a newer alias.
-  if (const auto networks = AllowedNetworks(parts.expose); !networks.empty()) set("whitelist-source-range", absl::StrJoin(networks, ","));
+  if (const auto networks = AllowedNetworks(parts.expose); !networks.empty())
+    set("whitelist-source-range", absl::StrJoin(networks, ","));
   if (more.rate_limit.IsKnown()) {
     const std::int64_t average = *more.rate_limit->average;
     set("limit-rps", absl::StrCat(average));
     if (more.rate_limit->burst.IsKnown()) {  // its default is five times the rate
-      set("limit-burst-multiplier", absl::StrCat((*more.rate_limit->burst + average - 1) / average));
+      set("limit-burst-multiplier",
+          absl::StrCat((*more.rate_limit->burst + average - 1) / average));
     }
   }
-  if (more.body_limit.IsKnown()) set("proxy-body-size", *more.body_limit == "unlimited" ? "0" : *more.body_limit);
+  if (more.body_limit.IsKnown())
+    set("proxy-body-size", *more.body_limit == "unlimited" ? "0" : *more.body_limit);
   if (more.content_security_policy.IsKnown()) {
     const std::string name = ObjectName(parts.model, parts.entry) + "-headers";
     Json headers = ObjectHead(parts.model, parts.conventions, "ConfigMap", name);
     headers["data"] = {{"Content-Security-Policy", *more.content_security_policy}};
-    parts.objects.push_back(Object(Stage::kExposure, parts.more_path.Attribute("content_security_policy"), std::move(headers)));
+    parts.objects.push_back(Object(Stage::kExposure,
+                                   parts.more_path.Attribute("content_security_policy"),
+                                   std::move(headers)));
     set("custom-headers", absl::StrCat(*parts.model.name_space, "/", name));
   }
   return AddNginxRedirects(parts, backend);
@@ -592,46 +676,72 @@ void SetTile(IngressParts& parts) {
 absl::StatusOr<Json> BackendOf(const IngressParts& parts, const std::vector<ServicePort>& ports) {
   if (const Attr<FrontModel>& front = parts.more.front; front.IsKnown()) {
     const Json port = IntOrString(*front->port);
-    return Json{{"service", {{"name", *front->service}, {"port", {{port.is_number() ? "number" : "name", port}}}}}};
+    return Json{
+        {"service",
+         {{"name", *front->service}, {"port", {{port.is_number() ? "number" : "name", port}}}}}};
   }
   const Path path = parts.path.Attribute("port");
   std::vector<ServicePort> tcp;
   for (const ServicePort& port : ports) {
-    if (port.protocol == "TCP" && port.path != Path("metrics").Attribute("port")) tcp.push_back(port);
+    if (port.protocol == "TCP" && port.path != Path("metrics").Attribute("port"))
+      tcp.push_back(port);
   }
   std::vector<ServicePort> meant;
   if (parts.expose.port.IsKnown()) {
     meant = PortsMeant(ports, *parts.expose.port);
-    if (meant.empty()) return At(path, Invalid(absl::StrCat("no container has a port \"", *parts.expose.port, "\"; ", Listed(ports))));
+    if (meant.empty())
+      return At(path, Invalid(absl::StrCat("no container has a port \"", *parts.expose.port, "\"; ",
+                                           Listed(ports))));
     if (meant.front().protocol != "TCP") {
-      return At(path, Invalid(absl::StrCat("HTTP goes over TCP, and port \"", *parts.expose.port, "\" is ", meant.front().protocol)));
+      return At(path, Invalid(absl::StrCat("HTTP goes over TCP, and port \"", *parts.expose.port,
+                                           "\" is ", meant.front().protocol)));
     }
   } else {
     meant = PortsMeant(tcp, "http");
     if (meant.empty() && tcp.size() == 1) meant = tcp;
-    if (meant.empty()) return At(path, WithRemedy(Invalid(absl::StrCat("which port? ", Listed(tcp))), "Name the port here."));
+    if (meant.empty())
+      return At(path, WithRemedy(Invalid(absl::StrCat("which port? ", Listed(tcp))),
+                                 "Name the port here."));
   }
-  return Json{{"service", {{"name", ServiceName(parts.model)}, {"port", {{"name", meant.front().name}}}}}};
+  return Json{
+      {"service", {{"name", ServiceName(parts.model)}, {"port", {{"name", meant.front().name}}}}}};
 }
 
-absl::Status RenderIngress(const ServiceModel& model, const Conventions& conventions, const std::string& entry,
-                           const ExposeModel& expose, const std::vector<ServicePort>& ports, std::vector<Rendered>& out) {
+absl::Status RenderIngress(const ServiceModel& model, const Conventions& conventions,
+                           const std::string& entry, const ExposeModel& expose,
+                           const std::vector<ServicePort>& ports, std::vector<Rendered>& out) {
   const Path path = EntryPath(entry);
-  IngressParts parts{model, conventions, entry, expose, IngressOf(expose), path, path.Attribute("ingress"), IngressName(model, entry),
-                     {}, {}, false, "", nullptr, {}, {}};
+  IngressParts parts{model,
+                     conventions,
+                     entry,
+                     expose,
+                     IngressOf(expose),
+                     path,
+                     path.Attribute("ingress"),
+                     IngressName(model, entry),
+                     {},
+                     {},
+                     false,
+                     "",
+                     nullptr,
+                     {},
+                     {}};
   CHARON_ASSIGN_OR_RETURN(parts.hosts, HostsOf(model, expose, parts.path, conventions));
   parts.tls = TlsOf(expose, parts.name, conventions);
   parts.https = IsHttps(parts.tls, conventions);
   CHARON_ASSIGN_OR_RETURN(const Json backend, BackendOf(parts, ports));
   CHARON_RETURN_IF_ERROR(SetAuth(parts));
   CHARON_RETURN_IF_ERROR(IsTraefik(conventions) ? SetTraefik(parts) : SetNginx(parts, backend));
-  if (parts.tls.has_value() && !parts.tls->issuer.empty()) parts.annotations[parts.tls->issuer_annotation] = parts.tls->issuer;
-  if (expose.groups.IsKnown() && !expose.groups->empty()) parts.annotations[kGroupsAnnotation] = absl::StrJoin(*expose.groups, ",");
+  if (parts.tls.has_value() && !parts.tls->issuer.empty())
+    parts.annotations[parts.tls->issuer_annotation] = parts.tls->issuer;
+  if (expose.groups.IsKnown() && !expose.groups->empty())
+    parts.annotations[kGroupsAnnotation] = absl::StrJoin(*expose.groups, ",");
   SetTile(parts);
   std::vector<std::string> paths = expose.paths.value_or({});
   if (paths.empty()) paths = {"/"};
   Json object = IngressObject(parts, parts.name, paths, "Prefix", backend);
-  CHARON_RETURN_IF_ERROR(Annotate(parts.more.annotations, parts.more_path, parts.annotations, object));
+  CHARON_RETURN_IF_ERROR(
+      Annotate(parts.more.annotations, parts.more_path, parts.annotations, object));
   // The router's middlewares first: Traefik drops a router that names one it does not know.
   for (Rendered& needed : parts.objects) out.push_back(std::move(needed));
   out.push_back(Object(Stage::kExposure, parts.path, std::move(object)));
@@ -640,14 +750,17 @@ absl::Status RenderIngress(const ServiceModel& model, const Conventions& convent
 
 // --- Load balancers and node ports
 
-absl::StatusOr<std::vector<ServicePort>> ChosenPorts(const OuterServiceModel& outer, const Path& path,
+absl::StatusOr<std::vector<ServicePort>> ChosenPorts(const OuterServiceModel& outer,
+                                                     const Path& path,
                                                      const std::vector<ServicePort>& ports) {
   std::vector<ServicePort> chosen;
   if (!outer.ports.IsKnown()) {
     for (const ServicePort& port : ports) {
       if (port.path != Path("metrics").Attribute("port")) chosen.push_back(port);
     }
-    if (chosen.empty()) return At(path, WithRemedy(Invalid("the service has no port to expose"), "Declare it in \"ports\"."));
+    if (chosen.empty())
+      return At(path, WithRemedy(Invalid("the service has no port to expose"),
+                                 "Declare it in \"ports\"."));
     return chosen;
   }
   for (std::size_t i = 0; i < outer.ports->size(); ++i) {
@@ -658,21 +771,27 @@ absl::StatusOr<std::vector<ServicePort>> ChosenPorts(const OuterServiceModel& ou
                 Invalid(absl::StrCat("no container has a port \"", text, "\"; ", Listed(ports))));
     }
     for (const ServicePort& port : meant) {
-      const bool there = std::any_of(chosen.begin(), chosen.end(), [&](const ServicePort& other) { return other.name == port.name; });
+      const bool there = std::any_of(chosen.begin(), chosen.end(), [&](const ServicePort& other) {
+        return other.name == port.name;
+      });
       if (!there) chosen.push_back(port);
     }
   }
-  if (chosen.empty()) return At(path.Attribute("ports"), WithRemedy(Invalid("names no port"), "Leave it out for all ports."));
+  if (chosen.empty())
+    return At(path.Attribute("ports"),
+              WithRemedy(Invalid("names no port"), "Leave it out for all ports."));
   return chosen;
 }
 
-absl::Status RenderOuterService(const ServiceModel& model, const Conventions& conventions, const std::string& entry,
-                                const ExposeModel& expose, const std::vector<ServicePort>& ports, std::vector<Rendered>& out) {
+absl::Status RenderOuterService(const ServiceModel& model, const Conventions& conventions,
+                                const std::string& entry, const ExposeModel& expose,
+                                const std::vector<ServicePort>& ports, std::vector<Rendered>& out) {
   const Path path = EntryPath(entry);
   const std::string name = ObjectName(model, entry);
   if (name.size() > kLongestLabel) {
-    return At(path, Invalid(absl::StrCat("the Service would be called \"", name, "\", which has ", name.size(), " characters and may have ",
-                                         kLongestLabel, ": take a shorter key")));
+    return At(path, Invalid(absl::StrCat("the Service would be called \"", name, "\", which has ",
+                                         name.size(), " characters and may have ", kLongestLabel,
+                                         ": take a shorter key")));
   }
   const OuterServiceModel& outer = OuterOf(expose);
   const Path own = path.Attribute(KindOf(expose));
@@ -680,23 +799,29 @@ absl::Status RenderOuterService(const ServiceModel& model, const Conventions& co
   Json object = ServiceObject(model, conventions, name, chosen);
   Json& spec = object["spec"];
   StringMap annotations;
-  if (outer.external_traffic_policy.IsKnown()) spec["externalTrafficPolicy"] = *outer.external_traffic_policy;
+  if (outer.external_traffic_policy.IsKnown())
+    spec["externalTrafficPolicy"] = *outer.external_traffic_policy;
   if (expose.loadbalancer.IsKnown()) {
     const LoadBalancerModel& balancer = *expose.loadbalancer;
     spec["type"] = "LoadBalancer";
-    if (const auto networks = AllowedNetworks(expose); !networks.empty()) spec["loadBalancerSourceRanges"] = networks;
+    if (const auto networks = AllowedNetworks(expose); !networks.empty())
+      spec["loadBalancerSourceRanges"] = networks;
     if (balancer.address.IsKnown()) annotations["metallb.io/loadBalancerIPs"] = *balancer.address;
-    if (balancer.share_address.IsKnown()) annotations["metallb.io/allow-shared-ip"] = *balancer.share_address;
+    if (balancer.share_address.IsKnown())
+      annotations["metallb.io/allow-shared-ip"] = *balancer.share_address;
   } else {
     spec["type"] = "NodePort";
     for (const auto& [text, number] : expose.nodeport->node_ports.value_or({})) {
       const std::vector<ServicePort> meant = PortsMeant(chosen, text);
       if (meant.empty()) {
-        return At(own.Attribute("node_ports").Key(text), Invalid(absl::StrCat("the entry exposes no port \"", text, "\"; ", Listed(chosen))));
+        return At(
+            own.Attribute("node_ports").Key(text),
+            Invalid(absl::StrCat("the entry exposes no port \"", text, "\"; ", Listed(chosen))));
       }
       for (const ServicePort& port : meant) {
         for (Json& json : spec["ports"]) {
-          if (json["name"] == port.name) json["nodePort"] = number;  // TCP and UDP may share a number
+          if (json["name"] == port.name)
+            json["nodePort"] = number;  // TCP and UDP may share a number
         }
       }
     }
@@ -713,9 +838,11 @@ absl::Status CheckNames(const std::vector<Rendered>& objects) {
     const std::string kind = rendered.object["kind"], name = rendered.object["metadata"]["name"];
     const auto [found, fresh] = seen.emplace(std::pair(kind, name), &rendered);
     if (fresh) continue;
-    return At(rendered.attribute, WithRemedy(Invalid(absl::StrCat("the ", kind, " would be called \"", name, "\", as that of ",
-                                                                  found->second->attribute.ToString())),
-                                             "Take another key for the entry."));
+    return At(
+        rendered.attribute,
+        WithRemedy(Invalid(absl::StrCat("the ", kind, " would be called \"", name,
+                                        "\", as that of ", found->second->attribute.ToString())),
+                   "Take another key for the entry."));
   }
   return absl::OkStatus();
 }
@@ -727,7 +854,8 @@ std::int64_t UsualServicePort(const std::string& name, const Port& port) {
   return name == "https" ? 443 : port.number;
 }
 
-absl::Status RenderExposure(const ServiceModel& model, const Conventions& conventions, std::vector<Rendered>& out) {
+absl::Status RenderExposure(const ServiceModel& model, const Conventions& conventions,
+                            std::vector<Rendered>& out) {
   CHARON_ASSIGN_OR_RETURN(const std::vector<ServicePort> ports, PortsOf(model));
   std::vector<Rendered> objects;
   RenderInnerServices(model, conventions, ports, objects);
@@ -745,12 +873,18 @@ StringMap UrlsOf(const ServiceModel& model, const Conventions& conventions) {
   StringMap urls;
   if (model.name.IsUnknown() || (model.name.IsNull() && model.name_space.IsUnknown())) return urls;
   for (const auto& [entry, expose] : model.expose.value_or({})) {
-    if (expose.loadbalancer.IsKnown() && expose.loadbalancer->address.IsKnown()) urls[entry] = *expose.loadbalancer->address;
-    if (KindOf(expose) != "ingress" || expose.host.IsUnknown() || expose.paths.IsUnknown() || expose.ingress.IsUnknown()) continue;
+    if (expose.loadbalancer.IsKnown() && expose.loadbalancer->address.IsKnown())
+      urls[entry] = *expose.loadbalancer->address;
+    if (KindOf(expose) != "ingress" || expose.host.IsUnknown() || expose.paths.IsUnknown() ||
+        expose.ingress.IsUnknown())
+      continue;
     if (IngressOf(expose).hosts.IsUnknown() || IngressOf(expose).tls.IsUnknown()) continue;
-    const absl::StatusOr<std::vector<std::string>> hosts = HostsOf(model, expose, EntryPath(entry), conventions);
+    const absl::StatusOr<std::vector<std::string>> hosts =
+        HostsOf(model, expose, EntryPath(entry), conventions);
     if (!hosts.ok()) continue;
-    urls[entry] = UrlOf(expose, hosts->front(), IsHttps(TlsOf(expose, IngressName(model, entry), conventions), conventions));
+    urls[entry] =
+        UrlOf(expose, hosts->front(),
+              IsHttps(TlsOf(expose, IngressName(model, entry), conventions), conventions));
   }
   return urls;
 }

@@ -17,7 +17,9 @@ Json List(const Attr<std::set<std::string>>& set, std::set<std::string> fallback
 Json Rules(const std::vector<PolicyRuleModel>& rules) {
   Json list = Json::array();
   for (const PolicyRuleModel& rule : rules) {
-    Json entry = {{"apiGroups", List(rule.api_groups, {""})}, {"resources", List(rule.resources, {})}, {"verbs", List(rule.verbs, {})}};
+    Json entry = {{"apiGroups", List(rule.api_groups, {""})},
+                  {"resources", List(rule.resources, {})},
+                  {"verbs", List(rule.verbs, {})}};
     if (rule.resource_names.IsKnown()) entry["resourceNames"] = List(rule.resource_names, {});
     list.push_back(std::move(entry));
   }
@@ -26,15 +28,19 @@ Json Rules(const std::vector<PolicyRuleModel>& rules) {
 
 }  // namespace
 
-void RenderIdentity(const ServiceModel& model, const Conventions& conventions, std::vector<Rendered>& out) {
+void RenderIdentity(const ServiceModel& model, const Conventions& conventions,
+                    std::vector<Rendered>& out) {
   const std::string name = model.NameOrDefault();
   auto add = [&](Path attribute, Json object) {
-    out.push_back({.stage = Stage::kIdentity, .attribute = std::move(attribute), .object = std::move(object), .initial = {}});
+    out.push_back({.stage = Stage::kIdentity,
+                   .attribute = std::move(attribute),
+                   .object = std::move(object),
+                   .initial = {}});
   };
   // A role and its binding to one account; `place` is empty for the whole cluster.
   auto add_role = [&](const Path& attribute, const std::string& place, const std::string& role,
-                      const std::vector<PolicyRuleModel>& rules, const std::string& account_namespace,
-                      const std::string& account) {
+                      const std::vector<PolicyRuleModel>& rules,
+                      const std::string& account_namespace, const std::string& account) {
     const bool cluster = place.empty();
     auto head = [&](absl::string_view kind) {
       Json object = ObjectHead(model, conventions, kind, role);
@@ -48,7 +54,8 @@ void RenderIdentity(const ServiceModel& model, const Conventions& conventions, s
     add(attribute, std::move(object));
     object = head(absl::StrCat(kind, "Binding"));
     object["roleRef"] = {{"apiGroup", "rbac.authorization.k8s.io"}, {"kind", kind}, {"name", role}};
-    object["subjects"] = Json::array({{{"kind", "ServiceAccount"}, {"name", account}, {"namespace", account_namespace}}});
+    object["subjects"] = Json::array(
+        {{{"kind", "ServiceAccount"}, {"name", account}, {"namespace", account_namespace}}});
     add(attribute, std::move(object));
   };
 
@@ -63,20 +70,24 @@ void RenderIdentity(const ServiceModel& model, const Conventions& conventions, s
       add(path, std::move(object));
     }
     if (identity.rules.IsKnown()) {
-      add_role(path.Attribute("rules"), *model.name_space, name, *identity.rules, *model.name_space, account);
+      add_role(path.Attribute("rules"), *model.name_space, name, *identity.rules, *model.name_space,
+               account);
     }
     const std::string full_name = absl::StrCat(*model.name_space, "-", name);
     for (const auto& [place, grant] : identity.namespace_rules.value_or({})) {
-      add_role(path.Attribute("namespace_rules").Key(place), place, full_name, grant.rules.value_or({}), *model.name_space, account);
+      add_role(path.Attribute("namespace_rules").Key(place), place, full_name,
+               grant.rules.value_or({}), *model.name_space, account);
     }
     if (identity.cluster_rules.IsKnown()) {
-      add_role(path.Attribute("cluster_rules"), "", full_name, *identity.cluster_rules, *model.name_space, account);
+      add_role(path.Attribute("cluster_rules"), "", full_name, *identity.cluster_rules,
+               *model.name_space, account);
     }
   }
   for (const auto& [to, grant] : model.grants.value_or({})) {
     const std::pair<std::string, std::string> account = absl::StrSplit(to, absl::MaxSplits('/', 1));
-    add_role(Path("grants").Key(to), *model.name_space, absl::StrCat(name, "-", account.first, "-", account.second),
-             grant.rules.value_or({}), account.first, account.second);
+    add_role(Path("grants").Key(to), *model.name_space,
+             absl::StrCat(name, "-", account.first, "-", account.second), grant.rules.value_or({}),
+             account.first, account.second);
   }
 }
 

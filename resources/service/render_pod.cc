@@ -31,7 +31,8 @@ KeyReference ParseReference(absl::string_view text) {
   return reference;
 }
 
-Json SecretEntry(const ServiceModel& model, const std::string& name, const KeyReference& reference) {
+Json SecretEntry(const ServiceModel& model, const std::string& name,
+                 const KeyReference& reference) {
   Json ref = {{"name", SecretName(model, reference.object)}, {"key", reference.key}};
   if (reference.optional) ref["optional"] = true;
   return {{"name", name}, {"valueFrom", {{"secretKeyRef", ref}}}};
@@ -39,13 +40,17 @@ Json SecretEntry(const ServiceModel& model, const std::string& name, const KeyRe
 
 Json FieldEntry(const std::string& name, const std::string& field, const std::string& container) {
   if (absl::StartsWith(field, "limits.") || absl::StartsWith(field, "requests.")) {
-    return {{"name", name}, {"valueFrom", {{"resourceFieldRef", {{"containerName", container}, {"resource", field}}}}}};
+    return {
+        {"name", name},
+        {"valueFrom", {{"resourceFieldRef", {{"containerName", container}, {"resource", field}}}}}};
   }
   return {{"name", name}, {"valueFrom", {{"fieldRef", {{"fieldPath", field}}}}}};
 }
 
-// The variables by name, but each after those it refers to: Kubernetes expands $(NAME) only from earlier ones.
-Json Environment(const ServiceModel& model, const ContainerModel& container, const std::string& name, bool main) {
+// The variables by name, but each after those it refers to: Kubernetes expands $(NAME) only from
+// earlier ones.
+Json Environment(const ServiceModel& model, const ContainerModel& container,
+                 const std::string& name, bool main) {
   std::map<std::string, Json> entries;
   std::map<std::string, std::set<std::string>> needs;
   for (const auto& [key, value] : container.env.value_or({})) {
@@ -56,10 +61,12 @@ Json Environment(const ServiceModel& model, const ContainerModel& container, con
     entries[key] = SecretEntry(model, key, ParseReference(value));
   }
   const EnvFromModel from = container.env_from.value_or({});
-  for (const auto& [key, value] : from.fields.value_or({})) entries[key] = FieldEntry(key, value, name);
+  for (const auto& [key, value] : from.fields.value_or({}))
+    entries[key] = FieldEntry(key, value, name);
   if (main) {
     for (const auto& [key, secret] : model.generated_secrets.value_or({})) {
-      if (secret.env.value_or(true)) entries[key] = SecretEntry(model, key, {"generated", key, false});
+      if (secret.env.value_or(true))
+        entries[key] = SecretEntry(model, key, {"generated", key, false});
     }
   }
   Json list = Json::array();
@@ -85,7 +92,8 @@ Json EnvironmentSources(const ServiceModel& model, const ContainerModel& contain
   const EnvFromModel from = container.env_from.value_or({});
   for (const std::string& text : from.config_maps.value_or({})) add("configMapRef", text, false);
   for (const std::string& text : from.secrets.value_or({})) add("secretRef", text, true);
-  if (main && model.env_wo_version.IsKnown()) add("secretRef", model.NameOrDefault() + "-env", true);
+  if (main && model.env_wo_version.IsKnown())
+    add("secretRef", model.NameOrDefault() + "-env", true);
   return list;
 }
 
@@ -95,14 +103,17 @@ Json EnvironmentSources(const ServiceModel& model, const ContainerModel& contain
 Json PortReference(const ContainerModel& container, const Attr<std::string>& port) {
   if (port.IsKnown()) return IntOrString(*port);
   if (container.ports.IsKnown() && container.ports->count("http") != 0) return "http";
-  if (container.ports.IsKnown() && !container.ports->empty()) return container.ports->begin()->first;
+  if (container.ports.IsKnown() && !container.ports->empty())
+    return container.ports->begin()->first;
   return nullptr;
 }
 
-Json HttpGet(const ContainerModel& container, const std::string& path, const RequestModel& request) {
+Json HttpGet(const ContainerModel& container, const std::string& path,
+             const RequestModel& request) {
   Json get = {{"path", path}, {"port", PortReference(container, request.port)}};
   if (request.scheme.IsKnown()) get["scheme"] = *request.scheme;
-  for (const auto& [name, value] : request.headers.value_or({})) get["httpHeaders"].push_back({{"name", name}, {"value", value}});
+  for (const auto& [name, value] : request.headers.value_or({}))
+    get["httpHeaders"].push_back({{"name", name}, {"value", value}});
   return get;
 }
 
@@ -151,13 +162,17 @@ Json SecurityContext(const SecurityContextModel& model) {
   if (model.run_as_user.IsKnown()) context["runAsUser"] = *model.run_as_user;
   if (model.run_as_group.IsKnown()) context["runAsGroup"] = *model.run_as_group;
   if (model.run_as_non_root.IsKnown()) context["runAsNonRoot"] = *model.run_as_non_root;
-  if (model.read_only_root_filesystem.IsKnown()) context["readOnlyRootFilesystem"] = *model.read_only_root_filesystem;
-  if (model.allow_privilege_escalation.IsKnown()) context["allowPrivilegeEscalation"] = *model.allow_privilege_escalation;
+  if (model.read_only_root_filesystem.IsKnown())
+    context["readOnlyRootFilesystem"] = *model.read_only_root_filesystem;
+  if (model.allow_privilege_escalation.IsKnown())
+    context["allowPrivilegeEscalation"] = *model.allow_privilege_escalation;
   if (model.seccomp_profile.IsKnown()) context["seccompProfile"] = Seccomp(*model.seccomp_profile);
   if (model.capabilities.IsKnown()) {
     Json capabilities = Json::object();
-    for (const std::string& name : model.capabilities->add.value_or({})) capabilities["add"].push_back(name);
-    for (const std::string& name : model.capabilities->drop.value_or({})) capabilities["drop"].push_back(name);
+    for (const std::string& name : model.capabilities->add.value_or({}))
+      capabilities["add"].push_back(name);
+    for (const std::string& name : model.capabilities->drop.value_or({}))
+      capabilities["drop"].push_back(name);
     context["capabilities"] = std::move(capabilities);
   }
   return context;
@@ -166,13 +181,16 @@ Json SecurityContext(const SecurityContextModel& model) {
 Json PodSecurity(const PodSecurityContextModel& model) {
   Json context = Json::object();
   if (model.fs_group.IsKnown()) context["fsGroup"] = *model.fs_group;
-  if (model.fs_group_change_policy.IsKnown()) context["fsGroupChangePolicy"] = *model.fs_group_change_policy;
+  if (model.fs_group_change_policy.IsKnown())
+    context["fsGroupChangePolicy"] = *model.fs_group_change_policy;
   if (model.run_as_user.IsKnown()) context["runAsUser"] = *model.run_as_user;
   if (model.run_as_group.IsKnown()) context["runAsGroup"] = *model.run_as_group;
   if (model.run_as_non_root.IsKnown()) context["runAsNonRoot"] = *model.run_as_non_root;
-  for (const std::int64_t group : model.supplemental_groups.value_or({})) context["supplementalGroups"].push_back(group);
+  for (const std::int64_t group : model.supplemental_groups.value_or({}))
+    context["supplementalGroups"].push_back(group);
   if (model.seccomp_profile.IsKnown()) context["seccompProfile"] = Seccomp(*model.seccomp_profile);
-  for (const auto& [name, value] : model.sysctls.value_or({})) context["sysctls"].push_back({{"name", name}, {"value", value}});
+  for (const auto& [name, value] : model.sysctls.value_or({}))
+    context["sysctls"].push_back({{"name", name}, {"value", value}});
   return context;
 }
 
@@ -188,7 +206,8 @@ Json Ports(const ContainerModel& container) {
     const Port port = PortOf(text);
     for (const std::string& protocol : port.protocols) {
       // A name may stand once; of several protocols TCP has it, else the first.
-      const bool bearer = port.protocols.count("TCP") != 0 ? protocol == "TCP" : protocol == *port.protocols.begin();
+      const bool bearer = port.protocols.count("TCP") != 0 ? protocol == "TCP"
+                                                           : protocol == *port.protocols.begin();
       Json entry = {{"containerPort", port.number}, {"protocol", protocol}};
       if (bearer) entry["name"] = name;
       list.push_back(std::move(entry));
@@ -197,7 +216,8 @@ Json Ports(const ContainerModel& container) {
   return list;
 }
 
-Json Mount(const std::string& volume, const std::string& path, const Attr<std::string>& sub_path, const Attr<bool>& read_only) {
+Json Mount(const std::string& volume, const std::string& path, const Attr<std::string>& sub_path,
+           const Attr<bool>& read_only) {
   Json mount = {{"name", volume}, {"mountPath", path}};
   if (sub_path.IsKnown()) mount["subPath"] = *sub_path;
   if (read_only.IsKnown()) mount["readOnly"] = *read_only;
@@ -206,7 +226,8 @@ Json Mount(const std::string& volume, const std::string& path, const Attr<std::s
 
 std::string ConfigVolume(const ServiceModel& model, const std::string& directory) {
   // "<service>-etc-headscale" is the ConfigMap; the volume goes by the part that is its own.
-  return absl::StrCat("config", absl::StripPrefix(ConfigDirName(model, directory), model.NameOrDefault()));
+  return absl::StrCat("config",
+                      absl::StripPrefix(ConfigDirName(model, directory), model.NameOrDefault()));
 }
 
 Json Mounts(const ServiceModel& model, const ContainerModel& container, bool main) {
@@ -216,7 +237,8 @@ Json Mounts(const ServiceModel& model, const ContainerModel& container, bool mai
   }
   if (main) {
     for (const auto& [name, volume] : model.VolumesByName()) {
-      if (volume.mount.IsKnown()) by_path[*volume.mount] = Mount(name, *volume.mount, volume.sub_path, volume.read_only);
+      if (volume.mount.IsKnown())
+        by_path[*volume.mount] = Mount(name, *volume.mount, volume.sub_path, volume.read_only);
     }
     for (const auto& [path, file] : model.files.value_or({})) {
       by_path[path] = Mount("files", path, FileKey(path), true);
@@ -230,13 +252,15 @@ Json Mounts(const ServiceModel& model, const ContainerModel& container, bool mai
   return list;
 }
 
-Json Resources(const ServiceModel& model, const ContainerModel& container, const Conventions& conventions, bool main) {
+Json Resources(const ServiceModel& model, const ContainerModel& container,
+               const Conventions& conventions, bool main) {
   Json resources = Json::object();
   if (container.resources.IsKnown()) {
     // CheckSizes has seen that there is one of that name.
     const auto size = conventions.sizes.find(container.resources->size.value_or(""));
     const SizeProfile profile = size == conventions.sizes.end() ? SizeProfile() : size->second;
-    const auto set = [&resources](const char* field, StringMap amounts, const Attr<StringMap>& said) {
+    const auto set = [&resources](const char* field, StringMap amounts,
+                                  const Attr<StringMap>& said) {
       for (const auto& [resource, amount] : said.value_or({})) amounts[resource] = amount;
       if (said.IsKnown() || !amounts.empty()) resources[field] = std::move(amounts);
     };
@@ -244,7 +268,8 @@ Json Resources(const ServiceModel& model, const ContainerModel& container, const
     set("limits", profile.limits, container.resources->limits);
   }
   if (main && model.gpu.IsKnown()) {
-    resources["limits"][conventions.gpu_count_resource] = absl::StrCat(model.gpu->count.value_or(1));
+    resources["limits"][conventions.gpu_count_resource] =
+        absl::StrCat(model.gpu->count.value_or(1));
     if (model.gpu->memory_mib.IsKnown()) {
       resources["limits"][conventions.gpu_memory_resource] = absl::StrCat(*model.gpu->memory_mib);
     }
@@ -252,13 +277,15 @@ Json Resources(const ServiceModel& model, const ContainerModel& container, const
   return resources;
 }
 
-Parts Container(const ServiceModel& model, const ContainerModel& container, const std::string& name, const Conventions& conventions) {
+Parts Container(const ServiceModel& model, const ContainerModel& container, const std::string& name,
+                const Conventions& conventions) {
   const bool main = &container == &model;
   Json object = {{"name", name}};
   Json initial;
   const std::string image = container.image.IsKnown() ? *container.image : model.image.value_or("");
   (container.image_owner.value_or("terraform") == "external" ? initial : object)["image"] = image;
-  if (container.image_pull_policy.IsKnown()) object["imagePullPolicy"] = *container.image_pull_policy;
+  if (container.image_pull_policy.IsKnown())
+    object["imagePullPolicy"] = *container.image_pull_policy;
   if (container.command.IsKnown()) object["command"] = *container.command;
   if (container.args.IsKnown()) object["args"] = *container.args;
   const ProcessModel process = container.process.value_or({});
@@ -271,20 +298,28 @@ Parts Container(const ServiceModel& model, const ContainerModel& container, cons
   set("envFrom", EnvironmentSources(model, container, main));
   set("volumeMounts", Mounts(model, container, main));
   if (Json resources = Resources(model, container, conventions, main); !resources.empty()) {
-    (container.resources_owner.value_or("terraform") == "external" ? initial : object)["resources"] = std::move(resources);
+    (container.resources_owner.value_or("terraform") == "external" ? initial
+                                                                   : object)["resources"] =
+        std::move(resources);
   }
   if (container.probes.IsKnown()) {
-    if (container.probes->liveness.IsKnown()) object["livenessProbe"] = Probe(container, *container.probes->liveness);
-    if (container.probes->readiness.IsKnown()) object["readinessProbe"] = Probe(container, *container.probes->readiness);
-    if (container.probes->startup.IsKnown()) object["startupProbe"] = Probe(container, *container.probes->startup);
+    if (container.probes->liveness.IsKnown())
+      object["livenessProbe"] = Probe(container, *container.probes->liveness);
+    if (container.probes->readiness.IsKnown())
+      object["readinessProbe"] = Probe(container, *container.probes->readiness);
+    if (container.probes->startup.IsKnown())
+      object["startupProbe"] = Probe(container, *container.probes->startup);
   }
   if (container.hooks.IsKnown()) {
     Json lifecycle = Json::object();
-    if (container.hooks->post_start.IsKnown()) lifecycle["postStart"] = Hook(container, *container.hooks->post_start);
-    if (container.hooks->pre_stop.IsKnown()) lifecycle["preStop"] = Hook(container, *container.hooks->pre_stop);
+    if (container.hooks->post_start.IsKnown())
+      lifecycle["postStart"] = Hook(container, *container.hooks->post_start);
+    if (container.hooks->pre_stop.IsKnown())
+      lifecycle["preStop"] = Hook(container, *container.hooks->pre_stop);
     set("lifecycle", std::move(lifecycle));
   }
-  if (container.security_context.IsKnown()) set("securityContext", SecurityContext(*container.security_context));
+  if (container.security_context.IsKnown())
+    set("securityContext", SecurityContext(*container.security_context));
   if (process.tty.IsKnown()) object["tty"] = *process.tty;
   if (process.stdin.IsKnown()) object["stdin"] = *process.stdin;
   if (!initial.is_null()) initial["name"] = name;
@@ -296,9 +331,12 @@ Json WaitContainer(const ServiceModel& model, const Conventions& conventions) {
   std::vector<std::string> lines;
   for (const std::string& target : *model.wait_for) {
     const std::size_t colon = target.rfind(':');
-    lines.push_back(absl::StrCat("until nc -z -w 2 ", target.substr(0, colon), " ", target.substr(colon + 1), "; do sleep 2; done"));
+    lines.push_back(absl::StrCat("until nc -z -w 2 ", target.substr(0, colon), " ",
+                                 target.substr(colon + 1), "; do sleep 2; done"));
   }
-  return {{"name", "wait-for"}, {"image", conventions.wait_for_image}, {"command", {"sh", "-c", absl::StrJoin(lines, "\n")}}};
+  return {{"name", "wait-for"},
+          {"image", conventions.wait_for_image},
+          {"command", {"sh", "-c", absl::StrJoin(lines, "\n")}}};
 }
 
 // --- Volumes
@@ -307,7 +345,8 @@ Json FromObject(const SourceModel& source, const char* name_field, const std::st
   Json volume = {{name_field, name}};
   if (source.mode.IsKnown()) volume["defaultMode"] = std::stoi(*source.mode, nullptr, 8);
   if (source.optional_source.IsKnown()) volume["optional"] = *source.optional_source;
-  for (const auto& [key, path] : source.items.value_or({})) volume["items"].push_back({{"key", key}, {"path", path}});
+  for (const auto& [key, path] : source.items.value_or({}))
+    volume["items"].push_back({{"key", key}, {"path", path}});
   return volume;
 }
 
@@ -322,21 +361,25 @@ Json Volumes(const ServiceModel& model, const Conventions& conventions) {
       entry["persistentVolumeClaim"] = {{"claimName", *volume.existing_claim}};
     } else if (volume.nfs.IsKnown()) {
       if (volume.nfs->in_line.value_or(false)) {
-        entry["nfs"] = {{"server", volume.nfs->server.value_or(conventions.nfs_server)}, {"path", *volume.nfs->path}};
+        entry["nfs"] = {{"server", volume.nfs->server.value_or(conventions.nfs_server)},
+                        {"path", *volume.nfs->path}};
       } else {
         entry["persistentVolumeClaim"] = {{"claimName", ClaimName(model, name)}};
       }
     } else if (volume.empty_dir.IsKnown()) {
       entry["emptyDir"] = Json::object();
-      if (volume.empty_dir->medium.IsKnown()) entry["emptyDir"]["medium"] = *volume.empty_dir->medium;
-      if (volume.empty_dir->size_limit.IsKnown()) entry["emptyDir"]["sizeLimit"] = *volume.empty_dir->size_limit;
+      if (volume.empty_dir->medium.IsKnown())
+        entry["emptyDir"]["medium"] = *volume.empty_dir->medium;
+      if (volume.empty_dir->size_limit.IsKnown())
+        entry["emptyDir"]["sizeLimit"] = *volume.empty_dir->size_limit;
     } else if (volume.host_path.IsKnown()) {
       entry["hostPath"] = {{"path", *volume.host_path->path}};
       if (volume.host_path->type.IsKnown()) entry["hostPath"]["type"] = *volume.host_path->type;
     } else if (volume.config_map.IsKnown()) {
       entry["configMap"] = FromObject(*volume.config_map, "name", *volume.config_map->name);
     } else if (volume.secret.IsKnown()) {
-      entry["secret"] = FromObject(*volume.secret, "secretName", SecretName(model, *volume.secret->name));
+      entry["secret"] =
+          FromObject(*volume.secret, "secretName", SecretName(model, *volume.secret->name));
     }
     list.push_back(std::move(entry));
   }
@@ -377,15 +420,20 @@ std::string TopologyKey(const Attr<std::string>& over) {
 Json NodeExpressions(const StringMap& labels, const char* op) {
   Json list = Json::array();
   for (const auto& [key, values] : labels) {
-    list.push_back({{"key", key}, {"operator", op}, {"values", std::vector<std::string>(absl::StrSplit(values, '|'))}});
+    list.push_back({{"key", key},
+                    {"operator", op},
+                    {"values", std::vector<std::string>(absl::StrSplit(values, '|'))}});
   }
   return list;
 }
 
 Json PodTerm(const PodAffinityModel& model) {
-  const Json term = {{"labelSelector", {{"matchLabels", *model.labels}}}, {"topologyKey", TopologyKey(model.over)}};
-  if (model.hard.value_or(false)) return {{"requiredDuringSchedulingIgnoredDuringExecution", Json::array({term})}};
-  return {{"preferredDuringSchedulingIgnoredDuringExecution", Json::array({{{"weight", 100}, {"podAffinityTerm", term}}})}};
+  const Json term = {{"labelSelector", {{"matchLabels", *model.labels}}},
+                     {"topologyKey", TopologyKey(model.over)}};
+  if (model.hard.value_or(false))
+    return {{"requiredDuringSchedulingIgnoredDuringExecution", Json::array({term})}};
+  return {{"preferredDuringSchedulingIgnoredDuringExecution",
+           Json::array({{{"weight", 100}, {"podAffinityTerm", term}}})}};
 }
 
 void Schedule(const ServiceModel& model, const Conventions& conventions, Json& spec) {
@@ -393,7 +441,10 @@ void Schedule(const ServiceModel& model, const Conventions& conventions, Json& s
   Json tolerations = Json::array();
   if (model.gpu.IsKnown()) {
     node_selector = conventions.gpu_node_selector;
-    tolerations.push_back({{"key", conventions.gpu_count_resource}, {"operator", "Equal"}, {"value", "true"}, {"effect", "NoSchedule"}});
+    tolerations.push_back({{"key", conventions.gpu_count_resource},
+                           {"operator", "Equal"},
+                           {"value", "true"},
+                           {"effect", "NoSchedule"}});
   }
   if (model.scheduling.IsKnown()) {
     const SchedulingModel& s = *model.scheduling;
@@ -409,10 +460,11 @@ void Schedule(const ServiceModel& model, const Conventions& conventions, Json& s
     }
     Json affinity = Json::object();
     Json expressions = NodeExpressions(s.require_nodes.value_or({}), "In");
-    for (Json& expression : NodeExpressions(s.avoid_nodes.value_or({}), "NotIn")) expressions.push_back(std::move(expression));
+    for (Json& expression : NodeExpressions(s.avoid_nodes.value_or({}), "NotIn"))
+      expressions.push_back(std::move(expression));
     if (!expressions.empty()) {
-      affinity["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"] =
-          Json::array({{{"matchExpressions", expressions}}});
+      affinity["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]
+              ["nodeSelectorTerms"] = Json::array({{{"matchExpressions", expressions}}});
     }
     if (s.near.IsKnown()) affinity["podAffinity"] = PodTerm(*s.near);
     if (s.apart.IsKnown()) affinity["podAntiAffinity"] = PodTerm(*s.apart);
@@ -421,7 +473,8 @@ void Schedule(const ServiceModel& model, const Conventions& conventions, Json& s
       spec["topologySpreadConstraints"] =
           Json::array({{{"maxSkew", s.spread->max_skew.value_or(1)},
                         {"topologyKey", TopologyKey(s.spread->over)},
-                        {"whenUnsatisfiable", s.spread->hard.value_or(false) ? "DoNotSchedule" : "ScheduleAnyway"},
+                        {"whenUnsatisfiable",
+                         s.spread->hard.value_or(false) ? "DoNotSchedule" : "ScheduleAnyway"},
                         {"labelSelector", {{"matchLabels", SelectorOf(model)}}}}});
     }
   }
@@ -433,27 +486,31 @@ void PodWide(const ServiceModel& model, Json& spec) {
   if (model.identity.IsKnown()) {
     const ServiceAccountModel account = model.identity->service_account.value_or({});
     spec["serviceAccountName"] = account.name.value_or(model.NameOrDefault());
-    // The server mirrors it there (v1 conversion, DeprecatedServiceAccount) and takes it back from there: who owns only
-    // one of the two can never take it away again.
+    // The server mirrors it there (v1 conversion, DeprecatedServiceAccount) and takes it back from
+    // there: who owns only one of the two can never take it away again.
     spec["serviceAccount"] = spec["serviceAccountName"];
     if (account.automount.IsKnown()) spec["automountServiceAccountToken"] = *account.automount;
   }
   if (!model.pod.IsKnown()) return;
   const PodModel& pod = *model.pod;
-  for (const std::string& name : pod.image_pull_secrets.value_or({})) spec["imagePullSecrets"].push_back({{"name", name}});
+  for (const std::string& name : pod.image_pull_secrets.value_or({}))
+    spec["imagePullSecrets"].push_back({{"name", name}});
   if (pod.priority_class.IsKnown()) spec["priorityClassName"] = *pod.priority_class;
-  if (pod.termination_grace_period.IsKnown()) spec["terminationGracePeriodSeconds"] = Seconds(*pod.termination_grace_period);
+  if (pod.termination_grace_period.IsKnown())
+    spec["terminationGracePeriodSeconds"] = Seconds(*pod.termination_grace_period);
   if (pod.runtime_class.IsKnown()) spec["runtimeClassName"] = *pod.runtime_class;
   if (pod.host_name.IsKnown()) spec["hostname"] = *pod.host_name;
   if (pod.host_network.IsKnown()) spec["hostNetwork"] = *pod.host_network;
   if (pod.host_pid.IsKnown()) spec["hostPID"] = *pod.host_pid;
-  if (pod.share_process_namespace.IsKnown()) spec["shareProcessNamespace"] = *pod.share_process_namespace;
+  if (pod.share_process_namespace.IsKnown())
+    spec["shareProcessNamespace"] = *pod.share_process_namespace;
   if (pod.enable_service_links.IsKnown()) spec["enableServiceLinks"] = *pod.enable_service_links;
   for (const auto& [address, names] : pod.host_aliases.value_or({})) {
     spec["hostAliases"].push_back({{"ip", address}, {"hostnames", names}});
   }
   if (pod.security_context.IsKnown()) {
-    if (Json security = PodSecurity(*pod.security_context); !security.empty()) spec["securityContext"] = std::move(security);
+    if (Json security = PodSecurity(*pod.security_context); !security.empty())
+      spec["securityContext"] = std::move(security);
   }
   if (pod.dns.IsKnown()) {
     if (pod.dns->policy.IsKnown()) spec["dnsPolicy"] = *pod.dns->policy;
@@ -473,13 +530,20 @@ void PodWide(const ServiceModel& model, Json& spec) {
 
 namespace {
 
-absl::Status CheckSize(const Path& container, const Attr<ResourcesModel>& resources, const Conventions& conventions) {
-  if (!resources.IsKnown() || !resources->size.IsKnown() || conventions.sizes.count(*resources->size) != 0) return absl::OkStatus();
+absl::Status CheckSize(const Path& container, const Attr<ResourcesModel>& resources,
+                       const Conventions& conventions) {
+  if (!resources.IsKnown() || !resources->size.IsKnown() ||
+      conventions.sizes.count(*resources->size) != 0)
+    return absl::OkStatus();
   const auto name = [](std::string* out, const auto& size) { out->append(size.first); };
-  return At(container.Attribute("resources").Attribute("size"),
-            WithRemedy(absl::InvalidArgumentError(absl::StrCat("conventions.sizes of the provider has no \"", *resources->size, "\"")),
-                       conventions.sizes.empty() ? "Describe it there, or say requests and limits here."
-                                                 : absl::StrCat("There are: ", absl::StrJoin(conventions.sizes, ", ", name), ".")));
+  return At(
+      container.Attribute("resources").Attribute("size"),
+      WithRemedy(
+          absl::InvalidArgumentError(
+              absl::StrCat("conventions.sizes of the provider has no \"", *resources->size, "\"")),
+          conventions.sizes.empty()
+              ? "Describe it there, or say requests and limits here."
+              : absl::StrCat("There are: ", absl::StrJoin(conventions.sizes, ", ", name), ".")));
 }
 
 absl::Status CheckSizes(const ServiceModel& model, const Conventions& conventions) {
@@ -489,7 +553,8 @@ absl::Status CheckSizes(const ServiceModel& model, const Conventions& convention
   }
   std::int64_t index = 0;
   for (const InitContainerModel& init : model.init_containers.value_or({})) {
-    CHARON_RETURN_IF_ERROR(CheckSize(Path("init_containers").Index(index++), init.resources, conventions));
+    CHARON_RETURN_IF_ERROR(
+        CheckSize(Path("init_containers").Index(index++), init.resources, conventions));
   }
   return absl::OkStatus();
 }
@@ -514,10 +579,14 @@ std::set<std::string> References(const std::string& value) {
 
 absl::StatusOr<PodTemplate> RenderPod(const ServiceModel& model, const Conventions& conventions) {
   CHARON_RETURN_IF_ERROR(CheckSizes(model, conventions));
-  if (model.gpu.IsKnown() && model.gpu->memory_mib.IsKnown() && conventions.gpu_memory_resource.empty()) {
-    return At(Path("gpu").Attribute("memory_mib"),
-              WithRemedy(absl::InvalidArgumentError("the provider's conventions name no resource that counts GPU memory"),
-                         "Set conventions.gpu.memory_resource in the provider block, or leave memory_mib out."));
+  if (model.gpu.IsKnown() && model.gpu->memory_mib.IsKnown() &&
+      conventions.gpu_memory_resource.empty()) {
+    return At(
+        Path("gpu").Attribute("memory_mib"),
+        WithRemedy(
+            absl::InvalidArgumentError(
+                "the provider's conventions name no resource that counts GPU memory"),
+            "Set conventions.gpu.memory_resource in the provider block, or leave memory_mib out."));
   }
   Json spec = Json::object();
   Json initial = Json::object();
@@ -526,15 +595,18 @@ absl::StatusOr<PodTemplate> RenderPod(const ServiceModel& model, const Conventio
     if (!parts.initial.is_null()) initial[field].push_back(std::move(parts.initial));
   };
   add("containers", Container(model, model, model.NameOrDefault(), conventions));
-  for (const auto& [name, sidecar] : model.sidecars.value_or({})) add("containers", Container(model, sidecar, name, conventions));
+  for (const auto& [name, sidecar] : model.sidecars.value_or({}))
+    add("containers", Container(model, sidecar, name, conventions));
   const bool waits = model.wait_for.IsKnown() && !model.wait_for->empty();
-  if (waits && conventions.wait_for_annotation.empty()) spec["initContainers"].push_back(WaitContainer(model, conventions));
+  if (waits && conventions.wait_for_annotation.empty())
+    spec["initContainers"].push_back(WaitContainer(model, conventions));
   for (const InitContainerModel& init : model.init_containers.value_or({})) {
     Parts parts = Container(model, init, *init.name, conventions);
     if (init.restart_policy.IsKnown()) parts.object["restartPolicy"] = *init.restart_policy;
     add("initContainers", std::move(parts));
   }
-  if (Json volumes = Volumes(model, conventions); !volumes.empty()) spec["volumes"] = std::move(volumes);
+  if (Json volumes = Volumes(model, conventions); !volumes.empty())
+    spec["volumes"] = std::move(volumes);
   Schedule(model, conventions, spec);
   PodWide(model, spec);
 
@@ -544,9 +616,11 @@ absl::StatusOr<PodTemplate> RenderPod(const ServiceModel& model, const Conventio
   if (model.pod.IsKnown()) {
     for (const auto& [key, value] : model.pod->annotations.value_or({})) annotations[key] = value;
   }
-  if (const std::string hash = ConfigHash(model); !hash.empty()) annotations["charon.internal/config"] = hash;
+  if (const std::string hash = ConfigHash(model); !hash.empty())
+    annotations["charon.internal/config"] = hash;
   if (model.restart.IsKnown() && !model.restart->empty()) {
-    annotations["charon.internal/secrets"] = absl::StrJoin(*model.restart, ",", absl::PairFormatter("="));
+    annotations["charon.internal/secrets"] =
+        absl::StrJoin(*model.restart, ",", absl::PairFormatter("="));
   }
   if (waits && !conventions.wait_for_annotation.empty()) {
     annotations[conventions.wait_for_annotation] = absl::StrJoin(*model.wait_for, ",");

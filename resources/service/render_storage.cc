@@ -13,8 +13,8 @@ Json AccessModes(const Attr<std::set<std::string>>& modes, const char* fallback)
   return list;
 }
 
-// The annotations of pvc-autoresizer (topolvm/pvc-autoresizer, README, "Annotations"): grow by all of the size when
-// a tenth is left, up to the limit.
+// The annotations of pvc-autoresizer (topolvm/pvc-autoresizer, README, "Annotations"): grow by all
+// of the size when a tenth is left, up to the limit.
 void AddAutoresize(const ClaimModel& claim, Json& object) {
   if (!claim.autoresize.IsKnown()) return;
   object["metadata"]["annotations"] = {{"resize.topolvm.io/storage_limit", *claim.autoresize},
@@ -32,20 +32,24 @@ Json ClaimSpec(const ClaimModel& claim, const Conventions& conventions) {
   Json spec = {{"accessModes", AccessModes(claim.access_modes, "ReadWriteOnce")}};
   if (claim.storage_class.IsKnown()) {
     const auto alias = conventions.storage_classes.find(*claim.storage_class);
-    spec["storageClassName"] = alias == conventions.storage_classes.end() ? *claim.storage_class : alias->second;
+    spec["storageClassName"] =
+        alias == conventions.storage_classes.end() ? *claim.storage_class : alias->second;
   }
   return spec;
 }
 
-void RenderStorage(const ServiceModel& model, const Conventions& conventions, std::vector<Rendered>& out) {
+void RenderStorage(const ServiceModel& model, const Conventions& conventions,
+                   std::vector<Rendered>& out) {
   for (const auto& [name, volume] : model.VolumesByName()) {
     const Path path = VolumePath(name, volume);
     if (volume.claim.IsKnown() && !volume.claim->per_replica.value_or(false)) {
       Json object = ObjectHead(model, conventions, "PersistentVolumeClaim", ClaimName(model, name));
       AddAutoresize(*volume.claim, object);
       object["spec"] = ClaimSpec(*volume.claim, conventions);
-      // The size is never sent again as it is: an autoresizer may have grown the claim, and none can shrink.
-      Json initial = {{"spec", {{"resources", {{"requests", {{"storage", *volume.claim->size}}}}}}}};
+      // The size is never sent again as it is: an autoresizer may have grown the claim, and none
+      // can shrink.
+      Json initial = {
+          {"spec", {{"resources", {{"requests", {{"storage", *volume.claim->size}}}}}}}};
       out.push_back({.stage = Stage::kStorage,
                      .attribute = path,
                      .object = std::move(object),
@@ -60,26 +64,38 @@ void RenderStorage(const ServiceModel& model, const Conventions& conventions, st
       const Json requested = {{"storage", nfs.size.value_or("10Gi")}};
       Json object = ObjectHead(model, conventions, "PersistentVolume", pv);
       object["metadata"].erase("namespace");
-      // Soft and short: with the kernel's defaults a server that is away hangs every process that touches the mount.
-      object["spec"] = {{"capacity", requested},
-                        {"accessModes", modes},
-                        {"persistentVolumeReclaimPolicy", "Retain"},
-                        {"mountOptions", {"nfsvers=4", "soft", "timeo=30", "retrans=3", "actimeo=5"}},
-                        {"csi",
-                         {{"driver", conventions.nfs_driver},
-                          {"volumeHandle", pv},
-                          {"volumeAttributes",
-                           {{"server", nfs.server.value_or(conventions.nfs_server)}, {"share", *nfs.path}}}}}};
+      // Soft and short: with the kernel's defaults a server that is away hangs every process that
+      // touches the mount.
+      object["spec"] = {
+          {"capacity", requested},
+          {"accessModes", modes},
+          {"persistentVolumeReclaimPolicy", "Retain"},
+          {"mountOptions", {"nfsvers=4", "soft", "timeo=30", "retrans=3", "actimeo=5"}},
+          {"csi",
+           {{"driver", conventions.nfs_driver},
+            {"volumeHandle", pv},
+            {"volumeAttributes",
+             {{"server", nfs.server.value_or(conventions.nfs_server)}, {"share", *nfs.path}}}}}};
       // For nobody but our claim, until the controller has bound them and writes there itself.
-      Json initial = {{"spec", {{"claimRef",
-                                 {{"apiVersion", "v1"}, {"kind", "PersistentVolumeClaim"}, {"namespace", *model.name_space}, {"name", claim}}}}}};
-      out.push_back({.stage = Stage::kStorage, .attribute = path.Attribute("nfs"), .object = std::move(object), .initial = std::move(initial)});
+      Json initial = {{"spec",
+                       {{"claimRef",
+                         {{"apiVersion", "v1"},
+                          {"kind", "PersistentVolumeClaim"},
+                          {"namespace", *model.name_space},
+                          {"name", claim}}}}}};
+      out.push_back({.stage = Stage::kStorage,
+                     .attribute = path.Attribute("nfs"),
+                     .object = std::move(object),
+                     .initial = std::move(initial)});
       object = ObjectHead(model, conventions, "PersistentVolumeClaim", claim);
       object["spec"] = {{"accessModes", modes},
                         {"storageClassName", ""},
                         {"volumeName", pv},
                         {"resources", {{"requests", requested}}}};
-      out.push_back({.stage = Stage::kStorage, .attribute = path.Attribute("nfs"), .object = std::move(object), .initial = {}});
+      out.push_back({.stage = Stage::kStorage,
+                     .attribute = path.Attribute("nfs"),
+                     .object = std::move(object),
+                     .initial = {}});
     }
   }
 }

@@ -30,7 +30,8 @@ Json Strategy(const ServiceModel& model, const std::string& kind) {
   type = rollout.strategy.value_or(type);
   Json rolling = Json::object();
   if (rollout.max_surge.IsKnown()) rolling["maxSurge"] = IntOrString(*rollout.max_surge);
-  if (rollout.max_unavailable.IsKnown()) rolling["maxUnavailable"] = IntOrString(*rollout.max_unavailable);
+  if (rollout.max_unavailable.IsKnown())
+    rolling["maxUnavailable"] = IntOrString(*rollout.max_unavailable);
   if (rollout.partition.IsKnown()) rolling["partition"] = *rollout.partition;
   Json strategy = {{"type", type}};
   if (type == "RollingUpdate") {
@@ -51,27 +52,33 @@ std::vector<std::string> WatchedSecrets(const ServiceModel& model) {
   return names;
 }
 
-Json Targets(const Attr<std::set<std::string>>& namespaces, const Attr<std::set<std::string>>& cidrs) {
+Json Targets(const Attr<std::set<std::string>>& namespaces,
+             const Attr<std::set<std::string>>& cidrs) {
   Json targets = Json::array({{{"podSelector", Json::object()}}});
   for (const std::string& name : namespaces.value_or({})) {
-    targets.push_back({{"namespaceSelector", {{"matchLabels", {{"kubernetes.io/metadata.name", name}}}}}});
+    targets.push_back(
+        {{"namespaceSelector", {{"matchLabels", {{"kubernetes.io/metadata.name", name}}}}}});
   }
-  for (const std::string& cidr : cidrs.value_or({})) targets.push_back({{"ipBlock", {{"cidr", cidr}}}});
+  for (const std::string& cidr : cidrs.value_or({}))
+    targets.push_back({{"ipBlock", {{"cidr", cidr}}}});
   return targets;
 }
 
 Json NetworkPolicy(const ServiceModel& model, const Conventions& conventions) {
   const NetworkPolicyModel& policy = *model.network_policy;
   Json object = ObjectHead(model, conventions, "NetworkPolicy", model.NameOrDefault());
-  Json spec = {{"podSelector", {{"matchLabels", SelectorOf(model)}}}, {"policyTypes", Json::array()}};
+  Json spec = {{"podSelector", {{"matchLabels", SelectorOf(model)}}},
+               {"policyTypes", Json::array()}};
   if (policy.from_namespaces.IsKnown() || policy.from_cidrs.IsKnown()) {
     spec["policyTypes"].push_back("Ingress");
     spec["ingress"] = Json::array({{{"from", Targets(policy.from_namespaces, policy.from_cidrs)}}});
   }
   if (policy.to_namespaces.IsKnown() || policy.to_cidrs.IsKnown()) {
     spec["policyTypes"].push_back("Egress");
-    const Json dns = Json::array({{{"protocol", "UDP"}, {"port", 53}}, {{"protocol", "TCP"}, {"port", 53}}});
-    spec["egress"] = Json::array({{{"to", Targets(policy.to_namespaces, policy.to_cidrs)}}, {{"ports", dns}}});
+    const Json dns =
+        Json::array({{{"protocol", "UDP"}, {"port", 53}}, {{"protocol", "TCP"}, {"port", 53}}});
+    spec["egress"] =
+        Json::array({{{"to", Targets(policy.to_namespaces, policy.to_cidrs)}}, {{"ports", dns}}});
   }
   object["spec"] = std::move(spec);
   return object;
@@ -86,7 +93,8 @@ std::string WorkloadKind(const ServiceModel& model) {
   return "Deployment";
 }
 
-absl::Status RenderWorkload(const ServiceModel& model, const Conventions& conventions, std::vector<Rendered>& out) {
+absl::Status RenderWorkload(const ServiceModel& model, const Conventions& conventions,
+                            std::vector<Rendered>& out) {
   const std::string kind = WorkloadKind(model);
   const std::string name = model.NameOrDefault();
   const RolloutModel rollout = model.rollout.value_or({});
@@ -102,25 +110,30 @@ absl::Status RenderWorkload(const ServiceModel& model, const Conventions& conven
   }
   if (!annotations.empty()) object["metadata"]["annotations"] = std::move(annotations);
 
-  Json spec = {{"selector", {{"matchLabels", SelectorOf(model)}}}, {"template", std::move(pod.spec)}};
+  Json spec = {{"selector", {{"matchLabels", SelectorOf(model)}}},
+               {"template", std::move(pod.spec)}};
   if (!pod.initial.is_null()) initial["spec"]["template"] = std::move(pod.initial);
   if (kind != "DaemonSet") {
     // Not set means one, said so that nobody's leftover counts.
     const std::int64_t replicas = model.replicas.value_or(1);
-    const bool external = model.replicas_owner.value_or("terraform") == "external" || model.scale_to_zero.IsKnown();
+    const bool external =
+        model.replicas_owner.value_or("terraform") == "external" || model.scale_to_zero.IsKnown();
     (external ? initial["spec"] : spec)["replicas"] = replicas;
   }
   if (kind == "Deployment") {
     spec["strategy"] = Strategy(model, kind);
-    if (rollout.progress_deadline.IsKnown()) spec["progressDeadlineSeconds"] = Seconds(*rollout.progress_deadline);
+    if (rollout.progress_deadline.IsKnown())
+      spec["progressDeadlineSeconds"] = Seconds(*rollout.progress_deadline);
   } else {
     spec["updateStrategy"] = Strategy(model, kind);
   }
   if (rollout.min_ready.IsKnown()) spec["minReadySeconds"] = Seconds(*rollout.min_ready);
-  if (rollout.revision_history_limit.IsKnown()) spec["revisionHistoryLimit"] = *rollout.revision_history_limit;
+  if (rollout.revision_history_limit.IsKnown())
+    spec["revisionHistoryLimit"] = *rollout.revision_history_limit;
   if (kind == "StatefulSet") {
     spec["serviceName"] = name + "-headless";
-    if (rollout.pod_management_policy.IsKnown()) spec["podManagementPolicy"] = *rollout.pod_management_policy;
+    if (rollout.pod_management_policy.IsKnown())
+      spec["podManagementPolicy"] = *rollout.pod_management_policy;
     Json templates = Json::array();
     for (const auto& [claim_name, claim] : model.claims.value_or({})) {
       if (!claim.per_replica.value_or(false)) continue;
@@ -134,16 +147,19 @@ absl::Status RenderWorkload(const ServiceModel& model, const Conventions& conven
     if (!templates.empty()) spec["volumeClaimTemplates"] = std::move(templates);
   }
   if (model.scale_to_zero.IsKnown()) {
-    // Labels by which Sablier finds what it may stop (sablierapp/sablier v1.13, pkg/provider, labels).
+    // Labels by which Sablier finds what it may stop (sablierapp/sablier v1.13, pkg/provider,
+    // labels).
     object["metadata"]["labels"]["sablier.enable"] = "true";
     object["metadata"]["labels"]["sablier.group"] = model.scale_to_zero->group.value_or(name);
-    if (model.scale_to_zero->settle.IsKnown()) object["metadata"]["labels"]["sablier.ready-after"] = *model.scale_to_zero->settle;
+    if (model.scale_to_zero->settle.IsKnown())
+      object["metadata"]["labels"]["sablier.ready-after"] = *model.scale_to_zero->settle;
   }
   object["spec"] = std::move(spec);
   if (model.extra_manifest_patch.IsKnown()) {
     const absl::StatusOr<Json> patch = kubernetes::ParseYaml(*model.extra_manifest_patch);
     if (!patch.ok()) return At("extra_manifest_patch", patch.status());
-    if (!patch->is_object()) return At("extra_manifest_patch", absl::InvalidArgumentError("must be a map of fields"));
+    if (!patch->is_object())
+      return At("extra_manifest_patch", absl::InvalidArgumentError("must be a map of fields"));
     StrategicMerge(object, *patch);
   }
   out.push_back({.stage = Stage::kWorkload,
@@ -152,7 +168,10 @@ absl::Status RenderWorkload(const ServiceModel& model, const Conventions& conven
                  .initial = initial.empty() ? Json() : std::move(initial)});
 
   auto add = [&](const char* attribute, Json guard) {
-    out.push_back({.stage = Stage::kIdentity, .attribute = attribute, .object = std::move(guard), .initial = {}});
+    out.push_back({.stage = Stage::kIdentity,
+                   .attribute = attribute,
+                   .object = std::move(guard),
+                   .initial = {}});
   };
   if (model.disruption_budget.IsKnown()) {
     Json budget = ObjectHead(model, conventions, "PodDisruptionBudget", name);
@@ -160,7 +179,8 @@ absl::Status RenderWorkload(const ServiceModel& model, const Conventions& conven
     if (model.disruption_budget->min_available.IsKnown()) {
       budget["spec"]["minAvailable"] = IntOrString(*model.disruption_budget->min_available);
     } else {
-      budget["spec"]["maxUnavailable"] = IntOrString(model.disruption_budget->max_unavailable.value_or("1"));
+      budget["spec"]["maxUnavailable"] =
+          IntOrString(model.disruption_budget->max_unavailable.value_or("1"));
     }
     add("disruption_budget", std::move(budget));
   }

@@ -16,23 +16,29 @@ constexpr char kReadOnly[] = "Mount it read-only there.";
 
 Check FileMode() {
   return TextRule("is an octal file mode such as \"0644\"", [](absl::string_view text) {
-    const bool octal = text.size() >= 3 && text.size() <= 4 && text.find_first_not_of("01234567") == absl::string_view::npos;
+    const bool octal = text.size() >= 3 && text.size() <= 4 &&
+                       text.find_first_not_of("01234567") == absl::string_view::npos;
     if (octal) return absl::OkStatus();
-    return absl::InvalidArgumentError(absl::StrCat("\"", text, "\" must be an octal file mode such as \"0644\""));
+    return absl::InvalidArgumentError(
+        absl::StrCat("\"", text, "\" must be an octal file mode such as \"0644\""));
   });
 }
 
 Check OnChange() { return OneOf({"restart", "none"}); }
 
-Check AccessModes() { return EachElement(OneOf({"ReadWriteOnce", "ReadOnlyMany", "ReadWriteMany", "ReadWriteOncePod"})); }
+Check AccessModes() {
+  return EachElement(OneOf({"ReadWriteOnce", "ReadOnlyMany", "ReadWriteMany", "ReadWriteOncePod"}));
+}
 
 // What Kubernetes calls int-or-percent.
 Check CountOrPercent() {
   return TextRule("is a number or a percentage", [](absl::string_view text) {
     absl::string_view digits = text;
     if (absl::EndsWith(digits, "%")) digits.remove_suffix(1);
-    if (!digits.empty() && digits.find_first_not_of("0123456789") == absl::string_view::npos) return absl::OkStatus();
-    return absl::InvalidArgumentError(absl::StrCat("\"", text, "\" must be a number such as \"1\", or a percentage such as \"25%\""));
+    if (!digits.empty() && digits.find_first_not_of("0123456789") == absl::string_view::npos)
+      return absl::OkStatus();
+    return absl::InvalidArgumentError(absl::StrCat(
+        "\"", text, "\" must be a number such as \"1\", or a percentage such as \"25%\""));
   });
 }
 
@@ -41,19 +47,23 @@ Check CountOrPercent() {
 const ObjectSpec<ClaimModel>& ClaimModel::Describe() {
   using M = ClaimModel;
   static const auto& spec = *new ObjectSpec<M>(
-      "A PersistentVolumeClaim. It grows with `size` and is never made smaller: what an autoresizer added stays.",
+      "A PersistentVolumeClaim. It grows with `size` and is never made smaller: what an "
+      "autoresizer added stays.",
       {
           Field(&M::mount, "mount", Optional, kMount).Check(AbsolutePath()),
           Field(&M::sub_path, "sub_path", Optional, kSubPath),
           Field(&M::read_only, "read_only", Optional, kReadOnly),
           Field(&M::size, "size", Required, "Size, such as `10Gi`.").Check(QuantityText()),
           Field(&M::storage_class, "storage_class", Optional,
-                "StorageClass, or an alias from `conventions.storage_classes`; the cluster's default if unset."),
-          Field(&M::access_modes, "access_modes", Optional, "`ReadWriteOnce` by default.").Check(AccessModes()),
+                "StorageClass, or an alias from `conventions.storage_classes`; the cluster's "
+                "default if unset."),
+          Field(&M::access_modes, "access_modes", Optional, "`ReadWriteOnce` by default.")
+              .Check(AccessModes()),
           Field(&M::autoresize, "autoresize", Optional,
                 "Limit up to which the pvc-autoresizer may grow it, by its annotations.")
               .Check(QuantityText()),
-          Field(&M::per_replica, "per_replica", Optional, "One claim for each replica of a StatefulSet (`volumeClaimTemplates`)."),
+          Field(&M::per_replica, "per_replica", Optional,
+                "One claim for each replica of a StatefulSet (`volumeClaimTemplates`)."),
       });
   return spec;
 }
@@ -61,14 +71,18 @@ const ObjectSpec<ClaimModel>& ClaimModel::Describe() {
 const ObjectSpec<NfsModel>& NfsModel::Describe() {
   using M = NfsModel;
   static const auto& spec = *new ObjectSpec<M>(
-      "A directory of an NFS server, as a PersistentVolume and its claim. It must exist on the server.",
+      "A directory of an NFS server, as a PersistentVolume and its claim. It must exist on the "
+      "server.",
       {
           Field(&M::path, "path", Required, "Exported path.").Check(AbsolutePath()),
           Field(&M::server, "server", Optional, "Server; `conventions.nfs_server` by default."),
-          Field(&M::size, "size", Optional, "Size of the volume, for information; `10Gi` if unset.").Check(QuantityText()),
-          Field(&M::access_modes, "access_modes", Optional, "`ReadWriteMany` by default.").Check(AccessModes()),
+          Field(&M::size, "size", Optional, "Size of the volume, for information; `10Gi` if unset.")
+              .Check(QuantityText()),
+          Field(&M::access_modes, "access_modes", Optional, "`ReadWriteMany` by default.")
+              .Check(AccessModes()),
           Field(&M::in_line, "inline", Optional,
-                "Mount it in the pod itself, without a claim. A server that does not answer then hangs the pod."),
+                "Mount it in the pod itself, without a claim. A server that does not answer then "
+                "hangs the pod."),
       });
   return spec;
 }
@@ -78,7 +92,8 @@ const ObjectSpec<EmptyDirModel>& EmptyDirModel::Describe() {
   static const auto& spec = *new ObjectSpec<M>(
       "Scratch space that lives as long as the pod.",
       {
-          Field(&M::medium, "medium", Optional, "`Memory` for a tmpfs; the node's disk by default.").Check(OneOf({"Memory", "HugePages"})),
+          Field(&M::medium, "medium", Optional, "`Memory` for a tmpfs; the node's disk by default.")
+              .Check(OneOf({"Memory", "HugePages"})),
           Field(&M::size_limit, "size_limit", Optional, "Largest size.").Check(QuantityText()),
       });
   return spec;
@@ -90,8 +105,10 @@ const ObjectSpec<HostPathModel>& HostPathModel::Describe() {
       "A path of the node.",
       {
           Field(&M::path, "path", Required, "Path on the node.").Check(AbsolutePath()),
-          Field(&M::type, "type", Optional, "What it must be: `Directory`, `File`, `CharDevice`, ... Unchecked by default.")
-              .Check(OneOf({"DirectoryOrCreate", "Directory", "FileOrCreate", "File", "Socket", "CharDevice", "BlockDevice"})),
+          Field(&M::type, "type", Optional,
+                "What it must be: `Directory`, `File`, `CharDevice`, ... Unchecked by default.")
+              .Check(OneOf({"DirectoryOrCreate", "Directory", "FileOrCreate", "File", "Socket",
+                            "CharDevice", "BlockDevice"})),
       });
   return spec;
 }
@@ -101,7 +118,8 @@ const ObjectSpec<SourceModel>& SourceModel::Describe() {
   static const auto& spec = *new ObjectSpec<M>(
       "An existing ConfigMap or Secret as files.",
       {
-          Field(&M::name, "name", Required, "Its name; for a Secret also a key of `secrets`, or `generated`."),
+          Field(&M::name, "name", Required,
+                "Its name; for a Secret also a key of `secrets`, or `generated`."),
           Field(&M::items, "items", Optional, "Only these: key -> file name."),
           Field(&M::mode, "mode", Optional, "File mode; `0644` if unset.").Check(FileMode()),
           Field(&M::optional_source, "optional", Optional, "Start without it if it is missing."),
@@ -134,10 +152,12 @@ const ObjectSpec<FileModel>& FileModel::Describe() {
       "A file in the main container, from a ConfigMap.",
       {
           Field(&M::content, "content", Optional, "Text of the file."),
-          Field(&M::content_base64, "content_base64", Optional, "Bytes of the file, base64: `filebase64(\"logo.png\")`."),
+          Field(&M::content_base64, "content_base64", Optional,
+                "Bytes of the file, base64: `filebase64(\"logo.png\")`."),
           Field(&M::mode, "mode", Optional, "File mode; `0644` if unset.").Check(FileMode()),
           Field(&M::on_change, "on_change", Optional,
-                "`restart` (default): a change rolls the pods out anew. `none`: it waits for the next start, since a file that "
+                "`restart` (default): a change rolls the pods out anew. `none`: it waits for the "
+                "next start, since a file that "
                 "is mounted by itself never changes in a running container.")
               .Check(OnChange()),
       },
@@ -153,7 +173,8 @@ const ObjectSpec<ConfigDirModel>& ConfigDirModel::Describe() {
           Field(&M::files, "files", Required, "Text of the files, by name."),
           Field(&M::mode, "mode", Optional, "File mode; `0644` if unset.").Check(FileMode()),
           Field(&M::on_change, "on_change", Optional,
-                "`restart` (default): a change rolls the pods out anew. `none`: the kubelet updates the files within a minute.")
+                "`restart` (default): a change rolls the pods out anew. `none`: the kubelet "
+                "updates the files within a minute.")
               .Check(OnChange()),
       });
   return spec;
@@ -162,20 +183,27 @@ const ObjectSpec<ConfigDirModel>& ConfigDirModel::Describe() {
 const ObjectSpec<StoreSecretModel>& StoreSecretModel::Describe() {
   using M = StoreSecretModel;
   static const auto& spec = *new ObjectSpec<M>(
-      "A Secret `<service>-<key>` that the External Secrets operator fills from a store. Pods start when it exists.",
+      "A Secret `<service>-<key>` that the External Secrets operator fills from a store. Pods "
+      "start when it exists.",
       {
           Field(&M::store, "store", Required, "Name of the store."),
-          Field(&M::store_kind, "store_kind", Optional,
-                "`ClusterSecretStore` or `SecretStore`; `conventions.secret_store_kind` by default.")
+          Field(
+              &M::store_kind, "store_kind", Optional,
+              "`ClusterSecretStore` or `SecretStore`; `conventions.secret_store_kind` by default.")
               .Check(OneOf({"ClusterSecretStore", "SecretStore"})),
           Field(&M::extract, "extract", Optional, "Take every property of this entry."),
           Field(&M::values, "values", Optional, "Key -> `entry#property` of the store."),
           Field(&M::render, "render", Optional,
-                "Key -> Go template over the values: `postgres://app:{{ .password }}@db/app`. With it the Secret has only these."),
-          Field(&M::refresh, "refresh", Optional, "How often the operator looks, such as `15m`; set at creation.").Check(PositiveDuration()),
-          Field(&M::deletion_policy, "deletion_policy", Optional, "`Retain`, `Delete` or `Merge` of the operator.")
+                "Key -> Go template over the values: `postgres://app:{{ .password }}@db/app`. With "
+                "it the Secret has only these."),
+          Field(&M::refresh, "refresh", Optional,
+                "How often the operator looks, such as `15m`; set at creation.")
+              .Check(PositiveDuration()),
+          Field(&M::deletion_policy, "deletion_policy", Optional,
+                "`Retain`, `Delete` or `Merge` of the operator.")
               .Check(OneOf({"Retain", "Delete", "Merge"})),
-          Field(&M::on_change, "on_change", Optional, "`restart`: pods are rolled out anew when the value has changed; `none` (default).")
+          Field(&M::on_change, "on_change", Optional,
+                "`restart`: pods are rolled out anew when the value has changed; `none` (default).")
               .Check(OnChange()),
       });
   return spec;
@@ -184,13 +212,18 @@ const ObjectSpec<StoreSecretModel>& StoreSecretModel::Describe() {
 const ObjectSpec<GeneratedSecretModel>& GeneratedSecretModel::Describe() {
   using M = GeneratedSecretModel;
   static const auto& spec = *new ObjectSpec<M>(
-      "A value that is made up once and lives only in the cluster, in the Secret `<service>-generated`.",
+      "A value that is made up once and lives only in the cluster, in the Secret "
+      "`<service>-generated`.",
       {
-          Field(&M::kind, "kind", Optional, "`alphanumeric` (default), `password`, `hex`, `base64` or `uuid`.")
+          Field(&M::kind, "kind", Optional,
+                "`alphanumeric` (default), `password`, `hex`, `base64` or `uuid`.")
               .Check(OneOf({"alphanumeric", "password", "hex", "base64", "uuid"})),
-          Field(&M::length, "length", Optional, "Characters (bytes for `base64`); 32 if unset.").Check(Between(8, 4096)),
-          Field(&M::rotation_trigger, "rotation_trigger", Optional, "Any text; a change makes up a new value."),
-          Field(&M::env, "env", Optional, "`false`: not an environment variable of the main container."),
+          Field(&M::length, "length", Optional, "Characters (bytes for `base64`); 32 if unset.")
+              .Check(Between(8, 4096)),
+          Field(&M::rotation_trigger, "rotation_trigger", Optional,
+                "Any text; a change makes up a new value."),
+          Field(&M::env, "env", Optional,
+                "`false`: not an environment variable of the main container."),
       });
   return spec;
 }
@@ -201,16 +234,29 @@ const ObjectSpec<RolloutModel>& RolloutModel::Describe() {
       "How a change reaches the pods.",
       {
           Field(&M::strategy, "strategy", Optional,
-                "`RollingUpdate`, `Recreate` (Deployments) or `OnDelete`. By default Recreate for a Deployment that mounts a "
+                "`RollingUpdate`, `Recreate` (Deployments) or `OnDelete`. By default Recreate for "
+                "a Deployment that mounts a "
                 "claim which only one node can have, else RollingUpdate.")
               .Check(OneOf({"RollingUpdate", "Recreate", "OnDelete"})),
-          Field(&M::max_surge, "max_surge", Optional, "Pods above the number, as number or percentage.").Check(CountOrPercent()),
-          Field(&M::max_unavailable, "max_unavailable", Optional, "Pods below the number, as number or percentage.").Check(CountOrPercent()),
-          Field(&M::partition, "partition", Optional, "StatefulSet: only pods from this ordinal on.").Check(Between(0, 2147483647)),
-          Field(&M::progress_deadline, "progress_deadline", Optional, "Deployment: time without progress that counts as failure; 10m if unset.").Check(PositiveDuration()),
-          Field(&M::min_ready, "min_ready", Optional, "How long a pod must be ready to count.").Check(PositiveDuration()),
-          Field(&M::revision_history_limit, "revision_history_limit", Optional, "Old revisions to keep; 10 if unset.").Check(Between(0, 1000)),
-          Field(&M::pod_management_policy, "pod_management_policy", Optional, "StatefulSet: `OrderedReady` or `Parallel`.")
+          Field(&M::max_surge, "max_surge", Optional,
+                "Pods above the number, as number or percentage.")
+              .Check(CountOrPercent()),
+          Field(&M::max_unavailable, "max_unavailable", Optional,
+                "Pods below the number, as number or percentage.")
+              .Check(CountOrPercent()),
+          Field(&M::partition, "partition", Optional,
+                "StatefulSet: only pods from this ordinal on.")
+              .Check(Between(0, 2147483647)),
+          Field(&M::progress_deadline, "progress_deadline", Optional,
+                "Deployment: time without progress that counts as failure; 10m if unset.")
+              .Check(PositiveDuration()),
+          Field(&M::min_ready, "min_ready", Optional, "How long a pod must be ready to count.")
+              .Check(PositiveDuration()),
+          Field(&M::revision_history_limit, "revision_history_limit", Optional,
+                "Old revisions to keep; 10 if unset.")
+              .Check(Between(0, 1000)),
+          Field(&M::pod_management_policy, "pod_management_policy", Optional,
+                "StatefulSet: `OrderedReady` or `Parallel`.")
               .Check(OneOf({"OrderedReady", "Parallel"})),
       });
   return spec;
@@ -221,11 +267,13 @@ const ObjectSpec<DnsModel>& DnsModel::Describe() {
   static const auto& spec = *new ObjectSpec<M>(
       "How the pod resolves names.",
       {
-          Field(&M::policy, "policy", Optional, "`ClusterFirst`, `Default`, `None` or `ClusterFirstWithHostNet`.")
+          Field(&M::policy, "policy", Optional,
+                "`ClusterFirst`, `Default`, `None` or `ClusterFirstWithHostNet`.")
               .Check(OneOf({"ClusterFirst", "Default", "None", "ClusterFirstWithHostNet"})),
           Field(&M::nameservers, "nameservers", Optional, "Addresses of name servers."),
           Field(&M::searches, "searches", Optional, "Search domains."),
-          Field(&M::options, "options", Optional, "Resolver options: `{ ndots = \"2\" }`; an empty text for one without a value."),
+          Field(&M::options, "options", Optional,
+                "Resolver options: `{ ndots = \"2\" }`; an empty text for one without a value."),
       });
   return spec;
 }
@@ -235,14 +283,20 @@ const ObjectSpec<PodSecurityContextModel>& PodSecurityContextModel::Describe() {
   static const auto& spec = *new ObjectSpec<M>(
       "Privileges of all containers.",
       {
-          Field(&M::fs_group, "fs_group", Optional, "Group that owns the volumes.").Check(Between(0, 4294967295)),
-          Field(&M::fs_group_change_policy, "fs_group_change_policy", Optional, "`OnRootMismatch` or `Always`.")
+          Field(&M::fs_group, "fs_group", Optional, "Group that owns the volumes.")
+              .Check(Between(0, 4294967295)),
+          Field(&M::fs_group_change_policy, "fs_group_change_policy", Optional,
+                "`OnRootMismatch` or `Always`.")
               .Check(OneOf({"OnRootMismatch", "Always"})),
-          Field(&M::run_as_user, "run_as_user", Optional, "User id of all containers.").Check(Between(0, 4294967295)),
-          Field(&M::run_as_group, "run_as_group", Optional, "Group id of all containers.").Check(Between(0, 4294967295)),
+          Field(&M::run_as_user, "run_as_user", Optional, "User id of all containers.")
+              .Check(Between(0, 4294967295)),
+          Field(&M::run_as_group, "run_as_group", Optional, "Group id of all containers.")
+              .Check(Between(0, 4294967295)),
           Field(&M::run_as_non_root, "run_as_non_root", Optional, "Refuse to start as root."),
-          Field(&M::supplemental_groups, "supplemental_groups", Optional, "Further groups of all containers."),
-          Field(&M::seccomp_profile, "seccomp_profile", Optional, "`RuntimeDefault`, `Unconfined`, or the path of a profile on the node."),
+          Field(&M::supplemental_groups, "supplemental_groups", Optional,
+                "Further groups of all containers."),
+          Field(&M::seccomp_profile, "seccomp_profile", Optional,
+                "`RuntimeDefault`, `Unconfined`, or the path of a profile on the node."),
           Field(&M::sysctls, "sysctls", Optional, "Kernel parameters of the pod."),
       });
   return spec;
@@ -253,20 +307,30 @@ const ObjectSpec<PodModel>& PodModel::Describe() {
   static const auto& spec = *new ObjectSpec<M>(
       "What holds for the whole pod.",
       {
-          Field(&M::labels, "labels", Optional, "Labels of the pods.").Check(EachKey(LabelKey())).Check(EachElement(LabelValue())),
-          Field(&M::annotations, "annotations", Optional, "Annotations of the pods.").Check(EachKey(LabelKey())),
-          Field(&M::image_pull_secrets, "image_pull_secrets", Optional, "Secrets to pull images with."),
-          Field(&M::priority_class, "priority_class", Optional, "PriorityClass; policies decide if unset."),
-          Field(&M::termination_grace_period, "termination_grace_period", Optional, "Time to stop, such as `90s`; 30s if unset.").Check(PositiveDuration()),
+          Field(&M::labels, "labels", Optional, "Labels of the pods.")
+              .Check(EachKey(LabelKey()))
+              .Check(EachElement(LabelValue())),
+          Field(&M::annotations, "annotations", Optional, "Annotations of the pods.")
+              .Check(EachKey(LabelKey())),
+          Field(&M::image_pull_secrets, "image_pull_secrets", Optional,
+                "Secrets to pull images with."),
+          Field(&M::priority_class, "priority_class", Optional,
+                "PriorityClass; policies decide if unset."),
+          Field(&M::termination_grace_period, "termination_grace_period", Optional,
+                "Time to stop, such as `90s`; 30s if unset.")
+              .Check(PositiveDuration()),
           Field(&M::runtime_class, "runtime_class", Optional, "RuntimeClass, such as `nvidia`."),
-          Field(&M::security_context, "security_context", Optional, "Privileges of all containers."),
+          Field(&M::security_context, "security_context", Optional,
+                "Privileges of all containers."),
           Field(&M::dns, "dns", Optional, "How the pod resolves names."),
           Field(&M::host_aliases, "host_aliases", Optional, "Address -> names, as in /etc/hosts."),
           Field(&M::host_name, "hostname", Optional, "Host name of the pod.").Check(DnsLabel()),
           Field(&M::host_network, "host_network", Optional, "Use the node's network."),
           Field(&M::host_pid, "host_pid", Optional, "See the node's processes."),
-          Field(&M::share_process_namespace, "share_process_namespace", Optional, "Containers see each other's processes."),
-          Field(&M::enable_service_links, "enable_service_links", Optional, "`false`: no variables about other Services."),
+          Field(&M::share_process_namespace, "share_process_namespace", Optional,
+                "Containers see each other's processes."),
+          Field(&M::enable_service_links, "enable_service_links", Optional,
+                "`false`: no variables about other Services."),
       });
   return spec;
 }
@@ -277,11 +341,15 @@ const ObjectSpec<TolerationModel>& TolerationModel::Describe() {
       "A taint that the pods tolerate.",
       {
           Field(&M::key, "key", Optional, "Key of the taint; every key if unset."),
-          Field(&M::op, "operator", Optional, "`Equal` or `Exists`; by default Equal with a value, else Exists.").Check(OneOf({"Equal", "Exists"})),
+          Field(&M::op, "operator", Optional,
+                "`Equal` or `Exists`; by default Equal with a value, else Exists.")
+              .Check(OneOf({"Equal", "Exists"})),
           Field(&M::value, "value", Optional, "Value of the taint."),
-          Field(&M::effect, "effect", Optional, "`NoSchedule`, `PreferNoSchedule` or `NoExecute`; every effect if unset.")
+          Field(&M::effect, "effect", Optional,
+                "`NoSchedule`, `PreferNoSchedule` or `NoExecute`; every effect if unset.")
               .Check(OneOf({"NoSchedule", "PreferNoSchedule", "NoExecute"})),
-          Field(&M::seconds, "toleration_period", Optional, "For NoExecute: how long.").Check(PositiveDuration()),
+          Field(&M::seconds, "toleration_period", Optional, "For NoExecute: how long.")
+              .Check(PositiveDuration()),
       });
   return spec;
 }
@@ -293,7 +361,8 @@ const ObjectSpec<SpreadModel>& SpreadModel::Describe() {
       {
           Field(&M::over, "over", Optional, "`host` (default), `zone`, or a label of nodes."),
           Field(&M::hard, "hard", Optional, "Rather not start a pod than be uneven."),
-          Field(&M::max_skew, "max_skew", Optional, "Largest difference; 1 if unset.").Check(Between(1, 1000)),
+          Field(&M::max_skew, "max_skew", Optional, "Largest difference; 1 if unset.")
+              .Check(Between(1, 1000)),
       });
   return spec;
 }
@@ -316,8 +385,11 @@ const ObjectSpec<SchedulingModel>& SchedulingModel::Describe() {
       "Where the pods may run.",
       {
           Field(&M::node_selector, "node_selector", Optional, "Labels that a node must have."),
-          Field(&M::require_nodes, "require_nodes", Optional, "Label -> values, separated by `|`, of which a node must have one; by node affinity."),
-          Field(&M::avoid_nodes, "avoid_nodes", Optional, "Label -> values, separated by `|`, that a node must not have."),
+          Field(&M::require_nodes, "require_nodes", Optional,
+                "Label -> values, separated by `|`, of which a node must have one; by node "
+                "affinity."),
+          Field(&M::avoid_nodes, "avoid_nodes", Optional,
+                "Label -> values, separated by `|`, that a node must not have."),
           Field(&M::tolerations, "tolerations", Optional, "Taints that the pods tolerate."),
           Field(&M::spread, "spread", Optional, "Spread the pods evenly."),
           Field(&M::near, "near", Optional, "Run where these pods run."),
@@ -329,10 +401,13 @@ const ObjectSpec<SchedulingModel>& SchedulingModel::Describe() {
 const ObjectSpec<GpuModel>& GpuModel::Describe() {
   using M = GpuModel;
   static const auto& spec = *new ObjectSpec<M>(
-      "A GPU for the main container: node selector, toleration and limits with the names of `conventions.gpu`.",
+      "A GPU for the main container: node selector, toleration and limits with the names of "
+      "`conventions.gpu`.",
       {
           Field(&M::count, "count", Optional, "How many; 1 if unset.").Check(Between(1, 64)),
-          Field(&M::memory_mib, "memory_mib", Optional, "GPU memory in MiB, where `conventions.gpu.memory_resource` counts it.").Check(Between(1, 10000000)),
+          Field(&M::memory_mib, "memory_mib", Optional,
+                "GPU memory in MiB, where `conventions.gpu.memory_resource` counts it.")
+              .Check(Between(1, 10000000)),
       });
   return spec;
 }
@@ -342,9 +417,12 @@ const ObjectSpec<PolicyRuleModel>& PolicyRuleModel::Describe() {
   static const auto& spec = *new ObjectSpec<M>(
       "What may be done to what.",
       {
-          Field(&M::api_groups, "api_groups", Optional, "API groups, `\"\"` for core; core if unset."),
-          Field(&M::resources, "resources", Required, "Resources in the plural, `pods/log` for a part."),
-          Field(&M::verbs, "verbs", Required, "`get`, `list`, `watch`, `create`, `update`, `patch`, `delete`, ..."),
+          Field(&M::api_groups, "api_groups", Optional,
+                "API groups, `\"\"` for core; core if unset."),
+          Field(&M::resources, "resources", Required,
+                "Resources in the plural, `pods/log` for a part."),
+          Field(&M::verbs, "verbs", Required,
+                "`get`, `list`, `watch`, `create`, `update`, `patch`, `delete`, ..."),
           Field(&M::resource_names, "resource_names", Optional, "Only these objects."),
       });
   return spec;
@@ -355,8 +433,10 @@ const ObjectSpec<ServiceAccountModel>& ServiceAccountModel::Describe() {
   static const auto& spec = *new ObjectSpec<M>(
       "The ServiceAccount of the pods.",
       {
-          Field(&M::name, "name", Optional, "An existing ServiceAccount to use instead of an own one."),
-          Field(&M::automount, "automount", Optional, "Mount its token; Kubernetes' default is yes."),
+          Field(&M::name, "name", Optional,
+                "An existing ServiceAccount to use instead of an own one."),
+          Field(&M::automount, "automount", Optional,
+                "Mount its token; Kubernetes' default is yes."),
           Field(&M::annotations, "annotations", Optional, "Annotations of the own ServiceAccount."),
       });
   return spec;
@@ -367,12 +447,15 @@ const ObjectSpec<InnerServiceModel>& InnerServiceModel::Describe() {
   static const auto& spec = *new ObjectSpec<M>(
       "The Service that the cluster reaches the pods by.",
       {
-          Field(&M::name, "name", Optional, "Its name; the service's name by default.").Check(DnsLabel()),
+          Field(&M::name, "name", Optional, "Its name; the service's name by default.")
+              .Check(DnsLabel()),
           Field(&M::ports, "ports", Optional,
-                "Its port by name of a port; by default 80 for the port `http`, 443 for `https`, else the same number.")
+                "Its port by name of a port; by default 80 for the port `http`, 443 for `https`, "
+                "else the same number.")
               .Check(EachElement(Between(1, 65535))),
           Field(&M::app_protocols, "app_protocols", Optional,
-                "Protocol above TCP by name of a port, for ingress controllers and meshes: `kubernetes.io/h2c`."),
+                "Protocol above TCP by name of a port, for ingress controllers and meshes: "
+                "`kubernetes.io/h2c`."),
       });
   return spec;
 }
@@ -382,10 +465,12 @@ const ObjectSpec<IdentityModel>& IdentityModel::Describe() {
   static const auto& spec = *new ObjectSpec<M>(
       "Who the pods are to the API server. Rules make a ServiceAccount named as the service.",
       {
-          Field(&M::service_account, "service_account", Optional, "The ServiceAccount; one of the service's name by default."),
+          Field(&M::service_account, "service_account", Optional,
+                "The ServiceAccount; one of the service's name by default."),
           Field(&M::rules, "rules", Optional, "Rules in the own namespace."),
           Field(&M::cluster_rules, "cluster_rules", Optional, "Rules in the whole cluster."),
-          Field(&M::namespace_rules, "namespace_rules", Optional, "Rules in other namespaces, by namespace."),
+          Field(&M::namespace_rules, "namespace_rules", Optional,
+                "Rules in other namespaces, by namespace."),
       });
   return spec;
 }
@@ -404,33 +489,43 @@ const ObjectSpec<MetricsModel>& MetricsModel::Describe() {
       {
           Field(&M::port, "port", Required, "A port by name or number."),
           Field(&M::path, "path", Optional, "`/metrics` if unset."),
-          Field(&M::style, "style", Optional, "`annotations` (default) on the Service, or `service_monitor` for the Prometheus operator.")
+          Field(&M::style, "style", Optional,
+                "`annotations` (default) on the Service, or `service_monitor` for the Prometheus "
+                "operator.")
               .Check(OneOf({"annotations", "service_monitor"})),
-          Field(&M::interval, "interval", Optional, "Scrape interval of a ServiceMonitor.").Check(PositiveDuration()),
+          Field(&M::interval, "interval", Optional, "Scrape interval of a ServiceMonitor.")
+              .Check(PositiveDuration()),
       });
   return spec;
 }
 
 const ObjectSpec<DisruptionBudgetModel>& DisruptionBudgetModel::Describe() {
   using M = DisruptionBudgetModel;
-  static const auto& spec = *new ObjectSpec<M>(
-      "How many pods a node drain may take.",
-      {
-          Field(&M::min_available, "min_available", Optional, "Pods that must stay, as number or percentage.").Check(CountOrPercent()),
-          Field(&M::max_unavailable, "max_unavailable", Optional, "Pods that may go, as number or percentage.").Check(CountOrPercent()),
-      },
-      {ExactlyOneOf({"min_available", "max_unavailable"})});
+  static const auto& spec =
+      *new ObjectSpec<M>("How many pods a node drain may take.",
+                         {
+                             Field(&M::min_available, "min_available", Optional,
+                                   "Pods that must stay, as number or percentage.")
+                                 .Check(CountOrPercent()),
+                             Field(&M::max_unavailable, "max_unavailable", Optional,
+                                   "Pods that may go, as number or percentage.")
+                                 .Check(CountOrPercent()),
+                         },
+                         {ExactlyOneOf({"min_available", "max_unavailable"})});
   return spec;
 }
 
 const ObjectSpec<NetworkPolicyModel>& NetworkPolicyModel::Describe() {
   using M = NetworkPolicyModel;
   static const auto& spec = *new ObjectSpec<M>(
-      "Who may talk to the pods, and to whom they may talk (besides DNS). An unset side stays open.",
+      "Who may talk to the pods, and to whom they may talk (besides DNS). An unset side stays "
+      "open.",
       {
-          Field(&M::from_namespaces, "from_namespaces", Optional, "Namespaces that may connect; the own one always may."),
+          Field(&M::from_namespaces, "from_namespaces", Optional,
+                "Namespaces that may connect; the own one always may."),
           Field(&M::from_cidrs, "from_cidrs", Optional, "Networks that may connect."),
-          Field(&M::to_namespaces, "to_namespaces", Optional, "Namespaces that the pods may reach; the own one always."),
+          Field(&M::to_namespaces, "to_namespaces", Optional,
+                "Namespaces that the pods may reach; the own one always."),
           Field(&M::to_cidrs, "to_cidrs", Optional, "Networks that the pods may reach."),
       });
   return spec;
@@ -442,13 +537,18 @@ const ObjectSpec<BackupModel>& BackupModel::Describe() {
       "A CronJob that saves the service's data; it runs on the node of the service's pods.",
       {
           Field(&M::schedule, "schedule", Required, "When, as a cron expression: `30 0 * * *`."),
-          Field(&M::time_zone, "time_zone", Optional, "Time zone of the schedule, such as `Europe/London`."),
+          Field(&M::time_zone, "time_zone", Optional,
+                "Time zone of the schedule, such as `Europe/London`."),
           Field(&M::image, "image", Optional, "Image; that of the service by default."),
-          Field(&M::command, "command", Required, "Command, which finds the service's volumes at their places, the target at `/backup`, and the number to keep in `KEEP`."),
+          Field(&M::command, "command", Required,
+                "Command, which finds the service's volumes at their places, the target at "
+                "`/backup`, and the number to keep in `KEEP`."),
           Field(&M::env, "env", Optional, "Environment variables."),
-          Field(&M::env_secret, "env_secret", Optional, "Environment variables from Secrets, as in the service."),
+          Field(&M::env_secret, "env_secret", Optional,
+                "Environment variables from Secrets, as in the service."),
           Field(&M::to, "to", Required, "Claim to write to."),
-          Field(&M::keep, "keep", Optional, "How many to keep, for the command.").Check(Between(1, 10000)),
+          Field(&M::keep, "keep", Optional, "How many to keep, for the command.")
+              .Check(Between(1, 10000)),
       });
   return spec;
 }
@@ -456,15 +556,25 @@ const ObjectSpec<BackupModel>& BackupModel::Describe() {
 const ObjectSpec<ScaleToZeroModel>& ScaleToZeroModel::Describe() {
   using M = ScaleToZeroModel;
   static const auto& spec = *new ObjectSpec<M>(
-      "Stops the pods while nobody asks (Sablier with Traefik); `replicas` is the scaler's from then on.",
+      "Stops the pods while nobody asks (Sablier with Traefik); `replicas` is the scaler's from "
+      "then on.",
       {
-          Field(&M::idle, "idle", Optional, "Stop after this time without a request; `3h` if unset.").Check(PositiveDuration()),
-          Field(&M::strategy, "strategy", Optional, "`dynamic` (default) shows a waiting page, `blocking` holds the request.")
+          Field(&M::idle, "idle", Optional,
+                "Stop after this time without a request; `3h` if unset.")
+              .Check(PositiveDuration()),
+          Field(&M::strategy, "strategy", Optional,
+                "`dynamic` (default) shows a waiting page, `blocking` holds the request.")
               .Check(OneOf({"dynamic", "blocking"})),
-          Field(&M::group, "group", Optional, "Services that sleep and wake together; the service's name by default."),
-          Field(&M::display_name, "display_name", Optional, "Name on the waiting page; the service's by default."),
-          Field(&M::refresh, "refresh", Optional, "How often the waiting page looks; `5s` if unset.").Check(PositiveDuration()),
-          Field(&M::settle, "settle", Optional, "How long the pods must have been ready before requests go to them (Sablier 1.13).").Check(PositiveDuration()),
+          Field(&M::group, "group", Optional,
+                "Services that sleep and wake together; the service's name by default."),
+          Field(&M::display_name, "display_name", Optional,
+                "Name on the waiting page; the service's by default."),
+          Field(&M::refresh, "refresh", Optional,
+                "How often the waiting page looks; `5s` if unset.")
+              .Check(PositiveDuration()),
+          Field(&M::settle, "settle", Optional,
+                "How long the pods must have been ready before requests go to them (Sablier 1.13).")
+              .Check(PositiveDuration()),
       });
   return spec;
 }
@@ -473,74 +583,124 @@ const ObjectSpec<ServiceModel>& ServiceModel::Describe() {
   using M = ServiceModel;
   static const auto& spec = *[] {
     std::vector<ObjectSpec<M>::Row> rows = {
-        Field(&M::name_space, "namespace", Required, "Namespace of the service.").ForceNew().Check(DnsLabel()),
-        Field(&M::name, "name", OptionalComputed, "Name of the service and of its objects; that of the namespace by default.").ForceNew().KeepPrior().Check(DnsLabel()),
-        Field(&M::kind, "kind", Optional, "`deployment` (default), `statefulset` or `daemonset`. Another kind is another workload: the service is replaced.")
+        Field(&M::name_space, "namespace", Required, "Namespace of the service.")
+            .ForceNew()
+            .Check(DnsLabel()),
+        Field(&M::name, "name", OptionalComputed,
+              "Name of the service and of its objects; that of the namespace by default.")
+            .ForceNew()
+            .KeepPrior()
+            .Check(DnsLabel()),
+        Field(&M::kind, "kind", Optional,
+              "`deployment` (default), `statefulset` or `daemonset`. Another kind is another "
+              "workload: the service is replaced.")
             .Check(OneOf({"deployment", "statefulset", "daemonset"})),
-        Field(&M::service, "service", Optional, "The Service that the cluster reaches the pods by."),
-        Field(&M::labels, "labels", Optional, "Labels of all objects.").Check(EachKey(LabelKey())).Check(EachElement(LabelValue())),
-        Field(&M::annotations, "annotations", Optional, "Annotations of the workload.").Check(EachKey(LabelKey())),
+        Field(&M::service, "service", Optional,
+              "The Service that the cluster reaches the pods by."),
+        Field(&M::labels, "labels", Optional, "Labels of all objects.")
+            .Check(EachKey(LabelKey()))
+            .Check(EachElement(LabelValue())),
+        Field(&M::annotations, "annotations", Optional, "Annotations of the workload.")
+            .Check(EachKey(LabelKey())),
         Field(&M::selector, "selector", Optional,
-              "Labels by which the workload finds its pods; `{ app = <name> }` by default. Other ones replace the service.")
+              "Labels by which the workload finds its pods; `{ app = <name> }` by default. Other "
+              "ones replace the service.")
             .Check(EachKey(LabelKey()))
             .Check(EachElement(LabelValue())),
     };
-    for (auto& row : ContainerRows<M>(Required, "Image of the main container, which has the service's name.")) rows.push_back(std::move(row));
+    for (auto& row :
+         ContainerRows<M>(Required, "Image of the main container, which has the service's name."))
+      rows.push_back(std::move(row));
     std::vector<ObjectSpec<M>::Row> more = {
-        Field(&M::sidecars, "sidecars", Optional, "Further containers by name.").Check(EachKey(DnsLabel())),
-        Field(&M::init_containers, "init_containers", Optional, "Containers that run before, in this order."),
-        Field(&M::replicas, "replicas", Optional, "Number of pods; 1 if unset. 0 parks the service.").Check(Between(0, 100000)),
+        Field(&M::sidecars, "sidecars", Optional, "Further containers by name.")
+            .Check(EachKey(DnsLabel())),
+        Field(&M::init_containers, "init_containers", Optional,
+              "Containers that run before, in this order."),
+        Field(&M::replicas, "replicas", Optional,
+              "Number of pods; 1 if unset. 0 parks the service.")
+            .Check(Between(0, 100000)),
         Field(&M::replicas_owner, "replicas_owner", Optional,
-              "`terraform` (default), or `external`: the number is set at creation and left to an autoscaler from then on.")
+              "`terraform` (default), or `external`: the number is set at creation and left to an "
+              "autoscaler from then on.")
             .Check(OneOf({"terraform", "external"})),
         Field(&M::rollout, "rollout", Optional, "How a change reaches the pods."),
-        Field(&M::wait, "wait", Optional, "`rollout` (default) waits until the pods run and says why they do not; `none` does not wait.")
+        Field(&M::wait, "wait", Optional,
+              "`rollout` (default) waits until the pods run and says why they do not; `none` does "
+              "not wait.")
             .Check(OneOf({"rollout", "none"})),
-        Field(&M::secrets, "secrets", Optional, "Secrets from External Secrets stores, by key.").Check(EachKey(DnsLabel())),
+        Field(&M::secrets, "secrets", Optional, "Secrets from External Secrets stores, by key.")
+            .Check(EachKey(DnsLabel())),
         Field(&M::generated_secrets, "generated_secrets", Optional,
               "Values that are made up once in the cluster, by name; environment variables, too."),
         Field(&M::env_wo, "env_wo", Optional,
-              "Secret environment variables, write-only (Terraform and OpenTofu 1.11): kept in the Secret `<service>-env`.")
+              "Secret environment variables, write-only (Terraform and OpenTofu 1.11): kept in the "
+              "Secret `<service>-env`.")
             .WriteOnly(),
-        Field(&M::env_wo_version, "env_wo_version", Optional, "Any text; change it when `env_wo` changes."),
-        Field(&M::wait_for_secrets, "wait_for_secrets", Optional, "Secrets that somebody else makes and that must exist before the pods are rolled out.").Check(EachElement(DnsSubdomain())),
-        Field(&M::files, "files", Optional, "Files in the main container, by path.").Check(EachKey(AbsolutePath())),
-        Field(&M::config_dirs, "config_dirs", Optional, "Directories of files in the main container, by path.").Check(EachKey(AbsolutePath())),
+        Field(&M::env_wo_version, "env_wo_version", Optional,
+              "Any text; change it when `env_wo` changes."),
+        Field(
+            &M::wait_for_secrets, "wait_for_secrets", Optional,
+            "Secrets that somebody else makes and that must exist before the pods are rolled out.")
+            .Check(EachElement(DnsSubdomain())),
+        Field(&M::files, "files", Optional, "Files in the main container, by path.")
+            .Check(EachKey(AbsolutePath())),
+        Field(&M::config_dirs, "config_dirs", Optional,
+              "Directories of files in the main container, by path.")
+            .Check(EachKey(AbsolutePath())),
         Field(&M::claims, "claims", Optional,
-              "Volumes that are the service's own, by name: PersistentVolumeClaims. They stay when the service goes, unless `delete_data`.")
+              "Volumes that are the service's own, by name: PersistentVolumeClaims. They stay when "
+              "the service goes, unless `delete_data`.")
             .Check(EachKey(DnsLabel())),
-        Field(&M::volumes, "volumes", Optional, "Other volumes of the pod, by name.").Check(EachKey(DnsLabel())),
-        Field(&M::delete_data, "delete_data", Optional, "`true`: claims go with the service, or with their entry of `claims`. They stay by default."),
+        Field(&M::volumes, "volumes", Optional, "Other volumes of the pod, by name.")
+            .Check(EachKey(DnsLabel())),
+        Field(&M::delete_data, "delete_data", Optional,
+              "`true`: claims go with the service, or with their entry of `claims`. They stay by "
+              "default."),
         Field(&M::pod, "pod", Optional, "What holds for the whole pod."),
         Field(&M::scheduling, "scheduling", Optional, "Where the pods may run."),
         Field(&M::gpu, "gpu", Optional, "A GPU: `{}` for one."),
         Field(&M::identity, "identity", Optional, "Who the pods are to the API server."),
-        Field(&M::grants, "grants", Optional, "Rules in this namespace for others, by `namespace/serviceaccount`."),
+        Field(&M::grants, "grants", Optional,
+              "Rules in this namespace for others, by `namespace/serviceaccount`."),
         Field(&M::expose, "expose", Optional, "Ways in, by name.").Check(EachKey(DnsLabel())),
         Field(&M::metrics, "metrics", Optional, "Where Prometheus finds metrics."),
-        Field(&M::disruption_budget, "disruption_budget", Optional, "How many pods a node drain may take."),
-        Field(&M::network_policy, "network_policy", Optional, "Who may talk to the pods, and to whom they may talk."),
-        Field(&M::backups, "backups", Optional, "CronJobs that save data, by name.").Check(EachKey(DnsLabel())),
-        Field(&M::wait_for, "wait_for", Optional, "`host:port` of what must accept connections before the pods start."),
+        Field(&M::disruption_budget, "disruption_budget", Optional,
+              "How many pods a node drain may take."),
+        Field(&M::network_policy, "network_policy", Optional,
+              "Who may talk to the pods, and to whom they may talk."),
+        Field(&M::backups, "backups", Optional, "CronJobs that save data, by name.")
+            .Check(EachKey(DnsLabel())),
+        Field(&M::wait_for, "wait_for", Optional,
+              "`host:port` of what must accept connections before the pods start."),
         Field(&M::scale_to_zero, "scale_to_zero", Optional, "Stop the pods while nobody asks."),
         Field(&M::extra_manifest_patch, "extra_manifest_patch", Optional,
-              "JSON or YAML, merged over the workload last as a strategic merge patch, for what has no attribute."),
+              "JSON or YAML, merged over the workload last as a strategic merge patch, for what "
+              "has no attribute."),
         Field(&M::on_conflict, "on_conflict", Optional,
-              "If an object exists and is not this stack's: `fail` (default), `adopt`, or `replace` (never claims).")
+              "If an object exists and is not this stack's: `fail` (default), `adopt`, or "
+              "`replace` (never claims).")
             .Check(OneOf({"fail", "adopt", "replace"})),
         Field(&M::on_server_rewrite, "on_server_rewrite", Optional,
-              "If a policy of the cluster changes what is applied: `warn` (default) tells once and takes it as it is, `error` fails the apply.")
+              "If a policy of the cluster changes what is applied: `warn` (default) tells once and "
+              "takes it as it is, `error` fails the apply.")
             .Check(OneOf({"warn", "error"})),
-        Field(&M::force_conflicts, "force_conflicts", Optional, "Take over fields that another field manager owns, instead of an error."),
-        Field(&M::objects, "objects", Computed, "What the service consists of: `kind/namespace/name` of each object -> hash of its declared content."),
+        Field(&M::force_conflicts, "force_conflicts", Optional,
+              "Take over fields that another field manager owns, instead of an error."),
+        Field(&M::objects, "objects", Computed,
+              "What the service consists of: `kind/namespace/name` of each object -> hash of its "
+              "declared content."),
         Field(&M::urls, "urls", Computed, "Address of each entry of `expose`."),
-        Field(&M::restart, "restart", Computed, "Secrets with `on_change = \"restart\"` -> keyed hash of what the pods were started with."),
+        Field(&M::restart, "restart", Computed,
+              "Secrets with `on_change = \"restart\"` -> keyed hash of what the pods were started "
+              "with."),
         sdk::TimeoutsField(&M::timeouts),
     };
     for (auto& row : more) rows.push_back(std::move(row));
     return new ObjectSpec<M>(
-        "A whole service: Deployment, StatefulSet or DaemonSet with everything it needs, applied in order, waited for with reasons, "
-        "and owned field by field: what image updaters, autoscalers, policies and operators write is theirs and never shows. "
+        "A whole service: Deployment, StatefulSet or DaemonSet with everything it needs, applied "
+        "in order, waited for with reasons, "
+        "and owned field by field: what image updaters, autoscalers, policies and operators write "
+        "is theirs and never shows. "
         "Claims stay when the service goes, unless `delete_data`.",
         std::move(rows), std::vector<ObjectRule>{RequiredTogether({"env_wo", "env_wo_version"})});
   }();

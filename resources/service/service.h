@@ -53,7 +53,8 @@ struct VolumeModel {
   Attr<EmptyDirModel> empty_dir;
   Attr<HostPathModel> host_path;
   Attr<SourceModel> config_map, secret;
-  // Not an attribute: of the entries of `claims`, which are volumes like the others to the pod (VolumesOf).
+  // Not an attribute: of the entries of `claims`, which are volumes like the others to the pod
+  // (VolumesOf).
   Attr<ClaimModel> claim;
   static const ObjectSpec<VolumeModel>& Describe();
 };
@@ -85,7 +86,8 @@ struct GeneratedSecretModel {
 };
 
 struct RolloutModel {
-  Attr<std::string> strategy, max_surge, max_unavailable, progress_deadline, min_ready, pod_management_policy;
+  Attr<std::string> strategy, max_surge, max_unavailable, progress_deadline, min_ready,
+      pod_management_policy;
   Attr<std::int64_t> partition, revision_history_limit;
   static const ObjectSpec<RolloutModel>& Describe();
 };

@@ -29,7 +29,8 @@ bool IsSettled(const ServiceModel& model) {
   return ServiceModel::Describe().Encode(configured).IsWhollyKnown();
 }
 
-// What stands in `objects` for an object that somebody changed, so that the plan's difference says it.
+// What stands in `objects` for an object that somebody changed, so that the plan's difference says
+// it.
 std::string DriftText(const std::vector<kubernetes::Difference>& differences) {
   constexpr std::size_t kShown = 4;
   std::vector<std::string> fields;
@@ -37,22 +38,27 @@ std::string DriftText(const std::vector<kubernetes::Difference>& differences) {
     if (fields.size() < kShown) fields.push_back(kubernetes::ToString(difference.path));
   }
   const std::size_t more = differences.size() - fields.size();
-  return absl::StrCat("changed outside: ", absl::StrJoin(fields, ", "), more > 0 ? absl::StrCat(" and ", more, " more") : "");
+  return absl::StrCat("changed outside: ", absl::StrJoin(fields, ", "),
+                      more > 0 ? absl::StrCat(" and ", more, " more") : "");
 }
 
 constexpr absl::string_view kWaysOut =
-    "Apply sets it back if nobody owns the field. If another manager does, apply refuses to fight it: leave the attribute "
-    "out, declare it external (image_owner, replicas_owner, resources_owner), or take it over with force_conflicts = true.";
+    "Apply sets it back if nobody owns the field. If another manager does, apply refuses to fight "
+    "it: leave the attribute "
+    "out, declare it external (image_owner, replicas_owner, resources_owner), or take it over with "
+    "force_conflicts = true.";
 
 }  // namespace
 
 const ObjectSpec<ServiceIdentity>& ServiceIdentity::Describe() {
   using M = ServiceIdentity;
-  static const auto& spec = *new ObjectSpec<M>("The service.", {
-                                                                   Field(&M::name_space, "namespace", Required, "Namespace of the service."),
-                                                                   Field(&M::name, "name", Required, "Name of the service."),
-                                                                   Field(&M::cluster, "cluster", Optional, "Uid of the cluster's namespace kube-system."),
-                                                               });
+  static const auto& spec = *new ObjectSpec<M>(
+      "The service.",
+      {
+          Field(&M::name_space, "namespace", Required, "Namespace of the service."),
+          Field(&M::name, "name", Required, "Name of the service."),
+          Field(&M::cluster, "cluster", Optional, "Uid of the cluster's namespace kube-system."),
+      });
   return spec;
 }
 
@@ -67,11 +73,13 @@ const sdk::ResourceInfo& ServiceResource::info() const {
 
 absl::Status ServiceResource::Validate(const sdk::Context& context, const ServiceModel& config) {
   std::vector<absl::Status> found = CheckService(config);
-  for (std::size_t i = 1; i < found.size(); ++i) context.diagnostics->Error("Invalid service", found[i]);
+  for (std::size_t i = 1; i < found.size(); ++i)
+    context.diagnostics->Error("Invalid service", found[i]);
   return found.empty() ? absl::OkStatus() : found[0];
 }
 
-absl::Status ServiceResource::Plan(const sdk::Context& context, sdk::PlanChange<ServiceModel>& change) {
+absl::Status ServiceResource::Plan(const sdk::Context& context,
+                                   sdk::PlanChange<ServiceModel>& change) {
   if (change.IsDestroy()) {
     checks_.NoteGoing(WorkloadRef(change.prior()));
     return absl::OkStatus();
@@ -84,8 +92,10 @@ absl::Status ServiceResource::Plan(const sdk::Context& context, sdk::PlanChange<
   if (change.IsUpdate()) {
     // By what they mean: a default that is written out, as after an import, replaces nothing.
     const ServiceModel& prior = change.prior();
-    if (planned.kind.IsUnknown() || WorkloadKind(planned) != WorkloadKind(prior)) change.RequireReplace("kind");
-    if (planned.selector.IsUnknown() || SelectorOf(planned) != SelectorOf(prior)) change.RequireReplace("selector");
+    if (planned.kind.IsUnknown() || WorkloadKind(planned) != WorkloadKind(prior))
+      change.RequireReplace("kind");
+    if (planned.selector.IsUnknown() || SelectorOf(planned) != SelectorOf(prior))
+      change.RequireReplace("selector");
     if (change.RequiresReplace()) checks_.NoteGoing(WorkloadRef(prior));
   }
   const Conventions conventions = services_.settings()->conventions;
@@ -102,10 +112,12 @@ absl::Status ServiceResource::Plan(const sdk::Context& context, sdk::PlanChange<
   } else if (change.IsCreate()) {
     wanted.restart = Attr<StringMap>::Unknown();
   } else {
-    const absl::StatusOr<Attr<StringMap>> now = Restarts(context, services_, planned, change.prior().restart);
+    const absl::StatusOr<Attr<StringMap>> now =
+        Restarts(context, services_, planned, change.prior().restart);
     wanted.restart = now.ok() ? *now : change.prior().restart;
     // Secrets that are yet to be made are known when they are there.
-    if (wanted.restart.IsKnown() && wanted.restart->size() < RestartSecrets(planned).size()) wanted.restart = Attr<StringMap>::Unknown();
+    if (wanted.restart.IsKnown() && wanted.restart->size() < RestartSecrets(planned).size())
+      wanted.restart = Attr<StringMap>::Unknown();
   }
   CHARON_ASSIGN_OR_RETURN(const Content content, ContentOf(wanted, conventions));
   change.Set("urls", wanted.urls);
@@ -119,8 +131,10 @@ absl::Status ServiceResource::Plan(const sdk::Context& context, sdk::PlanChange<
       for (const auto& [name, digest] : *wanted.restart) {
         const auto before = change.prior().restart->find(name);
         if (before == change.prior().restart->end() || before->second == digest) continue;
-        context.diagnostics->Warning(absl::StrCat("restart: secret ", name, " rotated"),
-                                     "Its value has changed since the pods were started; apply rolls them out anew.", "restart");
+        context.diagnostics->Warning(
+            absl::StrCat("restart: secret ", name, " rotated"),
+            "Its value has changed since the pods were started; apply rolls them out anew.",
+            "restart");
       }
     }
   }
@@ -129,11 +143,14 @@ absl::Status ServiceResource::Plan(const sdk::Context& context, sdk::PlanChange<
   return checks_.Fit(context, change, wanted, content.objects);
 }
 
-// Some texts are not known yet. Rendered with one text in their place and with another, what comes out the same does
-// not depend on them: which objects there will be, mostly, and the content of many.
-void ServiceResource::PlanPartly(sdk::PlanChange<ServiceModel>& change, const Conventions& conventions) {
+// Some texts are not known yet. Rendered with one text in their place and with another, what comes
+// out the same does not depend on them: which objects there will be, mostly, and the content of
+// many.
+void ServiceResource::PlanPartly(sdk::PlanChange<ServiceModel>& change,
+                                 const Conventions& conventions) {
   std::vector<Content> renderings;
-  for (const char* text : {"7311s", "6127s"}) {  // durations, names, octal numbers: whatever a text may have to be
+  for (const char* text :
+       {"7311s", "6127s"}) {  // durations, names, octal numbers: whatever a text may have to be
     absl::StatusOr<ServiceModel> model = change.PlannedWithText(text);
     if (!model.ok()) return;
     model->objects = model->urls = model->restart = Attr<StringMap>();
@@ -141,7 +158,10 @@ void ServiceResource::PlanPartly(sdk::PlanChange<ServiceModel>& change, const Co
     if (!value.IsWhollyKnown()) return;
     // Where only certain words count, neither text shows what another would do.
     std::vector<absl::Status> warnings;
-    if (!ValidateObject(ServiceModel::Describe().schema(), value, /*write_only_allowed=*/true, &warnings).empty()) return;
+    if (!ValidateObject(ServiceModel::Describe().schema(), value, /*write_only_allowed=*/true,
+                        &warnings)
+             .empty())
+      return;
     absl::StatusOr<Content> content = ContentOf(*model, conventions);
     if (!content.ok()) return;
     renderings.push_back(*std::move(content));
@@ -155,15 +175,19 @@ void ServiceResource::PlanPartly(sdk::PlanChange<ServiceModel>& change, const Co
   if (renderings[1].hashes.size() == objects.size()) change.SetPartly("objects", objects);
 }
 
-sdk::Outcome<ServiceModel> ServiceResource::Create(const sdk::Context& context, const ServiceModel& plan) {
+sdk::Outcome<ServiceModel> ServiceResource::Create(const sdk::Context& context,
+                                                   const ServiceModel& plan) {
   return ApplyService(context, services_, nullptr, plan);
 }
 
-sdk::Outcome<ServiceModel> ServiceResource::Update(const sdk::Context& context, const ServiceModel& prior, const ServiceModel& plan) {
+sdk::Outcome<ServiceModel> ServiceResource::Update(const sdk::Context& context,
+                                                   const ServiceModel& prior,
+                                                   const ServiceModel& plan) {
   return ApplyService(context, services_, &prior, plan);
 }
 
-sdk::Outcome<ServiceModel> ServiceResource::Read(const sdk::Context& context, const ServiceModel& prior) {
+sdk::Outcome<ServiceModel> ServiceResource::Read(const sdk::Context& context,
+                                                 const ServiceModel& prior) {
   CHARON_ASSIGN_OR_RETURN(const auto cluster, services_.Kubernetes());
   if (!prior.objects.IsKnown()) return ReadImported(context, *cluster, prior);
   if (context.private_state->Get(kAdopting)) return prior;
@@ -172,7 +196,8 @@ sdk::Outcome<ServiceModel> ServiceResource::Read(const sdk::Context& context, co
   std::map<std::string, const Rendered*> declared;
   const absl::StatusOr<Content> content = ContentOf(prior, conventions);
   if (content.ok()) {
-    for (std::size_t i = 0; i < content->objects.size(); ++i) declared[KeyOf(content->refs[i])] = &content->objects[i];
+    for (std::size_t i = 0; i < content->objects.size(); ++i)
+      declared[KeyOf(content->refs[i])] = &content->objects[i];
   }
   const std::map<std::string, std::string> settled = ParseSettled(context);
   ServiceModel model = prior;
@@ -187,18 +212,24 @@ sdk::Outcome<ServiceModel> ServiceResource::Read(const sdk::Context& context, co
     if (!live.ok()) return live.status();
     any = any || !IsClaim(ref);
     const auto found = declared.find(key);
-    // With other conventions than at the last apply it is going to change anyway; then nothing can be told.
+    // With other conventions than at the last apply it is going to change anyway; then nothing can
+    // be told.
     if (found == declared.end() || content->hashes.at(key) != hash) continue;
-    const std::vector<kubernetes::Difference> differences = kubernetes::Compare(found->second->object, **live, manager);
+    const std::vector<kubernetes::Difference> differences =
+        kubernetes::Compare(found->second->object, **live, manager);
     if (differences.empty()) continue;
-    const std::string now = Fingerprint(kubernetes::Overlay(found->second->object, **live, manager).dump());
+    const std::string now =
+        Fingerprint(kubernetes::Overlay(found->second->object, **live, manager).dump());
     const auto known = settled.find(key);
     if (known != settled.end() && known->second == now) continue;
     model.objects.value()[key] = DriftText(differences);
     const std::string text = absl::StrCat(operations::DescribeDrift(differences), "\n\n", kWaysOut);
-    context.diagnostics->Warning(absl::StrCat("Changed outside of Terraform: ", key), text, found->second->attribute);
+    context.diagnostics->Warning(absl::StrCat("Changed outside of Terraform: ", key), text,
+                                 found->second->attribute);
   }
-  if (!any) return absl::NotFoundError(absl::StrCat("nothing of service ", *prior.name_space, "/", prior.NameOrDefault(), " is left"));
+  if (!any)
+    return absl::NotFoundError(absl::StrCat("nothing of service ", *prior.name_space, "/",
+                                            prior.NameOrDefault(), " is left"));
   return model;
 }
 
@@ -217,14 +248,17 @@ absl::StatusOr<ServiceModel> ServiceResource::Import(const sdk::Context&, const 
   return model;
 }
 
-absl::StatusOr<ServiceModel> ServiceResource::ImportByIdentity(const sdk::Context& context, const ServiceIdentity& identity) {
+absl::StatusOr<ServiceModel> ServiceResource::ImportByIdentity(const sdk::Context& context,
+                                                               const ServiceIdentity& identity) {
   CHARON_RETURN_IF_ERROR(services_.CheckClusterId(context, identity.cluster.optional()));
   return Import(context, absl::StrCat(*identity.name_space, "/", *identity.name));
 }
 
-// What a service is found as: what its workload says without doubt. The first apply takes over each object that the configuration
-// names, with everything that the tool which made it owned.
-absl::StatusOr<ServiceModel> ServiceResource::ReadImported(const sdk::Context& context, Cluster& cluster, const ServiceModel& stub) const {
+// What a service is found as: what its workload says without doubt. The first apply takes over each
+// object that the configuration names, with everything that the tool which made it owned.
+absl::StatusOr<ServiceModel> ServiceResource::ReadImported(const sdk::Context& context,
+                                                           Cluster& cluster,
+                                                           const ServiceModel& stub) const {
   ServiceModel model = stub;
   const std::string name = stub.NameOrDefault();
   for (const char* kind : {"deployment", "statefulset", "daemonset"}) {
@@ -235,40 +269,54 @@ absl::StatusOr<ServiceModel> ServiceResource::ReadImported(const sdk::Context& c
     const Json& labels = kubernetes::Field(*live, "spec.selector.matchLabels");
     StringMap selector;
     if (labels.is_object()) {
-      for (const auto& [key, value] : labels.items()) selector[key] = value.is_string() ? value.get<std::string>() : "";
+      for (const auto& [key, value] : labels.items())
+        selector[key] = value.is_string() ? value.get<std::string>() : "";
     }
     if (selector != SelectorOf(stub)) model.selector = std::move(selector);
     if (std::string(kind) == "deployment") model.kind = Attr<std::string>();
     const NotSaid not_said = FillInFromWorkload(*live, model);
-    if (const absl::StatusOr<Json> service = cluster.Get(context, {{"v1", "Service"}, *stub.name_space, name}); service.ok()) {
+    if (const absl::StatusOr<Json> service =
+            cluster.Get(context, {{"v1", "Service"}, *stub.name_space, name});
+        service.ok()) {
       FillInFromService(*service, model);
     }
     if (!not_said.secrets.empty()) {
-      context.diagnostics->Warning(
-          "Environment variables were left out",
-          absl::StrCat("These have literal values in the workload that look like secrets, which belong into no state: ", absl::StrJoin(not_said.secrets, ", "),
-                       ". Say them in env_wo, generated_secrets or env_secret, or in env if they are none."));
+      context.diagnostics->Warning("Environment variables were left out",
+                                   absl::StrCat("These have literal values in the workload that "
+                                                "look like secrets, which belong into no state: ",
+                                                absl::StrJoin(not_said.secrets, ", "),
+                                                ". Say them in env_wo, generated_secrets or "
+                                                "env_secret, or in env if they are none."));
     }
     if (!not_said.fields.empty()) {
-      context.diagnostics->Warning("Parts of the workload have no attribute",
-                                   absl::StrCat("The first apply takes these away or changes them, and makes the pods anew where they are part of them:\n- ",
-                                                absl::StrJoin(not_said.fields, "\n- "), "\n\nWhat is to stay can be said in extra_manifest_patch."));
+      context.diagnostics->Warning(
+          "Parts of the workload have no attribute",
+          absl::StrCat("The first apply takes these away or changes them, and makes the pods anew "
+                       "where they are part of them:\n- ",
+                       absl::StrJoin(not_said.fields, "\n- "),
+                       "\n\nWhat is to stay can be said in extra_manifest_patch."));
     }
     model.objects = StringMap{{KeyOf(WorkloadRef(model)), "imported"}};
     context.private_state->Set(kAdopting, "1");
     return model;
   }
-  return absl::NotFoundError(absl::StrCat("namespace ", *stub.name_space, " has no Deployment, StatefulSet or DaemonSet \"", name, "\""));
+  return absl::NotFoundError(absl::StrCat("namespace ", *stub.name_space,
+                                          " has no Deployment, StatefulSet or DaemonSet \"", name,
+                                          "\""));
 }
 
-absl::StatusOr<ServiceIdentity> ServiceResource::Identify(const sdk::Context& context, const ServiceModel& state) {
+absl::StatusOr<ServiceIdentity> ServiceResource::Identify(const sdk::Context& context,
+                                                          const ServiceModel& state) {
   ServiceIdentity identity{state.name_space, state.NameOrDefault(), {}};
-  if (std::string cluster = services_.ClusterId(context); !cluster.empty()) identity.cluster = std::move(cluster);
+  if (std::string cluster = services_.ClusterId(context); !cluster.empty())
+    identity.cluster = std::move(cluster);
   return identity;
 }
 
 std::string ServiceResource::SameObject(const ServiceModel& model) const {
-  if (!model.name_space.IsKnown() || model.name.IsUnknown() || model.kind.IsUnknown() || model.selector.IsUnknown()) return "";
+  if (!model.name_space.IsKnown() || model.name.IsUnknown() || model.kind.IsUnknown() ||
+      model.selector.IsUnknown())
+    return "";
   // Another kind or selector is another workload, although it has the same name.
   return absl::StrCat(WorkloadRef(model).ToString(), " ", Json(SelectorOf(model)).dump());
 }
@@ -276,21 +324,29 @@ std::string ServiceResource::SameObject(const ServiceModel& model) const {
 // From hashicorp/kubernetes: metadata is a list of one block, and so is spec.
 std::vector<sdk::MoveSource<ServiceModel>> ServiceResource::MoveSources() const {
   auto move_as = [this](const char* kind) {
-    return [this, kind](const sdk::Context& context, const sdk::MoveRequest& request) -> absl::StatusOr<ServiceModel> {
+    return [this, kind](const sdk::Context& context,
+                        const sdk::MoveRequest& request) -> absl::StatusOr<ServiceModel> {
       const Json state = Json::parse(request.source_state, nullptr, /*allow_exceptions=*/false);
       const Json& blocks = kubernetes::Field(state, "metadata");
-      if (!blocks.is_array() || blocks.empty()) return absl::InvalidArgumentError("the source has no metadata block");
+      if (!blocks.is_array() || blocks.empty())
+        return absl::InvalidArgumentError("the source has no metadata block");
       const std::string name = kubernetes::Text(blocks[0], "name");
       const std::string name_space = kubernetes::Text(blocks[0], "namespace");
-      if (name.empty() || name_space.empty()) return absl::InvalidArgumentError("the source has no metadata.name and metadata.namespace");
-      CHARON_ASSIGN_OR_RETURN(ServiceModel model, const_cast<ServiceResource*>(this)->Import(context, absl::StrCat(name_space, "/", name)));
+      if (name.empty() || name_space.empty())
+        return absl::InvalidArgumentError("the source has no metadata.name and metadata.namespace");
+      CHARON_ASSIGN_OR_RETURN(
+          ServiceModel model,
+          const_cast<ServiceResource*>(this)->Import(context, absl::StrCat(name_space, "/", name)));
       if (std::string(kind) != "deployment") model.kind = kind;
       return model;
     };
   };
-  return {{"kubernetes_deployment", move_as("deployment")},      {"kubernetes_deployment_v1", move_as("deployment")},
-          {"kubernetes_stateful_set", move_as("statefulset")},   {"kubernetes_stateful_set_v1", move_as("statefulset")},
-          {"kubernetes_daemonset", move_as("daemonset")},        {"kubernetes_daemon_set_v1", move_as("daemonset")}};
+  return {{"kubernetes_deployment", move_as("deployment")},
+          {"kubernetes_deployment_v1", move_as("deployment")},
+          {"kubernetes_stateful_set", move_as("statefulset")},
+          {"kubernetes_stateful_set_v1", move_as("statefulset")},
+          {"kubernetes_daemonset", move_as("daemonset")},
+          {"kubernetes_daemon_set_v1", move_as("daemonset")}};
 }
 
 }  // namespace charon::service

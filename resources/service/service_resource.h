@@ -25,18 +25,23 @@ class ServiceResource final : public sdk::Resource<ServiceModel, ServiceIdentity
   absl::Status Plan(const sdk::Context& context, sdk::PlanChange<ServiceModel>& change) override;
   sdk::Outcome<ServiceModel> Create(const sdk::Context& context, const ServiceModel& plan) override;
   sdk::Outcome<ServiceModel> Read(const sdk::Context& context, const ServiceModel& prior) override;
-  sdk::Outcome<ServiceModel> Update(const sdk::Context& context, const ServiceModel& prior, const ServiceModel& plan) override;
+  sdk::Outcome<ServiceModel> Update(const sdk::Context& context, const ServiceModel& prior,
+                                    const ServiceModel& plan) override;
   absl::Status Delete(const sdk::Context& context, const ServiceModel& prior) override;
   absl::StatusOr<ServiceModel> Import(const sdk::Context& context, const std::string& id) override;
-  absl::StatusOr<ServiceModel> ImportByIdentity(const sdk::Context& context, const ServiceIdentity& identity) override;
-  absl::StatusOr<ServiceIdentity> Identify(const sdk::Context& context, const ServiceModel& state) override;
+  absl::StatusOr<ServiceModel> ImportByIdentity(const sdk::Context& context,
+                                                const ServiceIdentity& identity) override;
+  absl::StatusOr<ServiceIdentity> Identify(const sdk::Context& context,
+                                           const ServiceModel& state) override;
   std::string SameObject(const ServiceModel& model) const override;
   std::vector<sdk::MoveSource<ServiceModel>> MoveSources() const override;
 
  private:
   // What can be said of `objects` while some texts are not known yet.
   static void PlanPartly(sdk::PlanChange<ServiceModel>& change, const Conventions& conventions);
-  absl::StatusOr<ServiceModel> ReadImported(const sdk::Context& context, kubernetes::Cluster& cluster, const ServiceModel& stub) const;
+  absl::StatusOr<ServiceModel> ReadImported(const sdk::Context& context,
+                                            kubernetes::Cluster& cluster,
+                                            const ServiceModel& stub) const;
 
   Services& services_;
   PlanChecks checks_;

@@ -13,15 +13,21 @@ constexpr char kDirective[] = "$patch";
 
 // The field by which the items of a list are told apart; null if there is none.
 const char* MergeKey(const Json& base, const Json& patch) {
-  for (const char* key : {"name", "mountPath", "containerPort", "devicePath", "ip", "topologyKey", "uid", "port"}) {
-    const auto has = [key](const Json& item) { return item.is_object() && item.contains(key) && item[key].is_primitive(); };
-    if (std::all_of(base.begin(), base.end(), has) && std::all_of(patch.begin(), patch.end(), has)) return key;
+  for (const char* key :
+       {"name", "mountPath", "containerPort", "devicePath", "ip", "topologyKey", "uid", "port"}) {
+    const auto has = [key](const Json& item) {
+      return item.is_object() && item.contains(key) && item[key].is_primitive();
+    };
+    if (std::all_of(base.begin(), base.end(), has) && std::all_of(patch.begin(), patch.end(), has))
+      return key;
   }
   return nullptr;
 }
 
 std::string DirectiveOf(const Json& patch) {
-  return patch.is_object() && patch.contains(kDirective) && patch[kDirective].is_string() ? patch[kDirective].get<std::string>() : "";
+  return patch.is_object() && patch.contains(kDirective) && patch[kDirective].is_string()
+             ? patch[kDirective].get<std::string>()
+             : "";
 }
 
 Json WithoutDirective(const Json& patch) {
@@ -37,7 +43,8 @@ void MergeLists(Json& base, const Json& patch) {
     return;
   }
   for (const Json& item : patch) {
-    const auto same = std::find_if(base.begin(), base.end(), [&](const Json& other) { return other[key] == item[key]; });
+    const auto same = std::find_if(base.begin(), base.end(),
+                                   [&](const Json& other) { return other[key] == item[key]; });
     const std::string directive = DirectiveOf(item);
     if (directive == "delete") {
       if (same != base.end()) base.erase(same);

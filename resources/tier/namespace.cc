@@ -29,13 +29,18 @@ constexpr char kPodSecurityPrefix[] = "pod-security.kubernetes.io/";
 const char* const kPodSecurityModes[] = {"enforce", "audit", "warn"};
 
 ObjectRef NamespaceRef(const std::string& name) { return {{"v1", "Namespace"}, "", name}; }
-ObjectRef LimitRangeRef(const std::string& name) { return {{"v1", "LimitRange"}, name, kLimitRangeName}; }
+ObjectRef LimitRangeRef(const std::string& name) {
+  return {{"v1", "LimitRange"}, name, kLimitRangeName};
+}
 ObjectRef QuotaRef(const std::string& name) { return {{"v1", "ResourceQuota"}, name, kQuotaName}; }
 ObjectRef DefaultDenyRef(const std::string& name) {
   return {{"networking.k8s.io/v1", "NetworkPolicy"}, name, kDefaultDenyName};
 }
-ObjectRef RoleBindingRef(const std::string& name_space, const std::string& name, const RoleBindingModel& binding) {
-  return {{"rbac.authorization.k8s.io/v1", "RoleBinding"}, binding.name_space.value_or(name_space), name};
+ObjectRef RoleBindingRef(const std::string& name_space, const std::string& name,
+                         const RoleBindingModel& binding) {
+  return {{"rbac.authorization.k8s.io/v1", "RoleBinding"},
+          binding.name_space.value_or(name_space),
+          name};
 }
 
 std::map<std::string, std::string> PodSecurityLabels(const PodSecurityModel& model) {
@@ -67,7 +72,8 @@ Json NamespaceObject(const NamespaceModel& model, const Conventions& conventions
   return {{"apiVersion", "v1"}, {"kind", "Namespace"}, {"metadata", metadata}};
 }
 
-Json RoleBindingObject(const std::string& name_space, const std::string& name, const RoleBindingModel& binding) {
+Json RoleBindingObject(const std::string& name_space, const std::string& name,
+                       const RoleBindingModel& binding) {
   Json subjects = Json::array();
   for (const SubjectModel& subject : binding.subjects.value_or({})) {
     const std::string kind = subject.kind.value_or("ServiceAccount");
@@ -90,11 +96,12 @@ Json RoleBindingObject(const std::string& name_space, const std::string& name, c
           {"subjects", subjects}};
 }
 
-// Denies every connection but those inside the namespace and to DNS: resolvers live in another namespace or on
-// the node, so port 53 is open to anywhere.
+// Denies every connection but those inside the namespace and to DNS: resolvers live in another
+// namespace or on the node, so port 53 is open to anywhere.
 Json DefaultDenyObject(const std::string& name_space) {
   const Json own = Json::array({{{"podSelector", Json::object()}}});
-  const Json dns = Json::array({{{"protocol", "UDP"}, {"port", 53}}, {{"protocol", "TCP"}, {"port", 53}}});
+  const Json dns =
+      Json::array({{{"protocol", "UDP"}, {"port", 53}}, {{"protocol", "TCP"}, {"port", 53}}});
   return {{"apiVersion", "networking.k8s.io/v1"},
           {"kind", "NetworkPolicy"},
           {"metadata", {{"name", kDefaultDenyName}, {"namespace", name_space}}},
@@ -106,7 +113,8 @@ Json DefaultDenyObject(const std::string& name_space) {
 }
 
 bool GovernedHere(const NamespaceModel& model) {
-  return model.effective.IsKnown() && model.effective->governance.value_or("internal") == "internal";
+  return model.effective.IsKnown() &&
+         model.effective->governance.value_or("internal") == "internal";
 }
 
 // The labels of the Namespace that stand for attributes of their own.
@@ -125,8 +133,9 @@ std::map<std::string, std::string> TextMap(const Json& object) {
 }
 
 // What the user wrote, with the values that are there now; entries that vanished are dropped.
-Attr<std::map<std::string, std::string>> LiveOf(const Attr<std::map<std::string, std::string>>& declared,
-                                                const std::map<std::string, std::string>& live) {
+Attr<std::map<std::string, std::string>> LiveOf(
+    const Attr<std::map<std::string, std::string>>& declared,
+    const std::map<std::string, std::string>& live) {
   if (!declared.IsKnown()) return declared;
   std::map<std::string, std::string> now;
   for (const auto& [key, value] : *declared) {
@@ -136,25 +145,31 @@ Attr<std::map<std::string, std::string>> LiveOf(const Attr<std::map<std::string,
   return now;
 }
 
-RoleBindingModel RoleBindingOf(const Json& live, const std::string& name_space, const RoleBindingModel* declared) {
+RoleBindingModel RoleBindingOf(const Json& live, const std::string& name_space,
+                               const RoleBindingModel* declared) {
   RoleBindingModel binding;
   const std::string role = kubernetes::Text(live, "roleRef.name");
-  (kubernetes::Text(live, "roleRef.kind") == "ClusterRole" ? binding.cluster_role : binding.role) = role;
+  (kubernetes::Text(live, "roleRef.kind") == "ClusterRole" ? binding.cluster_role : binding.role) =
+      role;
   const std::string place = kubernetes::Text(live, "metadata.namespace");
-  if (place != name_space || (declared != nullptr && declared->name_space.IsKnown())) binding.name_space = place;
+  if (place != name_space || (declared != nullptr && declared->name_space.IsKnown()))
+    binding.name_space = place;
   std::vector<SubjectModel> subjects;
   const Json& list = kubernetes::Field(live, "subjects");
   for (const Json& entry : list.is_array() ? list : Json::array()) {
     SubjectModel subject;
     const SubjectModel* written = nullptr;
-    if (declared != nullptr && declared->subjects.IsKnown() && subjects.size() < declared->subjects->size()) {
+    if (declared != nullptr && declared->subjects.IsKnown() &&
+        subjects.size() < declared->subjects->size()) {
       written = &(*declared->subjects)[subjects.size()];
     }
     const std::string kind = kubernetes::Text(entry, "kind");
     const std::string where = kubernetes::Text(entry, "namespace");
-    if (kind != "ServiceAccount" || (written != nullptr && written->kind.IsKnown())) subject.kind = kind;
+    if (kind != "ServiceAccount" || (written != nullptr && written->kind.IsKnown()))
+      subject.kind = kind;
     subject.name = kubernetes::Text(entry, "name");
-    if (!where.empty() && (where != name_space || (written != nullptr && written->name_space.IsKnown()))) {
+    if (!where.empty() &&
+        (where != name_space || (written != nullptr && written->name_space.IsKnown()))) {
       subject.name_space = where;
     }
     subjects.push_back(std::move(subject));
@@ -169,7 +184,8 @@ Path AttributeFor(const Json& object) {
   if (kind == "LimitRange") return "limit_range";
   if (kind == "ResourceQuota") return "resource_quota";
   if (kind == "NetworkPolicy") return "default_deny";
-  if (kind == "RoleBinding") return Path("role_bindings").Key(kubernetes::Text(object, "metadata.name"));
+  if (kind == "RoleBinding")
+    return Path("role_bindings").Key(kubernetes::Text(object, "metadata.name"));
   return "name";
 }
 
@@ -191,26 +207,33 @@ bool MadeByKubernetes(const std::string& kind, const Json& object) {
   if (!kubernetes::Text(object, "metadata.deletionTimestamp").empty()) return true;
   if (kind == "ServiceAccount") return name == "default";
   if (kind == "ConfigMap") return name == "kube-root-ca.crt";
-  if (kind == "Secret") return kubernetes::Text(object, "type") == "kubernetes.io/service-account-token";
-  // Endpoints of a Service without an owner reference: made by the endpoints controller, gone with it.
+  if (kind == "Secret")
+    return kubernetes::Text(object, "type") == "kubernetes.io/service-account-token";
+  // Endpoints of a Service without an owner reference: made by the endpoints controller, gone with
+  // it.
   return kind == "Event" || kind == "Endpoints" || kind == "EndpointSlice" || kind == "Lease" ||
          kind == "PodMetrics" || kind == "ControllerRevision";
 }
 
 // Names of what `name` holds beside ours; at most a handful of each kind is asked for.
-absl::StatusOr<std::vector<std::string>> ForeignContents(const Call& call, kubernetes::Cluster& cluster,
-                                                         const std::string& name, const std::string& owner) {
+absl::StatusOr<std::vector<std::string>> ForeignContents(const Call& call,
+                                                         kubernetes::Cluster& cluster,
+                                                         const std::string& name,
+                                                         const std::string& owner) {
   CHARON_ASSIGN_OR_RETURN(const std::vector<kubernetes::ResourceInfo> kinds, cluster.Kinds(call));
   std::vector<std::string> found;
-  std::set<std::string> seen;  // a kind served by two groups (Event) or versions lists the same objects
+  std::set<std::string>
+      seen;  // a kind served by two groups (Event) or versions lists the same objects
   for (const kubernetes::ResourceInfo& info : kinds) {
-    const bool listable = std::find(info.verbs.begin(), info.verbs.end(), "list") != info.verbs.end();
+    const bool listable =
+        std::find(info.verbs.begin(), info.verbs.end(), "list") != info.verbs.end();
     if (!info.namespaced || !listable) continue;
     kubernetes::ListOptions options;
     options.name_space = name;
     absl::StatusOr<std::vector<Json>> objects = cluster.List(call, info.kind, options);
     if (absl::IsNotFound(objects.status()) || absl::IsUnimplemented(objects.status())) continue;
-    CHARON_RETURN_IF_ERROR(Annotate(objects.status(), absl::StrCat("looking for what namespace ", name, " holds")));
+    CHARON_RETURN_IF_ERROR(
+        Annotate(objects.status(), absl::StrCat("looking for what namespace ", name, " holds")));
     for (const Json& object : *objects) {
       if (MadeByKubernetes(info.kind.kind, object)) continue;
       // They govern the namespace, whoever made them, and end with it.
@@ -218,7 +241,8 @@ absl::StatusOr<std::vector<std::string>> ForeignContents(const Call& call, kuber
       if (info.kind.kind == "LimitRange" && object_name == kLimitRangeName) continue;
       if (info.kind.kind == "ResourceQuota" && object_name == kQuotaName) continue;
       const Json& annotations = kubernetes::Field(object, "metadata.annotations");
-      if (annotations.is_object() && annotations.value(operations::kOwnerAnnotation, "") == owner) continue;
+      if (annotations.is_object() && annotations.value(operations::kOwnerAnnotation, "") == owner)
+        continue;
       if (!seen.insert(kubernetes::Text(object, "metadata.uid")).second) continue;
       found.push_back(absl::StrCat(info.kind.kind, "/", kubernetes::Text(object, "metadata.name")));
     }
@@ -240,7 +264,8 @@ std::string FirstFew(std::vector<std::string> names) {
   constexpr std::size_t kMost = 10;
   const std::size_t more = names.size() > kMost ? names.size() - kMost : 0;
   if (more > 0) names.resize(kMost);
-  return absl::StrCat(absl::StrJoin(names, ", "), more > 0 ? absl::StrCat(" and ", more, " more") : "");
+  return absl::StrCat(absl::StrJoin(names, ", "),
+                      more > 0 ? absl::StrCat(" and ", more, " more") : "");
 }
 
 }  // namespace
@@ -252,7 +277,8 @@ const ObjectSpec<SubjectModel>& SubjectModel::Describe() {
       {
           Field(&M::kind, "kind", Optional, "`ServiceAccount` (default), `User` or `Group`.")
               .Check(OneOf({"ServiceAccount", "User", "Group"})),
-          Field(&M::name, "name", Required, "Name of the account, user or group.").Check(LengthBetween(1, 253)),
+          Field(&M::name, "name", Required, "Name of the account, user or group.")
+              .Check(LengthBetween(1, 253)),
           Field(&M::name_space, "namespace", Optional,
                 "Namespace of a service account; this namespace by default.")
               .Check(DnsLabel()),
@@ -266,7 +292,8 @@ const ObjectSpec<RoleBindingModel>& RoleBindingModel::Describe() {
       "One RoleBinding.",
       {
           Field(&M::role, "role", Optional, "Name of a Role in the binding's namespace."),
-          Field(&M::cluster_role, "cluster_role", Optional, "Name of a ClusterRole, such as `view` or `edit`."),
+          Field(&M::cluster_role, "cluster_role", Optional,
+                "Name of a ClusterRole, such as `view` or `edit`."),
           Field(&M::name_space, "namespace", Optional,
                 "Namespace of the binding, if the right is needed in another one than this.")
               .Check(DnsLabel()),
@@ -279,81 +306,102 @@ const ObjectSpec<RoleBindingModel>& RoleBindingModel::Describe() {
 const ObjectSpec<PodSecurityModel>& PodSecurityModel::Describe() {
   using M = PodSecurityModel;
   auto level = [](Attr<std::string> M::*member, absl::string_view name, absl::string_view text) {
-    return Field(member, name, Optional, text).Check(OneOf({"privileged", "baseline", "restricted"}));
+    return Field(member, name, Optional, text)
+        .Check(OneOf({"privileged", "baseline", "restricted"}));
   };
   static const auto& spec = *new ObjectSpec<M>(
       "Pod security admission, as labels of the namespace.",
       {
-          level(&M::enforce, "enforce", "Refuse pods below `privileged`, `baseline` or `restricted`."),
+          level(&M::enforce, "enforce",
+                "Refuse pods below `privileged`, `baseline` or `restricted`."),
           level(&M::audit, "audit", "Record pods below this level in the audit log."),
           level(&M::warn, "warn", "Warn whoever creates pods below this level."),
-          Field(&M::version, "version", Optional, "Kubernetes version whose rules hold, `latest` or `v1.36`."),
+          Field(&M::version, "version", Optional,
+                "Kubernetes version whose rules hold, `latest` or `v1.36`."),
       });
   return spec;
 }
 
 const ObjectSpec<EffectiveModel>& EffectiveModel::Describe() {
   using M = EffectiveModel;
-  static const auto& spec = *new ObjectSpec<M>(
-      "What holds for the namespace.",
-      {
-          Field(&M::governance, "governance", Computed, "`internal` or `external`: who owns limits and quota."),
-          Field(&M::priority_class, "priority_class", Computed, "Name of the tier's PriorityClass."),
-          Field(&M::limit_range, "limit_range", Computed, "Limits of each container, by LimitRange field and resource."),
-          Field(&M::resource_quota, "resource_quota", Computed, "Quota of the namespace, by resource."),
-      });
+  static const auto& spec =
+      *new ObjectSpec<M>("What holds for the namespace.",
+                         {
+                             Field(&M::governance, "governance", Computed,
+                                   "`internal` or `external`: who owns limits and quota."),
+                             Field(&M::priority_class, "priority_class", Computed,
+                                   "Name of the tier's PriorityClass."),
+                             Field(&M::limit_range, "limit_range", Computed,
+                                   "Limits of each container, by LimitRange field and resource."),
+                             Field(&M::resource_quota, "resource_quota", Computed,
+                                   "Quota of the namespace, by resource."),
+                         });
   return spec;
 }
 
 const ObjectSpec<NamespaceModel>& NamespaceModel::Describe() {
   using M = NamespaceModel;
   static const auto& spec = *new ObjectSpec<M>(
-      "A namespace with what governs it: LimitRange `tier-defaults` and ResourceQuota `tier-quota` of its tier, role bindings, "
-      "a default-deny NetworkPolicy, pod security. Labels and annotations that others write are left alone.\n\n"
-      "Destroying it refuses to delete a namespace that holds what Terraform did not make, unless `delete_contents` is set.",
+      "A namespace with what governs it: LimitRange `tier-defaults` and ResourceQuota `tier-quota` "
+      "of its tier, role bindings, "
+      "a default-deny NetworkPolicy, pod security. Labels and annotations that others write are "
+      "left alone.\n\n"
+      "Destroying it refuses to delete a namespace that holds what Terraform did not make, unless "
+      "`delete_contents` is set.",
       {
           Field(&M::name, "name", Required, "Name of the namespace.").ForceNew().Check(DnsLabel()),
           Field(&M::tier, "tier", Optional,
-                "Tier, in full (`3-edge`) or short (`edge`): built in, of `conventions.tiers`, or made by a `charon_tier`. "
+                "Tier, in full (`3-edge`) or short (`edge`): built in, of `conventions.tiers`, or "
+                "made by a `charon_tier`. "
                 "Without a tier there are only the limits and quota given here."),
           Field(&M::labels, "labels", Optional, "Labels of the namespace. Others are left alone.")
               .Check(EachKey(LabelKey()))
               .Check(EachElement(LabelValue())),
-          Field(&M::annotations, "annotations", Optional, "Annotations of the namespace. Others are left alone.")
+          Field(&M::annotations, "annotations", Optional,
+                "Annotations of the namespace. Others are left alone.")
               .Check(EachKey(LabelKey())),
           Field(&M::governance, "governance", Optional,
-                "Who owns LimitRange and ResourceQuota: `internal` makes them; `external` leaves them to a policy engine and "
-                "shows what it made; `auto` looks. A change from internal to external gives both objects up without "
+                "Who owns LimitRange and ResourceQuota: `internal` makes them; `external` leaves "
+                "them to a policy engine and "
+                "shows what it made; `auto` looks. A change from internal to external gives both "
+                "objects up without "
                 "deleting them.")
               .Default("internal")
               .Check(OneOf({"internal", "external", "auto"})),
           Field(&M::governance_wait, "governance_wait", Optional,
-                "How long to wait for the policy engine's objects with `external` or `auto`; `30s` by default. If they never "
+                "How long to wait for the policy engine's objects with `external` or `auto`; `30s` "
+                "by default. If they never "
                 "appear, that is a warning.")
               .Check(PositiveDuration()),
           Field(&M::limit_range, "limit_range", Optional,
-                "Limits of each container instead of the tier's, by LimitRange field (`default`, `defaultRequest`, `max`, "
+                "Limits of each container instead of the tier's, by LimitRange field (`default`, "
+                "`defaultRequest`, `max`, "
                 "`min`), then resource. `{}` for none.")
               .Check(EachKey(OneOf({"default", "defaultRequest", "max", "min"})))
               .Check(EachElement(EachElement(QuantityText()))),
           Field(&M::resource_quota, "resource_quota", Optional,
-                "Quota instead of the tier's, by resource: `{ \"requests.cpu\" = \"4\" }`. `{}` for none.")
+                "Quota instead of the tier's, by resource: `{ \"requests.cpu\" = \"4\" }`. `{}` "
+                "for none.")
               .Check(EachElement(QuantityText())),
           Field(&M::role_bindings, "role_bindings", Optional, "RoleBindings by name.")
               .Check(EachKey(DnsSubdomain())),
           Field(&M::default_deny, "default_deny", Optional,
-                "Make a NetworkPolicy `default-deny` that allows only DNS and connections inside the namespace.")
+                "Make a NetworkPolicy `default-deny` that allows only DNS and connections inside "
+                "the namespace.")
               .Default(false),
-          Field(&M::pod_security, "pod_security", Optional, "Pod security admission, as labels of the namespace."),
+          Field(&M::pod_security, "pod_security", Optional,
+                "Pod security admission, as labels of the namespace."),
           Field(&M::delete_contents, "delete_contents", Optional,
                 "Delete the namespace even if it holds what Terraform did not make.")
               .Default(false),
           Field(&M::on_conflict, "on_conflict", Optional,
-                "What to do if the namespace exists and is not this stack's: `fail` (default) or `adopt`.")
+                "What to do if the namespace exists and is not this stack's: `fail` (default) or "
+                "`adopt`.")
               .Check(OneOf({"fail", "adopt"})),
           Field(&M::force_conflicts, "force_conflicts", Optional,
                 "Take over fields that another field manager owns, instead of an error."),
-          Field(&M::effective, "effective", Computed, "What holds for the namespace, tier and own values taken together."),
+          Field(&M::effective, "effective", Computed,
+                "What holds for the namespace, tier and own values taken together."),
           sdk::TimeoutsField(&M::timeouts),
       });
   return spec;
@@ -362,10 +410,11 @@ const ObjectSpec<NamespaceModel>& NamespaceModel::Describe() {
 const ObjectSpec<NamespaceIdentity>& NamespaceIdentity::Describe() {
   using M = NamespaceIdentity;
   static const auto& spec = *new ObjectSpec<M>(
-      "The namespace.", {
-                            Field(&M::name, "name", Required, "Name of the namespace."),
-                            Field(&M::cluster, "cluster", Optional, "Uid of the cluster's namespace kube-system."),
-                        });
+      "The namespace.",
+      {
+          Field(&M::name, "name", Required, "Name of the namespace."),
+          Field(&M::cluster, "cluster", Optional, "Uid of the cluster's namespace kube-system."),
+      });
   return spec;
 }
 
@@ -411,21 +460,25 @@ absl::Status NamespaceResource::Validate(const sdk::Context&, const NamespaceMod
   if (config.labels.IsKnown()) {
     for (const auto& [key, value] : *config.labels) {
       if (key == kTierLabel && !config.tier.IsNull()) {
-        return At(Path("labels").Key(key), absl::InvalidArgumentError("the label \"tier\" comes from \"tier\"; remove it here"));
+        return At(
+            Path("labels").Key(key),
+            absl::InvalidArgumentError("the label \"tier\" comes from \"tier\"; remove it here"));
       }
       if (absl::StartsWith(key, kPodSecurityPrefix) && !config.pod_security.IsNull()) {
         return At(Path("labels").Key(key),
-                  absl::InvalidArgumentError("this label comes from \"pod_security\"; say it there or here, not in both"));
+                  absl::InvalidArgumentError(
+                      "this label comes from \"pod_security\"; say it there or here, not in both"));
       }
     }
   }
   if (config.governance.IsKnown() && *config.governance == "external") {
     for (const char* name : {"limit_range", "resource_quota"}) {
-      const bool set = std::string(name) == "limit_range" ? !config.limit_range.IsNull() : !config.resource_quota.IsNull();
+      const bool set = std::string(name) == "limit_range" ? !config.limit_range.IsNull()
+                                                          : !config.resource_quota.IsNull();
       if (set) {
         return At(name, absl::InvalidArgumentError(absl::StrCat(
-                            "with governance = \"external\" a policy engine owns this; remove \"", name,
-                            "\" or use governance = \"internal\"")));
+                            "with governance = \"external\" a policy engine owns this; remove \"",
+                            name, "\" or use governance = \"internal\"")));
       }
     }
   }
@@ -433,32 +486,40 @@ absl::Status NamespaceResource::Validate(const sdk::Context&, const NamespaceMod
 }
 
 // What limits, quota and priority come to. Unknown while something it depends on is.
-absl::StatusOr<Attr<EffectiveModel>> NamespaceResource::Effective(const sdk::Context& context, const NamespaceModel& config,
+absl::StatusOr<Attr<EffectiveModel>> NamespaceResource::Effective(const sdk::Context& context,
+                                                                  const NamespaceModel& config,
                                                                   bool planning) const {
   const std::shared_ptr<const Settings> settings = services_.settings();
   EffectiveModel effective;
   if (config.governance.IsUnknown()) return Attr<EffectiveModel>::Unknown();
   const std::string governance = config.governance.value_or("internal");
-  effective.governance = governance == "auto" ? Attr<std::string>::Unknown() : Attr<std::string>(governance);
+  effective.governance =
+      governance == "auto" ? Attr<std::string>::Unknown() : Attr<std::string>(governance);
 
   TierProfile profile;
   bool open = config.tier.IsUnknown();
   if (config.tier.IsKnown()) {
     std::shared_ptr<kubernetes::Cluster> cluster;
     if (!context.provider_config_unknown) {
-      if (absl::StatusOr<std::shared_ptr<kubernetes::Cluster>> made = services_.Kubernetes(); made.ok()) cluster = *made;
+      if (absl::StatusOr<std::shared_ptr<kubernetes::Cluster>> made = services_.Kubernetes();
+          made.ok())
+        cluster = *made;
     }
-    absl::StatusOr<TierProfile> found = FindTier(context, settings->conventions, cluster.get(), *config.tier);
+    absl::StatusOr<TierProfile> found =
+        FindTier(context, settings->conventions, cluster.get(), *config.tier);
     if (absl::IsNotFound(found.status()) && planning) {
-      if (std::optional<TierProfile> planned = services_.PlannedTier(*config.tier)) found = *std::move(planned);
+      if (std::optional<TierProfile> planned = services_.PlannedTier(*config.tier))
+        found = *std::move(planned);
     }
     if (found.ok()) {
       profile = *std::move(found);
       effective.priority_class = profile.priority_class();
     } else if (!planning || (absl::IsNotFound(found.status()) && cluster != nullptr)) {
       return At("tier", WithRemedy(found.status(),
-                                   "Use one of these, add it to conventions.tiers of the provider block, or make it with a "
-                                   "charon_tier. If this configuration makes it, refer to it: tier = charon_tier.NAME.name."));
+                                   "Use one of these, add it to conventions.tiers of the provider "
+                                   "block, or make it with a "
+                                   "charon_tier. If this configuration makes it, refer to it: tier "
+                                   "= charon_tier.NAME.name."));
     } else {
       open = true;  // the cluster cannot be asked now
     }
@@ -470,7 +531,8 @@ absl::StatusOr<Attr<EffectiveModel>> NamespaceResource::Effective(const sdk::Con
     return Attr<EffectiveModel>(effective);
   }
   if (config.limit_range.IsNull()) {
-    effective.limit_range = open ? Attr<LimitTable>::Unknown() : Attr<LimitTable>(profile.limit_range);
+    effective.limit_range =
+        open ? Attr<LimitTable>::Unknown() : Attr<LimitTable>(profile.limit_range);
   } else {
     effective.limit_range = config.limit_range;
   }
@@ -482,20 +544,25 @@ absl::StatusOr<Attr<EffectiveModel>> NamespaceResource::Effective(const sdk::Con
   return Attr<EffectiveModel>(effective);
 }
 
-absl::Status NamespaceResource::Plan(const sdk::Context& context, sdk::PlanChange<NamespaceModel>& change) {
+absl::Status NamespaceResource::Plan(const sdk::Context& context,
+                                     sdk::PlanChange<NamespaceModel>& change) {
   if (change.IsDestroy()) return absl::OkStatus();
   NamespaceModel planned = change.planned();
-  CHARON_ASSIGN_OR_RETURN(planned.effective, Effective(context, change.config(), /*planning=*/true));
+  CHARON_ASSIGN_OR_RETURN(planned.effective,
+                          Effective(context, change.config(), /*planning=*/true));
   if (change.IsUpdate() && planned.effective.IsKnown() && change.prior().effective.IsKnown()) {
     const EffectiveModel& prior = *change.prior().effective;
     EffectiveModel& next = planned.effective.value();
-    const bool same_source = change.prior().governance == planned.governance && change.prior().tier == planned.tier;
+    const bool same_source =
+        change.prior().governance == planned.governance && change.prior().tier == planned.tier;
     // What others own is read when something changes, not guessed anew in each plan.
     if (same_source && planned.governance.value_or("internal") != "internal") {
       next = prior;
     } else if (next.limit_range.IsKnown() && next.resource_quota.IsKnown()) {
-      if (prior.limit_range.IsKnown() && SameAmounts(*prior.limit_range, *next.limit_range)) next.limit_range = prior.limit_range;
-      if (prior.resource_quota.IsKnown() && SameAmounts(*prior.resource_quota, *next.resource_quota)) {
+      if (prior.limit_range.IsKnown() && SameAmounts(*prior.limit_range, *next.limit_range))
+        next.limit_range = prior.limit_range;
+      if (prior.resource_quota.IsKnown() &&
+          SameAmounts(*prior.resource_quota, *next.resource_quota)) {
         next.resource_quota = prior.resource_quota;
       }
     }
@@ -505,31 +572,36 @@ absl::Status NamespaceResource::Plan(const sdk::Context& context, sdk::PlanChang
 }
 
 // Asks a reachable server whether it would take what changes.
-absl::Status NamespaceResource::CheckPlanned(const sdk::Context& context, const sdk::PlanChange<NamespaceModel>& change,
+absl::Status NamespaceResource::CheckPlanned(const sdk::Context& context,
+                                             const sdk::PlanChange<NamespaceModel>& change,
                                              const NamespaceModel& planned) const {
   const Conventions conventions = services_.settings()->conventions;
-  if (context.provider_config_unknown || context.planned_before || !change.Changes()) return absl::OkStatus();
+  if (context.provider_config_unknown || context.planned_before || !change.Changes())
+    return absl::OkStatus();
   const Value value = NamespaceModel::Describe().Encode(planned);
   // Unknown parts cannot be rendered; the namespace itself mostly can.
   for (const char* name : {"name", "labels", "annotations", "tier", "pod_security"}) {
     if (!value[name].IsWhollyKnown()) return absl::OkStatus();
   }
   const operations::ObjectOptions options = Options(planned);
-  const absl::Status checked = services_.CheckPlan(context, [&](kubernetes::Cluster& cluster) -> absl::Status {
-    if (change.IsCreate()) {
-      const Json object = NamespaceObject(planned, conventions);
-      return Locate(object, operations::CheckCreate(context, cluster, object, options).status());
-    }
-    if (!value.IsWhollyKnown()) return absl::OkStatus();
-    const std::vector<Json> before = RenderNamespace(change.prior(), conventions);
-    for (const Json& object : RenderNamespace(planned, conventions)) {
-      if (std::find(before.begin(), before.end(), object) != before.end()) continue;
-      // A RoleBinding with another role is made anew, which a dry run of a change would refuse.
-      if (kubernetes::Text(object, "kind") == "RoleBinding") continue;
-      CHARON_RETURN_IF_ERROR(Locate(object, operations::CheckUpdate(context, cluster, object, options).status()));
-    }
-    return absl::OkStatus();
-  });
+  const absl::Status checked =
+      services_.CheckPlan(context, [&](kubernetes::Cluster& cluster) -> absl::Status {
+        if (change.IsCreate()) {
+          const Json object = NamespaceObject(planned, conventions);
+          return Locate(object,
+                        operations::CheckCreate(context, cluster, object, options).status());
+        }
+        if (!value.IsWhollyKnown()) return absl::OkStatus();
+        const std::vector<Json> before = RenderNamespace(change.prior(), conventions);
+        for (const Json& object : RenderNamespace(planned, conventions)) {
+          if (std::find(before.begin(), before.end(), object) != before.end()) continue;
+          // A RoleBinding with another role is made anew, which a dry run of a change would refuse.
+          if (kubernetes::Text(object, "kind") == "RoleBinding") continue;
+          CHARON_RETURN_IF_ERROR(
+              Locate(object, operations::CheckUpdate(context, cluster, object, options).status()));
+        }
+        return absl::OkStatus();
+      });
   if (kubernetes::IsAdmissionDown(checked)) {
     context.diagnostics->Warning("The plan could not be checked", checked);
     return absl::OkStatus();
@@ -541,14 +613,16 @@ absl::Status NamespaceResource::CheckPlanned(const sdk::Context& context, const 
 }
 
 // Fills `model.effective` from the objects that somebody else owns.
-absl::Status NamespaceResource::ReadGoverned(const sdk::Context& context, NamespaceModel& model, bool wait) const {
+absl::Status NamespaceResource::ReadGoverned(const sdk::Context& context, NamespaceModel& model,
+                                             bool wait) const {
   CHARON_ASSIGN_OR_RETURN(const auto cluster, services_.Kubernetes());
   const std::string& name = *model.name;
   const bool automatic = model.governance.value_or("internal") == "auto";
   const operations::ObjectOptions options = Options(model);
   if (automatic) {
     // Without a policy engine nothing will generate them.
-    const absl::Status engine = cluster->Resolve(context, {"kyverno.io/v1", "ClusterPolicy"}).status();
+    const absl::Status engine =
+        cluster->Resolve(context, {"kyverno.io/v1", "ClusterPolicy"}).status();
     if (absl::IsNotFound(engine)) wait = false;
   }
   absl::Duration patience = absl::Seconds(30);
@@ -576,8 +650,9 @@ absl::Status NamespaceResource::ReadGoverned(const sdk::Context& context, Namesp
       if (!there && wait) {
         context.diagnostics->Warning(
             "No limits and no quota",
-            absl::StrCat("governance is \"external\", but within ", absl::FormatDuration(patience), " nobody made a LimitRange \"",
-                         kLimitRangeName, "\" or a ResourceQuota \"", kQuotaName, "\" in namespace ", name,
+            absl::StrCat("governance is \"external\", but within ", absl::FormatDuration(patience),
+                         " nobody made a LimitRange \"", kLimitRangeName,
+                         "\" or a ResourceQuota \"", kQuotaName, "\" in namespace ", name,
                          ". Check the policy engine, or use governance = \"internal\"."),
             "governance");
       }
@@ -593,7 +668,8 @@ absl::Status NamespaceResource::ReadGoverned(const sdk::Context& context, Namesp
   }
 }
 
-sdk::Outcome<NamespaceModel> NamespaceResource::Apply(const sdk::Context& context, const NamespaceModel* prior,
+sdk::Outcome<NamespaceModel> NamespaceResource::Apply(const sdk::Context& context,
+                                                      const NamespaceModel* prior,
                                                       const NamespaceModel& plan) {
   CHARON_ASSIGN_OR_RETURN(const auto cluster, services_.Kubernetes());
   const Conventions conventions = services_.settings()->conventions;
@@ -601,7 +677,8 @@ sdk::Outcome<NamespaceModel> NamespaceResource::Apply(const sdk::Context& contex
   const std::string& name = *plan.name;
 
   NamespaceModel wanted = plan;
-  if (!wanted.effective.IsKnown() || !EffectiveModel::Describe().Encode(*wanted.effective).IsWhollyKnown()) {
+  if (!wanted.effective.IsKnown() ||
+      !EffectiveModel::Describe().Encode(*wanted.effective).IsWhollyKnown()) {
     NamespaceModel config = plan;
     CHARON_ASSIGN_OR_RETURN(wanted.effective, Effective(context, config, /*planning=*/false));
   }
@@ -614,15 +691,17 @@ sdk::Outcome<NamespaceModel> NamespaceResource::Apply(const sdk::Context& contex
   // What has been reached, for the state in case a later step fails.
   NamespaceModel reached = wanted;
   if (prior == nullptr) {
-    reached.effective = EffectiveModel{.governance = wanted.effective->governance.IsKnown() ? wanted.effective->governance
-                                                                                            : Attr<std::string>("internal"),
+    reached.effective = EffectiveModel{.governance = wanted.effective->governance.IsKnown()
+                                                         ? wanted.effective->governance
+                                                         : Attr<std::string>("internal"),
                                        .priority_class = wanted.effective->priority_class,
                                        .limit_range = LimitTable(),
                                        .resource_quota = QuotaTable()};
     reached.default_deny = false;
-    reached.role_bindings = plan.role_bindings.IsKnown() ? Attr<std::map<std::string, RoleBindingModel>>(
-                                                               std::map<std::string, RoleBindingModel>())
-                                                         : plan.role_bindings;
+    reached.role_bindings = plan.role_bindings.IsKnown()
+                                ? Attr<std::map<std::string, RoleBindingModel>>(
+                                      std::map<std::string, RoleBindingModel>())
+                                : plan.role_bindings;
   } else {
     reached.effective = prior->effective;
     reached.default_deny = prior->default_deny;
@@ -637,7 +716,8 @@ sdk::Outcome<NamespaceModel> NamespaceResource::Apply(const sdk::Context& contex
   if (wanted.governance.value_or("internal") != "internal" && !gives_up) {
     const bool settled = EffectiveModel::Describe().Encode(*wanted.effective).IsWhollyKnown();
     if (!settled) {
-      if (absl::Status status = ReadGoverned(context, wanted, /*wait=*/true); !status.ok()) return failed(status);
+      if (absl::Status status = ReadGoverned(context, wanted, /*wait=*/true); !status.ok())
+        return failed(status);
     }
   }
   // Given up before anything else: from here on they are the policy engine's.
@@ -646,7 +726,8 @@ sdk::Outcome<NamespaceModel> NamespaceResource::Apply(const sdk::Context& contex
       absl::Status status = operations::ReleaseObject(context, *cluster, ref, options);
       if (!status.ok() && !absl::IsNotFound(status)) return failed(status);
     }
-    if (absl::Status status = ReadGoverned(context, wanted, /*wait=*/false); !status.ok()) return failed(status);
+    if (absl::Status status = ReadGoverned(context, wanted, /*wait=*/false); !status.ok())
+      return failed(status);
   }
 
   const std::vector<Json> objects = RenderNamespace(wanted, conventions);
@@ -666,21 +747,25 @@ sdk::Outcome<NamespaceModel> NamespaceResource::Apply(const sdk::Context& contex
         if (!status.ok() && !absl::IsNotFound(status)) return failed(Locate(objects[i], status));
       }
     }
-    const auto applied = prior == nullptr ? operations::CreateObject(context, *cluster, objects[i], options)
-                                          : operations::UpdateObject(context, *cluster, objects[i], options);
+    const auto applied = prior == nullptr
+                             ? operations::CreateObject(context, *cluster, objects[i], options)
+                             : operations::UpdateObject(context, *cluster, objects[i], options);
     if (!applied.ok()) return failed(Locate(objects[i], applied.status()));
     if (kind == "LimitRange") reached.effective.value().limit_range = wanted.effective->limit_range;
-    if (kind == "ResourceQuota") reached.effective.value().resource_quota = wanted.effective->resource_quota;
+    if (kind == "ResourceQuota")
+      reached.effective.value().resource_quota = wanted.effective->resource_quota;
     if (kind == "NetworkPolicy") reached.default_deny = true;
     if (kind == "RoleBinding") {
-      if (!reached.role_bindings.IsKnown()) reached.role_bindings = std::map<std::string, RoleBindingModel>();
+      if (!reached.role_bindings.IsKnown())
+        reached.role_bindings = std::map<std::string, RoleBindingModel>();
       reached.role_bindings.value()[ref->name] = wanted.role_bindings->at(ref->name);
     }
   }
   if (prior != nullptr) {
     for (const Json& former : RenderNamespace(*prior, conventions)) {
       const absl::StatusOr<ObjectRef> ref = kubernetes::RefOf(former);
-      const bool governed = ref.ok() && (ref->kind.kind == "LimitRange" || ref->kind.kind == "ResourceQuota");
+      const bool governed =
+          ref.ok() && (ref->kind.kind == "LimitRange" || ref->kind.kind == "ResourceQuota");
       if (!ref.ok() || ref->kind.kind == "Namespace" || declared.count(*ref) != 0) continue;
       if (governed && !GovernedHere(wanted)) continue;  // given up above
       absl::Status status = operations::DeleteObject(context, *cluster, *ref, options);
@@ -690,29 +775,35 @@ sdk::Outcome<NamespaceModel> NamespaceResource::Apply(const sdk::Context& contex
   return wanted;
 }
 
-sdk::Outcome<NamespaceModel> NamespaceResource::Create(const sdk::Context& context, const NamespaceModel& plan) {
+sdk::Outcome<NamespaceModel> NamespaceResource::Create(const sdk::Context& context,
+                                                       const NamespaceModel& plan) {
   return Apply(context, nullptr, plan);
 }
 
-sdk::Outcome<NamespaceModel> NamespaceResource::Update(const sdk::Context& context, const NamespaceModel& prior,
+sdk::Outcome<NamespaceModel> NamespaceResource::Update(const sdk::Context& context,
+                                                       const NamespaceModel& prior,
                                                        const NamespaceModel& plan) {
   return Apply(context, &prior, plan);
 }
 
-sdk::Outcome<NamespaceModel> NamespaceResource::Read(const sdk::Context& context, const NamespaceModel& prior) {
+sdk::Outcome<NamespaceModel> NamespaceResource::Read(const sdk::Context& context,
+                                                     const NamespaceModel& prior) {
   CHARON_ASSIGN_OR_RETURN(const auto cluster, services_.Kubernetes());
   const std::string& name = *prior.name;
   const Conventions conventions = services_.settings()->conventions;
   const operations::ObjectOptions options = Options(prior);
-  CHARON_ASSIGN_OR_RETURN(const std::shared_ptr<const Json> live, cluster->Read(context, NamespaceRef(name)));
+  CHARON_ASSIGN_OR_RETURN(const std::shared_ptr<const Json> live,
+                          cluster->Read(context, NamespaceRef(name)));
   if (kubernetes::Text(*live, "status.phase") == "Terminating") {
     return absl::NotFoundError(absl::StrCat("namespace ", name, " is being deleted"));
   }
 
   NamespaceModel model = prior;
   const bool imported = !prior.effective.IsKnown();
-  const std::map<std::string, std::string> labels = TextMap(kubernetes::Field(*live, "metadata.labels"));
-  const std::map<std::string, std::string> annotations = TextMap(kubernetes::Field(*live, "metadata.annotations"));
+  const std::map<std::string, std::string> labels =
+      TextMap(kubernetes::Field(*live, "metadata.labels"));
+  const std::map<std::string, std::string> annotations =
+      TextMap(kubernetes::Field(*live, "metadata.annotations"));
   auto label = [&](const std::string& key) {
     const auto found = labels.find(key);
     return found == labels.end() ? Attr<std::string>() : Attr<std::string>(found->second);
@@ -722,8 +813,9 @@ sdk::Outcome<NamespaceModel> NamespaceResource::Read(const sdk::Context& context
     const kubernetes::FieldSet owned = kubernetes::AppliedBy(*live, options.manager);
     auto mine = [&](const char* map, const std::string& key) {
       using Step = kubernetes::FieldStep;
-      return !ours || owned.Contains({Step{Step::Kind::kField, "metadata"}, Step{Step::Kind::kField, map},
-                                      Step{Step::Kind::kField, key}});
+      return !ours ||
+             owned.Contains({Step{Step::Kind::kField, "metadata"}, Step{Step::Kind::kField, map},
+                             Step{Step::Kind::kField, key}});
     };
     std::map<std::string, std::string> own_labels, own_annotations;
     for (const auto& [key, value] : labels) {
@@ -731,7 +823,8 @@ sdk::Outcome<NamespaceModel> NamespaceResource::Read(const sdk::Context& context
       if (!IsOwnLabel(key) && !conventional && mine("labels", key)) own_labels[key] = value;
     }
     for (const auto& [key, value] : annotations) {
-      if (key == operations::kOwnerAnnotation || absl::StartsWith(key, "kubectl.kubernetes.io/")) continue;
+      if (key == operations::kOwnerAnnotation || absl::StartsWith(key, "kubectl.kubernetes.io/"))
+        continue;
       if (mine("annotations", key)) own_annotations[key] = value;
     }
     if (!own_labels.empty()) model.labels = std::move(own_labels);
@@ -758,7 +851,8 @@ sdk::Outcome<NamespaceModel> NamespaceResource::Read(const sdk::Context& context
       PodSecurityModel& security = model.pod_security.value();
       Attr<std::string>* levels[] = {&security.enforce, &security.audit, &security.warn};
       for (std::size_t i = 0; i < std::size(kPodSecurityModes); ++i) {
-        if (levels[i]->IsKnown()) *levels[i] = label(absl::StrCat(kPodSecurityPrefix, kPodSecurityModes[i]));
+        if (levels[i]->IsKnown())
+          *levels[i] = label(absl::StrCat(kPodSecurityPrefix, kPodSecurityModes[i]));
       }
     }
   }
@@ -780,14 +874,16 @@ sdk::Outcome<NamespaceModel> NamespaceResource::Read(const sdk::Context& context
     effective.resource_quota = quota.ok() ? QuotaOf(*quota) : QuotaTable();
     TierProfile profile;
     if (model.tier.IsKnown()) {
-      if (auto found = FindTier(context, conventions, cluster.get(), *model.tier); found.ok()) profile = *found;
+      if (auto found = FindTier(context, conventions, cluster.get(), *model.tier); found.ok())
+        profile = *found;
       effective.priority_class = "tier-" + *model.tier;
     }
     effective.limit_range = InWordsOf(profile.limit_range, *effective.limit_range);
     effective.resource_quota = InWordsOf(profile.quota, *effective.resource_quota);
     if (!external) {
       if (*effective.limit_range != profile.limit_range) model.limit_range = *effective.limit_range;
-      if (*effective.resource_quota != profile.quota) model.resource_quota = *effective.resource_quota;
+      if (*effective.resource_quota != profile.quota)
+        model.resource_quota = *effective.resource_quota;
     }
     model.effective = effective;
     const absl::StatusOr<Json> policy = cluster->Get(context, DefaultDenyRef(name));
@@ -817,7 +913,8 @@ sdk::Outcome<NamespaceModel> NamespaceResource::Read(const sdk::Context& context
       if (!object.ok() && !absl::IsNotFound(object.status())) return object.status();
       if (!object.ok()) {
         effective.limit_range = LimitTable();
-      } else if (!kubernetes::Compare(LimitRangeObject(name, limits), **object, options.manager).empty()) {
+      } else if (!kubernetes::Compare(LimitRangeObject(name, limits), **object, options.manager)
+                      .empty()) {
         WarnOfDrift(context, LimitRangeObject(name, limits), **object, options.manager);
         effective.limit_range = InWordsOf(limits, LimitsOf(**object));
       }
@@ -827,7 +924,8 @@ sdk::Outcome<NamespaceModel> NamespaceResource::Read(const sdk::Context& context
       if (!object.ok() && !absl::IsNotFound(object.status())) return object.status();
       if (!object.ok()) {
         effective.resource_quota = QuotaTable();
-      } else if (!kubernetes::Compare(QuotaObject(name, quota), **object, options.manager).empty()) {
+      } else if (!kubernetes::Compare(QuotaObject(name, quota), **object, options.manager)
+                      .empty()) {
         WarnOfDrift(context, QuotaObject(name, quota), **object, options.manager);
         effective.resource_quota = InWordsOf(quota, QuotaOf(**object));
       }
@@ -836,7 +934,9 @@ sdk::Outcome<NamespaceModel> NamespaceResource::Read(const sdk::Context& context
   if (prior.default_deny.value_or(false)) {
     const auto object = cluster->Read(context, DefaultDenyRef(name));
     if (!object.ok() && !absl::IsNotFound(object.status())) return object.status();
-    model.default_deny = object.ok() && kubernetes::Compare(DefaultDenyObject(name), **object, options.manager).empty();
+    model.default_deny =
+        object.ok() &&
+        kubernetes::Compare(DefaultDenyObject(name), **object, options.manager).empty();
   }
   if (prior.role_bindings.IsKnown()) {
     std::map<std::string, RoleBindingModel> bindings;
@@ -861,42 +961,52 @@ absl::Status NamespaceResource::Delete(const sdk::Context& context, const Namesp
                             ForeignContents(context, *cluster, name, options.owner));
     if (!contents.empty()) {
       return WithRemedy(
-          absl::FailedPreconditionError(absl::StrCat("namespace ", name, " holds what this resource did not make: ",
-                                                     FirstFew(contents))),
+          absl::FailedPreconditionError(absl::StrCat(
+              "namespace ", name, " holds what this resource did not make: ", FirstFew(contents))),
           "Remove these first, or set delete_contents = true, apply, and destroy again.");
     }
   }
   // Bindings in other namespaces do not go with this one.
   for (const auto& [key, binding] : prior.role_bindings.value_or({})) {
     if (binding.name_space.value_or(name) == name) continue;
-    absl::Status status = operations::DeleteObject(context, *cluster, RoleBindingRef(name, key, binding), options);
+    absl::Status status =
+        operations::DeleteObject(context, *cluster, RoleBindingRef(name, key, binding), options);
     if (!status.ok() && !absl::IsNotFound(status)) return status;
   }
   return operations::DeleteObject(context, *cluster, NamespaceRef(name), options);
 }
 
-std::string NamespaceResource::SameObject(const NamespaceModel& model) const { return model.name.value_or(""); }
+std::string NamespaceResource::SameObject(const NamespaceModel& model) const {
+  return model.name.value_or("");
+}
 
-absl::StatusOr<NamespaceModel> NamespaceResource::Import(const sdk::Context&, const std::string& id) { return Stub(id); }
+absl::StatusOr<NamespaceModel> NamespaceResource::Import(const sdk::Context&,
+                                                         const std::string& id) {
+  return Stub(id);
+}
 
-absl::StatusOr<NamespaceModel> NamespaceResource::ImportByIdentity(const sdk::Context& context,
-                                                                   const NamespaceIdentity& identity) {
+absl::StatusOr<NamespaceModel> NamespaceResource::ImportByIdentity(
+    const sdk::Context& context, const NamespaceIdentity& identity) {
   CHARON_RETURN_IF_ERROR(services_.CheckClusterId(context, identity.cluster.optional()));
   return Import(context, *identity.name);
 }
 
-absl::StatusOr<NamespaceIdentity> NamespaceResource::Identify(const sdk::Context& context, const NamespaceModel& state) {
+absl::StatusOr<NamespaceIdentity> NamespaceResource::Identify(const sdk::Context& context,
+                                                              const NamespaceModel& state) {
   NamespaceIdentity identity{state.name, {}};
-  if (std::string cluster = services_.ClusterId(context); !cluster.empty()) identity.cluster = std::move(cluster);
+  if (std::string cluster = services_.ClusterId(context); !cluster.empty())
+    identity.cluster = std::move(cluster);
   return identity;
 }
 
 // kubernetes_namespace and kubernetes_namespace_v1: metadata is a list of one block.
 std::vector<sdk::MoveSource<NamespaceModel>> NamespaceResource::MoveSources() const {
-  auto move = [](const sdk::Context&, const sdk::MoveRequest& request) -> absl::StatusOr<NamespaceModel> {
+  auto move = [](const sdk::Context&,
+                 const sdk::MoveRequest& request) -> absl::StatusOr<NamespaceModel> {
     const Json state = Json::parse(request.source_state, nullptr, /*allow_exceptions=*/false);
     const Json& blocks = kubernetes::Field(state, "metadata");
-    if (!blocks.is_array() || blocks.empty()) return absl::InvalidArgumentError("the source has no metadata block");
+    if (!blocks.is_array() || blocks.empty())
+      return absl::InvalidArgumentError("the source has no metadata block");
     const std::string name = kubernetes::Text(blocks[0], "name");
     if (name.empty()) return absl::InvalidArgumentError("the source has no metadata.name");
     NamespaceModel model = Stub(name);
@@ -923,23 +1033,26 @@ NamespaceModel NamespaceResource::ToConfig(const NamespaceModel& state) const {
 const ObjectSpec<NamespaceListModel>& NamespaceListModel::Describe() {
   using M = NamespaceListModel;
   static const auto& spec = *new ObjectSpec<M>(
-      "Namespaces of the cluster.", {
-                                        Field(&M::tier, "tier", Optional, "Only namespaces with this `tier` label, in full."),
-                                        Field(&M::label_selector, "label_selector", Optional,
-                                              "Only namespaces that match, as kubectl's `-l`."),
-                                    });
+      "Namespaces of the cluster.",
+      {
+          Field(&M::tier, "tier", Optional, "Only namespaces with this `tier` label, in full."),
+          Field(&M::label_selector, "label_selector", Optional,
+                "Only namespaces that match, as kubectl's `-l`."),
+      });
   return spec;
 }
 
-absl::Status NamespaceList::List(const sdk::Context& context, const NamespaceListModel& config, bool include_resource,
-                                 const std::function<bool(sdk::Listed<NamespaceModel, NamespaceIdentity>)>& emit) {
+absl::Status NamespaceList::List(
+    const sdk::Context& context, const NamespaceListModel& config, bool include_resource,
+    const std::function<bool(sdk::Listed<NamespaceModel, NamespaceIdentity>)>& emit) {
   CHARON_ASSIGN_OR_RETURN(const auto cluster, services_.Kubernetes());
   kubernetes::ListOptions options;
   std::vector<std::string> selectors;
   if (config.tier.IsKnown()) selectors.push_back(absl::StrCat(kTierLabel, "=", *config.tier));
   if (config.label_selector.IsKnown()) selectors.push_back(*config.label_selector);
   options.label_selector = absl::StrJoin(selectors, ",");
-  CHARON_ASSIGN_OR_RETURN(const std::vector<Json> namespaces, cluster->List(context, {"v1", "Namespace"}, options));
+  CHARON_ASSIGN_OR_RETURN(const std::vector<Json> namespaces,
+                          cluster->List(context, {"v1", "Namespace"}, options));
   for (const Json& object : namespaces) {
     sdk::Listed<NamespaceModel, NamespaceIdentity> item;
     const std::string name = kubernetes::Text(object, "metadata.name");

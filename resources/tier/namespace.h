@@ -57,9 +57,10 @@ struct NamespaceIdentity {
   static const ObjectSpec<NamespaceIdentity>& Describe();
 };
 
-// The objects of a namespace, in the order in which they are made: the Namespace first. `model.effective` must be
-// known; with external governance it decides nothing here.
-std::vector<nlohmann::json> RenderNamespace(const NamespaceModel& model, const Conventions& conventions);
+// The objects of a namespace, in the order in which they are made: the Namespace first.
+// `model.effective` must be known; with external governance it decides nothing here.
+std::vector<nlohmann::json> RenderNamespace(const NamespaceModel& model,
+                                            const Conventions& conventions);
 
 class NamespaceResource final : public sdk::Resource<NamespaceModel, NamespaceIdentity> {
  public:
@@ -68,25 +69,32 @@ class NamespaceResource final : public sdk::Resource<NamespaceModel, NamespaceId
   const sdk::ResourceInfo& info() const override;
   absl::Status Validate(const sdk::Context& context, const NamespaceModel& config) override;
   absl::Status Plan(const sdk::Context& context, sdk::PlanChange<NamespaceModel>& change) override;
-  sdk::Outcome<NamespaceModel> Create(const sdk::Context& context, const NamespaceModel& plan) override;
-  sdk::Outcome<NamespaceModel> Read(const sdk::Context& context, const NamespaceModel& prior) override;
+  sdk::Outcome<NamespaceModel> Create(const sdk::Context& context,
+                                      const NamespaceModel& plan) override;
+  sdk::Outcome<NamespaceModel> Read(const sdk::Context& context,
+                                    const NamespaceModel& prior) override;
   sdk::Outcome<NamespaceModel> Update(const sdk::Context& context, const NamespaceModel& prior,
                                       const NamespaceModel& plan) override;
   absl::Status Delete(const sdk::Context& context, const NamespaceModel& prior) override;
-  absl::StatusOr<NamespaceModel> Import(const sdk::Context& context, const std::string& id) override;
-  absl::StatusOr<NamespaceModel> ImportByIdentity(const sdk::Context& context, const NamespaceIdentity& identity) override;
-  absl::StatusOr<NamespaceIdentity> Identify(const sdk::Context& context, const NamespaceModel& state) override;
+  absl::StatusOr<NamespaceModel> Import(const sdk::Context& context,
+                                        const std::string& id) override;
+  absl::StatusOr<NamespaceModel> ImportByIdentity(const sdk::Context& context,
+                                                  const NamespaceIdentity& identity) override;
+  absl::StatusOr<NamespaceIdentity> Identify(const sdk::Context& context,
+                                             const NamespaceModel& state) override;
   std::string SameObject(const NamespaceModel& model) const override;
   std::vector<sdk::MoveSource<NamespaceModel>> MoveSources() const override;
   NamespaceModel ToConfig(const NamespaceModel& state) const override;
 
  private:
   operations::ObjectOptions Options(const NamespaceModel& model) const;
-  absl::StatusOr<Attr<EffectiveModel>> Effective(const sdk::Context& context, const NamespaceModel& config,
-                                                 bool planning) const;
-  sdk::Outcome<NamespaceModel> Apply(const sdk::Context& context, const NamespaceModel* prior, const NamespaceModel& plan);
+  absl::StatusOr<Attr<EffectiveModel>> Effective(const sdk::Context& context,
+                                                 const NamespaceModel& config, bool planning) const;
+  sdk::Outcome<NamespaceModel> Apply(const sdk::Context& context, const NamespaceModel* prior,
+                                     const NamespaceModel& plan);
   absl::Status ReadGoverned(const sdk::Context& context, NamespaceModel& model, bool wait) const;
-  absl::Status CheckPlanned(const sdk::Context& context, const sdk::PlanChange<NamespaceModel>& change,
+  absl::Status CheckPlanned(const sdk::Context& context,
+                            const sdk::PlanChange<NamespaceModel>& change,
                             const NamespaceModel& planned) const;
 
   Services& services_;
@@ -97,12 +105,14 @@ struct NamespaceListModel {
   static const ObjectSpec<NamespaceListModel>& Describe();
 };
 
-class NamespaceList final : public sdk::ListResource<NamespaceListModel, NamespaceModel, NamespaceIdentity> {
+class NamespaceList final
+    : public sdk::ListResource<NamespaceListModel, NamespaceModel, NamespaceIdentity> {
  public:
   NamespaceList(Services& services) : services_(services), resource_(services) {}
   const sdk::ResourceInfo& info() const override { return resource_.info(); }
-  absl::Status List(const sdk::Context& context, const NamespaceListModel& config, bool include_resource,
-                    const std::function<bool(sdk::Listed<NamespaceModel, NamespaceIdentity>)>& emit) override;
+  absl::Status List(
+      const sdk::Context& context, const NamespaceListModel& config, bool include_resource,
+      const std::function<bool(sdk::Listed<NamespaceModel, NamespaceIdentity>)>& emit) override;
 
  private:
   Services& services_;

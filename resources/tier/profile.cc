@@ -24,7 +24,9 @@ bool SameAmount(const std::string& a, const std::string& b) {
 }
 
 // Quantities may be JSON numbers in objects of other clients.
-std::string QuantityText(const Json& value) { return value.is_string() ? value.get<std::string>() : value.dump(); }
+std::string QuantityText(const Json& value) {
+  return value.is_string() ? value.get<std::string>() : value.dump();
+}
 
 QuotaTable TableOf(const Json& object) {
   QuotaTable table;
@@ -60,14 +62,17 @@ LimitTable LimitsOf(const Json& limit_range) {
   for (const Json& item : items) {
     if (kubernetes::Text(item, "type") != "Container") continue;
     for (const char* field : {"default", "defaultRequest", "max", "min"}) {
-      if (QuotaTable table = TableOf(kubernetes::Field(item, field)); !table.empty()) limits[field] = std::move(table);
+      if (QuotaTable table = TableOf(kubernetes::Field(item, field)); !table.empty())
+        limits[field] = std::move(table);
     }
     break;
   }
   return limits;
 }
 
-QuotaTable QuotaOf(const Json& resource_quota) { return TableOf(kubernetes::Field(resource_quota, "spec.hard")); }
+QuotaTable QuotaOf(const Json& resource_quota) {
+  return TableOf(kubernetes::Field(resource_quota, "spec.hard"));
+}
 
 QuotaTable InWordsOf(const QuotaTable& wanted, QuotaTable live) {
   for (auto& [resource, amount] : live) {
@@ -92,28 +97,33 @@ std::string ProfileToJson(const TierProfile& profile) {
   return Json{{"limit_range", profile.limit_range}, {"resource_quota", profile.quota}}.dump();
 }
 
-absl::StatusOr<TierProfile> FindTier(const Call& call, const Conventions& conventions, kubernetes::Cluster* cluster,
-                                     absl::string_view name) {
+absl::StatusOr<TierProfile> FindTier(const Call& call, const Conventions& conventions,
+                                     kubernetes::Cluster* cluster, absl::string_view name) {
   absl::StatusOr<TierProfile> known = conventions.Tier(name);
   if (known.ok() || !absl::IsNotFound(known.status())) return known;
   const absl::Status unknown = known.status();
   if (cluster == nullptr) return unknown;
   TierProfile profile;
   profile.name = std::string(name);
-  const kubernetes::ObjectRef ref{{"scheduling.k8s.io/v1", "PriorityClass"}, "", profile.priority_class()};
+  const kubernetes::ObjectRef ref{
+      {"scheduling.k8s.io/v1", "PriorityClass"}, "", profile.priority_class()};
   absl::StatusOr<Json> priority_class = cluster->Get(call, ref);
   if (absl::IsNotFound(priority_class.status())) return unknown;
   CHARON_RETURN_IF_ERROR(priority_class.status());
   const Json& annotations = kubernetes::Field(*priority_class, "metadata.annotations");
-  const auto annotation = annotations.is_object() ? annotations.find(kProfileAnnotation) : annotations.end();
+  const auto annotation =
+      annotations.is_object() ? annotations.find(kProfileAnnotation) : annotations.end();
   if (!annotations.is_object() || annotation == annotations.end() || !annotation->is_string()) {
-    return absl::NotFoundError(absl::StrCat("the PriorityClass ", profile.priority_class(),
-                                            " exists, but no charon_tier made it: it says nothing about limits and quota"));
+    return absl::NotFoundError(absl::StrCat(
+        "the PriorityClass ", profile.priority_class(),
+        " exists, but no charon_tier made it: it says nothing about limits and quota"));
   }
-  const Json text = Json::parse(annotation->get<std::string>(), nullptr, /*allow_exceptions=*/false);
+  const Json text =
+      Json::parse(annotation->get<std::string>(), nullptr, /*allow_exceptions=*/false);
   if (!text.is_object()) {
-    return absl::DataLossError(absl::StrCat("the annotation ", kProfileAnnotation, " of PriorityClass ",
-                                            profile.priority_class(), " is not the JSON that charon_tier writes"));
+    return absl::DataLossError(absl::StrCat("the annotation ", kProfileAnnotation,
+                                            " of PriorityClass ", profile.priority_class(),
+                                            " is not the JSON that charon_tier writes"));
   }
   profile.quota = TableOf(kubernetes::Field(text, "resource_quota"));
   const Json& limits = kubernetes::Field(text, "limit_range");
@@ -126,14 +136,17 @@ absl::StatusOr<TierProfile> FindTier(const Call& call, const Conventions& conven
   return profile;
 }
 
-void WarnOfDrift(const sdk::Context& context, const Json& declared, const Json& live, const std::string& manager) {
-  const std::vector<kubernetes::Difference> differences = kubernetes::Compare(declared, live, manager);
+void WarnOfDrift(const sdk::Context& context, const Json& declared, const Json& live,
+                 const std::string& manager) {
+  const std::vector<kubernetes::Difference> differences =
+      kubernetes::Compare(declared, live, manager);
   if (differences.empty()) return;
   context.diagnostics->Warning(
       absl::StrCat("Changed outside of Terraform: ", kubernetes::Text(declared, "kind"), " ",
                    kubernetes::Text(declared, "metadata.name")),
       absl::StrCat(operations::DescribeDrift(differences),
-                   "\n\nApply sets it back if nobody owns the field. If another manager does, apply refuses to fight it: "
+                   "\n\nApply sets it back if nobody owns the field. If another manager does, "
+                   "apply refuses to fight it: "
                    "leave the field out, or take it over with force_conflicts = true."));
 }
 

@@ -1,4 +1,5 @@
-// A tier's profile where Terraform and Kubernetes meet: as attribute values, as objects, as an annotation.
+// A tier's profile where Terraform and Kubernetes meet: as attribute values, as objects, as an
+// annotation.
 #pragma once
 
 #include <map>
@@ -40,15 +41,15 @@ QuotaTable InWordsOf(const QuotaTable& wanted, QuotaTable live);
 
 std::string ProfileToJson(const TierProfile& profile);
 
-// The tier called `name`: from the conventions, else from its PriorityClass in the cluster (another stack's
-// charon_tier). NotFound, listing the tiers there are, if neither has it; other errors if the cluster cannot be
-// asked.
-absl::StatusOr<TierProfile> FindTier(const Call& call, const Conventions& conventions, kubernetes::Cluster* cluster,
-                                     absl::string_view name);
+// The tier called `name`: from the conventions, else from its PriorityClass in the cluster (another
+// stack's charon_tier). NotFound, listing the tiers there are, if neither has it; other errors if
+// the cluster cannot be asked.
+absl::StatusOr<TierProfile> FindTier(const Call& call, const Conventions& conventions,
+                                     kubernetes::Cluster* cluster, absl::string_view name);
 
 // Tells the user who changed what `declared` sets, and the ways out. `live` must be there.
-void WarnOfDrift(const sdk::Context& context, const nlohmann::json& declared, const nlohmann::json& live,
-                 const std::string& manager);
+void WarnOfDrift(const sdk::Context& context, const nlohmann::json& declared,
+                 const nlohmann::json& live, const std::string& manager);
 
 // For tables of quantities.
 bool SameAmounts(const LimitTable& a, const LimitTable& b);

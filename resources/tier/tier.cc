@@ -50,13 +50,17 @@ Json Render(const TierModel& model, const Conventions& conventions) {
 const ObjectSpec<TierModel>& TierModel::Describe() {
   using M = TierModel;
   static const auto& spec = *new ObjectSpec<M>(
-      "A tier of the platform: a PriorityClass `tier-<name>`, and the limits and quota that namespaces of the tier get. Only "
-      "this resource makes PriorityClasses, so that stacks which use a tier never fight over one. The profile travels in an "
+      "A tier of the platform: a PriorityClass `tier-<name>`, and the limits and quota that "
+      "namespaces of the tier get. Only "
+      "this resource makes PriorityClasses, so that stacks which use a tier never fight over one. "
+      "The profile travels in an "
       "annotation of the PriorityClass: other stacks use the tier by its name.\n\n"
-      "What is not set comes from the built-in tier of the same name (`0-core`, `1-cluster`, `2-gpu`, `3-edge`, `4-aux`) or "
+      "What is not set comes from the built-in tier of the same name (`0-core`, `1-cluster`, "
+      "`2-gpu`, `3-edge`, `4-aux`) or "
       "from `conventions.tiers`.",
       {
-          Field(&M::name, "name", Required, "Name of the tier, such as `3-edge`; also the value of the label `tier`.")
+          Field(&M::name, "name", Required,
+                "Name of the tier, such as `3-edge`; also the value of the label `tier`.")
               .ForceNew()
               .Check(DnsLabel())
               .Check(LengthBetween(1, 58)),
@@ -71,9 +75,11 @@ const ObjectSpec<TierModel>& TierModel::Describe() {
           Field(&M::global_default, "global_default", Optional,
                 "Give this priority to pods that name no PriorityClass.")
               .Default(false),
-          Field(&M::description, "description", Optional, "What the tier is for, shown by `kubectl get priorityclass`."),
+          Field(&M::description, "description", Optional,
+                "What the tier is for, shown by `kubectl get priorityclass`."),
           Field(&M::limit_range, "limit_range", OptionalComputed,
-                "Limits of each container in the tier's namespaces, by LimitRange field (`default`, `defaultRequest`, `max`, "
+                "Limits of each container in the tier's namespaces, by LimitRange field "
+                "(`default`, `defaultRequest`, `max`, "
                 "`min`), then resource.")
               .Check(EachKey(OneOf({"default", "defaultRequest", "max", "min"})))
               .Check(EachElement(EachElement(QuantityText())))
@@ -82,12 +88,14 @@ const ObjectSpec<TierModel>& TierModel::Describe() {
                 "Quota of each namespace of the tier, by resource: `{ \"requests.cpu\" = \"4\" }`.")
               .Check(EachElement(QuantityText()))
               .Same([](const QuotaTable& a, const QuotaTable& b) { return SameAmounts(a, b); }),
-          Field(&M::priority_class, "priority_class", Computed, "Name of the PriorityClass, for pods that name one.")
+          Field(&M::priority_class, "priority_class", Computed,
+                "Name of the PriorityClass, for pods that name one.")
               .KeepPrior(),
           Field(&M::force_conflicts, "force_conflicts", Optional,
                 "Take over fields that another field manager owns, instead of an error."),
           Field(&M::on_conflict, "on_conflict", Optional,
-                "What to do if the PriorityClass exists and is not this stack's: `fail` (default), `adopt` or `replace`.")
+                "What to do if the PriorityClass exists and is not this stack's: `fail` (default), "
+                "`adopt` or `replace`.")
               .Check(OneOf({"fail", "adopt", "replace"})),
       });
   return spec;
@@ -97,14 +105,17 @@ const ObjectSpec<TierIdentity>& TierIdentity::Describe() {
   static const auto& spec = *new ObjectSpec<TierIdentity>(
       "The tier.", {
                        Field(&TierIdentity::name, "name", Required, "Name of the tier."),
-                       Field(&TierIdentity::cluster, "cluster", Optional, "Uid of the cluster's namespace kube-system."),
+                       Field(&TierIdentity::cluster, "cluster", Optional,
+                             "Uid of the cluster's namespace kube-system."),
                    });
   return spec;
 }
 
 const sdk::ResourceInfo& TierResource::info() const {
-  static const auto& info = *new sdk::ResourceInfo{
-      .type = kType, .noun = "tier", .subcategory = "Tiers", .import_id = "the tier's name, `3-edge`"};
+  static const auto& info = *new sdk::ResourceInfo{.type = kType,
+                                                   .noun = "tier",
+                                                   .subcategory = "Tiers",
+                                                   .import_id = "the tier's name, `3-edge`"};
   return info;
 }
 
@@ -117,21 +128,25 @@ operations::ObjectOptions TierResource::Options(const TierModel& model) const {
 }
 
 absl::Status TierResource::Plan(const sdk::Context& context, sdk::PlanChange<TierModel>& change) {
-  if (change.IsDestroy() || !change.config().name.IsKnown() || context.provider_config_unknown) return absl::OkStatus();
+  if (change.IsDestroy() || !change.config().name.IsKnown() || context.provider_config_unknown)
+    return absl::OkStatus();
   // What the configuration leaves open comes from the tables, so it is known now.
   const TierModel& config = change.config();
   const absl::StatusOr<TierProfile> known = services_.settings()->conventions.Tier(*config.name);
   TierProfile profile = known.ok() ? *known : TierProfile();
   if (config.priority.IsNull()) {
     if (!known.ok()) {
-      return At("priority", WithRemedy(absl::InvalidArgumentError(absl::StrCat(
-                                           "\"", *config.name, "\" is none of the known tiers, so its priority must be given")),
-                                       "Set priority, or use the name of a built-in tier."));
+      return At("priority",
+                WithRemedy(absl::InvalidArgumentError(absl::StrCat(
+                               "\"", *config.name,
+                               "\" is none of the known tiers, so its priority must be given")),
+                           "Set priority, or use the name of a built-in tier."));
     }
     change.Set("priority", Attr<std::int64_t>(profile.priority));
   }
   if (config.preemption_policy.IsNull()) {
-    change.Set("preemption_policy", Attr<std::string>(std::string(profile.preempts ? "PreemptLowerPriority" : "Never")));
+    change.Set("preemption_policy",
+               Attr<std::string>(std::string(profile.preempts ? "PreemptLowerPriority" : "Never")));
   }
   if (config.limit_range.IsNull()) change.Set("limit_range", Attr<LimitTable>(profile.limit_range));
   if (config.resource_quota.IsNull()) change.Set("resource_quota", Attr<QuotaTable>(profile.quota));
@@ -142,33 +157,40 @@ absl::Status TierResource::Plan(const sdk::Context& context, sdk::PlanChange<Tie
   if (config.resource_quota.IsKnown()) profile.quota = *config.resource_quota;
   if (config.limit_range.IsUnknown() || config.resource_quota.IsUnknown()) return absl::OkStatus();
   services_.NotePlannedTier(profile);
-  if (!change.IsCreate() || context.planned_before || config.priority.IsUnknown() || config.preemption_policy.IsUnknown() ||
-      config.description.IsUnknown() || config.on_conflict.IsUnknown() || config.global_default.IsUnknown()) {
+  if (!change.IsCreate() || context.planned_before || config.priority.IsUnknown() ||
+      config.preemption_policy.IsUnknown() || config.description.IsUnknown() ||
+      config.on_conflict.IsUnknown() || config.global_default.IsUnknown()) {
     return absl::OkStatus();
   }
   TierModel planned = change.planned();
   if (!planned.priority.IsKnown()) planned.priority = profile.priority;
-  if (!planned.preemption_policy.IsKnown()) planned.preemption_policy = profile.preempts ? "PreemptLowerPriority" : "Never";
+  if (!planned.preemption_policy.IsKnown())
+    planned.preemption_policy = profile.preempts ? "PreemptLowerPriority" : "Never";
   planned.limit_range = profile.limit_range;
   planned.resource_quota = profile.quota;
   const absl::Status checked = services_.CheckPlan(context, [&](kubernetes::Cluster& cluster) {
-    return operations::CheckCreate(context, cluster, Render(planned, services_.settings()->conventions), Options(planned))
+    return operations::CheckCreate(context, cluster,
+                                   Render(planned, services_.settings()->conventions),
+                                   Options(planned))
         .status();
   });
-  // This may be the create half of a replacement, whose dry run fails on what is about to be deleted.
+  // This may be the create half of a replacement, whose dry run fails on what is about to be
+  // deleted.
   return absl::IsAlreadyExists(checked) ? At("name", checked) : absl::OkStatus();
 }
 
 sdk::Outcome<TierModel> TierResource::Create(const sdk::Context& context, const TierModel& plan) {
   CHARON_ASSIGN_OR_RETURN(const auto cluster, services_.Kubernetes());
   const Json object = Render(plan, services_.settings()->conventions);
-  CHARON_RETURN_IF_ERROR(operations::CreateObject(context, *cluster, object, Options(plan)).status());
+  CHARON_RETURN_IF_ERROR(
+      operations::CreateObject(context, *cluster, object, Options(plan)).status());
   return plan;
 }
 
 sdk::Outcome<TierModel> TierResource::Read(const sdk::Context& context, const TierModel& prior) {
   CHARON_ASSIGN_OR_RETURN(const auto cluster, services_.Kubernetes());
-  CHARON_ASSIGN_OR_RETURN(const std::shared_ptr<const Json> live, cluster->Read(context, RefOf(prior)));
+  CHARON_ASSIGN_OR_RETURN(const std::shared_ptr<const Json> live,
+                          cluster->Read(context, RefOf(prior)));
   TierModel model = prior;
   const Json& value = kubernetes::Field(*live, "value");
   model.priority = value.is_number_integer() ? value.get<std::int64_t>() : 0;
@@ -205,10 +227,12 @@ sdk::Outcome<TierModel> TierResource::Read(const sdk::Context& context, const Ti
   return model;
 }
 
-sdk::Outcome<TierModel> TierResource::Update(const sdk::Context& context, const TierModel&, const TierModel& plan) {
+sdk::Outcome<TierModel> TierResource::Update(const sdk::Context& context, const TierModel&,
+                                             const TierModel& plan) {
   CHARON_ASSIGN_OR_RETURN(const auto cluster, services_.Kubernetes());
   const Json object = Render(plan, services_.settings()->conventions);
-  CHARON_RETURN_IF_ERROR(operations::UpdateObject(context, *cluster, object, Options(plan)).status());
+  CHARON_RETURN_IF_ERROR(
+      operations::UpdateObject(context, *cluster, object, Options(plan)).status());
   return plan;
 }
 
@@ -217,7 +241,9 @@ absl::Status TierResource::Delete(const sdk::Context& context, const TierModel& 
   return operations::DeleteObject(context, *cluster, RefOf(prior), Options(prior));
 }
 
-std::string TierResource::SameObject(const TierModel& model) const { return model.name.value_or(""); }
+std::string TierResource::SameObject(const TierModel& model) const {
+  return model.name.value_or("");
+}
 
 absl::StatusOr<TierModel> TierResource::Import(const sdk::Context&, const std::string& id) {
   TierModel model;
@@ -226,14 +252,17 @@ absl::StatusOr<TierModel> TierResource::Import(const sdk::Context&, const std::s
   return model;
 }
 
-absl::StatusOr<TierModel> TierResource::ImportByIdentity(const sdk::Context& context, const TierIdentity& identity) {
+absl::StatusOr<TierModel> TierResource::ImportByIdentity(const sdk::Context& context,
+                                                         const TierIdentity& identity) {
   CHARON_RETURN_IF_ERROR(services_.CheckClusterId(context, identity.cluster.optional()));
   return Import(context, *identity.name);
 }
 
-absl::StatusOr<TierIdentity> TierResource::Identify(const sdk::Context& context, const TierModel& state) {
+absl::StatusOr<TierIdentity> TierResource::Identify(const sdk::Context& context,
+                                                    const TierModel& state) {
   TierIdentity identity{state.name, {}};
-  if (std::string cluster = services_.ClusterId(context); !cluster.empty()) identity.cluster = std::move(cluster);
+  if (std::string cluster = services_.ClusterId(context); !cluster.empty())
+    identity.cluster = std::move(cluster);
   return identity;
 }
 

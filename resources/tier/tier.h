@@ -33,12 +33,15 @@ class TierResource final : public sdk::Resource<TierModel, TierIdentity> {
   absl::Status Plan(const sdk::Context& context, sdk::PlanChange<TierModel>& change) override;
   sdk::Outcome<TierModel> Create(const sdk::Context& context, const TierModel& plan) override;
   sdk::Outcome<TierModel> Read(const sdk::Context& context, const TierModel& prior) override;
-  sdk::Outcome<TierModel> Update(const sdk::Context& context, const TierModel& prior, const TierModel& plan) override;
+  sdk::Outcome<TierModel> Update(const sdk::Context& context, const TierModel& prior,
+                                 const TierModel& plan) override;
   absl::Status Delete(const sdk::Context& context, const TierModel& prior) override;
   std::string SameObject(const TierModel& model) const override;
   absl::StatusOr<TierModel> Import(const sdk::Context& context, const std::string& id) override;
-  absl::StatusOr<TierModel> ImportByIdentity(const sdk::Context& context, const TierIdentity& identity) override;
-  absl::StatusOr<TierIdentity> Identify(const sdk::Context& context, const TierModel& state) override;
+  absl::StatusOr<TierModel> ImportByIdentity(const sdk::Context& context,
+                                             const TierIdentity& identity) override;
+  absl::StatusOr<TierIdentity> Identify(const sdk::Context& context,
+                                        const TierModel& state) override;
 
  private:
   operations::ObjectOptions Options(const TierModel& model) const;

@@ -18,7 +18,8 @@ class NodeExpireAction final : public sdk::Action<NodeExpireModel> {
  public:
   explicit NodeExpireAction(Services& services) : services_(services) {}
   const sdk::ResourceInfo& info() const override;
-  absl::Status Invoke(const sdk::Context& context, const NodeExpireModel& config, const sdk::Progress& progress) override;
+  absl::Status Invoke(const sdk::Context& context, const NodeExpireModel& config,
+                      const sdk::Progress& progress) override;
 
  private:
   Services& services_;
@@ -33,7 +34,8 @@ class PurgeStaleAction final : public sdk::Action<PurgeStaleModel> {
  public:
   explicit PurgeStaleAction(Services& services) : services_(services) {}
   const sdk::ResourceInfo& info() const override;
-  absl::Status Invoke(const sdk::Context& context, const PurgeStaleModel& config, const sdk::Progress& progress) override;
+  absl::Status Invoke(const sdk::Context& context, const PurgeStaleModel& config,
+                      const sdk::Progress& progress) override;
 
  private:
   Services& services_;

@@ -11,7 +11,9 @@ using ::testing::HasSubstr;
 
 class VpnActions : public testing::TestWithParam<int> {
  protected:
-  VpnActions() : vpn_(GetParam()), user_(vpn_.server.AddUser("ops").id) { context_.call.clock = &vpn_.clock; }
+  VpnActions() : vpn_(GetParam()), user_(vpn_.server.AddUser("ops").id) {
+    context_.call.clock = &vpn_.clock;
+  }
   sdk::Progress Progress() {
     return [this](const std::string& line) { said_.push_back(line); };
   }
@@ -21,7 +23,8 @@ class VpnActions : public testing::TestWithParam<int> {
   std::vector<std::string> said_;
 };
 
-INSTANTIATE_TEST_SUITE_P(Versions, VpnActions, testing::Values(23, 28, 30), [](const auto& param) { return absl::StrCat("v0_", param.param); });
+INSTANTIATE_TEST_SUITE_P(Versions, VpnActions, testing::Values(23, 28, 30),
+                         [](const auto& param) { return absl::StrCat("v0_", param.param); });
 
 TEST_P(VpnActions, ANodeIsLoggedOut) {
   vpn_.server.AddNode("web", user_);
@@ -32,7 +35,8 @@ TEST_P(VpnActions, ANodeIsLoggedOut) {
   EXPECT_EQ(vpn_.server.nodes[0].expiry, vpn_.clock.Now());
   EXPECT_THAT(said_, ElementsAre(HasSubstr("Node web (id ")));
   config.node_id = "99";
-  EXPECT_THAT(action.Invoke(context_, config, Progress()), StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("no node with id 99")));
+  EXPECT_THAT(action.Invoke(context_, config, Progress()),
+              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("no node with id 99")));
 }
 
 TEST_P(VpnActions, OnlyWhatAHostLeftBehindIsPurged) {
@@ -61,7 +65,8 @@ TEST_P(VpnActions, OnlyWhatAHostLeftBehindIsPurged) {
   std::set<int> left;
   for (const auto& node : vpn_.server.nodes) left.insert(node.id);
   EXPECT_EQ(left, (std::set<int>{named, only, similar, live, just_now}));
-  EXPECT_THAT(said_, ElementsAre(HasSubstr(absl::StrCat("Removed web (id ", left_behind, ")")), "Removed 1 node"));
+  EXPECT_THAT(said_, ElementsAre(HasSubstr(absl::StrCat("Removed web (id ", left_behind, ")")),
+                                 "Removed 1 node"));
 }
 
 }  // namespace

@@ -26,7 +26,8 @@ constexpr char kIntentAnnotation[] = "charon.internal/preauth-key";
 
 absl::Status FileError(absl::string_view what, const std::string& path) {
   const int error = errno;
-  return WithRemedy(absl::FailedPreconditionError(absl::StrCat("cannot ", what, " ", path, ": ", std::strerror(error))),
+  return WithRemedy(absl::FailedPreconditionError(
+                        absl::StrCat("cannot ", what, " ", path, ": ", std::strerror(error))),
                     "The directory must exist, and Terraform must be allowed to write there.");
 }
 
@@ -41,7 +42,10 @@ std::optional<std::string> ReadFile(const std::string& path) {
 class FileSink final : public KeySink {
  public:
   FileSink(std::string path, std::string owner, bool adopt)
-      : path_(std::move(path)), intent_path_(path_ + ".intent"), owner_(std::move(owner)), adopt_(adopt) {}
+      : path_(std::move(path)),
+        intent_path_(path_ + ".intent"),
+        owner_(std::move(owner)),
+        adopt_(adopt) {}
 
   std::string Title() const override { return absl::StrCat("file ", path_); }
 
@@ -50,13 +54,17 @@ class FileSink final : public KeySink {
     std::optional<KeyIntent> intent = json ? IntentFromJson(*json, owner_) : std::nullopt;
     struct stat info {};
     if (!intent && !adopt_ && lstat(path_.c_str(), &info) == 0) {
-      return WithRemedy(absl::AlreadyExistsError(absl::StrCat("there is a file ", path_, " already, and no apply of this stack wrote it")),
-                        "Move it away, or set on_conflict = \"adopt\" to overwrite it.");
+      return WithRemedy(
+          absl::AlreadyExistsError(absl::StrCat("there is a file ", path_,
+                                                " already, and no apply of this stack wrote it")),
+          "Move it away, or set on_conflict = \"adopt\" to overwrite it.");
     }
     return intent;
   }
 
-  absl::Status Announce(const Call&, const KeyIntent& intent) override { return Write(intent_path_, IntentToJson(intent, owner_)); }
+  absl::Status Announce(const Call&, const KeyIntent& intent) override {
+    return Write(intent_path_, IntentToJson(intent, owner_));
+  }
 
   absl::Status Deliver(const Call&, const KeyIntent& intent, const std::string& key) override {
     CHARON_RETURN_IF_ERROR(Write(path_, key));
@@ -79,11 +87,14 @@ class FileSink final : public KeySink {
   }
 
  private:
-  // Beside it first: whoever reads sees the whole text or none, and nobody else may read it at any moment.
+  // Beside it first: whoever reads sees the whole text or none, and nobody else may read it at any
+  // moment.
   static absl::Status Write(const std::string& path, const std::string& text) {
-    CHARON_ASSIGN_OR_RETURN(const std::string suffix, RandomText(8, "abcdefghijklmnopqrstuvwxyz0123456789"));
+    CHARON_ASSIGN_OR_RETURN(const std::string suffix,
+                            RandomText(8, "abcdefghijklmnopqrstuvwxyz0123456789"));
     const std::string draft = absl::StrCat(path, ".", suffix);
-    const int file = open(draft.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, S_IRUSR | S_IWUSR);
+    const int file =
+        open(draft.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, S_IRUSR | S_IWUSR);
     if (file < 0) return FileError("write", path);
     std::size_t written = 0;
     while (written < text.size()) {
@@ -106,15 +117,17 @@ class FileSink final : public KeySink {
 
 class SecretSink final : public KeySink {
  public:
-  SecretSink(std::shared_ptr<kubernetes::Cluster> cluster, std::string name_space, std::string name, std::string key, const Services& services,
-             operations::ObjectOptions options)
+  SecretSink(std::shared_ptr<kubernetes::Cluster> cluster, std::string name_space, std::string name,
+             std::string key, const Services& services, operations::ObjectOptions options)
       : cluster_(std::move(cluster)),
         ref_{{"v1", "Secret"}, std::move(name_space), std::move(name)},
         key_(std::move(key)),
         services_(services),
         options_(std::move(options)) {}
 
-  std::string Title() const override { return absl::StrCat("Secret ", ref_.name_space, "/", ref_.name); }
+  std::string Title() const override {
+    return absl::StrCat("Secret ", ref_.name_space, "/", ref_.name);
+  }
 
   absl::StatusOr<std::optional<KeyIntent>> Recall(const Call& call) override {
     absl::StatusOr<Json> live = cluster_->Get(call, ref_);
@@ -181,7 +194,11 @@ class SecretSink final : public KeySink {
 }  // namespace
 
 std::string IntentToJson(const KeyIntent& intent, absl::string_view owner) {
-  Json json = {{"owner", owner}, {"time", intent.time}, {"user", intent.user}, {"flags", intent.flags}, {"expiration", intent.expiration}};
+  Json json = {{"owner", owner},
+               {"time", intent.time},
+               {"user", intent.user},
+               {"flags", intent.flags},
+               {"expiration", intent.expiration}};
   if (!intent.id.empty()) json["id"] = intent.id;
   return json.dump();
 }
@@ -194,16 +211,20 @@ std::optional<KeyIntent> IntentFromJson(absl::string_view text, absl::string_vie
     return found != json.end() && found->is_string() ? found->get<std::string>() : std::string();
   };
   if (member("owner") != owner || member("expiration").empty()) return std::nullopt;
-  return KeyIntent{member("time"), member("user"), member("flags"), member("expiration"), member("id")};
+  return KeyIntent{member("time"), member("user"), member("flags"), member("expiration"),
+                   member("id")};
 }
 
 std::unique_ptr<KeySink> NewFileSink(std::string path, std::string owner, bool adopt) {
   return std::make_unique<FileSink>(std::move(path), std::move(owner), adopt);
 }
 
-std::unique_ptr<KeySink> NewSecretSink(std::shared_ptr<kubernetes::Cluster> cluster, std::string name_space, std::string name,
-                                       std::string key, const Services& services, operations::ObjectOptions options) {
-  return std::make_unique<SecretSink>(std::move(cluster), std::move(name_space), std::move(name), std::move(key), services, std::move(options));
+std::unique_ptr<KeySink> NewSecretSink(std::shared_ptr<kubernetes::Cluster> cluster,
+                                       std::string name_space, std::string name, std::string key,
+                                       const Services& services,
+                                       operations::ObjectOptions options) {
+  return std::make_unique<SecretSink>(std::move(cluster), std::move(name_space), std::move(name),
+                                      std::move(key), services, std::move(options));
 }
 
 }  // namespace charon::vpn

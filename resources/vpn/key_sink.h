@@ -15,8 +15,8 @@
 
 namespace charon::vpn {
 
-// Keys carry no name on the server. What tells ours from others is the moment of its expiry, to the microsecond, which
-// is written down before the key is made.
+// Keys carry no name on the server. What tells ours from others is the moment of its expiry, to the
+// microsecond, which is written down before the key is made.
 struct KeyIntent {
   std::string time;        // when it was written, RFC 3339
   std::string user;        // empty for tags only
@@ -37,10 +37,12 @@ class KeySink {
   virtual ~KeySink() = default;
   // Names the place: "file /run/ts.key", "Secret vpn/router-key".
   virtual std::string Title() const = 0;
-  // What this resource wrote there before; nullopt for nothing. AlreadyExists if the place is somebody else's.
+  // What this resource wrote there before; nullopt for nothing. AlreadyExists if the place is
+  // somebody else's.
   virtual absl::StatusOr<std::optional<KeyIntent>> Recall(const Call& call) = 0;
   virtual absl::Status Announce(const Call& call, const KeyIntent& intent) = 0;
-  virtual absl::Status Deliver(const Call& call, const KeyIntent& intent, const std::string& key) = 0;
+  virtual absl::Status Deliver(const Call& call, const KeyIntent& intent,
+                               const std::string& key) = 0;
   // True if it holds the key with this id.
   virtual absl::StatusOr<bool> Holds(const Call& call, absl::string_view id) = 0;
   // Takes the place away if it holds that key.
@@ -51,7 +53,8 @@ class KeySink {
 std::unique_ptr<KeySink> NewFileSink(std::string path, std::string owner, bool adopt);
 
 // One key of a Secret. The intent is an annotation.
-std::unique_ptr<KeySink> NewSecretSink(std::shared_ptr<kubernetes::Cluster> cluster, std::string name_space, std::string name,
-                                       std::string key, const Services& services, operations::ObjectOptions options);
+std::unique_ptr<KeySink> NewSecretSink(std::shared_ptr<kubernetes::Cluster> cluster,
+                                       std::string name_space, std::string name, std::string key,
+                                       const Services& services, operations::ObjectOptions options);
 
 }  // namespace charon::vpn

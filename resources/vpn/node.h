@@ -16,7 +16,8 @@
 namespace charon::vpn {
 
 struct NodeModel {
-  Attr<std::string> id, hostname, node_id, machine_key, given_name, user, expiry, on_missing, purge_stale_after, ipv4, ipv6, fqdn;
+  Attr<std::string> id, hostname, node_id, machine_key, given_name, user, expiry, on_missing,
+      purge_stale_after, ipv4, ipv6, fqdn;
   Attr<std::set<std::string>> tags, routes, exclusive, stale_twins;
   Attr<bool> exit_node, wait, wait_online, enrolled;
   Attr<sdk::TimeoutsModel> timeouts;
@@ -28,16 +29,18 @@ struct NodeIdentity {
   static const ObjectSpec<NodeIdentity>& Describe();
 };
 
-// True if `twin` is a registration that the host of `node` left behind: another node of the same host name and the same
-// owner, that went before `node` came, and that nobody has given a name of its own (`given_name` is the one that the configuration gives to the host).
-bool IsTwin(const headscale::Dialect& dialect, const headscale::Node& node, const headscale::Node& twin,
-            absl::string_view given_name);
+// True if `twin` is a registration that the host of `node` left behind: another node of the same
+// host name and the same owner, that went before `node` came, and that nobody has given a name of
+// its own (`given_name` is the one that the configuration gives to the host).
+bool IsTwin(const headscale::Dialect& dialect, const headscale::Node& node,
+            const headscale::Node& twin, absl::string_view given_name);
 // True if it may be removed: a twin that is offline, and has been for longer than `age`.
 bool IsStale(const headscale::Node& twin, absl::Duration age, absl::Time now);
 
-// The state of `node` under a configuration of which `prior` has the words. `all`: everything that the node has, as
-// imports and lists show it.
-NodeModel ToModel(const NodeModel& prior, const headscale::Node& node, const Services& services, absl::Time now, bool all);
+// The state of `node` under a configuration of which `prior` has the words. `all`: everything that
+// the node has, as imports and lists show it.
+NodeModel ToModel(const NodeModel& prior, const headscale::Node& node, const Services& services,
+                  absl::Time now, bool all);
 
 class NodeResource final : public sdk::Resource<NodeModel, NodeIdentity> {
  public:
@@ -48,17 +51,21 @@ class NodeResource final : public sdk::Resource<NodeModel, NodeIdentity> {
   absl::Status Plan(const sdk::Context& context, sdk::PlanChange<NodeModel>& change) override;
   sdk::Outcome<NodeModel> Create(const sdk::Context& context, const NodeModel& plan) override;
   sdk::Outcome<NodeModel> Read(const sdk::Context& context, const NodeModel& prior) override;
-  sdk::Outcome<NodeModel> Update(const sdk::Context& context, const NodeModel& prior, const NodeModel& plan) override;
+  sdk::Outcome<NodeModel> Update(const sdk::Context& context, const NodeModel& prior,
+                                 const NodeModel& plan) override;
   absl::Status Delete(const sdk::Context& context, const NodeModel& prior) override;
   absl::StatusOr<NodeModel> Import(const sdk::Context& context, const std::string& id) override;
-  absl::StatusOr<NodeModel> ImportByIdentity(const sdk::Context& context, const NodeIdentity& identity) override;
-  absl::StatusOr<NodeIdentity> Identify(const sdk::Context& context, const NodeModel& state) override;
+  absl::StatusOr<NodeModel> ImportByIdentity(const sdk::Context& context,
+                                             const NodeIdentity& identity) override;
+  absl::StatusOr<NodeIdentity> Identify(const sdk::Context& context,
+                                        const NodeModel& state) override;
   std::string SameObject(const NodeModel& model) const override;
 
  private:
   // Brings the node to `plan`; `prior` is null for a node that was just adopted.
-  sdk::Outcome<NodeModel> Settle(const sdk::Context& context, headscale::Client& client, headscale::Node node,
-                                 const NodeModel* prior, const NodeModel& plan);
+  sdk::Outcome<NodeModel> Settle(const sdk::Context& context, headscale::Client& client,
+                                 headscale::Node node, const NodeModel* prior,
+                                 const NodeModel& plan);
   Services& services_;
 };
 

@@ -36,7 +36,9 @@ class VpnNode : public testing::TestWithParam<int> {
     vpn_.NextRun();
     node_.Refresh();
   }
-  std::string Id(int index) { return absl::StrCat(server().nodes[static_cast<std::size_t>(index)].id); }
+  std::string Id(int index) {
+    return absl::StrCat(server().nodes[static_cast<std::size_t>(index)].id);
+  }
 
   Vpn vpn_;
   int user_ = 0;
@@ -47,7 +49,8 @@ INSTANTIATE_TEST_SUITE_P(Versions, VpnNode, testing::Values(23, 26, 28, 29, 30),
                          [](const auto& param) { return absl::StrCat("v0_", param.param); });
 
 TEST_P(VpnNode, IsAdoptedNamedTaggedAndRouted) {
-  server().AddNode("fw-router", user_).available = {"10.1.0.0/24", "10.2.0.0/24", "10.9.0.0/24", "0.0.0.0/0", "::/0"};
+  server().AddNode("fw-router", user_).available = {"10.1.0.0/24", "10.2.0.0/24", "10.9.0.0/24",
+                                                    "0.0.0.0/0", "::/0"};
   EXPECT_EQ(node_.Apply(R"({"hostname": "fw-router", "given_name": "router", "tags": ["tag:infra"],
                             "routes": ["10.1.0.0/24", "10.2.0.0/24"], "exit_node": true})"),
             core::Action::kCreate);
@@ -66,8 +69,10 @@ TEST_P(VpnNode, IsAdoptedNamedTaggedAndRouted) {
   node_.Refresh();
   EXPECT_LE(server().reads() - reads, GetParam() < 26 ? 4 : 3);
   // An update of several attributes at once.
-  EXPECT_EQ(node_.Apply(R"({"hostname": "fw-router", "given_name": "gate", "tags": ["tag:infra", "tag:gate"], "routes": ["10.1.0.0/24"], "exit_node": false})"),
-            core::Action::kUpdate);
+  EXPECT_EQ(
+      node_.Apply(
+          R"({"hostname": "fw-router", "given_name": "gate", "tags": ["tag:infra", "tag:gate"], "routes": ["10.1.0.0/24"], "exit_node": false})"),
+      core::Action::kUpdate);
   EXPECT_EQ(node.approved, (Routes{"10.1.0.0/24"}));
   EXPECT_THAT(node.tags, testing::UnorderedElementsAre("tag:infra", "tag:gate"));
   EXPECT_EQ(node_["fqdn"], Value::String("gate.mesh.example.org"));
@@ -91,19 +96,24 @@ TEST_P(VpnNode, OwnsOnlyWhatIsWritten) {
   node_.Apply(R"({"hostname": "web", "tags": ["tag:infra"], "routes": []})");
   EXPECT_EQ(server().nodes[0].approved, (Routes{"10.2.0.0/24"}));
   // Exclusive lists are exactly what is written.
-  node_.Apply(R"({"hostname": "web", "tags": ["tag:infra"], "routes": ["10.1.0.0/24"], "exclusive": ["tags", "routes"]})");
+  node_.Apply(
+      R"({"hostname": "web", "tags": ["tag:infra"], "routes": ["10.1.0.0/24"], "exclusive": ["tags", "routes"]})");
   EXPECT_EQ(server().nodes[0].approved, (Routes{"10.1.0.0/24"}));
   EXPECT_THAT(server().nodes[0].tags, ElementsAre("tag:infra"));
   server().nodes[0].tags.push_back("tag:admin");
   NextRun();
   EXPECT_EQ(node_["tags"], Texts({"tag:admin", "tag:infra"}));
-  EXPECT_EQ(node_.Apply(R"({"hostname": "web", "tags": ["tag:infra"], "routes": ["10.1.0.0/24"], "exclusive": ["tags", "routes"]})"), core::Action::kUpdate);
+  EXPECT_EQ(
+      node_.Apply(
+          R"({"hostname": "web", "tags": ["tag:infra"], "routes": ["10.1.0.0/24"], "exclusive": ["tags", "routes"]})"),
+      core::Action::kUpdate);
   EXPECT_THAT(server().nodes[0].tags, ElementsAre("tag:infra"));
 }
 
 TEST_P(VpnNode, AChangeOutsideIsDriftOnThatAttribute) {
   server().AddNode("web", user_).available = {"10.1.0.0/24", "0.0.0.0/0", "::/0"};
-  const char* config = R"({"hostname": "web", "given_name": "front", "tags": ["tag:infra"], "routes": ["10.1.0.0/24"], "exit_node": true})";
+  const char* config =
+      R"({"hostname": "web", "given_name": "front", "tags": ["tag:infra"], "routes": ["10.1.0.0/24"], "exit_node": true})";
   node_.Apply(config);
   const Value before = node_.state();
   const auto differs = [&] {
@@ -153,23 +163,34 @@ TEST_P(VpnNode, WaitingEndsAndSaysWhatCame) {
     if (++lists == 3) server().AddNode("web-db", user_);
   };
   const auto errors = node_.ApplyToFail(R"({"hostname": "web", "timeouts": {"create": "30s"}})");
-  EXPECT_THAT(errors, ElementsAre(AllOf(HasSubstr("hostname: "), HasSubstr("No node with the host name \"web\" registered within "),
-                                        HasSubstr("meanwhile came web-db (id "), HasSubstr("tailscale up --login-server=https://vpn.example.org"))));
+  EXPECT_THAT(errors,
+              ElementsAre(AllOf(HasSubstr("hostname: "),
+                                HasSubstr("No node with the host name \"web\" registered within "),
+                                HasSubstr("meanwhile came web-db (id "),
+                                HasSubstr("tailscale up --login-server=https://vpn.example.org"))));
   EXPECT_TRUE(node_.state().IsNull());
   EXPECT_THAT(server().writes(), IsEmpty());
-  EXPECT_THAT(node_.ApplyToFail(R"({"hostname": "web", "wait": false})"), ElementsAre(AllOf(HasSubstr("hostname: "), HasSubstr("No node has the host name \"web\""), HasSubstr("tailscale up"))));
+  EXPECT_THAT(
+      node_.ApplyToFail(R"({"hostname": "web", "wait": false})"),
+      ElementsAre(AllOf(HasSubstr("hostname: "), HasSubstr("No node has the host name \"web\""),
+                        HasSubstr("tailscale up"))));
 }
 
 TEST_P(VpnNode, OneOfSeveralIsNotGuessed) {
   server().AddNode("web", user_);
   server().AddNode("web", user_);
-  EXPECT_THAT(node_.ApplyToFail(R"({"hostname": "web"})"),
-              ElementsAre(AllOf(HasSubstr("Several nodes have the host name \"web\": web (id " + Id(0)), HasSubstr("node_id or machine_key"))));
+  EXPECT_THAT(
+      node_.ApplyToFail(R"({"hostname": "web"})"),
+      ElementsAre(AllOf(HasSubstr("Several nodes have the host name \"web\": web (id " + Id(0)),
+                        HasSubstr("node_id or machine_key"))));
   node_.Apply(absl::StrCat(R"({"node_id": ")", Id(1), R"("})"));
   EXPECT_EQ(node_["id"], Value::String(Id(1)));
   EXPECT_EQ(node_["hostname"], Value::String("web"));
-  // A selector that means the same node changes nothing on the server; one of another node replaces it.
-  EXPECT_EQ(node_.Apply(absl::StrCat(R"({"node_id": ")", Id(1), R"(", "machine_key": ")", server().nodes[1].machine_key, R"("})")), core::Action::kUpdate);
+  // A selector that means the same node changes nothing on the server; one of another node replaces
+  // it.
+  EXPECT_EQ(node_.Apply(absl::StrCat(R"({"node_id": ")", Id(1), R"(", "machine_key": ")",
+                                     server().nodes[1].machine_key, R"("})")),
+            core::Action::kUpdate);
   EXPECT_EQ(server().nodes.size(), 2u);
 }
 
@@ -190,9 +211,10 @@ TEST_P(VpnNode, PrefersTheOneThatIsOnlineAndWaitsForItIfAsked) {
 
 TEST_P(VpnNode, AHostThatRegistersAnewIsFollowedAndItsTwinPurged) {
   server().AddNode("web", user_).available = {"10.1.0.0/24"};
-  server().AddNode("web-1", user_);         // a machine of its own, of a similar name
+  server().AddNode("web-1", user_);  // a machine of its own, of a similar name
   server().AddNode("webserver", user_);
-  const char* config = R"({"hostname": "web", "given_name": "front", "tags": ["tag:infra"], "purge_stale_after": "10m"})";
+  const char* config =
+      R"({"hostname": "web", "given_name": "front", "tags": ["tag:infra"], "purge_stale_after": "10m"})";
   node_.Apply(config);
   const std::string old = Id(0);
   // Its state is lost: it comes back as another node.
@@ -264,7 +286,8 @@ TEST_P(VpnNode, AStopRequestEndsTheWait) {
     if (++lists == 3) stop.request_stop();
   };
   node_.call.stop = stop.get_token();
-  EXPECT_THAT(node_.ApplyToFail(R"({"hostname": "web"})"), ElementsAre(HasSubstr("Unable to create VPN node")));
+  EXPECT_THAT(node_.ApplyToFail(R"({"hostname": "web"})"),
+              ElementsAre(HasSubstr("Unable to create VPN node")));
   EXPECT_EQ(lists, 3);
   EXPECT_TRUE(node_.state().IsNull());
 }
@@ -274,7 +297,8 @@ TEST_P(VpnNode, WithoutPurgeATakenNameIsExplained) {
   server().nodes[0].given_name = "front";
   server().AddNode("web", user_);
   const auto errors = node_.ApplyToFail(R"({"hostname": "web", "given_name": "front"})");
-  EXPECT_THAT(errors, ElementsAre(AllOf(HasSubstr("given_name: "), HasSubstr("purge_stale_after"))));
+  EXPECT_THAT(errors,
+              ElementsAre(AllOf(HasSubstr("given_name: "), HasSubstr("purge_stale_after"))));
   // It was adopted all the same: the next apply goes on from there.
   EXPECT_EQ(node_["id"], Value::String(Id(1)));
 }
@@ -296,7 +320,8 @@ TEST_P(VpnNode, ALoginThatEndedPlansAReenrolment) {
   server().nodes[0].expiry = vpn_.clock.Now() - absl::Hours(1);
   NextRun();
   EXPECT_THAT(node_.ApplyToFail(R"({"hostname": "web", "timeouts": {"update": "20s"}})"),
-              ElementsAre(AllOf(HasSubstr("enrolled: "), HasSubstr("did not log in again within"), HasSubstr("--force-reauth"))));
+              ElementsAre(AllOf(HasSubstr("enrolled: "), HasSubstr("did not log in again within"),
+                                HasSubstr("--force-reauth"))));
   // Or nobody needs to.
   EXPECT_EQ(node_.Apply(R"({"hostname": "web", "on_missing": "ignore"})"), core::Action::kUpdate);
   EXPECT_EQ(node_["enrolled"], Value::Bool(false));
@@ -306,7 +331,9 @@ TEST_P(VpnNode, ExpiryNeedsAVersionThatHasIt) {
   server().AddNode("web", user_);
   const char* timed = R"({"hostname": "web", "expiry": "2027-01-31T12:00:00+01:00"})";
   if (GetParam() < 27) {
-    EXPECT_THAT(node_.ApplyToFail(timed), ElementsAre(AllOf(HasSubstr("expiry: "), HasSubstr("Headscale 0.27 and later can"))));
+    EXPECT_THAT(
+        node_.ApplyToFail(timed),
+        ElementsAre(AllOf(HasSubstr("expiry: "), HasSubstr("Headscale 0.27 and later can"))));
     // A node that never expires needs nothing.
     EXPECT_EQ(node_.Apply(R"({"hostname": "web", "expiry": "never"})"), core::Action::kCreate);
     return;
@@ -316,7 +343,9 @@ TEST_P(VpnNode, ExpiryNeedsAVersionThatHasIt) {
   EXPECT_EQ(node_["expiry"], Value::String("2027-01-31T12:00:00+01:00"));
   const char* never = R"({"hostname": "web", "expiry": "never"})";
   if (GetParam() < 29) {
-    EXPECT_THAT(node_.ApplyToFail(never), ElementsAre(AllOf(HasSubstr("expiry: "), HasSubstr("Headscale 0.29 and later can"))));
+    EXPECT_THAT(
+        node_.ApplyToFail(never),
+        ElementsAre(AllOf(HasSubstr("expiry: "), HasSubstr("Headscale 0.29 and later can"))));
     return;
   }
   node_.Apply(never);
@@ -335,10 +364,13 @@ TEST_P(VpnNode, AUserIsGivenWhereTheServerCan) {
   if (GetParam() < 28) {
     EXPECT_EQ(node_.Apply(R"({"hostname": "web", "user": "dev"})"), core::Action::kUpdate);
     EXPECT_EQ(server().nodes[0].user, server().users[1].id);
-    EXPECT_EQ(node_.Apply(R"({"hostname": "web", "user": "dev", "tags": ["tag:infra"]})"), core::Action::kUpdate);
-    EXPECT_THAT(node_.ApplyToFail(R"({"hostname": "web", "user": "nobody"})"), ElementsAre(AllOf(HasSubstr("user: "), HasSubstr("charon_vpn_user"))));
+    EXPECT_EQ(node_.Apply(R"({"hostname": "web", "user": "dev", "tags": ["tag:infra"]})"),
+              core::Action::kUpdate);
+    EXPECT_THAT(node_.ApplyToFail(R"({"hostname": "web", "user": "nobody"})"),
+                ElementsAre(AllOf(HasSubstr("user: "), HasSubstr("charon_vpn_user"))));
   } else {
-    EXPECT_THAT(node_.ApplyToFail(R"({"hostname": "web", "user": "dev"})"), ElementsAre(AllOf(HasSubstr("user: "), HasSubstr("could until 0.27"))));
+    EXPECT_THAT(node_.ApplyToFail(R"({"hostname": "web", "user": "dev"})"),
+                ElementsAre(AllOf(HasSubstr("user: "), HasSubstr("could until 0.27"))));
     EXPECT_THAT(node_.ApplyToFail(R"({"hostname": "web", "user": "ops", "tags": ["tag:infra"]})"),
                 ElementsAre(AllOf(HasSubstr("tags: "), HasSubstr("keep both a user and tags"))));
     EXPECT_THAT(server().writes(), IsEmpty());
@@ -349,8 +381,9 @@ TEST_P(VpnNode, TagsThatThePolicyDoesNotKnowAreExplained) {
   if (GetParam() < 28) return;  // Any tag will do.
   server().tag_owners = {"tag:known"};
   server().AddNode("web", user_);
-  EXPECT_THAT(node_.ApplyToFail(R"({"hostname": "web", "given_name": "front", "tags": ["tag:unknown"]})"),
-              ElementsAre(AllOf(HasSubstr("tags: "), HasSubstr("tagOwners"))));
+  EXPECT_THAT(
+      node_.ApplyToFail(R"({"hostname": "web", "given_name": "front", "tags": ["tag:unknown"]})"),
+      ElementsAre(AllOf(HasSubstr("tags: "), HasSubstr("tagOwners"))));
   EXPECT_EQ(node_["given_name"], Value::String("front"));
 }
 
@@ -359,7 +392,8 @@ TEST_P(VpnNode, WhatAFailedUpdateLeftIsTakenAwayByTheNext) {
   server().AddNode("web", user_);
   server().tag_owners = {"tag:infra"};
   node_.Apply(R"({"hostname": "web", "tags": ["tag:infra"]})");
-  EXPECT_THAT(node_.ApplyToFail(R"({"hostname": "web", "tags": ["tag:more"]})"), ElementsAre(HasSubstr("tags: ")));
+  EXPECT_THAT(node_.ApplyToFail(R"({"hostname": "web", "tags": ["tag:more"]})"),
+              ElementsAre(HasSubstr("tags: ")));
   server().tag_owners = {"tag:infra", "tag:more"};
   NextRun();
   EXPECT_EQ(node_.Apply(R"({"hostname": "web", "tags": ["tag:more"]})"), core::Action::kUpdate);
@@ -371,12 +405,14 @@ TEST_P(VpnNode, ARenameThatIsSentAgainIsDone) {
   fresh.AddNode("web", fresh.AddUser("ops").id);
   fresh.AddNode("db", fresh.users[0].id);
   vpn_.server.transport().Handle([&](const Call& call, const http::Request& request) {
-    if (absl::StrContains(request.url, "/rename/")) fresh.transport().Send(call, request).status().IgnoreError();  // its answer got lost
+    if (absl::StrContains(request.url, "/rename/"))
+      fresh.transport().Send(call, request).status().IgnoreError();  // its answer got lost
     return fresh.transport().Send(call, request);
   });
   node_.Apply(R"({"hostname": "web", "given_name": "front"})");
   EXPECT_EQ(fresh.nodes[0].given_name, "front");
-  EXPECT_THAT(node_.ApplyToFail(R"({"hostname": "web", "given_name": "db"})"), ElementsAre(HasSubstr("unique")));
+  EXPECT_THAT(node_.ApplyToFail(R"({"hostname": "web", "given_name": "db"})"),
+              ElementsAre(HasSubstr("unique")));
 }
 
 TEST_P(VpnNode, DestroyingRemovesThisNodeOnly) {
@@ -386,7 +422,8 @@ TEST_P(VpnNode, DestroyingRemovesThisNodeOnly) {
   node_.Apply(R"({"hostname": "web"})");
   const std::string id = Id(0);
   EXPECT_EQ(node_.Destroy(), core::Action::kDelete);
-  EXPECT_THAT(server().writes(), ElementsAre("POST /api/v1/node/" + id + "/expire", "DELETE /api/v1/node/" + id));
+  EXPECT_THAT(server().writes(),
+              ElementsAre("POST /api/v1/node/" + id + "/expire", "DELETE /api/v1/node/" + id));
   EXPECT_EQ(server().nodes.size(), 2u);
 }
 
@@ -409,13 +446,16 @@ TEST_P(VpnNode, GoneBetweenPlanAndApplyIsTold) {
   prior.given_name = "web";
   plan.given_name = "front";
   const auto outcome = resource.Update(context, prior, plan);
-  EXPECT_THAT(outcome.status(), StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("node web (id 99) is gone since the plan was made")));
+  EXPECT_THAT(outcome.status(),
+              StatusIs(absl::StatusCode::kFailedPrecondition,
+                       HasSubstr("node web (id 99) is gone since the plan was made")));
   EXPECT_FALSE(outcome.state().has_value());
   // While it is being changed.
   prior.id = plan.id = Id(0);
   ASSERT_THAT(vpn_.services.Headscale().value()->nodes().List(context), IsOk());
   server().nodes.clear();
-  EXPECT_THAT(resource.Update(context, prior, plan).status(), StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("went away")));
+  EXPECT_THAT(resource.Update(context, prior, plan).status(),
+              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("went away")));
 }
 
 TEST_P(VpnNode, IsImportedWithEverythingByIdOrHostName) {
@@ -442,15 +482,16 @@ TEST_P(VpnNode, BadInputIsRefusedBeforeAnythingIsAsked) {
     const char* config;
     const char* said;
   };
-  for (const Case& c : {Case{R"({"given_name": "web"})", "Set hostname, node_id or machine_key"},
-                        Case{R"({"hostname": "web", "tags": ["infra"]})", "Write \"tag:infra\""},
-                        Case{R"({"hostname": "web", "routes": ["10.1.0.7/24"]})", "Write \"10.1.0.0/24\""},
-                        Case{R"({"hostname": "web", "routes": ["10.1.0.0"]})", "no network prefix"},
-                        Case{R"({"hostname": "web", "routes": ["0.0.0.0/0"]})", "exit_node = true"},
-                        Case{R"({"hostname": "web", "expiry": "soon"})", "is no time such as"},
-                        Case{R"({"hostname": "web", "given_name": "Not A Label"})", "given_name"},
-                        Case{R"({"hostname": "web", "purge_stale_after": "7d"})", "purge_stale_after"},
-                        Case{R"({"hostname": "web", "exclusive": ["tags"]})", "tags is not set"}}) {
+  for (const Case& c :
+       {Case{R"({"given_name": "web"})", "Set hostname, node_id or machine_key"},
+        Case{R"({"hostname": "web", "tags": ["infra"]})", "Write \"tag:infra\""},
+        Case{R"({"hostname": "web", "routes": ["10.1.0.7/24"]})", "Write \"10.1.0.0/24\""},
+        Case{R"({"hostname": "web", "routes": ["10.1.0.0"]})", "no network prefix"},
+        Case{R"({"hostname": "web", "routes": ["0.0.0.0/0"]})", "exit_node = true"},
+        Case{R"({"hostname": "web", "expiry": "soon"})", "is no time such as"},
+        Case{R"({"hostname": "web", "given_name": "Not A Label"})", "given_name"},
+        Case{R"({"hostname": "web", "purge_stale_after": "7d"})", "purge_stale_after"},
+        Case{R"({"hostname": "web", "exclusive": ["tags"]})", "tags is not set"}}) {
     EXPECT_THAT(node_.ApplyToFail(c.config), ElementsAre(HasSubstr(c.said))) << c.config;
   }
   EXPECT_EQ(server().transport().count(), 0u);
@@ -462,7 +503,9 @@ TEST_P(VpnNode, AServerThatRestartsMeanwhileIsWaitedFor) {
     if (++lists == 6) server().AddNode("web", user_);
   };
   ASSERT_THAT(vpn_.services.Headscale().value()->server().GetDialect(node_.call), IsOk());
-  for (int i = 3; i < 6; ++i) server().transport().FailNth(i * (GetParam() < 26 ? 2 : 1), absl::UnavailableError("connection refused"));
+  for (int i = 3; i < 6; ++i)
+    server().transport().FailNth(i * (GetParam() < 26 ? 2 : 1),
+                                 absl::UnavailableError("connection refused"));
   EXPECT_EQ(node_.Apply(R"({"hostname": "web"})"), core::Action::kCreate);
 }
 
@@ -498,10 +541,12 @@ TEST(NormalRoute, TellsNetworksFromAddresses) {
   EXPECT_THAT(NormalRoute("10.1.0.0/24"), IsOkAndHolds("10.1.0.0/24"));
   EXPECT_THAT(NormalRoute("FD00:1:0::/64"), IsOkAndHolds("fd00:1::/64"));
   EXPECT_THAT(NormalRoute("10.1.0.7/32"), IsOkAndHolds("10.1.0.7/32"));
-  for (const char* bad : {"10.1.0.7/24", "10.1.0.0/33", "10.1.0.0/024", "x/8", "10.1.0.0", "fd00::1/64", "::/129", "/8"}) {
+  for (const char* bad : {"10.1.0.7/24", "10.1.0.0/33", "10.1.0.0/024", "x/8", "10.1.0.0",
+                          "fd00::1/64", "::/129", "/8"}) {
     EXPECT_THAT(NormalRoute(bad), StatusIs(absl::StatusCode::kInvalidArgument)) << bad;
   }
-  EXPECT_THAT(RemedyOf(NormalRoute("fd00:1::9/64").status()).value_or(""), HasSubstr("fd00:1::/64"));
+  EXPECT_THAT(RemedyOf(NormalRoute("fd00:1::9/64").status()).value_or(""),
+              HasSubstr("fd00:1::/64"));
 }
 
 }  // namespace

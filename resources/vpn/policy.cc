@@ -25,15 +25,18 @@ using acl::HuJson;
 constexpr char kId[] = "policy";
 // What two resources of one run must not both set (Services::Claim).
 constexpr char kPlace[] = "the VPN policy";
-// Private state: the policy that this resource found and took the place of; empty if the server had none.
+// Private state: the policy that this resource found and took the place of; empty if the server had
+// none.
 constexpr char kFound[] = "found";
-// As much as a server without a policy allows, in words that every generation takes. The API cannot remove a policy.
+// As much as a server without a policy allows, in words that every generation takes. The API cannot
+// remove a policy.
 constexpr char kAllowAll[] = R"({"acls": [{"action": "accept", "src": ["*"], "dst": ["*:*"]}]})";
 
 const char* Form(const PolicyModel& model) { return model.object.IsNull() ? "policy" : "object"; }
 
 bool IsOpen(const PolicyModel& model) {
-  return model.policy.IsUnknown() || model.object.IsUnknown() || (model.object.IsKnown() && !model.object->IsWhollyKnown());
+  return model.policy.IsUnknown() || model.object.IsUnknown() ||
+         (model.object.IsKnown() && !model.object->IsWhollyKnown());
 }
 
 absl::StatusOr<HuJson> ParseValue(const Value& value) {
@@ -43,7 +46,8 @@ absl::StatusOr<HuJson> ParseValue(const Value& value) {
 
 // The configuration's document. REQUIRES: !IsOpen(model).
 absl::StatusOr<HuJson> DocumentOf(const PolicyModel& model) {
-  absl::StatusOr<HuJson> document = model.object.IsNull() ? acl::ParseHuJson(*model.policy) : ParseValue(*model.object);
+  absl::StatusOr<HuJson> document =
+      model.object.IsNull() ? acl::ParseHuJson(*model.policy) : ParseValue(*model.object);
   if (!document.ok()) return At(Form(model), document.status());
   return document;
 }
@@ -59,27 +63,35 @@ bool SameAsText(const HuJson& document, absl::string_view text) {
 }
 
 absl::Status FileMode() {
-  return WithRemedy(absl::FailedPreconditionError(
-                        "the server reads its policy from a file (policy.mode is \"file\"): it cannot be set by the API"),
-                    "Set policy.mode to \"database\" in the server's configuration and restart it, or leave the policy to that "
-                    "file and read it with "
-                    "the data source charon_vpn_policy.");
+  return WithRemedy(
+      absl::FailedPreconditionError("the server reads its policy from a file (policy.mode is "
+                                    "\"file\"): it cannot be set by the API"),
+      "Set policy.mode to \"database\" in the server's configuration and restart it, or leave the "
+      "policy to that "
+      "file and read it with "
+      "the data source charon_vpn_policy.");
 }
 
 absl::Status Exists(const PolicyModel& model) {
-  return At(Form(model), WithRemedy(absl::AlreadyExistsError("the server has a policy already, and it says something else"),
-                                    "Import it (id \"policy\"), or set on_conflict = \"adopt\" to take its place and keep it for "
-                                    "on_destroy = \"restore\", or "
-                                    "\"replace\" to take its place for good."));
+  return At(Form(model),
+            WithRemedy(absl::AlreadyExistsError(
+                           "the server has a policy already, and it says something else"),
+                       "Import it (id \"policy\"), or set on_conflict = \"adopt\" to take its "
+                       "place and keep it for "
+                       "on_destroy = \"restore\", or "
+                       "\"replace\" to take its place for good."));
 }
 
 std::string Listed(const acl::Difference& difference) {
   constexpr std::size_t kMost = 12;
   std::string text;
   for (const auto& [word, lines] :
-       {std::pair<const char*, const std::vector<std::string>&>{"gains", difference.gains}, {"loses", difference.losses}}) {
-    for (std::size_t i = 0; i < std::min(lines.size(), kMost); ++i) absl::StrAppend(&text, "\n  ", word, "  ", lines[i]);
-    if (lines.size() > kMost) absl::StrAppend(&text, "\n  ", word, "  and ", lines.size() - kMost, " more lines");
+       {std::pair<const char*, const std::vector<std::string>&>{"gains", difference.gains},
+        {"loses", difference.losses}}) {
+    for (std::size_t i = 0; i < std::min(lines.size(), kMost); ++i)
+      absl::StrAppend(&text, "\n  ", word, "  ", lines[i]);
+    if (lines.size() > kMost)
+      absl::StrAppend(&text, "\n  ", word, "  and ", lines.size() - kMost, " more lines");
   }
   return text;
 }
@@ -99,7 +111,8 @@ std::set<std::string> FullNames(const acl::Policy& policy) {
 }
 
 // The nodes as policies see them, each user by the name that the policies use.
-absl::StatusOr<std::vector<acl::Device>> Devices(const sdk::Context& context, headscale::Client& client,
+absl::StatusOr<std::vector<acl::Device>> Devices(const sdk::Context& context,
+                                                 headscale::Client& client,
                                                  const std::set<std::string>& full_names) {
   CHARON_ASSIGN_OR_RETURN(const auto nodes, client.nodes().List(context));
   std::map<std::string, std::string> names;  // by user id
@@ -123,7 +136,8 @@ absl::StatusOr<std::vector<acl::Device>> Devices(const sdk::Context& context, he
 }
 
 // Whether a node has the tag from an administrator; true for none.
-absl::StatusOr<bool> IsCarried(const sdk::Context& context, headscale::Client& client, const std::string& tag) {
+absl::StatusOr<bool> IsCarried(const sdk::Context& context, headscale::Client& client,
+                               const std::string& tag) {
   if (tag.empty()) return true;
   CHARON_ASSIGN_OR_RETURN(const auto nodes, client.nodes().List(context));
   return std::any_of(nodes->begin(), nodes->end(), [&](const headscale::Node& node) {
@@ -133,7 +147,8 @@ absl::StatusOr<bool> IsCarried(const sdk::Context& context, headscale::Client& c
 
 // Tests that fail only because nobody is there yet whom this run may make.
 bool MayPassLater(const absl::Status& refusal) {
-  return absl::StrContains(refusal.message(), "test(s) failed") && !absl::StrContains(refusal.message(), "expected ");
+  return absl::StrContains(refusal.message(), "test(s) failed") &&
+         !absl::StrContains(refusal.message(), "expected ");
 }
 
 }  // namespace
@@ -143,9 +158,11 @@ const ObjectSpec<ProtectModel>& ProtectModel::Describe() {
   static const auto& spec = *new ObjectSpec<M>(
       "A reach.", {
                       Field(&M::src, "src", Required,
-                            "Who: a user (`ann@`), `group:...`, `tag:...`, `autogroup:...`, a host, an address or a network."),
+                            "Who: a user (`ann@`), `group:...`, `tag:...`, `autogroup:...`, a "
+                            "host, an address or a network."),
                       Field(&M::dst, "dst", Required,
-                            "Whom, with ports as in a rule, of tcp unless a protocol follows: `tag:web:22`, `tag:dns:53/udp`. "
+                            "Whom, with ports as in a rule, of tcp unless a protocol follows: "
+                            "`tag:web:22`, `tag:dns:53/udp`. "
                             "Without ports it is enough that anything gets through."),
                   });
   return spec;
@@ -154,34 +171,44 @@ const ObjectSpec<ProtectModel>& ProtectModel::Describe() {
 const ObjectSpec<PolicyModel>& PolicyModel::Describe() {
   using M = PolicyModel;
   static const auto& spec = *new ObjectSpec<M>(
-      "The policy of the Headscale server: who reaches whom. A server has one, kept in its database (`policy.mode: database`). "
+      "The policy of the Headscale server: who reaches whom. A server has one, kept in its "
+      "database (`policy.mode: database`). "
       "It is compared by meaning: "
-      "another format, order of names, or comment is no change. The plan tells who gains and who loses reach, and refuses what "
+      "another format, order of names, or comment is no change. The plan tells who gains and who "
+      "loses reach, and refuses what "
       "the server of that version "
       "would refuse, with line and column.",
       {
           Field(&M::id, "id", Computed, "Always `policy`.").KeepPrior(),
           Field(&M::policy, "policy", Optional,
-                "The policy as HuJSON text, such as `file(\"policy.hujson\")`; sent as it is written, with its comments.")
-              .Same([](const std::string& a, const std::string& b) { return acl::SameHuJsonText(a, b); }),
+                "The policy as HuJSON text, such as `file(\"policy.hujson\")`; sent as it is "
+                "written, with its comments.")
+              .Same([](const std::string& a, const std::string& b) {
+                return acl::SameHuJsonText(a, b);
+              }),
           Field(&M::object, "object", Optional,
-                "The policy as an HCL value: `{ acls = [{ action = \"accept\", src = [\"group:dev\"], dst = [\"tag:web:443\"] }] "
+                "The policy as an HCL value: `{ acls = [{ action = \"accept\", src = "
+                "[\"group:dev\"], dst = [\"tag:web:443\"] }] "
                 "}`.")
               .Same([](const Value& a, const Value& b) {
                 const absl::StatusOr<HuJson> x = ParseValue(a), y = ParseValue(b);
                 return x.ok() && y.ok() && acl::SameHuJson(*x, *y);
               }),
           Field(&M::protect, "protect", Optional,
-                "Reach that the policy must always allow; a plan that would take it away is refused, with the rule. If unset: "
+                "Reach that the policy must always allow; a plan that would take it away is "
+                "refused, with the rule. If unset: "
                 "each node that this machine "
-                "reaches now must stay within its reach, if one of its addresses is a node's. `[]` protects nothing."),
+                "reaches now must stay within its reach, if one of its addresses is a node's. `[]` "
+                "protects nothing."),
           Field(&M::on_conflict, "on_conflict", Optional,
-                "What to do at creation if the server has a policy that says something else: `fail` (default), `adopt` (take its "
+                "What to do at creation if the server has a policy that says something else: "
+                "`fail` (default), `adopt` (take its "
                 "place; it is kept for "
                 "`on_destroy`) or `replace`.")
               .Check(OneOf({"fail", "adopt", "replace"})),
           Field(&M::on_destroy, "on_destroy", Optional,
-                "`keep` (default): the policy stays in force, since a server without one allows everything. `restore`: the "
+                "`keep` (default): the policy stays in force, since a server without one allows "
+                "everything. `restore`: the "
                 "policy that was found at creation "
                 "comes back, or one that allows everything if there was none.")
               .Check(OneOf({"keep", "restore"})),
@@ -192,16 +219,19 @@ const ObjectSpec<PolicyModel>& PolicyModel::Describe() {
 }
 
 const ObjectSpec<PolicyIdentity>& PolicyIdentity::Describe() {
-  static const auto& spec =
-      *new ObjectSpec<PolicyIdentity>("The policy.", {Field(&PolicyIdentity::id, "id", Required, "Always `policy`.")});
+  static const auto& spec = *new ObjectSpec<PolicyIdentity>(
+      "The policy.", {Field(&PolicyIdentity::id, "id", Required, "Always `policy`.")});
   return spec;
 }
 
-PolicyResource::PolicyResource(Services& services) : PolicyResource(services, operations::LocalAddresses) {}
+PolicyResource::PolicyResource(Services& services)
+    : PolicyResource(services, operations::LocalAddresses) {}
 
 const sdk::ResourceInfo& PolicyResource::info() const {
-  static const auto& info = *new sdk::ResourceInfo{
-      .type = "charon_vpn_policy", .noun = "VPN policy", .subcategory = "VPN", .import_id = "always `policy`"};
+  static const auto& info = *new sdk::ResourceInfo{.type = "charon_vpn_policy",
+                                                   .noun = "VPN policy",
+                                                   .subcategory = "VPN",
+                                                   .import_id = "always `policy`"};
   return info;
 }
 
@@ -211,7 +241,8 @@ absl::Status PolicyResource::Validate(const sdk::Context&, const PolicyModel& co
   return At(Form(config), acl::RefusedByAll(document, /*places=*/config.object.IsNull()));
 }
 
-absl::StatusOr<PolicyResource::Found> PolicyResource::Find(const sdk::Context& context, headscale::Client& client) const {
+absl::StatusOr<PolicyResource::Found> PolicyResource::Find(const sdk::Context& context,
+                                                           headscale::Client& client) const {
   CHARON_ASSIGN_OR_RETURN(const headscale::Dialect dialect, client.server().GetDialect(context));
   Found found;
   found.minor = std::clamp(dialect.minor, acl::kOldestPolicy, acl::kNewestPolicy);
@@ -228,26 +259,33 @@ absl::StatusOr<PolicyResource::Found> PolicyResource::Find(const sdk::Context& c
   return found;
 }
 
-absl::Status PolicyResource::CheckProtected(const sdk::Context& context, headscale::Client& client, const PolicyModel& model,
-                                            const acl::Policy& before, const acl::Policy& after) const {
-  if (model.protect.IsUnknown() || (model.protect.IsKnown() && model.protect->empty())) return absl::OkStatus();
+absl::Status PolicyResource::CheckProtected(const sdk::Context& context, headscale::Client& client,
+                                            const PolicyModel& model, const acl::Policy& before,
+                                            const acl::Policy& after) const {
+  if (model.protect.IsUnknown() || (model.protect.IsKnown() && model.protect->empty()))
+    return absl::OkStatus();
   std::set<std::string> full_names = FullNames(before);
   full_names.merge(FullNames(after));
-  CHARON_ASSIGN_OR_RETURN(const std::vector<acl::Device> devices, Devices(context, client, full_names));
+  CHARON_ASSIGN_OR_RETURN(const std::vector<acl::Device> devices,
+                          Devices(context, client, full_names));
   if (model.protect.IsNull()) {
     for (const std::string& text : local_addresses_()) {
       const std::optional<acl::Address> address = acl::ParseAddress(text);
-      const auto self = std::find_if(devices.begin(), devices.end(), [&](const acl::Device& device) {
-        return address && std::find(device.addresses.begin(), device.addresses.end(), *address) != device.addresses.end();
-      });
+      const auto self =
+          std::find_if(devices.begin(), devices.end(), [&](const acl::Device& device) {
+            return address && std::find(device.addresses.begin(), device.addresses.end(),
+                                        *address) != device.addresses.end();
+          });
       if (self == devices.end()) continue;
       const std::vector<std::string> lost = acl::LostDevices(before, after, *self, devices);
       if (lost.empty()) return absl::OkStatus();
-      const std::string more = lost.size() > 1 ? absl::StrCat("; and ", lost.size() - 1, " more") : "";
-      return At(Form(model),
-                WithRemedy(absl::FailedPreconditionError(absl::StrCat("this machine (node \"", self->name, "\", ", text,
-                                                                      ") would no longer reach ", lost.front(), more)),
-                           "Keep a rule that lets it, or set protect to what must stay within reach ([] for nothing)."));
+      const std::string more =
+          lost.size() > 1 ? absl::StrCat("; and ", lost.size() - 1, " more") : "";
+      return At(Form(model), WithRemedy(absl::FailedPreconditionError(absl::StrCat(
+                                            "this machine (node \"", self->name, "\", ", text,
+                                            ") would no longer reach ", lost.front(), more)),
+                                        "Keep a rule that lets it, or set protect to what must "
+                                        "stay within reach ([] for nothing)."));
     }
     return absl::OkStatus();
   }
@@ -259,44 +297,52 @@ absl::Status PolicyResource::CheckProtected(const sdk::Context& context, headsca
     if (!answer.ok()) return At(at, answer.status());
     if (answer->reaches) continue;
     const absl::StatusOr<acl::Answer> now = acl::Ask(before, *entry.src, *entry.dst, devices);
-    const std::string by =
-        now.ok() && now->reaches && !now->rules.empty() ? absl::StrCat("; now it does by ", absl::StrJoin(now->rules, "; ")) : "";
+    const std::string by = now.ok() && now->reaches && !now->rules.empty()
+                               ? absl::StrCat("; now it does by ", absl::StrJoin(now->rules, "; "))
+                               : "";
     const std::string missing =
         answer->missing.empty()
             ? ""
             : absl::StrCat(": missing is ",
                            absl::StrJoin(answer->missing.begin(),
                                          answer->missing.begin() +
-                                             static_cast<std::ptrdiff_t>(std::min<std::size_t>(answer->missing.size(), 5)),
+                                             static_cast<std::ptrdiff_t>(
+                                                 std::min<std::size_t>(answer->missing.size(), 5)),
                                          "; "));
-    return At(at, WithRemedy(absl::FailedPreconditionError(
-                                 absl::StrCat("by this policy ", *entry.src, " does not reach ", *entry.dst, missing, by)),
-                             "Keep a rule that allows it, or take the entry out of protect."));
+    return At(
+        at,
+        WithRemedy(absl::FailedPreconditionError(absl::StrCat(
+                       "by this policy ", *entry.src, " does not reach ", *entry.dst, missing, by)),
+                   "Keep a rule that allows it, or take the entry out of protect."));
   }
   return absl::OkStatus();
 }
 
-absl::Status PolicyResource::CheckChange(const sdk::Context& context, headscale::Client& client, const PolicyModel& model,
-                                         const HuJson& document, const Found& found, acl::Policy& after) const {
+absl::Status PolicyResource::CheckChange(const sdk::Context& context, headscale::Client& client,
+                                         const PolicyModel& model, const HuJson& document,
+                                         const Found& found, acl::Policy& after) const {
   after = acl::ReadPolicy(document, found.minor);
   CHARON_RETURN_IF_ERROR(At(Form(model), after.Refusal(/*places=*/model.object.IsNull())));
   return CheckProtected(context, client, model, found.model.value_or(after), after);
 }
 
-absl::Status PolicyResource::Plan(const sdk::Context& context, sdk::PlanChange<PolicyModel>& change) {
+absl::Status PolicyResource::Plan(const sdk::Context& context,
+                                  sdk::PlanChange<PolicyModel>& change) {
   if (change.IsDestroy()) {
     const bool restore = change.prior().on_destroy.value_or("keep") == "restore";
     const bool known = context.private_state->Get(kFound).has_value();
-    context.diagnostics->Warning(restore && known ? "VPN policy is put back" : "VPN policy stays in force",
-                                 restore && known
-                                     ? context.private_state->Get(kFound)->empty()
-                                           ? "The server had no policy before this one: it gets one that allows everything."
-                                           : "The policy that the server had before this one comes back."
-                                 : restore ? "It is not known what the server had before this policy (it was imported, or took "
-                                             "the place of another for good), so the policy stays as it is."
-                                           : "Without a policy a Headscale server allows everything, so the policy stays as it "
-                                             "is. on_destroy = \"restore\" would put back what was there "
-                                             "before.");
+    context.diagnostics->Warning(
+        restore && known ? "VPN policy is put back" : "VPN policy stays in force",
+        restore && known
+            ? context.private_state->Get(kFound)->empty()
+                  ? "The server had no policy before this one: it gets one that allows everything."
+                  : "The policy that the server had before this one comes back."
+        : restore
+            ? "It is not known what the server had before this policy (it was imported, or took "
+              "the place of another for good), so the policy stays as it is."
+            : "Without a policy a Headscale server allows everything, so the policy stays as it "
+              "is. on_destroy = \"restore\" would put back what was there "
+              "before.");
     return absl::OkStatus();
   }
   if (change.IsCreate()) change.Set("id", Attr<std::string>(kId));
@@ -311,19 +357,23 @@ absl::Status PolicyResource::Plan(const sdk::Context& context, sdk::PlanChange<P
     CHARON_RETURN_IF_ERROR(CheckChange(context, client, config, document, found, after));
     const bool same = found.text && SameAsText(document, *found.text);
     if (same) return absl::OkStatus();
-    const std::string on_conflict = config.on_conflict.IsUnknown() ? "unknown" : config.on_conflict.value_or("fail");
+    const std::string on_conflict =
+        config.on_conflict.IsUnknown() ? "unknown" : config.on_conflict.value_or("fail");
     if (change.IsCreate() && found.text && on_conflict == "fail") return Exists(config);
     CHARON_ASSIGN_OR_RETURN(const headscale::Dialect dialect, client.server().GetDialect(context));
     absl::Status verdict;
     if (dialect.Can(headscale::Feature::kPolicyCheck)) {
       verdict = client.policy().Check(context, TextOf(config, document));
-      if (!verdict.ok() && !MayPassLater(verdict)) return absl::IsInvalidArgument(verdict) ? At(Form(config), verdict) : verdict;
+      if (!verdict.ok() && !MayPassLater(verdict))
+        return absl::IsInvalidArgument(verdict) ? At(Form(config), verdict) : verdict;
     }
     if (context.planned_before) return absl::OkStatus();
     if (!verdict.ok()) {
       context.diagnostics->Warning(
           "VPN policy has tests that fail as of now",
-          absl::StrCat(verdict.message(), "\n\nThey pass at apply only if this run makes whom they name."), Path(Form(config)));
+          absl::StrCat(verdict.message(),
+                       "\n\nThey pass at apply only if this run makes whom they name."),
+          Path(Form(config)));
     }
     for (const acl::Finding& finding : after.findings) {
       if (finding.refused) continue;
@@ -331,42 +381,49 @@ absl::Status PolicyResource::Plan(const sdk::Context& context, sdk::PlanChange<P
       context.diagnostics->Warning(
           taken ? "VPN policy may not do what it says" : "The server will refuse the VPN policy",
           absl::StrCat(finding.ToString(config.object.IsNull()),
-                       taken ? "" : absl::StrCat(", and as of now no node carries it, as Headscale 0.", found.minor, " wants it then"),
+                       taken ? ""
+                             : absl::StrCat(", and as of now no node carries it, as Headscale 0.",
+                                            found.minor, " wants it then"),
                        ". ", finding.remedy),
           Path(Form(config)));
     }
     if (change.IsCreate() && found.text) {
-      context.diagnostics->Warning("VPN policy exists",
-                                   on_conflict == "replace"
-                                       ? "It will be replaced for good."
-                                       : "It will be adopted: this one takes its place, and it is kept for on_destroy.");
+      context.diagnostics->Warning(
+          "VPN policy exists",
+          on_conflict == "replace"
+              ? "It will be replaced for good."
+              : "It will be adopted: this one takes its place, and it is kept for on_destroy.");
     }
     if (!found.model) return absl::OkStatus();
     const acl::Difference difference = acl::Compare(*found.model, after);
     if (!difference.empty())
       context.diagnostics->Warning("VPN policy changes who reaches whom",
-                                   absl::StrCat("Apply changes the reach of:", Listed(difference)), Path(Form(config)));
+                                   absl::StrCat("Apply changes the reach of:", Listed(difference)),
+                                   Path(Form(config)));
     return absl::OkStatus();
   });
 }
 
-sdk::Outcome<PolicyModel> PolicyResource::Set(const sdk::Context& context, headscale::Client& client, const PolicyModel& plan,
+sdk::Outcome<PolicyModel> PolicyResource::Set(const sdk::Context& context,
+                                              headscale::Client& client, const PolicyModel& plan,
                                               const std::string& text) const {
   if (!services_.Claim(kPlace)) {
-    return At(
-        Form(plan),
-        WithRemedy(
-            absl::AlreadyExistsError("the server's policy is declared twice: this run has set it already"),
-            "A server has one policy: remove one of the two resources, or give one of them another provider configuration."));
+    return At(Form(plan),
+              WithRemedy(absl::AlreadyExistsError(
+                             "the server's policy is declared twice: this run has set it already"),
+                         "A server has one policy: remove one of the two resources, or give one of "
+                         "them another provider configuration."));
   }
   const absl::StatusOr<headscale::Policy> set = client.policy().Set(context, text);
-  if (!set.ok()) return absl::IsInvalidArgument(set.status()) ? At(Form(plan), set.status()) : set.status();
+  if (!set.ok())
+    return absl::IsInvalidArgument(set.status()) ? At(Form(plan), set.status()) : set.status();
   PolicyModel model = plan;
   model.id = kId;
   return model;
 }
 
-sdk::Outcome<PolicyModel> PolicyResource::Create(const sdk::Context& context, const PolicyModel& plan) {
+sdk::Outcome<PolicyModel> PolicyResource::Create(const sdk::Context& context,
+                                                 const PolicyModel& plan) {
   CHARON_ASSIGN_OR_RETURN(const auto client, services_.Headscale());
   CHARON_ASSIGN_OR_RETURN(const HuJson document, DocumentOf(plan));
   CHARON_ASSIGN_OR_RETURN(const Found found, Find(context, *client));
@@ -375,17 +432,20 @@ sdk::Outcome<PolicyModel> PolicyResource::Create(const sdk::Context& context, co
   const bool same = found.text && SameAsText(document, *found.text);
   const std::string on_conflict = plan.on_conflict.value_or("fail");
   if (found.text && !same && on_conflict == "fail") return Exists(plan);
-  if (on_conflict != "replace" || !found.text) context.private_state->Set(kFound, found.text.value_or(""));
+  if (on_conflict != "replace" || !found.text)
+    context.private_state->Set(kFound, found.text.value_or(""));
   if (!same) return Set(context, *client, plan, TextOf(plan, document));
   PolicyModel model = plan;
   model.id = kId;
   return model;
 }
 
-sdk::Outcome<PolicyModel> PolicyResource::Read(const sdk::Context& context, const PolicyModel& prior) {
+sdk::Outcome<PolicyModel> PolicyResource::Read(const sdk::Context& context,
+                                               const PolicyModel& prior) {
   CHARON_ASSIGN_OR_RETURN(const auto client, services_.Headscale());
   CHARON_ASSIGN_OR_RETURN(const headscale::Policy policy, client->policy().Get(context));
-  if (absl::StripAsciiWhitespace(policy.text).empty()) return absl::NotFoundError("the server has no policy");
+  if (absl::StripAsciiWhitespace(policy.text).empty())
+    return absl::NotFoundError("the server has no policy");
   PolicyModel model = prior;
   model.id = kId;
   const absl::StatusOr<HuJson> live = acl::ParseHuJson(policy.text);
@@ -393,16 +453,19 @@ sdk::Outcome<PolicyModel> PolicyResource::Read(const sdk::Context& context, cons
     const absl::StatusOr<HuJson> known = ParseValue(*prior.object);
     if (known.ok() && live.ok() && acl::SameHuJson(*known, *live)) return model;
     // A text that is no HuJSON (an older server's, by hand) is shown as what it is.
-    const absl::StatusOr<TypedValue> typed = DecodeAnyJson(live.ok() ? acl::NormalHuJson(*live) : acl::QuoteJson(policy.text));
+    const absl::StatusOr<TypedValue> typed =
+        DecodeAnyJson(live.ok() ? acl::NormalHuJson(*live) : acl::QuoteJson(policy.text));
     if (!typed.ok()) return typed.status();
     model.object = Value::Dynamic(typed->type, typed->value);
     return model;
   }
-  if (!prior.policy.IsKnown() || !acl::SameHuJsonText(*prior.policy, policy.text)) model.policy = policy.text;
+  if (!prior.policy.IsKnown() || !acl::SameHuJsonText(*prior.policy, policy.text))
+    model.policy = policy.text;
   return model;
 }
 
-sdk::Outcome<PolicyModel> PolicyResource::Update(const sdk::Context& context, const PolicyModel&, const PolicyModel& plan) {
+sdk::Outcome<PolicyModel> PolicyResource::Update(const sdk::Context& context, const PolicyModel&,
+                                                 const PolicyModel& plan) {
   CHARON_ASSIGN_OR_RETURN(const auto client, services_.Headscale());
   CHARON_ASSIGN_OR_RETURN(const HuJson document, DocumentOf(plan));
   CHARON_ASSIGN_OR_RETURN(const Found found, Find(context, *client));
@@ -425,16 +488,17 @@ absl::Status PolicyResource::Delete(const sdk::Context& context, const PolicyMod
 
 absl::StatusOr<PolicyModel> PolicyResource::Import(const sdk::Context&, const std::string& id) {
   if (id != kId) {
-    return WithRemedy(
-        absl::InvalidArgumentError(absl::StrCat("a server has one policy, and its id is \"policy\", not \"", id, "\"")),
-        "Import it with the id \"policy\".");
+    return WithRemedy(absl::InvalidArgumentError(absl::StrCat(
+                          "a server has one policy, and its id is \"policy\", not \"", id, "\"")),
+                      "Import it with the id \"policy\".");
   }
   PolicyModel model;
   model.id = kId;
   return model;
 }
 
-absl::StatusOr<PolicyModel> PolicyResource::ImportByIdentity(const sdk::Context& context, const PolicyIdentity& identity) {
+absl::StatusOr<PolicyModel> PolicyResource::ImportByIdentity(const sdk::Context& context,
+                                                             const PolicyIdentity& identity) {
   return Import(context, *identity.id);
 }
 

@@ -45,13 +45,16 @@ class PolicyResource final : public sdk::Resource<PolicyModel, PolicyIdentity> {
   absl::Status Plan(const sdk::Context& context, sdk::PlanChange<PolicyModel>& change) override;
   sdk::Outcome<PolicyModel> Create(const sdk::Context& context, const PolicyModel& plan) override;
   sdk::Outcome<PolicyModel> Read(const sdk::Context& context, const PolicyModel& prior) override;
-  sdk::Outcome<PolicyModel> Update(const sdk::Context& context, const PolicyModel& prior, const PolicyModel& plan) override;
+  sdk::Outcome<PolicyModel> Update(const sdk::Context& context, const PolicyModel& prior,
+                                   const PolicyModel& plan) override;
   absl::Status Delete(const sdk::Context& context, const PolicyModel& prior) override;
   // A server has one policy: the delete half of a replacement leaves it to the create half.
   std::string SameObject(const PolicyModel&) const override { return "policy"; }
   absl::StatusOr<PolicyModel> Import(const sdk::Context& context, const std::string& id) override;
-  absl::StatusOr<PolicyModel> ImportByIdentity(const sdk::Context& context, const PolicyIdentity& identity) override;
-  absl::StatusOr<PolicyIdentity> Identify(const sdk::Context& context, const PolicyModel& state) override;
+  absl::StatusOr<PolicyModel> ImportByIdentity(const sdk::Context& context,
+                                               const PolicyIdentity& identity) override;
+  absl::StatusOr<PolicyIdentity> Identify(const sdk::Context& context,
+                                          const PolicyModel& state) override;
 
  private:
   // What the server has now, and what of it matters to a change.
@@ -62,14 +65,16 @@ class PolicyResource final : public sdk::Resource<PolicyModel, PolicyIdentity> {
   };
   absl::StatusOr<Found> Find(const sdk::Context& context, headscale::Client& client) const;
 
-  // What must hold for `model` to take the place of what was found: the checks of that generation, and what is protected.
-  // `after` gets the policy as the server will understand it.
-  absl::Status CheckChange(const sdk::Context& context, headscale::Client& client, const PolicyModel& model,
-                           const headscale::policy::HuJson& document, const Found& found, headscale::policy::Policy& after) const;
-  absl::Status CheckProtected(const sdk::Context& context, headscale::Client& client, const PolicyModel& model,
-                              const headscale::policy::Policy& before, const headscale::policy::Policy& after) const;
-  sdk::Outcome<PolicyModel> Set(const sdk::Context& context, headscale::Client& client, const PolicyModel& plan,
-                                const std::string& text) const;
+  // What must hold for `model` to take the place of what was found: the checks of that generation,
+  // and what is protected. `after` gets the policy as the server will understand it.
+  absl::Status CheckChange(const sdk::Context& context, headscale::Client& client,
+                           const PolicyModel& model, const headscale::policy::HuJson& document,
+                           const Found& found, headscale::policy::Policy& after) const;
+  absl::Status CheckProtected(const sdk::Context& context, headscale::Client& client,
+                              const PolicyModel& model, const headscale::policy::Policy& before,
+                              const headscale::policy::Policy& after) const;
+  sdk::Outcome<PolicyModel> Set(const sdk::Context& context, headscale::Client& client,
+                                const PolicyModel& plan, const std::string& text) const;
 
   Services& services_;
   const LocalAddresses local_addresses_;

@@ -28,7 +28,8 @@ struct DeliverToModel {
 };
 
 struct PreauthKeyModel {
-  Attr<std::string> id, user, expires_in, renew_before, rotation_trigger, on_conflict, key, expires_at;
+  Attr<std::string> id, user, expires_in, renew_before, rotation_trigger, on_conflict, key,
+      expires_at;
   Attr<std::set<std::string>> tags;
   Attr<bool> reusable, ephemeral, expose_key, used, delivered;
   Attr<DeliverToModel> deliver_to;
@@ -48,18 +49,26 @@ class PreauthKeyResource final : public sdk::Resource<PreauthKeyModel, PreauthKe
   const sdk::ResourceInfo& info() const override;
   absl::Status Validate(const sdk::Context& context, const PreauthKeyModel& config) override;
   absl::Status Plan(const sdk::Context& context, sdk::PlanChange<PreauthKeyModel>& change) override;
-  sdk::Outcome<PreauthKeyModel> Create(const sdk::Context& context, const PreauthKeyModel& plan) override;
-  sdk::Outcome<PreauthKeyModel> Read(const sdk::Context& context, const PreauthKeyModel& prior) override;
-  sdk::Outcome<PreauthKeyModel> Update(const sdk::Context& context, const PreauthKeyModel& prior, const PreauthKeyModel& plan) override;
+  sdk::Outcome<PreauthKeyModel> Create(const sdk::Context& context,
+                                       const PreauthKeyModel& plan) override;
+  sdk::Outcome<PreauthKeyModel> Read(const sdk::Context& context,
+                                     const PreauthKeyModel& prior) override;
+  sdk::Outcome<PreauthKeyModel> Update(const sdk::Context& context, const PreauthKeyModel& prior,
+                                       const PreauthKeyModel& plan) override;
   absl::Status Delete(const sdk::Context& context, const PreauthKeyModel& prior) override;
-  absl::StatusOr<PreauthKeyModel> Import(const sdk::Context& context, const std::string& id) override;
-  absl::StatusOr<PreauthKeyModel> ImportByIdentity(const sdk::Context& context, const PreauthKeyIdentity& identity) override;
-  absl::StatusOr<PreauthKeyIdentity> Identify(const sdk::Context& context, const PreauthKeyModel& state) override;
+  absl::StatusOr<PreauthKeyModel> Import(const sdk::Context& context,
+                                         const std::string& id) override;
+  absl::StatusOr<PreauthKeyModel> ImportByIdentity(const sdk::Context& context,
+                                                   const PreauthKeyIdentity& identity) override;
+  absl::StatusOr<PreauthKeyIdentity> Identify(const sdk::Context& context,
+                                              const PreauthKeyModel& state) override;
 
  private:
   absl::StatusOr<std::vector<std::unique_ptr<KeySink>>> Sinks(const PreauthKeyModel& model) const;
-  absl::StatusOr<headscale::PreauthKey> Mint(const sdk::Context& context, headscale::Client& client, const PreauthKeyModel& plan,
-                                             const std::vector<std::unique_ptr<KeySink>>& sinks, KeyIntent& intent);
+  absl::StatusOr<headscale::PreauthKey> Mint(const sdk::Context& context, headscale::Client& client,
+                                             const PreauthKeyModel& plan,
+                                             const std::vector<std::unique_ptr<KeySink>>& sinks,
+                                             KeyIntent& intent);
 
   Services& services_;
 };

@@ -32,7 +32,8 @@ class VpnPreauthKey : public testing::TestWithParam<int> {
   ~VpnPreauthKey() override { std::filesystem::remove_all(folder_); }
 
   std::unique_ptr<ResourceHarness> NewHarness() {
-    auto harness = std::make_unique<ResourceHarness>(std::make_unique<PreauthKeyResource>(vpn_.services));
+    auto harness =
+        std::make_unique<ResourceHarness>(std::make_unique<PreauthKeyResource>(vpn_.services));
     harness->call.clock = &vpn_.clock;
     return harness;
   }
@@ -74,7 +75,9 @@ INSTANTIATE_TEST_SUITE_P(Versions, VpnPreauthKey, testing::Values(23, 26, 28, 29
                          [](const auto& param) { return absl::StrCat("v0_", param.param); });
 
 TEST_P(VpnPreauthKey, GoesToItsFileAndNotToTheState) {
-  EXPECT_EQ(key().Apply(Config(R"(, "tags": ["tag:infra"], "reusable": true, "expires_in": "24h")")), core::Action::kCreate);
+  EXPECT_EQ(
+      key().Apply(Config(R"(, "tags": ["tag:infra"], "reusable": true, "expires_in": "24h")")),
+      core::Action::kCreate);
   const std::string secret = server().keys[0].key;
   EXPECT_EQ(Text(File()), secret);
   struct stat info {};
@@ -90,7 +93,9 @@ TEST_P(VpnPreauthKey, GoesToItsFileAndNotToTheState) {
   EXPECT_TRUE(server().keys[0].reusable);
   EXPECT_THAT(server().keys[0].tags, ElementsAre("tag:infra"));
   NextRun();
-  EXPECT_EQ(key().Apply(Config(R"(, "tags": ["tag:infra"], "reusable": true, "expires_in": "24h")")), core::Action::kNoOp);
+  EXPECT_EQ(
+      key().Apply(Config(R"(, "tags": ["tag:infra"], "reusable": true, "expires_in": "24h")")),
+      core::Action::kNoOp);
   EXPECT_EQ(key().Destroy(), core::Action::kDelete);
   EXPECT_EQ(Open(), 0);
   EXPECT_FALSE(std::filesystem::exists(File()));
@@ -117,7 +122,8 @@ TEST_P(VpnPreauthKey, AUsedSingleUseKeyIsFinished) {
   server().keys.clear();  // the server forgot it
   NextRun();
   EXPECT_FALSE(key().state().IsNull());
-  EXPECT_EQ(key().Apply(Config(R"(, "expires_in": "2h", "renew_before": "10m")")), core::Action::kUpdate);
+  EXPECT_EQ(key().Apply(Config(R"(, "expires_in": "2h", "renew_before": "10m")")),
+            core::Action::kUpdate);
   EXPECT_THAT(server().keys, IsEmpty());
   // Unless another one is asked for.
   EXPECT_EQ(key().Apply(Config(R"(, "rotation_trigger": "2")")), core::Action::kReplace);
@@ -151,7 +157,8 @@ TEST_P(VpnPreauthKey, IsMadeAnewWhenItExpiresOrSoon) {
   server().keys.back().expiration = vpn_.clock.Now() - absl::Seconds(1);
   NextRun();
   EXPECT_EQ(key().Apply(config), core::Action::kReplace);
-  EXPECT_EQ(key().Apply(Config(R"(, "expires_in": "3h", "renew_before": "20m")")), core::Action::kReplace);
+  EXPECT_EQ(key().Apply(Config(R"(, "expires_in": "3h", "renew_before": "20m")")),
+            core::Action::kReplace);
   EXPECT_EQ(Open(), 1);
 }
 
@@ -177,11 +184,13 @@ TEST_P(VpnPreauthKey, WithoutItsFileItIsMadeAnew) {
 TEST_P(VpnPreauthKey, KilledBetweenMintingAndDeliveryLeavesNoOpenKey) {
   key().Apply(Config());
   // As a kill leaves it: the intent is written, the key is on the server, and nowhere else.
-  const auto intent = IntentFromJson(Text(File() + ".intent"), vpn_.services.Ownership("charon_vpn_preauth_key", File()).owner);
+  const auto intent = IntentFromJson(
+      Text(File() + ".intent"), vpn_.services.Ownership("charon_vpn_preauth_key", File()).owner);
   ASSERT_TRUE(intent.has_value());
   KeyIntent announced = *intent;
   announced.id.clear();
-  std::ofstream(File() + ".intent") << IntentToJson(announced, vpn_.services.Ownership("charon_vpn_preauth_key", File()).owner);
+  std::ofstream(File() + ".intent")
+      << IntentToJson(announced, vpn_.services.Ownership("charon_vpn_preauth_key", File()).owner);
   std::filesystem::remove(File());
   // A key of somebody else with the same flags is none of our business.
   FakeHeadscale::Key other = server().keys[0];
@@ -195,7 +204,8 @@ TEST_P(VpnPreauthKey, KilledBetweenMintingAndDeliveryLeavesNoOpenKey) {
   EXPECT_EQ(Text(File()), server().keys.back().key);
   EXPECT_GT(server().keys.back().id, 0);
   bool other_is_open = false;
-  for (const auto& each : server().keys) other_is_open |= each.id == 4711 && each.expiration > vpn_.clock.Now();
+  for (const auto& each : server().keys)
+    other_is_open |= each.id == 4711 && each.expiration > vpn_.clock.Now();
   EXPECT_TRUE(other_is_open);
 }
 
@@ -218,11 +228,13 @@ TEST_P(VpnPreauthKey, AnAnswerThatGotLostLeavesNoOpenKey) {
   bool lost = false;
   FakeHeadscale fresh(GetParam(), vpn_.clock);
   fresh.AddUser("ops");
-  server().transport().Handle([&](const Call& call, const http::Request& request) -> absl::StatusOr<http::Response> {
-    absl::StatusOr<http::Response> answer = fresh.transport().Send(call, request);
-    if (request.method == "POST" && !std::exchange(lost, true)) return absl::UnavailableError("connection reset by peer");
-    return answer;
-  });
+  server().transport().Handle(
+      [&](const Call& call, const http::Request& request) -> absl::StatusOr<http::Response> {
+        absl::StatusOr<http::Response> answer = fresh.transport().Send(call, request);
+        if (request.method == "POST" && !std::exchange(lost, true))
+          return absl::UnavailableError("connection reset by peer");
+        return answer;
+      });
   key().Apply(Config());
   int open = 0;
   for (const auto& each : fresh.keys) open += each.expiration > vpn_.clock.Now();
@@ -231,12 +243,16 @@ TEST_P(VpnPreauthKey, AnAnswerThatGotLostLeavesNoOpenKey) {
 }
 
 TEST_P(VpnPreauthKey, WhatCannotBeDeliveredIsNotLeft) {
-  const std::string config = absl::StrCat(R"({"user": "ops", "deliver_to": {"file": ")", (folder_ / "none" / "ts.key").string(), R"("}})");
-  EXPECT_THAT(key().ApplyToFail(config), ElementsAre(AllOf(HasSubstr("deliver_to: "), HasSubstr("The directory must exist"))));
+  const std::string config = absl::StrCat(R"({"user": "ops", "deliver_to": {"file": ")",
+                                          (folder_ / "none" / "ts.key").string(), R"("}})");
+  EXPECT_THAT(key().ApplyToFail(config),
+              ElementsAre(AllOf(HasSubstr("deliver_to: "), HasSubstr("The directory must exist"))));
   EXPECT_THAT(server().keys, IsEmpty());
   std::ofstream(File()) << "precious";
   NextRunWithoutState();
-  EXPECT_THAT(key().ApplyToFail(Config()), ElementsAre(AllOf(HasSubstr("deliver_to: "), HasSubstr("There is a file"), HasSubstr("on_conflict = \"adopt\""))));
+  EXPECT_THAT(key().ApplyToFail(Config()),
+              ElementsAre(AllOf(HasSubstr("deliver_to: "), HasSubstr("There is a file"),
+                                HasSubstr("on_conflict = \"adopt\""))));
   EXPECT_EQ(Text(File()), "precious");
   EXPECT_THAT(server().keys, IsEmpty());
   NextRunWithoutState();
@@ -257,13 +273,15 @@ TEST_P(VpnPreauthKey, TwoKeysInOnePlaceAreRefused) {
   to.file = (folder_ / "two.key").string();
   plan.deliver_to = to;
   EXPECT_TRUE(resource.Create(context, plan).ok());
-  EXPECT_THAT(resource.Create(context, plan).status(), StatusIs(absl::StatusCode::kAlreadyExists, HasSubstr("two keys go to file ")));
+  EXPECT_THAT(resource.Create(context, plan).status(),
+              StatusIs(absl::StatusCode::kAlreadyExists, HasSubstr("two keys go to file ")));
 }
 
 TEST_P(VpnPreauthKey, KeysWithTagsAloneNeedAVersionThatHasThem) {
   const char* config = R"({"tags": ["tag:infra"], "expose_key": true})";
   if (GetParam() < 28) {
-    EXPECT_THAT(key().ApplyToFail(config), ElementsAre(AllOf(HasSubstr("user: "), HasSubstr("Headscale 0.28 and later can"))));
+    EXPECT_THAT(key().ApplyToFail(config),
+                ElementsAre(AllOf(HasSubstr("user: "), HasSubstr("Headscale 0.28 and later can"))));
     EXPECT_THAT(server().writes(), IsEmpty());
   } else {
     key().Apply(config);
@@ -286,16 +304,20 @@ TEST_P(VpnPreauthKey, BadInputIsRefused) {
     std::string config;
     const char* said;
   };
-  for (const Case& c : {Case{R"({"expose_key": true})", "Set user, or tags"}, Case{R"({"user": "ops"})", "deliver_to"},
-                        Case{R"({"user": "ops", "expose_key": true, "tags": ["infra"]})", "Write \"tag:infra\""},
-                        Case{R"({"user": "ops", "expose_key": true, "expires_in": "1 day"})", "expires_in"},
-                        Case{R"({"user": "ops", "expose_key": true, "expires_in": "1h", "renew_before": "2h"})", "shorter than expires_in"},
-                        Case{R"({"user": "ops", "deliver_to": {}})", "deliver_to"}}) {
+  for (const Case& c :
+       {Case{R"({"expose_key": true})", "Set user, or tags"},
+        Case{R"({"user": "ops"})", "deliver_to"},
+        Case{R"({"user": "ops", "expose_key": true, "tags": ["infra"]})", "Write \"tag:infra\""},
+        Case{R"({"user": "ops", "expose_key": true, "expires_in": "1 day"})", "expires_in"},
+        Case{R"({"user": "ops", "expose_key": true, "expires_in": "1h", "renew_before": "2h"})",
+             "shorter than expires_in"},
+        Case{R"({"user": "ops", "deliver_to": {}})", "deliver_to"}}) {
     EXPECT_THAT(key().ApplyToFail(c.config), ElementsAre(HasSubstr(c.said))) << c.config;
   }
   EXPECT_EQ(server().transport().count(), 0u);
   EXPECT_THAT(key().ApplyToFail(R"({"user": "nobody", "expose_key": true})"),
-              ElementsAre(AllOf(HasSubstr("user: "), HasSubstr("There is no user \"nobody\""), HasSubstr("charon_vpn_user"))));
+              ElementsAre(AllOf(HasSubstr("user: "), HasSubstr("There is no user \"nobody\""),
+                                HasSubstr("charon_vpn_user"))));
 }
 
 }  // namespace

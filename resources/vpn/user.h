@@ -32,19 +32,24 @@ class UserResource final : public sdk::Resource<UserModel, UserIdentity> {
   absl::Status Plan(const sdk::Context& context, sdk::PlanChange<UserModel>& change) override;
   sdk::Outcome<UserModel> Create(const sdk::Context& context, const UserModel& plan) override;
   sdk::Outcome<UserModel> Read(const sdk::Context& context, const UserModel& prior) override;
-  sdk::Outcome<UserModel> Update(const sdk::Context& context, const UserModel& prior, const UserModel& plan) override;
+  sdk::Outcome<UserModel> Update(const sdk::Context& context, const UserModel& prior,
+                                 const UserModel& plan) override;
   absl::Status Delete(const sdk::Context& context, const UserModel& prior) override;
   absl::StatusOr<UserModel> Import(const sdk::Context& context, const std::string& id) override;
-  absl::StatusOr<UserModel> ImportByIdentity(const sdk::Context& context, const UserIdentity& identity) override;
-  absl::StatusOr<UserIdentity> Identify(const sdk::Context& context, const UserModel& state) override;
+  absl::StatusOr<UserModel> ImportByIdentity(const sdk::Context& context,
+                                             const UserIdentity& identity) override;
+  absl::StatusOr<UserIdentity> Identify(const sdk::Context& context,
+                                        const UserModel& state) override;
 
  private:
   sdk::Outcome<UserModel> Make(const sdk::Context& context, const UserModel& plan);
-  absl::Status DeleteUser(const sdk::Context& context, headscale::Client& client, const headscale::User& user, bool with_nodes);
+  absl::Status DeleteUser(const sdk::Context& context, headscale::Client& client,
+                          const headscale::User& user, bool with_nodes);
 
   Services& services_;
   absl::Mutex mutex_;
-  std::set<std::string> leaving_ ABSL_GUARDED_BY(mutex_);  // ids of users that this run's plan takes away
+  std::set<std::string> leaving_
+      ABSL_GUARDED_BY(mutex_);  // ids of users that this run's plan takes away
 };
 
 }  // namespace charon::vpn

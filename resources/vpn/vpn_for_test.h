@@ -27,9 +27,11 @@ class SharedClient final : public headscale::Client {
 
 struct Vpn {
   Vpn(const Vpn&) = delete;
-  explicit Vpn(int minor) : server(minor, clock), services(NoCluster, [this](const headscale::ConnectionSettings&) {
-      return absl::StatusOr<std::unique_ptr<headscale::Client>>(std::make_unique<SharedClient>(server.Client()));
-    }) {
+  explicit Vpn(int minor)
+      : server(minor, clock), services(NoCluster, [this](const headscale::ConnectionSettings&) {
+          return absl::StatusOr<std::unique_ptr<headscale::Client>>(
+              std::make_unique<SharedClient>(server.Client()));
+        }) {
     NextRun();
   }
 
@@ -41,7 +43,8 @@ struct Vpn {
     services.Configure(settings);
   }
 
-  static absl::StatusOr<std::unique_ptr<kubernetes::Cluster>> NoCluster(const kubernetes::ConnectionSettings&) {
+  static absl::StatusOr<std::unique_ptr<kubernetes::Cluster>> NoCluster(
+      const kubernetes::ConnectionSettings&) {
     return absl::FailedPreconditionError("no cluster in this test");
   }
 

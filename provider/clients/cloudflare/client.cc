@@ -28,7 +28,8 @@ using dns::Unit;
 using dns::Zone;
 
 constexpr int kPageSize = 5000;
-// Records in one batch (dns/manage-dns-records/how-to/batch-record-changes): 200 on free zones, 3,500 on others.
+// Records in one batch (dns/manage-dns-records/how-to/batch-record-changes): 200 on free zones,
+// 3,500 on others.
 constexpr std::size_t kFreeBatch = 200, kPaidBatch = 3500;
 // Records in one zone (dns/troubleshooting/faq): free zones made before September 2024 have 1,000.
 constexpr std::int64_t kFreeRecords = 200, kOldFreeRecords = 1000, kPaidRecords = 3500;
@@ -45,7 +46,8 @@ std::string Text(const Json& object, const char* key) {
 }
 std::int64_t Whole(const Json& object, const char* key, std::int64_t otherwise) {
   const auto found = object.is_object() ? object.find(key) : object.end();
-  return found != object.end() && found->is_number_integer() ? found->get<std::int64_t>() : otherwise;
+  return found != object.end() && found->is_number_integer() ? found->get<std::int64_t>()
+                                                             : otherwise;
 }
 
 // Types whose parts travel under names of their own in `data`. Numbers are JSON numbers.
@@ -68,20 +70,26 @@ const std::map<std::string, std::vector<const char*>, std::less<>>& DataNames() 
 
 // A value in presentation form as the API's fields.
 absl::StatusOr<Json> ToFields(const std::string& type, const std::string& value) {
-  if (type == "LOC") return absl::InvalidArgumentError("cloudflare takes LOC records in a form of its own, which is not offered");
+  if (type == "LOC")
+    return absl::InvalidArgumentError(
+        "cloudflare takes LOC records in a form of its own, which is not offered");
   CHARON_ASSIGN_OR_RETURN(const Rdata rdata, dns::ParseRdata(type, value));
   if (type == "MX") {
     std::int64_t priority = 0;
     (void)absl::SimpleAtoi(rdata.fields[0].text, &priority);
-    return Json{{"content", rdata.fields[1].text.empty() ? "." : rdata.fields[1].text}, {"priority", priority}};
+    return Json{{"content", rdata.fields[1].text.empty() ? "." : rdata.fields[1].text},
+                {"priority", priority}};
   }
   const auto names = DataNames().find(type);
-  if (names == DataNames().end()) return Json{{"content", dns::WriteRdata(type, rdata, dns::Dots::kNone)}};
+  if (names == DataNames().end())
+    return Json{{"content", dns::WriteRdata(type, rdata, dns::Dots::kNone)}};
   Json fields, data = Json::object();
   for (std::size_t i = 0; i < names->second.size(); ++i) {
-    if (absl::string_view(names->second[i]) == "value" && type != "CAA") {  // parameters: all that is left
+    if (absl::string_view(names->second[i]) == "value" &&
+        type != "CAA") {  // parameters: all that is left
       std::vector<std::string> parameters;
-      for (std::size_t j = i; j < rdata.fields.size(); ++j) parameters.push_back(rdata.fields[j].text);
+      for (std::size_t j = i; j < rdata.fields.size(); ++j)
+        parameters.push_back(rdata.fields[j].text);
       data["value"] = absl::StrJoin(parameters, " ");
       break;
     }
@@ -90,7 +98,8 @@ absl::StatusOr<Json> ToFields(const std::string& type, const std::string& value)
     if (field.kind == dns::RdataField::Kind::kNumber && absl::SimpleAtoi(field.text, &number)) {
       data[names->second[i]] = number;
     } else {
-      data[names->second[i]] = field.kind == dns::RdataField::Kind::kName && field.text.empty() ? "." : field.text;
+      data[names->second[i]] =
+          field.kind == dns::RdataField::Kind::kName && field.text.empty() ? "." : field.text;
     }
   }
   if (type == "URI") {  // its priority stands outside
@@ -113,16 +122,20 @@ std::string ToValue(const std::string& type, const Json& record) {
   if (type == "MX") return dns::CanonicalRdata(type, absl::StrCat(priority, " ", content));
   const auto names = DataNames().find(type);
   const auto data = record.find("data");
-  if (names == DataNames().end() || data == record.end() || !data->is_object()) return dns::CanonicalRdata(type, content);
+  if (names == DataNames().end() || data == record.end() || !data->is_object())
+    return dns::CanonicalRdata(type, content);
   std::vector<std::string> words;
   for (const char* name : names->second) {
     const auto part = data->find(name);
-    std::string word = part == data->end() ? "" : part->is_string() ? part->get<std::string>() : part->dump();
+    std::string word = part == data->end() ? ""
+                       : part->is_string() ? part->get<std::string>()
+                                           : part->dump();
     if (type == "URI" && absl::string_view(name) == "priority") word = priority;
-    const bool text =
-        (type == "CAA" && absl::string_view(name) == "value") || (type == "URI" && absl::string_view(name) == "target") ||
-        (type == "NAPTR" &&
-         (absl::string_view(name) == "flags" || absl::string_view(name) == "service" || absl::string_view(name) == "regex"));
+    const bool text = (type == "CAA" && absl::string_view(name) == "value") ||
+                      (type == "URI" && absl::string_view(name) == "target") ||
+                      (type == "NAPTR" && (absl::string_view(name) == "flags" ||
+                                           absl::string_view(name) == "service" ||
+                                           absl::string_view(name) == "regex"));
     if (text) word = dns::QuoteText(word);
     if (word.empty() && absl::string_view(name) != "value") word = ".";
     words.push_back(std::move(word));
@@ -130,9 +143,11 @@ std::string ToValue(const std::string& type, const Json& record) {
   return dns::CanonicalRdata(type, absl::StrJoin(words, " "));
 }
 
-// The codes that matter, from answers of the API: 81044 no such record; 81053 to 81058 the name or the same record exists;
-// 1004 and 9000 to 9999 a value is not valid; 9109, 10000, 6003, 6111 the token; 7000 and 7003 no such object.
-absl::Status ToStatus(const http::Response& response, absl::string_view what, absl::string_view server) {
+// The codes that matter, from answers of the API: 81044 no such record; 81053 to 81058 the name or
+// the same record exists; 1004 and 9000 to 9999 a value is not valid; 9109, 10000, 6003, 6111 the
+// token; 7000 and 7003 no such object.
+absl::Status ToStatus(const http::Response& response, absl::string_view what,
+                      absl::string_view server) {
   const Json body = http::ParseJson(response.body);
   std::vector<std::string> messages;
   std::vector<std::int64_t> codes;
@@ -146,19 +161,23 @@ absl::Status ToStatus(const http::Response& response, absl::string_view what, ab
   };
   if (body.is_object() && body.contains("errors")) collect(body["errors"], collect);
   const auto has = [&](std::int64_t from, std::int64_t to) {
-    return std::any_of(codes.begin(), codes.end(), [&](std::int64_t code) { return code >= from && code <= to; });
+    return std::any_of(codes.begin(), codes.end(),
+                       [&](std::int64_t code) { return code >= from && code <= to; });
   };
   const std::string said = messages.empty() ? "" : ": " + absl::StrJoin(messages, "; ");
-  const std::string message = Redact(absl::StrCat(what, ": Cloudflare (", server, ") answered ", response.status, said));
+  const std::string message =
+      Redact(absl::StrCat(what, ": Cloudflare (", server, ") answered ", response.status, said));
   if (response.status == 429) {
     return WithRemedy(absl::ResourceExhaustedError(message),
-                      "Cloudflare allows 1,200 requests in five minutes, all tokens of a user and the dashboard together. Try "
+                      "Cloudflare allows 1,200 requests in five minutes, all tokens of a user and "
+                      "the dashboard together. Try "
                       "again in five minutes.");
   }
   if (response.status == 401 || has(6003, 6003) || has(6111, 6111) || has(9109, 9109) ||
       (response.status == 403 && has(10000, 10001)) || has(1000, 1001)) {
     return WithRemedy(absl::UnauthenticatedError(message),
-                      "Check `cloudflare.api_token` of the provider block (or CLOUDFLARE_API_TOKEN): the token must be valid and "
+                      "Check `cloudflare.api_token` of the provider block (or "
+                      "CLOUDFLARE_API_TOKEN): the token must be valid and "
                       "have the permissions Zone "
                       "Read and DNS Write for this zone.");
   }
@@ -192,17 +211,21 @@ class Client final : public dns::Backend {
   }
 
   bool IsZoneId(absl::string_view text) const override {
-    return text.size() == 32 && std::all_of(text.begin(), text.end(), [](unsigned char c) { return absl::ascii_isxdigit(c); });
+    return text.size() == 32 && std::all_of(text.begin(), text.end(), [](unsigned char c) {
+             return absl::ascii_isxdigit(c);
+           });
   }
   absl::StatusOr<Zone> ZoneById(const Call& call, const std::string& id) override {
-    CHARON_ASSIGN_OR_RETURN(const Json body, Ask(call, "GET", http::Url("/zones").Segment(id).ToString(), "",
-                                                 absl::StrCat("looking for the zone ", id)));
+    CHARON_ASSIGN_OR_RETURN(const Json body,
+                            Ask(call, "GET", http::Url("/zones").Segment(id).ToString(), "",
+                                absl::StrCat("looking for the zone ", id)));
     return ToZone(Part(body, "result"));
   }
   absl::StatusOr<std::vector<Zone>> ZonesNamed(const Call& call, const std::string& name) override {
-    CHARON_ASSIGN_OR_RETURN(const Json body,
-                            Ask(call, "GET", http::Url("/zones").Query("name", name).Query("per_page", "50").ToString(), "",
-                                absl::StrCat("looking for the zone ", name)));
+    CHARON_ASSIGN_OR_RETURN(
+        const Json body,
+        Ask(call, "GET", http::Url("/zones").Query("name", name).Query("per_page", "50").ToString(),
+            "", absl::StrCat("looking for the zone ", name)));
     std::vector<Zone> zones;
     for (const Json& result : Part(body, "result")) {
       CHARON_ASSIGN_OR_RETURN(Zone zone, ToZone(result));
@@ -214,14 +237,15 @@ class Client final : public dns::Backend {
   absl::StatusOr<std::vector<RecordSet>> List(const Call& call, const Zone& zone) override {
     std::map<SetKey, RecordSet> sets;
     for (std::int64_t page = 1, pages = 1; page <= pages; ++page) {
-      CHARON_ASSIGN_OR_RETURN(const Json body, Ask(call, "GET",
-                                                   http::Url("/zones")
-                                                       .Segment(zone.id)
-                                                       .Segment("dns_records")
-                                                       .Query("per_page", absl::StrCat(kPageSize))
-                                                       .Query("page", absl::StrCat(page))
-                                                       .ToString(),
-                                                   "", absl::StrCat("listing the records of ", zone.name)));
+      CHARON_ASSIGN_OR_RETURN(const Json body,
+                              Ask(call, "GET",
+                                  http::Url("/zones")
+                                      .Segment(zone.id)
+                                      .Segment("dns_records")
+                                      .Query("per_page", absl::StrCat(kPageSize))
+                                      .Query("page", absl::StrCat(page))
+                                      .ToString(),
+                                  "", absl::StrCat("listing the records of ", zone.name)));
       pages = Whole(Part(body, "result_info"), "total_pages", 1);
       for (const Json& record : Part(body, "result")) CHARON_RETURN_IF_ERROR(Add(record, sets));
     }
@@ -231,13 +255,14 @@ class Client final : public dns::Backend {
   }
 
   std::size_t Fits(const Zone& zone, std::span<const Unit> units) const override {
-    const std::size_t most = zone.record_limit.value_or(0) > kOldFreeRecords ? kPaidBatch : kFreeBatch;
+    const std::size_t most =
+        zone.record_limit.value_or(0) > kOldFreeRecords ? kPaidBatch : kFreeBatch;
     std::size_t records = 0, fit = 0;
     for (const Unit& unit : units) {
       for (const Change& change : unit.changes) {
         // At worst each old record is deleted and each new one posted.
-        records +=
-            static_cast<std::size_t>((change.before ? change.before->count() : 0) + (change.after ? change.after->count() : 0));
+        records += static_cast<std::size_t>((change.before ? change.before->count() : 0) +
+                                            (change.after ? change.after->count() : 0));
       }
       if (fit > 0 && records > most) break;
       ++fit;
@@ -265,25 +290,28 @@ class Client final : public dns::Backend {
     if (!posts.empty()) body["posts"] = std::move(posts);
     if (body.empty()) return result;
     const absl::StatusOr<Json> answer =
-        Ask(call, "POST", http::Url("/zones").Segment(zone.id).Segment("dns_records").Segment("batch").ToString(), body.dump(),
-            WhatOf(zone, units));
+        Ask(call, "POST",
+            http::Url("/zones").Segment(zone.id).Segment("dns_records").Segment("batch").ToString(),
+            body.dump(), WhatOf(zone, units));
     result.status = answer.status();
     if (!answer.ok()) return result;
     // Posts are answered in the order in which they were sent.
     const Json& made = Part(Part(*answer, "result"), "posts");
-    for (std::size_t i = 0; i < posted.size(); ++i) *posted[i] = made.is_array() && i < made.size() ? Text(made[i], "id") : "";
+    for (std::size_t i = 0; i < posted.size(); ++i)
+      *posted[i] = made.is_array() && i < made.size() ? Text(made[i], "id") : "";
     return result;
   }
 
   absl::StatusOr<Zone> CreateZone(const Call& call, const dns::NewZone& wanted) override {
     Json body = {{"name", wanted.name}, {"type", "full"}};
     if (!wanted.account_id.empty()) body["account"] = {{"id", wanted.account_id}};
-    CHARON_ASSIGN_OR_RETURN(const Json answer,
-                            Ask(call, "POST", "/zones", body.dump(), absl::StrCat("making the zone ", wanted.name)));
+    CHARON_ASSIGN_OR_RETURN(const Json answer, Ask(call, "POST", "/zones", body.dump(),
+                                                   absl::StrCat("making the zone ", wanted.name)));
     return ToZone(Part(answer, "result"));
   }
   absl::Status DeleteZone(const Call& call, const Zone& zone) override {
-    return Ask(call, "DELETE", http::Url("/zones").Segment(zone.id).ToString(), "", absl::StrCat("deleting the zone ", zone.name))
+    return Ask(call, "DELETE", http::Url("/zones").Segment(zone.id).ToString(), "",
+               absl::StrCat("deleting the zone ", zone.name))
         .status();
   }
 
@@ -296,21 +324,24 @@ class Client final : public dns::Backend {
                         dns::Describe(change.after ? change.after->key : change.before->key));
   }
 
-  absl::StatusOr<Json> Ask(const Call& call, const char* method, const std::string& target, std::string body,
-                           const std::string& what) const {
-    http::Request request{
-        .method = method, .url = settings_.base_url + target, .headers = {{"Authorization", "Bearer " + settings_.api_token}}};
+  absl::StatusOr<Json> Ask(const Call& call, const char* method, const std::string& target,
+                           std::string body, const std::string& what) const {
+    http::Request request{.method = method,
+                          .url = settings_.base_url + target,
+                          .headers = {{"Authorization", "Bearer " + settings_.api_token}}};
     if (!body.empty()) {
       request.headers.emplace_back("Content-Type", "application/json");
       request.body = std::move(body);
     }
     absl::StatusOr<http::Response> response = transport_->Send(call, request);
     if (!response.ok()) return Annotate(response.status(), what);
-    if (response->status < 200 || response->status > 299) return ToStatus(*response, what, settings_.base_url);
+    if (response->status < 200 || response->status > 299)
+      return ToStatus(*response, what, settings_.base_url);
     Json answer = http::ParseJson(response->body);
     if (!answer.is_object()) {
       return WithRemedy(
-          absl::InternalError(absl::StrCat(what, ": ", settings_.base_url, " does not answer as Cloudflare's API does")),
+          absl::InternalError(absl::StrCat(what, ": ", settings_.base_url,
+                                           " does not answer as Cloudflare's API does")),
           "Check `cloudflare.base_url`.");
     }
     if (const Json& success = Part(answer, "success"); success.is_boolean() && !success.get<bool>())
@@ -321,15 +352,18 @@ class Client final : public dns::Backend {
   absl::StatusOr<Zone> ToZone(const Json& result) const {
     Zone zone;
     zone.id = Text(result, "id");
-    if (zone.id.empty()) return absl::InternalError(absl::StrCat("a zone from ", settings_.base_url, " has no id"));
+    if (zone.id.empty())
+      return absl::InternalError(absl::StrCat("a zone from ", settings_.base_url, " has no id"));
     CHARON_ASSIGN_OR_RETURN(zone.name, dns::CanonicalName(Text(result, "name")));
-    if (const auto servers = result.find("name_servers"); servers != result.end() && servers->is_array()) {
+    if (const auto servers = result.find("name_servers");
+        servers != result.end() && servers->is_array()) {
       for (const Json& server : *servers) {
         if (server.is_string()) zone.name_servers.push_back(server.get<std::string>());
       }
     }
     const std::string created = Text(result, "created_on");
-    if (absl::Time made; absl::ParseTime(absl::RFC3339_full, created, &made, nullptr)) zone.made = made;
+    if (absl::Time made; absl::ParseTime(absl::RFC3339_full, created, &made, nullptr))
+      zone.made = made;
     const std::string plan = Text(Part(result, "plan"), "legacy_id");
     if (plan == "free") {
       zone.record_limit =
@@ -341,7 +375,8 @@ class Client final : public dns::Backend {
   }
 
   static absl::Status Add(const Json& record, std::map<SetKey, RecordSet>& sets) {
-    if (!record.is_object()) return absl::InternalError("Cloudflare listed a record that is no object");
+    if (!record.is_object())
+      return absl::InternalError("Cloudflare listed a record that is no object");
     const std::string type = Text(record, "type");
     absl::StatusOr<std::string> name = dns::CanonicalName(Text(record, "name"));
     if (!name.ok()) return absl::OkStatus();  // nothing that a configuration could name
@@ -349,10 +384,13 @@ class Client final : public dns::Backend {
     RecordSet one;
     one.key = key;
     one.ttl = Whole(record, "ttl", dns::kAutomaticTtl);
-    if (const auto proxied = record.find("proxied"); proxied != record.end() && proxied->is_boolean())
+    if (const auto proxied = record.find("proxied");
+        proxied != record.end() && proxied->is_boolean())
       one.proxied = proxied->get<bool>();
-    if (const std::string comment = Text(record, "comment"); !comment.empty()) one.comment = comment;
-    if (const auto tags = record.find("tags"); tags != record.end() && tags->is_array() && !tags->empty()) {
+    if (const std::string comment = Text(record, "comment"); !comment.empty())
+      one.comment = comment;
+    if (const auto tags = record.find("tags");
+        tags != record.end() && tags->is_array() && !tags->empty()) {
       one.tags.emplace();
       for (const Json& tag : *tags) {
         if (tag.is_string()) one.tags->insert(tag.get<std::string>());
@@ -361,7 +399,8 @@ class Client final : public dns::Backend {
     const auto [found, fresh] = sets.try_emplace(key, one);
     RecordSet& set = found->second;
     // A set whose records differ is never as wanted, so that the next write evens it out.
-    if (!fresh && (set.ttl != one.ttl || set.proxied != one.proxied || set.comment != one.comment || set.tags != one.tags))
+    if (!fresh && (set.ttl != one.ttl || set.proxied != one.proxied || set.comment != one.comment ||
+                   set.tags != one.tags))
       set.ttl = 0;
     set.values.push_back(ToValue(type, record));
     set.ids.push_back(Text(record, "id"));
@@ -377,14 +416,17 @@ class Client final : public dns::Backend {
     return shared;
   }
 
-  static absl::Status Compose(Change& change, Json& deletes, Json& patches, Json& posts, std::vector<std::string*>& posted) {
+  static absl::Status Compose(Change& change, Json& deletes, Json& patches, Json& posts,
+                              std::vector<std::string*>& posted) {
     if (change.before && change.before->ids.size() != change.before->values.size()) {
-      return absl::AbortedError(absl::StrCat("the ids of ", dns::Describe(change.before->key), " are not known"));
+      return absl::AbortedError(
+          absl::StrCat("the ids of ", dns::Describe(change.before->key), " are not known"));
     }
     std::multimap<std::string, std::string> old;  // id by canonical value
     if (change.before) {
       for (std::size_t i = 0; i < change.before->values.size(); ++i) {
-        old.emplace(dns::CanonicalRdata(change.before->key.type, change.before->values[i]), change.before->ids[i]);
+        old.emplace(dns::CanonicalRdata(change.before->key.type, change.before->values[i]),
+                    change.before->ids[i]);
       }
     }
     if (change.after) {
@@ -443,7 +485,8 @@ class Client final : public dns::Backend {
 
 }  // namespace
 
-std::unique_ptr<dns::Backend> NewClient(Settings settings, std::unique_ptr<http::Transport> transport) {
+std::unique_ptr<dns::Backend> NewClient(Settings settings,
+                                        std::unique_ptr<http::Transport> transport) {
   return std::make_unique<Client>(std::move(settings), std::move(transport));
 }
 

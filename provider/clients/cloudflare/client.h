@@ -17,6 +17,7 @@ struct Settings {
 };
 
 // Records of one name and type are one set; each has an id of its own. A batch is one transaction.
-std::unique_ptr<dns::Backend> NewClient(Settings settings, std::unique_ptr<http::Transport> transport);
+std::unique_ptr<dns::Backend> NewClient(Settings settings,
+                                        std::unique_ptr<http::Transport> transport);
 
 }  // namespace charon::cloudflare

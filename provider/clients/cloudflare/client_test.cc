@@ -25,7 +25,8 @@ constexpr char kToken[] = "cf-token-for-the-test";
 class CloudflareTest : public dns::ClientTest {
  protected:
   CloudflareTest() : ClientTest({"023e105f4ecef8ad9ca31a8372d0c353", "example.org"}) {
-    client_ = NewClient({.base_url = "https://cf.example/client/v4/", .api_token = kToken}, http::Borrow(transport_));
+    client_ = NewClient({.base_url = "https://cf.example/client/v4/", .api_token = kToken},
+                        http::Borrow(transport_));
   }
   static RecordSet Set(const std::string& type, std::vector<std::string> values) {
     RecordSet set = dns::Set("www.example.org", type, std::move(values));
@@ -45,16 +46,21 @@ TEST_F(CloudflareTest, FindsZones) {
   ASSERT_EQ(zones->size(), 1u);
   EXPECT_EQ(zones->front().record_limit, 200);
   EXPECT_EQ(absl::ToUnixMillis(*zones->front().made), 1735708800123);
-  EXPECT_THAT(zones->front().name_servers, ElementsAre("bob.ns.example.com", "lola.ns.example.com"));
-  EXPECT_EQ(transport_.requests()[0].url, "https://cf.example/client/v4/zones?name=example.org&per_page=50");
+  EXPECT_THAT(zones->front().name_servers,
+              ElementsAre("bob.ns.example.com", "lola.ns.example.com"));
+  EXPECT_EQ(transport_.requests()[0].url,
+            "https://cf.example/client/v4/zones?name=example.org&per_page=50");
   EXPECT_THAT(transport_.requests()[0].headers,
-              ElementsAre(std::pair<std::string, std::string>("Authorization", absl::StrCat("Bearer ", kToken))));
+              ElementsAre(std::pair<std::string, std::string>("Authorization",
+                                                              absl::StrCat("Bearer ", kToken))));
 
   transport_.Answer(
       200,
       R"({"success": true, "result": {"id": "1", "name": "example.org", "plan": {"legacy_id": "free"}, "created_on": "2020-01-01T00:00:00Z"}})");
   EXPECT_EQ(client_->ZoneById(call_, "1")->record_limit, 1000);
-  transport_.Answer(200, R"({"success": true, "result": {"id": "1", "name": "example.org", "plan": {"legacy_id": "pro"}}})");
+  transport_.Answer(
+      200,
+      R"({"success": true, "result": {"id": "1", "name": "example.org", "plan": {"legacy_id": "pro"}}})");
   EXPECT_EQ(client_->ZoneById(call_, "1")->record_limit, 3500);
   transport_.Answer(200, R"({"success": true, "result": {"id": "1", "name": "example.org"}})");
   EXPECT_EQ(client_->ZoneById(call_, "1")->made, std::nullopt);
@@ -93,7 +99,8 @@ TEST_F(CloudflareTest, ListsSetsOverPagesInPresentationForm) {
   EXPECT_THAT(by["CAA example.org"].values, ElementsAre("0 issue \"ca.example.net\""));
   EXPECT_EQ(by["A uneven.example.org"].ttl, 0);
   EXPECT_EQ(transport_.requests()[1].url,
-            "https://cf.example/client/v4/zones/023e105f4ecef8ad9ca31a8372d0c353/dns_records?per_page=5000&page=2");
+            "https://cf.example/client/v4/zones/023e105f4ecef8ad9ca31a8372d0c353/"
+            "dns_records?per_page=5000&page=2");
 }
 
 TEST_F(CloudflareTest, MakesRecordsOfEveryShape) {
@@ -112,19 +119,25 @@ TEST_F(CloudflareTest, MakesRecordsOfEveryShape) {
   struct Case {
     const char *type, *value, *fields;
   };
-  for (const Case& c : {
-           Case{"MX", "10 mail.example.org.", R"({"content": "mail.example.org", "priority": 10})"},
-           Case{"TXT", "\"v=spf1 \" \"-all\"", R"({"content": "\"v=spf1 -all\""})"},
-           Case{"SRV", "10 5 5060 sip.example.org",
-                R"({"data": {"priority": 10, "weight": 5, "port": 5060, "target": "sip.example.org"}})"},
-           Case{"CAA", "0 issue \"ca.example.net\"", R"({"data": {"flags": 0, "tag": "issue", "value": "ca.example.net"}})"},
-           Case{"TLSA", "3 1 1 0A0B", R"({"data": {"usage": 3, "selector": 1, "matching_type": 1, "certificate": "0a0b"}})"},
-           Case{"SSHFP", "4 2 0a0b", R"({"data": {"algorithm": 4, "type": 2, "fingerprint": "0a0b"}})"},
-           Case{"HTTPS", "1 . alpn=h2 port=443",
-                R"({"data": {"priority": 1, "target": ".", "value": "alpn=\"h2\" port=\"443\""}})"},
-           Case{"URI", "10 1 \"https://example.org/\"",
-                R"({"priority": 10, "data": {"weight": 1, "target": "https://example.org/"}})"},
-       }) {
+  for (
+      const Case& c : {
+          Case{"MX", "10 mail.example.org.", R"({"content": "mail.example.org", "priority": 10})"},
+          Case{"TXT", "\"v=spf1 \" \"-all\"", R"({"content": "\"v=spf1 -all\""})"},
+          Case{
+              "SRV", "10 5 5060 sip.example.org",
+              R"({"data": {"priority": 10, "weight": 5, "port": 5060, "target": "sip.example.org"}})"},
+          Case{"CAA", "0 issue \"ca.example.net\"",
+               R"({"data": {"flags": 0, "tag": "issue", "value": "ca.example.net"}})"},
+          Case{
+              "TLSA", "3 1 1 0A0B",
+              R"({"data": {"usage": 3, "selector": 1, "matching_type": 1, "certificate": "0a0b"}})"},
+          Case{"SSHFP", "4 2 0a0b",
+               R"({"data": {"algorithm": 4, "type": 2, "fingerprint": "0a0b"}})"},
+          Case{"HTTPS", "1 . alpn=h2 port=443",
+               R"({"data": {"priority": 1, "target": ".", "value": "alpn=\"h2\" port=\"443\""}})"},
+          Case{"URI", "10 1 \"https://example.org/\"",
+               R"({"priority": 10, "data": {"weight": 1, "target": "https://example.org/"}})"},
+      }) {
     transport_.Answer(200, R"({"success": true, "result": {"posts": [{"id": "a"}]}})");
     EXPECT_THAT(Write({{{Change{std::nullopt, Set(c.type, {c.value})}}}}).status, IsOk());
     Json expected = Json::parse(c.fields);
@@ -137,10 +150,15 @@ TEST_F(CloudflareTest, AChangeTouchesOnlyWhatDiffers) {
   RecordSet before = Set("A", {"192.0.2.1", "192.0.2.2", "192.0.2.3"});
   before.ids = {"1", "2", "3"};
   before.comment = "somebody's note";
-  // One value goes and one comes: the record keeps its id. The note was not asked for, so it stays unsent.
+  // One value goes and one comes: the record keeps its id. The note was not asked for, so it stays
+  // unsent.
   transport_.Answer(200, R"({"success": true, "result": {"patches": [{"id": "2"}]}})");
-  EXPECT_THAT(Write({{{Change{before, Set("A", {"192.0.2.1", "192.0.2.9", "192.0.2.3"})}}}}).status, IsOk());
-  EXPECT_EQ(Sent(), Json::parse(R"({"patches": [{"id": "2", "content": "192.0.2.9", "ttl": 1, "comment": "somebody's note"}]})"));
+  EXPECT_THAT(Write({{{Change{before, Set("A", {"192.0.2.1", "192.0.2.9", "192.0.2.3"})}}}}).status,
+              IsOk());
+  EXPECT_EQ(
+      Sent(),
+      Json::parse(
+          R"({"patches": [{"id": "2", "content": "192.0.2.9", "ttl": 1, "comment": "somebody's note"}]})"));
   EXPECT_THAT(units_[0].changes[0].after->ids, ElementsAre("1", "2", "3"));
 
   transport_.Answer(200, R"({"success": true, "result": {}})");
@@ -171,20 +189,30 @@ TEST_F(CloudflareTest, TellsErrorsApart) {
               400,
               R"({"success": false, "errors": [{"code": 81053, "message": "An A, AAAA, or CNAME record with that host already exists."}]})",
               absl::StatusCode::kAborted, "81053"},
-          Case{400, R"({"success": false, "errors": [{"code": 81058, "message": "An identical record already exists."}]})",
-               absl::StatusCode::kAborted, "identical"},
-          Case{404, R"({"success": false, "errors": [{"code": 81044, "message": "Record does not exist."}]})",
-               absl::StatusCode::kAborted, "81044"},
-          Case{400, R"({"success": false, "errors": [{"code": 81045, "message": "The record quota has been exceeded."}]})",
-               absl::StatusCode::kFailedPrecondition, "quota"},
+          Case{
+              400,
+              R"({"success": false, "errors": [{"code": 81058, "message": "An identical record already exists."}]})",
+              absl::StatusCode::kAborted, "identical"},
+          Case{
+              404,
+              R"({"success": false, "errors": [{"code": 81044, "message": "Record does not exist."}]})",
+              absl::StatusCode::kAborted, "81044"},
+          Case{
+              400,
+              R"({"success": false, "errors": [{"code": 81045, "message": "The record quota has been exceeded."}]})",
+              absl::StatusCode::kFailedPrecondition, "quota"},
           Case{
               400,
               R"({"success": false, "errors": [{"code": 1004, "message": "DNS Validation Error", "error_chain": [{"code": 9005, "message": "Content for A record must be a valid IPv4 address."}]}]})",
               absl::StatusCode::kInvalidArgument, "valid IPv4"},
-          Case{403, R"({"success": false, "errors": [{"code": 9109, "message": "Invalid access token"}]})",
-               absl::StatusCode::kUnauthenticated, "9109"},
-          Case{403, R"({"success": false, "errors": [{"code": 10000, "message": "Authentication error"}]})",
-               absl::StatusCode::kUnauthenticated, "10000"},
+          Case{
+              403,
+              R"({"success": false, "errors": [{"code": 9109, "message": "Invalid access token"}]})",
+              absl::StatusCode::kUnauthenticated, "9109"},
+          Case{
+              403,
+              R"({"success": false, "errors": [{"code": 10000, "message": "Authentication error"}]})",
+              absl::StatusCode::kUnauthenticated, "10000"},
           Case{
               400,
               R"({"success": false, "errors": [{"code": 6003, "message": "Invalid request headers", "error_chain": [{"code": 6111, "message": "Invalid format for Authorization header"}]}]})",
@@ -199,8 +227,8 @@ TEST_F(CloudflareTest, TellsErrorsApart) {
               absl::StatusCode::kResourceExhausted, "429"},
           Case{500, "oops", absl::StatusCode::kUnavailable, "500"},
           Case{200, "<html>", absl::StatusCode::kInternal, "does not answer as Cloudflare"},
-          Case{200, R"({"success": false, "errors": [{"code": 1004, "message": "no"}]})", absl::StatusCode::kInvalidArgument,
-               "no"},
+          Case{200, R"({"success": false, "errors": [{"code": 1004, "message": "no"}]})",
+               absl::StatusCode::kInvalidArgument, "no"},
       }) {
     transport_.Answer(c.status, c.body);
     const absl::Status status = Write({{{Change{std::nullopt, Set("A", {"192.0.2.1"})}}}}).status;
@@ -219,10 +247,12 @@ TEST_F(CloudflareTest, ABatchHasTwoHundredRecordsOnAFreeZone) {
 }
 
 TEST_F(CloudflareTest, MakesAndDeletesZones) {
-  transport_.Answer(200,
-                    R"({"success": true, "result": {"id": "7", "name": "example.net", "name_servers": ["bob.ns.example.com"]}})");
+  transport_.Answer(
+      200,
+      R"({"success": true, "result": {"id": "7", "name": "example.net", "name_servers": ["bob.ns.example.com"]}})");
   EXPECT_EQ(client_->CreateZone(call_, {.name = "example.net", .account_id = "acc"})->id, "7");
-  EXPECT_EQ(Sent(), Json::parse(R"({"name": "example.net", "type": "full", "account": {"id": "acc"}})"));
+  EXPECT_EQ(Sent(),
+            Json::parse(R"({"name": "example.net", "type": "full", "account": {"id": "acc"}})"));
   transport_.Answer(200, R"({"success": true, "result": {"id": "7"}})");
   EXPECT_THAT(client_->DeleteZone(call_, {"7", "example.net"}), IsOk());
   EXPECT_EQ(transport_.requests().back().method, "DELETE");

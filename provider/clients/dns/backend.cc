@@ -12,7 +12,8 @@
 namespace charon::dns {
 namespace {
 
-// What a wish leaves open counts as met. A service without the feature has nullopt, which is the same as nothing.
+// What a wish leaves open counts as met. A service without the feature has nullopt, which is the
+// same as nothing.
 template <typename T>
 bool Met(const std::optional<T>& live, const std::optional<T>& wanted) {
   return !wanted || live.value_or(T()) == *wanted;
@@ -21,7 +22,8 @@ bool Met(const std::optional<T>& live, const std::optional<T>& wanted) {
 }  // namespace
 
 std::string Describe(const SetKey& key) {
-  return absl::StrCat(key.type, " ", key.name, key.set_id.empty() ? "" : absl::StrCat(" (", key.set_id, ")"));
+  return absl::StrCat(key.type, " ", key.name,
+                      key.set_id.empty() ? "" : absl::StrCat(" (", key.set_id, ")"));
 }
 
 std::vector<std::string> CanonicalValues(const RecordSet& set) {
@@ -31,15 +33,18 @@ std::vector<std::string> CanonicalValues(const RecordSet& set) {
   return values;
 }
 
-bool SameValues(const RecordSet& a, const RecordSet& b) { return a.alias == b.alias && CanonicalValues(a) == CanonicalValues(b); }
+bool SameValues(const RecordSet& a, const RecordSet& b) {
+  return a.alias == b.alias && CanonicalValues(a) == CanonicalValues(b);
+}
 
 bool Satisfies(const RecordSet& live, const RecordSet& wanted) {
   // Proxied records always tell the automatic ttl.
   const bool ttl = live.ttl == wanted.ttl || wanted.alias || live.proxied.value_or(false);
-  return live.key == wanted.key && ttl && SameValues(live, wanted) && Met(live.proxied, wanted.proxied) &&
-         Met(live.comment, wanted.comment) && Met(live.tags, wanted.tags) &&
-         live.weight.has_value() == wanted.weight.has_value() && Met(live.weight, wanted.weight) &&
-         Met(live.failover, wanted.failover) && Met(live.health_check_id, wanted.health_check_id) && !live.foreign_routing;
+  return live.key == wanted.key && ttl && SameValues(live, wanted) &&
+         Met(live.proxied, wanted.proxied) && Met(live.comment, wanted.comment) &&
+         Met(live.tags, wanted.tags) && live.weight.has_value() == wanted.weight.has_value() &&
+         Met(live.weight, wanted.weight) && Met(live.failover, wanted.failover) &&
+         Met(live.health_check_id, wanted.health_check_id) && !live.foreign_routing;
 }
 
 std::string OwnerText(const Owner& owner) {
@@ -50,13 +55,15 @@ std::string OwnerText(const Owner& owner) {
 
 std::optional<Owner> ParseOwner(absl::string_view txt_value) {
   const absl::StatusOr<std::string> text = UnquoteText(txt_value);
-  // external-dns itself writes the quotes into the text at some services, so there may be another pair.
+  // external-dns itself writes the quotes into the text at some services, so there may be another
+  // pair.
   std::string inner = text.ok() ? *text : std::string(txt_value);
   inner = std::string(absl::StripAsciiWhitespace(absl::StrReplaceAll(inner, {{"\"", ""}})));
   Owner owner;
   bool heritage = false, named = false;
   for (const absl::string_view part : absl::StrSplit(inner, ',')) {
-    const std::pair<absl::string_view, absl::string_view> entry = absl::StrSplit(part, absl::MaxSplits('=', 1));
+    const std::pair<absl::string_view, absl::string_view> entry =
+        absl::StrSplit(part, absl::MaxSplits('=', 1));
     if (entry.first == "heritage") heritage = entry.second == "external-dns";
     if (entry.first == "external-dns/owner") {
       owner.id = std::string(entry.second);
@@ -71,12 +78,17 @@ std::optional<Owner> ParseOwner(absl::string_view txt_value) {
 std::string OwnerName(const SetKey& key, const Affixes& affixes) {
   const std::string type = absl::AsciiStrToLower(key.type);
   std::pair<std::string, std::string> split = absl::StrSplit(key.name, absl::MaxSplits('.', 1));
-  if (split.first == "*" && !affixes.wildcard.empty()) split.first = absl::AsciiStrToLower(affixes.wildcard);
+  if (split.first == "*" && !affixes.wildcard.empty())
+    split.first = absl::AsciiStrToLower(affixes.wildcard);
   constexpr absl::string_view kType = "%{record_type}";
-  const std::string prefix = absl::AsciiStrToLower(affixes.prefix), suffix = absl::AsciiStrToLower(affixes.suffix);
+  const std::string prefix = absl::AsciiStrToLower(affixes.prefix),
+                    suffix = absl::AsciiStrToLower(affixes.suffix);
   // Without a place for the type in an affix, external-dns puts it in front of the name.
-  if (!absl::StrContains(prefix, kType) && !absl::StrContains(suffix, kType)) split.first = absl::StrCat(type, "-", split.first);
-  const auto fill = [&](absl::string_view affix) { return absl::StrReplaceAll(affix, {{kType, type}}); };
+  if (!absl::StrContains(prefix, kType) && !absl::StrContains(suffix, kType))
+    split.first = absl::StrCat(type, "-", split.first);
+  const auto fill = [&](absl::string_view affix) {
+    return absl::StrReplaceAll(affix, {{kType, type}});
+  };
   const std::string first = absl::StrCat(fill(prefix), split.first, fill(suffix));
   return split.second.empty() ? first : absl::StrCat(first, ".", split.second);
 }

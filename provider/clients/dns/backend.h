@@ -1,5 +1,6 @@
-// Zones and record sets in words that all DNS services share, and what a service has to offer. The clients of each service
-// implement it; Directory (directory.h) does for all of them what they have in common.
+// Zones and record sets in words that all DNS services share, and what a service has to offer. The
+// clients of each service implement it; Directory (directory.h) does for all of them what they have
+// in common.
 #pragma once
 
 #include <cstdint>
@@ -53,8 +54,8 @@ struct AliasTarget {
   bool operator==(const AliasTarget&) const = default;
 };
 
-// A record set. As a wish, what is nullopt shall stay as it is (or as the service makes it); as found, what is nullopt is
-// nothing that the service has.
+// A record set. As a wish, what is nullopt shall stay as it is (or as the service makes it); as
+// found, what is nullopt is nothing that the service has.
 struct RecordSet {
   SetKey key;
   std::int64_t ttl = 0;             // seconds; kAutomaticTtl: the service decides; 0 for an alias
@@ -111,8 +112,8 @@ struct Features {
   std::int64_t max_ttl = 2147483647;  // RFC 2181, section 8
 };
 
-// Safe for concurrent use. Every error says which server it is from; a rejected credential is Unauthenticated or
-// PermissionDenied, a zone that is not there NotFound.
+// Safe for concurrent use. Every error says which server it is from; a rejected credential is
+// Unauthenticated or PermissionDenied, a zone that is not there NotFound.
 class Backend {
  public:
   virtual ~Backend() = default;
@@ -124,9 +125,11 @@ class Backend {
   virtual bool IsZoneId(absl::string_view text) const = 0;
   virtual absl::StatusOr<Zone> ZoneById(const Call& call, const std::string& id) = 0;
   // All of that canonical name; none is not an error.
-  virtual absl::StatusOr<std::vector<Zone>> ZonesNamed(const Call& call, const std::string& name) = 0;
+  virtual absl::StatusOr<std::vector<Zone>> ZonesNamed(const Call& call,
+                                                       const std::string& name) = 0;
 
-  // Every set of the zone. Unimplemented if the service lists none: then sets are looked up one by one.
+  // Every set of the zone. Unimplemented if the service lists none: then sets are looked up one by
+  // one.
   virtual absl::StatusOr<std::vector<RecordSet>> List(const Call& call, const Zone& zone) = 0;
   virtual absl::StatusOr<std::optional<RecordSet>> Lookup(const Call&, const Zone&, const SetKey&) {
     return absl::UnimplementedError("no look-up of single sets");
@@ -137,18 +140,25 @@ class Backend {
   // One request. Fills in ids and receipts of what was written.
   virtual WriteResult Write(const Call& call, const Zone& zone, std::span<Unit> units) = 0;
   // Waits until every name server of the zone has what was written.
-  virtual absl::Status AwaitLive(const Call&, const std::string& /*receipt*/) { return absl::OkStatus(); }
+  virtual absl::Status AwaitLive(const Call&, const std::string& /*receipt*/) {
+    return absl::OkStatus();
+  }
 
   virtual absl::StatusOr<Zone> CreateZone(const Call&, const NewZone&) {
     return absl::UnimplementedError("no zones can be made");
   }
-  virtual absl::Status DeleteZone(const Call&, const Zone&) { return absl::UnimplementedError("no zones can be deleted"); }
+  virtual absl::Status DeleteZone(const Call&, const Zone&) {
+    return absl::UnimplementedError("no zones can be deleted");
+  }
   // Sets `comment` only.
-  virtual absl::Status UpdateZone(const Call&, const Zone&) { return absl::UnimplementedError("zones cannot be changed"); }
+  virtual absl::Status UpdateZone(const Call&, const Zone&) {
+    return absl::UnimplementedError("zones cannot be changed");
+  }
 };
 
-// Who holds a record set, in the words of external-dns (registry/txt/registry.go and registry/mapper/mapper.go of v0.22): a TXT
-// record beside the set, "heritage=external-dns,external-dns/owner=ID,external-dns/resource=KIND".
+// Who holds a record set, in the words of external-dns (registry/txt/registry.go and
+// registry/mapper/mapper.go of v0.22): a TXT record beside the set,
+// "heritage=external-dns,external-dns/owner=ID,external-dns/resource=KIND".
 struct Owner {
   std::string id, resource;
   bool operator==(const Owner&) const = default;
@@ -157,21 +167,24 @@ struct Owner {
 std::string OwnerText(const Owner& owner);
 // nullopt if the value is not such a text.
 std::optional<Owner> ParseOwner(absl::string_view txt_value);
-// How the places of marks are named, as external-dns' --txt-prefix, --txt-suffix and --txt-wildcard-replacement say.
+// How the places of marks are named, as external-dns' --txt-prefix, --txt-suffix and
+// --txt-wildcard-replacement say.
 struct Affixes {
   std::string prefix, suffix, wildcard;
 };
-// Where the owner of a set stands: "a-www.example.org" for A, with an affix "%{record_type}-x." in front of or (`suffix`)
-// behind the first label, all in lower case. Wildcards keep their "*" unless something stands for it.
+// Where the owner of a set stands: "a-www.example.org" for A, with an affix "%{record_type}-x." in
+// front of or (`suffix`) behind the first label, all in lower case. Wildcards keep their "*" unless
+// something stands for it.
 std::string OwnerName(const SetKey& key, const Affixes& affixes = {});
 struct OwnerPlaces {
-  std::vector<SetKey> now;     // with the affixes, and as external-dns does by default
-  std::vector<SetKey> alias;   // until v0.21 the mark of an alias of type A, as if it were a CNAME
-  std::vector<SetKey> before;  // until v0.11: the set's own name, for A and CNAME, which were what it managed
+  std::vector<SetKey> now;    // with the affixes, and as external-dns does by default
+  std::vector<SetKey> alias;  // until v0.21 the mark of an alias of type A, as if it were a CNAME
+  std::vector<SetKey>
+      before;  // until v0.11: the set's own name, for A and CNAME, which were what it managed
 };
 OwnerPlaces OwnerPlacesOf(const SetKey& key, const Affixes& affixes = {});
-// The owner of a set; somebody else than `self` if places differ. `told` says who is named at a place. Former places tell
-// something only where today's do not, as external-dns reads them.
+// The owner of a set; somebody else than `self` if places differ. `told` says who is named at a
+// place. Former places tell something only where today's do not, as external-dns reads them.
 std::optional<Owner> OwnerOf(const OwnerPlaces& places, bool is_alias, absl::string_view self,
                              const std::function<std::optional<Owner>(const SetKey&)>& told);
 

@@ -1,4 +1,5 @@
-// Where the tests of each service's client begin: a client, its zone, and a transport that answers from a script.
+// Where the tests of each service's client begin: a client, its zone, and a transport that answers
+// from a script.
 #pragma once
 
 #include <memory>
@@ -13,7 +14,8 @@
 
 namespace charon::dns {
 
-inline RecordSet Set(const std::string& name, const std::string& type, std::vector<std::string> values) {
+inline RecordSet Set(const std::string& name, const std::string& type,
+                     std::vector<std::string> values) {
   RecordSet set;
   set.key = {name, type, ""};
   set.ttl = 300;

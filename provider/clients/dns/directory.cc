@@ -10,21 +10,22 @@
 namespace charon::dns {
 namespace {
 
-// A server that did not answer is not asked again at once: two hundred records would each wait for it.
+// A server that did not answer is not asked again at once: two hundred records would each wait for
+// it.
 constexpr absl::Duration kSilence = absl::Seconds(5);
 // How long a write that was sent is followed up after its deadline or a stop request.
 constexpr absl::Duration kGrace = absl::Seconds(15);
 
 // It is not known whether the service acted.
 bool IsUnclear(const absl::Status& status) {
-  return absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status) || absl::IsCancelled(status) ||
-         absl::IsUnknown(status) || absl::IsInternal(status);
+  return absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status) ||
+         absl::IsCancelled(status) || absl::IsUnknown(status) || absl::IsInternal(status);
 }
 
 // Would happen to any other write just the same.
 bool ConcernsAll(const absl::Status& status) {
-  return absl::IsUnauthenticated(status) || absl::IsPermissionDenied(status) || absl::IsResourceExhausted(status) ||
-         absl::IsNotFound(status);
+  return absl::IsUnauthenticated(status) || absl::IsPermissionDenied(status) ||
+         absl::IsResourceExhausted(status) || absl::IsNotFound(status);
 }
 
 bool IsDone(const Change& change, const RecordSet* live) {
@@ -72,7 +73,8 @@ struct Directory::State {
 // The sets as they will be after the changes of the batch so far.
 class Directory::View final : public ZoneView {
  public:
-  View(std::map<SetKey, RecordSet> sets, std::set<SetKey> made) : sets_(std::move(sets)), made_(std::move(made)) {}
+  View(std::map<SetKey, RecordSet> sets, std::set<SetKey> made)
+      : sets_(std::move(sets)), made_(std::move(made)) {}
 
   const RecordSet* Find(const SetKey& key) const override {
     const auto found = sets_.find(key);
@@ -80,7 +82,8 @@ class Directory::View final : public ZoneView {
   }
   std::vector<const RecordSet*> Named(const std::string& name) const override {
     std::vector<const RecordSet*> found;
-    for (auto it = sets_.lower_bound({name, "", ""}); it != sets_.end() && it->first.name == name; ++it)
+    for (auto it = sets_.lower_bound({name, "", ""}); it != sets_.end() && it->first.name == name;
+         ++it)
       found.push_back(&it->second);
     return found;
   }
@@ -113,7 +116,8 @@ absl::StatusOr<Zone> Directory::FindZone(const Call& call, const std::string& na
     absl::MutexLock lock(&mutex_);
     if (const auto found = zones_.find(name_or_id); found != zones_.end()) return found->second;
     const auto silent = unanswered_.find(name_or_id);
-    if (silent != unanswered_.end() && call.clock->Now() - silent->second.first < kSilence) return silent->second.second;
+    if (silent != unanswered_.end() && call.clock->Now() - silent->second.first < kSilence)
+      return silent->second.second;
     return std::nullopt;
   };
   if (auto found = known()) return *std::move(found);
@@ -125,7 +129,8 @@ absl::StatusOr<Zone> Directory::FindZone(const Call& call, const std::string& na
     CHARON_ASSIGN_OR_RETURN(std::vector<Zone> zones, backend_->ZonesNamed(call, name));
     if (zones.empty()) {
       return WithRemedy(
-          absl::NotFoundError(absl::StrCat(backend_->name(), " has no zone \"", name, "\" that these credentials may see")),
+          absl::NotFoundError(absl::StrCat(backend_->name(), " has no zone \"", name,
+                                           "\" that these credentials may see")),
           "Check the zone's name and what the credentials are for; charon_dns_zone makes a zone.");
     }
     if (zones.size() == 1) return std::move(zones.front());
@@ -138,7 +143,8 @@ absl::StatusOr<Zone> Directory::FindZone(const Call& call, const std::string& na
     }
     if (open.size() == 1) return *open.front();
     return WithRemedy(
-        absl::FailedPreconditionError(absl::StrCat(backend_->name(), " has ", zones.size(), " zones named \"", name, "\"")),
+        absl::FailedPreconditionError(
+            absl::StrCat(backend_->name(), " has ", zones.size(), " zones named \"", name, "\"")),
         absl::StrCat("Name the zone by its id, one of ", absl::StrJoin(ids, ", "), "."));
   };
   absl::StatusOr<Zone> zone = ask();
@@ -164,13 +170,15 @@ std::shared_ptr<Directory::State> Directory::StateOf(const Zone& zone) {
   return state;
 }
 
-absl::Status Directory::Load(const Call& call, const Zone& zone, State& state, const std::vector<SetKey>& keys) {
+absl::Status Directory::Load(const Call& call, const Zone& zone, State& state,
+                             const std::vector<SetKey>& keys) {
   absl::MutexLock lock(&state.mutex);
   while (!state.listed && !state.singly) {
     if (state.loading) {
-      state.mutex.AwaitWithTimeout(absl::Condition(
-                                       +[](State* s) ABSL_NO_THREAD_SAFETY_ANALYSIS { return !s->loading; }, &state),
-                                   absl::Milliseconds(50));
+      state.mutex.AwaitWithTimeout(
+          absl::Condition(
+              +[](State* s) ABSL_NO_THREAD_SAFETY_ANALYSIS { return !s->loading; }, &state),
+          absl::Milliseconds(50));
       CHARON_RETURN_IF_ERROR(call.Alive());
       continue;
     }
@@ -188,8 +196,10 @@ absl::Status Directory::Load(const Call& call, const Zone& zone, State& state, c
       for (RecordSet& set : *sets) state.sets.insert_or_assign(set.key, std::move(set));
     } else {
       state.failure = sets.status();
-      state.failed_at = absl::IsUnavailable(sets.status()) || absl::IsDeadlineExceeded(sets.status()) ? call.clock->Now()
-                                                                                                      : absl::InfinitePast();
+      state.failed_at =
+          absl::IsUnavailable(sets.status()) || absl::IsDeadlineExceeded(sets.status())
+              ? call.clock->Now()
+              : absl::InfinitePast();
       return sets.status();
     }
   }
@@ -210,9 +220,11 @@ absl::Status Directory::Load(const Call& call, const Zone& zone, State& state, c
   return absl::OkStatus();
 }
 
-absl::Status Directory::Reload(const Call& call, const Zone& zone, State& state, const Batch& batch) {
+absl::Status Directory::Reload(const Call& call, const Zone& zone, State& state,
+                               const Batch& batch) {
   std::vector<SetKey> keys;
-  for (const Pending* pending : batch) keys.insert(keys.end(), pending->keys.begin(), pending->keys.end());
+  for (const Pending* pending : batch)
+    keys.insert(keys.end(), pending->keys.begin(), pending->keys.end());
   {
     absl::MutexLock lock(&state.mutex);
     state.listed = false;
@@ -222,7 +234,8 @@ absl::Status Directory::Reload(const Call& call, const Zone& zone, State& state,
   return Load(call, zone, state, keys);
 }
 
-absl::StatusOr<std::optional<RecordSet>> Directory::Find(const Call& call, const Zone& zone, const SetKey& key) {
+absl::StatusOr<std::optional<RecordSet>> Directory::Find(const Call& call, const Zone& zone,
+                                                         const SetKey& key) {
   const std::shared_ptr<State> state = StateOf(zone);
   CHARON_RETURN_IF_ERROR(Load(call, zone, *state, {key}));
   absl::MutexLock lock(&state->mutex);
@@ -235,14 +248,15 @@ absl::StatusOr<std::vector<RecordSet>> Directory::All(const Call& call, const Zo
   CHARON_RETURN_IF_ERROR(Load(call, zone, *state, {}));
   absl::MutexLock lock(&state->mutex);
   if (!state->listed)
-    return absl::UnimplementedError(
-        absl::StrCat("the records of ", zone.name, " cannot be listed: the server allows no zone transfer"));
+    return absl::UnimplementedError(absl::StrCat(
+        "the records of ", zone.name, " cannot be listed: the server allows no zone transfer"));
   std::vector<RecordSet> sets;
   for (const auto& [key, set] : state->sets) sets.push_back(set);
   return sets;
 }
 
-absl::StatusOr<Directory::Budget> Directory::NotePlanned(const Call& call, const Zone& zone, std::int64_t added) {
+absl::StatusOr<Directory::Budget> Directory::NotePlanned(const Call& call, const Zone& zone,
+                                                         std::int64_t added) {
   const std::shared_ptr<State> state = StateOf(zone);
   if (zone.record_limit) CHARON_RETURN_IF_ERROR(Load(call, zone, *state, {}));
   absl::MutexLock lock(&state->mutex);
@@ -262,11 +276,14 @@ std::size_t Directory::QueuedForTest(const Zone& zone) {
   return state->queue.size();
 }
 
-absl::StatusOr<std::string> Directory::Write(const Call& call, const Zone& zone, const std::vector<SetKey>& keys,
-                                             const Builder& builder, const std::optional<SetKey>& makes) {
+absl::StatusOr<std::string> Directory::Write(const Call& call, const Zone& zone,
+                                             const std::vector<SetKey>& keys,
+                                             const Builder& builder,
+                                             const std::optional<SetKey>& makes) {
   const std::shared_ptr<State> state = StateOf(zone);
   const absl::Status loaded = Load(call, zone, *state, keys);
-  for (int announced = announced_; announced > 0 && !announced_.compare_exchange_weak(announced, announced - 1);) {
+  for (int announced = announced_;
+       announced > 0 && !announced_.compare_exchange_weak(announced, announced - 1);) {
   }
   CHARON_RETURN_IF_ERROR(loaded);
   Pending pending;
@@ -283,7 +300,8 @@ absl::StatusOr<std::string> Directory::Write(const Call& call, const Zone& zone,
     while (!pending.done && state->led) {
       state->mutex.AwaitWithTimeout(
           absl::Condition(
-              +[](std::pair<State*, Pending*>* b) ABSL_NO_THREAD_SAFETY_ANALYSIS { return b->second->done || !b->first->led; },
+              +[](std::pair<State*, Pending*>* b)
+                   ABSL_NO_THREAD_SAFETY_ANALYSIS { return b->second->done || !b->first->led; },
               &both),
           absl::Milliseconds(50));
       // What has not been sent yet can be taken back.
@@ -318,7 +336,9 @@ void Directory::Lead(const Call& call, const Zone& zone, State& state) {
         last = now;
       }
       const bool more = announced_ > 0 || state.queue.size() < state.peak;
-      if (now - last >= (more ? options_.patience : options_.quiet) || now - start >= options_.longest) break;
+      if (now - last >= (more ? options_.patience : options_.quiet) ||
+          now - start >= options_.longest)
+        break;
     }
     if (!call.clock->Sleep(options_.quiet / 4, call.stop)) break;
   }
@@ -329,7 +349,8 @@ void Directory::Lead(const Call& call, const Zone& zone, State& state) {
     if (batch.size() < state.peak) state.peak = (state.peak + batch.size()) / 2;
   }
   Call longest = call;
-  for (const Pending* pending : batch) longest.deadline = std::max(longest.deadline, pending->deadline);
+  for (const Pending* pending : batch)
+    longest.deadline = std::max(longest.deadline, pending->deadline);
   if (const absl::Status alive = call.Alive(); absl::IsCancelled(alive)) {
     absl::MutexLock lock(&state.mutex);
     for (Pending* pending : batch) pending->status = alive;
@@ -354,13 +375,15 @@ void Directory::Build(const Zone& zone, State& state, const Batch& batch, Batch&
     if (!changes.ok()) continue;
     std::int64_t added = 0;
     for (const Change& change : *changes)
-      added += (change.after ? change.after->count() : 0) - (change.before ? change.before->count() : 0);
+      added +=
+          (change.after ? change.after->count() : 0) - (change.before ? change.before->count() : 0);
     if (zone.record_limit && added > 0 && count + added > *zone.record_limit) {
       pending->status = WithRemedy(
-          absl::FailedPreconditionError(absl::StrCat("the zone ", zone.name, " has ", count,
-                                                     " records (those of this run counted), ", added,
-                                                     " more are wanted, and it may have ", *zone.record_limit)),
-          "Remove records, leave out `ownership` (it takes a record for each set), or move the zone to a larger plan.");
+          absl::FailedPreconditionError(absl::StrCat(
+              "the zone ", zone.name, " has ", count, " records (those of this run counted), ",
+              added, " more are wanted, and it may have ", *zone.record_limit)),
+          "Remove records, leave out `ownership` (it takes a record for each set), or move the "
+          "zone to a larger plan.");
       continue;
     }
     count += added;
@@ -382,7 +405,8 @@ void Directory::BuildAndSend(const Call& call, const Zone& zone, State& state, c
     for (std::size_t i = next; i < built.size(); ++i) units.push_back(built[i]->unit);
     const std::size_t fits = std::clamp<std::size_t>(backend_->Fits(zone, units), 1, units.size());
     Send(call, zone, state,
-         Batch(built.begin() + static_cast<std::ptrdiff_t>(next), built.begin() + static_cast<std::ptrdiff_t>(next + fits)));
+         Batch(built.begin() + static_cast<std::ptrdiff_t>(next),
+               built.begin() + static_cast<std::ptrdiff_t>(next + fits)));
     next += fits;
   }
 }
@@ -392,9 +416,9 @@ void Directory::Send(const Call& call, const Zone& zone, State& state, const Bat
   std::vector<Unit> units;
   for (const Pending* pending : batch) units.push_back(pending->unit);
   const WriteResult result = backend_->Write(call, zone, units);
-  call.log->Debug(
-      "DNS changes sent",
-      {{"zone", zone.name}, {"sets", absl::StrCat(units.size())}, {"result", absl::StatusCodeToString(result.status.code())}});
+  call.log->Debug("DNS changes sent", {{"zone", zone.name},
+                                       {"sets", absl::StrCat(units.size())},
+                                       {"result", absl::StatusCodeToString(result.status.code())}});
   if (result.status.ok()) {
     for (std::size_t i = 0; i < batch.size(); ++i) {
       batch[i]->unit = std::move(units[i]);
@@ -420,7 +444,8 @@ void Directory::Send(const Call& call, const Zone& zone, State& state, const Bat
   }
 }
 
-void Directory::TellApart(const Call& call, const Zone& zone, State& state, const Batch& batch, const absl::Status& status) {
+void Directory::TellApart(const Call& call, const Zone& zone, State& state, const Batch& batch,
+                          const absl::Status& status) {
   if (ConcernsAll(status)) {
     for (Pending* pending : batch) pending->status = status;
     return;
@@ -434,11 +459,14 @@ void Directory::TellApart(const Call& call, const Zone& zone, State& state, cons
   Pending& pending = *batch.front();
   pending.status = status;
   // Something may have changed since the zone was read.
-  if (absl::IsInvalidArgument(status) || pending.tries++ > 0 || !Reload(call, zone, state, batch).ok()) return;
+  if (absl::IsInvalidArgument(status) || pending.tries++ > 0 ||
+      !Reload(call, zone, state, batch).ok())
+    return;
   BuildAndSend(call, zone, state, batch);
 }
 
-void Directory::Settle(const Call& call, const Zone& zone, State& state, const Batch& batch, const absl::Status& status) {
+void Directory::Settle(const Call& call, const Zone& zone, State& state, const Batch& batch,
+                       const absl::Status& status) {
   Call grace = call;
   grace.deadline = std::max(call.deadline, call.clock->Now() + kGrace);
   if (call.stop.stop_requested()) {

@@ -1,4 +1,5 @@
-// One DNS service in one run: zones and their sets are asked for once, writes of many resources travel together.
+// One DNS service in one run: zones and their sets are asked for once, writes of many resources
+// travel together.
 #pragma once
 
 #include <atomic>
@@ -20,8 +21,8 @@
 namespace charon::dns {
 
 struct DirectoryOptions {
-  // A batch is sent when nothing was added for `quiet`. While more is to be expected (announced, or as many as wrote at a time
-  // before), that is `patience`; after `longest` it is sent in any case.
+  // A batch is sent when nothing was added for `quiet`. While more is to be expected (announced, or
+  // as many as wrote at a time before), that is `patience`; after `longest` it is sent in any case.
   absl::Duration quiet = absl::Milliseconds(40);
   absl::Duration patience = absl::Milliseconds(250);
   absl::Duration longest = absl::Seconds(1);
@@ -51,24 +52,28 @@ class Directory {
   absl::StatusOr<Zone> FindZone(const Call& call, const std::string& name_or_id);
   void ForgetZone(const Zone& zone);
 
-  absl::StatusOr<std::optional<RecordSet>> Find(const Call& call, const Zone& zone, const SetKey& key);
+  absl::StatusOr<std::optional<RecordSet>> Find(const Call& call, const Zone& zone,
+                                                const SetKey& key);
   // Unimplemented where the service does not list.
   absl::StatusOr<std::vector<RecordSet>> All(const Call& call, const Zone& zone);
 
   // A write will follow shortly: Terraform plans each change once more right before it is applied.
   void Announce() { ++announced_; }
 
-  // Puts together the changes of one resource from the zone as it is right before the write; no change is fine. Called
-  // again with fresh knowledge if the write failed because something was not as thought. Quick: other writes wait for it.
+  // Puts together the changes of one resource from the zone as it is right before the write; no
+  // change is fine. Called again with fresh knowledge if the write failed because something was not
+  // as thought. Quick: other writes wait for it.
   using Builder = std::function<absl::StatusOr<std::vector<Change>>(const ZoneView& zone)>;
-  // Writes along with what others want to write to that zone at the moment. `keys` are what the builder asks for. Returns
-  // the receipt for AwaitLive. ResourceExhausted if the zone's limit of records leaves no room.
-  // After a lost reply the zone is read again to see what became of it.
+  // Writes along with what others want to write to that zone at the moment. `keys` are what the
+  // builder asks for. Returns the receipt for AwaitLive. ResourceExhausted if the zone's limit of
+  // records leaves no room. After a lost reply the zone is read again to see what became of it.
   // `makes` is the set that the caller makes, for MadeInThisRun().
-  absl::StatusOr<std::string> Write(const Call& call, const Zone& zone, const std::vector<SetKey>& keys, const Builder& builder,
+  absl::StatusOr<std::string> Write(const Call& call, const Zone& zone,
+                                    const std::vector<SetKey>& keys, const Builder& builder,
                                     const std::optional<SetKey>& makes = std::nullopt);
 
-  // What a plan adds. Returns how many records the zone has, will have by what was noted so far, and may have.
+  // What a plan adds. Returns how many records the zone has, will have by what was noted so far,
+  // and may have.
   struct Budget {
     std::int64_t used = 0, planned = 0;
     std::optional<std::int64_t> limit;
@@ -87,14 +92,17 @@ class Directory {
   using Batch = std::vector<Pending*>;
 
   std::shared_ptr<State> StateOf(const Zone& zone);
-  absl::Status Load(const Call& call, const Zone& zone, State& state, const std::vector<SetKey>& keys);
+  absl::Status Load(const Call& call, const Zone& zone, State& state,
+                    const std::vector<SetKey>& keys);
   absl::Status Reload(const Call& call, const Zone& zone, State& state, const Batch& batch);
   void Lead(const Call& call, const Zone& zone, State& state);
   void Build(const Zone& zone, State& state, const Batch& batch, Batch& built);
   void BuildAndSend(const Call& call, const Zone& zone, State& state, const Batch& batch);
   void Send(const Call& call, const Zone& zone, State& state, const Batch& batch);
-  void TellApart(const Call& call, const Zone& zone, State& state, const Batch& batch, const absl::Status& status);
-  void Settle(const Call& call, const Zone& zone, State& state, const Batch& batch, const absl::Status& status);
+  void TellApart(const Call& call, const Zone& zone, State& state, const Batch& batch,
+                 const absl::Status& status);
+  void Settle(const Call& call, const Zone& zone, State& state, const Batch& batch,
+              const absl::Status& status);
   static void Succeed(State& state, Pending& pending);
 
   const std::unique_ptr<Backend> backend_;

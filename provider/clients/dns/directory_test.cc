@@ -29,7 +29,8 @@ Directory::Builder Making(RecordSet set) {
   return [set = std::move(set)](const ZoneView& zone) -> absl::StatusOr<std::vector<Change>> {
     const RecordSet* live = zone.Find(set.key);
     if (live != nullptr && Satisfies(*live, set)) return std::vector<Change>();
-    return std::vector<Change>{{live == nullptr ? std::nullopt : std::optional<RecordSet>(*live), set}};
+    return std::vector<Change>{
+        {live == nullptr ? std::nullopt : std::optional<RecordSet>(*live), set}};
   };
 }
 
@@ -43,7 +44,9 @@ class DirectoryTest : public ::testing::Test {
     call_.clock = &clock_;
     zone_ = *directory_->FindZone(call_, "example.org");
   }
-  absl::Status Make(const RecordSet& set) { return directory_->Write(call_, zone_, {set.key}, Making(set), set.key).status(); }
+  absl::Status Make(const RecordSet& set) {
+    return directory_->Write(call_, zone_, {set.key}, Making(set), set.key).status();
+  }
 
   FakeClock clock_;
   Call call_;
@@ -81,7 +84,8 @@ TEST_F(DirectoryTest, WritesOfTheMomentTravelTogetherAndOneBadOneFailsAlone) {
   fake_->AwaitWrite();
   for (int i = 1; i < 20; ++i) {
     threads.emplace_back([&, i] {
-      results[static_cast<std::size_t>(i)] = Make(A(absl::StrCat(i == 3 ? "bad" : "ok", i, ".example.org"), {"192.0.2.1"}));
+      results[static_cast<std::size_t>(i)] =
+          Make(A(absl::StrCat(i == 3 ? "bad" : "ok", i, ".example.org"), {"192.0.2.1"}));
     });
   }
   while (directory_->QueuedForTest(zone_) < 19) std::this_thread::yield();
@@ -108,8 +112,11 @@ TEST_F(DirectoryTest, WhatTheServiceBlamesNeedsNoHalving) {
   threads.emplace_back([&] { failed += Make(A("first.example.org", {"192.0.2.1"})).ok() ? 0 : 1; });
   fake_->AwaitWrite();
   for (int i = 1; i < 10; ++i) {
-    threads.emplace_back(
-        [&, i] { failed += Make(A(absl::StrCat(i == 3 ? "bad" : "ok", i, ".example.org"), {"192.0.2.1"})).ok() ? 0 : 1; });
+    threads.emplace_back([&, i] {
+      failed += Make(A(absl::StrCat(i == 3 ? "bad" : "ok", i, ".example.org"), {"192.0.2.1"})).ok()
+                    ? 0
+                    : 1;
+    });
   }
   while (directory_->QueuedForTest(zone_) < 9) std::this_thread::yield();
   fake_->Release();
@@ -151,7 +158,8 @@ TEST_F(DirectoryTest, TheLimitOfRecordsIsKeptBeforeTheWrite) {
 TEST_F(DirectoryTest, AServerThatDoesNotAnswerIsNotAskedAgainAtOnce) {
   fake_->silent = true;
   for (int i = 0; i < 5; ++i)
-    EXPECT_THAT(directory_->Find(call_, zone_, {"a.example.org", "A", ""}), StatusIs(absl::StatusCode::kUnavailable));
+    EXPECT_THAT(directory_->Find(call_, zone_, {"a.example.org", "A", ""}),
+                StatusIs(absl::StatusCode::kUnavailable));
   EXPECT_EQ(fake_->asked, 2);
   fake_->silent = false;
   clock_.Advance(absl::Seconds(6));
@@ -172,15 +180,19 @@ TEST_F(DirectoryTest, WithoutAListSetsAreLookedUpOneByOne) {
 TEST(Owner, IsReadAndWrittenAsExternalDnsDoes) {
   EXPECT_EQ(OwnerText({"home", "terraform"}),
             "\"heritage=external-dns,external-dns/owner=home,external-dns/resource=terraform\"");
-  EXPECT_EQ(ParseOwner("\"heritage=external-dns,external-dns/owner=k8s,external-dns/resource=ingress/web/site\""),
+  EXPECT_EQ(ParseOwner("\"heritage=external-dns,external-dns/owner=k8s,external-dns/"
+                       "resource=ingress/web/site\""),
             (Owner{"k8s", "ingress/web/site"}));
   EXPECT_EQ(ParseOwner("heritage=external-dns,external-dns/owner=k8s"), (Owner{"k8s", ""}));
-  EXPECT_EQ(ParseOwner("\"\\\"heritage=external-dns,external-dns/owner=k8s\\\"\""), (Owner{"k8s", ""}));
+  EXPECT_EQ(ParseOwner("\"\\\"heritage=external-dns,external-dns/owner=k8s\\\"\""),
+            (Owner{"k8s", ""}));
   EXPECT_EQ(ParseOwner("\"v=spf1 -all\""), std::nullopt);
   EXPECT_EQ(ParseOwner("\"heritage=external-dns,external-dns/owner=\""), std::nullopt);
   EXPECT_EQ(OwnerName({"www.example.org", "A", ""}), "a-www.example.org");
-  EXPECT_EQ(OwnerName({"www.example.org", "CNAME", ""}, {"x-", "-y", ""}), "x-cname-www-y.example.org");
-  EXPECT_EQ(OwnerName({"example.org", "CNAME", ""}, {"%{record_type}-abc-.", "", ""}), "cname-abc-.example.org");
+  EXPECT_EQ(OwnerName({"www.example.org", "CNAME", ""}, {"x-", "-y", ""}),
+            "x-cname-www-y.example.org");
+  EXPECT_EQ(OwnerName({"example.org", "CNAME", ""}, {"%{record_type}-abc-.", "", ""}),
+            "cname-abc-.example.org");
   EXPECT_EQ(OwnerName({"*.example.org", "A", ""}), "a-*.example.org");
   EXPECT_EQ(OwnerName({"www.example.org", "A", ""}, {"X-", "-Own", ""}), "x-a-www-own.example.org");
   EXPECT_EQ(OwnerName({"*.example.org", "A", ""}, {"", "-own", "Any"}), "a-any-own.example.org");
@@ -219,8 +231,10 @@ TEST(Owner, IsFoundWhereExternalDnsWritesItAndWhereItDidBefore) {
       const auto found = one.marks.find(place.name.substr(0, place.name.find('.')));
       return found == one.marks.end() ? std::nullopt : std::optional(Owner{found->second, ""});
     };
-    const auto owner = OwnerOf(OwnerPlacesOf({"www.example.org", one.type, "blue"}, {"x-", "", ""}), one.is_alias, "home", told);
-    EXPECT_EQ(owner ? owner->id : "", one.owner) << one.type << (one.is_alias ? " alias " : " ") << one.marks.size();
+    const auto owner = OwnerOf(OwnerPlacesOf({"www.example.org", one.type, "blue"}, {"x-", "", ""}),
+                               one.is_alias, "home", told);
+    EXPECT_EQ(owner ? owner->id : "", one.owner)
+        << one.type << (one.is_alias ? " alias " : " ") << one.marks.size();
   }
 }
 

@@ -36,7 +36,8 @@ class FakeBackend final : public Backend {
 
   std::string AddZone(const std::string& name, std::optional<absl::Time> made = {}) {
     absl::MutexLock lock(&mutex_);
-    Zone zone{absl::StrCat("fake-", zones_.size() + 1), name, {"ns1.example.net", "ns2.example.net"}};
+    Zone zone{
+        absl::StrCat("fake-", zones_.size() + 1), name, {"ns1.example.net", "ns2.example.net"}};
     zone.made = made;
     zones_.push_back(zone);
     return zone.id;
@@ -102,14 +103,17 @@ class FakeBackend final : public Backend {
     for (const auto& [key, set] : sets_[zone.id]) sets.push_back(set);
     return sets;
   }
-  absl::StatusOr<std::optional<RecordSet>> Lookup(const Call&, const Zone& zone, const SetKey& key) override {
+  absl::StatusOr<std::optional<RecordSet>> Lookup(const Call&, const Zone& zone,
+                                                  const SetKey& key) override {
     absl::MutexLock lock(&mutex_);
     ++looked_up;
     if (absl::Status status = Answers(); !status.ok()) return status;
     const auto found = sets_[zone.id].find(key);
     return found == sets_[zone.id].end() ? std::optional<RecordSet>() : found->second;
   }
-  std::size_t Fits(const Zone&, std::span<const Unit> units) const override { return std::min<std::size_t>(units.size(), 100); }
+  std::size_t Fits(const Zone&, std::span<const Unit> units) const override {
+    return std::min<std::size_t>(units.size(), 100);
+  }
 
   WriteResult Write(const Call&, const Zone& zone, std::span<Unit> units) override {
     absl::MutexLock lock(&mutex_);
@@ -129,10 +133,13 @@ class FakeBackend final : public Backend {
           result.status = absl::InvalidArgumentError(absl::StrCat(refused, " is not valid"));
           if (names_the_guilty) result.at_fault.emplace_back(i, result.status);
         } else if (next.contains(key) != change.before.has_value()) {
-          result.status = absl::AbortedError(absl::StrCat(Describe(key), change.before ? " is not there" : " exists already"));
+          result.status = absl::AbortedError(
+              absl::StrCat(Describe(key), change.before ? " is not there" : " exists already"));
         } else if (change.after) {
-          if (change.before && !change.after->proxied) change.after->proxied = change.before->proxied;
-          if (change.before && !change.after->comment) change.after->comment = change.before->comment;
+          if (change.before && !change.after->proxied)
+            change.after->proxied = change.before->proxied;
+          if (change.before && !change.after->comment)
+            change.after->comment = change.before->comment;
           next.insert_or_assign(key, *change.after);
         } else {
           next.erase(key);
@@ -160,8 +167,9 @@ class FakeBackend final : public Backend {
   }
   absl::Status DeleteZone(const Call&, const Zone& zone) override {
     absl::MutexLock lock(&mutex_);
-    return std::erase_if(zones_, [&](const Zone& one) { return one.id == zone.id; }) > 0 ? absl::OkStatus()
-                                                                                         : absl::NotFoundError("no such zone");
+    return std::erase_if(zones_, [&](const Zone& one) { return one.id == zone.id; }) > 0
+               ? absl::OkStatus()
+               : absl::NotFoundError("no such zone");
   }
   absl::Status UpdateZone(const Call&, const Zone& zone) override {
     absl::MutexLock lock(&mutex_);

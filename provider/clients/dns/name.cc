@@ -23,7 +23,9 @@ absl::Status Bad(absl::string_view text, absl::string_view why) {
 // RFC 3492, sections 5 and 6.
 std::string Punycode(const std::vector<std::int32_t>& points) {
   constexpr std::int64_t kBase = 36, kMin = 1, kMax = 26, kSkew = 38, kDamp = 700;
-  const auto digit = [](std::int64_t d) { return static_cast<char>(d < 26 ? 'a' + d : '0' + (d - 26)); };
+  const auto digit = [](std::int64_t d) {
+    return static_cast<char>(d < 26 ? 'a' + d : '0' + (d - 26));
+  };
   std::string out;
   for (const std::int32_t point : points) {
     if (point < 0x80) out.push_back(static_cast<char>(point));
@@ -65,7 +67,8 @@ std::string Punycode(const std::vector<std::int32_t>& points) {
 
 // A label with letters beyond ASCII, as its A-label.
 absl::StatusOr<std::string> ToAscii(absl::string_view whole, const std::string& label) {
-  utf8proc_uint8_t* folded = utf8proc_NFKC_Casefold(reinterpret_cast<const utf8proc_uint8_t*>(label.c_str()));
+  utf8proc_uint8_t* folded =
+      utf8proc_NFKC_Casefold(reinterpret_cast<const utf8proc_uint8_t*>(label.c_str()));
   if (folded == nullptr) return Bad(whole, "it is not UTF-8");
   const std::string text(reinterpret_cast<char*>(folded));
   std::free(folded);
@@ -82,19 +85,23 @@ absl::StatusOr<std::string> ToAscii(absl::string_view whole, const std::string& 
     bytes += used;
     left -= used;
   }
-  // Compatible forms of nothing, of a dot and of a blank (U+00AD, U+FF0E, U+00A0) would make another name of it.
+  // Compatible forms of nothing, of a dot and of a blank (U+00AD, U+FF0E, U+00A0) would make
+  // another name of it.
   if (points.empty()) return Bad(whole, "it has a label without a visible character");
   for (const std::int32_t point : points) {
-    if (point <= ' ' || point == '.' || point == 0x7f) return Bad(whole, "it has a character that stands for a dot or a blank");
+    if (point <= ' ' || point == '.' || point == 0x7f)
+      return Bad(whole, "it has a character that stands for a dot or a blank");
   }
   // Each takes a byte at least, and the code below much more time.
   if (points.size() > 63)
-    return Bad(whole, absl::StrCat("a label of it has ", points.size(), " characters, and at most 63 bytes fit"));
+    return Bad(whole, absl::StrCat("a label of it has ", points.size(),
+                                   " characters, and at most 63 bytes fit"));
   return ascii ? text : "xn--" + Punycode(points);
 }
 
 bool NeedsEscape(unsigned char c) {
-  return c <= ' ' || c >= 0x7f || c == '.' || c == '\\' || c == '"' || c == ';' || c == '(' || c == ')' || c == '@' || c == '$';
+  return c <= ' ' || c >= 0x7f || c == '.' || c == '\\' || c == '"' || c == ';' || c == '(' ||
+         c == ')' || c == '@' || c == '$';
 }
 
 }  // namespace
@@ -113,12 +120,13 @@ absl::StatusOr<std::string> CanonicalName(absl::string_view text, Escapes escape
     }
     const char c = text[i];
     if (c == '.') {
-      if (labels.back().empty()) return Bad(text, "it has an empty label (two dots in a row, or one at the start)");
+      if (labels.back().empty())
+        return Bad(text, "it has an empty label (two dots in a row, or one at the start)");
       ended = true;
     } else if (c == '\\') {
       escaped.back() = true;
-      if (i + 3 < text.size() && absl::ascii_isdigit(text[i + 1]) && absl::ascii_isdigit(text[i + 2]) &&
-          absl::ascii_isdigit(text[i + 3])) {
+      if (i + 3 < text.size() && absl::ascii_isdigit(text[i + 1]) &&
+          absl::ascii_isdigit(text[i + 2]) && absl::ascii_isdigit(text[i + 3])) {
         const absl::string_view digits = text.substr(i + 1, 3);
         const int base = escapes == Escapes::kOctal || digits == "052" ? 8 : 10;
         int code = 0;
@@ -151,7 +159,8 @@ absl::StatusOr<std::string> CanonicalName(absl::string_view text, Escapes escape
     }
     absl::AsciiStrToLower(&label);
     if (label.size() > 63)
-      return Bad(text, absl::StrCat("the label \"", label, "\" has ", label.size(), " bytes, at most 63 fit"));
+      return Bad(text, absl::StrCat("the label \"", label, "\" has ", label.size(),
+                                    " bytes, at most 63 fit"));
     wire += label.size() + 1;
     std::string out;
     for (const char c : label) {
@@ -170,7 +179,8 @@ absl::StatusOr<std::string> CanonicalName(absl::string_view text, Escapes escape
 bool IsInside(absl::string_view name, absl::string_view zone) {
   if (zone.empty() || name == zone) return true;
   // A dot that is part of a label is written "\046", so a plain one ends a label.
-  return name.size() > zone.size() && absl::EndsWith(name, zone) && name[name.size() - zone.size() - 1] == '.';
+  return name.size() > zone.size() && absl::EndsWith(name, zone) &&
+         name[name.size() - zone.size() - 1] == '.';
 }
 
 bool SameName(absl::string_view a, absl::string_view b) {

@@ -11,11 +11,13 @@ namespace charon::dns {
 // How "\052" is meant: RFC 1035 section 5.1 counts in decimal, Route 53 in octal.
 enum class Escapes { kDecimal, kOctal };
 
-// The one spelling of a name: lower case, no dot at the end, punycode for letters beyond ASCII (RFC 3492, after NFKC and
-// case folding), escapes only where a character needs one ("\046"; always decimal). "." is "". InvalidArgument, saying what
-// is wrong, if it is none: an empty label, one of more than 63 bytes, more than 253 in all, blanks.
-// In decimal, "\052" is "*" nevertheless: people copy it from Route 53, and nobody writes a 4 that way.
-absl::StatusOr<std::string> CanonicalName(absl::string_view text, Escapes escapes = Escapes::kDecimal);
+// The one spelling of a name: lower case, no dot at the end, punycode for letters beyond ASCII (RFC
+// 3492, after NFKC and case folding), escapes only where a character needs one ("\046"; always
+// decimal). "." is "". InvalidArgument, saying what is wrong, if it is none: an empty label, one of
+// more than 63 bytes, more than 253 in all, blanks. In decimal, "\052" is "*" nevertheless: people
+// copy it from Route 53, and nobody writes a 4 that way.
+absl::StatusOr<std::string> CanonicalName(absl::string_view text,
+                                          Escapes escapes = Escapes::kDecimal);
 
 // True if `name` is `zone` or below it. Both canonical.
 bool IsInside(absl::string_view name, absl::string_view zone);

@@ -18,7 +18,8 @@ TEST(Name, HasOneSpelling) {
   EXPECT_THAT(CanonicalName("\\052.example.org.", Escapes::kOctal), IsOkAndHolds("*.example.org"));
   EXPECT_THAT(CanonicalName("_sip._udp.example.org"), IsOkAndHolds("_sip._udp.example.org"));
   EXPECT_THAT(CanonicalName("a\\046b.example.org"), IsOkAndHolds("a\\046b.example.org"));
-  EXPECT_THAT(CanonicalName("a\\056b.example.org", Escapes::kOctal), IsOkAndHolds("a\\046b.example.org"));
+  EXPECT_THAT(CanonicalName("a\\056b.example.org", Escapes::kOctal),
+              IsOkAndHolds("a\\046b.example.org"));
   EXPECT_THAT(CanonicalName("a\\.b.example.org"), IsOkAndHolds("a\\046b.example.org"));
   EXPECT_THAT(CanonicalName("."), IsOkAndHolds(""));
   // RFC 5890 and the samples of RFC 3492, section 7.1.
@@ -30,7 +31,9 @@ TEST(Name, HasOneSpelling) {
 }
 
 TEST(Name, SaysWhatIsWrong) {
-  const auto invalid = [](const char* what) { return StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr(what)); };
+  const auto invalid = [](const char* what) {
+    return StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr(what));
+  };
   EXPECT_THAT(CanonicalName(""), invalid("empty"));
   EXPECT_THAT(CanonicalName("a..b"), invalid("empty label"));
   EXPECT_THAT(CanonicalName(".a"), invalid("empty label"));
@@ -38,9 +41,10 @@ TEST(Name, SaysWhatIsWrong) {
   EXPECT_THAT(CanonicalName("a\\"), invalid("backslash"));
   EXPECT_THAT(CanonicalName("a\\999"), invalid("no byte"));
   EXPECT_THAT(CanonicalName(std::string(64, 'a') + ".org"), invalid("64 bytes"));
-  EXPECT_THAT(CanonicalName(std::string(60, 'a') + "." + std::string(60, 'b') + "." + std::string(60, 'c') + "." +
-                            std::string(60, 'd') + "." + std::string(60, 'e')),
-              invalid("253"));
+  EXPECT_THAT(
+      CanonicalName(std::string(60, 'a') + "." + std::string(60, 'b') + "." + std::string(60, 'c') +
+                    "." + std::string(60, 'd') + "." + std::string(60, 'e')),
+      invalid("253"));
   EXPECT_THAT(CanonicalName("\xff\xfe.org"), invalid("UTF-8"));
   // What folding makes of soft hyphens, wide dots and hard blanks.
   EXPECT_THAT(CanonicalName("a.\u00ad.org"), invalid("without a visible character"));

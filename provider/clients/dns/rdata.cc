@@ -22,15 +22,29 @@ namespace {
 using Kind = RdataField::Kind;
 
 // What stands in one place of a value. kRest ones take all words that are left.
-enum class Part { kIp4, kIp6, kName, kU8, kU16, kTag, kString, kHexRest, kBase64Rest, kTextRest, kParametersRest, kWordsRest };
+enum class Part {
+  kIp4,
+  kIp6,
+  kName,
+  kU8,
+  kU16,
+  kTag,
+  kString,
+  kHexRest,
+  kBase64Rest,
+  kTextRest,
+  kParametersRest,
+  kWordsRest
+};
 
 struct Shape {
   std::vector<Part> parts;
   const char* example;
 };
 
-// RFC 1035 (A, CNAME, NS, PTR, MX, TXT), 3596 (AAAA), 2782 (SRV), 8659 (CAA), 4255 (SSHFP), 6698 (TLSA), 8162 (SMIMEA), 4034
-// (DS, DNSKEY), 3403 (NAPTR), 9460 (SVCB, HTTPS), 7553 (URI), 6672 (DNAME), 1876 (LOC), 7208 (SPF).
+// RFC 1035 (A, CNAME, NS, PTR, MX, TXT), 3596 (AAAA), 2782 (SRV), 8659 (CAA), 4255 (SSHFP), 6698
+// (TLSA), 8162 (SMIMEA), 4034 (DS, DNSKEY), 3403 (NAPTR), 9460 (SVCB, HTTPS), 7553 (URI), 6672
+// (DNAME), 1876 (LOC), 7208 (SPF).
 const std::map<std::string, Shape, std::less<>>& Shapes() {
   static const auto& shapes = *new std::map<std::string, Shape, std::less<>>{
       {"A", {{Part::kIp4}, "192.0.2.10"}},
@@ -38,8 +52,12 @@ const std::map<std::string, Shape, std::less<>>& Shapes() {
       {"CAA", {{Part::kU8, Part::kTag, Part::kString}, "0 issue \"ca.example.net\""}},
       {"CNAME", {{Part::kName}, "www.example.org"}},
       {"DNAME", {{Part::kName}, "example.net"}},
-      {"DNSKEY", {{Part::kU16, Part::kU8, Part::kU8, Part::kBase64Rest}, "257 3 13 mdsswUyr3DPW132mOi8V9xESWE8jTo0d..."}},
-      {"DS", {{Part::kU16, Part::kU8, Part::kU8, Part::kHexRest}, "60485 5 1 2BB183AF5F22588179A53B0A98631FAD1A292118"}},
+      {"DNSKEY",
+       {{Part::kU16, Part::kU8, Part::kU8, Part::kBase64Rest},
+        "257 3 13 mdsswUyr3DPW132mOi8V9xESWE8jTo0d..."}},
+      {"DS",
+       {{Part::kU16, Part::kU8, Part::kU8, Part::kHexRest},
+        "60485 5 1 2BB183AF5F22588179A53B0A98631FAD1A292118"}},
       {"HTTPS", {{Part::kU16, Part::kName, Part::kParametersRest}, "1 . alpn=\"h2,h3\""}},
       {"LOC", {{Part::kWordsRest}, "52 22 23.000 N 4 53 32.000 E -2.00m"}},
       {"MX", {{Part::kU16, Part::kName}, "10 mail.example.org"}},
@@ -67,10 +85,14 @@ struct Word {
 
 // "\DDD" and "\x" at text[i]; moves i to the last character of it.
 absl::StatusOr<char> ReadEscape(absl::string_view text, std::size_t& i, int base) {
-  const auto digit = [&](std::size_t at) { return at < text.size() && text[at] >= '0' && text[at] < '0' + base; };
+  const auto digit = [&](std::size_t at) {
+    return at < text.size() && text[at] >= '0' && text[at] < '0' + base;
+  };
   if (digit(i + 1) && digit(i + 2) && digit(i + 3)) {
-    const int code = ((text[i + 1] - '0') * base + (text[i + 2] - '0')) * base + (text[i + 3] - '0');
-    if (code > 255) return absl::InvalidArgumentError(absl::StrCat("\"", text.substr(i, 4), "\" is no byte"));
+    const int code =
+        ((text[i + 1] - '0') * base + (text[i + 2] - '0')) * base + (text[i + 3] - '0');
+    if (code > 255)
+      return absl::InvalidArgumentError(absl::StrCat("\"", text.substr(i, 4), "\" is no byte"));
     i += 3;
     return static_cast<char>(code);
   }
@@ -106,7 +128,9 @@ absl::StatusOr<std::vector<Word>> Words(absl::string_view text, int base = 10) {
     } else {
       // Inside a word quotes are part of it (SVCB: alpn="h2,h3").
       bool inside = false;
-      for (; i < text.size() && (inside || !absl::ascii_isspace(static_cast<unsigned char>(text[i]))); ++i) {
+      for (;
+           i < text.size() && (inside || !absl::ascii_isspace(static_cast<unsigned char>(text[i])));
+           ++i) {
         if (text[i] == '"') inside = !inside;
         word.text.push_back(text[i]);
         if (text[i] != '\\') continue;
@@ -123,7 +147,8 @@ absl::StatusOr<std::vector<Word>> Words(absl::string_view text, int base = 10) {
 absl::StatusOr<RdataField> ReadNumber(const std::string& text, std::uint32_t limit) {
   std::uint32_t number = 0;
   if (!absl::SimpleAtoi(text, &number) || number > limit) {
-    return absl::InvalidArgumentError(absl::StrCat("\"", text, "\" is not a number from 0 to ", limit));
+    return absl::InvalidArgumentError(
+        absl::StrCat("\"", text, "\" is not a number from 0 to ", limit));
   }
   return RdataField{Kind::kNumber, absl::StrCat(number)};
 }
@@ -131,7 +156,8 @@ absl::StatusOr<RdataField> ReadNumber(const std::string& text, std::uint32_t lim
 absl::Status CheckLength(const std::string& text) {
   if (text.size() <= 255) return absl::OkStatus();
   return WithRemedy(
-      absl::InvalidArgumentError(absl::StrCat("a string of it has ", text.size(), " bytes, and 255 is the most that one holds")),
+      absl::InvalidArgumentError(absl::StrCat("a string of it has ", text.size(),
+                                              " bytes, and 255 is the most that one holds")),
       "Split it into several strings in quotes; provider::charon::txt_record(text) does.");
 }
 
@@ -152,7 +178,9 @@ absl::StatusOr<Rdata> Read(const Shape& shape, absl::string_view text) {
     if (absl::StartsWith(stripped, "\"")) {
       CHARON_ASSIGN_OR_RETURN(const std::vector<Word> words, Words(text));
       for (const Word& word : words) {
-        if (!word.quoted) return absl::InvalidArgumentError(absl::StrCat("\"", word.text, "\" stands outside the quotes"));
+        if (!word.quoted)
+          return absl::InvalidArgumentError(
+              absl::StrCat("\"", word.text, "\" stands outside the quotes"));
         CHARON_RETURN_IF_ERROR(CheckLength(word.text));
         joined += word.text;
       }
@@ -164,12 +192,15 @@ absl::StatusOr<Rdata> Read(const Shape& shape, absl::string_view text) {
     return rdata;
   }
   CHARON_ASSIGN_OR_RETURN(const std::vector<Word> words, Words(text));
-  const std::size_t least = shape.parts.size() - (shape.parts.back() == Part::kParametersRest ? 1 : 0);
-  if (words.size() < least) return absl::InvalidArgumentError(absl::StrCat("it has ", words.size(), " parts and needs ", least));
+  const std::size_t least =
+      shape.parts.size() - (shape.parts.back() == Part::kParametersRest ? 1 : 0);
+  if (words.size() < least)
+    return absl::InvalidArgumentError(
+        absl::StrCat("it has ", words.size(), " parts and needs ", least));
   std::size_t next = 0;
   for (const Part part : shape.parts) {
-    const bool rest =
-        part == Part::kHexRest || part == Part::kBase64Rest || part == Part::kParametersRest || part == Part::kWordsRest;
+    const bool rest = part == Part::kHexRest || part == Part::kBase64Rest ||
+                      part == Part::kParametersRest || part == Part::kWordsRest;
     const std::string word = next < words.size() ? words[next].text : "";
     const bool quoted = next < words.size() && words[next].quoted;
     if (!rest) ++next;
@@ -178,8 +209,8 @@ absl::StatusOr<Rdata> Read(const Shape& shape, absl::string_view text) {
       case Part::kIp6: {
         const std::optional<IpAddress> address = IpAddress::Parse(word);
         if (!address || address->v6 != (part == Part::kIp6)) {
-          return absl::InvalidArgumentError(
-              absl::StrCat("\"", word, "\" is not an ", part == Part::kIp4 ? "IPv4" : "IPv6", " address"));
+          return absl::InvalidArgumentError(absl::StrCat(
+              "\"", word, "\" is not an ", part == Part::kIp4 ? "IPv4" : "IPv6", " address"));
         }
         rdata.fields.push_back({Kind::kAddress, address->ToString()});
         break;
@@ -191,7 +222,8 @@ absl::StatusOr<Rdata> Read(const Shape& shape, absl::string_view text) {
       }
       case Part::kU8:
       case Part::kU16: {
-        CHARON_ASSIGN_OR_RETURN(RdataField number, ReadNumber(word, part == Part::kU8 ? 255 : 65535));
+        CHARON_ASSIGN_OR_RETURN(RdataField number,
+                                ReadNumber(word, part == Part::kU8 ? 255 : 65535));
         rdata.fields.push_back(std::move(number));
         break;
       }
@@ -199,8 +231,8 @@ absl::StatusOr<Rdata> Read(const Shape& shape, absl::string_view text) {
         if (word.empty()) return absl::InvalidArgumentError("the tag is empty");
         for (const char c : word) {
           if (!absl::ascii_isalnum(static_cast<unsigned char>(c))) {
-            return absl::InvalidArgumentError(
-                absl::StrCat("the tag \"", word, "\" has other characters than letters and digits"));
+            return absl::InvalidArgumentError(absl::StrCat(
+                "the tag \"", word, "\" has other characters than letters and digits"));
           }
         }
         rdata.fields.push_back({Kind::kWord, absl::AsciiStrToLower(word)});
@@ -220,7 +252,8 @@ absl::StatusOr<Rdata> Read(const Shape& shape, absl::string_view text) {
         for (; next < words.size(); ++next) digits += words[next].text;
         if (part == Part::kHexRest) {
           absl::AsciiStrToLower(&digits);
-          const bool hex = std::all_of(digits.begin(), digits.end(), [](unsigned char c) { return absl::ascii_isxdigit(c); });
+          const bool hex = std::all_of(digits.begin(), digits.end(),
+                                       [](unsigned char c) { return absl::ascii_isxdigit(c); });
           if (!hex || digits.empty() || digits.size() % 2 != 0)
             return absl::InvalidArgumentError(absl::StrCat("\"", digits, "\" is not hexadecimal"));
         } else {
@@ -229,7 +262,8 @@ absl::StatusOr<Rdata> Read(const Shape& shape, absl::string_view text) {
             return absl::InvalidArgumentError(absl::StrCat("\"", digits, "\" is not base64"));
           digits = absl::Base64Escape(bytes);
         }
-        rdata.fields.push_back({part == Part::kHexRest ? Kind::kHex : Kind::kBase64, std::move(digits)});
+        rdata.fields.push_back(
+            {part == Part::kHexRest ? Kind::kHex : Kind::kBase64, std::move(digits)});
         break;
       }
       case Part::kParametersRest: {
@@ -238,28 +272,36 @@ absl::StatusOr<Rdata> Read(const Shape& shape, absl::string_view text) {
           const std::string& one = words[next].text;
           const std::size_t equals = one.find('=');
           std::string key = absl::AsciiStrToLower(one.substr(0, equals));
-          const bool plain = !key.empty() && std::all_of(key.begin(), key.end(), [](unsigned char c) {
-            return absl::ascii_islower(c) || absl::ascii_isdigit(c) || c == '-';
-          });
+          const bool plain =
+              !key.empty() && std::all_of(key.begin(), key.end(), [](unsigned char c) {
+                return absl::ascii_islower(c) || absl::ascii_isdigit(c) || c == '-';
+              });
           if (words[next].quoted || !plain)
-            return absl::InvalidArgumentError(absl::StrCat("\"", one, "\" is no parameter such as port=443"));
+            return absl::InvalidArgumentError(
+                absl::StrCat("\"", one, "\" is no parameter such as port=443"));
           if (equals == std::string::npos) {
             parameters.push_back(std::move(key));
             continue;
           }
           std::string value = one.substr(equals + 1);
-          if (value.size() >= 2 && value.front() == '"' && value.back() == '"') value = value.substr(1, value.size() - 2);
-          if (HasBareQuote(value)) return absl::InvalidArgumentError(absl::StrCat("\"", key, "\" has a quote inside its value"));
+          if (value.size() >= 2 && value.front() == '"' && value.back() == '"')
+            value = value.substr(1, value.size() - 2);
+          if (HasBareQuote(value))
+            return absl::InvalidArgumentError(
+                absl::StrCat("\"", key, "\" has a quote inside its value"));
           parameters.push_back(absl::StrCat(key, "=\"", value, "\""));
         }
         std::sort(parameters.begin(), parameters.end());
-        for (std::string& parameter : parameters) rdata.fields.push_back({Kind::kParameter, std::move(parameter)});
+        for (std::string& parameter : parameters)
+          rdata.fields.push_back({Kind::kParameter, std::move(parameter)});
         break;
       }
       case Part::kWordsRest: {
         std::vector<std::string> all;
         for (; next < words.size(); ++next) {
-          if (words[next].quoted) return absl::InvalidArgumentError(absl::StrCat("\"", words[next].text, "\" stands in quotes"));
+          if (words[next].quoted)
+            return absl::InvalidArgumentError(
+                absl::StrCat("\"", words[next].text, "\" stands in quotes"));
           all.push_back(words[next].text);
         }
         rdata.fields.push_back({Kind::kWord, absl::StrJoin(all, " ")});
@@ -270,8 +312,8 @@ absl::StatusOr<Rdata> Read(const Shape& shape, absl::string_view text) {
     }
   }
   if (next < words.size()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("it has ", words.size(), " parts where ", shape.parts.size(), " are expected"));
+    return absl::InvalidArgumentError(absl::StrCat("it has ", words.size(), " parts where ",
+                                                   shape.parts.size(), " are expected"));
   }
   return rdata;
 }
@@ -307,17 +349,20 @@ const std::vector<std::string>& KnownTypes() {
 absl::StatusOr<Rdata> ParseRdata(absl::string_view type, absl::string_view text) {
   const auto known = Shapes().find(type);
   if (known == Shapes().end())
-    return absl::InvalidArgumentError(absl::StrCat("values of the type ", type, " cannot be written here"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("values of the type ", type, " cannot be written here"));
   const Shape& shape = known->second;
   if (absl::StripAsciiWhitespace(text).empty()) {
-    return absl::InvalidArgumentError(absl::StrCat("a value is empty; one of ", type, " looks like ", shape.example));
+    return absl::InvalidArgumentError(
+        absl::StrCat("a value is empty; one of ", type, " looks like ", shape.example));
   }
   absl::StatusOr<Rdata> rdata = Read(shape, text);
   if (rdata.ok()) return rdata;
   std::string shown(text.substr(0, 80));
   if (text.size() > 80) shown += "...";
   absl::Status status = absl::InvalidArgumentError(
-      absl::StrCat("'", shown, "' is not a value of ", type, ": ", rdata.status().message(), ". One looks like ", shape.example));
+      absl::StrCat("'", shown, "' is not a value of ", type, ": ", rdata.status().message(),
+                   ". One looks like ", shape.example));
   if (const auto remedy = RemedyOf(rdata.status())) status = WithRemedy(std::move(status), *remedy);
   return status;
 }
@@ -330,7 +375,9 @@ std::string WriteRdata(absl::string_view /*type*/, const Rdata& rdata, Dots dots
         words.push_back(QuoteText(field.text));
         break;
       case Kind::kName:
-        words.push_back(field.text.empty() ? "." : dots == Dots::kAbsolute ? field.text + "." : field.text);
+        words.push_back(field.text.empty()        ? "."
+                        : dots == Dots::kAbsolute ? field.text + "."
+                                                  : field.text);
         break;
       default:
         words.push_back(field.text);

@@ -1,5 +1,5 @@
-// Record data in presentation form (RFC 1035 section 5.1 and the documents of each type), read strictly and compared by what
-// it means.
+// Record data in presentation form (RFC 1035 section 5.1 and the documents of each type), read
+// strictly and compared by what it means.
 #pragma once
 
 #include <string>
@@ -24,9 +24,10 @@ struct Rdata {
 // The types that ParseRdata knows: "A", "AAAA", ...
 const std::vector<std::string>& KnownTypes();
 
-// InvalidArgument, quoting the part at fault and showing a right one, if `text` is no value of that type, or the type is not
-// known. Text of TXT without quotes is one string, blanks included; several strings of a TXT count as the one text that they
-// are when joined, but each may have 255 bytes at most.
+// InvalidArgument, quoting the part at fault and showing a right one, if `text` is no value of that
+// type, or the type is not known. Text of TXT without quotes is one string, blanks included;
+// several strings of a TXT count as the one text that they are when joined, but each may have 255
+// bytes at most.
 absl::StatusOr<Rdata> ParseRdata(absl::string_view type, absl::string_view text);
 
 // How the names in a value end.
@@ -38,11 +39,12 @@ std::string WriteRdata(absl::string_view type, const Rdata& rdata, Dots dots);
 // WriteRdata of ParseRdata, or the text itself where that fails: servers hold what we would refuse.
 std::string CanonicalRdata(absl::string_view type, absl::string_view text);
 
-// A text as one TXT value: strings of at most 255 bytes in quotes, split between characters of UTF-8, `"` and `\` escaped,
-// bytes that do not print as "\DDD".
+// A text as one TXT value: strings of at most 255 bytes in quotes, split between characters of
+// UTF-8, `"` and `\` escaped, bytes that do not print as "\DDD".
 std::string QuoteText(absl::string_view text);
 
-// The bytes that strings in quotes (or a bare text) stand for when joined. Octal escapes are Route 53's.
+// The bytes that strings in quotes (or a bare text) stand for when joined. Octal escapes are Route
+// 53's.
 absl::StatusOr<std::string> UnquoteText(absl::string_view text, bool octal_escapes = false);
 
 }  // namespace charon::dns

@@ -1,11 +1,11 @@
-// Any text may be given as a name or as a value of any type: it is refused with a reason, or has one spelling.
-#include "provider/clients/dns/rdata.h"
-
+// Any text may be given as a name or as a value of any type: it is refused with a reason, or has
+// one spelling.
 #include <cstddef>
 #include <cstdint>
 
 #include "provider/clients/dns/backend.h"
 #include "provider/clients/dns/name.h"
+#include "provider/clients/dns/rdata.h"
 #include "provider/testing/fuzz.h"
 
 namespace charon::dns {
@@ -40,7 +40,8 @@ void CheckValue(const std::string& type, absl::string_view text) {
 void CheckText(absl::string_view text) {
   Require(*UnquoteText(QuoteText(text)) == text);
   UnquoteText(text, /*octal_escapes=*/true).status().IgnoreError();
-  if (const std::optional<Owner> owner = ParseOwner(text)) Require(ParseOwner(OwnerText(*owner)) == owner);
+  if (const std::optional<Owner> owner = ParseOwner(text))
+    Require(ParseOwner(OwnerText(*owner)) == owner);
 }
 
 }  // namespace

@@ -31,7 +31,8 @@ TEST(Rdata, EachTypeHasOneSpelling) {
            Case{"TLSA", "3 1 1 0A0B", "3 1 1 0a0b"},
            Case{"DS", "60485 5 1 2BB183", "60485 5 1 2bb183"},
            Case{"HTTPS", "1 . port=443 ALPN=\"h2,h3\"", "1 . alpn=\"h2,h3\" port=\"443\""},
-           Case{"NAPTR", "100 50 s SIP+D2U \"\" _sip._udp.example.org.", "100 50 \"s\" \"SIP+D2U\" \"\" _sip._udp.example.org"},
+           Case{"NAPTR", "100 50 s SIP+D2U \"\" _sip._udp.example.org.",
+                "100 50 \"s\" \"SIP+D2U\" \"\" _sip._udp.example.org"},
            Case{"URI", "10 1 \"https://example.org/\"", "10 1 \"https://example.org/\""},
            Case{"DNSKEY", "257 3 13 bWRz c3dV", "257 3 13 bWRzc3dV"},
            Case{"DNSKEY", "257 3 13 \"bWRz c3dVWg\"", "257 3 13 bWRzc3dVWg=="},
@@ -42,7 +43,8 @@ TEST(Rdata, EachTypeHasOneSpelling) {
     EXPECT_EQ(WriteRdata(c.type, *rdata, Dots::kNone), c.canonical);
     EXPECT_EQ(CanonicalRdata(c.type, c.canonical), c.canonical);
   }
-  EXPECT_EQ(WriteRdata("MX", *ParseRdata("MX", "10 mail.example.org"), Dots::kAbsolute), "10 mail.example.org.");
+  EXPECT_EQ(WriteRdata("MX", *ParseRdata("MX", "10 mail.example.org"), Dots::kAbsolute),
+            "10 mail.example.org.");
 }
 
 TEST(Rdata, SaysWhatIsWrongAndShowsARightOne) {
@@ -75,19 +77,24 @@ TEST(Rdata, SaysWhatIsWrongAndShowsARightOne) {
            Case{"HTTPS", "1 . a=b\\", "ends in a backslash"},
            Case{"LOC", "52 22 \"23.000  N\"", "stands in quotes"},
        }) {
-    EXPECT_THAT(ParseRdata(c.type, c.text), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr(c.says)));
+    EXPECT_THAT(ParseRdata(c.type, c.text),
+                StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr(c.says)));
   }
-  EXPECT_THAT(RemedyOf(ParseRdata("TXT", long_text).status()).value_or(""), HasSubstr("txt_record"));
-  EXPECT_THAT(RemedyOf(ParseRdata("TXT", std::string(256, 'x')).status()).value_or(""), HasSubstr("txt_record"));
+  EXPECT_THAT(RemedyOf(ParseRdata("TXT", long_text).status()).value_or(""),
+              HasSubstr("txt_record"));
+  EXPECT_THAT(RemedyOf(ParseRdata("TXT", std::string(256, 'x')).status()).value_or(""),
+              HasSubstr("txt_record"));
 }
 
 TEST(Rdata, LongTextIsSplitBetweenCharacters) {
   EXPECT_EQ(QuoteText(std::string(255, 'x')), "\"" + std::string(255, 'x') + "\"");
   EXPECT_EQ(QuoteText(std::string(256, 'x')), "\"" + std::string(255, 'x') + "\" \"x\"");
   // The two bytes of the last letter stay together.
-  EXPECT_EQ(QuoteText(std::string(254, 'x') + "\u00fc"), "\"" + std::string(254, 'x') + "\" \"\\195\\188\"");
+  EXPECT_EQ(QuoteText(std::string(254, 'x') + "\u00fc"),
+            "\"" + std::string(254, 'x') + "\" \"\\195\\188\"");
   EXPECT_EQ(QuoteText(""), "\"\"");
-  for (const std::string& text : {std::string(1000, 'y'), std::string("a\"b\\c\n\xff"), std::string(600, '\x80')}) {
+  for (const std::string& text :
+       {std::string(1000, 'y'), std::string("a\"b\\c\n\xff"), std::string(600, '\x80')}) {
     EXPECT_THAT(UnquoteText(QuoteText(text)), IsOkAndHolds(text));
   }
   EXPECT_THAT(UnquoteText("\"\\101\"", /*octal_escapes=*/true), IsOkAndHolds("A"));

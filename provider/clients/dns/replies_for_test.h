@@ -1,4 +1,5 @@
-// For the fuzzers of the DNS services' clients: a service that answers with given bytes, and what has to hold whatever they are.
+// For the fuzzers of the DNS services' clients: a service that answers with given bytes, and what
+// has to hold whatever they are.
 #pragma once
 
 #include <algorithm>
@@ -22,8 +23,8 @@
 
 namespace charon::dns {
 
-// Answers the n-th request with the n-th piece of `bytes` between zero bytes, the last again and again. A piece that begins
-// with a digit has another HTTP status than 200.
+// Answers the n-th request with the n-th piece of `bytes` between zero bytes, the last again and
+// again. A piece that begins with a digit has another HTTP status than 200.
 class Parrot final : public http::Transport {
  public:
   explicit Parrot(absl::string_view bytes) : answers_(absl::StrSplit(bytes, '\0')) {}
@@ -60,7 +61,9 @@ inline void CheckReplies(Backend& backend, bool values_have_ids) {
   Call call;
   call.clock = &clock;
   call.deadline = clock.Now() + absl::Minutes(5);
-  const auto check = [](const absl::Status& status) { Require(status.ok() || !status.message().empty()); };
+  const auto check = [](const absl::Status& status) {
+    Require(status.ok() || !status.message().empty());
+  };
   const Zone zone{"Z1", "example.org"};
 
   const absl::StatusOr<std::vector<RecordSet>> sets = backend.List(call, zone);
@@ -73,10 +76,12 @@ inline void CheckReplies(Backend& backend, bool values_have_ids) {
   units[0].changes.push_back({std::nullopt, fresh});
   if (sets.ok()) {
     for (const RecordSet& set : *sets) {
-      const absl::StatusOr<std::string> name = CanonicalName(set.key.name.empty() ? "." : set.key.name);
+      const absl::StatusOr<std::string> name =
+          CanonicalName(set.key.name.empty() ? "." : set.key.name);
       Require(name.ok() && *name == set.key.name);
       if (values_have_ids) Require(set.ids.size() == set.values.size());
-      for (const std::string& value : set.values) Require(CanonicalRdata(set.key.type, value) == value);
+      for (const std::string& value : set.values)
+        Require(CanonicalRdata(set.key.type, value) == value);
       Require(Satisfies(set, set));
       if (units.size() < 3 && set.values.size() < 10) {
         RecordSet after = set;

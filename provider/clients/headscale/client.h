@@ -16,8 +16,9 @@
 
 namespace charon::headscale {
 
-// What all methods below have in common: the first lists of a run are kept ("ask once"), shared by concurrent callers,
-// and kept up to date by our own writes. Errors are those of ToStatus (wire.h), and
+// What all methods below have in common: the first lists of a run are kept ("ask once"), shared by
+// concurrent callers, and kept up to date by our own writes. Errors are those of ToStatus (wire.h),
+// and
 //   Unavailable         the server does not answer
 //   FailedPrecondition  what answers is not Headscale, or hides which generation it is
 //   Unimplemented       this generation cannot (Dialect::Require)
@@ -43,7 +44,8 @@ class UsersApi {
 
   virtual absl::StatusOr<std::shared_ptr<const std::vector<User>>> List(const Call& call) = 0;
 
-  // By name, by id. NotFound if there is none. A name may also be the e-mail address of an OIDC user without one.
+  // By name, by id. NotFound if there is none. A name may also be the e-mail address of an OIDC
+  // user without one.
   virtual absl::StatusOr<User> FindByName(const Call& call, absl::string_view name) = 0;
   virtual absl::StatusOr<User> Get(const Call& call, absl::string_view id) = 0;
 
@@ -51,7 +53,8 @@ class UsersApi {
   virtual absl::StatusOr<User> Create(const Call& call, const NewUser& user) = 0;
 
   // FailedPrecondition for users of an identity provider.
-  virtual absl::StatusOr<User> Rename(const Call& call, const User& user, absl::string_view new_name) = 0;
+  virtual absl::StatusOr<User> Rename(const Call& call, const User& user,
+                                      absl::string_view new_name) = 0;
 
   // FailedPrecondition if nodes belong to it.
   virtual absl::Status Delete(const Call& call, const User& user) = 0;
@@ -63,7 +66,8 @@ class NodesApi {
   using Nodes = std::shared_ptr<const std::vector<Node>>;
 
   virtual absl::StatusOr<Nodes> List(const Call& call) = 0;
-  // The same from a list that was asked for at `since` or later. Callers who wait together share one.
+  // The same from a list that was asked for at `since` or later. Callers who wait together share
+  // one.
   virtual absl::StatusOr<Nodes> ListSince(const Call& call, absl::Time since) = 0;
 
   // As of this run. NotFound if there is none.
@@ -71,15 +75,20 @@ class NodesApi {
 
   // Each returns the node as it is afterwards; NotFound if it is gone.
   // AlreadyExists if another node has the name.
-  virtual absl::StatusOr<Node> Rename(const Call& call, const Node& node, absl::string_view given_name) = 0;
-  // Replaces the tags that were set on the server. From 0.28 it takes the user away, and `tags` must not be empty.
-  virtual absl::StatusOr<Node> SetTags(const Call& call, const Node& node, const std::vector<std::string>& tags) = 0;
-  // Approves exactly `routes`. Both exit routes or none. Up to 0.25 only what the node offers can be approved:
-  // FailedPrecondition names the others.
-  virtual absl::StatusOr<Node> SetRoutes(const Call& call, const Node& node, const std::vector<std::string>& routes) = 0;
+  virtual absl::StatusOr<Node> Rename(const Call& call, const Node& node,
+                                      absl::string_view given_name) = 0;
+  // Replaces the tags that were set on the server. From 0.28 it takes the user away, and `tags`
+  // must not be empty.
+  virtual absl::StatusOr<Node> SetTags(const Call& call, const Node& node,
+                                       const std::vector<std::string>& tags) = 0;
+  // Approves exactly `routes`. Both exit routes or none. Up to 0.25 only what the node offers can
+  // be approved: FailedPrecondition names the others.
+  virtual absl::StatusOr<Node> SetRoutes(const Call& call, const Node& node,
+                                         const std::vector<std::string>& routes) = 0;
   virtual absl::StatusOr<Node> Move(const Call& call, const Node& node, const User& user) = 0;
   // nullopt: never.
-  virtual absl::StatusOr<Node> SetExpiry(const Call& call, const Node& node, std::optional<absl::Time> expiry) = 0;
+  virtual absl::StatusOr<Node> SetExpiry(const Call& call, const Node& node,
+                                         std::optional<absl::Time> expiry) = 0;
   // Logs the node out, now.
   virtual absl::StatusOr<Node> Expire(const Call& call, const Node& node) = 0;
   virtual absl::Status Delete(const Call& call, const Node& node) = 0;
@@ -90,9 +99,11 @@ class PreauthKeysApi {
   virtual ~PreauthKeysApi() = default;
 
   // All keys from 0.28; before, those of `user` (a name; NotFound if there is no such user).
-  virtual absl::StatusOr<std::vector<PreauthKey>> List(const Call& call, absl::string_view user) = 0;
+  virtual absl::StatusOr<std::vector<PreauthKey>> List(const Call& call,
+                                                       absl::string_view user) = 0;
   // The same, as of this run.
-  virtual absl::StatusOr<std::shared_ptr<const std::vector<PreauthKey>>> ListOnce(const Call& call, absl::string_view user) = 0;
+  virtual absl::StatusOr<std::shared_ptr<const std::vector<PreauthKey>>> ListOnce(
+      const Call& call, absl::string_view user) = 0;
 
   // The only answer that holds the whole key, from 0.28. Never sent twice.
   virtual absl::StatusOr<PreauthKey> Create(const Call& call, const NewPreauthKey& key) = 0;
@@ -109,7 +120,8 @@ class PolicyApi {
 
   // NotFound if none was ever set.
   virtual absl::StatusOr<Policy> Get(const Call& call) = 0;
-  // InvalidArgument with the server's words if it refuses the text; FailedPrecondition if it reads its policy from a file.
+  // InvalidArgument with the server's words if it refuses the text; FailedPrecondition if it reads
+  // its policy from a file.
   virtual absl::StatusOr<Policy> Set(const Call& call, absl::string_view text) = 0;
   // The server's verdict, with nothing stored. InvalidArgument as Set.
   virtual absl::Status Check(const Call& call, absl::string_view text) = 0;
@@ -126,7 +138,8 @@ class Client {
   virtual PolicyApi& policy() = 0;
 };
 
-// How to reach a server, as it is written by users; empty: from the environment (HEADSCALE_ENDPOINT, HEADSCALE_API_KEY).
+// How to reach a server, as it is written by users; empty: from the environment
+// (HEADSCALE_ENDPOINT, HEADSCALE_API_KEY).
 struct ConnectionSettings {
   std::optional<std::string> endpoint, api_key, ca;
   std::string dialect;  // "0.26"; empty: asked
@@ -140,13 +153,16 @@ struct Connection {
   http::TlsOptions tls;
 };
 
-// FailedPrecondition if endpoint or key is missing, InvalidArgument if it cannot be one; the argument is named.
+// FailedPrecondition if endpoint or key is missing, InvalidArgument if it cannot be one; the
+// argument is named.
 absl::StatusOr<Connection> Resolve(const ConnectionSettings& settings);
 
 // With retries and logging.
-absl::StatusOr<std::unique_ptr<Client>> Connect(const Connection& connection, std::string user_agent);
+absl::StatusOr<std::unique_ptr<Client>> Connect(const Connection& connection,
+                                                std::string user_agent);
 
 // `transport` retries and logs; `connection.tls` is its own business.
-std::unique_ptr<Client> NewClient(std::unique_ptr<http::Transport> transport, const Connection& connection);
+std::unique_ptr<Client> NewClient(std::unique_ptr<http::Transport> transport,
+                                  const Connection& connection);
 
 }  // namespace charon::headscale

@@ -21,7 +21,9 @@ constexpr int kMinors[] = {23, 25, 26, 27, 28, 29, 30};
 
 class HeadscaleClient : public testing::TestWithParam<int> {
  protected:
-  HeadscaleClient() : server_(GetParam(), clock_), client_(server_.Client()) { call_.clock = &clock_; }
+  HeadscaleClient() : server_(GetParam(), clock_), client_(server_.Client()) {
+    call_.clock = &clock_;
+  }
 
   Json LastBody() const { return Json::parse(server_.transport().requests().back().body); }
 
@@ -42,7 +44,8 @@ TEST_P(HeadscaleClient, FindsTheGenerationOnce) {
   ASSERT_THAT(client_->server().GetDialect(call_), IsOk());
   EXPECT_EQ(server_.transport().count(), asked);
   for (const http::Request& request : server_.transport().requests()) {
-    for (const auto& [name, value] : request.headers) EXPECT_NE(name, "Authorization") << "the version needs no key";
+    for (const auto& [name, value] : request.headers)
+      EXPECT_NE(name, "Authorization") << "the version needs no key";
   }
 }
 
@@ -61,21 +64,28 @@ TEST_P(HeadscaleClient, UsersAreMadeRenamedAndDeletedWithoutAskingAgain) {
   EXPECT_EQ(server_.reads(), reads);
   const std::string ref = GetParam() < 24 ? "alice" : made->id;
   const std::string later = GetParam() < 24 ? "bob%40example.com" : made->id;
-  EXPECT_THAT(server_.writes(), ElementsAre("POST /api/v1/user", "POST /api/v1/user/" + ref + "/rename/bob%40example.com",
-                                            "DELETE /api/v1/user/" + later));
+  EXPECT_THAT(
+      server_.writes(),
+      ElementsAre("POST /api/v1/user", "POST /api/v1/user/" + ref + "/rename/bob%40example.com",
+                  "DELETE /api/v1/user/" + later));
 }
 
 TEST_P(HeadscaleClient, DetailsOfUsersNeedAVersionThatHasThem) {
-  const auto made = client_->users().Create(call_, {"alice", "Alice A.", "alice@example.com", "https://example.com/a.png"});
+  const auto made = client_->users().Create(
+      call_, {"alice", "Alice A.", "alice@example.com", "https://example.com/a.png"});
   if (GetParam() < 24) {
-    EXPECT_THAT(made, StatusIs(absl::StatusCode::kUnimplemented, HasSubstr("Headscale 0.24 and later can")));
+    EXPECT_THAT(made, StatusIs(absl::StatusCode::kUnimplemented,
+                               HasSubstr("Headscale 0.24 and later can")));
     EXPECT_THAT(server_.writes(), IsEmpty());
     return;
   }
   ASSERT_THAT(made, IsOk());
   EXPECT_EQ(made->display_name, "Alice A.");
   EXPECT_EQ(made->picture_url, "https://example.com/a.png");
-  EXPECT_EQ(LastBody(), Json::parse(R"({"name":"alice","displayName":"Alice A.","email":"alice@example.com","pictureUrl":"https://example.com/a.png"})"));
+  EXPECT_EQ(
+      LastBody(),
+      Json::parse(
+          R"({"name":"alice","displayName":"Alice A.","email":"alice@example.com","pictureUrl":"https://example.com/a.png"})"));
 }
 
 TEST_P(HeadscaleClient, AUserWhoseAnswerGotLostIsFoundAgain) {
@@ -96,12 +106,14 @@ TEST_P(HeadscaleClient, AUserOfTheServerComesBeforeOneOfTheIdentityProvider) {
     user.email = "alice@example.com";
   }
   EXPECT_EQ(client_->users().FindByName(call_, "alice")->id, absl::StrCat(server_.users[1].id));
-  EXPECT_EQ(client_->users().FindByName(call_, "alice@example.com")->id, absl::StrCat(server_.users[0].id));
+  EXPECT_EQ(client_->users().FindByName(call_, "alice@example.com")->id,
+            absl::StrCat(server_.users[0].id));
 }
 
 TEST_P(HeadscaleClient, ErrorsOfUsersAreTold) {
   ASSERT_THAT(client_->users().Create(call_, {"alice"}), IsOk());
-  EXPECT_THAT(client_->users().Create(call_, {"alice"}), StatusIs(absl::StatusCode::kAlreadyExists, HasSubstr("make user \"alice\"")));
+  EXPECT_THAT(client_->users().Create(call_, {"alice"}),
+              StatusIs(absl::StatusCode::kAlreadyExists, HasSubstr("make user \"alice\"")));
   server_.AddNode("web", server_.users[0].id);
   EXPECT_THAT(client_->users().Delete(call_, *client_->users().FindByName(call_, "alice")),
               StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("node(s) found")));
@@ -123,7 +135,9 @@ TEST_P(HeadscaleClient, KeysAreMadeExpiredAndRemoved) {
   EXPECT_EQ(made->key, server_.keys[0].key);
   EXPECT_EQ(made->user, "ops");
   EXPECT_EQ(LastBody(), (Json{{"user", GetParam() < 26 ? "ops" : absl::StrCat(server_.users[0].id)},
-                              {"reusable", true}, {"ephemeral", false}, {"aclTags", {"tag:infra"}},
+                              {"reusable", true},
+                              {"ephemeral", false},
+                              {"aclTags", {"tag:infra"}},
                               {"expiration", "2023-11-14T23:13:20Z"}}));
   auto listed = client_->preauth_keys().List(call_, "ops");
   ASSERT_THAT(listed, IsOk());
@@ -180,7 +194,8 @@ TEST_P(HeadscaleClient, OneListOfNodesServesAllReadsAndWritesKeepItUpToDate) {
   EXPECT_THAT(node->tags, ElementsAre("tag:infra"));
   EXPECT_EQ(node->user, GetParam() < 28 ? "ops" : "");
   EXPECT_TRUE(node->online);
-  EXPECT_THAT(node->available_routes, ElementsAre("0.0.0.0/0", "10.1.0.0/24", "10.2.0.0/24", "::/0"));
+  EXPECT_THAT(node->available_routes,
+              ElementsAre("0.0.0.0/0", "10.1.0.0/24", "10.2.0.0/24", "::/0"));
   EXPECT_THAT(node->approved_routes, ElementsAre("0.0.0.0/0", "10.1.0.0/24", "::/0"));
   // Routes are objects until 0.25: they are looked up.
   EXPECT_EQ(server_.reads(), reads + (GetParam() < 26 ? 1 : 0));
@@ -202,7 +217,8 @@ TEST_P(HeadscaleClient, RoutesCanBeApprovedAheadFromAVersionOn) {
   ASSERT_THAT(nodes, IsOk());
   const auto set = client_->nodes().SetRoutes(call_, (*nodes)->front(), {"10.1.0.0/24"});
   if (GetParam() < 26) {
-    EXPECT_THAT(set, StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("does not offer 10.1.0.0/24 (it offers nothing)")));
+    EXPECT_THAT(set, StatusIs(absl::StatusCode::kFailedPrecondition,
+                              HasSubstr("does not offer 10.1.0.0/24 (it offers nothing)")));
     EXPECT_THAT(server_.writes(), IsEmpty());
   } else {
     ASSERT_THAT(set, IsOk());
@@ -275,16 +291,19 @@ TEST_P(HeadscaleClient, PolicyIsReadSetAndChecked) {
   EXPECT_EQ(set->text, "{}");
   EXPECT_TRUE(set->updated_at.has_value());
   EXPECT_EQ(client_->policy().Get(call_)->text, "{}");
-  EXPECT_THAT(client_->policy().Set(call_, "bad"), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("parsing policy")));
+  EXPECT_THAT(client_->policy().Set(call_, "bad"),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("parsing policy")));
   const absl::Status checked = client_->policy().Check(call_, "bad");
   if (GetParam() < 29) {
-    EXPECT_THAT(checked, StatusIs(absl::StatusCode::kUnimplemented, HasSubstr("0.29 and later can")));
+    EXPECT_THAT(checked,
+                StatusIs(absl::StatusCode::kUnimplemented, HasSubstr("0.29 and later can")));
   } else {
     EXPECT_THAT(checked, StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("bad")));
     EXPECT_THAT(client_->policy().Check(call_, "{}"), IsOk());
   }
   server_.policy_in_file = true;
-  EXPECT_THAT(client_->policy().Set(call_, "{}"), StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("database")));
+  EXPECT_THAT(client_->policy().Set(call_, "{}"),
+              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("database")));
 }
 
 TEST_P(HeadscaleClient, AWrongKeyIsToldAsSuch) {
@@ -293,8 +312,10 @@ TEST_P(HeadscaleClient, AWrongKeyIsToldAsSuch) {
   connection.api_key = "wrong-key-123";
   const auto client = NewClient(http::Borrow(server_.transport()), connection);
   const absl::Status status = client->users().List(call_).status();
-  EXPECT_THAT(status, StatusIs(absl::StatusCode::kUnauthenticated,
-                               "the Headscale server at https://vpn.example.org refused the API key (HTTP 401)"));
+  EXPECT_THAT(
+      status,
+      StatusIs(absl::StatusCode::kUnauthenticated,
+               "the Headscale server at https://vpn.example.org refused the API key (HTTP 401)"));
   EXPECT_THAT(RemedyOf(status).value_or(""), HasSubstr("headscale apikeys create"));
   EXPECT_THAT(client->server().Check(call_), StatusIs(absl::StatusCode::kUnauthenticated));
   EXPECT_THAT(client_->server().Check(call_), IsOk());
@@ -308,7 +329,8 @@ TEST_P(HeadscaleClient, ParallelReadsShareOneList) {
   }
   for (std::thread& thread : threads) thread.join();
   int lists = 0;
-  for (const http::Request& request : server_.transport().requests()) lists += request.url == "https://vpn.example.org/api/v1/node";
+  for (const http::Request& request : server_.transport().requests())
+    lists += request.url == "https://vpn.example.org/api/v1/node";
   EXPECT_EQ(lists, 1);
 }
 
@@ -317,9 +339,13 @@ TEST(HeadscaleServer, ABusyDatabaseIsAskedAgain) {
   FakeHeadscale server(29, clock);
   int busy = 3;
   http::FakeTransport front;
-  front.Handle([&](const Call& call, const http::Request& request) -> absl::StatusOr<http::Response> {
+  front.Handle([&](const Call& call,
+                   const http::Request& request) -> absl::StatusOr<http::Response> {
     if (request.method == "POST" && busy-- > 0) {
-      return http::Response{500, {}, R"j({"code":13,"message":"creating user: database is locked (5) (SQLITE_BUSY)","details":[]})j"};
+      return http::Response{
+          500,
+          {},
+          R"j({"code":13,"message":"creating user: database is locked (5) (SQLITE_BUSY)","details":[]})j"};
     }
     return server.transport().Send(call, request);
   });
@@ -332,7 +358,8 @@ TEST(HeadscaleServer, ABusyDatabaseIsAskedAgain) {
   EXPECT_THAT(client->users().Create(call, {"alice"}), IsOk());
   EXPECT_EQ(clock.sleeps().size(), 3u);
   busy = 100;
-  EXPECT_THAT(client->users().Create(call, {"bob"}), StatusIs(absl::StatusCode::kUnknown, HasSubstr("database is locked")));
+  EXPECT_THAT(client->users().Create(call, {"bob"}),
+              StatusIs(absl::StatusCode::kUnknown, HasSubstr("database is locked")));
 }
 
 // What is not Headscale, or hides that it is.
@@ -345,16 +372,21 @@ TEST(HeadscaleServer, WhatIsNotHeadscaleIsToldAsSuch) {
     const char* body;
     const char* said;
   };
-  for (const Case& c : {Case{200, "<html>Welcome</html>", "not a Headscale server"}, Case{404, "nothing here", "not a Headscale server"},
-                        Case{200, "{}", "not a Headscale server"}, Case{200, R"({"version":"1.29.0"})", ""}}) {
+  for (const Case& c :
+       {Case{200, "<html>Welcome</html>", "not a Headscale server"},
+        Case{404, "nothing here", "not a Headscale server"},
+        Case{200, "{}", "not a Headscale server"}, Case{200, R"({"version":"1.29.0"})", ""}}) {
     http::FakeTransport transport;
-    transport.Handle([&](const Call&, const http::Request&) { return http::Response{c.status, {}, c.body}; });
+    transport.Handle([&](const Call&, const http::Request&) {
+      return http::Response{c.status, {}, c.body};
+    });
     const auto client = NewClient(http::Borrow(transport), connection);
     const absl::Status status = client->users().List({}).status();
     EXPECT_FALSE(status.ok()) << c.body;
     EXPECT_THAT(client->nodes().List({}).status(), testing::Not(IsOk()));
     if (*c.said == 0) continue;
-    EXPECT_THAT(client->server().GetDialect({}), StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr(c.said)));
+    EXPECT_THAT(client->server().GetDialect({}),
+                StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr(c.said)));
   }
 }
 
@@ -362,15 +394,19 @@ TEST(HeadscaleServer, AProxyThatHidesTheVersionNeedsTheDialect) {
   FakeClock clock;
   FakeHeadscale server(26, clock);
   http::FakeTransport proxy;
-  proxy.Handle([&](const Call& call, const http::Request& request) -> absl::StatusOr<http::Response> {
-    if (absl::StrContains(request.url, "/swagger") || absl::StrContains(request.url, "/version")) return http::Response{403, {}, "no"};
+  proxy.Handle([&](const Call& call,
+                   const http::Request& request) -> absl::StatusOr<http::Response> {
+    if (absl::StrContains(request.url, "/swagger") || absl::StrContains(request.url, "/version"))
+      return http::Response{403, {}, "no"};
     return server.transport().Send(call, request);
   });
   Connection connection;
   connection.endpoint = "https://vpn.example.org";
   connection.api_key = "hskey-api-test-0123456789";
-  const absl::Status status = NewClient(http::Borrow(proxy), connection)->server().GetDialect({}).status();
-  EXPECT_THAT(status, StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("does not tell its version")));
+  const absl::Status status =
+      NewClient(http::Borrow(proxy), connection)->server().GetDialect({}).status();
+  EXPECT_THAT(status, StatusIs(absl::StatusCode::kFailedPrecondition,
+                               HasSubstr("does not tell its version")));
   EXPECT_THAT(RemedyOf(status).value_or(""), HasSubstr("headscale.dialect"));
   connection.dialect = *ParseVersion("0.26");
   EXPECT_THAT(NewClient(http::Borrow(proxy), connection)->nodes().List({}), IsOk());
@@ -385,7 +421,8 @@ TEST(HeadscaleServer, AnEndpointThatIsMissingIsNamed) {
   connection.dialect = *ParseVersion("0.23");
   const auto client = NewClient(http::Borrow(server.transport()), connection);
   const absl::Status status = client->nodes().List({}).status();
-  EXPECT_THAT(status, StatusIs(absl::StatusCode::kUnimplemented, HasSubstr("has no GET /api/v1/routes (HTTP 404)")));
+  EXPECT_THAT(status, StatusIs(absl::StatusCode::kUnimplemented,
+                               HasSubstr("has no GET /api/v1/routes (HTTP 404)")));
   EXPECT_THAT(RemedyOf(status).value_or(""), HasSubstr("headscale.dialect"));
 }
 
@@ -396,10 +433,14 @@ TEST(HeadscaleResolve, SaysWhatIsMissing) {
     settings.api_key = std::move(key);
     return settings;
   };
-  EXPECT_THAT(Resolve(with("", "")), StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("URL of the Headscale server")));
-  EXPECT_THAT(RemedyOf(Resolve(with("https://h", "")).status()).value_or(""), HasSubstr("HEADSCALE_API_KEY"));
-  EXPECT_THAT(Resolve(with("h:443", "k")), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("headscale.endpoint")));
-  EXPECT_THAT(Resolve(with("https://u:p@h", "k")), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("user or a password")));
+  EXPECT_THAT(Resolve(with("", "")), StatusIs(absl::StatusCode::kFailedPrecondition,
+                                              HasSubstr("URL of the Headscale server")));
+  EXPECT_THAT(RemedyOf(Resolve(with("https://h", "")).status()).value_or(""),
+              HasSubstr("HEADSCALE_API_KEY"));
+  EXPECT_THAT(Resolve(with("h:443", "k")),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("headscale.endpoint")));
+  EXPECT_THAT(Resolve(with("https://u:p@h", "k")),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("user or a password")));
   const auto bad = Resolve(with("https://h", "two\nlines-of-key"));
   EXPECT_THAT(bad, StatusIs(absl::StatusCode::kInvalidArgument));
   EXPECT_THAT(std::string(bad.status().message()), testing::Not(HasSubstr("lines-of-key")));

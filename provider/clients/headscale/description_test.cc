@@ -1,6 +1,7 @@
-// The requests to 0.30, held against the description that this version publishes (/api/v1/openapi.yaml, as the main
-// branch of 2026-07-21 makes it): its operations, their query parameters, and the properties of their bodies, of which it
-// allows no others. Answers are made of exactly the properties that it promises.
+// The requests to 0.30, held against the description that this version publishes
+// (/api/v1/openapi.yaml, as the main branch of 2026-07-21 makes it): its operations, their query
+// parameters, and the properties of their bodies, of which it allows no others. Answers are made of
+// exactly the properties that it promises.
 #include <map>
 #include <set>
 #include <string>
@@ -33,30 +34,40 @@ constexpr char kUser[] =
     R"({"id":"2","name":"ops","createdAt":"2026-01-02T03:04:05.123Z","displayName":"","email":"","providerId":"","provider":"","profilePicUrl":""})";
 
 std::string NodeJson() {
-  return absl::StrCat(R"({"id":"7","machineKey":"mkey:1","nodeKey":"nodekey:1","discoKey":"discokey:1","ipAddresses":["100.64.0.7","fd7a::7"],)",
-                      R"("name":"web","user":)", kUser, R"(,"lastSeen":null,"expiry":null,"preAuthKey":{"user":null,"id":"3","key":"hskey-auth-abc-***",)",
-                      R"("reusable":false,"ephemeral":true,"used":true,"expiration":null,"createdAt":null,"aclTags":[]},"createdAt":"2026-01-02T03:04:05Z",)",
-                      R"("registerMethod":"REGISTER_METHOD_AUTH_KEY","givenName":"web","online":true,"approvedRoutes":["10.1.0.0/24"],)",
-                      R"("availableRoutes":["10.1.0.0/24"],"subnetRoutes":[],"tags":[]})");
+  return absl::StrCat(
+      R"({"id":"7","machineKey":"mkey:1","nodeKey":"nodekey:1","discoKey":"discokey:1","ipAddresses":["100.64.0.7","fd7a::7"],)",
+      R"("name":"web","user":)", kUser,
+      R"(,"lastSeen":null,"expiry":null,"preAuthKey":{"user":null,"id":"3","key":"hskey-auth-abc-***",)",
+      R"("reusable":false,"ephemeral":true,"used":true,"expiration":null,"createdAt":null,"aclTags":[]},"createdAt":"2026-01-02T03:04:05Z",)",
+      R"("registerMethod":"REGISTER_METHOD_AUTH_KEY","givenName":"web","online":true,"approvedRoutes":["10.1.0.0/24"],)",
+      R"("availableRoutes":["10.1.0.0/24"],"subnetRoutes":[],"tags":[]})");
 }
 
 const std::vector<Operation>& Operations() {
   static const std::string& node = *new std::string(absl::StrCat("{\"node\":", NodeJson(), "}"));
-  static const std::string& nodes = *new std::string(absl::StrCat("{\"nodes\":[", NodeJson(), "]}"));
+  static const std::string& nodes =
+      *new std::string(absl::StrCat("{\"nodes\":[", NodeJson(), "]}"));
   static const std::string& user = *new std::string(absl::StrCat("{\"user\":", kUser, "}"));
   static const std::string& users = *new std::string(absl::StrCat("{\"users\":[", kUser, "]}"));
   static const std::string& key = *new std::string(absl::StrCat(
-      R"("user":)", kUser, R"(,"id":"3","key":"hskey-auth-abcdefghijkl-0123456789","reusable":false,"ephemeral":false,"used":false,)",
+      R"("user":)", kUser,
+      R"(,"id":"3","key":"hskey-auth-abcdefghijkl-0123456789","reusable":false,"ephemeral":false,"used":false,)",
       R"("expiration":"2026-01-02T03:04:05Z","createdAt":"2026-01-02T03:04:05Z","aclTags":["tag:a"])"));
-  static const std::string& made_key = *new std::string(absl::StrCat("{\"preAuthKey\":{", key, "}}"));
-  static const std::string& keys = *new std::string(absl::StrCat("{\"preAuthKeys\":[{", key, "}]}"));
+  static const std::string& made_key =
+      *new std::string(absl::StrCat("{\"preAuthKey\":{", key, "}}"));
+  static const std::string& keys =
+      *new std::string(absl::StrCat("{\"preAuthKeys\":[{", key, "}]}"));
   static constexpr char kPolicy[] = R"({"policy":"{}","updatedAt":"2026-01-02T03:04:05Z"})";
   static const auto& operations = *new std::vector<Operation>{
       {"GET", "/api/v1/apikey", {}, {}, R"({"apiKeys":[]})"},
       {"GET", "/api/v1/node", {"user"}, {}, nodes.c_str()},
       {"DELETE", "/api/v1/node/{nodeId}", {}, {}, "{}"},
       {"POST", "/api/v1/node/{nodeId}/approve_routes", {}, {{"routes", Type::array}}, node.c_str()},
-      {"POST", "/api/v1/node/{nodeId}/expire", {}, {{"disableExpiry", Type::boolean}, {"expiry", Type::string}}, node.c_str()},
+      {"POST",
+       "/api/v1/node/{nodeId}/expire",
+       {},
+       {{"disableExpiry", Type::boolean}, {"expiry", Type::string}},
+       node.c_str()},
       {"POST", "/api/v1/node/{nodeId}/rename/{newName}", {}, {}, node.c_str()},
       {"POST", "/api/v1/node/{nodeId}/tags", {}, {{"tags", Type::array}}, node.c_str()},
       {"GET", "/api/v1/policy", {}, {}, kPolicy},
@@ -67,14 +78,21 @@ const std::vector<Operation>& Operations() {
       {"POST",
        "/api/v1/preauthkey",
        {},
-       {{"aclTags", Type::array}, {"ephemeral", Type::boolean}, {"expiration", Type::string}, {"reusable", Type::boolean}, {"user", Type::string}},
+       {{"aclTags", Type::array},
+        {"ephemeral", Type::boolean},
+        {"expiration", Type::string},
+        {"reusable", Type::boolean},
+        {"user", Type::string}},
        made_key.c_str()},
       {"POST", "/api/v1/preauthkey/expire", {}, {{"id", Type::string}}, "{}"},
       {"GET", "/api/v1/user", {"id", "name", "email"}, {}, users.c_str()},
       {"POST",
        "/api/v1/user",
        {},
-       {{"displayName", Type::string}, {"email", Type::string}, {"name", Type::string}, {"pictureUrl", Type::string}},
+       {{"displayName", Type::string},
+        {"email", Type::string},
+        {"name", Type::string},
+        {"pictureUrl", Type::string}},
        user.c_str()},
       {"DELETE", "/api/v1/user/{id}", {}, {}, "{}"},
       {"POST", "/api/v1/user/{oldId}/rename/{newName}", {}, {}, user.c_str()},
@@ -83,7 +101,8 @@ const std::vector<Operation>& Operations() {
 }
 
 bool Fits(absl::string_view path, absl::string_view pattern) {
-  const std::vector<absl::string_view> segments = absl::StrSplit(path, '/'), wanted = absl::StrSplit(pattern, '/');
+  const std::vector<absl::string_view> segments = absl::StrSplit(path, '/'),
+                                       wanted = absl::StrSplit(pattern, '/');
   if (segments.size() != wanted.size()) return false;
   for (std::size_t i = 0; i < segments.size(); ++i) {
     if (wanted[i] != segments[i] && (wanted[i].empty() || wanted[i].front() != '{')) return false;
@@ -94,7 +113,10 @@ bool Fits(absl::string_view path, absl::string_view pattern) {
 class DescribedServer {
  public:
   DescribedServer() {
-    transport_.Handle([this](const Call&, const http::Request& request) -> absl::StatusOr<http::Response> { return Answer(request); });
+    transport_.Handle(
+        [this](const Call&, const http::Request& request) -> absl::StatusOr<http::Response> {
+          return Answer(request);
+        });
   }
   std::unique_ptr<Client> NewClient() {
     Connection connection;
@@ -106,9 +128,11 @@ class DescribedServer {
 
  private:
   http::Response Answer(const http::Request& request) {
-    const std::vector<std::string> target =
-        absl::StrSplit(absl::StripPrefix(request.url, "https://vpn.example.org"), absl::MaxSplits('?', 1));
-    if (target[0] == "/version") return {200, {}, R"({"version":"v0.30.0","commit":"0","buildTime":"0","go":{},"dirty":false})"};
+    const std::vector<std::string> target = absl::StrSplit(
+        absl::StripPrefix(request.url, "https://vpn.example.org"), absl::MaxSplits('?', 1));
+    if (target[0] == "/version")
+      return {
+          200, {}, R"({"version":"v0.30.0","commit":"0","buildTime":"0","go":{},"dirty":false})"};
     for (const Operation& operation : Operations()) {
       if (operation.method != request.method || !Fits(target[0], operation.path)) continue;
       asked.insert(absl::StrCat(operation.method, " ", operation.path));
@@ -144,7 +168,8 @@ TEST(Description, EveryRequestIsAsItSays) {
   const auto client = server.NewClient();
   const Call call;
   EXPECT_THAT(client->server().Check(call), IsOk());
-  const auto user = client->users().Create(call, {"ops", "Ops", "ops@example.com", "https://example.com/p.png"});
+  const auto user =
+      client->users().Create(call, {"ops", "Ops", "ops@example.com", "https://example.com/p.png"});
   ASSERT_THAT(user, IsOk());
   EXPECT_EQ(user->id, "2");
   EXPECT_THAT(client->users().Rename(call, *user, "new name"), IsOk());
@@ -177,7 +202,9 @@ TEST(Description, EveryRequestIsAsItSays) {
   EXPECT_THAT(client->policy().Check(call, "{}"), IsOk());
   EXPECT_THAT(client->users().Delete(call, *user), IsOk());
   // Nothing of the table is there for nothing.
-  for (const Operation& operation : Operations()) EXPECT_EQ(server.asked.count(absl::StrCat(operation.method, " ", operation.path)), 1u) << operation.path;
+  for (const Operation& operation : Operations())
+    EXPECT_EQ(server.asked.count(absl::StrCat(operation.method, " ", operation.path)), 1u)
+        << operation.path;
 }
 
 }  // namespace

@@ -22,9 +22,10 @@ class Once {
 
   explicit Once(Load load) : load_(std::move(load)) {}
 
-  // What was loaded at `since` or later; loads if there is nothing. Callers who come while it is being loaded wait, and
-  // share value or error, unless it began before their `since`.
-  absl::StatusOr<std::shared_ptr<const T>> Get(const Call& call, absl::Time since = absl::InfinitePast()) {
+  // What was loaded at `since` or later; loads if there is nothing. Callers who come while it is
+  // being loaded wait, and share value or error, unless it began before their `since`.
+  absl::StatusOr<std::shared_ptr<const T>> Get(const Call& call,
+                                               absl::Time since = absl::InfinitePast()) {
     absl::MutexLock lock(&mutex_);
     while (true) {
       if (value_ != nullptr && begun_ >= since) return value_;
@@ -34,10 +35,13 @@ class Once {
       while (loading_ && loads_ == seen) {
         CHARON_RETURN_IF_ERROR(call.Alive());
         // A stop or a deadline of our own must end the wait, too.
-        mutex_.AwaitWithTimeout(absl::Condition(+[](bool* loading) { return !*loading; }, &loading_), absl::Milliseconds(50));
+        mutex_.AwaitWithTimeout(absl::Condition(
+                                    +[](bool* loading) { return !*loading; }, &loading_),
+                                absl::Milliseconds(50));
       }
       // The loader's own end is no answer for others.
-      if (begun >= since && loads_ == seen + 1 && !error_.ok() && !absl::IsCancelled(error_) && !absl::IsDeadlineExceeded(error_)) {
+      if (begun >= since && loads_ == seen + 1 && !error_.ok() && !absl::IsCancelled(error_) &&
+          !absl::IsDeadlineExceeded(error_)) {
         return error_;
       }
     }
@@ -52,7 +56,8 @@ class Once {
     error_ = loaded.status();
     if (!loaded.ok()) return loaded.status();
     auto value = std::make_shared<const T>(*std::move(loaded));
-    // A write of ours that happened meanwhile may be missing in it: good for this caller, not to be kept.
+    // A write of ours that happened meanwhile may be missing in it: good for this caller, not to be
+    // kept.
     if (changes == changes_) {
       value_ = value;
       begun_ = loading_since_;

@@ -25,12 +25,14 @@ struct NewUser {
   std::string name;
   std::string display_name{}, email{}, picture_url{};
 
-  bool HasDetails() const { return !display_name.empty() || !email.empty() || !picture_url.empty(); }
+  bool HasDetails() const {
+    return !display_name.empty() || !email.empty() || !picture_url.empty();
+  }
 };
 
 struct PreauthKey {
-  std::string id;  // decimal
-  std::string key;  // The secret: whole when made, masked when listed from 0.28.
+  std::string id;             // decimal
+  std::string key;            // The secret: whole when made, masked when listed from 0.28.
   std::string user, user_id;  // empty for keys with tags only
   bool reusable = false, ephemeral = false, used = false;
   std::vector<std::string> tags;
@@ -51,12 +53,13 @@ struct Node {
   std::string id;  // decimal
   std::string machine_key;
   std::string node_key;
-  std::string hostname;    // as the host calls itself
-  std::string given_name;  // its name in DNS
+  std::string hostname;       // as the host calls itself
+  std::string given_name;     // its name in DNS
   std::string user, user_id;  // empty if it belongs to its tags alone (from 0.28)
   std::vector<std::string> addresses;
-  std::vector<std::string> tags;        // set on the server
-  std::vector<std::string> asked_tags;  // that the node asked for and got (before 0.28; later these are tags)
+  std::vector<std::string> tags;  // set on the server
+  std::vector<std::string>
+      asked_tags;  // that the node asked for and got (before 0.28; later these are tags)
   // Prefixes, sorted. Exit routes are among them as 0.0.0.0/0 and ::/0.
   std::vector<std::string> approved_routes, available_routes, served_routes;
   std::optional<absl::Time> expiry;  // nullopt: never
@@ -72,9 +75,10 @@ struct Node {
 
  private:
   std::string Address(bool v6) const {
-    const auto found = std::find_if(addresses.begin(), addresses.end(), [v6](const std::string& address) {
-      return (address.find(':') != std::string::npos) == v6;
-    });
+    const auto found =
+        std::find_if(addresses.begin(), addresses.end(), [v6](const std::string& address) {
+          return (address.find(':') != std::string::npos) == v6;
+        });
     return found == addresses.end() ? "" : *found;
   }
 };

@@ -24,7 +24,8 @@ const Json& Member(const Json& json, const char* name) {
   return found == json.end() ? none : *found;
 }
 
-// 64-bit numbers are decimal strings (the JSON mapping of protobuf); plain numbers are taken as well.
+// 64-bit numbers are decimal strings (the JSON mapping of protobuf); plain numbers are taken as
+// well.
 std::string Text(const Json& json, const char* name) {
   const Json& value = Member(json, name);
   if (value.is_string()) return value.get<std::string>();
@@ -66,7 +67,8 @@ std::vector<std::string> SortedRoutes(const Json& json, const char* name) {
 // hscontrol/types/users.go (v0.28.0): the user that lists show for nodes that belong to their tags.
 constexpr absl::string_view kTaggedDevices = "tagged-devices";
 
-// What the server says, in which words, and where. Compared in lower case: it must be a part of the answer's text.
+// What the server says, in which words, and where. Compared in lower case: it must be a part of the
+// answer's text.
 struct KnownError {
   absl::string_view text;
   absl::StatusCode code;
@@ -83,7 +85,8 @@ constexpr std::array<KnownError, 32> kKnownErrors = {{
     {"auth-key not found", absl::StatusCode::kNotFound},
     // hscontrol/types/policy.go v0.23.0 to main.
     {"acl policy not found", absl::StatusCode::kNotFound},
-    // gorm.ErrRecordNotFound, as nodes of v0.23.0 to v0.27.1, users of v0.24 and later, and routes come out.
+    // gorm.ErrRecordNotFound, as nodes of v0.23.0 to v0.27.1, users of v0.24 and later, and routes
+    // come out.
     {"record not found", absl::StatusCode::kNotFound},
     // hscontrol/db/users.go v0.23.0 and hscontrol/api/v1/users.go (main).
     {"user already exists", absl::StatusCode::kAlreadyExists},
@@ -98,7 +101,8 @@ constexpr std::array<KnownError, 32> kKnownErrors = {{
     {"cannot edit oidc user", absl::StatusCode::kFailedPrecondition},
     // hscontrol/types/policy.go v0.23.0 to main.
     {"update is disabled for modes other than 'database'", absl::StatusCode::kFailedPrecondition},
-    // hscontrol/db/preauth_keys.go v0.23.0: GetPreAuthKey refuses to find a key that is of no use any more.
+    // hscontrol/db/preauth_keys.go v0.23.0: GetPreAuthKey refuses to find a key that is of no use
+    // any more.
     {"authkey expired", absl::StatusCode::kFailedPrecondition},
     {"authkey has already been used", absl::StatusCode::kFailedPrecondition},
     // hscontrol/util/dns.go v0.23.0, v0.25.1 and later.
@@ -141,9 +145,11 @@ ServerError ParseError(absl::string_view body) {
   error.is_json = true;
   std::vector<std::string> parts;
   const auto add = [&](std::string part) {
-    if (!part.empty() && std::find(parts.begin(), parts.end(), part) == parts.end()) parts.push_back(std::move(part));
+    if (!part.empty() && std::find(parts.begin(), parts.end(), part) == parts.end())
+      parts.push_back(std::move(part));
   };
-  if (const Json& code = Member(json, "code"); code.is_number_integer()) error.grpc_code = code.get<int>();
+  if (const Json& code = Member(json, "code"); code.is_number_integer())
+    error.grpc_code = code.get<int>();
   add(Text(json, "message"));
   add(Text(json, "detail"));
   for (const Json& item : Member(json, "errors")) add(Text(item, "message"));
@@ -165,10 +171,11 @@ absl::StatusCode CodeOf(int http_status, const ServerError& error) {
       return absl::StatusCode::kUnauthenticated;
     case 403:
       return absl::StatusCode::kPermissionDenied;
-    // google.golang.org/grpc/status Unimplemented, as the gateway of up to 0.29 answers on a path or a method that it has
-    // not; servers of other kinds answer 404 and 405 with text.
+    // google.golang.org/grpc/status Unimplemented, as the gateway of up to 0.29 answers on a path
+    // or a method that it has not; servers of other kinds answer 404 and 405 with text.
     case 404:
-      return error.is_json && error.grpc_code != 5 ? absl::StatusCode::kNotFound : absl::StatusCode::kUnimplemented;
+      return error.is_json && error.grpc_code != 5 ? absl::StatusCode::kNotFound
+                                                   : absl::StatusCode::kUnimplemented;
     case 405:
     case 501:
       return absl::StatusCode::kUnimplemented;
@@ -187,7 +194,9 @@ absl::StatusCode CodeOf(int http_status, const ServerError& error) {
 
 }  // namespace
 
-std::string TimeText(absl::Time time) { return absl::FormatTime("%Y-%m-%d%ET%H:%M:%E*SZ", time, absl::UTCTimeZone()); }
+std::string TimeText(absl::Time time) {
+  return absl::FormatTime("%Y-%m-%d%ET%H:%M:%E*SZ", time, absl::UTCTimeZone());
+}
 
 User ToUser(const Json& json) {
   User user;
@@ -240,7 +249,8 @@ Node ToNode(const Json& json) {
   node.user = Text(user, "name");
   node.user_id = Text(user, "id");
   // From 0.28 tags replace the user: lists then say "tagged-devices", single nodes who made them.
-  if (node.user == kTaggedDevices || (has_one_list && !node.tags.empty())) node.user = node.user_id = "";
+  if (node.user == kTaggedDevices || (has_one_list && !node.tags.empty()))
+    node.user = node.user_id = "";
   node.approved_routes = SortedRoutes(json, "approvedRoutes");
   node.available_routes = SortedRoutes(json, "availableRoutes");
   node.served_routes = SortedRoutes(json, "subnetRoutes");
@@ -251,10 +261,12 @@ Node ToNode(const Json& json) {
   if (const Json& key = Member(json, "preAuthKey"); key.is_object()) {
     node.ephemeral = Flag(key, "ephemeral");
     // Up to 0.27 the whole key, which may be of use yet.
-    if (const std::string text = Text(key, "key"); !absl::EndsWith(text, "-***")) RegisterSecret(text);
+    if (const std::string text = Text(key, "key"); !absl::EndsWith(text, "-***"))
+      RegisterSecret(text);
   }
   constexpr absl::string_view kMethod = "REGISTER_METHOD_";
-  if (const std::string method = Text(json, "registerMethod"); absl::StartsWith(method, kMethod) && method != "REGISTER_METHOD_UNSPECIFIED") {
+  if (const std::string method = Text(json, "registerMethod");
+      absl::StartsWith(method, kMethod) && method != "REGISTER_METHOD_UNSPECIFIED") {
     node.register_method = absl::AsciiStrToLower(method.substr(kMethod.size()));
   }
   return node;
@@ -263,15 +275,17 @@ Node ToNode(const Json& json) {
 Policy ToPolicy(const Json& json) { return {Text(json, "policy"), Time(json, "updatedAt")}; }
 
 Route ToRoute(const Json& json) {
-  return {Text(json, "id"), Text(Member(json, "node"), "id"), Text(json, "prefix"),
-          Flag(json, "advertised"), Flag(json, "enabled"), Flag(json, "isPrimary")};
+  return {Text(json, "id"),      Text(Member(json, "node"), "id"),
+          Text(json, "prefix"),  Flag(json, "advertised"),
+          Flag(json, "enabled"), Flag(json, "isPrimary")};
 }
 
 void AddRoutes(const std::vector<Route>& routes, std::vector<Node>& nodes) {
   std::map<absl::string_view, Node*> by_id;
   for (Node& node : nodes) {
     by_id[node.id] = &node;
-    for (auto* list : {&node.approved_routes, &node.available_routes, &node.served_routes}) list->clear();
+    for (auto* list : {&node.approved_routes, &node.available_routes, &node.served_routes})
+      list->clear();
   }
   for (const Route& route : routes) {
     const auto found = by_id.find(route.node_id);
@@ -280,10 +294,12 @@ void AddRoutes(const std::vector<Route>& routes, std::vector<Node>& nodes) {
     if (route.advertised) found->second->available_routes.push_back(route.prefix);
     // Exit routes have no primary: each node that offers them serves them.
     const bool is_exit = route.prefix == "0.0.0.0/0" || route.prefix == "::/0";
-    if (route.enabled && route.advertised && (route.is_primary || is_exit)) found->second->served_routes.push_back(route.prefix);
+    if (route.enabled && route.advertised && (route.is_primary || is_exit))
+      found->second->served_routes.push_back(route.prefix);
   }
   for (Node& node : nodes) {
-    for (auto* list : {&node.approved_routes, &node.available_routes, &node.served_routes}) std::sort(list->begin(), list->end());
+    for (auto* list : {&node.approved_routes, &node.available_routes, &node.served_routes})
+      std::sort(list->begin(), list->end());
   }
 }
 
@@ -291,17 +307,23 @@ absl::Status ToStatus(int http_status, absl::string_view body, absl::string_view
   if (http_status >= 200 && http_status < 300) return absl::OkStatus();
   ServerError error = ParseError(body);
   absl::StatusCode code = CodeOf(http_status, error);
-  // hscontrol/app.go httpAuthenticationMiddleware, up to 0.26: a key that cannot be looked up is HTTP 500 with this text.
-  if (http_status == 401 || (!error.is_json && error.text == "Unauthorized")) code = absl::StatusCode::kUnauthenticated;
+  // hscontrol/app.go httpAuthenticationMiddleware, up to 0.26: a key that cannot be looked up is
+  // HTTP 500 with this text.
+  if (http_status == 401 || (!error.is_json && error.text == "Unauthorized"))
+    code = absl::StatusCode::kUnauthenticated;
   const std::string said = Redact(error.text);
-  const absl::Status status(code, absl::StrCat("cannot ", doing, ": ", said.empty() ? "no reason given" : said, " (HTTP ",
-                                               http_status, ")"));
+  const absl::Status status(
+      code, absl::StrCat("cannot ", doing, ": ", said.empty() ? "no reason given" : said, " (HTTP ",
+                         http_status, ")"));
   if (absl::StrContains(said, "modes other than 'database'")) {
-    return WithRemedy(status, "The server reads its policy from a file. Set policy.mode to \"database\" in its configuration and "
-                              "restart it, or leave the policy to that file.");
+    return WithRemedy(status,
+                      "The server reads its policy from a file. Set policy.mode to \"database\" in "
+                      "its configuration and "
+                      "restart it, or leave the policy to that file.");
   }
   if (absl::StrContains(said, "are invalid or not permitted")) {
-    return WithRemedy(status, "Name the tag under tagOwners in the server's policy first (charon_vpn_policy).");
+    return WithRemedy(
+        status, "Name the tag under tagOwners in the server's policy first (charon_vpn_policy).");
   }
   return status;
 }

@@ -35,8 +35,8 @@ void AddRoutes(const std::vector<Route>& routes, std::vector<Node>& nodes);
 // RFC 3339, UTC.
 std::string TimeText(absl::Time time);
 
-// The error that an answer with this status stands for; OK for 2xx. `doing` is what was tried: "rename user 7". The
-// message has the server's own words, secrets left out.
+// The error that an answer with this status stands for; OK for 2xx. `doing` is what was tried:
+// "rename user 7". The message has the server's own words, secrets left out.
 //   NotFound            no such user, node, key; no policy yet
 //   AlreadyExists       the name is taken
 //   InvalidArgument     refused: bad tag, name, route or policy

@@ -1,10 +1,10 @@
-// Whatever the server answers, as objects, as an error, as its version or as the description of its API, is read or refused.
-#include "provider/clients/headscale/wire.h"
-
+// Whatever the server answers, as objects, as an error, as its version or as the description of its
+// API, is read or refused.
 #include <cstddef>
 #include <cstdint>
 
 #include "nlohmann/json.hpp"
+#include "provider/clients/headscale/wire.h"
 #include "provider/testing/fuzz.h"
 
 namespace charon::headscale {

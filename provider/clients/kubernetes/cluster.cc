@@ -26,8 +26,8 @@ namespace {
 constexpr char kMissingPayload[] = "charon.internal/kubernetes-missing";
 constexpr int kPage = 500;
 
-// A definition that we wrote is served a moment after it was accepted: the server's handlers learn of it
-// by watching, and names must be accepted first (Established).
+// A definition that we wrote is served a moment after it was accepted: the server's handlers learn
+// of it by watching, and names must be accepted first (Established).
 constexpr absl::Duration kDefinitionDelay = absl::Seconds(30);
 
 absl::Status MarkMissing(absl::Status status, absl::string_view what) {
@@ -60,10 +60,10 @@ std::string Dump(const Json& json) {
   return json.dump(-1, ' ', /*ensure_ascii=*/false, Json::error_handler_t::replace);
 }
 
-// `json` as YAML that the server reads back unchanged. It parses an apply with a YAML 1.1 library even if the
-// body is JSON (apimachinery has no JSON apply type): DEL, C1 controls, the byte order mark and
-// non-characters are refused; NEL, LS and PS are folded into blanks. Such characters are escaped; others must
-// not be, because surrogate pairs are refused too. All seen on v1.36.3.
+// `json` as YAML that the server reads back unchanged. It parses an apply with a YAML 1.1 library
+// even if the body is JSON (apimachinery has no JSON apply type): DEL, C1 controls, the byte order
+// mark and non-characters are refused; NEL, LS and PS are folded into blanks. Such characters are
+// escaped; others must not be, because surrogate pairs are refused too. All seen on v1.36.3.
 std::string DumpForApply(const Json& json) {
   std::string text = Dump(json);
   // Most objects have none of the bytes that such characters start with.
@@ -157,7 +157,8 @@ class HttpCluster final : public Cluster, private SnapshotSource {
     return Annotated(ParseObject(body), "reading", ref);
   }
 
-  absl::StatusOr<std::shared_ptr<const Json>> Read(const Call& call, const ObjectRef& ref) override {
+  absl::StatusOr<std::shared_ptr<const Json>> Read(const Call& call,
+                                                   const ObjectRef& ref) override {
     CHARON_ASSIGN_OR_RETURN(const ResourceInfo info, Address(call, ref, "reading"));
     return snapshot_.Read(call, info, ref);
   }
@@ -170,7 +171,8 @@ class HttpCluster final : public Cluster, private SnapshotSource {
     auto info = Resolve(call, kind);
     if (!info.ok()) return Annotate(info.status(), doing);
     auto objects = ListAll(call, *info, options);
-    // The state that the pages belong to was forgotten by the server (after five minutes): once more.
+    // The state that the pages belong to was forgotten by the server (after five minutes): once
+    // more.
     if (objects.status().code() == absl::StatusCode::kOutOfRange) {
       objects = ListAll(call, *info, options);
     }
@@ -184,8 +186,9 @@ class HttpCluster final : public Cluster, private SnapshotSource {
     request.method = "PATCH";
     request.headers = {{"Content-Type", "application/apply-patch+yaml"}};
     request.body = DumpForApply(object);
-    // The same declaration twice is the same state as once. Only "must not exist" is not: the second
-    // sending is then refused because of the first, which the caller can tell by the owner mark.
+    // The same declaration twice is the same state as once. Only "must not exist" is not: the
+    // second sending is then refused because of the first, which the caller can tell by the owner
+    // mark.
     request.repeat = http::Repeat::kSafe;
     return Write(call, object, options, std::move(request), "applying");
   }
@@ -199,17 +202,18 @@ class HttpCluster final : public Cluster, private SnapshotSource {
     return Write(call, object, options, std::move(request), "creating");
   }
 
-  absl::StatusOr<Json> Patch(const Call& call, const ObjectRef& ref, PatchType type, const Json& patch,
-                             absl::string_view manager) override {
+  absl::StatusOr<Json> Patch(const Call& call, const ObjectRef& ref, PatchType type,
+                             const Json& patch, absl::string_view manager) override {
     CHARON_ASSIGN_OR_RETURN(const ResourceInfo info, Address(call, ref, "patching"));
     http::Request request;
     request.method = "PATCH";
     request.url = PathOf(info, ref.name_space, ref.name);
     AddQuery(request.url, "fieldManager", manager);
     AddQuery(request.url, "fieldValidation", "Strict");
-    const char* content_type = type == PatchType::kMerge  ? "application/merge-patch+json"
-                               : type == PatchType::kJson ? "application/json-patch+json"
-                                                          : "application/strategic-merge-patch+json";
+    const char* content_type = type == PatchType::kMerge ? "application/merge-patch+json"
+                               : type == PatchType::kJson
+                                   ? "application/json-patch+json"
+                                   : "application/strategic-merge-patch+json";
     request.headers = {{"Content-Type", content_type}};
     request.body = Dump(patch);
     auto response = Send(call, request, &ref.kind);
@@ -222,7 +226,8 @@ class HttpCluster final : public Cluster, private SnapshotSource {
     return Annotated(std::move(stored), "patching", ref);
   }
 
-  absl::Status Delete(const Call& call, const ObjectRef& ref, const DeleteOptions& options) override {
+  absl::Status Delete(const Call& call, const ObjectRef& ref,
+                      const DeleteOptions& options) override {
     CHARON_ASSIGN_OR_RETURN(const ResourceInfo info, Address(call, ref, "deleting"));
     Json body = {{"kind", "DeleteOptions"},
                  {"apiVersion", "v1"},
@@ -242,15 +247,16 @@ class HttpCluster final : public Cluster, private SnapshotSource {
     if (options.dry_run) return Annotate(status, absl::StrCat("deleting ", ref.ToString()));
     if (!status.ok() && MissingOf(status) != Missing::kObject) {
       snapshot_.Unsure(ref);
-      return Annotate(ExplainMissing(call, ref.kind, status), absl::StrCat("deleting ", ref.ToString()));
+      return Annotate(ExplainMissing(call, ref.kind, status),
+                      absl::StrCat("deleting ", ref.ToString()));
     }
-    // A Status as the answer means that the object is gone; one that finalizers, or the grace period of its
-    // kind, keep for a while is answered with the object itself (generic registry store, v1.36.3).
-    const bool gone =
-        !response.ok() || [&] {
-          const auto answer = ParseObject(response->body);
-          return answer.ok() && Text(*answer, "kind") == "Status";
-        }();
+    // A Status as the answer means that the object is gone; one that finalizers, or the grace
+    // period of its kind, keep for a while is answered with the object itself (generic registry
+    // store, v1.36.3).
+    const bool gone = !response.ok() || [&] {
+      const auto answer = ParseObject(response->body);
+      return answer.ok() && Text(*answer, "kind") == "Status";
+    }();
     snapshot_.Deleted(ref, gone);
     if (IsDefinition(ref)) discovery_.Deleted(ref.name);
     absl::MutexLock lock(&mutex_);
@@ -290,7 +296,8 @@ class HttpCluster final : public Cluster, private SnapshotSource {
     absl::StatusOr<ObjectNow> ListNow(const Call& call) override {
       http::Request request;
       request.url = Path();
-      CHARON_ASSIGN_OR_RETURN(const http::Response response, cluster_.Send(call, request, &ref_.kind));
+      CHARON_ASSIGN_OR_RETURN(const http::Response response,
+                              cluster_.Send(call, request, &ref_.kind));
       CHARON_ASSIGN_OR_RETURN(const ListPage page, ScanList(response.body));
       ObjectNow now;
       now.resource_version = page.resource_version;
@@ -335,20 +342,21 @@ class HttpCluster final : public Cluster, private SnapshotSource {
     return Annotate(result.status(), absl::StrCat(verb, " ", ref.ToString()));
   }
 
-  // Sends `request` and makes an error of everything but 2xx. `kind` (if the path is of one) says what a 404
-  // without an object means.
-  absl::StatusOr<http::Response> Send(const Call& call, http::Request& request, const ObjectKind* kind,
-                                      int* attempts = nullptr) {
-    const bool has_accept = std::any_of(request.headers.begin(), request.headers.end(),
-                                        [](const auto& header) { return header.first == "Accept"; });
+  // Sends `request` and makes an error of everything but 2xx. `kind` (if the path is of one) says
+  // what a 404 without an object means.
+  absl::StatusOr<http::Response> Send(const Call& call, http::Request& request,
+                                      const ObjectKind* kind, int* attempts = nullptr) {
+    const bool has_accept =
+        std::any_of(request.headers.begin(), request.headers.end(),
+                    [](const auto& header) { return header.first == "Accept"; });
     if (!has_accept) request.headers.emplace_back("Accept", "application/json");
     CHARON_ASSIGN_OR_RETURN(http::Response response, transport_->Send(call, request));
     if (attempts != nullptr) *attempts = response.attempts;
     if (response.status >= 200 && response.status < 300) return response;
     absl::Status status = StatusFromResponse(response.status, response.body);
     if (response.status != 404) return status;
-    // A missing object is named in the details. A path that nobody serves gets "404 page not found" as
-    // plain text (unknown group) or a Status with empty details (unknown version or resource).
+    // A missing object is named in the details. A path that nobody serves gets "404 page not found"
+    // as plain text (unknown group) or a Status with empty details (unknown version or resource).
     const Json body = http::ParseJson(response.body);
     const std::string missing = body.is_object() ? Text(body, "details.name") : "";
     if (missing.empty()) return kind == nullptr ? status : MarkMissing(std::move(status), "kind");
@@ -369,14 +377,15 @@ class HttpCluster final : public Cluster, private SnapshotSource {
   }
 
   // How `ref` is addressed; an error if scope and namespace do not go together.
-  absl::StatusOr<ResourceInfo> Address(const Call& call, const ObjectRef& ref, absl::string_view verb) {
+  absl::StatusOr<ResourceInfo> Address(const Call& call, const ObjectRef& ref,
+                                       absl::string_view verb) {
     auto info = Resolve(call, ref.kind);
     absl::Status status = info.status();
     if (status.ok() && ref.name.empty()) {
       status = absl::InvalidArgumentError("metadata.name is missing");
     } else if (status.ok() && info->namespaced && ref.name_space.empty()) {
-      status = absl::InvalidArgumentError(
-          absl::StrCat("a ", ref.kind.kind, " lives in a namespace: metadata.namespace is missing"));
+      status = absl::InvalidArgumentError(absl::StrCat(
+          "a ", ref.kind.kind, " lives in a namespace: metadata.namespace is missing"));
     } else if (status.ok() && !info->namespaced && !ref.name_space.empty()) {
       status = absl::InvalidArgumentError(absl::StrCat(
           "a ", ref.kind.kind, " belongs to the whole cluster: it takes no metadata.namespace"));

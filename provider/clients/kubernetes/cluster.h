@@ -67,9 +67,9 @@ struct WatchEvent {
   const Json* object = nullptr;
 };
 
-// The resourceVersion that stands for "create, or refuse": see Cluster::Apply. No stored object has it, because
-// etcd's first write gets revision 2, and the server ignores it where there is no object (v1.36.3: 201; 409
-// where there is one, also with force and for custom resources).
+// The resourceVersion that stands for "create, or refuse": see Cluster::Apply. No stored object has
+// it, because etcd's first write gets revision 2, and the server ignores it where there is no
+// object (v1.36.3: 201; 409 where there is one, also with force and for custom resources).
 inline constexpr absl::string_view kMustNotExist = "1";
 
 // Objects travel as Json (std::shared_ptr where the snapshot shares them). Every error carries the
@@ -78,9 +78,9 @@ class Cluster {
  public:
   virtual ~Cluster() = default;
 
-  // How the server offers `kind`. NotFound if it does not (the message names the versions that it has, or
-  // says that no CRD defines it). Discovery is fetched once and kept; a miss asks once more if the answer
-  // is older than the last CRD that we wrote.
+  // How the server offers `kind`. NotFound if it does not (the message names the versions that it
+  // has, or says that no CRD defines it). Discovery is fetched once and kept; a miss asks once more
+  // if the answer is older than the last CRD that we wrote.
   virtual absl::StatusOr<ResourceInfo> Resolve(const Call& call, const ObjectKind& kind) = 0;
 
   // Every kind the server offers.
@@ -91,20 +91,23 @@ class Cluster {
   // The object now. NotFound if there is none, or no such kind.
   virtual absl::StatusOr<Json> Get(const Call& call, const ObjectRef& ref) = 0;
 
-  // The object as of this run ("ask once"): the first reads of a kind are single GETs, from the k-th on
-  // one LIST answers the rest. Own writes update what is kept. NotFound as Get.
-  virtual absl::StatusOr<std::shared_ptr<const Json>> Read(const Call& call, const ObjectRef& ref) = 0;
+  // The object as of this run ("ask once"): the first reads of a kind are single GETs, from the
+  // k-th on one LIST answers the rest. Own writes update what is kept. NotFound as Get.
+  virtual absl::StatusOr<std::shared_ptr<const Json>> Read(const Call& call,
+                                                           const ObjectRef& ref) = 0;
 
   virtual absl::StatusOr<std::vector<Json>> List(const Call& call, const ObjectKind& kind,
                                                  const ListOptions& options) = 0;
 
-  // Server-side apply. Returns the object as stored; null for a dry run, of which only the verdict counts.
-  // Aborted with the conflicting managers and fields as causes; InvalidArgument with fields as causes.
+  // Server-side apply. Returns the object as stored; null for a dry run, of which only the verdict
+  // counts. Aborted with the conflicting managers and fields as causes; InvalidArgument with fields
+  // as causes.
   //
-  // An object that carries metadata.resourceVersion = kMustNotExist is created or refused, atomically:
-  // Aborted without causes if it is there already, provided that `force` is set (the server looks for
-  // conflicts over fields first). One that carries metadata.uid is only ever applied to
-  // that very object: Aborted if it is gone, InvalidArgument (field metadata.uid) if another has its name.
+  // An object that carries metadata.resourceVersion = kMustNotExist is created or refused,
+  // atomically: Aborted without causes if it is there already, provided that `force` is set (the
+  // server looks for conflicts over fields first). One that carries metadata.uid is only ever
+  // applied to that very object: Aborted if it is gone, InvalidArgument (field metadata.uid) if
+  // another has its name.
   virtual absl::StatusOr<Json> Apply(const Call& call, const Json& object,
                                      const ApplyOptions& options) = 0;
 
@@ -115,13 +118,16 @@ class Cluster {
   virtual absl::StatusOr<Json> Patch(const Call& call, const ObjectRef& ref, PatchType type,
                                      const Json& patch, absl::string_view manager) = 0;
 
-  // OK also means "accepted": finalizers may keep the object for a while. NotFound if it is not there.
-  virtual absl::Status Delete(const Call& call, const ObjectRef& ref, const DeleteOptions& options) = 0;
+  // OK also means "accepted": finalizers may keep the object for a while. NotFound if it is not
+  // there.
+  virtual absl::Status Delete(const Call& call, const ObjectRef& ref,
+                              const DeleteOptions& options) = 0;
 
-  // Follows one object until `on_event` returns true (then OK), or the call ends. Starts with the object as
-  // it is (ADDED, or DELETED with a null object if there is none). Resumes by itself, falls back to
-  // polling where watch is forbidden or not offered. After `idle` without an event the caller is told
-  // so (IDLE, with the last state). `on_event` runs on the calling thread and may use the cluster.
+  // Follows one object until `on_event` returns true (then OK), or the call ends. Starts with the
+  // object as it is (ADDED, or DELETED with a null object if there is none). Resumes by itself,
+  // falls back to polling where watch is forbidden or not offered. After `idle` without an event
+  // the caller is told so (IDLE, with the last state). `on_event` runs on the calling thread and
+  // may use the cluster.
   virtual absl::Status Watch(const Call& call, const ObjectRef& ref,
                              const std::function<bool(const WatchEvent&)>& on_event,
                              absl::Duration idle = absl::InfiniteDuration()) = 0;
@@ -129,8 +135,8 @@ class Cluster {
   // GET of any path below the server's URL ("/api/v1/namespaces/x/pods/y/log?tailLines=20").
   virtual absl::StatusOr<std::string> GetRaw(const Call& call, absl::string_view path) = 0;
 
-  // True if Apply or Create made this object in this run, and Delete has not removed it since: a second
-  // create of it means that the configuration declares it twice.
+  // True if Apply or Create made this object in this run, and Delete has not removed it since: a
+  // second create of it means that the configuration declares it twice.
   virtual bool CreatedThisRun(const ObjectRef& ref) const = 0;
 
   // Who we are to this cluster, for messages: "context prod (user ci, /root/.kube/config)".

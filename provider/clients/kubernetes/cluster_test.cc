@@ -67,32 +67,41 @@ class ClusterTest : public ::testing::Test {
 };
 
 TEST_F(ClusterTest, AddressesObjects) {
-  transport_.Handle([](const Call&, const http::Request&) { return http::Response{.status = 200, .body = "{}"}; });
+  transport_.Handle([](const Call&, const http::Request&) {
+    return http::Response{.status = 200, .body = "{}"};
+  });
   (void)cluster_->Get(call_, kRef);
   (void)cluster_->Get(call_, {{"apps/v1", "Deployment"}, "x", "web"});
   (void)cluster_->Get(call_, {{"rbac.authorization.k8s.io/v1", "ClusterRole"}, "", "system:a/b c"});
-  EXPECT_THAT(Sent(), ElementsAre("GET /api/v1/namespaces/x/configmaps/a",
-                                  "GET /apis/apps/v1/namespaces/x/deployments/web",
-                                  "GET /apis/rbac.authorization.k8s.io/v1/clusterroles/system%3Aa%2Fb%20c"));
+  EXPECT_THAT(
+      Sent(),
+      ElementsAre("GET /api/v1/namespaces/x/configmaps/a",
+                  "GET /apis/apps/v1/namespaces/x/deployments/web",
+                  "GET /apis/rbac.authorization.k8s.io/v1/clusterroles/system%3Aa%2Fb%20c"));
 }
 
 TEST_F(ClusterTest, ScopeAndNamespaceMustGoTogether) {
-  EXPECT_THAT(cluster_->Get(call_, {{"v1", "ConfigMap"}, "", "a"}),
-              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("metadata.namespace is missing")));
-  EXPECT_THAT(cluster_->Get(call_, {{"v1", "Namespace"}, "x", "a"}),
-              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("takes no metadata.namespace")));
+  EXPECT_THAT(
+      cluster_->Get(call_, {{"v1", "ConfigMap"}, "", "a"}),
+      StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("metadata.namespace is missing")));
+  EXPECT_THAT(
+      cluster_->Get(call_, {{"v1", "Namespace"}, "x", "a"}),
+      StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("takes no metadata.namespace")));
   EXPECT_THAT(Sent(), IsEmpty());
 }
 
 TEST_F(ClusterTest, AppliesWithManagerAndStrictChecks) {
   transport_.Answer(201, kStored);
-  const absl::StatusOr<Json> verdict = cluster_->Apply(call_, Declared(), {.manager = "m", .force = true, .dry_run = true});
+  const absl::StatusOr<Json> verdict =
+      cluster_->Apply(call_, Declared(), {.manager = "m", .force = true, .dry_run = true});
   ASSERT_THAT(verdict, IsOk());
   EXPECT_TRUE(verdict->is_null());
   EXPECT_EQ(Last().method, "PATCH");
   EXPECT_EQ(Last().url,
-            "/api/v1/namespaces/x/configmaps/a?fieldManager=m&fieldValidation=Strict&force=true&dryRun=All");
-  EXPECT_THAT(Last().headers, ::testing::Contains(Pair("Content-Type", "application/apply-patch+yaml")));
+            "/api/v1/namespaces/x/configmaps/"
+            "a?fieldManager=m&fieldValidation=Strict&force=true&dryRun=All");
+  EXPECT_THAT(Last().headers,
+              ::testing::Contains(Pair("Content-Type", "application/apply-patch+yaml")));
   EXPECT_EQ(Last().repeat, http::Repeat::kSafe);
   EXPECT_EQ(Json::parse(Last().body), Declared());
 }
@@ -100,11 +109,14 @@ TEST_F(ClusterTest, AppliesWithManagerAndStrictChecks) {
 TEST_F(ClusterTest, EscapesWhatYamlWouldRefuseOrFold) {
   transport_.Answer(200, kStored);
   Json object = Declared();
-  object["data"] = {{"k", "\x7f \xC2\x81 \xC2\x85 \xE2\x80\xA8 \xE2\x80\xA9 \xEF\xBB\xBF \xEF\xBF\xBE \xEF\xBF\xBD "
-                          "\xF0\x9F\x98\x80 \xC3\xA9 \t"}};
+  object["data"] = {
+      {"k",
+       "\x7f \xC2\x81 \xC2\x85 \xE2\x80\xA8 \xE2\x80\xA9 \xEF\xBB\xBF \xEF\xBF\xBE \xEF\xBF\xBD "
+       "\xF0\x9F\x98\x80 \xC3\xA9 \t"}};
   ASSERT_THAT(cluster_->Apply(call_, object, {}), IsOk());
-  EXPECT_THAT(Last().body, HasSubstr("\"\\u007f \\u0081 \\u0085 \\u2028 \\u2029 \\ufeff \\ufffe \xEF\xBF\xBD "
-                                     "\xF0\x9F\x98\x80 \xC3\xA9 \\t\""));
+  EXPECT_THAT(Last().body,
+              HasSubstr("\"\\u007f \\u0081 \\u0085 \\u2028 \\u2029 \\ufeff \\ufffe \xEF\xBF\xBD "
+                        "\xF0\x9F\x98\x80 \xC3\xA9 \\t\""));
   EXPECT_EQ(Json::parse(Last().body), object);
 }
 
@@ -146,8 +158,10 @@ TEST_F(ClusterTest, PatchesWithTheRightType) {
 TEST_F(ClusterTest, DeletesWithPrecondition) {
   transport_.Answer(200, kDeletedStatus);
   ASSERT_THAT(cluster_->Delete(call_, kRef, {.propagation = "Foreground", .uid = "u"}), IsOk());
-  EXPECT_EQ(Json::parse(Last().body),
-            Json::parse(R"({"kind":"DeleteOptions","apiVersion":"v1","propagationPolicy":"Foreground","preconditions":{"uid":"u"}})"));
+  EXPECT_EQ(
+      Json::parse(Last().body),
+      Json::parse(
+          R"({"kind":"DeleteOptions","apiVersion":"v1","propagationPolicy":"Foreground","preconditions":{"uid":"u"}})"));
 }
 
 TEST_F(ClusterTest, ADeletionWhoseAnswerWasLostHasHappened) {
@@ -202,19 +216,25 @@ TEST_F(ClusterTest, ADryRunChangesNothingThatWeKnow) {
 TEST_F(ClusterTest, ListsInPages) {
   transport_.Answer(200, R"({"metadata":{"continue":"c 1"},"items":[{"metadata":{"name":"a"}}]})");
   transport_.Answer(200, R"({"metadata":{},"items":[{"metadata":{"name":"b"}}]})");
-  const auto objects = cluster_->List(call_, {"v1", "ConfigMap"},
-                                      {.name_space = "x", .label_selector = "a in (b)", .field_selector = "f=1"});
+  const auto objects =
+      cluster_->List(call_, {"v1", "ConfigMap"},
+                     {.name_space = "x", .label_selector = "a in (b)", .field_selector = "f=1"});
   ASSERT_THAT(objects, IsOk());
   ASSERT_THAT(*objects, SizeIs(2));
   EXPECT_EQ((*objects)[1]["kind"], "ConfigMap");
   EXPECT_EQ((*objects)[1]["apiVersion"], "v1");
   EXPECT_THAT(Sent(),
-              ElementsAre("GET /api/v1/namespaces/x/configmaps?labelSelector=a%20in%20%28b%29&fieldSelector=f%3D1&limit=500",
-                          AllOf(StartsWith("GET /api/v1/namespaces/x/configmaps?"), HasSubstr("continue=c%201"))));
+              ElementsAre("GET "
+                          "/api/v1/namespaces/x/"
+                          "configmaps?labelSelector=a%20in%20%28b%29&fieldSelector=f%3D1&limit=500",
+                          AllOf(StartsWith("GET /api/v1/namespaces/x/configmaps?"),
+                                HasSubstr("continue=c%201"))));
 }
 
 TEST_F(ClusterTest, AListStopsAtItsLimit) {
-  transport_.Answer(200, R"({"metadata":{"continue":"c"},"items":[{"metadata":{"name":"a"}},{"metadata":{"name":"b"}}]})");
+  transport_.Answer(
+      200,
+      R"({"metadata":{"continue":"c"},"items":[{"metadata":{"name":"a"}},{"metadata":{"name":"b"}}]})");
   const auto objects = cluster_->List(call_, {"v1", "ConfigMap"}, {.limit = 2});
   ASSERT_THAT(objects, IsOk());
   EXPECT_THAT(*objects, SizeIs(2));
@@ -222,14 +242,18 @@ TEST_F(ClusterTest, AListStopsAtItsLimit) {
 }
 
 TEST_F(ClusterTest, ErrorsNameTheObjectAndWhatWasDone) {
-  transport_.Answer(403, R"({"kind":"Status","status":"Failure","message":"configmaps \"a\" is forbidden: User \"u\" cannot patch resource \"configmaps\" in API group \"\" in the namespace \"x\"","reason":"Forbidden","details":{"name":"a","kind":"configmaps"},"code":403})");
+  transport_.Answer(
+      403,
+      R"({"kind":"Status","status":"Failure","message":"configmaps \"a\" is forbidden: User \"u\" cannot patch resource \"configmaps\" in API group \"\" in the namespace \"x\"","reason":"Forbidden","details":{"name":"a","kind":"configmaps"},"code":403})");
   EXPECT_THAT(cluster_->Apply(call_, Declared(), {}),
               StatusIs(absl::StatusCode::kPermissionDenied,
-                       "applying v1/ConfigMap/x/a: configmaps \"a\" is forbidden: User \"u\" cannot patch resource "
+                       "applying v1/ConfigMap/x/a: configmaps \"a\" is forbidden: User \"u\" "
+                       "cannot patch resource "
                        "\"configmaps\" in API group \"\" in the namespace \"x\""));
   transport_.Fail(absl::UnavailableError("no connection to h:6443: refused"));
   EXPECT_THAT(cluster_->Get(call_, kRef),
-              StatusIs(absl::StatusCode::kUnavailable, "reading v1/ConfigMap/x/a: no connection to h:6443: refused"));
+              StatusIs(absl::StatusCode::kUnavailable,
+                       "reading v1/ConfigMap/x/a: no connection to h:6443: refused"));
 }
 
 TEST_F(ClusterTest, TellsApartWhatIsMissing) {
@@ -238,43 +262,57 @@ TEST_F(ClusterTest, TellsApartWhatIsMissing) {
   transport_.Answer(404, kNoNamespace);
   const auto no_namespace = cluster_->Apply(call_, Declared(), {});
   EXPECT_EQ(MissingOf(no_namespace.status()), Missing::kNamespace);
-  EXPECT_THAT(no_namespace, StatusIs(absl::StatusCode::kNotFound, HasSubstr("namespaces \"x\" not found")));
+  EXPECT_THAT(no_namespace,
+              StatusIs(absl::StatusCode::kNotFound, HasSubstr("namespaces \"x\" not found")));
   // The namespace itself is an object like any other.
   transport_.Answer(404, kNoNamespace);
-  EXPECT_EQ(MissingOf(cluster_->Get(call_, {{"v1", "Namespace"}, "", "x"}).status()), Missing::kObject);
+  EXPECT_EQ(MissingOf(cluster_->Get(call_, {{"v1", "Namespace"}, "", "x"}).status()),
+            Missing::kObject);
   for (const char* body : {kNoResource, "404 page not found\n"}) {
     transport_.Answer(404, body).Answer(200, kNoGroups);
     auto fresh = NewCluster(http::Borrow(transport_), "");
     const auto missing = fresh->Get(call_, {{"batch/v1", "CronJob"}, "x", "a"});
     EXPECT_EQ(MissingOf(missing.status()), Missing::kKind);
-    EXPECT_THAT(missing, StatusIs(absl::StatusCode::kNotFound, HasSubstr("no kind \"CronJob\" in batch/v1")));
+    EXPECT_THAT(missing, StatusIs(absl::StatusCode::kNotFound,
+                                  HasSubstr("no kind \"CronJob\" in batch/v1")));
   }
   EXPECT_EQ(MissingOf(absl::OkStatus()), Missing::kNothing);
 }
 
 TEST_F(ClusterTest, AFieldThatTheKindLacksIsTheUsersMistake) {
-  transport_.Answer(500, R"({"kind":"Status","status":"Failure","message":"failed to create typed patch object (x/a; /v1, Kind=ConfigMap): .daata: field not declared in schema","code":500})");
+  transport_.Answer(
+      500,
+      R"({"kind":"Status","status":"Failure","message":"failed to create typed patch object (x/a; /v1, Kind=ConfigMap): .daata: field not declared in schema","code":500})");
   const auto refused = cluster_->Apply(call_, Declared(), {});
   EXPECT_THAT(refused, StatusIs(absl::StatusCode::kInvalidArgument,
                                 "applying v1/ConfigMap/x/a: .daata: field not declared in schema"));
   const ApiError error = ApiErrorOf(refused.status());
   ASSERT_THAT(error.causes, SizeIs(1));
   EXPECT_EQ(error.causes[0].field, ".daata");
-  transport_.Answer(500, R"({"kind":"Status","status":"Failure","message":"failed to create typed patch object (x/a; /v1, Kind=ConfigMap): errors:\n  .a: field not declared in schema\n  .b: expected string, got &value.valueUnstructured{Value:1}","code":500})");
+  transport_.Answer(
+      500,
+      R"({"kind":"Status","status":"Failure","message":"failed to create typed patch object (x/a; /v1, Kind=ConfigMap): errors:\n  .a: field not declared in schema\n  .b: expected string, got &value.valueUnstructured{Value:1}","code":500})");
   EXPECT_THAT(ApiErrorOf(cluster_->Apply(call_, Declared(), {}).status()).causes, SizeIs(2));
 }
 
 TEST_F(ClusterTest, ServesAKindThatWeDefinedAMomentAgo) {
-  const Json crd = Json::parse(R"({"apiVersion":"apiextensions.k8s.io/v1","kind":"CustomResourceDefinition",
+  const Json crd =
+      Json::parse(R"({"apiVersion":"apiextensions.k8s.io/v1","kind":"CustomResourceDefinition",
       "metadata":{"name":"nuts.own.test"},"spec":{"group":"own.test","scope":"Namespaced",
       "names":{"plural":"nuts","kind":"Nut"},"versions":[{"name":"v1","served":true}]}})");
   transport_.Answer(201, crd.dump());
   ASSERT_THAT(cluster_->Apply(call_, crd, {}), IsOk());
-  const Json nut = {{"apiVersion", "own.test/v1"}, {"kind", "Nut"}, {"metadata", {{"name", "n"}, {"namespace", "x"}}}};
-  transport_.Answer(404, "404 page not found\n").Answer(404, "404 page not found\n").Answer(201, nut.dump());
+  const Json nut = {{"apiVersion", "own.test/v1"},
+                    {"kind", "Nut"},
+                    {"metadata", {{"name", "n"}, {"namespace", "x"}}}};
+  transport_.Answer(404, "404 page not found\n")
+      .Answer(404, "404 page not found\n")
+      .Answer(201, nut.dump());
   EXPECT_THAT(cluster_->Apply(call_, nut, {}), IsOk());
   EXPECT_THAT(Sent(), SizeIs(4));
-  EXPECT_THAT(Sent(), ::testing::Contains(StartsWith("PATCH /apis/own.test/v1/namespaces/x/nuts/n?")).Times(3));
+  EXPECT_THAT(
+      Sent(),
+      ::testing::Contains(StartsWith("PATCH /apis/own.test/v1/namespaces/x/nuts/n?")).Times(3));
 
   // But not for ever.
   clock_.Advance(absl::Minutes(1));
@@ -295,8 +333,12 @@ TEST_F(ClusterTest, AsksForTheVersionOnce) {
 }
 
 TEST_F(ClusterTest, WatchesByName) {
-  transport_.Answer(200, R"({"metadata":{"resourceVersion":"9"},"items":[{"metadata":{"name":"a","resourceVersion":"5"}}]})");
-  transport_.Answer(200, R"({"type":"MODIFIED","object":{"metadata":{"name":"a","resourceVersion":"10"}}})" "\n");
+  transport_.Answer(
+      200,
+      R"({"metadata":{"resourceVersion":"9"},"items":[{"metadata":{"name":"a","resourceVersion":"5"}}]})");
+  transport_.Answer(
+      200, R"({"type":"MODIFIED","object":{"metadata":{"name":"a","resourceVersion":"10"}}})"
+           "\n");
   std::vector<std::string> seen;
   EXPECT_THAT(cluster_->Watch(call_, kRef,
                               [&](const WatchEvent& event) {
@@ -305,13 +347,17 @@ TEST_F(ClusterTest, WatchesByName) {
                               }),
               IsOk());
   EXPECT_THAT(seen, ElementsAre("ADDED", "MODIFIED"));
-  EXPECT_THAT(Sent(), ElementsAre("GET /api/v1/namespaces/x/configmaps?fieldSelector=metadata.name%3Da",
-                                  "GET /api/v1/namespaces/x/configmaps?fieldSelector=metadata.name%3Da&watch=1&"
-                                  "allowWatchBookmarks=true&resourceVersion=9&timeoutSeconds=120"));
+  EXPECT_THAT(
+      Sent(),
+      ElementsAre("GET /api/v1/namespaces/x/configmaps?fieldSelector=metadata.name%3Da",
+                  "GET /api/v1/namespaces/x/configmaps?fieldSelector=metadata.name%3Da&watch=1&"
+                  "allowWatchBookmarks=true&resourceVersion=9&timeoutSeconds=120"));
 }
 
 TEST_F(ClusterTest, WatchesByPollingWhereOnlyGetIsAllowed) {
-  transport_.Answer(403, R"({"kind":"Status","status":"Failure","message":"cannot list","reason":"Forbidden","code":403})");
+  transport_.Answer(
+      403,
+      R"({"kind":"Status","status":"Failure","message":"cannot list","reason":"Forbidden","code":403})");
   transport_.Answer(200, kStored).Answer(404, kNotFound);
   std::vector<std::string> seen;
   EXPECT_THAT(cluster_->Watch(call_, kRef,

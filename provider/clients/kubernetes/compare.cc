@@ -450,7 +450,8 @@ FieldSet FieldsOf(const Json& declared, const Json& live) {
 
 absl::Status CheckQuantities(const Json& object) {
   // A CRD describes fields of others: its "default" is no amount.
-  if (!TypeInfo(object).built_in || Text(object, "kind") == "CustomResourceDefinition") return absl::OkStatus();
+  if (!TypeInfo(object).built_in || Text(object, "kind") == "CustomResourceDefinition")
+    return absl::OkStatus();
   return CheckQuantitiesIn(object, Place());
 }
 

@@ -12,8 +12,9 @@
 namespace charon::kubernetes {
 namespace {
 
-// A missing kind is asked for again after this long: somebody else (Helm, an operator that is just being
-// installed) may have defined it meanwhile. Many objects of a kind that is missing share one request.
+// A missing kind is asked for again after this long: somebody else (Helm, an operator that is just
+// being installed) may have defined it meanwhile. Many objects of a kind that is missing share one
+// request.
 constexpr absl::Duration kMissAge = absl::Seconds(5);
 
 // client-go's own header: aggregated discovery in either version, else the old form.
@@ -69,8 +70,8 @@ constexpr BuiltIn kBuiltIns[] = {
     {"discovery.k8s.io/v1", "EndpointSlice", "endpointslices", true},
     {"events.k8s.io/v1", "Event", "events", true},
     {"flowcontrol.apiserver.k8s.io/v1", "FlowSchema", "flowschemas", false},
-    {"flowcontrol.apiserver.k8s.io/v1", "PriorityLevelConfiguration",
-     "prioritylevelconfigurations", false},
+    {"flowcontrol.apiserver.k8s.io/v1", "PriorityLevelConfiguration", "prioritylevelconfigurations",
+     false},
     {"networking.k8s.io/v1", "Ingress", "ingresses", true},
     {"networking.k8s.io/v1", "IngressClass", "ingressclasses", false},
     {"networking.k8s.io/v1", "NetworkPolicy", "networkpolicies", true},
@@ -127,8 +128,8 @@ bool Readable(const ResourceInfo& info) {
   return std::find(info.verbs.begin(), info.verbs.end(), "get") != info.verbs.end();
 }
 
-// Items of APIGroupDiscoveryList (apidiscovery.k8s.io/v2). responseKind leaves group and version empty
-// for the server's own kinds and fills them in for custom resources (v1.36.3).
+// Items of APIGroupDiscoveryList (apidiscovery.k8s.io/v2). responseKind leaves group and version
+// empty for the server's own kinds and fills them in for custom resources (v1.36.3).
 std::vector<ResourceInfo> AggregatedKinds(const Json& resources, const std::string& api_version) {
   std::vector<ResourceInfo> kinds;
   for (const Json& resource : resources) {
@@ -211,10 +212,10 @@ void Discovery::Wrote(const Json& crd, absl::Time now) {
       own_.erase(kind);
       continue;
     }
-    own_[kind] = {{kind, Text(crd, "spec.names.plural"), Text(crd, "spec.scope") == "Namespaced",
-                   AllVerbs()},
-                  Text(crd, "metadata.name"),
-                  now};
+    own_[kind] = {
+        {kind, Text(crd, "spec.names.plural"), Text(crd, "spec.scope") == "Namespaced", AllVerbs()},
+        Text(crd, "metadata.name"),
+        now};
     disproved_.erase(kind);
   }
 }
@@ -241,8 +242,8 @@ absl::Status Discovery::Missing(const Call& call, const ObjectKind& kind) {
   }
   const Part part = PartOf(kind);
   auto catalogue = Get(call, part, kMissAge);
-  // The group's other versions are only worth naming if they were told together; a server of the old
-  // kind is asked for the one version.
+  // The group's other versions are only worth naming if they were told together; a server of the
+  // old kind is asked for the one version.
   if (catalogue.ok()) catalogue = Fill(call, part, *catalogue, kind.api_version);
   if (!catalogue.ok()) {
     return absl::NotFoundError(absl::StrCat("the server does not serve ", kind.ToString()));
@@ -275,21 +276,22 @@ absl::Status Discovery::MissingStatus(const ObjectKind& kind, const Catalogue& c
   } else if (!elsewhere.empty()) {
     absl::StrAppend(&message, "; the server has one in ", Shortened(elsewhere, 3));
   } else if (version_exists && !kinds_there.empty()) {
-    absl::StrAppend(&message, "; is its CRD installed? The server has there: ",
-                    Shortened(kinds_there, 10));
+    absl::StrAppend(&message,
+                    "; is its CRD installed? The server has there: ", Shortened(kinds_there, 10));
   } else if (!group_versions.empty()) {
     absl::StrAppend(&message, "; is its CRD installed? Of this group the server has ",
                     Shortened(group_versions, 10));
   } else {
-    absl::StrAppend(&message, "; is its CRD installed? The server has no API group \"", kind.group(),
-                    "\"");
+    absl::StrAppend(&message, "; is its CRD installed? The server has no API group \"",
+                    kind.group(), "\"");
   }
   return WithRemedy(absl::NotFoundError(message),
                     "Install the definition first (and let this object depend on it), or correct "
                     "apiVersion and kind.");
 }
 
-absl::StatusOr<std::shared_ptr<const Discovery::Catalogue>> Discovery::Get(const Call& call, Part part,
+absl::StatusOr<std::shared_ptr<const Discovery::Catalogue>> Discovery::Get(const Call& call,
+                                                                           Part part,
                                                                            absl::Duration max_age) {
   const absl::Time now = call.clock->Now();
   const auto good = [this, part, max_age, now]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
@@ -339,7 +341,8 @@ absl::StatusOr<std::shared_ptr<const Discovery::Catalogue>> Discovery::Once(
   return answer;
 }
 
-absl::StatusOr<std::shared_ptr<const Discovery::Catalogue>> Discovery::Ask(const Call& call, Part part) {
+absl::StatusOr<std::shared_ptr<const Discovery::Catalogue>> Discovery::Ask(const Call& call,
+                                                                           Part part) {
   auto catalogue = std::make_shared<Catalogue>();
   catalogue->asked = call.clock->Now();
   {

@@ -21,8 +21,9 @@
 
 namespace charon::kubernetes {
 
-// The kinds of one server, asked for once and kept for the run. Kinds that every server has under the
-// same name are known without asking. Safe for concurrent use; several callers share one request.
+// The kinds of one server, asked for once and kept for the run. Kinds that every server has under
+// the same name are known without asking. Safe for concurrent use; several callers share one
+// request.
 class Discovery {
  public:
   // GET of `path` with this Accept header: the body of a 200, the server's refusal otherwise.
@@ -34,15 +35,16 @@ class Discovery {
   // NotFound as Missing() if the server has no such kind.
   absl::StatusOr<ResourceInfo> Resolve(const Call& call, const ObjectKind& kind);
 
-  // Every kind, those without "get" left out. API groups whose server does not answer are left out too.
+  // Every kind, those without "get" left out. API groups whose server does not answer are left out
+  // too.
   absl::StatusOr<std::vector<ResourceInfo>> Kinds(const Call& call);
 
-  // What to say when the server refused a path of `kind` because it does not serve it: NotFound with the
-  // versions it has instead. From now on `kind` is no longer taken to be built in.
+  // What to say when the server refused a path of `kind` because it does not serve it: NotFound
+  // with the versions it has instead. From now on `kind` is no longer taken to be built in.
   absl::Status Missing(const Call& call, const ObjectKind& kind);
 
-  // We wrote or deleted this CustomResourceDefinition. Its kinds are known at once, whatever discovery
-  // says, and what was asked before is out of date.
+  // We wrote or deleted this CustomResourceDefinition. Its kinds are known at once, whatever
+  // discovery says, and what was asked before is out of date.
   void Wrote(const Json& crd, absl::Time now);
   void Deleted(absl::string_view crd_name);
 
@@ -50,14 +52,14 @@ class Discovery {
   std::optional<absl::Time> WrittenAt(const ObjectKind& kind) const;
 
  private:
-  // The kinds of one group and version; nothing if they were not asked for yet, which happens only on
-  // servers without aggregated discovery (before 1.26).
+  // The kinds of one group and version; nothing if they were not asked for yet, which happens only
+  // on servers without aggregated discovery (before 1.26).
   using Version = std::optional<std::vector<ResourceInfo>>;
 
   // What /api or /apis said.
   struct Catalogue {
     std::map<std::string, Version> versions;  // by "group/version"
-    std::set<std::string> silent;             // of those: the extension server behind it did not answer
+    std::set<std::string> silent;  // of those: the extension server behind it did not answer
     absl::Time asked;
     int generation = 0;
   };
@@ -76,8 +78,8 @@ class Discovery {
   absl::StatusOr<std::shared_ptr<const Catalogue>> AskVersions(const Call& call, Part part,
                                                                const Catalogue& catalogue,
                                                                const std::string& api_version);
-  // Runs `ask` while no other thread does, and publishes its result; `done` (called under the lock) says
-  // that another thread's result will do.
+  // Runs `ask` while no other thread does, and publishes its result; `done` (called under the lock)
+  // says that another thread's result will do.
   absl::StatusOr<std::shared_ptr<const Catalogue>> Once(
       const Call& call, Part part, const std::function<bool()>& done,
       const std::function<absl::StatusOr<std::shared_ptr<const Catalogue>>()>& ask);

@@ -22,7 +22,8 @@ using ::testing::IsEmpty;
 using ::testing::Not;
 
 // Shapes of v1.36.3.
-constexpr char kGroups[] = R"({"kind":"APIGroupDiscoveryList","apiVersion":"apidiscovery.k8s.io/v2","items":[
+constexpr char kGroups[] =
+    R"({"kind":"APIGroupDiscoveryList","apiVersion":"apidiscovery.k8s.io/v2","items":[
   {"metadata":{"name":"apps"},"versions":[{"version":"v1","freshness":"Current","resources":[
     {"resource":"deployments","responseKind":{"group":"","version":"","kind":"Deployment"},"scope":"Namespaced",
      "verbs":["get","list"],"subresources":[{"subresource":"scale","responseKind":{"kind":"Scale"},"verbs":["get"]}]}]}]},
@@ -79,7 +80,9 @@ TEST_F(DiscoveryTest, ConcurrentCallersShareOneRequest) {
   std::vector<std::jthread> threads;
   std::atomic<int> found = 0;
   for (int i = 0; i < 8; ++i) {
-    threads.emplace_back([&] { found += discovery.Resolve(call_, {"acme.test/v1", "Foo"}).ok() ? 1 : 0; });
+    threads.emplace_back([&] {
+      found += discovery.Resolve(call_, {"acme.test/v1", "Foo"}).ok() ? 1 : 0;
+    });
   }
   threads.clear();
   EXPECT_EQ(found, 8);
@@ -91,14 +94,20 @@ TEST_F(DiscoveryTest, NamesWhatThereIsInsteadOfAMissingKind) {
   const auto code = absl::StatusCode::kNotFound;
   EXPECT_THAT(discovery.Resolve(call_, {"acme.test/v2", "Foo"}),
               StatusIs(code, "no kind \"Foo\" in acme.test/v2; the server has it in acme.test/v1"));
-  EXPECT_THAT(discovery.Resolve(call_, {"acme.test/v1", "Baz"}),
-              StatusIs(code, "no kind \"Baz\" in acme.test/v1; is its CRD installed? The server has there: Bar, Foo"));
-  EXPECT_THAT(discovery.Resolve(call_, {"acme.test/v2", "Baz"}),
-              StatusIs(code, HasSubstr("is its CRD installed? Of this group the server has acme.test/v1")));
+  EXPECT_THAT(
+      discovery.Resolve(call_, {"acme.test/v1", "Baz"}),
+      StatusIs(
+          code,
+          "no kind \"Baz\" in acme.test/v1; is its CRD installed? The server has there: Bar, Foo"));
+  EXPECT_THAT(
+      discovery.Resolve(call_, {"acme.test/v2", "Baz"}),
+      StatusIs(code, HasSubstr("is its CRD installed? Of this group the server has acme.test/v1")));
   EXPECT_THAT(discovery.Resolve(call_, {"cert-manager.io/v1", "Certificate"}),
               StatusIs(code, HasSubstr("The server has no API group \"cert-manager.io\"")));
-  EXPECT_THAT(discovery.Resolve(call_, {"extensions/v1beta1", "Deployment"}),
-              StatusIs(code, "no kind \"Deployment\" in extensions/v1beta1; the server has one in apps/v1"));
+  EXPECT_THAT(
+      discovery.Resolve(call_, {"extensions/v1beta1", "Deployment"}),
+      StatusIs(code,
+               "no kind \"Deployment\" in extensions/v1beta1; the server has one in apps/v1"));
   EXPECT_THAT(discovery.Resolve(call_, {"metrics.test/v1", "PodMetrics"}),
               StatusIs(code, HasSubstr("does not answer")));
   EXPECT_THAT(discovery.Resolve(call_, {"reviews.test/v1", "AccessReview"}), StatusIs(code));
@@ -110,14 +119,16 @@ TEST_F(DiscoveryTest, MissesShareARequestForAWhile) {
   for (int i = 0; i < 20; ++i) (void)discovery.Resolve(call_, {"late.test/v1", "Late"});
   EXPECT_THAT(asked_, ElementsAre("/apis"));
   // Somebody else installs it.
-  answers_["/apis"] = R"({"items":[{"metadata":{"name":"late.test"},"versions":[{"version":"v1","resources":[
+  answers_["/apis"] =
+      R"({"items":[{"metadata":{"name":"late.test"},"versions":[{"version":"v1","resources":[
       {"resource":"lates","responseKind":{"kind":"Late"},"scope":"Cluster","verbs":["get"]}]}]}]})";
   clock_.Advance(absl::Seconds(6));
   EXPECT_THAT(discovery.Resolve(call_, {"late.test/v1", "Late"}), IsOk());
   EXPECT_THAT(asked_, ElementsAre("/apis", "/apis"));
 }
 
-const Json kCrd = Json::parse(R"({"apiVersion":"apiextensions.k8s.io/v1","kind":"CustomResourceDefinition",
+const Json kCrd =
+    Json::parse(R"({"apiVersion":"apiextensions.k8s.io/v1","kind":"CustomResourceDefinition",
   "metadata":{"name":"nuts.own.test"},"spec":{"group":"own.test","scope":"Namespaced","names":{"plural":"nuts","kind":"Nut"},
   "versions":[{"name":"v1","served":true},{"name":"v0","served":false}]}})");
 
@@ -152,14 +163,17 @@ TEST_F(DiscoveryTest, TheServerCorrectsTheTable) {
 
 TEST_F(DiscoveryTest, AsksGroupByGroupWhereThereIsNoAggregation) {
   // Before 1.26 the Accept header is passed over and the old lists come.
-  answers_ = {{"/apis", R"({"kind":"APIGroupList","groups":[
+  answers_ = {
+      {"/apis", R"({"kind":"APIGroupList","groups":[
                  {"name":"acme.test","versions":[{"groupVersion":"acme.test/v1","version":"v1"}]},
                  {"name":"dead.test","versions":[{"groupVersion":"dead.test/v1","version":"v1"}]}]})"},
-              {"/apis/acme.test/v1", R"({"kind":"APIResourceList","groupVersion":"acme.test/v1","resources":[
+      {"/apis/acme.test/v1",
+       R"({"kind":"APIResourceList","groupVersion":"acme.test/v1","resources":[
                  {"name":"foos","namespaced":true,"kind":"Foo","verbs":["get"]},
                  {"name":"foos/status","namespaced":true,"kind":"Foo","verbs":["get"]}]})"},
-              {"/api", R"({"kind":"APIVersions","versions":["v1"]})"},
-              {"/api/v1", R"({"resources":[{"name":"pods","namespaced":true,"kind":"Pod","verbs":["get"]}]})"}};
+      {"/api", R"({"kind":"APIVersions","versions":["v1"]})"},
+      {"/api/v1",
+       R"({"resources":[{"name":"pods","namespaced":true,"kind":"Pod","verbs":["get"]}]})"}};
   Discovery discovery = Make();
   const auto foo = discovery.Resolve(call_, {"acme.test/v1", "Foo"});
   ASSERT_THAT(foo, IsOk());
@@ -175,8 +189,9 @@ TEST_F(DiscoveryTest, AsksGroupByGroupWhereThereIsNoAggregation) {
 TEST_F(DiscoveryTest, SaysThatTheServerCouldNotBeAsked) {
   answers_.clear();
   Discovery discovery = Make();
-  EXPECT_THAT(discovery.Resolve(call_, {"acme.test/v1", "Foo"}),
-              StatusIs(absl::StatusCode::kUnavailable, HasSubstr("asking the server which kinds it has")));
+  EXPECT_THAT(
+      discovery.Resolve(call_, {"acme.test/v1", "Foo"}),
+      StatusIs(absl::StatusCode::kUnavailable, HasSubstr("asking the server which kinds it has")));
   // The next one tries again.
   answers_ = {{"/apis", kGroups}};
   EXPECT_THAT(discovery.Resolve(call_, {"acme.test/v1", "Foo"}), IsOk());

@@ -55,7 +55,8 @@ TEST(ScanList, UnescapesNames) {
 }
 
 TEST(ScanList, TakesNoItemsInAnyForm) {
-  for (const char* body : {R"({"items":[]})", R"({"items":null})", R"({ "items" : [ ] , "metadata":{} })"}) {
+  for (const char* body :
+       {R"({"items":[]})", R"({"items":null})", R"({ "items" : [ ] , "metadata":{} })"}) {
     const auto page = ScanList(body);
     ASSERT_THAT(page, IsOk()) << body;
     EXPECT_THAT(page->items, SizeIs(0)) << body;
@@ -63,8 +64,9 @@ TEST(ScanList, TakesNoItemsInAnyForm) {
 }
 
 TEST(ScanList, RefusesWhatIsNoList) {
-  for (const char* body : {"", "x", "[]", R"({"items":[{]})", R"({"items":[{"metadata":{"name":"a})",
-                           R"({"items":[{"a":"b\"}]})", R"({"items":[1)"}) {
+  for (const char* body :
+       {"", "x", "[]", R"({"items":[{]})", R"({"items":[{"metadata":{"name":"a})",
+        R"({"items":[{"a":"b\"}]})", R"({"items":[1)"}) {
     EXPECT_THAT(ScanList(body), StatusIs(absl::StatusCode::kInvalidArgument)) << body;
   }
   EXPECT_THAT(ScanList(R"({"kind":"Status"})"),

@@ -76,8 +76,9 @@ struct ApiError {
 //   404 NotFound · 409 AlreadyExists reason: AlreadyExists · 409 Conflict: Aborted · 422, 413 and
 //   400: InvalidArgument, so are an apply's schema errors · 401 Unauthenticated · 403
 //   PermissionDenied (quota: ResourceExhausted; the namespace is being deleted: FailedPrecondition)
-//   · a webhook that does not answer: FailedPrecondition · 405, 406, 415: Unimplemented · 410 OutOfRange · 412 FailedPrecondition · 429 and 5xx:
-//   Unavailable (408, 504 and reason Timeout: DeadlineExceeded)
+//   · a webhook that does not answer: FailedPrecondition · 405, 406, 415: Unimplemented · 410
+//   OutOfRange · 412 FailedPrecondition · 429 and 5xx: Unavailable (408, 504 and reason Timeout:
+//   DeadlineExceeded)
 absl::Status StatusFromResponse(int http_status, absl::string_view body);
 
 // The ApiError that a status carries; code 0 if none.

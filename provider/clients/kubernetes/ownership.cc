@@ -213,7 +213,8 @@ const Json& ValueAt(const Json& object, const FieldPath& path) {
       for (const Json& item : *at) {
         if (!item.is_object() || !keys.is_object()) continue;
         bool same = true;
-        for (const auto& [name, value] : keys.items()) same = same && item.value(name, Json()) == value;
+        for (const auto& [name, value] : keys.items())
+          same = same && item.value(name, Json()) == value;
         if (same) next = &item;
       }
     }
@@ -223,14 +224,17 @@ const Json& ValueAt(const Json& object, const FieldPath& path) {
   return *at;
 }
 
-// Values of a pod template that mean what their absence means. The server fills none of them in where they are missing
-// in a template (k8s.io/kubernetes/pkg/apis/core/v1/defaults.go); hashicorp/kubernetes sends them all
-// (kubernetes/structures_pod.go, structures_container.go).
+// Values of a pod template that mean what their absence means. The server fills none of them in
+// where they are missing in a template (k8s.io/kubernetes/pkg/apis/core/v1/defaults.go);
+// hashicorp/kubernetes sends them all (kubernetes/structures_pod.go, structures_container.go).
 bool IsDefaultSpelledOut(const Json& object, const FieldPath& path) {
   if (path.size() < 4 || path[1].text != "template") return false;
-  static const auto& defaults = *new std::vector<std::pair<std::string, Json>>{
-      {"automountServiceAccountToken", true}, {"enableServiceLinks", true}, {"shareProcessNamespace", false},
-      {"mountPropagation", "None"},           {"optional", false}};
+  static const auto& defaults =
+      *new std::vector<std::pair<std::string, Json>>{{"automountServiceAccountToken", true},
+                                                     {"enableServiceLinks", true},
+                                                     {"shareProcessNamespace", false},
+                                                     {"mountPropagation", "None"},
+                                                     {"optional", false}};
   return std::any_of(defaults.begin(), defaults.end(), [&](const auto& one) {
     return path.back().text == one.first && ValueAt(object, path) == one.second;
   });
@@ -239,7 +243,8 @@ bool IsDefaultSpelledOut(const Json& object, const FieldPath& path) {
 }  // namespace
 
 std::optional<Json> MigratedManagedFields(const Json& object, absl::string_view manager,
-                                          const std::vector<std::string>& from, const FieldSet* declared) {
+                                          const std::vector<std::string>& from,
+                                          const FieldSet* declared) {
   const Json& entries = Field(object, "metadata.managedFields");
   if (!entries.is_array()) return std::nullopt;
   Json result = Json::array();

@@ -54,16 +54,17 @@ struct Difference {
 //
 // Values are compared by meaning: see SameMeaning. Nulls of `declared` and empty maps and lists
 // mean "nothing here": no difference if live has none, or has what the server filled in by itself.
-// (*) A null is one if another manager owns a value there. (*) An empty map is one if it is gone and
-// `manager`, which has applied other fields, no longer owns it (emptyDir: {} that became hostPath).
+// (*) A null is one if another manager owns a value there. (*) An empty map is one if it is gone
+// and `manager`, which has applied other fields, no longer owns it (emptyDir: {} that became
+// hostPath).
 //
 // List items are matched by the keys that any manager's entry in live's managedFields shows; where
 // none does by the merge keys of the built-in kinds (name, mountPath, containerPort + protocol,
 // ...); lists without keys are atomic. A missing protocol is TCP. Order does not matter where there
 // are keys, nor in sets.
 //
-// In granular maps, associative lists and sets, what only live has is invisible. In atomic values it
-// is a difference, except (*) while `manager` still owns the value: then the server filled in
+// In granular maps, associative lists and sets, what only live has is invisible. In atomic values
+// it is a difference, except (*) while `manager` still owns the value: then the server filled in
 // defaults.
 //
 // stringData of a Secret is compared with the decoded data. Not compared: apiVersion, kind, the
@@ -102,17 +103,19 @@ std::vector<std::string> FormerManagers(const Json& object, absl::string_view ma
 // (Update and Apply, of the main resource) are removed and their fields added to the Apply entry of
 // `manager`. Nothing else changes. Nullopt if there is nothing to move.
 //
-// Why: server-side apply removes a field when the manager that applies owned it by Apply, no longer declares it, and
-// nobody else owns it. A field that is only in another tool's entry would therefore stay for ever,
-// although the configuration does not have it. After the move the next apply by `manager` removes
-// what the configuration does not declare (or lets the server's default return), keeps what another
-// manager still owns, and conflicts with nobody. kubectl does the same for its own two names
-// (client-go, util/csaupgrade); it drops entries of another apiVersion, here their fields move
-// along: where the versions name a field differently, the server passes over the unknown name.
+// Why: server-side apply removes a field when the manager that applies owned it by Apply, no longer
+// declares it, and nobody else owns it. A field that is only in another tool's entry would
+// therefore stay for ever, although the configuration does not have it. After the move the next
+// apply by `manager` removes what the configuration does not declare (or lets the server's default
+// return), keeps what another manager still owns, and conflicts with nobody. kubectl does the same
+// for its own two names (client-go, util/csaupgrade); it drops entries of another apiVersion, here
+// their fields move along: where the versions name a field differently, the server passes over the
+// unknown name.
 //
-// With `declared`, what our next apply is going to declare: defaults that `from` spelled out, which the server would not
-// fill in again (automountServiceAccountToken: true), become nobody's instead if they are not declared. They stay then;
-// without them the pod template would be another one, and all pods would be made anew for nothing.
+// With `declared`, what our next apply is going to declare: defaults that `from` spelled out, which
+// the server would not fill in again (automountServiceAccountToken: true), become nobody's instead
+// if they are not declared. They stay then; without them the pod template would be another one, and
+// all pods would be made anew for nothing.
 std::optional<Json> MigratedManagedFields(const Json& object, absl::string_view manager,
                                           const std::vector<std::string>& from,
                                           const FieldSet* declared = nullptr);
@@ -129,7 +132,8 @@ std::optional<Json> ReleasedManagedFields(const Json& object,
 // `object`, so that a concurrent write gives 409 Conflict (Aborted) rather than a lost entry: read
 // again and retry.
 std::optional<Json> MigrationPatch(const Json& object, absl::string_view manager,
-                                   const std::vector<std::string>& from, const FieldSet* declared = nullptr);
+                                   const std::vector<std::string>& from,
+                                   const FieldSet* declared = nullptr);
 std::optional<Json> ReleasePatch(const Json& object, const std::vector<std::string>& managers,
                                  const std::vector<FieldPath>* fields = nullptr);
 

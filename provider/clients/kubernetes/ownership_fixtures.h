@@ -1,5 +1,5 @@
-// Objects as a Kubernetes 1.36.3 API server shows them, made for tests: written with kubectl under the manager names
-// below, trimmed, times and ids changed.
+// Objects as a Kubernetes 1.36.3 API server shows them, made for tests: written with kubectl under
+// the manager names below, trimmed, times and ids changed.
 #pragma once
 
 namespace charon::kubernetes {
@@ -34,8 +34,9 @@ spec:
       volumes: [{name: cache, emptyDir: {}}]
 )yaml";
 
-// The object some days later: kyverno has added an init container, dnsConfig, a label and an annotation, reloader an
-// environment variable, somebody has scaled it, and somebody has edited image and arguments.
+// The object some days later: kyverno has added an init container, dnsConfig, a label and an
+// annotation, reloader an environment variable, somebody has scaled it, and somebody has edited
+// image and arguments.
 inline constexpr char kShopDeployment[] = R"json(
 {
   "apiVersion": "apps/v1",

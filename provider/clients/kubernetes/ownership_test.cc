@@ -220,22 +220,29 @@ TEST(MigratedManagedFields, TheLatestOfSeveralGivesTheVersion) {
 
 // A Deployment as hashicorp/kubernetes 2.x made it on Kubernetes 1.36.3 (shortened).
 TEST(MigratedManagedFields, DefaultsThatWereSpelledOutBecomeNobodys) {
-  const std::string pod = R"({"f:automountServiceAccountToken":{},"f:shareProcessNamespace":{},"f:hostNetwork":{},)"
-                          R"("f:containers":{"k:{\"name\":\"a\"}":{".":{},"f:name":{},"f:volumeMounts":{)"
-                          R"("k:{\"mountPath\":\"/m\"}":{".":{},"f:mountPath":{},"f:mountPropagation":{}}}}}})";
+  const std::string pod =
+      R"({"f:automountServiceAccountToken":{},"f:shareProcessNamespace":{},"f:hostNetwork":{},)"
+      R"("f:containers":{"k:{\"name\":\"a\"}":{".":{},"f:name":{},"f:volumeMounts":{)"
+      R"("k:{\"mountPath\":\"/m\"}":{".":{},"f:mountPath":{},"f:mountPropagation":{}}}}}})";
   Json object = Json::parse(R"({"spec":{"template":{"spec":{"automountServiceAccountToken":true,
       "shareProcessNamespace":false,"hostNetwork":true,"containers":[{"name":"a","volumeMounts":[
       {"mountPath":"/m","mountPropagation":"None"}]}]}}}})");
-  object = WithEntries(object, {Entry("Terraform", "Update", R"({"f:spec":{"f:template":{"f:spec":)" + pod + "}}}")});
+  object = WithEntries(object, {Entry("Terraform", "Update",
+                                      R"({"f:spec":{"f:template":{"f:spec":)" + pod + "}}}")});
   const FieldSet declared =
-      FieldSet::Parse(Json::parse(R"({"f:spec":{"f:template":{"f:spec":{"f:shareProcessNamespace":{}}}}})")).value();
+      FieldSet::Parse(
+          Json::parse(R"({"f:spec":{"f:template":{"f:spec":{"f:shareProcessNamespace":{}}}}})"))
+          .value();
   const auto taken = [&](const Json& live, const FieldSet* fields) {
-    return (*MigratedManagedFields(live, "charon", {"Terraform"}, fields))[0]["fieldsV1"]["f:spec"]["f:template"]["f:spec"];
+    return (*MigratedManagedFields(live, "charon", {"Terraform"},
+                                   fields))[0]["fieldsV1"]["f:spec"]["f:template"]["f:spec"];
   };
   EXPECT_EQ(taken(object, nullptr), Json::parse(pod));
-  EXPECT_EQ(taken(object, &declared),
-            Json::parse(R"({"f:shareProcessNamespace":{},"f:hostNetwork":{},"f:containers":{"k:{\"name\":\"a\"}":{".":{},)"
-                        R"("f:name":{},"f:volumeMounts":{"k:{\"mountPath\":\"/m\"}":{".":{},"f:mountPath":{}}}}}})"))
+  EXPECT_EQ(
+      taken(object, &declared),
+      Json::parse(
+          R"({"f:shareProcessNamespace":{},"f:hostNetwork":{},"f:containers":{"k:{\"name\":\"a\"}":{".":{},)"
+          R"("f:name":{},"f:volumeMounts":{"k:{\"mountPath\":\"/m\"}":{".":{},"f:mountPath":{}}}}}})"))
       << "what is declared is taken over, and so is what is no default";
   // A value that says something is part of what the configuration decides about.
   object["spec"]["template"]["spec"]["automountServiceAccountToken"] = false;

@@ -283,7 +283,8 @@ std::map<std::string, Quantity> QuantitiesOf(const Json& object) {
   std::map<std::string, Quantity> quantities;
   if (!object.is_object()) return quantities;
   for (const auto& [resource, amount] : object.items()) {
-    const auto parsed = Quantity::Parse(amount.is_string() ? amount.get<std::string>() : amount.dump());
+    const auto parsed =
+        Quantity::Parse(amount.is_string() ? amount.get<std::string>() : amount.dump());
     if (parsed.ok()) quantities.emplace(resource, *parsed);
   }
   return quantities;

@@ -56,8 +56,8 @@ class Quantity {
   Format format_ = Format::kDecimalSI;
 };
 
-// The quantities of an object such as a quota's `hard`, by resource. Other clients may have written numbers; what is no
-// quantity is left out.
+// The quantities of an object such as a quota's `hard`, by resource. Other clients may have written
+// numbers; what is no quantity is left out.
 std::map<std::string, Quantity> QuantitiesOf(const Json& object);
 
 // InvalidArgument, naming the field, for the first quantity of an object of a built-in kind that is

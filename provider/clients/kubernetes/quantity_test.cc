@@ -165,7 +165,8 @@ TEST(Quantity, RefusalsSayWhatIsAccepted) {
 }
 
 TEST(QuantitiesOf, LeavesOutWhatIsNone) {
-  const auto quantities = QuantitiesOf(Json::parse(R"({"cpu": "500m", "pods": 10, "x": "1 Gb", "y": null, "z": {}})"));
+  const auto quantities =
+      QuantitiesOf(Json::parse(R"({"cpu": "500m", "pods": 10, "x": "1 Gb", "y": null, "z": {}})"));
   ASSERT_EQ(quantities.size(), 2u);
   EXPECT_EQ(quantities.at("cpu").ToString(), "500m");
   EXPECT_EQ(quantities.at("pods").ToString(), "10");

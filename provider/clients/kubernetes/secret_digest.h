@@ -7,9 +7,9 @@
 
 namespace charon::kubernetes {
 
-// HMAC-SHA-256 of the Secret's data, keyed with its uid, as 16 hexadecimal digits. The uid is random and only the
-// cluster knows it, so that the digest may stand in state: without it no value can be guessed, and a Secret that was
-// made anew has another digest. "" if `secret` has no uid.
+// HMAC-SHA-256 of the Secret's data, keyed with its uid, as 16 hexadecimal digits. The uid is
+// random and only the cluster knows it, so that the digest may stand in state: without it no value
+// can be guessed, and a Secret that was made anew has another digest. "" if `secret` has no uid.
 std::string SecretDigest(const Json& secret);
 
 }  // namespace charon::kubernetes

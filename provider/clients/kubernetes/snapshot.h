@@ -1,11 +1,12 @@
 // "Ask once": what a run reads of a cluster, with as few requests as it takes.
 //
-// A refresh asks for hundreds of objects, one by one and ten at a time, and does not say how many will
-// follow. One GET an object is slow where there are many; one LIST of a kind is slow where our ten objects
-// stand among fifty thousand others. So the first read of a kind is a GET, the second starts a LIST: of the
-// namespace if all reads so far were in one, of the whole cluster otherwise. Its first page is short and says
-// how many objects follow; the rest is fetched only if that costs no more than the reads seen so far have
-// (by CPU time, see kItemsPerRead). Otherwise reads stay GETs, until enough of them have come.
+// A refresh asks for hundreds of objects, one by one and ten at a time, and does not say how many
+// will follow. One GET an object is slow where there are many; one LIST of a kind is slow where our
+// ten objects stand among fifty thousand others. So the first read of a kind is a GET, the second
+// starts a LIST: of the namespace if all reads so far were in one, of the whole cluster otherwise.
+// Its first page is short and says how many objects follow; the rest is fetched only if that costs
+// no more than the reads seen so far have (by CPU time, see kItemsPerRead). Otherwise reads stay
+// GETs, until enough of them have come.
 #pragma once
 
 #include <cstdint>
@@ -36,7 +37,8 @@ struct ListRequest {
   std::string continue_token;
 };
 
-// Where the snapshot gets its objects: one request each. The body of a 200, the server's refusal otherwise.
+// Where the snapshot gets its objects: one request each. The body of a 200, the server's refusal
+// otherwise.
 class SnapshotSource {
  public:
   virtual ~SnapshotSource() = default;
@@ -47,8 +49,8 @@ class SnapshotSource {
 };
 
 struct SnapshotOptions {
-  // Marks the objects that will be asked for. A LIST then brings only those, and says nothing about an
-  // object that is not in it. Empty: lists are complete.
+  // Marks the objects that will be asked for. A LIST then brings only those, and says nothing about
+  // an object that is not in it. Empty: lists are complete.
   std::string label_selector;
   // Texts are kept, not trees: an object takes five to ten times its text as a Json.
   std::size_t max_kept_bytes = std::size_t{24} << 20;
@@ -60,15 +62,15 @@ class Snapshot {
   explicit Snapshot(SnapshotSource& source, SnapshotOptions options = {})
       : source_(source), options_(std::move(options)) {}
 
-  // The object as of this run, with apiVersion and kind. NotFound if there is none. What a list says about
-  // absence is believed for ten seconds: others create objects while we work.
+  // The object as of this run, with apiVersion and kind. NotFound if there is none. What a list
+  // says about absence is believed for ten seconds: others create objects while we work.
   absl::StatusOr<std::shared_ptr<const Json>> Read(const Call& call, const ResourceInfo& info,
                                                    const ObjectRef& ref);
 
   // The server answered a write, or a newer read, of ours with this object.
   void Wrote(const ObjectRef& ref, std::string body);
-  // We deleted it; `gone` if the server said that it is gone already. What was in it, if it is a namespace or
-  // a definition, is read from the server from now on.
+  // We deleted it; `gone` if the server said that it is gone already. What was in it, if it is a
+  // namespace or a definition, is read from the server from now on.
   void Deleted(const ObjectRef& ref, bool gone);
   // It is unclear what became of it (a write failed): reads go to the server from now on.
   void Unsure(const ObjectRef& ref);
@@ -122,10 +124,10 @@ class Snapshot {
   struct Step {
     enum Action { kAnswer, kAbsent, kWait, kList, kGet };
     Action action = kGet;
-    Text text{};             // kAnswer
-    Scope* scope = nullptr;  // kList
+    Text text{};               // kAnswer
+    Scope* scope = nullptr;    // kList
     std::string name_space{};  // kList
-    bool keep = true;        // kGet
+    bool keep = true;          // kGet
   };
 
   Step Next(const Call& call, const ResourceInfo& info, const ObjectRef& ref, bool& counted)

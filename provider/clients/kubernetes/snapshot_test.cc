@@ -33,7 +33,8 @@ class FakeSource final : public SnapshotSource {
  public:
   void Add(const std::string& kind, const std::string& name_space, const std::string& name,
            const std::string& value = "0") {
-    const Json object = {{"metadata", {{"name", name}, {"namespace", name_space}}}, {"data", {{"x", value}}}};
+    const Json object = {{"metadata", {{"name", name}, {"namespace", name_space}}},
+                         {"data", {{"x", value}}}};
     absl::MutexLock lock(&mutex_);
     objects_[kind][{name_space, name}] = object.dump();
   }
@@ -52,8 +53,9 @@ class FakeSource final : public SnapshotSource {
 
   absl::StatusOr<std::string> ListBody(const Call& call, const ResourceInfo& info,
                                        const ListRequest& request) override {
-    const std::string line = absl::StrCat("LIST ", info.kind.kind, " ", request.name_space, " ", request.limit,
-                                          request.continue_token.empty() ? "" : " more");
+    const std::string line =
+        absl::StrCat("LIST ", info.kind.kind, " ", request.name_space, " ", request.limit,
+                     request.continue_token.empty() ? "" : " more");
     if (before_) CHARON_RETURN_IF_ERROR(before_(call, line));
     absl::MutexLock lock(&mutex_);
     log_.push_back(line);
@@ -109,7 +111,8 @@ class SnapshotTest : public ::testing::Test {
   SnapshotTest() { call_.clock = &clock_; }
 
   absl::StatusOr<std::shared_ptr<const Json>> Read(Snapshot& snapshot, const std::string& kind,
-                                                   const std::string& name_space, const std::string& name) {
+                                                   const std::string& name_space,
+                                                   const std::string& name) {
     return snapshot.Read(call_, Info(kind, !name_space.empty()), {{"v1", kind}, name_space, name});
   }
 
@@ -159,7 +162,8 @@ TEST_F(SnapshotTest, ItemsOfListsGetTheirKind) {
 TEST_F(SnapshotTest, ReadsInTwoNamespacesListEverything) {
   for (const char* name_space : {"x", "y", "z"}) source_.Add("ConfigMap", name_space, "a");
   Snapshot snapshot(source_);
-  for (const char* name_space : {"x", "y", "z"}) ASSERT_THAT(Read(snapshot, "ConfigMap", name_space, "a"), IsOk());
+  for (const char* name_space : {"x", "y", "z"})
+    ASSERT_THAT(Read(snapshot, "ConfigMap", name_space, "a"), IsOk());
   EXPECT_THAT(source_.TakeLog(), ElementsAre("GET v1/ConfigMap/x/a", "LIST ConfigMap  150"));
 }
 
@@ -174,7 +178,8 @@ TEST_F(SnapshotTest, EightHundredObjectsTakeThirtyRequestsAtMost) {
   std::vector<ObjectRef> refs;
   for (int kind = 0; kind < 8; ++kind) {
     for (int i = 0; i < 100; ++i) {
-      refs.push_back({{"v1", absl::StrCat("Kind", kind)}, absl::StrCat("ns", i % 5), absl::StrCat("o", i)});
+      refs.push_back(
+          {{"v1", absl::StrCat("Kind", kind)}, absl::StrCat("ns", i % 5), absl::StrCat("o", i)});
       source_.Add(refs.back().kind.kind, refs.back().name_space, refs.back().name);
     }
   }
@@ -206,7 +211,8 @@ TEST_F(SnapshotTest, FiftyThousandForeignObjectsElsewhereCostLittle) {
   std::vector<ObjectRef> refs;
   for (int kind = 0; kind < 8; ++kind) {
     const std::string name = absl::StrCat("Kind", kind);
-    for (int i = 0; i < 6250; ++i) source_.Add(name, absl::StrCat("foreign", i % 10), absl::StrCat("f", i));
+    for (int i = 0; i < 6250; ++i)
+      source_.Add(name, absl::StrCat("foreign", i % 10), absl::StrCat("f", i));
     for (int i = 0; i < 10; ++i) {
       refs.push_back({{"v1", name}, absl::StrCat("ns", i % 5), absl::StrCat("o", i)});
       source_.Add(name, refs.back().name_space, refs.back().name);
@@ -250,9 +256,11 @@ TEST_F(SnapshotTest, MemoryIsBounded) {
   const std::string large(20'000, 'x');
   for (int i = 0; i < 50; ++i) source_.Add("ConfigMap", "x", absl::StrCat("o", i), large);
   Snapshot snapshot(source_, {.label_selector = {}, .max_kept_bytes = 200'000});
-  for (int i = 0; i < 50; ++i) ASSERT_THAT(Read(snapshot, "ConfigMap", "x", absl::StrCat("o", i)), IsOk());
+  for (int i = 0; i < 50; ++i)
+    ASSERT_THAT(Read(snapshot, "ConfigMap", "x", absl::StrCat("o", i)), IsOk());
   const auto before = source_.requests();
-  for (int i = 0; i < 50; ++i) ASSERT_THAT(Read(snapshot, "ConfigMap", "x", absl::StrCat("o", i)), IsOk());
+  for (int i = 0; i < 50; ++i)
+    ASSERT_THAT(Read(snapshot, "ConfigMap", "x", absl::StrCat("o", i)), IsOk());
   // Ten fit; the others are asked for again.
   EXPECT_THAT(source_.requests() - before, Ge(40u));
 }
@@ -261,7 +269,8 @@ TEST_F(SnapshotTest, PagesOfLargeObjectsAreShort) {
   const std::string large(100'000, 'x');
   for (int i = 0; i < 60; ++i) source_.Add("ConfigMap", "x", absl::StrCat("o", i), large);
   Snapshot snapshot(source_);
-  for (int i = 0; i < 3; ++i) ASSERT_THAT(Read(snapshot, "ConfigMap", "x", absl::StrCat("o", i)), IsOk());
+  for (int i = 0; i < 3; ++i)
+    ASSERT_THAT(Read(snapshot, "ConfigMap", "x", absl::StrCat("o", i)), IsOk());
   // 20 a page; the 40 others are not worth it for two or three of them.
   EXPECT_THAT(source_.TakeLog(), ElementsAre("GET v1/ConfigMap/x/o0", "LIST ConfigMap x 20",
                                              "GET v1/ConfigMap/x/o1", "GET v1/ConfigMap/x/o2"));
@@ -272,7 +281,8 @@ TEST_F(SnapshotTest, WithoutLeaveToListEverythingNamespacesAreListed) {
     for (int i = 0; i < 5; ++i) source_.Add("ConfigMap", name_space, absl::StrCat("o", i));
   }
   source_.before_ = [](const Call&, const std::string& line) {
-    return line.starts_with("LIST ConfigMap  ") ? absl::PermissionDeniedError("no") : absl::OkStatus();
+    return line.starts_with("LIST ConfigMap  ") ? absl::PermissionDeniedError("no")
+                                                : absl::OkStatus();
   };
   Snapshot snapshot(source_);
   for (int i = 0; i < 5; ++i) {
@@ -293,7 +303,8 @@ TEST_F(SnapshotTest, WithoutLeaveToListAnythingObjectsAreRead) {
     return absl::PermissionDeniedError("no");
   };
   Snapshot snapshot(source_);
-  for (int i = 0; i < 5; ++i) ASSERT_THAT(Read(snapshot, "ConfigMap", "x", absl::StrCat("o", i)), IsOk());
+  for (int i = 0; i < 5; ++i)
+    ASSERT_THAT(Read(snapshot, "ConfigMap", "x", absl::StrCat("o", i)), IsOk());
   EXPECT_EQ(lists, 1);
   EXPECT_EQ(source_.requests(), 5u);
 }
@@ -304,7 +315,8 @@ TEST_F(SnapshotTest, AListSpeaksForWhatIsAbsentForAWhile) {
   for (const char* name : {"a", "b"}) (void)Read(snapshot, "ConfigMap", "x", name);
   source_.TakeLog();
   const auto missing = Read(snapshot, "ConfigMap", "x", "late");
-  EXPECT_THAT(missing, StatusIs(absl::StatusCode::kNotFound, HasSubstr("ConfigMaps \"late\" not found")));
+  EXPECT_THAT(missing,
+              StatusIs(absl::StatusCode::kNotFound, HasSubstr("ConfigMaps \"late\" not found")));
   EXPECT_EQ(ApiErrorOf(missing.status()).reason, "NotFound");
   EXPECT_THAT(source_.TakeLog(), IsEmpty());
 
@@ -354,7 +366,8 @@ TEST_F(SnapshotTest, AWriteDuringTheListWins) {
   (void)Read(snapshot, "ConfigMap", "x", "a");
   source_.before_ = [&](const Call&, const std::string& line) {
     if (line.starts_with("LIST")) {
-      snapshot.Wrote({{"v1", "ConfigMap"}, "x", "c"}, R"({"metadata":{"name":"c"},"data":{"x":"ours"}})");
+      snapshot.Wrote({{"v1", "ConfigMap"}, "x", "c"},
+                     R"({"metadata":{"name":"c"},"data":{"x":"ours"}})");
     }
     return absl::OkStatus();
   };
@@ -380,7 +393,8 @@ TEST_F(SnapshotTest, PagesOfAForgottenStateAreFetchedAnew) {
     return absl::OutOfRangeError("410");
   };
   Snapshot snapshot(source_);
-  for (int i = 0; i < 10; ++i) ASSERT_THAT(Read(snapshot, "ConfigMap", "x", absl::StrCat("o", i)), IsOk());
+  for (int i = 0; i < 10; ++i)
+    ASSERT_THAT(Read(snapshot, "ConfigMap", "x", absl::StrCat("o", i)), IsOk());
   EXPECT_THAT(source_.TakeLog(), ElementsAre("GET v1/ConfigMap/x/o0", "LIST ConfigMap x 150",
                                              "LIST ConfigMap x 150", "LIST ConfigMap x 500 more"));
 }

@@ -17,7 +17,8 @@
 namespace charon::kubernetes {
 namespace {
 
-// A watch is renewed this often, so that a connection that died without a word costs no more than that.
+// A watch is renewed this often, so that a connection that died without a word costs no more than
+// that.
 constexpr absl::Duration kStreamTime = absl::Minutes(2);
 // What a silent connection gets on top before we hang up ourselves.
 constexpr absl::Duration kStreamGrace = absl::Seconds(10);
@@ -137,8 +138,8 @@ class Follower {
   }
 
   absl::Status StreamOnce() {
-    // Events are handled on our own thread, where they may take their time and ask the server for more;
-    // the transport's thread only delivers.
+    // Events are handled on our own thread, where they may take their time and ask the server for
+    // more; the transport's thread only delivers.
     Lines lines;
     Call stream = call_.Within(kStreamTime + kStreamGrace);
     std::stop_source stop;

@@ -20,7 +20,8 @@ struct ObjectNow {
   std::string resource_version;
 };
 
-// What a watch asks the server. Not shared between threads, except that Stream runs on one of its own.
+// What a watch asks the server. Not shared between threads, except that Stream runs on one of its
+// own.
 class WatchSource {
  public:
   virtual ~WatchSource() = default;
@@ -28,9 +29,9 @@ class WatchSource {
   virtual absl::StatusOr<Json> GetNow(const Call& call) = 0;
   // LIST with a field selector on the name.
   virtual absl::StatusOr<ObjectNow> ListNow(const Call& call) = 0;
-  // WATCH after `resource_version` for at most `limit`. Pieces of the body go to `on_body`, which does not
-  // block; false from it ends the stream. OK when the server or `on_body` ended it, OutOfRange if the
-  // version is too old (410).
+  // WATCH after `resource_version` for at most `limit`. Pieces of the body go to `on_body`, which
+  // does not block; false from it ends the stream. OK when the server or `on_body` ended it,
+  // OutOfRange if the version is too old (410).
   virtual absl::Status Stream(const Call& call, const std::string& resource_version,
                               absl::Duration limit,
                               const std::function<bool(absl::string_view)>& on_body) = 0;

@@ -101,7 +101,8 @@ class WatchTest : public ::testing::Test {
         call_, source_,
         [&](const WatchEvent& event) {
           seen_.push_back(absl::StrCat(
-              event.type, " ", event.object == nullptr ? "-" : Text(*event.object, "metadata.resourceVersion")));
+              event.type, " ",
+              event.object == nullptr ? "-" : Text(*event.object, "metadata.resourceVersion")));
           return seen_.size() == events;
         },
         idle);
@@ -117,7 +118,8 @@ TEST_F(WatchTest, StartsWithWhatIsThereAndFollows) {
   source_.ListSays(Object("5"), "9");
   // Pieces end anywhere.
   const std::string all = Event("MODIFIED", Object("10")) + Event("DELETED", Object("11"));
-  source_.streams.push_back({{all.substr(0, 20), all.substr(20, 60), all.substr(80)}, absl::OkStatus()});
+  source_.streams.push_back(
+      {{all.substr(0, 20), all.substr(20, 60), all.substr(80)}, absl::OkStatus()});
   EXPECT_THAT(WatchUntil(3), IsOk());
   EXPECT_THAT(seen_, ElementsAre("ADDED 5", "MODIFIED 10", "DELETED 11"));
   EXPECT_THAT(source_.versions, ElementsAre("9"));
@@ -132,7 +134,8 @@ TEST_F(WatchTest, SaysThatThereIsNothing) {
 
 TEST_F(WatchTest, ResumesWhereTheStreamEnded) {
   source_.ListSays(Object("5"), "9");
-  source_.streams.push_back({{Event("MODIFIED", Object("10")), Event("BOOKMARK", Object("30"))}, absl::OkStatus()});
+  source_.streams.push_back(
+      {{Event("MODIFIED", Object("10")), Event("BOOKMARK", Object("30"))}, absl::OkStatus()});
   source_.streams.push_back({{}, absl::UnavailableError("connection lost")});
   source_.streams.push_back({{Event("MODIFIED", Object("31"))}, absl::OkStatus()});
   EXPECT_THAT(WatchUntil(3), IsOk());
@@ -147,7 +150,8 @@ TEST_F(WatchTest, ListsAgainWhenItsVersionIsTooOld) {
     source_ = {};
     seen_.clear();
     source_.ListSays(Object("5"), "9");
-    const Json gone = {{"kind", "Status"}, {"code", 410}, {"reason", "Expired"}, {"message", "too old"}};
+    const Json gone = {
+        {"kind", "Status"}, {"code", 410}, {"reason", "Expired"}, {"message", "too old"}};
     if (as_event) {
       source_.streams.push_back({{Event("ERROR", gone)}, absl::OkStatus()});
     } else {

@@ -60,17 +60,19 @@ class Client final : public dns::Backend {
   // A zone's id is its name with a dot, "/" as "=2F".
   bool IsZoneId(absl::string_view) const override { return false; }
   absl::StatusOr<Zone> ZoneById(const Call& call, const std::string& id) override {
-    CHARON_ASSIGN_OR_RETURN(const Json zone, Ask(call, "GET", Path().Segment(id).Query("rrsets", "false"), "",
-                                                 absl::StrCat("looking for the zone ", id)));
+    CHARON_ASSIGN_OR_RETURN(const Json zone,
+                            Ask(call, "GET", Path().Segment(id).Query("rrsets", "false"), "",
+                                absl::StrCat("looking for the zone ", id)));
     return ToZone(zone);
   }
   absl::StatusOr<std::vector<Zone>> ZonesNamed(const Call& call, const std::string& name) override {
-    CHARON_ASSIGN_OR_RETURN(const Json list,
-                            Ask(call, "GET", Path().Query("zone", name + "."), "", absl::StrCat("looking for the zone ", name)));
+    CHARON_ASSIGN_OR_RETURN(const Json list, Ask(call, "GET", Path().Query("zone", name + "."), "",
+                                                 absl::StrCat("looking for the zone ", name)));
     std::vector<Zone> zones;
     if (!list.is_array())
-      return absl::InternalError(
-          absl::StrCat("looking for the zone ", name, ": ", settings_.endpoint, " does not answer as PowerDNS does"));
+      return absl::InternalError(absl::StrCat("looking for the zone ", name, ": ",
+                                              settings_.endpoint,
+                                              " does not answer as PowerDNS does"));
     for (const Json& one : list) {
       CHARON_ASSIGN_OR_RETURN(Zone zone, ToZone(one));
       if (zone.name == name) zones.push_back(std::move(zone));
@@ -80,7 +82,8 @@ class Client final : public dns::Backend {
 
   absl::StatusOr<std::vector<RecordSet>> List(const Call& call, const Zone& zone) override {
     CHARON_ASSIGN_OR_RETURN(const Json answer,
-                            Ask(call, "GET", Path().Segment(zone.id), "", absl::StrCat("listing the records of ", zone.name)));
+                            Ask(call, "GET", Path().Segment(zone.id), "",
+                                absl::StrCat("listing the records of ", zone.name)));
     std::vector<RecordSet> sets;
     for (const Json& rrset : Part(answer, "rrsets")) {
       const absl::StatusOr<std::string> name = dns::CanonicalName(Text(rrset, "name"));
@@ -99,7 +102,9 @@ class Client final : public dns::Backend {
     return sets;
   }
 
-  std::size_t Fits(const Zone&, std::span<const Unit> units) const override { return std::min(units.size(), kMostUnits); }
+  std::size_t Fits(const Zone&, std::span<const Unit> units) const override {
+    return std::min(units.size(), kMostUnits);
+  }
 
   dns::WriteResult Write(const Call& call, const Zone& zone, std::span<Unit> units) override {
     dns::WriteResult result;
@@ -121,7 +126,8 @@ class Client final : public dns::Backend {
               result.at_fault.emplace_back(i, rdata.status());
               continue;
             }
-            records.push_back({{"content", dns::WriteRdata(key.type, *rdata, dns::Dots::kAbsolute)}, {"disabled", false}});
+            records.push_back({{"content", dns::WriteRdata(key.type, *rdata, dns::Dots::kAbsolute)},
+                               {"disabled", false}});
           }
           rrset["records"] = std::move(records);
         }
@@ -135,11 +141,13 @@ class Client final : public dns::Backend {
     Json body = {{"rrsets", Json::array()}};
     for (auto& [key, rrset] : rrsets) body["rrsets"].push_back(std::move(rrset));
     const SetKey only = rrsets.begin()->first;
-    const std::string what = rrsets.size() == 1 ? absl::StrCat("writing ", dns::Describe(only))
-                                                : absl::StrCat("writing ", rrsets.size(), " record sets of ", zone.name);
+    const std::string what =
+        rrsets.size() == 1 ? absl::StrCat("writing ", dns::Describe(only))
+                           : absl::StrCat("writing ", rrsets.size(), " record sets of ", zone.name);
     result.status = Ask(call, "PATCH", Path().Segment(zone.id), body.dump(), what).status();
     if (result.status.ok() || absl::IsUnavailable(result.status)) return result;
-    // "RRset www.example.org. IN A: ..." or "Record www.example.org./A '...': ..." (ws-auth.cc of 4.7): names the one at fault.
+    // "RRset www.example.org. IN A: ..." or "Record www.example.org./A '...': ..." (ws-auth.cc
+    // of 4.7): names the one at fault.
     for (std::size_t i = 0; i < units.size(); ++i) {
       for (const Change& change : units[i].changes) {
         const SetKey& key = change.after ? change.after->key : change.before->key;
@@ -156,18 +164,24 @@ class Client final : public dns::Backend {
 
   absl::StatusOr<Zone> CreateZone(const Call& call, const dns::NewZone& wanted) override {
     Json servers = Json::array();
-    for (const std::string& server : wanted.name_servers) servers.push_back(absl::StrCat(absl::StripSuffix(server, "."), "."));
-    const Json body = {{"name", wanted.name + "."}, {"kind", "Native"}, {"nameservers", std::move(servers)}};
-    CHARON_ASSIGN_OR_RETURN(const Json answer,
-                            Ask(call, "POST", Path(), body.dump(), absl::StrCat("making the zone ", wanted.name)));
+    for (const std::string& server : wanted.name_servers)
+      servers.push_back(absl::StrCat(absl::StripSuffix(server, "."), "."));
+    const Json body = {
+        {"name", wanted.name + "."}, {"kind", "Native"}, {"nameservers", std::move(servers)}};
+    CHARON_ASSIGN_OR_RETURN(const Json answer, Ask(call, "POST", Path(), body.dump(),
+                                                   absl::StrCat("making the zone ", wanted.name)));
     return ToZone(answer);
   }
   absl::Status DeleteZone(const Call& call, const Zone& zone) override {
-    return Ask(call, "DELETE", Path().Segment(zone.id), "", absl::StrCat("deleting the zone ", zone.name)).status();
+    return Ask(call, "DELETE", Path().Segment(zone.id), "",
+               absl::StrCat("deleting the zone ", zone.name))
+        .status();
   }
 
  private:
-  http::Url Path() const { return http::Url("/api/v1/servers").Segment(settings_.server_id).Segment("zones"); }
+  http::Url Path() const {
+    return http::Url("/api/v1/servers").Segment(settings_.server_id).Segment("zones");
+  }
 
   absl::StatusOr<Json> Ask(const Call& call, const char* method, http::Url target, std::string body,
                            const std::string& what) const {
@@ -179,9 +193,12 @@ class Client final : public dns::Backend {
       request.body = std::move(body);
     }
     absl::StatusOr<http::Response> response = transport_->Send(call, request);
-    // With SQLite behind it, it says so (and no more) while somebody else writes. Only a new zone cannot be sent twice.
+    // With SQLite behind it, it says so (and no more) while somebody else writes. Only a new zone
+    // cannot be sent twice.
     absl::Duration pause = kFirstPause;
-    for (int tries = 1; response.ok() && response->status == 500 && request.method != "POST" && tries < kMostTries; ++tries) {
+    for (int tries = 1;
+         response.ok() && response->status == 500 && request.method != "POST" && tries < kMostTries;
+         ++tries) {
       if (!call.Wait(pause).ok()) break;
       pause *= 2;
       response = transport_->Send(call, request);
@@ -190,31 +207,36 @@ class Client final : public dns::Backend {
     const Json answer = http::ParseJson(response->body);
     if (response->status >= 200 && response->status <= 299) {
       if (answer.is_discarded() && !response->body.empty()) {
-        return WithRemedy(absl::InternalError(absl::StrCat(what, ": ", settings_.endpoint, " does not answer as PowerDNS does")),
+        return WithRemedy(absl::InternalError(absl::StrCat(what, ": ", settings_.endpoint,
+                                                           " does not answer as PowerDNS does")),
                           "Check `powerdns.endpoint`.");
       }
       return answer;
     }
     std::string said = Text(answer, "error");
     if (said.empty()) said = response->body.substr(0, 200);  // 401 and 404 are plain text
-    const std::string message = Redact(
-        absl::StrCat(what, ": PowerDNS (", settings_.endpoint, ") answered ", response->status, said.empty() ? "" : ": ", said));
+    const std::string message =
+        Redact(absl::StrCat(what, ": PowerDNS (", settings_.endpoint, ") answered ",
+                            response->status, said.empty() ? "" : ": ", said));
     switch (response->status) {
       case 401:
-        return WithRemedy(
-            absl::UnauthenticatedError(message),
-            "Check `powerdns.api_key` of the provider block (or PDNS_API_KEY): it has to be the server's `api-key`.");
+        return WithRemedy(absl::UnauthenticatedError(message),
+                          "Check `powerdns.api_key` of the provider block (or PDNS_API_KEY): it "
+                          "has to be the server's `api-key`.");
       case 403:
-        return WithRemedy(absl::PermissionDeniedError(message), "Allow this address in the server's `webserver-allow-from`.");
+        return WithRemedy(absl::PermissionDeniedError(message),
+                          "Allow this address in the server's `webserver-allow-from`.");
       case 404:
-        return WithRemedy(absl::NotFoundError(message),
-                          "Check the zone's name and `powerdns.server_id`, and that the server has `api=yes`.");
+        return WithRemedy(
+            absl::NotFoundError(message),
+            "Check the zone's name and `powerdns.server_id`, and that the server has `api=yes`.");
       case 409:
         return absl::AlreadyExistsError(message);
       case 422:
         return absl::InvalidArgumentError(message);
       default:
-        return response->status >= 500 ? absl::UnavailableError(message) : absl::InvalidArgumentError(message);
+        return response->status >= 500 ? absl::UnavailableError(message)
+                                       : absl::InvalidArgumentError(message);
     }
   }
 
@@ -223,17 +245,21 @@ class Client final : public dns::Backend {
     zone.id = Text(json, "id");
     if (zone.id.empty()) return absl::InternalError("PowerDNS described a zone without an id");
     CHARON_ASSIGN_OR_RETURN(zone.name, dns::CanonicalName(Text(json, "name")));
-    if (const Json& serial = Part(json, "serial"); serial.is_number_integer()) zone.made = MadeBy(serial.get<std::int64_t>());
+    if (const Json& serial = Part(json, "serial"); serial.is_number_integer())
+      zone.made = MadeBy(serial.get<std::int64_t>());
     return zone;
   }
 
-  // No answer has a time, but a zone made by the API has a serial of the day, by the server's clock, and how often it was
-  // changed on that day: 2026112101 (soa_edit_api DEFAULT, doc.powerdns.com/authoritative/dnsupdate.html). The end of that
-  // day, if it was not changed since; nullopt for other serials.
+  // No answer has a time, but a zone made by the API has a serial of the day, by the server's
+  // clock, and how often it was changed on that day: 2026112101 (soa_edit_api DEFAULT,
+  // doc.powerdns.com/authoritative/dnsupdate.html). The end of that day, if it was not changed
+  // since; nullopt for other serials.
   static std::optional<absl::Time> MadeBy(std::int64_t serial) {
-    const std::int64_t year = serial / 1000000, month = serial / 10000 % 100, day = serial / 100 % 100;
+    const std::int64_t year = serial / 1000000, month = serial / 10000 % 100,
+                       day = serial / 100 % 100;
     const absl::CivilDay date(year, month, day);
-    if (serial % 100 != 1 || year < 1990 || date.month() != month || date.day() != day) return std::nullopt;
+    if (serial % 100 != 1 || year < 1990 || date.month() != month || date.day() != day)
+      return std::nullopt;
     return absl::FromCivil(date + 1, absl::UTCTimeZone()) + absl::Hours(12);
   }
 
@@ -243,7 +269,8 @@ class Client final : public dns::Backend {
 
 }  // namespace
 
-std::unique_ptr<dns::Backend> NewClient(Settings settings, std::unique_ptr<http::Transport> transport) {
+std::unique_ptr<dns::Backend> NewClient(Settings settings,
+                                        std::unique_ptr<http::Transport> transport) {
   return std::make_unique<Client>(std::move(settings), std::move(transport));
 }
 

@@ -16,6 +16,7 @@ struct Settings {
 };
 
 // A PATCH of a zone is all or nothing.
-std::unique_ptr<dns::Backend> NewClient(Settings settings, std::unique_ptr<http::Transport> transport);
+std::unique_ptr<dns::Backend> NewClient(Settings settings,
+                                        std::unique_ptr<http::Transport> transport);
 
 }  // namespace charon::powerdns

@@ -94,7 +94,8 @@ absl::StatusOr<std::vector<Address>> Resolve(const Call& call, const ServerAddre
         auto* out = static_cast<Found*>(into);
         out->done = true;
         out->status = status;
-        for (const ares_addrinfo_node* node = info == nullptr ? nullptr : info->nodes; node != nullptr; node = node->ai_next) {
+        for (const ares_addrinfo_node* node = info == nullptr ? nullptr : info->nodes;
+             node != nullptr; node = node->ai_next) {
           Address address{};
           std::memcpy(&address.storage, node->ai_addr, node->ai_addrlen);
           address.length = node->ai_addrlen;
@@ -111,15 +112,19 @@ absl::StatusOr<std::vector<Address>> Resolve(const Call& call, const ServerAddre
     for (int i = 0; i < ARES_GETSOCK_MAXNUM; ++i) {
       const auto bit = static_cast<unsigned int>(i);
       const auto bits = static_cast<unsigned int>(mask);
-      const bool reads = (bits >> bit & 1U) != 0, writes = (bits >> (bit + ARES_GETSOCK_MAXNUM) & 1U) != 0;
-      if (reads || writes) fds.push_back({sockets[i], static_cast<short>((reads ? POLLIN : 0) | (writes ? POLLOUT : 0)), 0});
+      const bool reads = (bits >> bit & 1U) != 0,
+                 writes = (bits >> (bit + ARES_GETSOCK_MAXNUM) & 1U) != 0;
+      if (reads || writes)
+        fds.push_back(
+            {sockets[i], static_cast<short>((reads ? POLLIN : 0) | (writes ? POLLOUT : 0)), 0});
     }
     const int ready = poll(fds.data(), fds.size(), 100);
     if (ready <= 0) ares_process_fd(channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
     for (const pollfd& one : fds) {
       if (one.revents != 0) {
-        ares_process_fd(channel, (one.revents & (POLLIN | POLLERR | POLLHUP)) != 0 ? one.fd : ARES_SOCKET_BAD,
-                        (one.revents & POLLOUT) != 0 ? one.fd : ARES_SOCKET_BAD);
+        ares_process_fd(
+            channel, (one.revents & (POLLIN | POLLERR | POLLHUP)) != 0 ? one.fd : ARES_SOCKET_BAD,
+            (one.revents & POLLOUT) != 0 ? one.fd : ARES_SOCKET_BAD);
       }
     }
     alive = call.Alive();
@@ -127,12 +132,14 @@ absl::StatusOr<std::vector<Address>> Resolve(const Call& call, const ServerAddre
   ares_destroy(channel);  // calls back what is still open
   CHARON_RETURN_IF_ERROR(alive);
   if (found.addresses.empty())
-    return absl::UnavailableError(absl::StrCat("the name ", server.host, " has no address: ", ares_strerror(found.status)));
+    return absl::UnavailableError(
+        absl::StrCat("the name ", server.host, " has no address: ", ares_strerror(found.status)));
   return found.addresses;
 }
 
 absl::Status Connect(const Call& call, int fd, const Address& address) {
-  if (connect(fd, reinterpret_cast<const sockaddr*>(&address.storage), address.length) == 0) return absl::OkStatus();
+  if (connect(fd, reinterpret_cast<const sockaddr*>(&address.storage), address.length) == 0)
+    return absl::OkStatus();
   if (errno != EINPROGRESS) return absl::UnavailableError(std::strerror(errno));
   if (absl::Status ready = Await(call.Within(kConnectTimeout), fd, POLLOUT); !ready.ok()) {
     CHARON_RETURN_IF_ERROR(call.Alive());
@@ -179,37 +186,46 @@ class TcpChannel final : public Channel {
  public:
   explicit TcpChannel(ServerAddress server) : server_(std::move(server)) {}
 
-  absl::Status Exchange(const Call& call, const std::string& message, const OnAnswer& on_answer) override {
-    if (message.size() > 65535) return absl::InternalError("a DNS message has more than 65,535 bytes");
+  absl::Status Exchange(const Call& call, const std::string& message,
+                        const OnAnswer& on_answer) override {
+    if (message.size() > 65535)
+      return absl::InternalError("a DNS message has more than 65,535 bytes");
     absl::Duration pause = absl::Milliseconds(250);
     for (int attempt = 1;; ++attempt) {
       bool sent = false;
       absl::Status status = Once(call, message, on_answer, &sent);
       // Once something was sent, the caller has to see what became of it.
-      if (status.ok() || sent || !absl::IsUnavailable(status) || attempt == kConnectTries || !call.Wait(pause).ok()) {
-        return status.ok() ? status
-                           : Annotate(std::move(status), absl::StrCat("the DNS server ", server_.host, " port ", server_.port));
+      if (status.ok() || sent || !absl::IsUnavailable(status) || attempt == kConnectTries ||
+          !call.Wait(pause).ok()) {
+        return status.ok()
+                   ? status
+                   : Annotate(std::move(status), absl::StrCat("the DNS server ", server_.host,
+                                                              " port ", server_.port));
       }
       pause *= 2;
     }
   }
 
  private:
-  absl::Status Once(const Call& call, const std::string& message, const OnAnswer& on_answer, bool* sent) const {
+  absl::Status Once(const Call& call, const std::string& message, const OnAnswer& on_answer,
+                    bool* sent) const {
     CHARON_ASSIGN_OR_RETURN(const std::vector<Address> addresses, Resolve(call, server_));
     absl::Status status;
     for (const Address& address : addresses) {
-      const Socket socket_(socket(address.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+      const Socket socket_(
+          socket(address.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
       if (socket_.fd() < 0) return absl::UnavailableError(std::strerror(errno));
       status = Connect(call, socket_.fd(), address);
       if (!status.ok()) continue;
       *sent = true;
-      std::string framed = {static_cast<char>(message.size() >> 8), static_cast<char>(message.size() & 0xff)};
+      std::string framed = {static_cast<char>(message.size() >> 8),
+                            static_cast<char>(message.size() & 0xff)};
       CHARON_RETURN_IF_ERROR(SendAll(call, socket_.fd(), framed + message));
       while (true) {
         CHARON_ASSIGN_OR_RETURN(const std::string length, Receive(call, socket_.fd(), 2));
-        const std::size_t size =
-            static_cast<std::size_t>(static_cast<unsigned char>(length[0])) << 8 | static_cast<unsigned char>(length[1]);
+        const std::size_t size = static_cast<std::size_t>(static_cast<unsigned char>(length[0]))
+                                     << 8 |
+                                 static_cast<unsigned char>(length[1]);
         CHARON_ASSIGN_OR_RETURN(const std::string answer, Receive(call, socket_.fd(), size));
         CHARON_ASSIGN_OR_RETURN(const bool more, on_answer(answer));
         if (!more) return absl::OkStatus();
@@ -226,7 +242,9 @@ class TcpChannel final : public Channel {
 absl::StatusOr<ServerAddress> ParseServer(absl::string_view text) {
   const auto bad = [&] {
     return absl::InvalidArgumentError(
-        absl::StrCat("\"", text, "\" is not a server; write \"192.0.2.53\", \"ns1.example.org:5353\" or \"[2001:db8::53]:53\""));
+        absl::StrCat("\"", text,
+                     "\" is not a server; write \"192.0.2.53\", \"ns1.example.org:5353\" or "
+                     "\"[2001:db8::53]:53\""));
   };
   ServerAddress server{"", "53"};
   absl::string_view rest = text;
@@ -249,11 +267,15 @@ absl::StatusOr<ServerAddress> ParseServer(absl::string_view text) {
     if (!absl::SimpleAtoi(rest.substr(1), &port) || port == 0 || port > 65535) return bad();
     server.port = absl::StrCat(port);
   }
-  const auto odd = [](unsigned char c) { return absl::ascii_isspace(c) || c == '/' || c == '@' || c == '[' || c == ']'; };
+  const auto odd = [](unsigned char c) {
+    return absl::ascii_isspace(c) || c == '/' || c == '@' || c == '[' || c == ']';
+  };
   if (server.host.empty() || std::any_of(server.host.begin(), server.host.end(), odd)) return bad();
   return server;
 }
 
-std::unique_ptr<Channel> NewTcpChannel(ServerAddress server) { return std::make_unique<TcpChannel>(std::move(server)); }
+std::unique_ptr<Channel> NewTcpChannel(ServerAddress server) {
+  return std::make_unique<TcpChannel>(std::move(server));
+}
 
 }  // namespace charon::rfc2136

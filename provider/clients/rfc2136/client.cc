@@ -40,8 +40,10 @@ enum TsigError { kBadSig = 16, kBadKey = 17, kBadTime = 18 };
 
 // Far below the 64 KiB of a message: prerequisites repeat values, and names are written out.
 constexpr std::size_t kMostBytes = 40000;
-// Between tries of an update that a server could not do at the moment, each twice as long as the one before.
-constexpr absl::Duration kFirstPause = absl::Milliseconds(100), kLastPause = absl::Milliseconds(800);
+// Between tries of an update that a server could not do at the moment, each twice as long as the
+// one before.
+constexpr absl::Duration kFirstPause = absl::Milliseconds(100),
+                         kLastPause = absl::Milliseconds(800);
 
 bool IsSignature(const std::string& type) {
   static const std::set<std::string>& types =
@@ -85,13 +87,16 @@ class Client final : public dns::Backend {
     if (answer.rcode != kNoError && answer.rcode != kNxDomain) {
       // A server that knows nothing of the name refuses; so does one that this address may not ask.
       if (answer.rcode == kRefused || answer.rcode == kNotAuth) {
-        if (absl::Status status = KeyError(answer, absl::StrCat("looking for the zone ", name)); !status.ok()) return status;
+        if (absl::Status status = KeyError(answer, absl::StrCat("looking for the zone ", name));
+            !status.ok())
+          return status;
         return zones;
       }
       return ToStatus(answer, absl::StrCat("looking for the zone ", name));
     }
     for (const Record& record : answer.records) {
-      if (record.type == "SOA" && record.name == name && answer.authoritative) zones.push_back({name, name});
+      if (record.type == "SOA" && record.name == name && answer.authoritative)
+        zones.push_back({name, name});
     }
     return zones;
   }
@@ -103,26 +108,30 @@ class Client final : public dns::Backend {
     bool refused = false;
     CHARON_ASSIGN_OR_RETURN(Query query, NewQuestion(zone.name, "AXFR", key_));
     bool first = true;
-    absl::Status status = channel_->Exchange(call, query.wire, [&](absl::string_view wire) -> absl::StatusOr<bool> {
-      CHARON_ASSIGN_OR_RETURN(const Answer answer, ReadAnswer(wire, query, key_, first));
-      first = false;
-      if (answer.rcode != kNoError) {
-        CHARON_RETURN_IF_ERROR(KeyError(answer, what));
-        refused = answer.rcode == kRefused || answer.rcode == kNotAuth || answer.rcode == kNotImp;
-        if (refused) return false;
-        return ToStatus(answer, what);
-      }
-      if (answer.records.empty()) return absl::InternalError("the server's transfer has an empty message");
-      for (const Record& record : answer.records) {
-        // The transfer begins and ends with the SOA (RFC 5936, section 2.2).
-        if (record.type == "SOA" && record.name == zone.name && ++apexes == 2) return false;
-        if (!IsSignature(record.type)) Add(record, sets);
-      }
-      return true;
-    });
+    absl::Status status =
+        channel_->Exchange(call, query.wire, [&](absl::string_view wire) -> absl::StatusOr<bool> {
+          CHARON_ASSIGN_OR_RETURN(const Answer answer, ReadAnswer(wire, query, key_, first));
+          first = false;
+          if (answer.rcode != kNoError) {
+            CHARON_RETURN_IF_ERROR(KeyError(answer, what));
+            refused =
+                answer.rcode == kRefused || answer.rcode == kNotAuth || answer.rcode == kNotImp;
+            if (refused) return false;
+            return ToStatus(answer, what);
+          }
+          if (answer.records.empty())
+            return absl::InternalError("the server's transfer has an empty message");
+          for (const Record& record : answer.records) {
+            // The transfer begins and ends with the SOA (RFC 5936, section 2.2).
+            if (record.type == "SOA" && record.name == zone.name && ++apexes == 2) return false;
+            if (!IsSignature(record.type)) Add(record, sets);
+          }
+          return true;
+        });
     if (!status.ok()) return Annotate(std::move(status), what);
     if (refused) {
-      call.log->Info("the DNS server allows no zone transfer; sets are asked for one by one", {{"zone", zone.name}});
+      call.log->Info("the DNS server allows no zone transfer; sets are asked for one by one",
+                     {{"zone", zone.name}});
       return absl::UnimplementedError(absl::StrCat(what, ": the server allows no zone transfer"));
     }
     std::vector<RecordSet> list;
@@ -130,19 +139,22 @@ class Client final : public dns::Backend {
     return list;
   }
 
-  absl::StatusOr<std::optional<RecordSet>> Lookup(const Call& call, const Zone& zone, const SetKey& key) override {
+  absl::StatusOr<std::optional<RecordSet>> Lookup(const Call& call, const Zone& zone,
+                                                  const SetKey& key) override {
     CHARON_ASSIGN_OR_RETURN(std::optional<RecordSet> set, AskForSet(call, key));
     const std::size_t dot = key.name.find('.');
     if (!set || key.name[0] == '*' || key.name == zone.name || dot == std::string::npos) return set;
-    // A wildcard answers for names that do not exist. If there is one with the same values, the server is asked whether the
-    // set itself exists: by an update that changes nothing.
-    CHARON_ASSIGN_OR_RETURN(const std::optional<RecordSet> wildcard, Wildcard(call, key.name.substr(dot + 1), key.type));
+    // A wildcard answers for names that do not exist. If there is one with the same values, the
+    // server is asked whether the set itself exists: by an update that changes nothing.
+    CHARON_ASSIGN_OR_RETURN(const std::optional<RecordSet> wildcard,
+                            Wildcard(call, key.name.substr(dot + 1), key.type));
     if (!wildcard || !dns::SameValues(*wildcard, *set)) return set;
     Update probe(zone.name);
     probe.RequireSet(key);
     CHARON_ASSIGN_OR_RETURN(const Query query, probe.Finish(key_));
-    CHARON_ASSIGN_OR_RETURN(const Answer answer,
-                            Send(call, query, absl::StrCat("asking whether ", dns::Describe(key), " exists")));
+    CHARON_ASSIGN_OR_RETURN(
+        const Answer answer,
+        Send(call, query, absl::StrCat("asking whether ", dns::Describe(key), " exists")));
     if (answer.rcode == kNxRrset || answer.rcode == kNxDomain) return std::optional<RecordSet>();
     return set;
   }
@@ -156,7 +168,8 @@ class Client final : public dns::Backend {
       return sum + set->key.name.size() + 20;
     };
     for (const Unit& unit : units) {
-      for (const Change& change : unit.changes) bytes += size(change.before) + size(change.after) + 40;
+      for (const Change& change : unit.changes)
+        bytes += size(change.before) + size(change.after) + 40;
       if (fit > 0 && bytes > kMostBytes) break;
       ++fit;
     }
@@ -173,23 +186,28 @@ class Client final : public dns::Backend {
         Compose(change, update);
         Compose(change, alone);
         if (units.size() == 1)
-          what = absl::StrCat("updating ", dns::Describe(change.after ? change.after->key : change.before->key));
+          what = absl::StrCat("updating ",
+                              dns::Describe(change.after ? change.after->key : change.before->key));
       }
       // A value that cannot be written is that unit's fault alone.
-      if (const auto query = alone.Finish({}); !query.ok()) result.at_fault.emplace_back(i, query.status());
+      if (const auto query = alone.Finish({}); !query.ok())
+        result.at_fault.emplace_back(i, query.status());
     }
     if (!result.at_fault.empty()) {
       result.status = result.at_fault.front().second;
       return result;
     }
-    // A server that could not is back where it was (RFC 2136, section 3.8), and one whose database is in use says so (PowerDNS).
+    // A server that could not is back where it was (RFC 2136, section 3.8), and one whose database
+    // is in use says so (PowerDNS).
     for (absl::Duration pause = kFirstPause;; pause *= 2) {
       const absl::StatusOr<Query> query = update.Finish(key_);
       result.status = query.status();
       if (!query.ok()) return result;
       const absl::StatusOr<Answer> answer = Send(call, *query, what);
       result.status = answer.ok() ? ToStatus(*answer, what) : answer.status();
-      if (!answer.ok() || answer->rcode != kServFail || pause > kLastPause || !call.Wait(pause).ok()) return result;
+      if (!answer.ok() || answer->rcode != kServFail || pause > kLastPause ||
+          !call.Wait(pause).ok())
+        return result;
     }
   }
 
@@ -219,10 +237,11 @@ class Client final : public dns::Backend {
 
   absl::StatusOr<Answer> Send(const Call& call, Query query, const std::string& what) {
     std::optional<Answer> answer;
-    absl::Status status = channel_->Exchange(call, query.wire, [&](absl::string_view wire) -> absl::StatusOr<bool> {
-      CHARON_ASSIGN_OR_RETURN(answer, ReadAnswer(wire, query, key_, true));
-      return false;
-    });
+    absl::Status status =
+        channel_->Exchange(call, query.wire, [&](absl::string_view wire) -> absl::StatusOr<bool> {
+          CHARON_ASSIGN_OR_RETURN(answer, ReadAnswer(wire, query, key_, true));
+          return false;
+        });
     if (!status.ok()) {
       if (absl::IsUnauthenticated(status)) status = WithRemedy(std::move(status), KeyRemedy());
       return Annotate(std::move(status), what);
@@ -247,7 +266,8 @@ class Client final : public dns::Backend {
   }
 
   // What stands under "*" of that name; asked once a run.
-  absl::StatusOr<std::optional<RecordSet>> Wildcard(const Call& call, const std::string& parent, const std::string& type) {
+  absl::StatusOr<std::optional<RecordSet>> Wildcard(const Call& call, const std::string& parent,
+                                                    const std::string& type) {
     const SetKey key{absl::StrCat("*.", parent), type, ""};
     absl::MutexLock lock(&mutex_);
     if (const auto known = wildcards_.find(key); known != wildcards_.end()) return known->second;
@@ -257,69 +277,89 @@ class Client final : public dns::Backend {
   }
 
   std::string KeyRemedy() const {
-    return "Check `rfc2136.tsig_name`, `tsig_secret` and `tsig_algorithm` of the provider block: all three have to be as the "
+    return "Check `rfc2136.tsig_name`, `tsig_secret` and `tsig_algorithm` of the provider block: "
+           "all three have to be as the "
            "server has them.";
   }
 
   absl::Status KeyError(const Answer& answer, const std::string& what) const {
     if (answer.tsig_error == 0) {
       // To a question that no update is, PowerDNS says so of a key without any more words.
-      if (answer.rcode != kNotAuth || key_.empty() || what.rfind("updating", 0) == 0) return absl::OkStatus();
-      return WithRemedy(absl::UnauthenticatedError(absl::StrCat(what, ": the DNS server ", server_, " refused the TSIG key \"",
-                                                                key_.name, "\" (NOTAUTH)")),
-                        absl::StrCat(KeyRemedy(), " So have the clocks: a signature is good for five minutes only."));
+      if (answer.rcode != kNotAuth || key_.empty() || what.rfind("updating", 0) == 0)
+        return absl::OkStatus();
+      return WithRemedy(
+          absl::UnauthenticatedError(absl::StrCat(what, ": the DNS server ", server_,
+                                                  " refused the TSIG key \"", key_.name,
+                                                  "\" (NOTAUTH)")),
+          absl::StrCat(KeyRemedy(),
+                       " So have the clocks: a signature is good for five minutes only."));
     }
-    const std::string from = absl::StrCat(what, ": the DNS server ", server_, " refused the TSIG key \"", key_.name, "\": ");
+    const std::string from = absl::StrCat(what, ": the DNS server ", server_,
+                                          " refused the TSIG key \"", key_.name, "\": ");
     if (answer.tsig_error == kBadTime) {
-      std::string how = "the clocks of server and this machine differ by more than five minutes (BADTIME)";
+      std::string how =
+          "the clocks of server and this machine differ by more than five minutes (BADTIME)";
       if (answer.clocks) {
         const absl::Duration ahead = answer.clocks->server - answer.clocks->ours;
-        const auto show = [](absl::Time time) { return absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", time, absl::UTCTimeZone()); };
+        const auto show = [](absl::Time time) {
+          return absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", time, absl::UTCTimeZone());
+        };
         how = absl::StrCat("its clock is ", absl::FormatDuration(absl::AbsDuration(ahead)),
-                           ahead < absl::ZeroDuration() ? " behind" : " ahead", ": it shows ", show(answer.clocks->server),
-                           ", that of this machine ", show(answer.clocks->ours), " (BADTIME)");
+                           ahead < absl::ZeroDuration() ? " behind" : " ahead", ": it shows ",
+                           show(answer.clocks->server), ", that of this machine ",
+                           show(answer.clocks->ours), " (BADTIME)");
       }
-      return WithRemedy(absl::UnauthenticatedError(absl::StrCat(from, how)),
-                        "Set the clock that is wrong, best by NTP: a signature is good for five minutes only.");
+      return WithRemedy(
+          absl::UnauthenticatedError(absl::StrCat(from, how)),
+          "Set the clock that is wrong, best by NTP: a signature is good for five minutes only.");
     }
     if (answer.tsig_error == kBadKey) {
-      return WithRemedy(absl::UnauthenticatedError(
-                            absl::StrCat(from, "it has no key of that name and algorithm (BADKEY, ", key_.algorithm, ")")),
-                        KeyRemedy());
+      return WithRemedy(
+          absl::UnauthenticatedError(absl::StrCat(
+              from, "it has no key of that name and algorithm (BADKEY, ", key_.algorithm, ")")),
+          KeyRemedy());
     }
-    return WithRemedy(absl::UnauthenticatedError(
-                          absl::StrCat(from, "the secret is not the server's (",
-                                       answer.tsig_error == kBadSig ? "BADSIG" : absl::StrCat("error ", answer.tsig_error), ")")),
-                      KeyRemedy());
+    return WithRemedy(
+        absl::UnauthenticatedError(absl::StrCat(
+            from, "the secret is not the server's (",
+            answer.tsig_error == kBadSig ? "BADSIG" : absl::StrCat("error ", answer.tsig_error),
+            ")")),
+        KeyRemedy());
   }
 
   absl::Status ToStatus(const Answer& answer, const std::string& what) const {
     CHARON_RETURN_IF_ERROR(KeyError(answer, what));
-    const std::string message = absl::StrCat(what, ": the DNS server ", server_, " answered ", answer.rcode_name);
+    const std::string message =
+        absl::StrCat(what, ": the DNS server ", server_, " answered ", answer.rcode_name);
     switch (answer.rcode) {
       case kNoError:
         return absl::OkStatus();
       case kServFail:
         return absl::UnavailableError(message);
       case kRefused:
-        return WithRemedy(
-            absl::PermissionDeniedError(message),
-            key_.empty()
-                ? "The server wants updates to be signed: set `rfc2136.tsig_name`, `tsig_secret` and `tsig_algorithm`."
-                : absl::StrCat("Allow the key \"", key_.name,
-                               "\" to update the zone (BIND: allow-update or update-policy; Knot: acl with action update)."));
+        return WithRemedy(absl::PermissionDeniedError(message),
+                          key_.empty()
+                              ? "The server wants updates to be signed: set `rfc2136.tsig_name`, "
+                                "`tsig_secret` and `tsig_algorithm`."
+                              : absl::StrCat("Allow the key \"", key_.name,
+                                             "\" to update the zone (BIND: allow-update or "
+                                             "update-policy; Knot: acl with action update)."));
       case kNotImp:
-        return absl::FailedPreconditionError(absl::StrCat(message, ": it takes no dynamic updates"));
+        return absl::FailedPreconditionError(
+            absl::StrCat(message, ": it takes no dynamic updates"));
       case kYxDomain:
       case kYxRrset:
-        return absl::AbortedError(absl::StrCat(
-            message, ": a set that was to be made is there, or something stands beside a CNAME, which has to be alone"));
+        return absl::AbortedError(absl::StrCat(message,
+                                               ": a set that was to be made is there, or something "
+                                               "stands beside a CNAME, which has to be alone"));
       case kNxDomain:
       case kNxRrset:
-        return absl::AbortedError(absl::StrCat(message, ": a set that was to be changed is not there as it was"));
+        return absl::AbortedError(
+            absl::StrCat(message, ": a set that was to be changed is not there as it was"));
       case kNotAuth:
         return absl::PermissionDeniedError(absl::StrCat(
-            message, key_.empty() ? ": it is not the zone's primary, or wants a TSIG key" : ": it is not the zone's primary"));
+            message, key_.empty() ? ": it is not the zone's primary, or wants a TSIG key"
+                                  : ": it is not the zone's primary"));
       default:
         return absl::InvalidArgumentError(message);
     }
@@ -334,36 +374,43 @@ class Client final : public dns::Backend {
 
 }  // namespace
 
-absl::StatusOr<std::vector<std::string>> DelegationOf(const Call& call, const std::string& name, const std::string& resolver) {
+absl::StatusOr<std::vector<std::string>> DelegationOf(const Call& call, const std::string& name,
+                                                      const std::string& resolver) {
   std::string server = resolver;
   if (server.empty()) {
     std::ifstream file("/etc/resolv.conf");
     for (std::string line; server.empty() && std::getline(file, line);) {
-      const std::vector<std::string> words = absl::StrSplit(line, absl::ByAnyChar(" \t"), absl::SkipEmpty());
+      const std::vector<std::string> words =
+          absl::StrSplit(line, absl::ByAnyChar(" \t"), absl::SkipEmpty());
       if (words.size() >= 2 && words[0] == "nameserver") server = words[1];
     }
-    if (server.empty()) return absl::UnavailableError("this machine has no resolver (/etc/resolv.conf)");
+    if (server.empty())
+      return absl::UnavailableError("this machine has no resolver (/etc/resolv.conf)");
   }
   CHARON_ASSIGN_OR_RETURN(ServerAddress address, ParseServer(server));
   CHARON_ASSIGN_OR_RETURN(Query query, NewQuestion(name, "NS", {}));
   std::vector<std::string> found;
   const absl::Status status =
       NewTcpChannel(std::move(address))
-          ->Exchange(call.Within(absl::Seconds(15)), query.wire, [&](absl::string_view wire) -> absl::StatusOr<bool> {
-            CHARON_ASSIGN_OR_RETURN(const Answer answer, ReadAnswer(wire, query, {}, true));
-            if (answer.rcode != kNoError && answer.rcode != kNxDomain)
-              return absl::UnavailableError(absl::StrCat("the resolver ", server, " answered ", answer.rcode_name));
-            for (const Record& record : answer.records) {
-              if (record.type == "NS" && record.name == name) found.push_back(record.value);
-            }
-            return false;
-          });
+          ->Exchange(
+              call.Within(absl::Seconds(15)), query.wire,
+              [&](absl::string_view wire) -> absl::StatusOr<bool> {
+                CHARON_ASSIGN_OR_RETURN(const Answer answer, ReadAnswer(wire, query, {}, true));
+                if (answer.rcode != kNoError && answer.rcode != kNxDomain)
+                  return absl::UnavailableError(
+                      absl::StrCat("the resolver ", server, " answered ", answer.rcode_name));
+                for (const Record& record : answer.records) {
+                  if (record.type == "NS" && record.name == name) found.push_back(record.value);
+                }
+                return false;
+              });
   if (!status.ok()) return status;
   std::sort(found.begin(), found.end());
   return found;
 }
 
-std::unique_ptr<dns::Backend> NewClient(std::string server, TsigKey key, std::unique_ptr<Channel> channel) {
+std::unique_ptr<dns::Backend> NewClient(std::string server, TsigKey key,
+                                        std::unique_ptr<Channel> channel) {
   return std::make_unique<Client>(std::move(server), std::move(key), std::move(channel));
 }
 

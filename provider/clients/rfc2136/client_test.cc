@@ -26,7 +26,8 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 
 const TsigKey& Key() {
-  static const auto& key = *new TsigKey{"test-key", "c2VjcmV0LW9mLXRoZS10ZXN0LWtleQ==", "hmac-sha256"};
+  static const auto& key =
+      *new TsigKey{"test-key", "c2VjcmV0LW9mLXRoZS10ZXN0LWtleQ==", "hmac-sha256"};
   return key;
 }
 
@@ -44,10 +45,13 @@ class FakeServer final : public Channel {
   std::function<std::vector<Reply>(const std::string& asked)> answer;
   absl::Status broken;
 
-  absl::Status Exchange(const Call&, const std::string& message, const OnAnswer& on_answer) override {
+  absl::Status Exchange(const Call&, const std::string& message,
+                        const OnAnswer& on_answer) override {
     if (!broken.ok()) return broken;
     ldns_pkt* query = nullptr;
-    EXPECT_EQ(ldns_wire2pkt(&query, reinterpret_cast<const std::uint8_t*>(message.data()), message.size()), LDNS_STATUS_OK);
+    EXPECT_EQ(ldns_wire2pkt(&query, reinterpret_cast<const std::uint8_t*>(message.data()),
+                            message.size()),
+              LDNS_STATUS_OK);
     std::string text;
     const auto add = [&](const char* title, ldns_rr_list* list) {
       for (std::size_t i = 0; i < ldns_rr_list_rr_count(list); ++i) {
@@ -75,21 +79,29 @@ class FakeServer final : public Channel {
       ldns_pkt_set_rcode(packet, static_cast<std::uint8_t>(reply.rcode));
       for (const std::string& line : reply.records) {
         ldns_rr* record = nullptr;
-        EXPECT_EQ(ldns_rr_new_frm_str(&record, line.c_str(), 0, nullptr, nullptr), LDNS_STATUS_OK) << line;
+        EXPECT_EQ(ldns_rr_new_frm_str(&record, line.c_str(), 0, nullptr, nullptr), LDNS_STATUS_OK)
+            << line;
         ldns_pkt_push_rr(packet, LDNS_SECTION_ANSWER, record);
       }
       if (reply.sign) {
-        EXPECT_EQ(ldns_pkt_tsig_sign_next(packet, "test-key.", reply.secret.c_str(), 300, "hmac-sha256.", mac, first ? 0 : 1),
+        EXPECT_EQ(ldns_pkt_tsig_sign_next(packet, "test-key.", reply.secret.c_str(), 300,
+                                          "hmac-sha256.", mac, first ? 0 : 1),
                   LDNS_STATUS_OK);
         if (reply.tsig_error != 0) {
           ldns_rr* signature = ldns_pkt_tsig(packet);
           if (reply.tsig_error == 18) {  // as BIND 9.18 does: signed at 02:48:44, it is 01:43:14
-            std::uint8_t signed_at[] = {0, 0, 0x6b, 0x02, 0x58, 0x0c}, other[] = {0, 6, 0, 0, 0x6b, 0x02, 0x48, 0xb2};
-            ldns_rdf_deep_free(ldns_rr_set_rdf(signature, ldns_rdf_new_frm_data(LDNS_RDF_TYPE_TSIGTIME, 6, signed_at), 1));
-            ldns_rdf_deep_free(ldns_rr_set_rdf(signature, ldns_rdf_new_frm_data(LDNS_RDF_TYPE_INT16_DATA, 8, other), 6));
+            std::uint8_t signed_at[] = {0, 0, 0x6b, 0x02, 0x58, 0x0c},
+                         other[] = {0, 6, 0, 0, 0x6b, 0x02, 0x48, 0xb2};
+            ldns_rdf_deep_free(ldns_rr_set_rdf(
+                signature, ldns_rdf_new_frm_data(LDNS_RDF_TYPE_TSIGTIME, 6, signed_at), 1));
+            ldns_rdf_deep_free(ldns_rr_set_rdf(
+                signature, ldns_rdf_new_frm_data(LDNS_RDF_TYPE_INT16_DATA, 8, other), 6));
           }
-          ldns_rdf_deep_free(ldns_rr_set_rdf(
-              signature, ldns_native2rdf_int16(LDNS_RDF_TYPE_INT16, static_cast<std::uint16_t>(reply.tsig_error)), 5));
+          ldns_rdf_deep_free(
+              ldns_rr_set_rdf(signature,
+                              ldns_native2rdf_int16(LDNS_RDF_TYPE_INT16,
+                                                    static_cast<std::uint16_t>(reply.tsig_error)),
+                              5));
         }
         ldns_rdf_deep_free(mac);
         mac = ldns_rdf_clone(ldns_rr_rdf(ldns_pkt_tsig(packet), 3));
@@ -97,7 +109,8 @@ class FakeServer final : public Channel {
       std::uint8_t* bytes = nullptr;
       std::size_t size = 0;
       EXPECT_EQ(ldns_pkt2wire(&bytes, packet, &size), LDNS_STATUS_OK);
-      const absl::StatusOr<bool> more = on_answer(absl::string_view(reinterpret_cast<const char*>(bytes), size));
+      const absl::StatusOr<bool> more =
+          on_answer(absl::string_view(reinterpret_cast<const char*>(bytes), size));
       free(bytes);
       ldns_pkt_free(packet);
       first = false;
@@ -124,7 +137,8 @@ class Rfc2136Test : public dns::ClientTest {
   FakeServer* server_ = nullptr;
 };
 
-constexpr char kSoa[] = "example.org. 3600 IN SOA ns1.example.org. admin.example.org. 1 3600 600 86400 300";
+constexpr char kSoa[] =
+    "example.org. 3600 IN SOA ns1.example.org. admin.example.org. 1 3600 600 86400 300";
 
 TEST_F(Rfc2136Test, AZoneIsWhatTheServerIsAuthoritativeFor) {
   Answer({.records = {kSoa}});
@@ -137,8 +151,10 @@ TEST_F(Rfc2136Test, AZoneIsWhatTheServerIsAuthoritativeFor) {
 TEST_F(Rfc2136Test, ListsByTransferOverSeveralMessages) {
   server_->answer = [](const std::string&) {
     return std::vector<FakeServer::Reply>{
-        {.records = {kSoa, "www.example.org. 300 IN A 192.0.2.1", "www.example.org. 300 IN A 192.0.2.2"}},
-        {.records = {"t.example.org. 60 IN TXT \"a b\" \"c\"", "example.org. 300 IN MX 10 mail.example.org.",
+        {.records = {kSoa, "www.example.org. 300 IN A 192.0.2.1",
+                     "www.example.org. 300 IN A 192.0.2.2"}},
+        {.records = {"t.example.org. 60 IN TXT \"a b\" \"c\"",
+                     "example.org. 300 IN MX 10 mail.example.org.",
                      "s.example.org. 300 IN HTTPS 1 . alpn=h2"}},
         {.records = {"www.example.org. 300 IN NSEC t.example.org. A", kSoa}}};
   };
@@ -147,23 +163,26 @@ TEST_F(Rfc2136Test, ListsByTransferOverSeveralMessages) {
   std::vector<std::string> seen;
   for (const RecordSet& set : *sets) {
     if (set.key.type != "SOA")
-      seen.push_back(absl::StrCat(dns::Describe(set.key), " ", set.ttl, ": ", absl::StrJoin(set.values, ", ")));
+      seen.push_back(absl::StrCat(dns::Describe(set.key), " ", set.ttl, ": ",
+                                  absl::StrJoin(set.values, ", ")));
   }
-  EXPECT_THAT(seen, ElementsAre("MX example.org 300: 10 mail.example.org", "HTTPS s.example.org 300: 1 . alpn=\"h2\"",
-                                "TXT t.example.org 60: \"a bc\"", "A www.example.org 300: 192.0.2.1, 192.0.2.2"));
+  EXPECT_THAT(seen, ElementsAre("MX example.org 300: 10 mail.example.org",
+                                "HTTPS s.example.org 300: 1 . alpn=\"h2\"",
+                                "TXT t.example.org 60: \"a bc\"",
+                                "A www.example.org 300: 192.0.2.1, 192.0.2.2"));
   Answer({.rcode = 5});
   EXPECT_THAT(client_->List(call_, zone_), StatusIs(absl::StatusCode::kUnimplemented));
 }
 
 TEST_F(Rfc2136Test, AnUpdateSaysWhatItExpectsToFind) {
   Answer({});
-  EXPECT_THAT(
-      Write({{{Change{std::nullopt, Set("t.example.org", "TXT", {"\"a b\""})}}},
-             {{Change{std::nullopt, Set("c.example.org", "CNAME", {"t.example.org"})}}},
-             {{Change{Set("m.example.org", "MX", {"10 a.example.org"}), Set("m.example.org", "MX", {"20 b.example.org"})}}},
-             {{Change{Set("g.example.org", "A", {"192.0.2.1"}), std::nullopt}}}})
-          .status,
-      IsOk());
+  EXPECT_THAT(Write({{{Change{std::nullopt, Set("t.example.org", "TXT", {"\"a b\""})}}},
+                     {{Change{std::nullopt, Set("c.example.org", "CNAME", {"t.example.org"})}}},
+                     {{Change{Set("m.example.org", "MX", {"10 a.example.org"}),
+                              Set("m.example.org", "MX", {"20 b.example.org"})}}},
+                     {{Change{Set("g.example.org", "A", {"192.0.2.1"}), std::nullopt}}}})
+                  .status,
+              IsOk());
   EXPECT_EQ(server_->asked[0],
             "? example.org. IN SOA\n"
             "prerequisite t.example.org. 0 NONE TXT \\# 0\n"
@@ -202,32 +221,41 @@ TEST_F(Rfc2136Test, TellsErrorsApart) {
            Case{{.rcode = 10}, absl::StatusCode::kInvalidArgument, "NOTZONE"},
            Case{{.rcode = 9, .tsig_error = 16}, absl::StatusCode::kUnauthenticated, "BADSIG"},
            Case{{.rcode = 9, .tsig_error = 17}, absl::StatusCode::kUnauthenticated, "BADKEY"},
-           Case{{.rcode = 9, .tsig_error = 18}, absl::StatusCode::kUnauthenticated,
-                "its clock is 1h5m30s behind: it shows 2026-11-22T01:43:14Z, that of this machine 2026-11-22T02:48:44Z (BADTIME)"},
+           Case{{.rcode = 9, .tsig_error = 18},
+                absl::StatusCode::kUnauthenticated,
+                "its clock is 1h5m30s behind: it shows 2026-11-22T01:43:14Z, that of this machine "
+                "2026-11-22T02:48:44Z (BADTIME)"},
            Case{{.sign = false}, absl::StatusCode::kUnauthenticated, "not signed"},
            Case{{.secret = "YW5vdGhlci1zZWNyZXQtYWx0b2dldGhlcg=="},
                 absl::StatusCode::kUnauthenticated,
                 "signature of the server's answer is wrong"},
        }) {
     Answer(c.reply);
-    const absl::Status status = Write({{{Change{std::nullopt, Set("a.example.org", "A", {"192.0.2.1"})}}}}).status;
+    const absl::Status status =
+        Write({{{Change{std::nullopt, Set("a.example.org", "A", {"192.0.2.1"})}}}}).status;
     EXPECT_EQ(status.code(), c.code) << status;
     EXPECT_THAT(absl::StrCat(status.message(), RemedyOf(status).value_or("")), HasSubstr(c.says));
     EXPECT_THAT(status.ToString(), Not(HasSubstr(Key().secret)));
   }
   server_->broken = absl::UnavailableError("connection refused");
-  EXPECT_THAT(client_->List(call_, zone_), StatusIs(absl::StatusCode::kUnavailable, HasSubstr("connection refused")));
+  EXPECT_THAT(client_->List(call_, zone_),
+              StatusIs(absl::StatusCode::kUnavailable, HasSubstr("connection refused")));
   EXPECT_THAT(NewQuestion("example.org", "SOA", {"k", "not base64!", "hmac-sha256"}),
               StatusIs(absl::StatusCode::kUnauthenticated, HasSubstr("cannot sign")));
 }
 
 TEST_F(Rfc2136Test, AServerThatCannotAtTheMomentIsAskedAgain) {
   int refusals = 3;
-  server_->answer = [&](const std::string&) -> std::vector<FakeServer::Reply> { return {{.rcode = refusals-- > 0 ? 2 : 0}}; };
-  const auto write = [&] { return Write({{{Change{std::nullopt, Set("a.example.org", "A", {"192.0.2.1"})}}}}).status; };
+  server_->answer = [&](const std::string&) -> std::vector<FakeServer::Reply> {
+    return {{.rcode = refusals-- > 0 ? 2 : 0}};
+  };
+  const auto write = [&] {
+    return Write({{{Change{std::nullopt, Set("a.example.org", "A", {"192.0.2.1"})}}}}).status;
+  };
   EXPECT_THAT(write(), IsOk());
   EXPECT_EQ(server_->asked.size(), 4u);
-  EXPECT_THAT(clock_.sleeps(), ElementsAre(absl::Milliseconds(100), absl::Milliseconds(200), absl::Milliseconds(400)));
+  EXPECT_THAT(clock_.sleeps(), ElementsAre(absl::Milliseconds(100), absl::Milliseconds(200),
+                                           absl::Milliseconds(400)));
   refusals = 100;
   EXPECT_THAT(write(), StatusIs(absl::StatusCode::kUnavailable, HasSubstr("SERVFAIL")));
   EXPECT_EQ(server_->asked.size(), 9u);
@@ -237,7 +265,8 @@ TEST_F(Rfc2136Test, AWildcardsAnswerIsNoSet) {
   bool exists = false;
   server_->answer = [&](const std::string& asked) -> std::vector<FakeServer::Reply> {
     if (absl::StrContains(asked, "prerequisite")) return {{.rcode = exists ? 0 : 8}};
-    if (absl::StrContains(asked, "*.example.org")) return {{.records = {"*.example.org. 300 IN A 192.0.2.1"}}};
+    if (absl::StrContains(asked, "*.example.org"))
+      return {{.records = {"*.example.org. 300 IN A 192.0.2.1"}}};
     return {{.records = {"www.example.org. 300 IN A 192.0.2.1"}}};
   };
   EXPECT_EQ(*client_->Lookup(call_, zone_, {"www.example.org", "A", ""}), std::nullopt);
@@ -250,8 +279,9 @@ TEST_F(Rfc2136Test, AWildcardsAnswerIsNoSet) {
 
 TEST_F(Rfc2136Test, AValueThatCannotBeWrittenIsThatUnitsFault) {
   Answer({});
-  const dns::WriteResult result = Write({{{Change{std::nullopt, Set("a.example.org", "A", {"192.0.2.1"})}}},
-                                         {{Change{std::nullopt, Set("b.example.org", "LOC", {"nowhere"})}}}});
+  const dns::WriteResult result =
+      Write({{{Change{std::nullopt, Set("a.example.org", "A", {"192.0.2.1"})}}},
+             {{Change{std::nullopt, Set("b.example.org", "LOC", {"nowhere"})}}}});
   ASSERT_EQ(result.at_fault.size(), 1u);
   EXPECT_EQ(result.at_fault[0].first, 1u);
 }
@@ -292,7 +322,9 @@ TEST(Message, CanWriteEveryType) {
       {"URI", "10 1 \"https://example.org/\""},
       {"LOC", "52 22 23.000 N 4 53 32.000 E -2.00m"},
       {"SMIMEA", "3 1 1 0a0b"},
-      {"DNSKEY", "257 3 13 mdsswUyr3DPW132mOi8V9xESWE8jTo0dxCjjnopKl+GqJxpVXckHAeF+KkxLbxILfDLUT0rAK9iUzy1L53eKGQ=="}};
+      {"DNSKEY",
+       "257 3 13 "
+       "mdsswUyr3DPW132mOi8V9xESWE8jTo0dxCjjnopKl+GqJxpVXckHAeF+KkxLbxILfDLUT0rAK9iUzy1L53eKGQ=="}};
   for (const auto& [type, value] : values) EXPECT_TRUE(CanWrite(type, value)) << type;
 }
 

@@ -41,27 +41,33 @@ std::string WithDot(absl::string_view name) { return absl::StrCat(name, "."); }
 absl::StatusOr<RdfPtr> ToName(const std::string& canonical) {
   ldns_rdf* rdf = nullptr;
   if (ldns_str2rdf_dname(&rdf, WithDot(canonical).c_str()) != LDNS_STATUS_OK) {
-    return absl::InvalidArgumentError(absl::StrCat("\"", canonical, "\" cannot be written as a DNS name"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("\"", canonical, "\" cannot be written as a DNS name"));
   }
   return RdfPtr(rdf);
 }
 
 absl::StatusOr<std::uint16_t> NewId() {
   CHARON_ASSIGN_OR_RETURN(const std::string bytes, RandomBytes(2));
-  return static_cast<std::uint16_t>(static_cast<unsigned char>(bytes[0]) << 8 | static_cast<unsigned char>(bytes[1]));
+  return static_cast<std::uint16_t>(static_cast<unsigned char>(bytes[0]) << 8 |
+                                    static_cast<unsigned char>(bytes[1]));
 }
 
 // The MAC of a signature in the form that the next one starts from: its length, then its bytes.
 std::string MacOf(const ldns_pkt* packet) {
   const ldns_rr* tsig = ldns_pkt_tsig(packet);
-  const ldns_rdf* mac = tsig != nullptr && ldns_rr_rd_count(tsig) > 3 ? ldns_rr_rdf(tsig, 3) : nullptr;
-  return mac == nullptr ? "" : std::string(reinterpret_cast<const char*>(ldns_rdf_data(mac)), ldns_rdf_size(mac));
+  const ldns_rdf* mac =
+      tsig != nullptr && ldns_rr_rd_count(tsig) > 3 ? ldns_rr_rdf(tsig, 3) : nullptr;
+  return mac == nullptr
+             ? ""
+             : std::string(reinterpret_cast<const char*>(ldns_rdf_data(mac)), ldns_rdf_size(mac));
 }
 
 std::uint64_t Number(const ldns_rr* record, std::size_t index) {
   const ldns_rdf* rdf = ldns_rr_rd_count(record) > index ? ldns_rr_rdf(record, index) : nullptr;
   std::uint64_t number = 0;
-  for (std::size_t i = 0; rdf != nullptr && i < ldns_rdf_size(rdf); ++i) number = number << 8 | ldns_rdf_data(rdf)[i];
+  for (std::size_t i = 0; rdf != nullptr && i < ldns_rdf_size(rdf); ++i)
+    number = number << 8 | ldns_rdf_data(rdf)[i];
   return number;
 }
 
@@ -74,12 +80,13 @@ absl::StatusOr<Query> Seal(PacketPtr packet, const TsigKey& key) {
     std::string bytes;
     ldns_status status = LDNS_STATUS_INVALID_B64;
     if (absl::Base64Unescape(key.secret, &bytes) && !bytes.empty()) {
-      status = ldns_pkt_tsig_sign(packet.get(), WithDot(key.name).c_str(), key.secret.c_str(), kFudge,
-                                  WithDot(key.algorithm).c_str(), nullptr);
+      status = ldns_pkt_tsig_sign(packet.get(), WithDot(key.name).c_str(), key.secret.c_str(),
+                                  kFudge, WithDot(key.algorithm).c_str(), nullptr);
     }
     if (status != LDNS_STATUS_OK) {
-      return WithRemedy(absl::UnauthenticatedError(absl::StrCat("the TSIG key \"", key.name, "\" (", key.algorithm,
-                                                                ") cannot sign: ", ldns_get_errorstr_by_id(status))),
+      return WithRemedy(absl::UnauthenticatedError(
+                            absl::StrCat("the TSIG key \"", key.name, "\" (", key.algorithm,
+                                         ") cannot sign: ", ldns_get_errorstr_by_id(status))),
                         "The secret is base64, as tsig-keygen and keymgr print it.");
     }
     query.mac = MacOf(packet.get());
@@ -93,15 +100,16 @@ absl::StatusOr<Query> Seal(PacketPtr packet, const TsigKey& key) {
   return query;
 }
 
-absl::StatusOr<RecordPtr> ToRecord(const std::string& name, const std::string& type, std::uint32_t ttl,
-                                   const std::string& value) {
+absl::StatusOr<RecordPtr> ToRecord(const std::string& name, const std::string& type,
+                                   std::uint32_t ttl, const std::string& value) {
   CHARON_ASSIGN_OR_RETURN(const dns::Rdata rdata, dns::ParseRdata(type, value));
-  const std::string line = absl::StrCat(name, ". ", ttl, " IN ", type, " ", dns::WriteRdata(type, rdata, dns::Dots::kAbsolute));
+  const std::string line = absl::StrCat(name, ". ", ttl, " IN ", type, " ",
+                                        dns::WriteRdata(type, rdata, dns::Dots::kAbsolute));
   ldns_rr* record = nullptr;
   const ldns_status status = ldns_rr_new_frm_str(&record, line.c_str(), 0, nullptr, nullptr);
   if (status != LDNS_STATUS_OK) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("'", value, "' cannot be written as a value of ", type, ": ", ldns_get_errorstr_by_id(status)));
+    return absl::InvalidArgumentError(absl::StrCat("'", value, "' cannot be written as a value of ",
+                                                   type, ": ", ldns_get_errorstr_by_id(status)));
   }
   return RecordPtr(record);
 }
@@ -110,17 +118,20 @@ absl::StatusOr<RecordPtr> ToRecord(const std::string& name, const std::string& t
 absl::Time TimeAtEnd(const ldns_rdf* of) {
   std::int64_t seconds = 0;
   const std::size_t size = ldns_rdf_size(of);
-  for (std::size_t i = size < 6 ? 0 : size - 6; i < size; ++i) seconds = seconds << 8 | ldns_rdf_data(of)[i];
+  for (std::size_t i = size < 6 ? 0 : size - 6; i < size; ++i)
+    seconds = seconds << 8 | ldns_rdf_data(of)[i];
   return absl::FromUnixSeconds(seconds);
 }
 
 }  // namespace
 
-absl::StatusOr<Query> NewQuestion(const std::string& name, const std::string& type, const TsigKey& key) {
+absl::StatusOr<Query> NewQuestion(const std::string& name, const std::string& type,
+                                  const TsigKey& key) {
   CHARON_ASSIGN_OR_RETURN(RdfPtr owner, ToName(name));
   // Recursion is for resolvers; authoritative servers do not mind the wish.
   const std::uint16_t flags = key.empty() ? LDNS_RD : 0;
-  PacketPtr packet(ldns_pkt_query_new(owner.release(), ldns_get_rr_type_by_name(type.c_str()), LDNS_RR_CLASS_IN, flags));
+  PacketPtr packet(ldns_pkt_query_new(owner.release(), ldns_get_rr_type_by_name(type.c_str()),
+                                      LDNS_RR_CLASS_IN, flags));
   if (packet == nullptr) return absl::InternalError("the DNS question cannot be written");
   return Seal(std::move(packet), key);
 }
@@ -138,10 +149,13 @@ void Update::RequireNoSet(const std::string& name, const std::string& type) {
 void Update::RequireUnusedName(const std::string& name) {
   prerequisites_.push_back({name, "ANY", "", 0, Line::Class::kNone, true});
 }
-void Update::DeleteSet(const dns::SetKey& key) { changes_.push_back({key.name, key.type, "", 0, Line::Class::kAny, true}); }
+void Update::DeleteSet(const dns::SetKey& key) {
+  changes_.push_back({key.name, key.type, "", 0, Line::Class::kAny, true});
+}
 void Update::AddSet(const dns::RecordSet& set) {
   for (const std::string& value : set.values) {
-    changes_.push_back({set.key.name, set.key.type, value, static_cast<std::uint32_t>(set.ttl), Line::Class::kIn, false});
+    changes_.push_back({set.key.name, set.key.type, value, static_cast<std::uint32_t>(set.ttl),
+                        Line::Class::kIn, false});
   }
 }
 
@@ -150,7 +164,8 @@ absl::StatusOr<Query> Update::Finish(const TsigKey& key) const {
     ListPtr list(ldns_rr_list_new());
     for (const Line& line : lines) {
       if (!line.empty) {
-        CHARON_ASSIGN_OR_RETURN(RecordPtr record, ToRecord(line.name, line.type, line.ttl, line.value));
+        CHARON_ASSIGN_OR_RETURN(RecordPtr record,
+                                ToRecord(line.name, line.type, line.ttl, line.value));
         ldns_rr_list_push_rr(list.get(), record.release());
         continue;
       }
@@ -158,7 +173,8 @@ absl::StatusOr<Query> Update::Finish(const TsigKey& key) const {
       RecordPtr record(ldns_rr_new());
       ldns_rr_set_owner(record.get(), owner.release());
       ldns_rr_set_type(record.get(), ldns_get_rr_type_by_name(line.type.c_str()));
-      ldns_rr_set_class(record.get(), line.in == Line::Class::kAny ? LDNS_RR_CLASS_ANY : LDNS_RR_CLASS_NONE);
+      ldns_rr_set_class(record.get(),
+                        line.in == Line::Class::kAny ? LDNS_RR_CLASS_ANY : LDNS_RR_CLASS_NONE);
       ldns_rr_set_ttl(record.get(), 0);
       ldns_rr_list_push_rr(list.get(), record.release());
     }
@@ -167,18 +183,21 @@ absl::StatusOr<Query> Update::Finish(const TsigKey& key) const {
   CHARON_ASSIGN_OR_RETURN(const ListPtr prerequisites, write(prerequisites_));
   CHARON_ASSIGN_OR_RETURN(const ListPtr changes, write(changes_));
   CHARON_ASSIGN_OR_RETURN(RdfPtr zone, ToName(zone_));
-  PacketPtr packet(ldns_update_pkt_new(zone.release(), LDNS_RR_CLASS_IN, prerequisites.get(), changes.get(), nullptr));
+  PacketPtr packet(ldns_update_pkt_new(zone.release(), LDNS_RR_CLASS_IN, prerequisites.get(),
+                                       changes.get(), nullptr));
   if (packet == nullptr) return absl::InternalError("the DNS update cannot be written");
   return Seal(std::move(packet), key);
 }
 
-absl::StatusOr<Answer> ReadAnswer(absl::string_view wire, Query& query, const TsigKey& key, bool first) {
+absl::StatusOr<Answer> ReadAnswer(absl::string_view wire, Query& query, const TsigKey& key,
+                                  bool first) {
   ldns_pkt* raw = nullptr;
   const auto* bytes = reinterpret_cast<const std::uint8_t*>(wire.data());
   if (ldns_wire2pkt(&raw, bytes, wire.size()) != LDNS_STATUS_OK)
     return absl::InternalError("the server's answer is not a DNS message");
   const PacketPtr packet(raw);
-  if (ldns_pkt_id(raw) != query.id) return absl::InternalError("the server's answer is to another question");
+  if (ldns_pkt_id(raw) != query.id)
+    return absl::InternalError("the server's answer is to another question");
   Answer answer;
   answer.rcode = ldns_pkt_get_rcode(raw);
   answer.rcode_name = TakeText(ldns_pkt_rcode2str(ldns_pkt_get_rcode(raw)));
@@ -187,23 +206,27 @@ absl::StatusOr<Answer> ReadAnswer(absl::string_view wire, Query& query, const Ts
   if (tsig != nullptr) {
     answer.is_signed = true;
     answer.tsig_error = static_cast<int>(Number(tsig, 5));
-    if (answer.tsig_error == 18 && ldns_rr_rd_count(tsig) > 6 && ldns_rdf_size(ldns_rr_rdf(tsig, 6)) >= 6) {
-      // The server's time is other data, behind two bytes of length; the time signed is that of the question (RFC 8945,
-      // section 5.2.3).
+    if (answer.tsig_error == 18 && ldns_rr_rd_count(tsig) > 6 &&
+        ldns_rdf_size(ldns_rr_rdf(tsig, 6)) >= 6) {
+      // The server's time is other data, behind two bytes of length; the time signed is that of the
+      // question (RFC 8945, section 5.2.3).
       answer.clocks = {TimeAtEnd(ldns_rr_rdf(tsig, 6)), TimeAtEnd(ldns_rr_rdf(tsig, 1))};
     }
   }
   // What is wrong with our key is told without a signature.
   if (!key.empty() && answer.tsig_error == 0) {
     if (tsig == nullptr) {
-      // So is that nobody may do this at all; a forged refusal can do no more than any broken connection.
+      // So is that nobody may do this at all; a forged refusal can do no more than any broken
+      // connection.
       if (answer.rcode != LDNS_RCODE_NOERROR) return answer;
-      return absl::UnauthenticatedError("the server's answer is not signed, although the question was");
+      return absl::UnauthenticatedError(
+          "the server's answer is not signed, although the question was");
     }
     const std::string next_mac = MacOf(raw);
-    const RdfPtr mac(ldns_rdf_new_frm_data(LDNS_RDF_TYPE_INT16_DATA, query.mac.size(), query.mac.data()));
-    const bool good = ldns_pkt_tsig_verify_next(raw, bytes, wire.size(), WithDot(key.name).c_str(), key.secret.c_str(), mac.get(),
-                                                first ? 0 : 1);
+    const RdfPtr mac(
+        ldns_rdf_new_frm_data(LDNS_RDF_TYPE_INT16_DATA, query.mac.size(), query.mac.data()));
+    const bool good = ldns_pkt_tsig_verify_next(raw, bytes, wire.size(), WithDot(key.name).c_str(),
+                                                key.secret.c_str(), mac.get(), first ? 0 : 1);
     if (!good) return absl::UnauthenticatedError("the signature of the server's answer is wrong");
     query.mac = next_mac;
   }
@@ -211,19 +234,23 @@ absl::StatusOr<Answer> ReadAnswer(absl::string_view wire, Query& query, const Ts
   for (std::size_t i = 0; i < ldns_rr_list_rr_count(records); ++i) {
     const ldns_rr* record = ldns_rr_list_rr(records, i);
     Record one;
-    const absl::StatusOr<std::string> name = dns::CanonicalName(TakeText(ldns_rdf2str(ldns_rr_owner(record))));
+    const absl::StatusOr<std::string> name =
+        dns::CanonicalName(TakeText(ldns_rdf2str(ldns_rr_owner(record))));
     if (!name.ok()) continue;
     one.name = *name;
     one.type = TakeText(ldns_rr_type2str(ldns_rr_get_type(record)));
     one.ttl = ldns_rr_ttl(record);
     std::vector<std::string> words;
-    for (std::size_t j = 0; j < ldns_rr_rd_count(record); ++j) words.push_back(TakeText(ldns_rdf2str(ldns_rr_rdf(record, j))));
+    for (std::size_t j = 0; j < ldns_rr_rd_count(record); ++j)
+      words.push_back(TakeText(ldns_rdf2str(ldns_rr_rdf(record, j))));
     one.value = dns::CanonicalRdata(one.type, absl::StrJoin(words, " "));
     answer.records.push_back(std::move(one));
   }
   return answer;
 }
 
-bool CanWrite(const std::string& type, const std::string& value) { return ToRecord("example.org", type, 300, value).ok(); }
+bool CanWrite(const std::string& type, const std::string& value) {
+  return ToRecord("example.org", type, 300, value).ok();
+}
 
 }  // namespace charon::rfc2136

@@ -29,14 +29,16 @@ struct Query {
 };
 
 // A question for `type` ("AXFR" too). InvalidArgument if the name or the key cannot be written.
-absl::StatusOr<Query> NewQuestion(const std::string& name, const std::string& type, const TsigKey& key);
+absl::StatusOr<Query> NewQuestion(const std::string& name, const std::string& type,
+                                  const TsigKey& key);
 
 // An UPDATE (RFC 2136) of a zone. Names are canonical, values in presentation form.
 class Update {
  public:
   explicit Update(std::string zone) : zone_(std::move(zone)) {}
 
-  // Prerequisites: the set exists with these very values; there is no such set; nothing has that name.
+  // Prerequisites: the set exists with these very values; there is no such set; nothing has that
+  // name.
   void RequireSame(const dns::RecordSet& set);
   void RequireSet(const dns::SetKey& key);
   void RequireNoSet(const std::string& name, const std::string& type);
@@ -49,7 +51,8 @@ class Update {
   absl::StatusOr<Query> Finish(const TsigKey& key) const;
 
  private:
-  // With values: "name ttl class type value"; without: one of the empty records of RFC 2136, section 2.4 and 2.5.
+  // With values: "name ttl class type value"; without: one of the empty records of RFC 2136,
+  // section 2.4 and 2.5.
   struct Line {
     std::string name, type, value;
     std::uint32_t ttl = 0;
@@ -79,9 +82,11 @@ struct Answer {
   std::optional<Clocks> clocks;
 };
 
-// Reads the answer to `query` and moves its mac on. Unauthenticated if a signature was due and is missing or wrong (but an
-// error about ours is told by rcode and tsig_error); Internal if it is no DNS message. `first`: not a later one of a transfer.
-absl::StatusOr<Answer> ReadAnswer(absl::string_view wire, Query& query, const TsigKey& key, bool first);
+// Reads the answer to `query` and moves its mac on. Unauthenticated if a signature was due and is
+// missing or wrong (but an error about ours is told by rcode and tsig_error); Internal if it is no
+// DNS message. `first`: not a later one of a transfer.
+absl::StatusOr<Answer> ReadAnswer(absl::string_view wire, Query& query, const TsigKey& key,
+                                  bool first);
 
 // A value as the library reads it, for tests and for checks: the same text if it cannot.
 bool CanWrite(const std::string& type, const std::string& value);

@@ -1,11 +1,10 @@
 // Whatever a name server sends, to a signed question or another, is read or refused.
-#include "provider/clients/rfc2136/message.h"
-
 #include <cstddef>
 #include <cstdint>
 
 #include "provider/clients/dns/name.h"
 #include "provider/clients/dns/rdata.h"
+#include "provider/clients/rfc2136/message.h"
 #include "provider/testing/fuzz.h"
 
 namespace charon::rfc2136 {
@@ -21,7 +20,8 @@ void Check(absl::string_view wire, const TsigKey& key) {
     return;
   }
   for (const Record& record : answer->records) {
-    const absl::StatusOr<std::string> name = dns::CanonicalName(record.name.empty() ? "." : record.name);
+    const absl::StatusOr<std::string> name =
+        dns::CanonicalName(record.name.empty() ? "." : record.name);
     Require(name.ok() && *name == record.name);
     Require(dns::CanonicalRdata(record.type, record.value) == record.value);
   }

@@ -9,8 +9,10 @@
 
 namespace charon::route53 {
 
-// A change batch is all or nothing. Endpoint and signing region follow the partition of the chain's region.
-std::unique_ptr<dns::Backend> NewClient(std::string endpoint, std::shared_ptr<CredentialChain> credentials,
+// A change batch is all or nothing. Endpoint and signing region follow the partition of the chain's
+// region.
+std::unique_ptr<dns::Backend> NewClient(std::string endpoint,
+                                        std::shared_ptr<CredentialChain> credentials,
                                         std::unique_ptr<http::Transport> transport);
 
 }  // namespace charon::route53

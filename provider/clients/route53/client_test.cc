@@ -27,9 +27,11 @@ class Route53Test : public dns::ClientTest {
  protected:
   Route53Test() : ClientTest({"Z1D633PJN98FT9", "example.org"}) {
     Settings settings{.access_key = "AKIDEXAMPLE", .secret_key = kSecret};
-    auto chain = std::make_shared<CredentialChain>(
-        settings, Machine{[](const std::string&) { return std::nullopt; }, [](const std::string&) { return std::nullopt; }},
-        http::Borrow(transport_));
+    auto chain =
+        std::make_shared<CredentialChain>(settings,
+                                          Machine{[](const std::string&) { return std::nullopt; },
+                                                  [](const std::string&) { return std::nullopt; }},
+                                          http::Borrow(transport_));
     client_ = NewClient("https://r53.example/", chain, http::Borrow(transport_));
   }
 };
@@ -59,7 +61,8 @@ TEST_F(Route53Test, FindsZonesByNameAndId) {
   EXPECT_EQ((*zones)[0].id, "Z1D633PJN98FT9");
   EXPECT_EQ((*zones)[0].comment, "main");
   EXPECT_TRUE((*zones)[1].is_private);
-  EXPECT_EQ(transport_.requests()[0].url, "https://r53.example/2013-04-01/hostedzonesbyname?dnsname=example.org.&maxitems=100");
+  EXPECT_EQ(transport_.requests()[0].url,
+            "https://r53.example/2013-04-01/hostedzonesbyname?dnsname=example.org.&maxitems=100");
   EXPECT_EQ(transport_.requests()[0].headers.back().first, "Authorization");
 
   transport_.Answer(
@@ -94,9 +97,9 @@ TEST_F(Route53Test, ListsSetsOverPages) {
   EXPECT_EQ((*sets)[2].health_check_id, "hc");
   EXPECT_EQ((*sets)[3].alias, (dns::AliasTarget{"lb.example.net", "Z35", true}));
   EXPECT_TRUE((*sets)[4].foreign_routing);
-  EXPECT_EQ(
-      transport_.requests()[1].url,
-      "https://r53.example/2013-04-01/hostedzone/Z1D633PJN98FT9/rrset?maxitems=300&name=w.example.org.&type=A&identifier=blue");
+  EXPECT_EQ(transport_.requests()[1].url,
+            "https://r53.example/2013-04-01/hostedzone/Z1D633PJN98FT9/"
+            "rrset?maxitems=300&name=w.example.org.&type=A&identifier=blue");
 }
 
 TEST_F(Route53Test, SendsChangesAsOneBatch) {
@@ -118,25 +121,33 @@ TEST_F(Route53Test, SendsChangesAsOneBatch) {
   EXPECT_EQ(units_[0].receipt, "C2682N5HXP0BZ4");
   const http::Request sent = transport_.requests()[0];
   EXPECT_EQ(sent.url, "https://r53.example/2013-04-01/hostedzone/Z1D633PJN98FT9/rrset/");
-  EXPECT_EQ(sent.body,
-            "<?xml version=\"1.0\"?><ChangeResourceRecordSetsRequest "
-            "xmlns=\"https://route53.amazonaws.com/doc/2013-04-01/\"><ChangeBatch><Changes>"
-            "<Change><Action>CREATE</Action><ResourceRecordSet><Name>t.example.org.</Name><Type>TXT</Type><TTL>300</"
-            "TTL><ResourceRecords><ResourceRecord><Value>\"\\303\\274\\\"\"</Value></ResourceRecord></ResourceRecords></"
-            "ResourceRecordSet></Change>"
-            "<Change><Action>DELETE</Action><ResourceRecordSet><Name>old.example.org.</Name><Type>TXT</Type><TTL>300</"
-            "TTL><ResourceRecords><ResourceRecord><Value>\"a\" "
-            "\"b\"</Value></ResourceRecord></ResourceRecords></ResourceRecordSet></Change>"
-            "<Change><Action>UPSERT</Action><ResourceRecordSet><Name>www.example.org.</Name><Type>A</Type><SetIdentifier>blue</"
-            "SetIdentifier><Weight>10</Weight><TTL>300</TTL><ResourceRecords><ResourceRecord><Value>192.0.2.1</Value></"
-            "ResourceRecord></ResourceRecords></ResourceRecordSet></Change>"
-            "<Change><Action>CREATE</Action><ResourceRecordSet><Name>example.org.</Name><Type>A</"
-            "Type><AliasTarget><HostedZoneId>Z35</HostedZoneId><DNSName>lb.example.net.</DNSName><EvaluateTargetHealth>false</"
-            "EvaluateTargetHealth></AliasTarget></ResourceRecordSet></Change>"
-            "<Change><Action>CREATE</Action><ResourceRecordSet><Name>*.example.org.</Name><Type>MX</Type><TTL>300</"
-            "TTL><ResourceRecords><ResourceRecord><Value>10 "
-            "mail.example.org.</Value></ResourceRecord></ResourceRecords></ResourceRecordSet></Change>"
-            "</Changes></ChangeBatch></ChangeResourceRecordSetsRequest>");
+  EXPECT_EQ(
+      sent.body,
+      "<?xml version=\"1.0\"?><ChangeResourceRecordSetsRequest "
+      "xmlns=\"https://route53.amazonaws.com/doc/2013-04-01/\"><ChangeBatch><Changes>"
+      "<Change><Action>CREATE</Action><ResourceRecordSet><Name>t.example.org.</Name><Type>TXT</"
+      "Type><TTL>300</"
+      "TTL><ResourceRecords><ResourceRecord><Value>\"\\303\\274\\\"\"</Value></ResourceRecord></"
+      "ResourceRecords></"
+      "ResourceRecordSet></Change>"
+      "<Change><Action>DELETE</Action><ResourceRecordSet><Name>old.example.org.</Name><Type>TXT</"
+      "Type><TTL>300</"
+      "TTL><ResourceRecords><ResourceRecord><Value>\"a\" "
+      "\"b\"</Value></ResourceRecord></ResourceRecords></ResourceRecordSet></Change>"
+      "<Change><Action>UPSERT</Action><ResourceRecordSet><Name>www.example.org.</Name><Type>A</"
+      "Type><SetIdentifier>blue</"
+      "SetIdentifier><Weight>10</Weight><TTL>300</"
+      "TTL><ResourceRecords><ResourceRecord><Value>192.0.2.1</Value></"
+      "ResourceRecord></ResourceRecords></ResourceRecordSet></Change>"
+      "<Change><Action>CREATE</Action><ResourceRecordSet><Name>example.org.</Name><Type>A</"
+      "Type><AliasTarget><HostedZoneId>Z35</HostedZoneId><DNSName>lb.example.net.</"
+      "DNSName><EvaluateTargetHealth>false</"
+      "EvaluateTargetHealth></AliasTarget></ResourceRecordSet></Change>"
+      "<Change><Action>CREATE</Action><ResourceRecordSet><Name>*.example.org.</Name><Type>MX</"
+      "Type><TTL>300</"
+      "TTL><ResourceRecords><ResourceRecord><Value>10 "
+      "mail.example.org.</Value></ResourceRecord></ResourceRecords></ResourceRecordSet></Change>"
+      "</Changes></ChangeBatch></ChangeResourceRecordSetsRequest>");
 }
 
 TEST_F(Route53Test, BlamesTheSetsThatTheServiceNames) {
@@ -144,15 +155,20 @@ TEST_F(Route53Test, BlamesTheSetsThatTheServiceNames) {
       400,
       R"(<?xml version="1.0"?><ErrorResponse xmlns="https://route53.amazonaws.com/doc/2013-04-01/"><Error><Type>Sender</Type><Code>InvalidChangeBatch</Code>
     <Message>[Tried to create resource record set [name='b.example.org.', type='A'] but it already exists]</Message></Error><RequestId>r</RequestId></ErrorResponse>)");
-  const dns::WriteResult result = Write({{{Change{std::nullopt, Set("a.example.org", "A", {"192.0.2.1"})}}},
-                                         {{Change{std::nullopt, Set("b.example.org", "A", {"192.0.2.1"})}}}});
+  const dns::WriteResult result =
+      Write({{{Change{std::nullopt, Set("a.example.org", "A", {"192.0.2.1"})}}},
+             {{Change{std::nullopt, Set("b.example.org", "A", {"192.0.2.1"})}}}});
   ASSERT_EQ(result.at_fault.size(), 1u);
   EXPECT_EQ(result.at_fault[0].first, 1u);
-  EXPECT_THAT(result.at_fault[0].second, StatusIs(absl::StatusCode::kAborted, HasSubstr("already exists")));
+  EXPECT_THAT(result.at_fault[0].second,
+              StatusIs(absl::StatusCode::kAborted, HasSubstr("already exists")));
 
-  transport_.Answer(400, R"(<InvalidChangeBatch xmlns="https://route53.amazonaws.com/doc/2013-04-01/"><Messages>
+  transport_.Answer(
+      400, R"(<InvalidChangeBatch xmlns="https://route53.amazonaws.com/doc/2013-04-01/"><Messages>
     <Message>Tried to delete resource record set [name='a.example.org.', type='A'] but it was not found</Message></Messages><RequestId>r</RequestId></InvalidChangeBatch>)");
-  EXPECT_EQ(Write({{{Change{std::nullopt, Set("a.example.org", "A", {"192.0.2.1"})}}}}).at_fault.size(), 1u);
+  EXPECT_EQ(
+      Write({{{Change{std::nullopt, Set("a.example.org", "A", {"192.0.2.1"})}}}}).at_fault.size(),
+      1u);
 
   RecordSet latency = Set("c.example.org", "A", {"192.0.2.1"});
   latency.foreign_routing = true;
@@ -162,19 +178,22 @@ TEST_F(Route53Test, BlamesTheSetsThatTheServiceNames) {
 
 TEST_F(Route53Test, WaitsOutThrottlingAndUnfinishedRequests) {
   for (const char* code : {"Throttling", "PriorRequestNotComplete"}) {
-    transport_.Answer(400, absl::StrCat("<ErrorResponse><Error><Code>", code,
-                                        "</Code><Message>Rate exceeded</Message></Error></ErrorResponse>"));
+    transport_.Answer(
+        400, absl::StrCat("<ErrorResponse><Error><Code>", code,
+                          "</Code><Message>Rate exceeded</Message></Error></ErrorResponse>"));
   }
   transport_.Answer(200, kAccepted);
-  EXPECT_THAT(Write({{{Change{std::nullopt, Set("a.example.org", "A", {"192.0.2.1"})}}}}).status, IsOk());
+  EXPECT_THAT(Write({{{Change{std::nullopt, Set("a.example.org", "A", {"192.0.2.1"})}}}}).status,
+              IsOk());
   EXPECT_EQ(transport_.count(), 3u);
   EXPECT_EQ(clock_.sleeps().size(), 2u);
 }
 
 TEST_F(Route53Test, WaitsUntilTheChangeIsInSync) {
   for (const char* status : {"PENDING", "PENDING", "INSYNC"}) {
-    transport_.Answer(200, absl::StrCat("<GetChangeResponse><ChangeInfo><Id>/change/C1</Id><Status>", status,
-                                        "</Status></ChangeInfo></GetChangeResponse>"));
+    transport_.Answer(
+        200, absl::StrCat("<GetChangeResponse><ChangeInfo><Id>/change/C1</Id><Status>", status,
+                          "</Status></ChangeInfo></GetChangeResponse>"));
   }
   EXPECT_THAT(client_->AwaitLive(call_, "C1"), IsOk());
   EXPECT_EQ(transport_.count(), 3u);
@@ -184,10 +203,13 @@ TEST_F(Route53Test, WaitsUntilTheChangeIsInSync) {
   EXPECT_EQ(transport_.count(), 3u);
   transport_.Handle([](const Call&, const http::Request&) -> absl::StatusOr<http::Response> {
     return http::Response{.status = 200,
-                          .body = "<GetChangeResponse><ChangeInfo><Status>PENDING</Status></ChangeInfo></GetChangeResponse>"};
+                          .body =
+                              "<GetChangeResponse><ChangeInfo><Status>PENDING</Status></"
+                              "ChangeInfo></GetChangeResponse>"};
   });
   call_.deadline = clock_.Now() + absl::Seconds(20);
-  EXPECT_THAT(client_->AwaitLive(call_, "C2"), StatusIs(absl::StatusCode::kDeadlineExceeded, HasSubstr("PENDING")));
+  EXPECT_THAT(client_->AwaitLive(call_, "C2"),
+              StatusIs(absl::StatusCode::kDeadlineExceeded, HasSubstr("PENDING")));
 }
 
 TEST_F(Route53Test, TellsErrorsApart) {
@@ -198,59 +220,77 @@ TEST_F(Route53Test, TellsErrorsApart) {
     const char* says;
   };
   for (const Case& c : {
-           Case{403, "InvalidClientTokenId", "The security token included in the request is invalid",
+           Case{403, "InvalidClientTokenId",
+                "The security token included in the request is invalid",
                 absl::StatusCode::kUnauthenticated, "the provider block"},
            Case{403, "SignatureDoesNotMatch", "The request signature we calculated does not match",
                 absl::StatusCode::kUnauthenticated, "AKIDEXAM"},
-           Case{403, "ExpiredToken", "The security token included in the request is expired", absl::StatusCode::kUnauthenticated,
-                "credentials"},
-           Case{403, "SignatureDoesNotMatch", "Signature expired: 20231114T221320Z is now earlier than 20231114T230000Z",
+           Case{403, "ExpiredToken", "The security token included in the request is expired",
+                absl::StatusCode::kUnauthenticated, "credentials"},
+           Case{403, "SignatureDoesNotMatch",
+                "Signature expired: 20231114T221320Z is now earlier than 20231114T230000Z",
                 absl::StatusCode::kUnauthenticated, "clock"},
-           Case{400, "RequestExpired", "Request has expired", absl::StatusCode::kUnauthenticated, "clock"},
-           Case{403, "AccessDenied", "User is not authorized", absl::StatusCode::kPermissionDenied, "ChangeResourceRecordSets"},
-           Case{404, "NoSuchHostedZone", "No hosted zone found with ID: Z1", absl::StatusCode::kNotFound, "No hosted zone"},
-           Case{400, "HostedZoneNotEmpty", "The specified hosted zone contains non-required resource record sets",
+           Case{400, "RequestExpired", "Request has expired", absl::StatusCode::kUnauthenticated,
+                "clock"},
+           Case{403, "AccessDenied", "User is not authorized", absl::StatusCode::kPermissionDenied,
+                "ChangeResourceRecordSets"},
+           Case{404, "NoSuchHostedZone", "No hosted zone found with ID: Z1",
+                absl::StatusCode::kNotFound, "No hosted zone"},
+           Case{400, "HostedZoneNotEmpty",
+                "The specified hosted zone contains non-required resource record sets",
                 absl::StatusCode::kFailedPrecondition, "non-required"},
-           Case{400, "InvalidInput", "1 validation error detected", absl::StatusCode::kInvalidArgument, "validation"},
-           Case{409, "HostedZoneAlreadyExists", "exists", absl::StatusCode::kAlreadyExists, "exists"},
+           Case{400, "InvalidInput", "1 validation error detected",
+                absl::StatusCode::kInvalidArgument, "validation"},
+           Case{409, "HostedZoneAlreadyExists", "exists", absl::StatusCode::kAlreadyExists,
+                "exists"},
            Case{500, "InternalFailure", "oops", absl::StatusCode::kUnavailable, "oops"},
        }) {
-    transport_.Answer(c.status,
-                      absl::StrCat("<ErrorResponse><Error><Type>Sender</Type><Code>", c.code, "</Code><Message>", c.message,
-                                   "</Message></Error></ErrorResponse>"),
-                      {{"date", "Tue, 14 Nov 2023 23:00:00 GMT"}});
+    transport_.Answer(
+        c.status,
+        absl::StrCat("<ErrorResponse><Error><Type>Sender</Type><Code>", c.code, "</Code><Message>",
+                     c.message, "</Message></Error></ErrorResponse>"),
+        {{"date", "Tue, 14 Nov 2023 23:00:00 GMT"}});
     const absl::Status status = client_->ZoneById(call_, "Z1").status();
     EXPECT_EQ(status.code(), c.expected) << c.code;
     EXPECT_THAT(absl::StrCat(status.message(), RemedyOf(status).value_or("")), HasSubstr(c.says));
     EXPECT_THAT(status.ToString(), Not(HasSubstr(kSecret)));
   }
   // The FakeClock is at 22:13:20.
-  transport_.Answer(403, "<ErrorResponse><Error><Code>RequestExpired</Code></Error></ErrorResponse>",
+  transport_.Answer(403,
+                    "<ErrorResponse><Error><Code>RequestExpired</Code></Error></ErrorResponse>",
                     {{"date", "Tue, 14 Nov 2023 23:00:00 GMT"}});
-  EXPECT_THAT(client_->ZoneById(call_, "Z1"), StatusIs(absl::StatusCode::kUnauthenticated, HasSubstr("46m40s from ours")));
+  EXPECT_THAT(client_->ZoneById(call_, "Z1"),
+              StatusIs(absl::StatusCode::kUnauthenticated, HasSubstr("46m40s from ours")));
   transport_.Answer(200, "<html");
-  EXPECT_THAT(client_->ZoneById(call_, "Z1"), StatusIs(absl::StatusCode::kInternal, HasSubstr("not XML")));
+  EXPECT_THAT(client_->ZoneById(call_, "Z1"),
+              StatusIs(absl::StatusCode::kInternal, HasSubstr("not XML")));
 }
 
 TEST_F(Route53Test, FindsAZoneWhoseCreationsReplyWasLost) {
   transport_.Fail(absl::UnavailableError("connection reset"));
-  transport_.Handle([this](const Call&, const http::Request& request) -> absl::StatusOr<http::Response> {
-    if (request.url.find("hostedzonesbyname") == std::string::npos) {
-      return http::Response{.status = 200,
-                            .body =
-                                "<GetHostedZoneResponse><HostedZone><Id>/hostedzone/Z9</Id><Name>example.net.</Name></"
-                                "HostedZone></GetHostedZoneResponse>"};
-    }
-    const std::string body = transport_.requests()[0].body;
-    const std::size_t start = body.find("<CallerReference>") + 17;
-    const std::string reference = body.substr(start, body.find('<', start) - start);
-    EXPECT_TRUE(absl::StartsWith(reference, absl::StrCat("charon-", absl::ToUnixSeconds(clock_.Now()), "-"))) << reference;
-    return http::Response{.status = 200,
-                          .body = absl::StrCat("<R><HostedZones><HostedZone><Id>/hostedzone/Z8</Id><Name>example.net.</"
-                                               "Name><CallerReference>other</CallerReference></HostedZone>"
-                                               "<HostedZone><Id>/hostedzone/Z9</Id><Name>example.net.</Name><CallerReference>",
-                                               reference, "</CallerReference></HostedZone></HostedZones></R>")};
-  });
+  transport_.Handle(
+      [this](const Call&, const http::Request& request) -> absl::StatusOr<http::Response> {
+        if (request.url.find("hostedzonesbyname") == std::string::npos) {
+          return http::Response{.status = 200,
+                                .body =
+                                    "<GetHostedZoneResponse><HostedZone><Id>/hostedzone/Z9</"
+                                    "Id><Name>example.net.</Name></"
+                                    "HostedZone></GetHostedZoneResponse>"};
+        }
+        const std::string body = transport_.requests()[0].body;
+        const std::size_t start = body.find("<CallerReference>") + 17;
+        const std::string reference = body.substr(start, body.find('<', start) - start);
+        EXPECT_TRUE(absl::StartsWith(
+            reference, absl::StrCat("charon-", absl::ToUnixSeconds(clock_.Now()), "-")))
+            << reference;
+        return http::Response{
+            .status = 200,
+            .body = absl::StrCat(
+                "<R><HostedZones><HostedZone><Id>/hostedzone/Z8</Id><Name>example.net.</"
+                "Name><CallerReference>other</CallerReference></HostedZone>"
+                "<HostedZone><Id>/hostedzone/Z9</Id><Name>example.net.</Name><CallerReference>",
+                reference, "</CallerReference></HostedZone></HostedZones></R>")};
+      });
   const auto zone = client_->CreateZone(call_, {.name = "example.net", .comment = "a & b"});
   ASSERT_THAT(zone, IsOk());
   EXPECT_EQ(zone->id, "Z9");
@@ -259,20 +299,24 @@ TEST_F(Route53Test, FindsAZoneWhoseCreationsReplyWasLost) {
 
 TEST_F(Route53Test, KnowsWhenAZoneOfOursWasMade) {
   for (const auto& [reference, made] :
-       std::vector<std::pair<const char*, std::optional<absl::Time>>>{{"charon-1700000000-abc", absl::FromUnixSeconds(1700000000)},
-                                                                      {"charon-abc", std::nullopt},
-                                                                      {"terraform-20240101", std::nullopt}}) {
-    transport_.Answer(200, absl::StrCat("<R><HostedZone><Id>/hostedzone/Z9</Id><Name>example.net.</Name><CallerReference>", reference,
-                                        "</CallerReference></HostedZone></R>"));
+       std::vector<std::pair<const char*, std::optional<absl::Time>>>{
+           {"charon-1700000000-abc", absl::FromUnixSeconds(1700000000)},
+           {"charon-abc", std::nullopt},
+           {"terraform-20240101", std::nullopt}}) {
+    transport_.Answer(
+        200, absl::StrCat(
+                 "<R><HostedZone><Id>/hostedzone/Z9</Id><Name>example.net.</Name><CallerReference>",
+                 reference, "</CallerReference></HostedZone></R>"));
     EXPECT_EQ(client_->ZoneById(call_, "Z9")->made, made) << reference;
   }
 }
 
 TEST_F(Route53Test, KeepsTheQuotasOfABatch) {
-  std::vector<Unit> units(1500, Unit{{Change{std::nullopt, Set("a.example.org", "A", {"192.0.2.1"})}}});
+  std::vector<Unit> units(1500,
+                          Unit{{Change{std::nullopt, Set("a.example.org", "A", {"192.0.2.1"})}}});
   EXPECT_EQ(client_->Fits(zone_, units), 1000u);
-  const std::vector<Unit> upserts(
-      1500, Unit{{Change{Set("a.example.org", "A", {"192.0.2.1"}), Set("a.example.org", "A", {"192.0.2.1"})}}});
+  const std::vector<Unit> upserts(1500, Unit{{Change{Set("a.example.org", "A", {"192.0.2.1"}),
+                                                     Set("a.example.org", "A", {"192.0.2.1"})}}});
   EXPECT_EQ(client_->Fits(zone_, upserts), 500u);
 }
 

@@ -18,9 +18,11 @@ namespace {
 using ::testing::HasSubstr;
 
 constexpr char kSts[] =
-    "<AssumeRoleResponse><AssumeRoleResult><Credentials><AccessKeyId>ASIAROLE</AccessKeyId><SecretAccessKey>role-secret</"
+    "<AssumeRoleResponse><AssumeRoleResult><Credentials><AccessKeyId>ASIAROLE</"
+    "AccessKeyId><SecretAccessKey>role-secret</"
     "SecretAccessKey>"
-    "<SessionToken>role-token</SessionToken><Expiration>2023-11-14T23:13:20Z</Expiration></Credentials></AssumeRoleResult></"
+    "<SessionToken>role-token</SessionToken><Expiration>2023-11-14T23:13:20Z</Expiration></"
+    "Credentials></AssumeRoleResult></"
     "AssumeRoleResponse>";
 constexpr char kMetadata[] =
     R"({"Code": "Success", "AccessKeyId": "ASIAMETA", "SecretAccessKey": "meta-secret", "Token": "meta-token", "Expiration": "2023-11-14T23:13:20Z"})";
@@ -33,13 +35,16 @@ class CredentialsTest : public ::testing::Test {
     variables_["AWS_EC2_METADATA_DISABLED"] = "true";
   }
   CredentialChain& Chain(Settings settings = {}) {
-    Machine machine{[this](const std::string& name) -> std::optional<std::string> {
-                      return variables_.count(name) == 0 ? std::nullopt : std::optional<std::string>(variables_[name]);
-                    },
-                    [this](const std::string& path) -> std::optional<std::string> {
-                      return files_.count(path) == 0 ? std::nullopt : std::optional<std::string>(files_[path]);
-                    }};
-    chain_ = std::make_unique<CredentialChain>(std::move(settings), std::move(machine), http::Borrow(transport_));
+    Machine machine{
+        [this](const std::string& name) -> std::optional<std::string> {
+          return variables_.count(name) == 0 ? std::nullopt
+                                             : std::optional<std::string>(variables_[name]);
+        },
+        [this](const std::string& path) -> std::optional<std::string> {
+          return files_.count(path) == 0 ? std::nullopt : std::optional<std::string>(files_[path]);
+        }};
+    chain_ = std::make_unique<CredentialChain>(std::move(settings), std::move(machine),
+                                               http::Borrow(transport_));
     return *chain_;
   }
   std::string KeyOf(Settings settings = {}) {
@@ -74,7 +79,8 @@ TEST_F(CredentialsTest, TheOrderIsThatOfEveryTool) {
 
 TEST_F(CredentialsTest, SharedFilesHaveTheirPlacesAndRegions) {
   files_["/etc/aws.config"] =
-      "[profile work]\nregion = eu-central-1\naws_access_key_id = AKIACONFIG\naws_secret_access_key = "
+      "[profile work]\nregion = eu-central-1\naws_access_key_id = "
+      "AKIACONFIG\naws_secret_access_key = "
       "s\n[default]\nregion=eu-west-1\n";
   variables_["AWS_CONFIG_FILE"] = "/etc/aws.config";
   variables_["AWS_PROFILE"] = "work";
@@ -94,23 +100,29 @@ TEST_F(CredentialsTest, SharedFilesHaveTheirPlacesAndRegions) {
 
 TEST_F(CredentialsTest, AProfileMayTakeARole) {
   files_["/home/ann/.aws/config"] =
-      "[profile ops]\nrole_arn = arn:aws:iam::123456789012:role/dns\nsource_profile = base\nexternal_id = x\n[profile "
+      "[profile ops]\nrole_arn = arn:aws:iam::123456789012:role/dns\nsource_profile = "
+      "base\nexternal_id = x\n[profile "
       "base]\naws_access_key_id = AKIABASE\naws_secret_access_key = s\n";
   transport_.Answer(200, kSts);
   CredentialChain& chain = Chain({.region = "eu-central-1", .profile = "ops"});
   EXPECT_EQ(chain.Get(call_)->access_key, "ASIAROLE");
   EXPECT_EQ(transport_.requests()[0].url, "https://sts.eu-central-1.amazonaws.com/");
   EXPECT_THAT(transport_.requests()[0].body,
-              HasSubstr("Action=AssumeRole&Version=2011-06-15&RoleArn=arn%3Aaws%3Aiam%3A%3A123456789012%3Arole%2Fdns"));
+              HasSubstr("Action=AssumeRole&Version=2011-06-15&RoleArn=arn%3Aaws%3Aiam%3A%"
+                        "3A123456789012%3Arole%2Fdns"));
   EXPECT_THAT(transport_.requests()[0].body, HasSubstr("ExternalId=x"));
-  EXPECT_THAT(transport_.requests()[0].headers.back().second, HasSubstr("Credential=AKIABASE/20231114/eu-central-1/sts/"));
+  EXPECT_THAT(transport_.requests()[0].headers.back().second,
+              HasSubstr("Credential=AKIABASE/20231114/eu-central-1/sts/"));
   // Kept until five minutes before they end.
   clock_.Advance(absl::Minutes(54));
   EXPECT_EQ(chain.Get(call_)->access_key, "ASIAROLE");
   EXPECT_EQ(transport_.count(), 1u);
   clock_.Advance(absl::Minutes(2));
-  transport_.Answer(403, "<ErrorResponse><Error><Code>AccessDenied</Code><Message>not allowed</Message></Error></ErrorResponse>");
-  EXPECT_THAT(chain.Get(call_), StatusIs(absl::StatusCode::kUnauthenticated, HasSubstr("not allowed")));
+  transport_.Answer(403,
+                    "<ErrorResponse><Error><Code>AccessDenied</Code><Message>not "
+                    "allowed</Message></Error></ErrorResponse>");
+  EXPECT_THAT(chain.Get(call_),
+              StatusIs(absl::StatusCode::kUnauthenticated, HasSubstr("not allowed")));
   files_["/home/ann/.aws/config"] = "[profile ops]\nrole_arn = r\nsource_profile = ops\n";
   EXPECT_THAT(KeyOf({.profile = "ops"}), HasSubstr("names itself"));
 }
@@ -146,12 +158,14 @@ TEST_F(CredentialsTest, ContainersAndInstancesHaveEndpoints) {
   transport_.Answer(200, "imds-session").Answer(200, "dns-role").Answer(200, kMetadata);
   EXPECT_EQ(KeyOf(), "ASIAMETA");
   EXPECT_EQ(transport_.requests()[2].method, "PUT");
-  EXPECT_EQ(transport_.requests()[4].url, "http://169.254.169.254/latest/meta-data/iam/security-credentials/dns-role");
+  EXPECT_EQ(transport_.requests()[4].url,
+            "http://169.254.169.254/latest/meta-data/iam/security-credentials/dns-role");
   EXPECT_EQ(transport_.requests()[4].headers[0].second, "imds-session");
 }
 
 TEST_F(CredentialsTest, WhatIsNotOfferedIsSaid) {
-  files_["/home/ann/.aws/config"] = "[profile sso]\nsso_session = corp\n[default]\nregion = eu-west-1\n";
+  files_["/home/ann/.aws/config"] =
+      "[profile sso]\nsso_session = corp\n[default]\nregion = eu-west-1\n";
   const absl::Status status = Chain({.profile = "sso"}).Get(call_).status();
   EXPECT_THAT(status, StatusIs(absl::StatusCode::kUnauthenticated, HasSubstr("sso_session")));
   EXPECT_THAT(RemedyOf(status).value_or(""), HasSubstr("export-credentials"));

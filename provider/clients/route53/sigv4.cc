@@ -29,8 +29,8 @@ std::string Sha256(absl::string_view text) {
 std::string Hmac(absl::string_view key, absl::string_view text) {
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest;
   unsigned int length = 0;
-  HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), reinterpret_cast<const unsigned char*>(text.data()), text.size(),
-       digest.data(), &length);
+  HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
+       reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest.data(), &length);
   return std::string(reinterpret_cast<const char*>(digest.data()), length);
 }
 
@@ -42,8 +42,9 @@ std::string CanonicalQuery(absl::string_view query) {
     parameters.push_back(entry);  // escaped already, by http::Url
   }
   std::sort(parameters.begin(), parameters.end());
-  return absl::StrJoin(parameters, "&",
-                       [](std::string* out, const auto& entry) { absl::StrAppend(out, entry.first, "=", entry.second); });
+  return absl::StrJoin(parameters, "&", [](std::string* out, const auto& entry) {
+    absl::StrAppend(out, entry.first, "=", entry.second);
+  });
 }
 
 // Runs of blanks count as one.
@@ -55,17 +56,21 @@ std::string Squeeze(absl::string_view value) {
 
 }  // namespace
 
-void Sign(http::Request& request, const Credentials& credentials, absl::string_view region, absl::string_view service,
-          absl::Time now) {
+void Sign(http::Request& request, const Credentials& credentials, absl::string_view region,
+          absl::string_view service, absl::Time now) {
   const std::string time = absl::FormatTime("%Y%m%dT%H%M%SZ", now, absl::UTCTimeZone());
-  const std::string scope = absl::StrCat(time.substr(0, 8), "/", region, "/", service, "/aws4_request");
+  const std::string scope =
+      absl::StrCat(time.substr(0, 8), "/", region, "/", service, "/aws4_request");
   const absl::StatusOr<http::UrlParts> parts = http::SplitUrl(request.url);
   if (!parts.ok()) return;  // the transport says what is wrong with it
-  const bool standard = (parts->scheme == "https" && parts->port == 443) || (parts->scheme == "http" && parts->port == 80);
+  const bool standard = (parts->scheme == "https" && parts->port == 443) ||
+                        (parts->scheme == "http" && parts->port == 80);
 
   request.headers.emplace_back("X-Amz-Date", time);
-  if (!credentials.session_token.empty()) request.headers.emplace_back("X-Amz-Security-Token", credentials.session_token);
-  std::map<std::string, std::string> headers = {{"host", standard ? parts->host : parts->HostPort()}};
+  if (!credentials.session_token.empty())
+    request.headers.emplace_back("X-Amz-Security-Token", credentials.session_token);
+  std::map<std::string, std::string> headers = {
+      {"host", standard ? parts->host : parts->HostPort()}};
   for (const auto& [name, value] : request.headers) {
     std::string& joined = headers[absl::AsciiStrToLower(name)];
     joined = joined.empty() ? Squeeze(value) : absl::StrCat(joined, ",", Squeeze(value));
@@ -77,23 +82,26 @@ void Sign(http::Request& request, const Credentials& credentials, absl::string_v
     names.push_back(name);
   }
   const std::string signed_names = absl::StrJoin(names, ";");
-  const std::pair<std::string, std::string> target = absl::StrSplit(parts->target, absl::MaxSplits('?', 1));
+  const std::pair<std::string, std::string> target =
+      absl::StrSplit(parts->target, absl::MaxSplits('?', 1));
   // Each segment is escaped once more than it is on the wire (every service but S3).
   std::vector<std::string> segments;
-  for (const absl::string_view segment : absl::StrSplit(target.first, '/')) segments.push_back(http::UrlEscape(segment));
-  const std::string canonical =
-      absl::StrCat(request.method, "\n", absl::StrJoin(segments, "/"), "\n", CanonicalQuery(target.second), "\n",
-                   canonical_headers, "\n", signed_names, "\n", absl::BytesToHexString(Sha256(request.body)));
-  const std::string to_sign =
-      absl::StrCat("AWS4-HMAC-SHA256\n", time, "\n", scope, "\n", absl::BytesToHexString(Sha256(canonical)));
+  for (const absl::string_view segment : absl::StrSplit(target.first, '/'))
+    segments.push_back(http::UrlEscape(segment));
+  const std::string canonical = absl::StrCat(
+      request.method, "\n", absl::StrJoin(segments, "/"), "\n", CanonicalQuery(target.second), "\n",
+      canonical_headers, "\n", signed_names, "\n", absl::BytesToHexString(Sha256(request.body)));
+  const std::string to_sign = absl::StrCat("AWS4-HMAC-SHA256\n", time, "\n", scope, "\n",
+                                           absl::BytesToHexString(Sha256(canonical)));
   std::string key = absl::StrCat("AWS4", credentials.secret_key);
   for (const absl::string_view step :
        {absl::string_view(time).substr(0, 8), region, service, absl::string_view("aws4_request")}) {
     key = Hmac(key, step);
   }
-  request.headers.emplace_back("Authorization", absl::StrCat("AWS4-HMAC-SHA256 Credential=", credentials.access_key, "/", scope,
-                                                             ", SignedHeaders=", signed_names,
-                                                             ", Signature=", absl::BytesToHexString(Hmac(key, to_sign))));
+  request.headers.emplace_back(
+      "Authorization", absl::StrCat("AWS4-HMAC-SHA256 Credential=", credentials.access_key, "/",
+                                    scope, ", SignedHeaders=", signed_names,
+                                    ", Signature=", absl::BytesToHexString(Hmac(key, to_sign))));
 }
 
 }  // namespace charon::route53

@@ -15,7 +15,8 @@ std::string SignatureOf(const http::Request& request) {
   return "";
 }
 
-// The vectors of the "AWS Signature Version 4 Test Suite", as published with the documentation of SigV4.
+// The vectors of the "AWS Signature Version 4 Test Suite", as published with the documentation of
+// SigV4.
 TEST(SigV4, SignsThePublishedVectors) {
   const Credentials credentials{"AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", ""};
   absl::Time now;
@@ -26,7 +27,12 @@ TEST(SigV4, SignsThePublishedVectors) {
     const char* body;
   };
   for (const Case& c : {
-           Case{"get-vanilla", "GET", "/", "5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31", {}, ""},
+           Case{"get-vanilla",
+                "GET",
+                "/",
+                "5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31",
+                {},
+                ""},
            Case{"get-vanilla-empty-query-key",
                 "GET",
                 "/?Param1=value1",
@@ -39,8 +45,18 @@ TEST(SigV4, SignsThePublishedVectors) {
                 "b97d918cfa904a5beff61c982a1b6f458b799221646efd99d3219ec94cdf2500",
                 {},
                 ""},
-           Case{"get-utf8", "GET", "/\u1234", "8318018e0b0f223aa2bbf98705b62bb787dc9c0e678f255a891fd03141be5d85", {}, ""},
-           Case{"post-vanilla", "POST", "/", "5da7c1a2acd57cee7505fc6676e4e544621c30862966e37dddb68e92efbe5d6b", {}, ""},
+           Case{"get-utf8",
+                "GET",
+                "/\u1234",
+                "8318018e0b0f223aa2bbf98705b62bb787dc9c0e678f255a891fd03141be5d85",
+                {},
+                ""},
+           Case{"post-vanilla",
+                "POST",
+                "/",
+                "5da7c1a2acd57cee7505fc6676e4e544621c30862966e37dddb68e92efbe5d6b",
+                {},
+                ""},
            Case{"post-vanilla-query",
                 "POST",
                 "/?Param1=value1",
@@ -54,18 +70,24 @@ TEST(SigV4, SignsThePublishedVectors) {
                 {{"Content-Type", "application/x-www-form-urlencoded"}},
                 "Param1=value1"},
        }) {
-    http::Request request{
-        .method = c.method, .url = std::string("https://example.amazonaws.com") + c.target, .headers = c.headers, .body = c.body};
+    http::Request request{.method = c.method,
+                          .url = std::string("https://example.amazonaws.com") + c.target,
+                          .headers = c.headers,
+                          .body = c.body};
     Sign(request, credentials, "us-east-1", "service", now);
     EXPECT_THAT(SignatureOf(request), HasSubstr(std::string("Signature=") + c.signature)) << c.name;
-    EXPECT_THAT(SignatureOf(request), HasSubstr("Credential=AKIDEXAMPLE/20150830/us-east-1/service/aws4_request")) << c.name;
+    EXPECT_THAT(SignatureOf(request),
+                HasSubstr("Credential=AKIDEXAMPLE/20150830/us-east-1/service/aws4_request"))
+        << c.name;
   }
 }
 
 TEST(SigV4, ASessionTokenIsSignedToo) {
   http::Request request{.url = "http://127.0.0.1:5000/2013-04-01/hostedzone"};
-  Sign(request, {"AKIDEXAMPLE", "secret", "token"}, "us-east-1", "route53", absl::FromUnixSeconds(1'700'000'000));
-  EXPECT_THAT(SignatureOf(request), HasSubstr("SignedHeaders=host;x-amz-date;x-amz-security-token"));
+  Sign(request, {"AKIDEXAMPLE", "secret", "token"}, "us-east-1", "route53",
+       absl::FromUnixSeconds(1'700'000'000));
+  EXPECT_THAT(SignatureOf(request),
+              HasSubstr("SignedHeaders=host;x-amz-date;x-amz-security-token"));
 }
 
 }  // namespace

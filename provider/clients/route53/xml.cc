@@ -7,13 +7,16 @@ namespace charon::route53 {
 
 absl::StatusOr<XmlDocument> ParseXml(absl::string_view text) {
   auto document = std::make_unique<pugi::xml_document>();
-  const pugi::xml_parse_result result = document->load_buffer(text.data(), text.size(), pugi::parse_default, pugi::encoding_utf8);
-  if (!result) return absl::InternalError(absl::StrCat("the answer is not XML: ", result.description()));
+  const pugi::xml_parse_result result =
+      document->load_buffer(text.data(), text.size(), pugi::parse_default, pugi::encoding_utf8);
+  if (!result)
+    return absl::InternalError(absl::StrCat("the answer is not XML: ", result.description()));
   return document;
 }
 
 pugi::xml_node Descendant(const pugi::xml_node& node, const char* name) {
-  return node.find_node([&](const pugi::xml_node& one) { return absl::string_view(one.name()) == name; });
+  return node.find_node(
+      [&](const pugi::xml_node& one) { return absl::string_view(one.name()) == name; });
 }
 
 ServiceError ErrorIn(absl::string_view body) {

@@ -8,7 +8,9 @@
 namespace charon::headscale::policy {
 namespace {
 
-absl::uint128 Ones(int count) { return count >= 128 ? absl::Uint128Max() : (absl::uint128(1) << count) - 1; }
+absl::uint128 Ones(int count) {
+  return count >= 128 ? absl::Uint128Max() : (absl::uint128(1) << count) - 1;
+}
 
 absl::uint128 Highest(const Address& family) { return Ones(family.width()); }
 
@@ -19,7 +21,8 @@ int TrailingZeros(absl::uint128 bits) {
 
 AddressSet SetOf(std::initializer_list<absl::string_view> prefixes) {
   AddressSet set;
-  for (const absl::string_view prefix : prefixes) set = set.Or(AddressSet::Of(*Prefix::Parse(prefix)));
+  for (const absl::string_view prefix : prefixes)
+    set = set.Or(AddressSet::Of(*Prefix::Parse(prefix)));
   return set;
 }
 
@@ -40,13 +43,15 @@ std::optional<Prefix> ParsePrefixOrAddress(absl::string_view text) {
 }
 
 AddressSet AddressSet::Joined(std::vector<Range> ranges) {
-  std::sort(ranges.begin(), ranges.end(), [](const Range& a, const Range& b) { return a.first < b.first; });
+  std::sort(ranges.begin(), ranges.end(),
+            [](const Range& a, const Range& b) { return a.first < b.first; });
   AddressSet set;
   for (const Range& range : ranges) {
     if (!set.ranges_.empty()) {
       Range& last = set.ranges_.back();
       const bool touches =
-          last.last.v6 == range.first.v6 && (last.last.bits >= range.first.bits || last.last.bits + 1 == range.first.bits);
+          last.last.v6 == range.first.v6 &&
+          (last.last.bits >= range.first.bits || last.last.bits + 1 == range.first.bits);
       if (touches) {
         last.last.bits = std::max(last.last.bits, range.last.bits);
         continue;
@@ -57,21 +62,26 @@ AddressSet AddressSet::Joined(std::vector<Range> ranges) {
   return set;
 }
 
-AddressSet AddressSet::Of(const Prefix& prefix) { return Joined({{prefix.first(), prefix.last()}}); }
+AddressSet AddressSet::Of(const Prefix& prefix) {
+  return Joined({{prefix.first(), prefix.last()}});
+}
 
 AddressSet AddressSet::All() { return SetOf({"0.0.0.0/0", "::/0"}); }
 
-AddressSet AddressSet::Tailnet() { return SetOf({"100.64.0.0/10", "fd7a:115c:a1e0::/48"}).Minus(SetOf({"100.115.92.0/23"})); }
+AddressSet AddressSet::Tailnet() {
+  return SetOf({"100.64.0.0/10", "fd7a:115c:a1e0::/48"}).Minus(SetOf({"100.115.92.0/23"}));
+}
 
 AddressSet AddressSet::Internet() {
   return SetOf({"0.0.0.0/0", "2000::/3"})
-      .Minus(
-          SetOf({"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16", "fc00::/7", "fe80::/10"}));
+      .Minus(SetOf({"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10",
+                    "169.254.0.0/16", "fc00::/7", "fe80::/10"}));
 }
 
 bool AddressSet::Contains(const Address& address) const {
   return std::any_of(ranges_.begin(), ranges_.end(), [&](const Range& range) {
-    return range.first.v6 == address.v6 && range.first.bits <= address.bits && address.bits <= range.last.bits;
+    return range.first.v6 == address.v6 && range.first.bits <= address.bits &&
+           address.bits <= range.last.bits;
   });
 }
 
@@ -83,7 +93,8 @@ AddressSet AddressSet::Or(const AddressSet& other) const {
 
 AddressSet AddressSet::And(const AddressSet& other) const {
   AddressSet set;
-  for (auto a = ranges_.begin(), b = other.ranges_.begin(); a != ranges_.end() && b != other.ranges_.end();) {
+  for (auto a = ranges_.begin(), b = other.ranges_.begin();
+       a != ranges_.end() && b != other.ranges_.end();) {
     const Address first = std::max(a->first, b->first), last = std::min(a->last, b->last);
     if (first.v6 == last.v6 && first.bits <= last.bits) set.ranges_.push_back({first, last});
     (a->last < b->last ? a : b)++;
@@ -97,7 +108,8 @@ AddressSet AddressSet::Minus(const AddressSet& other) const {
   for (Range range : ranges_) {
     while (cut != other.ranges_.end() && cut->last < range.first) ++cut;
     bool left = true;
-    for (auto next = cut; left && next != other.ranges_.end() && !(range.last < next->first); ++next) {
+    for (auto next = cut; left && next != other.ranges_.end() && !(range.last < next->first);
+         ++next) {
       if (range.first < next->first) {
         Address before = next->first;
         before.bits -= 1;

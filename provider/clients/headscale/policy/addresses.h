@@ -24,10 +24,12 @@ class AddressSet {
   AddressSet() = default;
   static AddressSet Of(const Prefix& prefix);
   static AddressSet All();
-  // What `*` means for sources from Headscale 0.29 on: 100.64.0.0/10 without the range of ChromeOS virtual machines
-  // (100.115.92.0/23), and fd7a:115c:a1e0::/48 (tailscale.com/net/tsaddr; hscontrol/policy/v2/types.go, v0.29.2).
+  // What `*` means for sources from Headscale 0.29 on: 100.64.0.0/10 without the range of ChromeOS
+  // virtual machines (100.115.92.0/23), and fd7a:115c:a1e0::/48 (tailscale.com/net/tsaddr;
+  // hscontrol/policy/v2/types.go, v0.29.2).
   static AddressSet Tailnet();
-  // What `autogroup:internet` means: public addresses (TheInternet in hscontrol, the same from v0.23.0 to v0.29.2).
+  // What `autogroup:internet` means: public addresses (TheInternet in hscontrol, the same from
+  // v0.23.0 to v0.29.2).
   static AddressSet Internet();
 
   bool empty() const { return ranges_.empty(); }
@@ -41,7 +43,9 @@ class AddressSet {
   // As few prefixes as make up the set, in order; single addresses without a length.
   std::vector<std::string> ToStrings() const;
 
-  friend bool operator==(const AddressSet& a, const AddressSet& b) { return a.ranges_ == b.ranges_; }
+  friend bool operator==(const AddressSet& a, const AddressSet& b) {
+    return a.ranges_ == b.ranges_;
+  }
 
  private:
   struct Range {

@@ -15,7 +15,8 @@ using testing::ElementsAre;
 
 AddressSet Set(std::initializer_list<absl::string_view> prefixes) {
   AddressSet set;
-  for (const absl::string_view prefix : prefixes) set = set.Or(AddressSet::Of(*ParsePrefixOrAddress(prefix)));
+  for (const absl::string_view prefix : prefixes)
+    set = set.Or(AddressSet::Of(*ParsePrefixOrAddress(prefix)));
   return set;
 }
 
@@ -33,13 +34,15 @@ TEST(Addresses, AreReadAsGoReadsThem) {
 
 TEST(Addresses, SetsAreExact) {
   EXPECT_EQ(Text(Set({"10.0.0.0/9", "10.128.0.0/9", "fd00::1"})), "10.0.0.0/8 fd00::1");
-  EXPECT_EQ(Text(Set({"10.0.0.0/8"}).Minus(Set({"10.0.0.1"}))).substr(0, 33), "10.0.0.0 10.0.0.2/31 10.0.0.4/30 ");
+  EXPECT_EQ(Text(Set({"10.0.0.0/8"}).Minus(Set({"10.0.0.1"}))).substr(0, 33),
+            "10.0.0.0 10.0.0.2/31 10.0.0.4/30 ");
   EXPECT_EQ(Text(Set({"10.0.0.0/30"}).Minus(Set({"10.0.0.1", "10.0.0.2"}))), "10.0.0.0 10.0.0.3");
   EXPECT_EQ(Text(Set({"0.0.0.0/0"}).And(Set({"192.168.1.7/24", "::/0"}))), "192.168.1.0/24");
   EXPECT_EQ(Text(AddressSet::All()), "0.0.0.0/0 ::/0");
   EXPECT_TRUE(AddressSet::All().Minus(AddressSet::All()).empty());
   EXPECT_EQ(Text(Set({"::/0"}).Minus(Set({"::/1"}))), "8000::/1");
-  EXPECT_EQ(Text(Set({"0.0.0.0/0"}).Minus(Set({"0.0.0.0/1", "255.255.255.255"}))).substr(0, 10), "128.0.0.0/");
+  EXPECT_EQ(Text(Set({"0.0.0.0/0"}).Minus(Set({"0.0.0.0/1", "255.255.255.255"}))).substr(0, 10),
+            "128.0.0.0/");
   EXPECT_THAT(AddressSet::Tailnet().ToStrings(), testing::Contains("fd7a:115c:a1e0::/48"));
   EXPECT_FALSE(AddressSet::Tailnet().Contains(*Address::Parse("100.115.93.1")));
   EXPECT_TRUE(AddressSet::Tailnet().Contains(*Address::Parse("100.115.94.1")));
@@ -50,7 +53,9 @@ TEST(Addresses, SetsAreExact) {
 // Against a bitmap of a small universe: the last octet of 10.0.0.0/24.
 TEST(Addresses, ArithmeticAgreesWithABitmap) {
   std::mt19937 random(7);
-  const auto any = [&](int most) { return static_cast<int>(random() % static_cast<unsigned>(most)); };
+  const auto any = [&](int most) {
+    return static_cast<int>(random() % static_cast<unsigned>(most));
+  };
   for (int round = 0; round < 300; ++round) {
     std::vector<bool> bits[2] = {std::vector<bool>(256), std::vector<bool>(256)};
     AddressSet sets[2];
@@ -60,11 +65,13 @@ TEST(Addresses, ArithmeticAgreesWithABitmap) {
         sets[side] = sets[side].Or(AddressSet::Of(prefix));
         for (int at = 0; at < 256; ++at) {
           const Address address = *Address::Parse(absl::StrCat("10.0.0.", at));
-          if (!(address < prefix.first()) && !(prefix.last() < address)) bits[side][static_cast<std::size_t>(at)] = true;
+          if (!(address < prefix.first()) && !(prefix.last() < address))
+            bits[side][static_cast<std::size_t>(at)] = true;
         }
       }
     }
-    const AddressSet either = sets[0].Or(sets[1]), both = sets[0].And(sets[1]), less = sets[0].Minus(sets[1]);
+    const AddressSet either = sets[0].Or(sets[1]), both = sets[0].And(sets[1]),
+                     less = sets[0].Minus(sets[1]);
     bool contains = true;
     for (std::size_t at = 0; at < 256; ++at) {
       const Address address = *Address::Parse(absl::StrCat("10.0.0.", at));
@@ -75,7 +82,8 @@ TEST(Addresses, ArithmeticAgreesWithABitmap) {
     }
     EXPECT_EQ(sets[0].Contains(sets[1]), contains);
     AddressSet again;
-    for (const std::string& prefix : either.ToStrings()) again = again.Or(AddressSet::Of(*ParsePrefixOrAddress(prefix)));
+    for (const std::string& prefix : either.ToStrings())
+      again = again.Or(AddressSet::Of(*ParsePrefixOrAddress(prefix)));
     EXPECT_EQ(again, either);
   }
 }

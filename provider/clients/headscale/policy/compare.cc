@@ -28,10 +28,12 @@ std::vector<std::string> Lines(const World& world, const Matrix& less, const Mat
       Traffic traffic = more.At(source, destination).Minus(less.At(source, destination));
       if (!traffic.empty()) row[destination] = traffic.WithoutPing();
     }
-    // "Own devices" is the same for every user, and said only where it is not the same as with all users' devices.
+    // "Own devices" is the same for every user, and said only where it is not the same as with all
+    // users' devices.
     const auto own = row.find(kind == Party::Kind::kUser ? source : world.own());
     const auto others = row.find(other_user);
-    const bool apart = (kind == Party::Kind::kUser || kind == Party::Kind::kOtherUser) && own != row.end();
+    const bool apart =
+        (kind == Party::Kind::kUser || kind == Party::Kind::kOtherUser) && own != row.end();
     if (apart && (others == row.end() || others->second != own->second)) {
       Traffic traffic = std::move(own->second);
       row.erase(own);
@@ -47,14 +49,16 @@ std::vector<std::string> Lines(const World& world, const Matrix& less, const Mat
     std::map<Traffic, std::set<std::size_t>> columns;
     for (const auto& [destination, traffic] : row) columns[traffic].insert(destination);
     for (const auto& [traffic, destinations] : columns) {
-      lines.push_back(absl::StrCat(namer.Name(sources), " -> ", namer.Name(destinations), ": ", traffic.ToString()));
+      lines.push_back(absl::StrCat(namer.Name(sources), " -> ", namer.Name(destinations), ": ",
+                                   traffic.ToString()));
     }
   }
   std::sort(lines.begin(), lines.end());
   return lines;
 }
 
-// What `ssh` rules of `more` allow and those of `less` do not, as they are written: "ssh: group:dev -> tag:web as root".
+// What `ssh` rules of `more` allow and those of `less` do not, as they are written: "ssh: group:dev
+// -> tag:web as root".
 std::vector<std::string> SshLines(const Policy& less, const Policy& more) {
   using Key = std::tuple<std::string, std::string, std::string>;  // destination, login, action
   const auto table = [](const Policy& policy) {
@@ -72,9 +76,11 @@ std::vector<std::string> SshLines(const Policy& less, const Policy& more) {
   std::vector<std::string> lines;
   for (auto& [key, sources] : table(more)) {
     std::vector<std::string> fresh;
-    std::set_difference(sources.begin(), sources.end(), had[key].begin(), had[key].end(), std::back_inserter(fresh));
+    std::set_difference(sources.begin(), sources.end(), had[key].begin(), had[key].end(),
+                        std::back_inserter(fresh));
     if (fresh.empty()) continue;
-    lines.push_back(absl::StrCat("ssh: ", absl::StrJoin(fresh, ", "), " -> ", std::get<0>(key), " as ", std::get<1>(key),
+    lines.push_back(absl::StrCat("ssh: ", absl::StrJoin(fresh, ", "), " -> ", std::get<0>(key),
+                                 " as ", std::get<1>(key),
                                  std::get<2>(key) == "check" ? " (check)" : ""));
   }
   return lines;

@@ -18,8 +18,8 @@ namespace {
 
 using Kind = HuJson::Kind;
 
-// The length of the UTF-8 sequence at the start of `text`; 0 if it is none (RFC 3629: overlong forms and
-// surrogates are none).
+// The length of the UTF-8 sequence at the start of `text`; 0 if it is none (RFC 3629: overlong
+// forms and surrogates are none).
 std::size_t SequenceLength(absl::string_view text) {
   const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
   const auto tail = [&](std::size_t i) { return i < text.size() && (byte(i) & 0xC0) == 0x80; };
@@ -91,19 +91,24 @@ class Parser {
 
   absl::StatusOr<HuJson> Parse() {
     if (text_.size() > kMaxHuJsonBytes) {
-      return Fail(here_, absl::StrCat("the text has ", text_.size(), " bytes; a server takes no more than ", kMaxHuJsonBytes),
+      return Fail(here_,
+                  absl::StrCat("the text has ", text_.size(),
+                               " bytes; a server takes no more than ", kMaxHuJsonBytes),
                   "Take out what is no longer needed.");
     }
     if (absl::StartsWith(text_, "\xEF\xBB\xBF")) {
-      return Fail(here_, "the text starts with a byte order mark, which servers refuse", "Save the file without it.");
+      return Fail(here_, "the text starts with a byte order mark, which servers refuse",
+                  "Save the file without it.");
     }
     HuJson document;
     CHARON_RETURN_IF_ERROR(SkipSpace());
-    if (AtEnd()) return Fail(here_, "the text has no value", "Write an object, such as {\"acls\": []}.");
+    if (AtEnd())
+      return Fail(here_, "the text has no value", "Write an object, such as {\"acls\": []}.");
     CHARON_RETURN_IF_ERROR(Value(0, document));
     CHARON_RETURN_IF_ERROR(SkipSpace());
     if (!AtEnd())
-      return Fail(here_, absl::StrCat(Seen(), " stands after the end of the document"), "Remove what follows the last bracket.");
+      return Fail(here_, absl::StrCat(Seen(), " stands after the end of the document"),
+                  "Remove what follows the last bracket.");
     return document;
   }
 
@@ -125,7 +130,9 @@ class Parser {
   absl::Status Fail(Position at, absl::string_view what, absl::string_view remedy) const {
     return WithRemedy(absl::InvalidArgumentError(absl::StrCat(at.ToString(), ": ", what)), remedy);
   }
-  absl::Status FailUtf8() const { return Fail(here_, "the text is not valid UTF-8", "Save the file as UTF-8."); }
+  absl::Status FailUtf8() const {
+    return Fail(here_, "the text is not valid UTF-8", "Save the file as UTF-8.");
+  }
 
   // What comes next, for a message.
   std::string Seen() const {
@@ -172,15 +179,23 @@ class Parser {
 
   absl::Status Value(int depth, HuJson& value) {
     value.at = here_;
-    if (AtEnd()) return Fail(here_, "a value is missing at the end of the text", "Is a bracket not closed?");
+    if (AtEnd())
+      return Fail(here_, "a value is missing at the end of the text", "Is a bracket not closed?");
     if ((Peek() == '{' || Peek() == '[') && depth >= kMaxHuJsonDepth) {
-      return Fail(here_, absl::StrCat("brackets are nested deeper than ", kMaxHuJsonDepth, " levels"), "No policy needs that.");
+      return Fail(here_,
+                  absl::StrCat("brackets are nested deeper than ", kMaxHuJsonDepth, " levels"),
+                  "No policy needs that.");
     }
     switch (Peek()) {
-      case '{': return Object(depth, value);
-      case '[': return Array(depth, value);
-      case '"': value.kind = Kind::kString; return String(value.text);
-      default: return Literal(value);
+      case '{':
+        return Object(depth, value);
+      case '[':
+        return Array(depth, value);
+      case '"':
+        value.kind = Kind::kString;
+        return String(value.text);
+      default:
+        return Literal(value);
     }
   }
 
@@ -200,7 +215,9 @@ class Parser {
       CHARON_RETURN_IF_ERROR(String(member.name));
       CHARON_RETURN_IF_ERROR(SkipSpace());
       if (AtEnd() || Peek() != ':') {
-        return Fail(here_, absl::StrCat("a colon is expected after the name ", QuoteJson(member.name), ", not ", Seen()),
+        return Fail(here_,
+                    absl::StrCat("a colon is expected after the name ", QuoteJson(member.name),
+                                 ", not ", Seen()),
                     "Write \"name\": value.");
       }
       Advance(1);
@@ -240,7 +257,8 @@ class Parser {
                 absl::StrCat("Add ", std::string(1, end), " where it ends."));
   }
   absl::Status NoComma(char end) const {
-    return Fail(here_, absl::StrCat("a comma or ", std::string(1, end), " is expected, not ", Seen()),
+    return Fail(here_,
+                absl::StrCat("a comma or ", std::string(1, end), " is expected, not ", Seen()),
                 "Is a comma missing before it?");
   }
 
@@ -295,8 +313,9 @@ class Parser {
     }
     const std::optional<std::uint32_t> code = kind == 'u' ? Hex4(next_ + 2) : std::nullopt;
     if (!code)
-      return Fail(start, "the escape is none of JSON's",
-                  "There are \\\" \\\\ \\/ \\b \\f \\n \\r \\t, and \\u with four hexadecimal digits.");
+      return Fail(
+          start, "the escape is none of JSON's",
+          "There are \\\" \\\\ \\/ \\b \\f \\n \\r \\t, and \\u with four hexadecimal digits.");
     for (int i = 0; i < 6; ++i) Advance(1);
     std::uint32_t full = *code;
     if (full >= 0xD800 && full <= 0xDFFF) {
@@ -319,7 +338,9 @@ class Parser {
     std::string word;
     while (!AtEnd()) {
       const char c = Peek();
-      if (!absl::ascii_isalnum(static_cast<unsigned char>(c)) && c != '-' && c != '+' && c != '.' && c != '_') break;
+      if (!absl::ascii_isalnum(static_cast<unsigned char>(c)) && c != '-' && c != '+' && c != '.' &&
+          c != '_')
+        break;
       word.push_back(c);
       Advance(1);
     }
@@ -339,9 +360,11 @@ class Parser {
       const bool quote = !AtEnd() && Peek() == '\'';
       return Fail(start, absl::StrCat("a value is expected, not ", Seen()),
                   quote ? "Strings stand in double quotes."
-                        : "A value is an object, an array, a string in double quotes, a number, true, false or null.");
+                        : "A value is an object, an array, a string in double quotes, a number, "
+                          "true, false or null.");
     }
-    return Fail(start, absl::StrCat("\"", word.substr(0, 40), "\" is no value"), "Strings stand in double quotes.");
+    return Fail(start, absl::StrCat("\"", word.substr(0, 40), "\" is no value"),
+                "Strings stand in double quotes.");
   }
 
   absl::string_view text_;
@@ -366,7 +389,8 @@ std::string NormalNumber(absl::string_view text) {
     if (c != '.') digits.push_back(c);
   }
   const std::size_t point = text.substr(0, e).find('.');
-  if (point != absl::string_view::npos) exponent -= static_cast<std::int64_t>(text.substr(0, e).size() - point - 1);
+  if (point != absl::string_view::npos)
+    exponent -= static_cast<std::int64_t>(text.substr(0, e).size() - point - 1);
   const std::size_t first = digits.find_first_not_of('0');
   if (first == std::string::npos) return "0";
   digits.erase(0, first);
@@ -403,10 +427,18 @@ std::map<std::string, const HuJson*> ByName(const HuJson& object) {
 void AppendNormal(const HuJson& value, const std::string& indent, std::string& out) {
   const std::string inner = indent + "  ";
   switch (value.kind) {
-    case Kind::kNull: out += "null"; return;
-    case Kind::kBool: out += value.boolean ? "true" : "false"; return;
-    case Kind::kNumber: out += NormalNumber(value.text); return;
-    case Kind::kString: out += QuoteJson(value.text); return;
+    case Kind::kNull:
+      out += "null";
+      return;
+    case Kind::kBool:
+      out += value.boolean ? "true" : "false";
+      return;
+    case Kind::kNumber:
+      out += NormalNumber(value.text);
+      return;
+    case Kind::kString:
+      out += QuoteJson(value.text);
+      return;
     case Kind::kArray: {
       absl::string_view separator = "[\n";
       for (const HuJson& item : value.items) {
@@ -443,12 +475,18 @@ const HuJson* HuJson::Find(absl::string_view name) const {
 
 absl::string_view KindName(HuJson::Kind kind) {
   switch (kind) {
-    case Kind::kNull: return "null";
-    case Kind::kBool: return "true or false";
-    case Kind::kNumber: return "a number";
-    case Kind::kString: return "a string";
-    case Kind::kArray: return "an array";
-    case Kind::kObject: return "an object";
+    case Kind::kNull:
+      return "null";
+    case Kind::kBool:
+      return "true or false";
+    case Kind::kNumber:
+      return "a number";
+    case Kind::kString:
+      return "a string";
+    case Kind::kArray:
+      return "an array";
+    case Kind::kObject:
+      return "an object";
   }
   return "";
 }
@@ -460,10 +498,12 @@ absl::Status CheckNoDuplicates(const HuJson& document) {
   for (const HuJson::Member& member : document.members) {
     const auto [entry, added] = seen.emplace(member.name, member.at);
     if (!added) {
-      return WithRemedy(absl::InvalidArgumentError(absl::StrCat(member.at.ToString(), ": ", QuoteJson(member.name),
-                                                                " stands a second time in its object; the first one is at ",
-                                                                entry->second.ToString())),
-                        "Join the two, or remove one: a server takes one of them and forgets the other, or refuses both.");
+      return WithRemedy(absl::InvalidArgumentError(absl::StrCat(
+                            member.at.ToString(), ": ", QuoteJson(member.name),
+                            " stands a second time in its object; the first one is at ",
+                            entry->second.ToString())),
+                        "Join the two, or remove one: a server takes one of them and forgets the "
+                        "other, or refuses both.");
     }
     CHARON_RETURN_IF_ERROR(CheckNoDuplicates(member.value));
   }
@@ -480,13 +520,20 @@ std::string NormalHuJson(const HuJson& document) {
 bool SameHuJson(const HuJson& a, const HuJson& b) {
   if (a.kind != b.kind) return false;
   switch (a.kind) {
-    case Kind::kNull: return true;
-    case Kind::kBool: return a.boolean == b.boolean;
-    case Kind::kNumber: return NormalNumber(a.text) == NormalNumber(b.text);
-    case Kind::kString: return a.text == b.text;
-    case Kind::kArray: return std::equal(a.items.begin(), a.items.end(), b.items.begin(), b.items.end(), SameHuJson);
+    case Kind::kNull:
+      return true;
+    case Kind::kBool:
+      return a.boolean == b.boolean;
+    case Kind::kNumber:
+      return NormalNumber(a.text) == NormalNumber(b.text);
+    case Kind::kString:
+      return a.text == b.text;
+    case Kind::kArray:
+      return std::equal(a.items.begin(), a.items.end(), b.items.begin(), b.items.end(), SameHuJson);
     case Kind::kObject: {
-      const auto same = [](const auto& x, const auto& y) { return x.first == y.first && SameHuJson(*x.second, *y.second); };
+      const auto same = [](const auto& x, const auto& y) {
+        return x.first == y.first && SameHuJson(*x.second, *y.second);
+      };
       const auto left = ByName(a), right = ByName(b);
       return std::equal(left.begin(), left.end(), right.begin(), right.end(), same);
     }
@@ -509,13 +556,27 @@ std::string QuoteJson(absl::string_view text) {
   std::string out = "\"";
   for (const char c : text) {
     switch (c) {
-      case '"': out += "\\\""; break;
-      case '\\': out += "\\\\"; break;
-      case '\b': out += "\\b"; break;
-      case '\f': out += "\\f"; break;
-      case '\n': out += "\\n"; break;
-      case '\r': out += "\\r"; break;
-      case '\t': out += "\\t"; break;
+      case '"':
+        out += "\\\"";
+        break;
+      case '\\':
+        out += "\\\\";
+        break;
+      case '\b':
+        out += "\\b";
+        break;
+      case '\f':
+        out += "\\f";
+        break;
+      case '\n':
+        out += "\\n";
+        break;
+      case '\r':
+        out += "\\r";
+        break;
+      case '\t':
+        out += "\\t";
+        break;
       default:
         if (static_cast<unsigned char>(c) < 0x20) {
           absl::StrAppendFormat(&out, "\\u%04x", static_cast<unsigned char>(c));

@@ -1,5 +1,5 @@
-// Whatever arrives as HuJSON either is refused with a place, or has a normal form that reads back as the same, and is
-// judged as a policy of each generation.
+// Whatever arrives as HuJSON either is refused with a place, or has a normal form that reads back
+// as the same, and is judged as a policy of each generation.
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -25,7 +25,8 @@ void Check(absl::string_view text) {
   CheckNoDuplicates(*document).IgnoreError();
   for (int minor = kOldestPolicy; minor <= kNewestPolicy; ++minor) {
     const Policy policy = ReadPolicy(*document, minor);
-    for (const Finding& finding : policy.findings) Require(!finding.message.empty() && !finding.remedy.empty());
+    for (const Finding& finding : policy.findings)
+      Require(!finding.message.empty() && !finding.remedy.empty());
   }
   RefusedByAll(*document).IgnoreError();
   if (text.size() < 1000) {

@@ -129,7 +129,8 @@ TEST(HuJson, WhatIsWrongIsNamedWithItsPlace) {
            {"// \xC3\n[]", "line 1, column 4: the text is not valid UTF-8"},
            {"[\xE2\x82]", "line 1, column 2: the text is not valid UTF-8"},
            {std::string("[\0]", 3), "line 1, column 2: a value is expected, not byte 0x00"},
-           {std::string(101, '['), "line 1, column 101: brackets are nested deeper than 100 levels"},
+           {std::string(101, '['),
+            "line 1, column 101: brackets are nested deeper than 100 levels"},
            {std::string(kMaxHuJsonBytes + 1, ' '), "a server takes no more than"},
        }) {
     const absl::StatusOr<HuJson> document = ParseHuJson(text);
@@ -142,16 +143,19 @@ TEST(HuJson, WhatIsWrongIsNamedWithItsPlace) {
 }
 
 TEST(HuJson, DuplicateNamesAreFoundWithBothPlaces) {
-  const absl::StatusOr<HuJson> document = ParseHuJson("{\"a\": [{\"b\": 1,\n\"c\": 2, \"b\": 3}], \"c\": 0}");
+  const absl::StatusOr<HuJson> document =
+      ParseHuJson("{\"a\": [{\"b\": 1,\n\"c\": 2, \"b\": 3}], \"c\": 0}");
   ASSERT_TRUE(document.ok());
   EXPECT_EQ(CheckNoDuplicates(*document).message(),
-            "line 2, column 9: \"b\" stands a second time in its object; the first one is at line 1, column 9");
+            "line 2, column 9: \"b\" stands a second time in its object; the first one is at line "
+            "1, column 9");
   EXPECT_EQ(document->Find("a")->items[0].Find("b")->text, "3");
   EXPECT_TRUE(CheckNoDuplicates(*ParseHuJson("{\"a\": {\"a\": {}}}")).ok());
 }
 
 TEST(HuJson, MeaningIsComparedNotForm) {
-  EXPECT_TRUE(SameHuJsonText("{\"a\": 1.0, \"b\": [\"\\u0041\"]} // x", "{ \"b\": [ \"A\", ], \"a\": 1 }"));
+  EXPECT_TRUE(
+      SameHuJsonText("{\"a\": 1.0, \"b\": [\"\\u0041\"]} // x", "{ \"b\": [ \"A\", ], \"a\": 1 }"));
   EXPECT_FALSE(SameHuJsonText("[1, 2]", "[2, 1]"));
   EXPECT_FALSE(SameHuJsonText("{\"a\": null}", "{}"));
   EXPECT_FALSE(SameHuJsonText("\"1\"", "1"));

@@ -23,7 +23,8 @@ struct Device {
   std::vector<Address> addresses;
 };
 
-// Whom rules can tell apart. A device is a user's or has tags; its addresses make it an address as well.
+// Whom rules can tell apart. A device is a user's or has tags; its addresses make it an address as
+// well.
 struct Party {
   enum class Kind { kUser, kOtherUser, kTag, kOtherTag, kAddresses, kOwn };
   Kind kind;
@@ -32,8 +33,8 @@ struct Party {
   Address sample{};        // one of them
 };
 
-// The parties that two policies (or one, with a question) tell apart. kOwn, the devices of a user that no policy names,
-// is a destination only.
+// The parties that two policies (or one, with a question) tell apart. kOwn, the devices of a user
+// that no policy names, is a destination only.
 class World {
  public:
   explicit World(std::vector<const Policy*> policies, const std::vector<Alias>& asked = {},
@@ -44,7 +45,8 @@ class World {
   std::size_t own() const { return parties_.size() - 1; }
   const std::vector<const Policy*>& policies() const { return policies_; }
 
-  // The parties that the alias stands for on that side of a rule of `policy`; autogroup:self for none: see Matrix.
+  // The parties that the alias stands for on that side of a rule of `policy`; autogroup:self for
+  // none: see Matrix.
   std::vector<std::size_t> Members(const Alias& alias, const Policy& policy, bool source) const;
 
   // The parties that a device is: its user or tags, and its addresses.
@@ -54,8 +56,8 @@ class World {
   static bool Matches(const Alias& alias, const Policy& policy, bool source, const Party& party,
                       const std::optional<AddressSet>& addresses, bool every_device);
 
-  // Addresses that lie in the same of the sets are one party. What of the tailnet no prefix names is none: whoever has
-  // such an address is a device, and so a user or a tag.
+  // Addresses that lie in the same of the sets are one party. What of the tailnet no prefix names
+  // is none: whoever has such an address is a device, and so a user or a tag.
   void Divide(std::vector<AddressSet> sets);
 
   const std::vector<const Policy*> policies_;
@@ -86,7 +88,9 @@ class Matrix {
  public:
   Matrix(const Policy& policy, const World& world);
 
-  const Traffic& At(std::size_t source, std::size_t destination) const { return distinct_[cells_[source * size_ + destination]]; }
+  const Traffic& At(std::size_t source, std::size_t destination) const {
+    return distinct_[cells_[source * size_ + destination]];
+  }
 
  private:
   std::size_t Number(const Traffic& traffic);
@@ -111,7 +115,8 @@ class Namer {
 
   void AddTags(const std::set<std::size_t>& set, bool all, std::vector<std::string>& names) const;
 
-  void AddAddresses(const std::set<std::size_t>& set, bool devices_too, std::vector<std::string>& names) const;
+  void AddAddresses(const std::set<std::size_t>& set, bool devices_too,
+                    std::vector<std::string>& names) const;
 
   const World& world_;
 };

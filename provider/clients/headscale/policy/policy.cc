@@ -43,7 +43,8 @@ constexpr std::array<NamedProtocol, 14> kProtocols = {{{"icmp", kIcmp, 0},
 std::optional<int> Atoi(absl::string_view text) {
   absl::string_view digits = text;
   if (!absl::ConsumePrefix(&digits, "-")) absl::ConsumePrefix(&digits, "+");
-  if (digits.empty() || digits.find_first_not_of("0123456789") != absl::string_view::npos) return std::nullopt;
+  if (digits.empty() || digits.find_first_not_of("0123456789") != absl::string_view::npos)
+    return std::nullopt;
   int number = 0;
   if (!absl::SimpleAtoi(digits, &number)) return std::nullopt;
   return absl::StartsWith(text, "-") ? -number : number;
@@ -52,15 +53,19 @@ std::optional<int> Atoi(absl::string_view text) {
 }  // namespace
 
 std::string Finding::ToString(bool places) const {
-  return places ? absl::StrCat(at.ToString(), " (", where, "): ", message) : absl::StrCat(where, ": ", message);
+  return places ? absl::StrCat(at.ToString(), " (", where, "): ", message)
+                : absl::StrCat(where, ": ", message);
 }
 
 absl::Status Policy::Refusal(bool places) const {
-  const auto first = std::find_if(findings.begin(), findings.end(), [](const Finding& finding) { return finding.refused; });
+  const auto first = std::find_if(findings.begin(), findings.end(),
+                                  [](const Finding& finding) { return finding.refused; });
   if (first == findings.end()) return absl::OkStatus();
-  const auto count = std::count_if(findings.begin(), findings.end(), [](const Finding& finding) { return finding.refused; });
+  const auto count = std::count_if(findings.begin(), findings.end(),
+                                   [](const Finding& finding) { return finding.refused; });
   const std::string more = count > 1 ? absl::StrCat("; ", count - 1, " more after it") : "";
-  return WithRemedy(absl::InvalidArgumentError(absl::StrCat(first->ToString(places), more)), first->remedy);
+  return WithRemedy(absl::InvalidArgumentError(absl::StrCat(first->ToString(places), more)),
+                    first->remedy);
 }
 
 Policy NoPolicy(int minor) {
@@ -90,7 +95,8 @@ Alias ParseAlias(absl::string_view text, int minor, const Policy& policy) {
   const auto host = policy.hosts.find(alias.text);
   if (text == "*") return is(K::kEverything);
   if (minor < kTypedPolicy) {
-    // The order of ExpandAlias (hscontrol/policy/acls.go, v0.23.0); a user is whatever is nothing else.
+    // The order of ExpandAlias (hscontrol/policy/acls.go, v0.23.0); a user is whatever is nothing
+    // else.
     if (absl::StartsWith(text, "group:")) return is(K::kGroup);
     if (absl::StartsWith(text, "tag:")) return is(K::kTag);
     if (absl::StartsWith(text, "autogroup:")) return is(K::kAutogroup);
@@ -121,7 +127,8 @@ std::optional<std::vector<PortRange>> ParsePorts(absl::string_view text, int min
   std::vector<PortRange> ranges;
   const auto port = [&](absl::string_view digits) -> std::optional<int> {
     // Before 0.26 there are digits only (strconv.ParseUint).
-    if (minor < kTypedPolicy && (absl::StartsWith(digits, "+") || absl::StartsWith(digits, "-"))) return std::nullopt;
+    if (minor < kTypedPolicy && (absl::StartsWith(digits, "+") || absl::StartsWith(digits, "-")))
+      return std::nullopt;
     const std::optional<int> number = Atoi(digits);
     if (!number || *number < 0 || *number > 65535) return std::nullopt;
     return number;
@@ -139,7 +146,8 @@ std::optional<std::vector<PortRange>> ParsePorts(absl::string_view text, int min
     if (ends.size() != 2) return std::nullopt;
     const std::optional<int> first = port(ends[0]), last = port(ends[1]);
     if (!first || !last) return std::nullopt;
-    if (*first > *last && minor >= kTypedPolicy) return std::nullopt;  // before, it is taken, and no port is in it
+    if (*first > *last && minor >= kTypedPolicy)
+      return std::nullopt;  // before, it is taken, and no port is in it
     ranges.push_back({*first, *last});
   }
   return ranges;
@@ -158,8 +166,9 @@ std::optional<std::vector<int>> ParseProtocol(absl::string_view text, int minor)
   if (!number) return std::nullopt;
   if (minor < kStrictPolicy) return std::vector<int>{*number};
   // 0.29 puts names in the place of numbers before it looks for leading zeros.
-  const bool named = std::any_of(kProtocols.begin(), kProtocols.end(),
-                                 [&](const NamedProtocol& protocol) { return protocol.number == *number; });
+  const bool named =
+      std::any_of(kProtocols.begin(), kProtocols.end(),
+                  [&](const NamedProtocol& protocol) { return protocol.number == *number; });
   if (name[0] == '0' && !(minor >= kGrantsPolicy && named)) return std::nullopt;
   if (*number < 0 || *number > 255) return std::nullopt;
   return std::vector<int>{*number};
@@ -180,7 +189,8 @@ std::optional<std::pair<std::string, std::string>> SplitPorts(absl::string_view 
     if (close == absl::string_view::npos) return std::nullopt;
     const std::optional<Address> address = ParseAddress(text.substr(1, close - 1));
     const absl::string_view rest = text.substr(close + 1);
-    if (!address || !address->v6 || rest.empty() || (rest[0] != ':' && rest[0] != '/')) return std::nullopt;
+    if (!address || !address->v6 || rest.empty() || (rest[0] != ':' && rest[0] != '/'))
+      return std::nullopt;
     plain = absl::StrCat(text.substr(1, close - 1), rest);
   }
   const std::size_t colon = plain.rfind(':');
@@ -189,7 +199,8 @@ std::optional<std::pair<std::string, std::string>> SplitPorts(absl::string_view 
   // Before 0.26: more than three parts must be an IPv6 address and its port (parseDestination).
   if (minor < kTypedPolicy && std::count(plain.begin(), plain.end(), ':') > 2) {
     const std::string before = plain.substr(0, colon);
-    const std::optional<Address> address = ParseAddress(absl::string_view(before).substr(0, before.find('/')));
+    const std::optional<Address> address =
+        ParseAddress(absl::string_view(before).substr(0, before.find('/')));
     if (!address || !address->v6) return std::nullopt;
   }
   return std::make_pair(plain.substr(0, colon), plain.substr(colon + 1));

@@ -25,10 +25,12 @@ Policy Read(absl::string_view text, int minor = kNewestPolicy) {
 }
 
 // A policy with the usual names and these rules: "src -> dst" each.
-std::string Rules(const std::vector<std::pair<std::string, std::string>>& rules, absl::string_view more = "") {
+std::string Rules(const std::vector<std::pair<std::string, std::string>>& rules,
+                  absl::string_view more = "") {
   std::vector<std::string> acls;
   for (const auto& [src, dst] : rules)
-    acls.push_back(absl::StrCat("{\"action\": \"accept\", \"src\": [\"", src, "\"], \"dst\": [\"", dst, "\"]}"));
+    acls.push_back(absl::StrCat("{\"action\": \"accept\", \"src\": [\"", src, "\"], \"dst\": [\"",
+                                dst, "\"]}"));
   return absl::StrCat(
       R"({"groups": {"group:dev": ["ann@", "bob@"], "group:ops": ["ann@"], "group:none": []}, "hosts": {"db": "10.0.0.5", "lan": "10.1.0.0/16"},
     "tagOwners": {"tag:web": [], "tag:db": []},
@@ -73,63 +75,71 @@ struct Question {
 };
 
 TEST(Ask, FollowsTheRules) {
-  const Policy policy = Read(Rules({{"group:dev", "tag:web:80,443"},
-                                    {"tag:web", "db:5432"},
-                                    {"autogroup:member", "autogroup:self:*"},
-                                    {"10.2.0.0/16", "lan:*"}},
-                                   R"(, "grants": [{"src": ["ann@"], "dst": ["tag:db"], "ip": ["udp:53", "icmp:*"]}])"));
-  for (const auto& [src, dst, reaches] : std::vector<Question>{{"group:dev", "tag:web:443", true},
-                                                               {"group:dev", "tag:web:80,443", true},
-                                                               {"group:dev", "tag:web:80-81", false},
-                                                               {"ann@", "tag:web:443", true},
-                                                               {"carl@", "tag:web:443", false},
-                                                               {"ann@", "tag:web", true},
-                                                               {"ann@", "tag:web/icmp", true},
-                                                               {"ann@", "tag:web:443/udp", true},
-                                                               {"ann@", "tag:db:53", false},
-                                                               {"ann@", "tag:db:53/udp", true},
-                                                               {"bob@", "tag:db:53/udp", false},
-                                                               {"ann@", "tag:db/icmp", true},
-                                                               {"ann@", "tag:db/tcp", false},
-                                                               {"group:ops", "tag:db:53/udp", true},
-                                                               {"group:dev", "tag:db:53/udp", false},
-                                                               {"tag:web", "db:5432", true},
-                                                               {"tag:web", "10.0.0.5:5432", true},
-                                                               {"tag:web", "10.0.0.0/24:5432", false},
-                                                               {"tag:db", "db:5432", false},
-                                                               {"ann@", "autogroup:self:22", true},
-                                                               {"ann@", "ann@:22", true},
-                                                               {"ann@", "bob@:22", false},
-                                                               {"carl@", "autogroup:self:22", true},
-                                                               {"autogroup:member", "autogroup:self:22", true},
-                                                               {"tag:web", "autogroup:self:22", false},
-                                                               {"autogroup:member", "autogroup:member:22", false},
-                                                               {"10.2.3.4", "lan:22", true},
-                                                               {"10.2.3.4", "10.1.9.0/24:22", true},
-                                                               {"10.2.0.0/15", "lan:22", false},
-                                                               {"10.3.0.1", "lan:22", false},
-                                                               {"*", "tag:web:443", false},
-                                                               {"ann@", "*:443", false},
-                                                               {"ann@", "*", false},
-                                                               {"group:none", "tag:web:443", false},
-                                                               {"ann@", "autogroup:internet:443", false}}) {
+  const Policy policy = Read(
+      Rules({{"group:dev", "tag:web:80,443"},
+             {"tag:web", "db:5432"},
+             {"autogroup:member", "autogroup:self:*"},
+             {"10.2.0.0/16", "lan:*"}},
+            R"(, "grants": [{"src": ["ann@"], "dst": ["tag:db"], "ip": ["udp:53", "icmp:*"]}])"));
+  for (const auto& [src, dst, reaches] :
+       std::vector<Question>{{"group:dev", "tag:web:443", true},
+                             {"group:dev", "tag:web:80,443", true},
+                             {"group:dev", "tag:web:80-81", false},
+                             {"ann@", "tag:web:443", true},
+                             {"carl@", "tag:web:443", false},
+                             {"ann@", "tag:web", true},
+                             {"ann@", "tag:web/icmp", true},
+                             {"ann@", "tag:web:443/udp", true},
+                             {"ann@", "tag:db:53", false},
+                             {"ann@", "tag:db:53/udp", true},
+                             {"bob@", "tag:db:53/udp", false},
+                             {"ann@", "tag:db/icmp", true},
+                             {"ann@", "tag:db/tcp", false},
+                             {"group:ops", "tag:db:53/udp", true},
+                             {"group:dev", "tag:db:53/udp", false},
+                             {"tag:web", "db:5432", true},
+                             {"tag:web", "10.0.0.5:5432", true},
+                             {"tag:web", "10.0.0.0/24:5432", false},
+                             {"tag:db", "db:5432", false},
+                             {"ann@", "autogroup:self:22", true},
+                             {"ann@", "ann@:22", true},
+                             {"ann@", "bob@:22", false},
+                             {"carl@", "autogroup:self:22", true},
+                             {"autogroup:member", "autogroup:self:22", true},
+                             {"tag:web", "autogroup:self:22", false},
+                             {"autogroup:member", "autogroup:member:22", false},
+                             {"10.2.3.4", "lan:22", true},
+                             {"10.2.3.4", "10.1.9.0/24:22", true},
+                             {"10.2.0.0/15", "lan:22", false},
+                             {"10.3.0.1", "lan:22", false},
+                             {"*", "tag:web:443", false},
+                             {"ann@", "*:443", false},
+                             {"ann@", "*", false},
+                             {"group:none", "tag:web:443", false},
+                             {"ann@", "autogroup:internet:443", false}}) {
     const absl::StatusOr<Answer> answer = Ask(policy, src, dst);
     ASSERT_TRUE(answer.ok()) << answer.status();
-    EXPECT_EQ(answer->reaches, reaches) << src << " -> " << dst << " missing " << absl::StrJoin(answer->missing, " | ");
+    EXPECT_EQ(answer->reaches, reaches)
+        << src << " -> " << dst << " missing " << absl::StrJoin(answer->missing, " | ");
     EXPECT_EQ(answer->reaches && answer->rules.empty(), false) << src << " -> " << dst;
   }
 }
 
 TEST(Ask, NamesTheRulesAndWhatIsMissing) {
-  const Policy policy = Read(Rules({{"group:ops", "tag:web:22"}, {"*", "tag:web:443"}, {"bob@", "tag:db:*"}}));
+  const Policy policy =
+      Read(Rules({{"group:ops", "tag:web:22"}, {"*", "tag:web:443"}, {"bob@", "tag:db:*"}}));
   const absl::StatusOr<Answer> answer = Ask(policy, "group:dev", "tag:web:22,443");
   ASSERT_TRUE(answer.ok());
   EXPECT_FALSE(answer->reaches);
   EXPECT_EQ(answer->traffic.ToString(), "tcp 443");
-  EXPECT_THAT(answer->rules, ElementsAre("acls[0] (line 3): group:ops -> tag:web:22", "acls[1] (line 4): * -> tag:web:443"));
+  EXPECT_THAT(answer->rules, ElementsAre("acls[0] (line 3): group:ops -> tag:web:22",
+                                         "acls[1] (line 4): * -> tag:web:443"));
   EXPECT_THAT(answer->missing, ElementsAre("bob@ -> tag:web: tcp 22"));
-  const Policy routed = Read(Rules({}, R"(, "grants": [{"src": ["group:dev"], "dst": ["lan"], "ip": ["22"], "via": ["tag:web"]}])"));
-  EXPECT_THAT(Ask(routed, "ann@", "lan:22")->rules, ElementsAre("grants[0] (line 3): group:dev -> lan:22 by way of tag:web"));
+  const Policy routed = Read(Rules(
+      {},
+      R"(, "grants": [{"src": ["group:dev"], "dst": ["lan"], "ip": ["22"], "via": ["tag:web"]}])"));
+  EXPECT_THAT(Ask(routed, "ann@", "lan:22")->rules,
+              ElementsAre("grants[0] (line 3): group:dev -> lan:22 by way of tag:web"));
   EXPECT_THAT(Ask(NoPolicy(29), "ann@", "8.8.8.8:53/udp")->rules,
               ElementsAre("the policy has no rules, so everything is allowed"));
   EXPECT_TRUE(Ask(NoPolicy(29), "ann@", "8.8.8.8:53/udp")->reaches);
@@ -137,16 +147,16 @@ TEST(Ask, NamesTheRulesAndWhatIsMissing) {
 
 TEST(Ask, RefusesWhatThePolicyDoesNotKnow) {
   const Policy policy = Read(Rules({}));
-  for (const auto& [src, dst, where, message] :
-       std::vector<std::array<std::string, 4>>{{"group:dve", "tag:web:1", "src", "the policy has no group \"group:dve\""},
-                                               {"ann", "tag:web:1", "src", "the policy has no host \"ann\""},
-                                               {"", "tag:web:1", "src", "\"\" is nothing"},
-                                               {"autogroup:self", "tag:web:1", "src", "nothing comes from autogroup:self"},
-                                               {"autogroup:admin", "tag:web:1", "src", "\"autogroup:admin\" is nothing"},
-                                               {"ann@", "tag:nope:1", "dst", "the policy has no tag"},
-                                               {"ann@", "mail:25", "dst", "\"mail:25\" is nothing"},
-                                               {"ann@", "tag:web:80-", "dst", "the policy has no tag \"tag:web:80-\""},
-                                               {"ann@", "tag:web:53/dns", "dst", "\"dns\" is no protocol"}}) {
+  for (const auto& [src, dst, where, message] : std::vector<std::array<std::string, 4>>{
+           {"group:dve", "tag:web:1", "src", "the policy has no group \"group:dve\""},
+           {"ann", "tag:web:1", "src", "the policy has no host \"ann\""},
+           {"", "tag:web:1", "src", "\"\" is nothing"},
+           {"autogroup:self", "tag:web:1", "src", "nothing comes from autogroup:self"},
+           {"autogroup:admin", "tag:web:1", "src", "\"autogroup:admin\" is nothing"},
+           {"ann@", "tag:nope:1", "dst", "the policy has no tag"},
+           {"ann@", "mail:25", "dst", "\"mail:25\" is nothing"},
+           {"ann@", "tag:web:80-", "dst", "the policy has no tag \"tag:web:80-\""},
+           {"ann@", "tag:web:53/dns", "dst", "\"dns\" is no protocol"}}) {
     const absl::StatusOr<Answer> answer = Ask(policy, src, dst);
     ASSERT_FALSE(answer.ok()) << src << " " << dst;
     EXPECT_EQ(PathOf(answer.status())->ToString(), where);
@@ -157,11 +167,13 @@ TEST(Ask, RefusesWhatThePolicyDoesNotKnow) {
 
 TEST(Ask, EverythingDependsOnTheGeneration) {
   const std::string text = Rules({{"*", "tag:web:443"}});
-  EXPECT_FALSE(Ask(Read(text, 29), "192.168.7.1", "tag:web:443")->reaches);  // 0.29: devices and the tailnet only
+  EXPECT_FALSE(Ask(Read(text, 29), "192.168.7.1", "tag:web:443")
+                   ->reaches);  // 0.29: devices and the tailnet only
   EXPECT_TRUE(Ask(Read(text, 28), "192.168.7.1", "tag:web:443")->reaches);
   EXPECT_TRUE(Ask(Read(text, 29), "100.64.3.4", "tag:web:443")->reaches);
   EXPECT_TRUE(Ask(Read(text, 29), "carl@", "tag:web:443")->reaches);
-  EXPECT_FALSE(Ask(Read(text, 28), "ann@", "tag:web/icmp")->reaches);  // 0.27 and 0.28 send tcp and udp only
+  EXPECT_FALSE(
+      Ask(Read(text, 28), "ann@", "tag:web/icmp")->reaches);  // 0.27 and 0.28 send tcp and udp only
   EXPECT_TRUE(Ask(Read(text, 29), "ann@", "tag:web/icmp")->reaches);
 }
 
@@ -175,10 +187,12 @@ TEST(Ask, DevicesCountWithTheirAddresses) {
   EXPECT_FALSE(Ask(policy, "ann@", "tag:web:23", devices)->reaches);
   std::vector<Device> more = devices;
   more.push_back({"phone", "ann", {}, {*Address::Parse("100.64.0.2")}});
-  EXPECT_THAT(Ask(policy, "ann@", "tag:web:22", more)->missing, ElementsAre("phone -> web-1: tcp 22"));
+  EXPECT_THAT(Ask(policy, "ann@", "tag:web:22", more)->missing,
+              ElementsAre("phone -> web-1: tcp 22"));
 }
 
-std::string Compared(const std::string& before, const std::string& after, int minor = kNewestPolicy) {
+std::string Compared(const std::string& before, const std::string& after,
+                     int minor = kNewestPolicy) {
   const Difference difference = Compare(Read(before, minor), Read(after, minor));
   std::string text;
   for (const std::string& line : difference.gains) absl::StrAppend(&text, "+ ", line, "\n");
@@ -188,25 +202,35 @@ std::string Compared(const std::string& before, const std::string& after, int mi
 
 TEST(Compare, SaysWhoGainsAndWhoLoses) {
   const std::string none = Rules({});
-  EXPECT_EQ(Compared(Rules({{"group:dev", "tag:web:443"}}), Rules({{"group:dev", "tag:web:443,8000-8001"}})),
+  EXPECT_EQ(Compared(Rules({{"group:dev", "tag:web:443"}}),
+                     Rules({{"group:dev", "tag:web:443,8000-8001"}})),
             "+ group:dev -> tag:web: 8000-8001\n");
   EXPECT_EQ(Compared(none, Rules({{"group:dev", "tag:web:443"}})), "+ group:dev -> tag:web: 443\n");
-  EXPECT_EQ(Compared(Rules({{"group:dev", "tag:web:443"}}), Rules({{"ann@", "tag:web:443"}})), "- bob@ -> tag:web: 443\n");
+  EXPECT_EQ(Compared(Rules({{"group:dev", "tag:web:443"}}), Rules({{"ann@", "tag:web:443"}})),
+            "- bob@ -> tag:web: 443\n");
   EXPECT_EQ(Compared(none, Rules({{"*", "*:*"}})), "+ every device -> *: *\n");
   EXPECT_EQ(Compared(none, Rules({{"*", "*:*"}}), 28), "+ * -> *: tcp *; udp *\n");
-  EXPECT_EQ(Compared(none, Rules({{"autogroup:member", "autogroup:self:*"}})), "+ autogroup:member -> own devices: *\n");
-  EXPECT_EQ(Compared(none, Rules({{"autogroup:member", "autogroup:member:22"}})), "+ autogroup:member -> autogroup:member: 22\n");
+  EXPECT_EQ(Compared(none, Rules({{"autogroup:member", "autogroup:self:*"}})),
+            "+ autogroup:member -> own devices: *\n");
+  EXPECT_EQ(Compared(none, Rules({{"autogroup:member", "autogroup:member:22"}})),
+            "+ autogroup:member -> autogroup:member: 22\n");
   EXPECT_EQ(Compared(none, Rules({{"group:ops", "db:5432"}, {"group:ops", "lan:*"}})),
             "+ group:ops -> db: 5432\n+ group:ops -> lan: *\n");
-  EXPECT_EQ(Compared(none, Rules({{"autogroup:tagged", "autogroup:internet:*"}})), "+ autogroup:tagged -> the internet: *\n");
-  EXPECT_EQ(Compared(none, Rules({{"group:dev", "10.9.0.0/24:1-9"}})), "+ group:dev -> 10.9.0.0/24: 1-9\n");
-  EXPECT_EQ(Compared(Rules({{"*", "*:*"}}), Rules({{"group:dev", "*:*"}})), "- other users, autogroup:tagged -> *: *\n");
+  EXPECT_EQ(Compared(none, Rules({{"autogroup:tagged", "autogroup:internet:*"}})),
+            "+ autogroup:tagged -> the internet: *\n");
+  EXPECT_EQ(Compared(none, Rules({{"group:dev", "10.9.0.0/24:1-9"}})),
+            "+ group:dev -> 10.9.0.0/24: 1-9\n");
+  EXPECT_EQ(Compared(Rules({{"*", "*:*"}}), Rules({{"group:dev", "*:*"}})),
+            "- other users, autogroup:tagged -> *: *\n");
   // Moved to another rule, in another order, or named by another name: the same reach.
-  EXPECT_EQ(Compared(Rules({{"group:dev", "tag:web:443"}, {"ann@", "db:1"}}),
-                     Rules({{"group:ops", "10.0.0.5:1"}, {"ann@", "tag:web:443"}, {"bob@", "tag:web:443"}})),
-            "");
   EXPECT_EQ(
-      Compared(Rules({{"group:dev", "lan:22"}}), Rules({{"group:dev", "10.1.0.0/17:22"}, {"group:dev", "10.1.128.0/17:1-100"}})),
+      Compared(
+          Rules({{"group:dev", "tag:web:443"}, {"ann@", "db:1"}}),
+          Rules({{"group:ops", "10.0.0.5:1"}, {"ann@", "tag:web:443"}, {"bob@", "tag:web:443"}})),
+      "");
+  EXPECT_EQ(
+      Compared(Rules({{"group:dev", "lan:22"}}),
+               Rules({{"group:dev", "10.1.0.0/17:22"}, {"group:dev", "10.1.128.0/17:1-100"}})),
       "+ group:dev -> 10.1.128.0/17: 1-21, 23-100\n");
 }
 
@@ -221,13 +245,16 @@ TEST(Compare, GroupsAndAbsenceOfRulesCount) {
 }
 
 TEST(Compare, LoginsAreComparedAsTheyAreWritten) {
-  const std::string before =
-      Rules({}, R"(, "ssh": [{"action": "accept", "src": ["group:dev"], "dst": ["tag:web"], "users": ["root", "ubuntu"]}])");
-  const std::string after =
-      Rules({}, R"(, "ssh": [{"action": "check", "src": ["group:dev"], "dst": ["tag:web"], "users": ["root"]},
+  const std::string before = Rules(
+      {},
+      R"(, "ssh": [{"action": "accept", "src": ["group:dev"], "dst": ["tag:web"], "users": ["root", "ubuntu"]}])");
+  const std::string after = Rules(
+      {},
+      R"(, "ssh": [{"action": "check", "src": ["group:dev"], "dst": ["tag:web"], "users": ["root"]},
     {"action": "accept", "src": ["group:ops", "group:dev"], "dst": ["tag:web"], "users": ["ubuntu"]}])");
   EXPECT_EQ(Compared(before, after),
-            "+ ssh: group:dev -> tag:web as root (check)\n+ ssh: group:ops -> tag:web as ubuntu\n- ssh: group:dev -> tag:web as "
+            "+ ssh: group:dev -> tag:web as root (check)\n+ ssh: group:ops -> tag:web as ubuntu\n- "
+            "ssh: group:dev -> tag:web as "
             "root\n");
 }
 
@@ -238,18 +265,20 @@ TEST(LostDevices, AreThoseThatAreNotReachedAtAllAnyMore) {
   const Policy before = Read(Rules({{"group:dev", "tag:web:22,443"}, {"100.64.0.1", "tag:db:*"}}));
   EXPECT_THAT(LostDevices(before, Read(Rules({{"ann@", "tag:web:443"}})), devices[0], devices),
               ElementsAre("db-1 (tag:db), now by acls[1] (line 4): 100.64.0.1 -> tag:db:*"));
-  EXPECT_THAT(LostDevices(NoPolicy(29), Read(Rules({{"ann@", "*:443"}})), devices[0], devices), IsEmpty());
+  EXPECT_THAT(LostDevices(NoPolicy(29), Read(Rules({{"ann@", "*:443"}})), devices[0], devices),
+              IsEmpty());
   EXPECT_THAT(LostDevices(NoPolicy(29), Read(Rules({{"ann@", "tag:db:443"}})), devices[0], devices),
               ElementsAre("web-1 (tag:web), everything is allowed now"));
 }
 
 // Against a second reading of the rules: rule by rule, device by device, port by port.
 TEST(Reach, AgreesWithAnEvaluationOfEachRule) {
-  const std::vector<Device> devices = {{"a", "ann", {}, {*Address::Parse("100.64.0.1")}},
-                                       {"b", "bob", {}, {*Address::Parse("100.64.0.2")}},
-                                       {"c", "carl", {}, {*Address::Parse("100.64.0.3")}},
-                                       {"w", "", {"tag:web"}, {*Address::Parse("100.64.0.4")}},
-                                       {"wd", "", {"tag:web", "tag:db"}, {*Address::Parse("100.64.0.5")}}};
+  const std::vector<Device> devices = {
+      {"a", "ann", {}, {*Address::Parse("100.64.0.1")}},
+      {"b", "bob", {}, {*Address::Parse("100.64.0.2")}},
+      {"c", "carl", {}, {*Address::Parse("100.64.0.3")}},
+      {"w", "", {"tag:web"}, {*Address::Parse("100.64.0.4")}},
+      {"wd", "", {"tag:web", "tag:db"}, {*Address::Parse("100.64.0.5")}}};
   const auto is = [](const Device& device, const std::string& alias) {
     const auto tagged = [&](const char* tag) {
       return std::find(device.tags.begin(), device.tags.end(), tag) != device.tags.end();
@@ -290,9 +319,11 @@ TEST(Reach, AgreesWithAnEvaluationOfEachRule) {
             return is(from, acl.src) && is(to, acl.dst) && acl.first <= port && port <= acl.last;
           });
           const absl::StatusOr<Answer> answer =
-              Ask(policy, from.addresses[0].ToString(), absl::StrCat(to.addresses[0].ToString(), ":", port), devices);
+              Ask(policy, from.addresses[0].ToString(),
+                  absl::StrCat(to.addresses[0].ToString(), ":", port), devices);
           ASSERT_TRUE(answer.ok()) << answer.status();
-          EXPECT_EQ(answer->reaches, expected) << from.name << " -> " << to.name << ":" << port << " in " << Rules(texts);
+          EXPECT_EQ(answer->reaches, expected)
+              << from.name << " -> " << to.name << ":" << port << " in " << Rules(texts);
         }
       }
     }

@@ -21,11 +21,12 @@ using Names = std::vector<absl::string_view>;
 bool Among(absl::string_view text, const Names& names);
 // "acls", "groups": each in quotes, with commas.
 std::string Listed(const Names& names);
-// The name that servers look for: from 0.26 on without an @ at the end (resolveUser), before as it is.
+// The name that servers look for: from 0.26 on without an @ at the end (resolveUser), before as it
+// is.
 std::string NameOfUser(absl::string_view text, int minor);
 
-// Reads one document by the rules of one generation. read_policy.cc has what the sections have in common and the names,
-// read_rules.cc the rules, read_ssh.cc logins, tests and attributes.
+// Reads one document by the rules of one generation. read_policy.cc has what the sections have in
+// common and the names, read_rules.cc the rules, read_ssh.cc logins, tests and attributes.
 class Reader {
  public:
   Reader(const HuJson& document, int minor);
@@ -38,9 +39,11 @@ class Reader {
   void Refuse(Position at, const std::string& where, std::string message, std::string remedy);
   void Note(Position at, const std::string& where, std::string message, std::string remedy);
   // Refused from 0.`since` on; before that it is taken and means less than it says.
-  void RefuseSince(int since, Position at, const std::string& where, std::string message, std::string remedy);
+  void RefuseSince(int since, Position at, const std::string& where, std::string message,
+                   std::string remedy);
 
-  // Before 0.26 a second object of a name adds to the first one (encoding/json decodes into the map that is there).
+  // Before 0.26 a second object of a name adds to the first one (encoding/json decodes into the map
+  // that is there).
   void MergeMaps();
 
   // The member that sets field `name`; null is as good as none.
@@ -60,7 +63,8 @@ class Reader {
 
   void ReadHosts();
 
-  void NoteHostBits(const Prefix& prefix, absl::string_view text, Position at, const std::string& where);
+  void NoteHostBits(const Prefix& prefix, absl::string_view text, Position at,
+                    const std::string& where);
 
   void ReadGroups();
 
@@ -75,7 +79,8 @@ class Reader {
   void CheckTagCycles(const HuJson& owners);
 
   // A user, group or tag that may own or approve something.
-  std::optional<Alias> Approver(const HuJson& value, const std::string& where, absl::string_view what, int tags_since);
+  std::optional<Alias> Approver(const HuJson& value, const std::string& where,
+                                absl::string_view what, int tags_since);
 
   // What someone may have meant by a name that is nothing.
   std::string UserRemedy(absl::string_view text) const;
@@ -96,7 +101,8 @@ class Reader {
   Names Autogroups(bool source, bool ssh) const;
 
   // An alias of a rule; nullopt, with a finding, if it is refused.
-  std::optional<Alias> RuleAlias(absl::string_view text, Position at, const std::string& where, bool source, bool ssh);
+  std::optional<Alias> RuleAlias(absl::string_view text, Position at, const std::string& where,
+                                 bool source, bool ssh);
 
   void ReadSources(const HuJson* list, const std::string& where, std::vector<Alias>& out);
 
@@ -108,7 +114,8 @@ class Reader {
 
   std::optional<Rule::Destination> ReadDestination(const HuJson& value, const std::string& where);
 
-  // autogroup:self is for devices of users only (validateACLSrcDstCombination, validateGrantSrcDstCombination; 0.29).
+  // autogroup:self is for devices of users only (validateACLSrcDstCombination,
+  // validateGrantSrcDstCombination; 0.29).
   void CheckSelf(const Rule& rule, const std::string& where, bool everything_allowed);
 
   void ReadGrant(const HuJson& grant, const std::string& where);
@@ -118,7 +125,8 @@ class Reader {
 
   void ReadSsh(const HuJson& ssh, const std::string& where);
 
-  std::optional<Alias> SshAlias(absl::string_view text, Position at, const std::string& where, bool source);
+  std::optional<Alias> SshAlias(absl::string_view text, Position at, const std::string& where,
+                                bool source);
 
   void CheckPeriod(const HuJson* period, const std::string& where, absl::string_view action);
 

@@ -98,7 +98,8 @@ std::string Traffic::ToString() const {
   std::map<int, Ranges> left = ports_;
   // What a rule without a protocol lets through is said without one.
   const auto tcp = left.find(6), udp = left.find(17);
-  const bool ping = left.count(1) > 0 && left.count(58) > 0, no_ping = left.count(1) + left.count(58) == 0;
+  const bool ping = left.count(1) > 0 && left.count(58) > 0,
+             no_ping = left.count(1) + left.count(58) == 0;
   const bool same = tcp != left.end() && udp != left.end() && tcp->second == udp->second;
   if (same && (ping || (no_ping && text(tcp->second) != "*"))) {
     parts.push_back(text(tcp->second));
@@ -110,7 +111,8 @@ std::string Traffic::ToString() const {
     left.erase(58);
   }
   for (const auto& [protocol, ranges] : left) {
-    parts.push_back(HasPorts(protocol) ? absl::StrCat(ProtocolName(protocol), " ", text(ranges)) : ProtocolName(protocol));
+    parts.push_back(HasPorts(protocol) ? absl::StrCat(ProtocolName(protocol), " ", text(ranges))
+                                       : ProtocolName(protocol));
   }
   return parts.empty() ? "nothing" : absl::StrJoin(parts, "; ");
 }

@@ -21,11 +21,12 @@ class Traffic {
   Traffic Minus(const Traffic& other) const;
   bool Contains(const Traffic& other) const { return other.Minus(*this).empty(); }
 
-  // The same without icmp if there are some ports of tcp or udp: who reaches a port may ping, which is no news.
+  // The same without icmp if there are some ports of tcp or udp: who reaches a port may ping, which
+  // is no news.
   Traffic WithoutPing() const;
 
-  // "*" for what a rule without a protocol lets through to all ports, "443" for port 443 of tcp and udp (with or without
-  // icmp), "tcp 22, 80-81; icmp".
+  // "*" for what a rule without a protocol lets through to all ports, "443" for port 443 of tcp and
+  // udp (with or without icmp), "tcp 22, 80-81; icmp".
   std::string ToString() const;
 
   friend auto operator<=>(const Traffic&, const Traffic&) = default;

@@ -1,0 +1,16 @@
+# Whether all C++ is formatted as .clang-format says. Usage: cmake -DSOURCE_DIR=. -P cmake/check_format.cmake
+find_program(CLANG_FORMAT NAMES clang-format-14 clang-format)
+if(NOT CLANG_FORMAT)
+  message(FATAL_ERROR "clang-format is missing; install the package clang-format (.ci/install test)")
+endif()
+foreach(folder provider resources datasources acceptance-tests)
+  file(GLOB_RECURSE found "${SOURCE_DIR}/${folder}/*.cc" "${SOURCE_DIR}/${folder}/*.h")
+  list(APPEND files ${found})
+endforeach()
+execute_process(COMMAND "${CLANG_FORMAT}" --style=file --dry-run --Werror ${files}
+                RESULT_VARIABLE code ERROR_VARIABLE complaints)
+if(NOT code EQUAL 0)
+  message(FATAL_ERROR "${complaints}\nclang-format -i --style=file on these files puts it right.")
+endif()
+list(LENGTH files count)
+message(STATUS "Format: ${count} files, all as .clang-format says.")
