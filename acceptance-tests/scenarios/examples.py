@@ -6,6 +6,7 @@ import pathlib
 import re
 import shutil
 
+from entries import give_gpus
 from harness.cli import ROOT
 
 EXAMPLES = ROOT / "examples"
@@ -49,6 +50,16 @@ def places(folder: pathlib.Path) -> list[str]:
     if 'resource "charon_tier" ' in content:
         found.add("built-in-tiers")
     return sorted(found)
+
+
+def equip(cluster) -> None:
+    """What examples with services expect of a cluster: GPUs, and a storage class, which stays for the next one."""
+    give_gpus(cluster)
+    standard = cluster.get("StorageClass", None, "standard")
+    cluster.api.apply({
+        "apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "metadata": {"name": "proxmox-lvm-encrypted"},
+        "provisioner": standard["provisioner"], "reclaimPolicy": "Delete", "volumeBindingMode": "Immediate",
+    }, force=True)
 
 
 @contextlib.contextmanager

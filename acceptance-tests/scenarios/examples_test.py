@@ -70,11 +70,11 @@ def parameters(folders):
 
 @pytest.mark.parametrize("example", parameters(FOLDERS))
 @pytest.mark.usefixtures("taking_turns")
-def test_example(stack, cluster, example, vpn, dns_service, request):
+def test_example(stack, cluster, example, vpn, dns_service):
     copy(stack, example)
     stack.environment |= vpn | dns_service
     if 'resource "charon_service"' in examples.text(example):
-        request.getfixturevalue("platform")
+        examples.equip(cluster)
     stack.apply()
     destroy_with_data(stack, cluster)
     assert stack.state().resources == {}

@@ -13,7 +13,6 @@ import re
 import pytest
 
 import examples
-from entries import give_gpus
 from examples import SERVICES, copy, name
 from harness.kubernetes import Api
 from harness.operators import ExternalSecrets
@@ -57,15 +56,8 @@ def taking_turns(exclusive, example):
 
 @pytest.fixture
 def platform(cluster, crds, example):
-    """What the examples expect of a cluster: operators, GPUs, a storage class."""
     crds("ExternalSecret", "Middleware", "ServiceMonitor")
-    give_gpus(cluster)
-    standard = cluster.get("StorageClass", None, "standard")
-    # On a server that tests share it stays: several examples name it.
-    cluster.api.apply({
-        "apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "metadata": {"name": "proxmox-lvm-encrypted"},
-        "provisioner": standard["provisioner"], "reclaimPolicy": "Delete", "volumeBindingMode": "Immediate",
-    }, force=True)
+    examples.equip(cluster)
     with ExternalSecrets(cluster.api, STORE, example.name):
         yield
 
