@@ -216,7 +216,8 @@ absl::Status Snapshot::List(const Call& call, const ResourceInfo& info, const Ob
   }
   absl::MutexLock lock(&mutex_);
   changed_.SignalAll();
-  if (scope.state != Scope::kListing) return absl::OkStatus();
+  // What state the scope is in says nothing about this list: another one may be under way by now.
+  if (status.ok()) return absl::OkStatus();
   ForgetIncoming(scope);
   // Our own end is not the list's fault: a reader that waits takes over.
   if (const absl::Status alive = call.Alive(); !alive.ok()) {
