@@ -628,7 +628,7 @@ def _service_updates(names: Names) -> dict[str, list[Update]]:
         ],
         "metrics": [Update({"port": "metrics"}), Update({"port": "9999"})],
         "probes": [Update({"readiness": {"grpc": "", "request": {"port": "metrics"}}}), Update({})],
-        "hooks": [Update({"pre_stop": {"exec": ["true"]}})],
+        "hooks": [Update({"pre_stop": {"http_get": "/stop", "request": {"port": "metrics", "scheme": "HTTP"}}})],
         "service": [Update({"name": names("other-svc"), "ports": {"metrics": 9001}, "app_protocols": {"http": "kubernetes.io/h2c"}})],
         "labels": [Update({"team": "b", "more": ""}), Update({})],
         "annotations": [Update({"note": "changed"}), Update({})],

@@ -1,6 +1,7 @@
 #include "provider/schema/checks.h"
 
 #include <algorithm>
+#include <memory>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -157,31 +158,15 @@ Check PositiveDuration() {
 }
 
 Check EachElement(Check check) {
-  return Check{absl::StrCat("each ", check.text), [check](const Value& value) -> absl::Status {
-                 if (value.kind() == Value::Kind::kMapping) {
-                   for (const auto& [key, element] : value.mapping()) {
-                     if (element.IsKnown())
-                       CHARON_RETURN_IF_ERROR(At(Path().Key(key), check.run(element)));
-                   }
-                   return absl::OkStatus();
-                 }
-                 std::int64_t index = 0;
-                 for (const Value& element : value.sequence()) {
-                   if (element.IsKnown())
-                     CHARON_RETURN_IF_ERROR(At(Path().Index(index), check.run(element)));
-                   ++index;
-                 }
-                 return absl::OkStatus();
-               }};
+  Check each{absl::StrCat("each ", check.text)};
+  each.each_element = std::make_shared<const Check>(std::move(check));
+  return each;
 }
 
 Check EachKey(Check check) {
-  return Check{absl::StrCat("each key ", check.text), [check](const Value& value) -> absl::Status {
-                 for (const auto& [key, element] : value.mapping()) {
-                   CHARON_RETURN_IF_ERROR(At(Path().Key(key), check.run(Value::String(key))));
-                 }
-                 return absl::OkStatus();
-               }};
+  Check each{absl::StrCat("each key ", check.text)};
+  each.each_key = std::make_shared<const Check>(std::move(check));
+  return each;
 }
 
 ObjectRule ExactlyOneOf(std::vector<std::string> names) {

@@ -14,7 +14,9 @@
 namespace charon {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 
 std::string Repeat(char letter, std::size_t count) { return std::string(count, letter); }
 
@@ -79,18 +81,23 @@ TEST(Checks, OfNumbers) {
   }
 }
 
-TEST(Checks, OfElementsNameTheElement) {
+TEST(Checks, OfElementsNameEachElementThatDoesNotFit) {
+  const auto misfits = [](const Check& check, const Type& type, absl::string_view json) {
+    return Misfits(check, ValueForTest(type, json));
+  };
   const Check check = EachElement(DnsLabel());
-  EXPECT_THAT(check.run(ValueForTest(Type::List(Type::String()), R"(["a", "<unknown>", null])")),
-              IsOk());
-  EXPECT_THAT(check.run(ValueForTest(Type::List(Type::String()), R"(["a", "B"])")),
-              StatusIsAt("[1]"));
-  EXPECT_THAT(check.run(ValueForTest(Type::Map(Type::String()), R"({"k": "a", "l": "B"})")),
-              StatusIsAt("[\"l\"]"));
+  const Type list = Type::List(Type::String()), map = Type::Map(Type::String());
+  EXPECT_THAT(misfits(check, list, R"(["a", "<unknown>", null])"), IsEmpty());
+  EXPECT_THAT(misfits(check, list, R"(["B", "a", "C"])"),
+              ElementsAre(StatusIsAt("[0]"), StatusIsAt("[2]")));
+  EXPECT_THAT(misfits(check, map, R"({"k": "A", "l": "a", "m": "B"})"),
+              ElementsAre(StatusIsAt("[\"k\"]"), StatusIsAt("[\"m\"]")));
   const Check keys = EachKey(LabelKey());
-  EXPECT_THAT(keys.run(ValueForTest(Type::Map(Type::String()), R"({"a/b": "-"})")), IsOk());
-  EXPECT_THAT(keys.run(ValueForTest(Type::Map(Type::String()), R"({"a/b": "", "a b": ""})")),
-              StatusIsAt("[\"a b\"]"));
+  EXPECT_THAT(misfits(keys, map, R"({"a/b": "-"})"), IsEmpty());
+  EXPECT_THAT(misfits(keys, map, R"({"a/b": "", "a b": "", "c d": ""})"),
+              ElementsAre(StatusIsAt("[\"a b\"]"), StatusIsAt("[\"c d\"]")));
+  EXPECT_THAT(misfits(EachElement(check), Type::Map(list), R"({"k": ["a", "B"], "l": ["C"]})"),
+              ElementsAre(StatusIsAt("[\"k\"][1]"), StatusIsAt("[\"l\"][0]")));
 }
 
 TEST(Checks, HaveTextsForTheDocumentation) {

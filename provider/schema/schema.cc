@@ -199,7 +199,7 @@ bool IsForAnotherType(const Check& check, const Type& type) {
   const Value sample = Sample(type);
   if (!sample.IsKnown()) return false;
   try {
-    check.run(sample).IgnoreError();
+    Misfits(check, sample);
   } catch (const std::bad_variant_access&) {
     return true;
   }
@@ -284,9 +284,8 @@ void ValidateAttributes(const ObjectSchema& schema, const Value& config, const P
     if (value.IsUnknown()) continue;
     const bool hidden = secret || attribute.sensitive || attribute.write_only;
     for (const Check& check : attribute.checks) {
-      absl::Status status = check.run(value);
-      if (!status.ok())
-        errors->push_back(At(place, hidden ? WithoutValue(check, status) : std::move(status)));
+      for (absl::Status& misfit : Misfits(check, value))
+        errors->push_back(At(place, hidden ? WithoutValue(check, misfit) : std::move(misfit)));
     }
     if (attribute.nested != nullptr) {
       ValidateNested(attribute, value, place, write_only_allowed, hidden, errors, warnings);
@@ -307,7 +306,32 @@ void ValidateAttributes(const ObjectSchema& schema, const Value& config, const P
   }
 }
 
+// Appends what is wrong with `value`, which is at `place` in the whole.
+void Judge(const Check& check, const Value& value, const Path& place,
+           std::vector<absl::Status>& misfits) {
+  if (!value.IsKnown()) return;
+  if (check.each_key != nullptr) {
+    for (const auto& [key, _] : value.mapping())
+      Judge(*check.each_key, Value::String(key), place.Key(key), misfits);
+  } else if (check.each_element != nullptr && value.kind() == Value::Kind::kMapping) {
+    for (const auto& [key, element] : value.mapping())
+      Judge(*check.each_element, element, place.Key(key), misfits);
+  } else if (check.each_element != nullptr) {
+    std::int64_t index = 0;
+    for (const Value& element : value.sequence())
+      Judge(*check.each_element, element, place.Index(index++), misfits);
+  } else if (absl::Status status = check.run(value); !status.ok()) {
+    misfits.push_back(At(place, std::move(status)));
+  }
+}
+
 }  // namespace
+
+std::vector<absl::Status> Misfits(const Check& check, const Value& value) {
+  std::vector<absl::Status> misfits;
+  Judge(check, value, Path(), misfits);
+  return misfits;
+}
 
 const AttributeSchema* ObjectSchema::Find(absl::string_view name) const {
   for (const AttributeSchema& attribute : attributes) {
@@ -451,13 +475,12 @@ std::vector<std::string> Contradictions(const ObjectSchema& schema, absl::string
       if (absl::Status fits = Conforms(*a.default_value, a.type); !fits.ok())
         complain(a, fits.message());
       for (const Check& check : a.checks) {
-        if (absl::Status passed = check.run(*a.default_value); !passed.ok()) {
-          complain(a, absl::StrCat("the default fails its own check: ", passed.message()));
-        }
+        for (const absl::Status& wrong : Misfits(check, *a.default_value))
+          complain(a, absl::StrCat("the default fails its own check: ", wrong.message()));
       }
     }
     for (const absl::string_view word : kSecretWords) {
-      if (absl::EndsWith(a.name, word) && !a.sensitive && !a.write_only && !a.write_only &&
+      if (absl::EndsWith(a.name, word) && !a.sensitive && !a.write_only &&
           a.type.kind() == Type::Kind::kString) {
         complain(a, "looks like a secret but is not sensitive");
       }

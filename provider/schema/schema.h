@@ -31,11 +31,17 @@ inline constexpr Mode OptionalComputed = Mode::kOptionalComputed;
 
 enum class Nesting { kNone, kSingle, kList, kSet, kMap };
 
-// A rule on one known value. `text` completes "The value ..." in messages and documentation.
+// A rule on one known value, or on each of its elements or keys. `text` completes "The value ..."
+// in messages and documentation.
 struct Check {
   std::string text;
-  std::function<absl::Status(const Value&)> run;  // InvalidArgument, saying what is wrong
+  std::function<absl::Status(const Value&)> run = nullptr;  // InvalidArgument, saying what is wrong
+  // Instead of `run`: what every element of a list, set or map, or every key of a map, must be.
+  std::shared_ptr<const Check> each_element = nullptr, each_key = nullptr;
 };
+
+// Everything that is wrong with a known value by `check`, each with its place inside the value.
+std::vector<absl::Status> Misfits(const Check& check, const Value& value);
 
 struct ObjectSchema;
 

@@ -184,12 +184,11 @@ const ObjectSpec<HookModel>& HookModel::Describe() {
           Field(&M::exec, "exec", Optional, "A command in the container."),
           Field(&M::http_get, "http_get", Optional, "Path of an HTTP request to the container.")
               .Check(AbsolutePath()),
-          Field(&M::port, "port", Optional,
-                "Port of that by name or number; `http`, or the only one, by default."),
+          Field(&M::request, "request", Optional, "More about the request of `http_get`."),
           Field(&M::sleep, "sleep", Optional, "Just wait, such as `5s` (Kubernetes 1.30).")
               .Check(PositiveDuration()),
       },
-      {ExactlyOneOf({"exec", "http_get", "sleep"}), Needs("port", "http_get")});
+      {ExactlyOneOf({"exec", "http_get", "sleep"}), Needs("request", "http_get")});
   return spec;
 }
 

@@ -39,7 +39,7 @@ struct MountModel {
   static const ObjectSpec<MountModel>& Describe();
 };
 
-// What is rarely said about the request of a probe.
+// What is rarely said about the request of a probe or a hook.
 struct RequestModel {
   Attr<std::string> port, scheme;
   Attr<StringMap> headers;
@@ -61,7 +61,8 @@ struct ProbesModel {
 
 struct HookModel {
   Attr<StringList> exec;
-  Attr<std::string> http_get, port, sleep;
+  Attr<std::string> http_get, sleep;
+  Attr<RequestModel> request;
   static const ObjectSpec<HookModel>& Describe();
 };
 

@@ -160,6 +160,12 @@ std::optional<RequestModel> HttpRequest(const Json& get, const ContainerModel& c
   return request;
 }
 
+// Nothing if there is nothing to say about it.
+Attr<RequestModel> Said(const RequestModel& request) {
+  const bool usual = request.port.IsNull() && request.scheme.IsNull() && request.headers.IsNull();
+  return usual ? Attr<RequestModel>() : Attr<RequestModel>(request);
+}
+
 Attr<ProbeModel> Probe(const Json& probe, const ContainerModel& container) {
   ProbeModel model;
   RequestModel request;
@@ -187,8 +193,7 @@ Attr<ProbeModel> Probe(const Json& probe, const ContainerModel& container) {
   } else {
     return {};
   }
-  if (!request.port.IsNull() || !request.scheme.IsNull() || !request.headers.IsNull())
-    model.request = std::move(request);
+  model.request = Said(request);
   // What the server fills in is not said: SetDefaults_Probe of
   // k8s.io/kubernetes/pkg/apis/core/v1/defaults.go.
   const auto unless = [&probe](const char* field, std::int64_t usual) {
@@ -209,7 +214,7 @@ Attr<HookModel> Hook(const Json& hook, const ContainerModel& container) {
     const std::optional<RequestModel> request = HttpRequest(get, container);
     if (!request) return {};
     model.http_get = Text(get, "path");
-    model.port = request->port;
+    model.request = Said(*request);
   } else {
     model.exec = List(Field(hook, "exec.command"));
     model.sleep = DurationOf(Field(hook, "sleep.seconds"));

@@ -115,7 +115,8 @@ TEST(ImportWorkload, ContainersAreFoundWhole) {
        "startupProbe": {"tcpSocket": {"port": "sql"}}}],
     "containers": [
       {"name": "helper", "image": "h:latest", "imagePullPolicy": "IfNotPresent", "env": [{"name": "API_TOKEN", "value": "x"}, {"name": "A", "value": "1"}],
-       "volumeMounts": [{"name": "tmp", "mountPath": "/t", "readOnly": true}]},
+       "volumeMounts": [{"name": "tmp", "mountPath": "/t", "readOnly": true}],
+       "lifecycle": {"preStop": {"httpGet": {"path": "/bye", "port": 9999, "scheme": "HTTPS"}}}},
       {"name": "web", "image": "w:1", "command": ["serve"], "args": ["--fast"], "workingDir": "/srv", "imagePullPolicy": "Always", "tty": true,
        "ports": [{"name": "http", "containerPort": 80, "protocol": "TCP"},
                  {"name": "dns", "containerPort": 53, "protocol": "TCP"}, {"containerPort": 53, "protocol": "UDP"},
@@ -150,7 +151,8 @@ TEST(ImportWorkload, ContainersAreFoundWhole) {
     "hooks": {"post_start": {"exec": ["warm"]}, "pre_stop": {"sleep": "5s"}},
     "security_context": {"run_as_user": 0, "run_as_non_root": false, "read_only_root_filesystem": true, "allow_privilege_escalation": false,
                          "capabilities": {"add": ["CHOWN", "NET_ADMIN"], "drop": ["ALL"]}, "seccomp_profile": "p/x.json"},
-    "sidecars": {"helper": {"image": "h:latest", "image_pull_policy": "IfNotPresent", "env": {"A": "1"}, "mounts": {"/t": {"volume": "tmp", "read_only": true}}}},
+    "sidecars": {"helper": {"image": "h:latest", "image_pull_policy": "IfNotPresent", "env": {"A": "1"}, "mounts": {"/t": {"volume": "tmp", "read_only": true}},
+                            "hooks": {"pre_stop": {"http_get": "/bye", "request": {"port": "9999", "scheme": "HTTPS"}}}}},
     "init_containers": [
       {"name": "setup", "image": "s:1", "command": ["init"], "mounts": {"/d": {"volume": "data"}}, "security_context": {"privileged": true}},
       {"name": "proxy", "image": "p:1", "restart_policy": "Always", "ports": {"sql": "5432"}, "probes": {"startup": {"tcp_socket": "sql"}}}]})"));

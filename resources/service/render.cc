@@ -89,16 +89,11 @@ void CheckEnv(const ServiceModel& model, const Named& named, Findings& findings)
   }
 }
 
+// Whether `port` may be one of the container's: a number need not be declared.
 bool HasPort(const ContainerModel& container, const std::string& port) {
-  if (!container.ports.IsKnown()) return !container.ports.IsNull();  // unknown: perhaps
   std::int64_t number = 0;
-  const bool numeric = absl::SimpleAtoi(port, &number);
-  for (const auto& [name, text] : *container.ports) {
-    if (name == port) return true;
-    const absl::StatusOr<Port> parsed = ParsePort(text);
-    if (numeric && parsed.ok() && parsed->number == number) return true;
-  }
-  return numeric;  // a number need not be declared
+  return container.ports.IsUnknown() || container.ports.value_or({}).count(port) != 0 ||
+         absl::SimpleAtoi(port, &number);
 }
 
 // Whether a container that the Service leads to has, or may have, a port of that name.
@@ -163,6 +158,17 @@ void CheckProbes(const Named& named, Findings& findings) {
       findings.Add(path.Attribute("success_threshold"),
                    absl::StrCat("must be 1 for a ", name, " probe"));
     }
+  }
+}
+
+void CheckHooks(const Named& named, Findings& findings) {
+  const HooksModel hooks = named.container->hooks.value_or({});
+  const std::pair<const char*, const Attr<HookModel>*> all[] = {{"post_start", &hooks.post_start},
+                                                                {"pre_stop", &hooks.pre_stop}};
+  for (const auto& [name, hook] : all) {
+    if (!hook->IsKnown() || !(*hook)->http_get.IsKnown() || (*hook)->request.IsUnknown()) continue;
+    const Path path = named.path.Attribute("hooks").Attribute(name).Attribute("request");
+    CheckPortUse(named, (*hook)->request.value_or({}).port, path.Attribute("port"), findings);
   }
 }
 
@@ -370,6 +376,7 @@ std::vector<absl::Status> CheckService(const ServiceModel& config) {
     }
     CheckEnv(config, named, findings);
     CheckProbes(named, findings);
+    CheckHooks(named, findings);
     CheckMounts(config, named, findings);
   }
   CheckVolumes(config, findings);

@@ -143,11 +143,8 @@ Json Probe(const ContainerModel& container, const ProbeModel& model) {
 
 Json Hook(const ContainerModel& container, const HookModel& model) {
   if (model.exec.IsKnown()) return {{"exec", {{"command", *model.exec}}}};
-  if (model.http_get.IsKnown()) {
-    RequestModel request;
-    request.port = model.port;
-    return {{"httpGet", HttpGet(container, *model.http_get, request)}};
-  }
+  if (model.http_get.IsKnown())
+    return {{"httpGet", HttpGet(container, *model.http_get, model.request.value_or({}))}};
   return {{"sleep", {{"seconds", Seconds(model.sleep.value_or("1s"))}}}};
 }
 

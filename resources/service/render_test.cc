@@ -281,12 +281,27 @@ TEST(RenderPod, HooksAreCommandsRequestsOrPauses) {
   const Json hooks =
       PodSpec({{"ports", {{"admin", "90"}, {"http", "80"}}},
                {"hooks",
-                {{"post_start", {{"http_get", "/warm"}, {"port", "admin"}}},
+                {{"post_start",
+                  {{"http_get", "/warm"},
+                   {"request",
+                    {{"port", "admin"}, {"scheme", "HTTPS"}, {"headers", {{"X-Warm", "yes"}}}}}}},
                  {"pre_stop", {{"http_get", "/drain"}}}}}})["containers"][0]["lifecycle"];
   EXPECT_EQ(
       hooks,
       Json::parse(
-          R"({"postStart": {"httpGet": {"path": "/warm", "port": "admin"}}, "preStop": {"httpGet": {"path": "/drain", "port": "http"}}})"));
+          R"({"postStart": {"httpGet": {"path": "/warm", "port": "admin", "scheme": "HTTPS", "httpHeaders": [{"name": "X-Warm", "value": "yes"}]}}, "preStop": {"httpGet": {"path": "/drain", "port": "http"}}})"));
+}
+
+TEST(RenderPod, HooksGoToPortsThatExist) {
+  const Json ports = {{"admin", "90"}, {"web", "80"}};
+  const Json unknown = {{"http_get", "/"}, {"request", {{"port", "http"}}}};
+  EXPECT_THAT(
+      Messages({{"ports", ports},
+                {"hooks", {{"post_start", unknown}, {"pre_stop", {{"http_get", "/"}}}}}}),
+      ElementsAre("hooks.post_start.request.port: container web has no port \"http\"; it has "
+                  "\"admin\", \"web\"",
+                  "hooks.pre_stop.request.port: which port of container web? it has \"admin\", "
+                  "\"web\""));
 }
 
 TEST(RenderPod, OnlyNativeSidecarsAmongInitContainersHaveProbes) {
@@ -439,6 +454,11 @@ TEST(CheckService, TheServiceHasPortsOfContainers) {
                                             "\"htpp\"; of the main one, it has \"http\"",
                                             "service.app_protocols[\"grpc\"]: no container has a "
                                             "port \"grpc\"; of the main one, it has \"http\""));
+}
+
+TEST(CheckService, ANumberNeedNotBeDeclaredAsPort) {
+  EXPECT_THAT(Messages({{"probes", {{"liveness", {{"tcp_socket", "9999"}}}}}}), IsEmpty());
+  EXPECT_THAT(Messages({{"metrics", {{"port", "9999"}}}}), IsEmpty());
 }
 
 TEST(CheckService, RefusesAClaimOfOneNodeForSeveral) {
