@@ -232,14 +232,15 @@ NotSaid FillInFromWorkload(const Json& workload, ServiceModel& model) {
   return not_said;
 }
 
-void FillInFromService(const Json& service, ServiceModel& model) {
+std::vector<std::string> FillInFromService(const Json& service, ServiceModel& model) {
   StringMap ports = model.ports.value_or({});
   for (const auto& [name, sidecar] : model.sidecars.value_or({})) {
     for (const auto& port : sidecar.ports.value_or({})) ports.insert(port);
   }
   std::map<std::string, std::int64_t> numbers;
   StringMap app_protocols;
-  std::set<std::string> done;
+  std::map<std::string, std::int64_t> done;  // of one port there may be several protocols
+  std::vector<std::string> left_out;
   for (const Json& port : Field(service, "spec.ports")) {
     const Json& target = Field(port, "targetPort");
     const auto meant = std::find_if(ports.begin(), ports.end(), [&](const auto& one) {
@@ -248,17 +249,24 @@ void FillInFromService(const Json& service, ServiceModel& model) {
                  : WholeNumber(target) == Attr<std::int64_t>(PortOf(one.second).number);
     });
     const Attr<std::int64_t> number = WholeNumber(Field(port, "port"));
-    if (meant == ports.end() || number.IsNull() || !done.insert(meant->first).second) continue;
+    if (number.IsNull()) continue;
+    if (meant == ports.end() || done.emplace(meant->first, *number).first->second != *number) {
+      left_out.push_back(
+          absl::StrCat(*number, target.is_null() ? "" : absl::StrCat(" (to ", target.dump(), ")")));
+      continue;
+    }
     const std::string& name = meant->first;
     if (*number != UsualServicePort(name, PortOf(meant->second))) numbers[name] = *number;
     if (const std::string protocol = Text(port, "appProtocol"); !protocol.empty())
       app_protocols[name] = protocol;
   }
-  if (numbers.empty() && app_protocols.empty()) return;
-  InnerServiceModel inner;
-  if (!numbers.empty()) inner.ports = std::move(numbers);
-  inner.app_protocols = Filled(std::move(app_protocols));
-  model.service = std::move(inner);
+  if (!numbers.empty() || !app_protocols.empty()) {
+    InnerServiceModel inner;
+    if (!numbers.empty()) inner.ports = std::move(numbers);
+    inner.app_protocols = Filled(std::move(app_protocols));
+    model.service = std::move(inner);
+  }
+  return left_out;
 }
 
 }  // namespace charon::service

@@ -25,7 +25,9 @@ struct NotSaid {
 NotSaid FillInFromWorkload(const nlohmann::json& workload, ServiceModel& model);
 
 // Fills in the ports of the Service that has the service's name, where they are others than
-// rendering would give it: clients use them. REQUIRES: the workload is filled in.
-void FillInFromService(const nlohmann::json& service, ServiceModel& model);
+// rendering would give it: clients use them. Returns those that the model cannot have, as
+// `8081 (to "http")`: to no declared port, or to one that another port of the Service leads to.
+// REQUIRES: the workload is filled in.
+std::vector<std::string> FillInFromService(const nlohmann::json& service, ServiceModel& model);
 
 }  // namespace charon::service

@@ -270,21 +270,25 @@ TEST(ImportService, PortsThatAreNotTheUsualOnesAreSaid) {
                                                 {"name": "https", "containerPort": 8443, "protocol": "TCP"}]},
       {"name": "log", "image": "l:1", "ports": [{"name": "metrics", "containerPort": 9100, "protocol": "TCP"}]}]})"),
                      model);
-  FillInFromService(
-      Json::parse(
-          R"({"spec": {"ports": [{"port": 8080, "targetPort": "http", "appProtocol": "kubernetes.io/h2c"}, {"port": 81, "targetPort": 9000},
-      {"port": 443, "targetPort": "https"}, {"port": 9101, "targetPort": "metrics"}, {"port": 7, "targetPort": "gone"}, {"port": 8081, "targetPort": "http"}]}})"),
-      model);
+  EXPECT_THAT(
+      FillInFromService(
+          Json::parse(
+              R"({"spec": {"ports": [{"port": 8080, "targetPort": "http", "appProtocol": "kubernetes.io/h2c"}, {"port": 81, "targetPort": 9000},
+      {"port": 443, "targetPort": "https"}, {"port": 9101, "targetPort": "metrics"}, {"port": 7, "targetPort": "gone"}, {"port": 8081, "targetPort": "http"}, {"port": 8080, "targetPort": "http", "protocol": "UDP"}]}})"),
+          model),
+      ElementsAre(R"(7 (to "gone"))", R"(8081 (to "http"))"));
   EXPECT_EQ(
       Found(model)["service"],
       Json::parse(
           R"({"ports": {"http": 8080, "admin": 81, "metrics": 9101}, "app_protocols": {"http": "kubernetes.io/h2c"}})"));
   ExpectValid(model);
   model.service = Attr<InnerServiceModel>();
-  FillInFromService(
-      Json::parse(
-          R"({"spec": {"ports": [{"port": 80, "targetPort": 8080}, {"port": 9000, "targetPort": "admin"}]}})"),
-      model);
+  EXPECT_THAT(
+      FillInFromService(
+          Json::parse(
+              R"({"spec": {"ports": [{"port": 80, "targetPort": 8080}, {"port": 9000, "targetPort": "admin"}]}})"),
+          model),
+      IsEmpty());
   EXPECT_TRUE(model.service.IsNull());
 }
 

@@ -278,7 +278,15 @@ absl::StatusOr<ServiceModel> ServiceResource::ReadImported(const sdk::Context& c
     if (const absl::StatusOr<Json> service =
             cluster.Get(context, {{"v1", "Service"}, *stub.name_space, name});
         service.ok()) {
-      FillInFromService(*service, model);
+      const std::vector<std::string> left_out = FillInFromService(*service, model);
+      if (!left_out.empty()) {
+        context.diagnostics->Warning(
+            "Ports of the Service were left out",
+            absl::StrCat("The first apply takes these away: ", absl::StrJoin(left_out, ", "),
+                         ". A service has one port for each that a container declares: declare "
+                         "what is missing in ports, or keep further ones in a Service of another "
+                         "name (charon_kubernetes_manifest)."));
+      }
     }
     if (!not_said.secrets.empty()) {
       context.diagnostics->Warning("Environment variables were left out",
