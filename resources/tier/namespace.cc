@@ -857,7 +857,9 @@ sdk::Outcome<NamespaceModel> NamespaceResource::Read(const sdk::Context& context
     }
   }
 
-  if (!imported) WarnOfDrift(context, NamespaceObject(prior, conventions), *live, options.manager);
+  // What was imported or moved here is theirs until the first apply that changes it.
+  if (operations::ClaimOf(&*live, options) == operations::Claim::kOurs)
+    WarnOfDrift(context, NamespaceObject(prior, conventions), *live, options.manager);
 
   if (imported) {
     absl::StatusOr<Json> limits = cluster->Get(context, LimitRangeRef(name));
