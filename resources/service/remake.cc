@@ -1,0 +1,104 @@
+#include "resources/service/remake.h"
+
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "provider/base/status.h"
+#include "provider/clients/kubernetes/object.h"
+#include "provider/clients/kubernetes/ownership.h"
+#include "resources/service/content.h"
+
+namespace charon::service {
+namespace {
+
+using Json = nlohmann::json;
+using kubernetes::Field;
+
+// ["run=web"], or with another separator and quotes as in HCL.
+std::vector<std::string> Labels(const Json& labels, absl::string_view between,
+                                absl::string_view quote) {
+  std::vector<std::string> parts;
+  if (!labels.is_object()) return parts;
+  for (const auto& [key, value] : labels.items()) {
+    const std::string text = value.is_string() ? value.get<std::string>() : value.dump();
+    const bool word = key.find_first_of("./") == std::string::npos;
+    parts.push_back(
+        absl::StrCat(word ? "" : quote, key, word ? "" : quote, between, quote, text, quote));
+  }
+  return parts;
+}
+
+absl::Status OtherPods(const kubernetes::ObjectRef& ref, const Json& wanted, const Json& there) {
+  const Json& labels = Field(there, "matchLabels");
+  const Json& expressions = Field(there, "matchExpressions");
+  const bool sayable = labels.is_object() && !labels.empty() && expressions.is_null();
+  return At("selector",
+            WithRemedy(
+                absl::AlreadyExistsError(absl::StrCat(
+                    KeyOf(ref), " exists already, and its pods are those with ",
+                    sayable ? absl::StrJoin(Labels(labels, "=", ""), ",") : there.dump(),
+                    "; the service's have ",
+                    absl::StrJoin(Labels(Field(wanted, "matchLabels"), "=", ""), ","),
+                    ". A workload keeps its selector for good")),
+                absl::StrCat(
+                    sayable ? absl::StrCat("To adopt it as it is, set selector = { ",
+                                           absl::StrJoin(Labels(labels, " = ", "\""), ", "), " }. ")
+                            : "",
+                    "on_conflict = \"replace\" deletes it, and its pods, first.")));
+}
+
+// Which of the fields that a StatefulSet keeps for good are others than `object` wants them.
+std::vector<std::string> FixedFields(const Json& object, const Json& live,
+                                     absl::string_view manager) {
+  std::vector<std::string> fields;
+  for (const char* name :
+       {"selector", "volumeClaimTemplates", "serviceName", "podManagementPolicy"}) {
+    const std::string path = absl::StrCat("spec.", name);
+    const Json& wanted = Field(object, path);
+    const Json& there = Field(live, path);
+    const bool same =
+        wanted.is_null()
+            ? there.is_null() || there == "OrderedReady"  // the server's default
+            : wanted.size() == there.size() &&
+                  kubernetes::Compare({{"spec", {{name, wanted}}}}, live, manager).empty();
+    if (!same) fields.push_back(path);
+  }
+  return fields;
+}
+
+}  // namespace
+
+bool IsAboutFixedFields(const absl::Status& refused) {
+  // Kubernetes, pkg/apis/apps/validation (ValidateStatefulSetUpdate), and apimachinery's
+  // ValidateImmutableField for selectors.
+  return absl::IsInvalidArgument(refused) &&
+         (absl::StrContains(refused.message(), "updates to statefulset spec") ||
+          absl::StrContains(refused.message(), "field is immutable"));
+}
+
+absl::StatusOr<Remake> CheckRemake(const Call& call, kubernetes::Cluster& cluster,
+                                   const Json& object, const Json& live,
+                                   const operations::ObjectOptions& options, bool fresh) {
+  CHARON_ASSIGN_OR_RETURN(const kubernetes::ObjectRef ref, kubernetes::RefOf(object));
+  Remake remake;
+  remake.fields = FixedFields(object, live, options.manager);
+  remake.around_pods = Field(object, "spec.selector") == Field(live, "spec.selector");
+  // What a create of ours left has no pods that anybody counts on.
+  const bool left = fresh && operations::ClaimOf(&live, options) == operations::Claim::kOurs;
+  if (!remake.around_pods && !left)
+    return OtherPods(ref, Field(object, "spec.selector"), Field(live, "spec.selector"));
+  operations::ObjectOptions anew = options;
+  if (options.initial != nullptr) {
+    Json declared = *options.initial;
+    declared["apiVersion"] = object["apiVersion"];
+    declared["kind"] = object["kind"];
+    remake.initial = kubernetes::Overlay(declared, live);
+    anew.initial = &remake.initial;
+  }
+  CHARON_ASSIGN_OR_RETURN(remake.checked, operations::CheckMakeAnew(call, cluster, object, anew));
+  return remake;
+}
+
+}  // namespace charon::service
