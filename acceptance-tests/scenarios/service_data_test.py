@@ -102,23 +102,24 @@ def test_a_stateful_set_is_made_anew_only_if_the_server_takes_it(stack, cluster,
 
 def test_what_the_server_would_refuse_in_the_apply(stack, cluster, work):
     """Growing what cannot grow, adopting what has other pods: said in the plan, each with the way out. Parked: no error."""
-    for kind, name, more in (("Deployment", "old", {}), ("StatefulSet", "set", {"serviceName": "set"})):
+    for kind, name, manager, more in (("Deployment", "old", "somebody", {}),
+                                      ("StatefulSet", "set", "kubectl-create", {"serviceName": "set"})):
         labels = {"run": name}
         cluster.api.create({
             "apiVersion": "apps/v1", "kind": kind, "metadata": {"name": name, "namespace": work}, "spec": {
                 "selector": {"matchLabels": labels}, "template": {
                     "metadata": {"labels": labels}, "spec": {"containers": [{"name": name, "image": "registry.example.org/app:1"}]},
-                }} | more})
+                }} | more}, manager)
     adopted = uid(cluster, "Deployment", work, "old")
 
-    def write(amount="1Gi", selector=None, head="", image=None, replicas=1):
+    def write(amount="1Gi", selector=None, head=""):
         claims = {"data": {"mount": "/data", "size": amount}}
         stack.write(
-            head + service(work, "one", claims=claims, **({"image": image} if image else {}))
+            head + service(work, "one", claims=claims)
             + service(work, "many", kind="statefulset", claims={"data": claims["data"] | {"per_replica": True}})
             + service(work, "parked", replicas=0, wait_for_secrets=["never-made"], timeouts=SHORT)
-            + (service(work, "old", on_conflict="adopt", selector=selector) if selector != {} else "")
-            + (service(work, "set", kind="statefulset", on_conflict="adopt", selector={"run": "set"}) if selector != {} else ""))
+            + (service(work, "old", on_conflict="adopt", force_conflicts=True, selector=selector) if selector != {} else "")
+            + (service(work, "set", kind="statefulset", on_conflict="adopt", force_conflicts=True, selector={"run": "set"}) if selector != {} else ""))
 
     write(selector={})
     stack.apply()

@@ -185,7 +185,10 @@ class Run {
     const bool fresh = prior_ == nullptr || (!adopting_ && reached_.objects->count(key) == 0);
     if (rendered.stage == Stage::kWorkload &&
         (!fresh || options.on_conflict == operations::OnConflict::kAdopt)) {
-      if (const auto there = cluster_.Read(context_, ref); there.ok()) KeepOrder(**there, object);
+      if (const auto there = cluster_.Read(context_, ref); there.ok()) {
+        KeepOrder(**there, object);
+        if (fresh) CHARON_RETURN_IF_ERROR(CheckPods(object, **there, options));
+      }
     }
     context_.call.log->Info("applying an object of a service", {{"object", key}});
     absl::StatusOr<Json> live = fresh && !adopting_

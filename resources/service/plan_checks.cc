@@ -130,6 +130,11 @@ absl::Status PlanChecks::DryRun(const sdk::Context& context,
     operations::ObjectOptions options = OptionsOf(services_, planned);
     options.initial = objects[i].initial.is_null() ? nullptr : &objects[i].initial;
     absl::Status checked = services_.CheckPlan(context, [&](Cluster& cluster) -> absl::Status {
+      if (objects[i].stage == Stage::kWorkload && change.IsCreate() &&
+          options.on_conflict == operations::OnConflict::kAdopt && !IsGoing(content.refs[i])) {
+        const auto live = cluster.Read(context, content.refs[i]);
+        if (live.ok()) CHARON_RETURN_IF_ERROR(CheckPods(objects[i].object, **live, options));
+      }
       const bool exists = found != before.end() || adopting;
       return exists
                  ? operations::CheckUpdate(context, cluster, objects[i].object, options).status()

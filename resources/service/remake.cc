@@ -30,25 +30,6 @@ std::vector<std::string> Labels(const Json& labels, absl::string_view between,
   return parts;
 }
 
-absl::Status OtherPods(const kubernetes::ObjectRef& ref, const Json& wanted, const Json& there) {
-  const Json& labels = Field(there, "matchLabels");
-  const Json& expressions = Field(there, "matchExpressions");
-  const bool sayable = labels.is_object() && !labels.empty() && expressions.is_null();
-  return At("selector",
-            WithRemedy(
-                absl::AlreadyExistsError(absl::StrCat(
-                    KeyOf(ref), " exists already, and its pods are those with ",
-                    sayable ? absl::StrJoin(Labels(labels, "=", ""), ",") : there.dump(),
-                    "; the service's have ",
-                    absl::StrJoin(Labels(Field(wanted, "matchLabels"), "=", ""), ","),
-                    ". A workload keeps its selector for good")),
-                absl::StrCat(
-                    sayable ? absl::StrCat("To adopt it as it is, set selector = { ",
-                                           absl::StrJoin(Labels(labels, " = ", "\""), ", "), " }. ")
-                            : "",
-                    "on_conflict = \"replace\" deletes it, and its pods, first.")));
-}
-
 // Which of the fields that a StatefulSet keeps for good are others than `object` wants them.
 std::vector<std::string> FixedFields(const Json& object, const Json& live,
                                      absl::string_view manager) {
@@ -78,6 +59,31 @@ bool IsAboutFixedFields(const absl::Status& refused) {
           absl::StrContains(refused.message(), "field is immutable"));
 }
 
+absl::Status CheckPods(const Json& object, const Json& live,
+                       const operations::ObjectOptions& options) {
+  const Json& wanted = Field(object, "spec.selector");
+  const Json& there = Field(live, "spec.selector");
+  if (wanted == there || operations::ClaimOf(&live, options) == operations::Claim::kOurs)
+    return absl::OkStatus();
+  CHARON_ASSIGN_OR_RETURN(const kubernetes::ObjectRef ref, kubernetes::RefOf(object));
+  const Json& labels = Field(there, "matchLabels");
+  const Json& expressions = Field(there, "matchExpressions");
+  const bool sayable = labels.is_object() && !labels.empty() && expressions.is_null();
+  return At("selector",
+            WithRemedy(
+                absl::AlreadyExistsError(absl::StrCat(
+                    KeyOf(ref), " exists already, and its pods are those with ",
+                    sayable ? absl::StrJoin(Labels(labels, "=", ""), ",") : there.dump(),
+                    "; the service's have ",
+                    absl::StrJoin(Labels(Field(wanted, "matchLabels"), "=", ""), ","),
+                    ". A workload keeps its selector for good")),
+                absl::StrCat(
+                    sayable ? absl::StrCat("To adopt it as it is, set selector = { ",
+                                           absl::StrJoin(Labels(labels, " = ", "\""), ", "), " }. ")
+                            : "",
+                    "on_conflict = \"replace\" deletes it, and its pods, first.")));
+}
+
 absl::StatusOr<Remake> CheckRemake(const Call& call, kubernetes::Cluster& cluster,
                                    const Json& object, const Json& live,
                                    const operations::ObjectOptions& options, bool fresh) {
@@ -85,10 +91,16 @@ absl::StatusOr<Remake> CheckRemake(const Call& call, kubernetes::Cluster& cluste
   Remake remake;
   remake.fields = FixedFields(object, live, options.manager);
   remake.around_pods = Field(object, "spec.selector") == Field(live, "spec.selector");
-  // What a create of ours left has no pods that anybody counts on.
-  const bool left = fresh && operations::ClaimOf(&live, options) == operations::Claim::kOurs;
-  if (!remake.around_pods && !left)
-    return OtherPods(ref, Field(object, "spec.selector"), Field(live, "spec.selector"));
+  if (!remake.around_pods) {
+    CHARON_RETURN_IF_ERROR(CheckPods(object, live, options));
+    // What a create of ours left has no pods that anybody counts on.
+    if (!fresh) {
+      return WithRemedy(absl::FailedPreconditionError(absl::StrCat(
+                            KeyOf(ref), " has got another selector since it was made here: ",
+                            Field(live, "spec.selector").dump())),
+                        "Give the service a selector of its own choice, and it is replaced.");
+    }
+  }
   operations::ObjectOptions anew = options;
   if (options.initial != nullptr) {
     Json declared = *options.initial;
