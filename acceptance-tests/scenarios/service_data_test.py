@@ -294,8 +294,13 @@ def test_a_create_that_failed_leaves_nothing_behind(stack, cluster, work, names)
     # As if the run had been killed before it told: state knows nothing of it.
     stack.run("state", "rm", "charon_service.killed")
 
-    stack.write(service(work, "failed") + service(work, "killed") + service(work, "early"))
-    kept = told(stack.apply().applied.warnings, "Data was kept")
+    # One of them with other pods, which no workload can change to.
+    stack.write(service(work, "failed") + service(work, "early")
+                + service(work, "killed", selector={"app.kubernetes.io/instance": "killed"}))
+    plan = stack.apply()
+    assert f"Deployment/{work}/killed" in told(plan.warnings, "The workload is made anew"), plan
+    cluster.api.eventually(lambda: pods(cluster, work, "killed") == set(), "the pods to go")
+    kept = told(plan.applied.warnings, "Data was kept")
     assert left("failed") == left("killed") == set() and not cluster.has("ConfigMap", work, "early-files")
     for name in ("failed", "killed"):
         assert f"PersistentVolumeClaim/{work}/{name}-data" in kept and f"Secret/{work}/{name}-generated" in kept, kept

@@ -354,6 +354,7 @@ class Run {
     if (!absl::IsNotFound(deleted)) CHARON_RETURN_IF_ERROR(deleted);
     CHARON_RETURN_IF_ERROR(operations::WaitUntilGone(context_, cluster_, ref, uid));
     options.initial = remake.initial.is_null() ? nullptr : &remake.initial;
+    if (prior_ == nullptr) took_over_ = true;
     return operations::CreateObject(context_, cluster_, object, options);
   }
 
