@@ -95,10 +95,11 @@ absl::StatusOr<Remake> CheckRemake(const Call& call, kubernetes::Cluster& cluste
     CHARON_RETURN_IF_ERROR(CheckPods(object, live, options));
     // What a create of ours left has no pods that anybody counts on.
     if (!fresh) {
-      return WithRemedy(absl::FailedPreconditionError(absl::StrCat(
-                            KeyOf(ref), " has got another selector since it was made here: ",
-                            Field(live, "spec.selector").dump())),
-                        "Give the service a selector of its own choice, and it is replaced.");
+      return WithRemedy(
+          absl::FailedPreconditionError(
+              absl::StrCat(KeyOf(ref), " has got another selector since it was made here: ",
+                           Field(live, "spec.selector").dump())),
+          "Replace the service (-replace): its pods go with the workload, its claims stay.");
     }
   }
   operations::ObjectOptions anew = options;
