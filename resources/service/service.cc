@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "provider/conventions.h"
 #include "provider/schema/checks.h"
@@ -35,7 +36,9 @@ Check CountOrPercent() {
   return TextRule("is a number or a percentage", [](absl::string_view text) {
     absl::string_view digits = text;
     if (absl::EndsWith(digits, "%")) digits.remove_suffix(1);
-    if (!digits.empty() && digits.find_first_not_of("0123456789") == absl::string_view::npos)
+    std::int32_t number = 0;  // as IntOrString of Kubernetes has it
+    if (digits.find_first_not_of("0123456789") == absl::string_view::npos &&
+        absl::SimpleAtoi(digits, &number))
       return absl::OkStatus();
     return absl::InvalidArgumentError(absl::StrCat(
         "\"", text, "\" must be a number such as \"1\", or a percentage such as \"25%\""));
