@@ -97,7 +97,7 @@ def destroy_with_data(stack, cluster):
 
 @pytest.mark.parametrize("example", IMPORTS, ids=name)
 @pytest.mark.usefixtures("taking_turns")
-def test_example_of_an_import(stack, new_stack, example, vpn, dns_service):
+def test_example_of_an_import(stack, new_stack, cluster, example, vpn, dns_service):
     copy(stack, example)
     stack.environment |= vpn | dns_service
     stack.apply(checked=False)
@@ -108,7 +108,7 @@ def test_example_of_an_import(stack, new_stack, example, vpn, dns_service):
     plan = imported.plan()
     (address,) = [a for a, change in plan.changes.items() if "importing" in change]
     assert plan.changes[address]["action"] in ("import", "noop", "update"), imported.show(plan)
-    stack.destroy()
+    destroy_with_data(stack, cluster)
 
 
 @pytest.mark.sandbox_only("asks no server")

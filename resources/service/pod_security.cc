@@ -25,7 +25,7 @@ Json PodOf(const Json& workload) {
               {"kind", "Pod"},
               {"metadata", pod_template["metadata"]},
               {"spec", pod_template["spec"]}};
-  pod["metadata"]["generateName"] = absl::StrCat(metadata["name"].get<std::string>(), "-");
+  pod["metadata"]["name"] = absl::StrCat(metadata["name"].get<std::string>(), "-planned");
   pod["metadata"]["namespace"] = metadata["namespace"];
   for (const char* field :
        {"serviceAccountName", "serviceAccount", "priorityClassName", "imagePullSecrets"})
