@@ -39,9 +39,14 @@ def container(name: str, *, hashicorp: bool) -> dict:
     return found
 
 
+def main_container(name: str, label: str) -> str:
+    """Many a workload's container is not named as the workload."""
+    return name if label == "app" else "main"
+
+
 def workload(kind: str, name: str, label: str, *, hashicorp: bool = False) -> dict:
     selector = {label: name}
-    pod = {"containers": [container(name, hashicorp=hashicorp)], "volumes": [{"name": "scratch", "emptyDir": {}}]}
+    pod = {"containers": [container(main_container(name, label), hashicorp=hashicorp)], "volumes": [{"name": "scratch", "emptyDir": {}}]}
     spec = {
         "replicas": 2, "selector": {"matchLabels": selector},
         "template": {"metadata": {"labels": selector}, "spec": pod | (HASHICORP_POD if hashicorp else {})},
@@ -112,6 +117,7 @@ def configuration(name: str, kind: str, label: str, env: dict[str, str]) -> dict
         del attributes["replicas"]
     if label != "app":
         attributes["selector"] = {label: name}
+        attributes["pod"] = {"container_name": main_container(name, label)}
     return attributes
 
 
@@ -261,13 +267,13 @@ def test_a_configuration_to_start_from(stack, cluster, names):
     (warning,) = [w for w in plan.warnings if w.summary == "Environment variables were left out"]
     assert "DB_PASSWORD" in warning.text and "env_wo" in warning.text
     (warning,) = [w for w in plan.warnings if w.summary == "Parts of the workload have no attribute"]
-    path = f'spec.template.spec.containers[name="{name}"].terminationMessagePath'
+    path = 'spec.template.spec.containers[name="main"].terminationMessagePath'
     assert [line for line in warning.detail.splitlines() if line.startswith("- ")] == [f"- {path}"] and "extra_manifest_patch" in warning.text
     shown = json.dumps(stack.show_plan_json(plan))
     assert "given/token" in shown and "literal-5c1e90d2" not in shown
     assert not any("DB_PASSWORD" in line for line in written)
 
-    patch = {"spec": {"template": {"spec": {"containers": [{"name": name, "terminationMessagePath": "/dev/message"}]}}}}
+    patch = {"spec": {"template": {"spec": {"containers": [{"name": "main", "terminationMessagePath": "/dev/message"}]}}}}
     for pattern, text in ((r'( +)A +=', r'\1DB_PASSWORD = "literal-5c1e90d2"\n\g<0>'),
                           (r"extra_manifest_patch += null", lambda _: f"extra_manifest_patch = {hcl.value(json.dumps(patch))}")):
         generated, times = re.subn(pattern, text, generated)

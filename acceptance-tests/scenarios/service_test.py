@@ -447,6 +447,24 @@ def test_a_wait_that_fails_is_corrected(stack, cluster, work, failure):
     stack.destroy()
 
 
+def test_a_quota_that_the_same_run_changes_is_unchecked(stack, cluster, names):
+    name = names("work")
+
+    def written(memory: str, *more: str) -> str:
+        return hcl.resource("charon_tier_namespace", "n", {"name": name, "resource_quota": {"requests.memory": memory}}) + "".join(more)
+
+    echo = text(service(hcl.Expression("charon_tier_namespace.n.name"), resources={"requests": {"memory": "100Mi"}}))
+    stack.write(written("64Mi"))
+    stack.apply()
+    stack.write(written("64Mi", echo))
+    assert [w.summary for w in stack.plan().warnings] == ["The pods will not fit"]
+    stack.write(written("1Gi", echo))
+    plan = stack.apply()
+    (warning,) = plan.warnings
+    assert warning.summary == "Quota unchecked" and f"changes the quota of namespace {name}" in warning.text
+    stack.destroy()
+
+
 def test_a_parked_service_is_no_error(stack, cluster, work):
     attributes = service(work, replicas=0, pod=QUICK | {"annotations": {"test/crash-loop": "true"}}, expose={
         "l4": {"loadbalancer": {}},

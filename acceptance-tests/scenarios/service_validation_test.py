@@ -259,6 +259,11 @@ def test_two_workloads_that_would_take_each_others_pods(stack, cluster, names):
     stack.write(both)
     (error,) = stack.plan(fails=True).errors
     assert "This plan's Deployment" in error.text and "Give this service a selector of its own" in error.text
+    # Two of one name: what is not named is named as its namespace.
+    stack.write(service(namespace=name, name=None) + hcl.resource("charon_service", "y", {
+        "namespace": name, "image": "example.test/api:1"}))
+    (error,) = stack.plan(fails=True).errors
+    assert f'amespace {name} has two services "{name}" in this configuration' in error.text and "Give one of them another name" in error.text
     cluster.api.delete("Namespace", None, name)
 
 

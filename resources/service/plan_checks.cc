@@ -1,5 +1,6 @@
 #include "resources/service/plan_checks.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -50,14 +51,49 @@ absl::Status Clash(const ObjectRef& other, absl::string_view what, absl::string_
 
 }  // namespace
 
+void PlanChecks::ForgetFormerRuns() {
+  if (run_ == services_.settings()) return;
+  run_ = services_.settings();
+  going_.clear();
+  planned_.clear();
+  named_.clear();
+}
+
 void PlanChecks::NoteGoing(const ObjectRef& ref) {
   absl::MutexLock lock(&mutex_);
+  ForgetFormerRuns();
   going_.insert(ref);
 }
 
 bool PlanChecks::IsGoing(const ObjectRef& ref) const {
   absl::MutexLock lock(&mutex_);
   return going_.count(ref) != 0;
+}
+
+absl::Status PlanChecks::Twice(const sdk::Context& context,
+                               const sdk::PlanChange<ServiceModel>& change,
+                               const ServiceModel& planned, const StringMap& hashes) {
+  // The create half is asked about as well.
+  if (context.planned_before || change.RequiresReplace()) return absl::OkStatus();
+  const std::string place = absl::StrCat(*planned.name_space, "/", planned.NameOrDefault());
+  const bool create = change.IsCreate();
+  {
+    absl::MutexLock lock(&mutex_);
+    ForgetFormerRuns();
+    const auto [first, last] = named_.equal_range(place);
+    // With -replace the same service comes twice: to be kept, and to be created.
+    const bool alone = std::all_of(first, last, [&](const auto& other) {
+      return other.second.create != create && other.second.hashes == hashes;
+    });
+    named_.emplace(place, Named{create, hashes});
+    if (alone) return absl::OkStatus();
+  }
+  return At("name", WithRemedy(absl::InvalidArgumentError(absl::StrCat(
+                                   "namespace ", *planned.name_space, " has two services \"",
+                                   planned.NameOrDefault(),
+                                   "\" in this configuration, and their objects are named so")),
+                               "Give one of them another name; what is not named is named as its "
+                               "namespace."));
 }
 
 absl::Status PlanChecks::PlannedSelectors(const ObjectRef& own, const Json& workload) {
@@ -67,6 +103,7 @@ absl::Status PlanChecks::PlannedSelectors(const ObjectRef& own, const Json& work
   kept["spec"]["template"]["metadata"]["labels"] =
       kubernetes::Field(workload, "spec.template.metadata.labels");
   absl::MutexLock lock(&mutex_);
+  ForgetFormerRuns();
   std::map<ObjectRef, Json>& planned = planned_[own.name_space];
   for (const auto& [other, object] : planned) {
     if (other == own) continue;
@@ -180,11 +217,15 @@ absl::Status PlanChecks::Fit(const sdk::Context& context,
     // Whoever may not read quotas is not told about them.
     if (!found.ok()) return absl::IsUnavailable(found.status()) ? found.status() : absl::OkStatus();
     fit = *std::move(found);
-    if (!fit.checked) {
+    const bool changes = services_.PlansQuota(*planned.name_space);
+    if (changes || !fit.checked) {
       context.diagnostics->Warning(
           "Quota unchecked",
-          absl::StrCat("Namespace ", *planned.name_space, " does not exist yet, so whether ",
+          absl::StrCat(fit.checked ? "This run makes or changes the quota of namespace "
+                                   : "There is no namespace ",
+                       *planned.name_space, fit.checked ? "" : " yet", ", so whether ",
                        planned.NameOrDefault(), " fits into its quota shows only in the apply."));
+      fit.problems.clear();
     }
     return absl::OkStatus();
   }));

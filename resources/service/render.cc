@@ -42,7 +42,7 @@ struct Named {
 };
 
 std::vector<Named> ContainersOf(const ServiceModel& model) {
-  std::vector<Named> all = {{&model, Path(), model.NameOrDefault()}};
+  std::vector<Named> all = {{&model, Path(), model.MainContainer()}};
   if (model.sidecars.IsKnown()) {
     for (const auto& [name, sidecar] : *model.sidecars)
       all.push_back({&sidecar, Path("sidecars").Key(name), name});
@@ -533,7 +533,9 @@ std::vector<absl::Status> CheckService(const ServiceModel& config) {
   CheckInitContainers(config, findings);
   for (const Named& named : ContainersOf(config)) {
     if (!named.name.empty() && !named.path.empty()) {
-      if (named.name == config.NameOrDefault() && config.name_space.IsKnown()) {
+      const bool main_known = config.name_space.IsKnown() && !config.pod.IsUnknown() &&
+                              !(config.pod.IsKnown() && config.pod->container_name.IsUnknown());
+      if (main_known && named.name == config.MainContainer()) {
         findings.Add(
             named.path,
             absl::StrCat("\"", named.name, "\" is the name of the main container; take another"));
@@ -562,7 +564,7 @@ std::vector<absl::Status> CheckService(const ServiceModel& config) {
     }
   }
   if (config.metrics.IsKnown())
-    CheckPortUse({&config, Path(), config.NameOrDefault()}, config.metrics->port,
+    CheckPortUse({&config, Path(), config.MainContainer()}, config.metrics->port,
                  Path("metrics").Attribute("port"), findings);
   if (config.expose.IsKnown()) {
     for (const auto& [key, expose] : *config.expose) {
@@ -587,7 +589,7 @@ std::vector<absl::Status> CheckService(const ServiceModel& config) {
                               (config.ports->size() == 1 || config.ports->count("http") != 0));
           if (!clear) {
             findings.Add(path.Attribute("port"),
-                         absl::StrCat("which port of container ", config.NameOrDefault(), "? ",
+                         absl::StrCat("which port of container ", config.MainContainer(), "? ",
                                       PortNames(config)),
                          "Name the port here.");
           }

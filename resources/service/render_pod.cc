@@ -585,7 +585,7 @@ absl::StatusOr<PodTemplate> RenderPod(const ServiceModel& model, const Conventio
     spec[field].push_back(std::move(parts.object));
     if (!parts.initial.is_null()) initial[field].push_back(std::move(parts.initial));
   };
-  add("containers", Container(model, model, model.NameOrDefault(), conventions));
+  add("containers", Container(model, model, model.MainContainer(), conventions));
   for (const auto& [name, sidecar] : model.sidecars.value_or({}))
     add("containers", Container(model, sidecar, name, conventions));
   const bool waits = model.wait_for.IsKnown() && !model.wait_for->empty();

@@ -311,6 +311,10 @@ const ObjectSpec<PodModel>& PodModel::Describe() {
   static const auto& spec = *new ObjectSpec<M>(
       "What holds for the whole pod.",
       {
+          Field(&M::container_name, "container_name", Optional,
+                "Name of the main container; the service's name by default. Another one makes the "
+                "pods anew.")
+              .Check(DnsLabel()),
           Field(&M::labels, "labels", Optional, "Labels of the pods.")
               .Check(EachKey(LabelKey()))
               .Check(EachElement(LabelValue())),
@@ -612,8 +616,7 @@ const ObjectSpec<ServiceModel>& ServiceModel::Describe() {
             .Check(EachKey(LabelKey()))
             .Check(EachElement(LabelValue())),
     };
-    for (auto& row :
-         ContainerRows<M>(Required, "Image of the main container, which has the service's name."))
+    for (auto& row : ContainerRows<M>(Required, "Image of the main container."))
       rows.push_back(std::move(row));
     std::vector<ObjectSpec<M>::Row> more = {
         Field(&M::sidecars, "sidecars", Optional, "Further containers by name.")

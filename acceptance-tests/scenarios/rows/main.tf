@@ -43,7 +43,7 @@ resource "charon_service" "g0" {
   }
   mounts   = { "/scratch" = { volume = "scratch" } }
   sidecars = { helper = { image = "registry.example.org/helper:1" } }
-  pod      = { labels = { track = "stable" } }
+  pod      = { container_name = "main", labels = { track = "stable" } }
 }
 
 resource "charon_service" "g1" {
