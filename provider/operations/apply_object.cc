@@ -229,9 +229,9 @@ absl::Status ExplainConflict(const absl::Status& status, const ObjectRef& ref) {
       WithMessage(status, absl::StrCat("applying ", ref.ToString(),
                                        ": other field managers own what the configuration sets:\n",
                                        absl::StrJoin(fields, "\n"))),
-      "Leave the field out if the other should own it, declare it external (\"initial\", or an "
-      "*_owner "
-      "attribute) to set it only at creation, or take it over with force_conflicts = true.");
+      "Leave the field out if the other should own it, declare it external to set it only at "
+      "creation (an *_owner attribute of a service, \"initial\" of a manifest), or take it over "
+      "with force_conflicts = true.");
 }
 
 // Who has an object that is not ours.

@@ -4,8 +4,10 @@
 #include <utility>
 
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/strip.h"
 #include "nlohmann/json.hpp"
 #include "provider/base/status.h"
 #include "provider/clients/kubernetes/quantity.h"
@@ -29,8 +31,10 @@ std::int64_t Surge(const ServiceModel& model, const Json& workload) {
     return 0;
   const std::string text =
       model.rollout.IsKnown() ? model.rollout->max_surge.value_or("25%") : "25%";
-  const std::int64_t number = std::stoll(text);
-  if (!absl::EndsWith(text, "%")) return number;
+  const absl::string_view digits = absl::StripSuffix(text, "%");
+  std::int64_t number = 0;
+  if (!absl::SimpleAtoi(digits, &number)) return 0;
+  if (digits.size() == text.size()) return number;
   return (model.replicas.value_or(1) * number + 99) / 100;
 }
 

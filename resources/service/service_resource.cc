@@ -15,6 +15,7 @@
 #include "resources/service/apply_service.h"
 #include "resources/service/content.h"
 #include "resources/service/import_workload.h"
+#include "resources/service/pod_security.h"
 
 namespace charon::service {
 namespace {
@@ -140,9 +141,27 @@ absl::Status ServiceResource::Plan(const sdk::Context& context,
     }
   }
   CHARON_RETURN_IF_ERROR(checks_.Twice(context, change, wanted, content.hashes));
+  CHARON_RETURN_IF_ERROR(PlanPods(context, change, wanted, content));
   CHARON_RETURN_IF_ERROR(checks_.Selector(context, change, wanted, content.objects));
   CHARON_RETURN_IF_ERROR(checks_.DryRun(context, change, wanted, content));
   return checks_.Fit(context, change, wanted, content.objects);
+}
+
+// What is said about the pods when the workload is made or changes, and not again with every plan.
+absl::Status ServiceResource::PlanPods(const sdk::Context& context,
+                                       const sdk::PlanChange<ServiceModel>& change,
+                                       const ServiceModel& planned, const Content& content) const {
+  const Rendered* workload = WorkloadOf(content.objects);
+  if (workload == nullptr) return absl::OkStatus();
+  if (change.IsUpdate() && change.prior().objects.IsKnown()) {
+    const std::string key = KeyOf(WorkloadRef(planned));
+    const auto before = change.prior().objects->find(key);
+    if (before != change.prior().objects->end() && before->second == content.hashes.at(key))
+      return absl::OkStatus();
+  }
+  if (const std::optional<absl::Status> doubt = MayNotFitOnTwoNodes(planned); doubt)
+    context.diagnostics->Warning("Pods on two nodes cannot share the claim", *doubt);
+  return WarnOfPodSecurity(context, services_, planned, *workload);
 }
 
 // Some texts are not known yet. Rendered with one text in their place and with another, what comes

@@ -9,6 +9,7 @@
 #include "absl/synchronization/mutex.h"
 #include "provider/sdk/resource.h"
 #include "provider/services.h"
+#include "resources/service/content.h"
 #include "resources/service/plan_checks.h"
 #include "resources/service/service.h"
 
@@ -45,6 +46,8 @@ class ServiceResource final : public sdk::Resource<ServiceModel, ServiceIdentity
  private:
   // What can be said of `objects` while some texts are not known yet.
   static void PlanPartly(sdk::PlanChange<ServiceModel>& change, const Conventions& conventions);
+  absl::Status PlanPods(const sdk::Context& context, const sdk::PlanChange<ServiceModel>& change,
+                        const ServiceModel& planned, const Content& content) const;
   absl::StatusOr<ServiceModel> ReadImported(const sdk::Context& context,
                                             kubernetes::Cluster& cluster,
                                             const ServiceModel& stub) const;
