@@ -13,6 +13,7 @@
 #include "provider/clients/dns/name.h"
 #include "provider/clients/dns/rdata.h"
 #include "provider/schema/checks.h"
+#include "resources/dns/seen_zone.h"
 
 namespace charon::dns_resources {
 namespace {
@@ -730,6 +731,7 @@ sdk::Outcome<RecordModel> RecordResource::Write(const sdk::Context& context,
   RecordModel state = plan;
   state.id = IdOf(*plan.backend, plan);
   context.private_state->Set(kHeld, *state.id);
+  NoteZone(context, *directory, *zone);
   if (plan.wait_until_live.value_or(false) && !receipt.empty()) {
     if (absl::Status status = directory->backend().AwaitLive(context, receipt); !status.ok())
       return sdk::Outcome<RecordModel>::Partial(std::move(state), std::move(status));
@@ -767,14 +769,16 @@ sdk::Outcome<RecordModel> RecordResource::Read(const sdk::Context& context,
                                                const RecordModel& prior) {
   CHARON_ASSIGN_OR_RETURN(const std::shared_ptr<dns::Directory> directory,
                           services_.dns().Get(*prior.backend));
-  const absl::StatusOr<Zone> zone = directory->FindZone(context, *prior.zone);
+  const absl::StatusOr<Zone> zone = FindSeenZone(context, *directory, *prior.zone);
   if (absl::IsNotFound(zone.status())) {
     context.diagnostics->Warning("The zone is gone",
                                  absl::StrCat(zone.status().message(), ", so its record ",
                                               *prior.name, " counts as gone too."),
                                  Path("zone"));
+    return zone.status();
   }
-  CHARON_RETURN_IF_ERROR(zone.status());
+  if (!zone.ok()) return At("zone", zone.status());
+  NoteZone(context, *directory, *zone);
   CHARON_ASSIGN_OR_RETURN(const SetKey key, KeyOf(prior));
   CHARON_ASSIGN_OR_RETURN(const std::optional<RecordSet> live,
                           directory->Find(context, *zone, key));
@@ -841,7 +845,9 @@ sdk::Outcome<RecordModel> RecordResource::Read(const sdk::Context& context,
 absl::Status RecordResource::Delete(const sdk::Context& context, const RecordModel& prior) {
   CHARON_ASSIGN_OR_RETURN(const std::shared_ptr<dns::Directory> directory,
                           services_.dns().Get(*prior.backend));
-  CHARON_ASSIGN_OR_RETURN(const Zone zone, directory->FindZone(context, *prior.zone));
+  const absl::StatusOr<Zone> found = FindSeenZone(context, *directory, *prior.zone);
+  if (!found.ok()) return At("zone", found.status());
+  const Zone& zone = *found;
   CHARON_ASSIGN_OR_RETURN(const SetKey key, KeyOf(prior));
   std::vector<SetKey> keys =
       KeysOf(PlacesOf(key, prior.ownership), directory->backend().features(), zone.name);

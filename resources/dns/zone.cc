@@ -11,6 +11,7 @@
 #include "provider/clients/dns/name.h"
 #include "provider/clients/rfc2136/client.h"
 #include "provider/schema/checks.h"
+#include "resources/dns/seen_zone.h"
 
 namespace charon::dns_resources {
 namespace {
@@ -255,6 +256,7 @@ sdk::Outcome<ZoneModel> ZoneResource::Create(const sdk::Context& context, const 
   CHARON_RETURN_IF_ERROR(zone.status());
   directory->ForgetZone(*zone);
   context.private_state->Set(kHeld, zone->id);
+  NoteZone(context, *directory, *zone);
   state.id = absl::StrCat(*state.backend, "/", name);
   state.zone_id = zone->id;
   state.name_servers = std::vector<std::string>();
@@ -274,11 +276,13 @@ sdk::Outcome<ZoneModel> ZoneResource::Read(const sdk::Context& context, const Zo
   CHARON_ASSIGN_OR_RETURN(const auto directory, services_.dns().Get(*prior.backend));
   CHARON_ASSIGN_OR_RETURN(const std::string name, dns::CanonicalName(*prior.name));
   absl::StatusOr<dns::Zone> zone = directory->FindZone(context, name);
-  if (absl::IsFailedPrecondition(zone.status()) && prior.zone_id.IsKnown())
-    zone = directory->FindZone(context, *prior.zone_id);
-  CHARON_RETURN_IF_ERROR(zone.status());
+  const bool several = absl::IsFailedPrecondition(zone.status());
+  if (!zone.ok() && prior.zone_id.IsKnown())
+    zone = FindSeenZone(context, *directory, several ? *prior.zone_id : name);
+  if (!zone.ok()) return At("name", zone.status());
   ZoneModel state = prior;
   context.private_state->Set(kHeld, zone->id);
+  NoteZone(context, *directory, *zone);
   state.id = absl::StrCat(*prior.backend, "/", name);
   state.zone_id = zone->id;
   CHARON_ASSIGN_OR_RETURN(const dns::Zone whole, WholeZone(context, *directory, *zone));
@@ -309,10 +313,10 @@ absl::Status ZoneResource::Delete(const sdk::Context& context, const ZoneModel& 
   CHARON_ASSIGN_OR_RETURN(const auto directory, services_.dns().Get(*prior.backend));
   CHARON_ASSIGN_OR_RETURN(
       const dns::Zone zone,
-      directory->FindZone(context,
-                          prior.zone_id.IsKnown() && directory->backend().IsZoneId(*prior.zone_id)
-                              ? *prior.zone_id
-                              : *prior.name));
+      FindSeenZone(context, *directory,
+                   prior.zone_id.IsKnown() && directory->backend().IsZoneId(*prior.zone_id)
+                       ? *prior.zone_id
+                       : *prior.name));
   CHARON_ASSIGN_OR_RETURN(const std::vector<dns::RecordSet> sets, directory->All(context, zone));
   std::vector<dns::RecordSet> foreign;
   std::copy_if(sets.begin(), sets.end(), std::back_inserter(foreign),

@@ -210,6 +210,8 @@ class Client final : public dns::Backend {
     return features;
   }
 
+  std::string Server() const override { return settings_.base_url; }
+
   bool IsZoneId(absl::string_view text) const override {
     return text.size() == 32 && std::all_of(text.begin(), text.end(), [](unsigned char c) {
              return absl::ascii_isxdigit(c);

@@ -120,6 +120,8 @@ class Backend {
 
   virtual absl::string_view name() const = 0;  // "cloudflare"
   virtual Features features() const = 0;
+  // Which server it is, as its errors say. Constant.
+  virtual std::string Server() const = 0;
 
   // True if `text` is one of the service's zone ids rather than a name.
   virtual bool IsZoneId(absl::string_view text) const = 0;
