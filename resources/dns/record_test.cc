@@ -211,6 +211,51 @@ TEST_F(RecordTest, AZoneThatCannotBeSeenIsNotGone) {
   }
 }
 
+TEST_F(RecordTest, AZoneThatNobodyPlansIsAWarningOnce) {
+  const std::string in_nowhere =
+      R"({"zone": "example.net", "name": "www.example.net", "type": "A", "values": ["192.0.2.1"]})";
+  auto record = New(), other = New();
+  EXPECT_THAT(ApplyToFail(*record, in_nowhere), ElementsAre(HasSubstr("here is no zone")));
+  EXPECT_THAT(record->warnings(), ElementsAre(AllOf(HasSubstr("zone: There is no such zone"),
+                                                    HasSubstr("Unless this run makes it"))));
+  other->ApplyToFail(R"({"zone": "EXAMPLE.net.", "name": "a.example.net", "type": "A",
+                         "values": ["192.0.2.1"]})");
+  EXPECT_THAT(other->warnings(), IsEmpty());
+  // This run makes it.
+  NewRun();
+  services_.Configure(Settings());
+  (void)services_.Claim("planned zone cloudflare/example.net");
+  auto third = New();
+  third->ApplyToFail(in_nowhere);
+  EXPECT_THAT(third->warnings(), IsEmpty());
+}
+
+TEST_F(RecordTest, WhatIsTaintedIsNotDeletedToBeMadeTheSame) {
+  RecordResource resource(services_);
+  RecordModel model;
+  model.id = "cloudflare/example.org/www.example.org/A";
+  model.backend = "cloudflare";
+  model.zone = "example.org";
+  model.name = "www.example.org";
+  model.type = "A";
+  model.ttl = 300;
+  model.values = std::set<std::string>{"192.0.2.1", "192.0.2.2"};
+  const std::string same = resource.SameObject(model);
+  EXPECT_FALSE(same.empty());
+  RecordModel other = model;
+  other.on_conflict = "adopt";
+  EXPECT_EQ(resource.SameObject(other), same);
+  // Anything else is deleted first, or it would stand in the way of its own creation.
+  other.values = std::set<std::string>{"192.0.2.1"};
+  EXPECT_NE(resource.SameObject(other), same);
+  other = model;
+  other.comment = "x";
+  EXPECT_NE(resource.SameObject(other), same);
+  other = model;
+  other.values = Attr<std::set<std::string>>::Unknown();
+  EXPECT_EQ(resource.SameObject(other), "");
+}
+
 TEST_F(RecordTest, TheSameInOtherWordsIsNoChange) {
   auto record = New();
   Apply(

@@ -18,6 +18,10 @@ void NoteZone(const sdk::Context& context, const dns::Directory& directory, cons
   context.private_state->Set(kSeen, absl::StrCat(zone.id, " ", directory.backend().Server()));
 }
 
+std::string PlannedZone(const std::string& backend, const std::string& name) {
+  return absl::StrCat("planned zone ", backend, "/", name);
+}
+
 absl::StatusOr<dns::Zone> FindSeenZone(const sdk::Context& context, dns::Directory& directory,
                                        const std::string& name_or_id) {
   absl::StatusOr<dns::Zone> zone = directory.FindZone(context, name_or_id);
@@ -35,8 +39,8 @@ absl::StatusOr<dns::Zone> FindSeenZone(const sdk::Context& context, dns::Directo
   }
   if (!doubt.empty()) {
     return WithRemedy(
-        absl::FailedPreconditionError(absl::StrCat(
-            zone.status().message(), "; that does not say that it is gone: ", doubt)),
+        absl::FailedPreconditionError(
+            absl::StrCat(zone.status().message(), "; that does not say that it is gone: ", doubt)),
         "Check the provider's configuration and credentials. If the zone is gone for good, "
         "terraform state rm forgets what was in it.");
   }

@@ -107,6 +107,7 @@ struct Features {
   bool routing = false;  // aliases, weighted and failover sets
   bool zones = false;    // zones can be made and deleted
   bool automatic_ttl = false;
+  bool loc = true;  // type LOC
   std::int64_t default_ttl = 300;
   std::int64_t min_ttl = 1;
   std::int64_t max_ttl = 2147483647;  // RFC 2181, section 8
