@@ -164,4 +164,5 @@ def test_example_of_a_service(stack, cluster, platform, example):
 @pytest.mark.sandbox_only("asks no server")
 @pytest.mark.one_cli("asks none")
 def test_every_golden_file_has_its_example(cluster, cli):
-    assert sorted(p.stem for p in GOLDEN.glob("*.yaml")) == [p.name for p in SERVICES]
+    # rows: service_fields_test.py
+    assert {p.stem for p in GOLDEN.glob("*.yaml")} == {"rows", *(p.name for p in SERVICES)}
