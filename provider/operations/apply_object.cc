@@ -23,6 +23,7 @@ using kubernetes::FieldSet;
 using kubernetes::Missing;
 using kubernetes::MissingOf;
 using kubernetes::PatchType;
+using kubernetes::RunClaims;
 using kubernetes::Text;
 
 // How often a step is repeated because somebody else wrote in between.
@@ -279,13 +280,15 @@ absl::Status ForeignStatus(const Json& live, const ObjectRef& ref, const ObjectO
 absl::Status TwiceStatus(const ObjectRef& ref) {
   return WithRemedy(
       absl::AlreadyExistsError(absl::StrCat(
-          ref.ToString(), " was made in this run by another resource of this configuration")),
+          ref.ToString(), " was applied in this run by another resource of this configuration")),
       "Two resources declare the same object: keep one of them.");
 }
 
 bool IsGoing(const Json& live) {
   return kubernetes::Field(live, "metadata.deletionTimestamp").is_string();
 }
+
+bool IsGoing(const absl::StatusOr<Json>& live) { return live.ok() && IsGoing(*live); }
 
 // One declared object, and what has to happen to it.
 class Applier {
@@ -300,9 +303,9 @@ class Applier {
 
   absl::StatusOr<Json> Create() {
     if (options_.owner.empty()) return SetFields();
-    if (cluster_.CreatedThisRun(ref_)) return TwiceStatus(ref_);
     absl::StatusOr<Json> made = Make();
-    for (int attempt = 0; attempt < kAttempts && IsPrecondition(made.status()); ++attempt) {
+    for (int attempt = 0; attempt < kAttempts && (IsPrecondition(made.status()) || IsGoing(made));
+         ++attempt) {
       absl::StatusOr<Json> live = cluster_.Get(call_, ref_);
       if (MissingOf(live.status()) == Missing::kObject) {  // gone in between
         made = Make();
@@ -363,10 +366,8 @@ class Applier {
       return Make();
     }
     if (ClaimOf(&live, options_) == Claim::kOurs) {
-      // An earlier run made it and was killed before it could say so. In this run it is another
-      // resource's.
-      return cluster_.CreatedThisRun(ref_) ? absl::StatusOr<Json>(TwiceStatus(ref_))
-                                           : Change(std::move(live));
+      // An earlier run made it and was killed before it could say so.
+      return Change(std::move(live));
     }
     switch (options_.on_conflict) {
       case OnConflict::kFail:
@@ -536,6 +537,12 @@ class Applier {
   const ObjectOptions& options_;
 };
 
+// What was applied belongs to the resource that did: no other one of this run may delete it.
+absl::StatusOr<Json> Claimed(absl::StatusOr<Json> applied, Cluster& cluster, const ObjectRef& ref) {
+  if (applied.ok()) cluster.claims().Claim(ref);
+  return applied;
+}
+
 // A dry run that says nothing about the object itself.
 bool CannotTell(const absl::Status& status) {
   switch (status.code()) {
@@ -637,14 +644,17 @@ Claim ClaimOf(const Json* live, const ObjectOptions& options) {
 
 absl::StatusOr<Json> CreateObject(const Call& call, Cluster& cluster, const Json& object,
                                   const ObjectOptions& options) {
-  CHARON_ASSIGN_OR_RETURN(ObjectRef ref, kubernetes::RefOf(object));
-  return Applier(call, cluster, std::move(ref), object, options).Create();
+  CHARON_ASSIGN_OR_RETURN(const ObjectRef ref, kubernetes::RefOf(object));
+  CHARON_ASSIGN_OR_RETURN(const RunClaims::Turn turn, cluster.claims().Take(call, ref));
+  if (!options.owner.empty() && cluster.claims().IsClaimed(ref)) return TwiceStatus(ref);
+  return Claimed(Applier(call, cluster, ref, object, options).Create(), cluster, ref);
 }
 
 absl::StatusOr<Json> UpdateObject(const Call& call, Cluster& cluster, const Json& object,
                                   const ObjectOptions& options) {
-  CHARON_ASSIGN_OR_RETURN(ObjectRef ref, kubernetes::RefOf(object));
-  return Applier(call, cluster, std::move(ref), object, options).Update();
+  CHARON_ASSIGN_OR_RETURN(const ObjectRef ref, kubernetes::RefOf(object));
+  CHARON_ASSIGN_OR_RETURN(const RunClaims::Turn turn, cluster.claims().Take(call, ref));
+  return Claimed(Applier(call, cluster, ref, object, options).Update(), cluster, ref);
 }
 
 absl::StatusOr<bool> CheckCreate(const Call& call, Cluster& cluster, const Json& object,
@@ -720,6 +730,19 @@ absl::Status ReleaseFields(const Call& call, Cluster& cluster, const ObjectRef& 
 
 absl::Status DeleteObject(const Call& call, Cluster& cluster, const ObjectRef& ref,
                           const ObjectOptions& options, const std::string& propagation) {
+  CHARON_ASSIGN_OR_RETURN(const RunClaims::Turn turn, cluster.claims().Take(call, ref));
+  if (cluster.claims().IsClaimed(ref)) {
+    if (call.listener != nullptr) {
+      call.listener->Warn(
+          "Not deleted: another resource has it now",
+          absl::StrCat(ref.ToString(),
+                       " was applied in this run by another resource of this configuration, or by "
+                       "the replacement of this one, which came first (create_before_destroy). So "
+                       "it was left as it is, and is in the state once. When an address is "
+                       "renamed, a moved block says so beforehand."));
+    }
+    return absl::OkStatus();
+  }
   CHARON_ASSIGN_OR_RETURN(std::shared_ptr<const Json> live, cluster.Read(call, ref));
   for (int attempt = 0;; ++attempt) {
     absl::Status status;

@@ -64,7 +64,7 @@ Claim ClaimOf(const Json* live, const ObjectOptions& options);
 // the plain case. AlreadyExists, naming who owns it and the ways out (import, on_conflict =
 // "adopt"), if it exists and is not ours; with kAdopt former managers' entries are migrated, so
 // that what the configuration does not have and they applied goes away at the next apply; kReplace
-// deletes (and waits) first.
+// deletes (and waits) first. AlreadyExists too if another resource of this run has it.
 absl::StatusOr<Json> CreateObject(const Call& call, Cluster& cluster, const Json& object,
                                   const ObjectOptions& options);
 
@@ -94,7 +94,9 @@ absl::Status ReleaseFields(const Call& call, Cluster& cluster, const ObjectRef& 
                            const ObjectOptions& options);
 
 // Deletes the object if it is ours (FailedPrecondition naming the owner if it is not) and waits
-// until it is gone, saying what holds it when time runs out. With ownership of fields only
+// until it is gone, saying what holds it when time runs out. If another resource of this run has
+// made it, changed it or taken it over (an address was renamed without `moved`), it stays, and the
+// call's listener hears so. With ownership of fields only
 // (options.owner empty): applies an empty object, so that just our fields go. NotFound if it is
 // gone already.
 absl::Status DeleteObject(const Call& call, Cluster& cluster, const ObjectRef& ref,

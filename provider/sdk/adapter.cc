@@ -176,6 +176,7 @@ Context ResourceRunner::MakeContext(const Call& call, absl::string_view operatio
   if (operation == "delete") limit = fallback.destroy;
   Context context;
   context.call = WithTimeout(call, with_timeouts, operation, limit);
+  context.call.listener = diagnostics;
   context.diagnostics = diagnostics;
   context.private_state = private_state;
   context.provider_config_unknown = provider_.config_unknown();

@@ -532,8 +532,9 @@ absl::Status RemoveService(const sdk::Context& context, Services& services,
     if (!deleted.ok() && !absl::IsNotFound(deleted))
       return Annotate(deleted, absl::StrCat("deleting ", key));
   }
+  const bool stays = cluster->claims().IsClaimed(WorkloadRef(prior));  // another resource's now
   for (const auto& [name, claim] : prior.claims.value_or({})) {
-    if (!IsPerReplica(claim)) continue;
+    if (!IsPerReplica(claim) || stays) continue;
     CHARON_RETURN_IF_ERROR(RemoveReplicaClaims(context, *cluster, prior, name, delete_data, kept));
   }
   TellKept(context, kept);
