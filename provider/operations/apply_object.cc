@@ -43,6 +43,10 @@ std::string MarkOf(const Json& object) {
   return mark != annotations.end() && mark->is_string() ? mark->get<std::string>() : "";
 }
 
+bool IsOurMark(const std::string& mark, const ObjectOptions& options) {
+  return mark == options.owner || (options.accepts != nullptr && options.accepts(mark));
+}
+
 Json Marked(const Json& object, const ObjectOptions& options) {
   Json marked = object;
   if (!options.owner.empty()) marked["metadata"]["annotations"][kOwnerAnnotation] = options.owner;
@@ -609,6 +613,36 @@ absl::StatusOr<bool> CheckChange(const Call& call, Cluster& cluster, const Objec
   return Checked(call, checked, ref);
 }
 
+// Gives up the mark and all fields, or all but those of `kept`.
+absl::Status Release(const Call& call, Cluster& cluster, const ObjectRef& ref, const Json* kept,
+                     const ObjectOptions& options) {
+  const std::vector<std::string> managers = {options.manager, InitialManager(options)};
+  for (int attempt = 0;; ++attempt) {
+    CHARON_ASSIGN_OR_RETURN(const Json live, cluster.Get(call, ref));
+    std::optional<Json> release;
+    if (kept == nullptr) {
+      release = kubernetes::ReleasePatch(live, managers);
+    } else {
+      FieldSet owned;
+      for (const std::string& manager : managers)
+        owned = owned.Union(kubernetes::AppliedBy(live, manager));
+      const std::vector<FieldPath> given_up =
+          owned.Minus(kubernetes::FieldsOf(*kept, live)).Paths();
+      release = kubernetes::ReleasePatch(live, managers, &given_up);
+    }
+    Json patch = release.value_or(Json::array());
+    const std::string mark = MarkOf(live);
+    if (!options.owner.empty() && !mark.empty() && IsOurMark(mark, options)) {
+      // "/" in a JSON pointer is "~1" (RFC 6901).
+      patch.push_back({{"op", "remove"}, {"path", "/metadata/annotations/charon.internal~1owner"}});
+    }
+    if (patch.empty()) return absl::OkStatus();
+    const absl::Status status =
+        cluster.Patch(call, ref, PatchType::kJson, patch, options.manager).status();
+    if (!absl::IsAborted(status) || attempt == kAttempts) return status;
+  }
+}
+
 }  // namespace
 
 std::string DescribeDrift(const std::vector<kubernetes::Difference>& differences) {
@@ -636,7 +670,7 @@ OnConflict OnConflictFrom(absl::string_view text) {
 Claim ClaimOf(const Json* live, const ObjectOptions& options) {
   if (live == nullptr || !live->is_object()) return Claim::kAbsent;
   const std::string mark = MarkOf(*live);
-  if (!mark.empty() && mark != options.owner) return Claim::kForeign;
+  if (!mark.empty() && !IsOurMark(mark, options)) return Claim::kForeign;
   if (mark.empty() && !options.owner.empty()) return Claim::kUnclaimed;
   // Somebody may have copied the object, annotations and all.
   return kubernetes::AppliedBy(*live, options.manager).empty() ? Claim::kUnclaimed : Claim::kOurs;
@@ -673,7 +707,9 @@ absl::StatusOr<bool> CheckCreate(const Call& call, Cluster& cluster, const Json&
   if (MissingOf(live.status()) == Missing::kObject) return false;  // gone in between
   if (!live.ok()) return Checked(call, live.status(), ref);
   if (IsGoing(*live)) return false;
-  if (ClaimOf(&*live, options) != Claim::kOurs) {
+  const bool ours = ClaimOf(&*live, options) == Claim::kOurs;
+  if (ours && options.replaces) return false;
+  if (!ours) {
     if (options.on_conflict == OnConflict::kFail) return ExistsStatus(*live, ref, options);
     if (options.on_conflict == OnConflict::kReplace) return false;
   }
@@ -699,20 +735,13 @@ absl::StatusOr<bool> CheckUpdate(const Call& call, Cluster& cluster, const Json&
 
 absl::Status ReleaseObject(const Call& call, Cluster& cluster, const ObjectRef& ref,
                            const ObjectOptions& options) {
-  for (int attempt = 0;; ++attempt) {
-    CHARON_ASSIGN_OR_RETURN(const Json live, cluster.Get(call, ref));
-    const std::optional<Json> release =
-        kubernetes::ReleasePatch(live, {options.manager, InitialManager(options)});
-    Json patch = release.value_or(Json::array());
-    if (!options.owner.empty() && MarkOf(live) == options.owner) {
-      // "/" in a JSON pointer is "~1" (RFC 6901).
-      patch.push_back({{"op", "remove"}, {"path", "/metadata/annotations/charon.internal~1owner"}});
-    }
-    if (patch.empty()) return absl::OkStatus();
-    const absl::Status status =
-        cluster.Patch(call, ref, PatchType::kJson, patch, options.manager).status();
-    if (!absl::IsAborted(status) || attempt == kAttempts) return status;
-  }
+  return Release(call, cluster, ref, nullptr, options);
+}
+
+absl::Status ReleaseAllBut(const Call& call, Cluster& cluster, const Json& object,
+                           const ObjectOptions& options) {
+  CHARON_ASSIGN_OR_RETURN(const ObjectRef ref, kubernetes::RefOf(object));
+  return Release(call, cluster, ref, &object, options);
 }
 
 absl::Status ReleaseFields(const Call& call, Cluster& cluster, const ObjectRef& ref,

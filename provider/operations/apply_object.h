@@ -2,6 +2,7 @@
 // to repeat after a crash at any point. Resources are written against this header.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -36,6 +37,9 @@ struct ObjectOptions {
   std::string import_id{};       // of the resource; empty: the object's own
   bool offers_replace = true;    // whether on_conflict = "replace" exists
   bool force_conflicts = false;  // take fields from other managers
+  // Further marks that count as ours: former spellings of `owner`.
+  std::function<bool(absl::string_view mark)> accepts{};
+  bool replaces = false;  // in a plan: what is ours there will be deleted before
   // Fields whose value counts only at creation, as a partial object; null: none. They go in under
   // "<manager>-initial", so that they are never sent again and never removed by a later apply.
   const Json* initial = nullptr;
@@ -85,6 +89,11 @@ absl::StatusOr<bool> CheckUpdate(const Call& call, Cluster& cluster, const Json&
 // Gives the object up without deleting it or any field of it: our mark and our managers' entries
 // go, the values stay. NotFound if it is gone.
 absl::Status ReleaseObject(const Call& call, Cluster& cluster, const ObjectRef& ref,
+                           const ObjectOptions& options);
+
+// The same, but for the fields of `object`: these stay our manager's, for whom sets just them from
+// now on. With none left the server would make all of them "before-first-apply"'s, and conflict.
+absl::Status ReleaseAllBut(const Call& call, Cluster& cluster, const Json& object,
                            const ObjectOptions& options);
 
 // Gives up fields one by one (their configuration now says "external"): our entry loses them

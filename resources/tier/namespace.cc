@@ -583,7 +583,8 @@ absl::Status NamespaceResource::CheckPlanned(const sdk::Context& context,
   for (const char* name : {"name", "labels", "annotations", "tier", "pod_security"}) {
     if (!value[name].IsWhollyKnown()) return absl::OkStatus();
   }
-  const operations::ObjectOptions options = Options(planned);
+  operations::ObjectOptions options = Options(planned);
+  options.replaces = context.replaces;
   const absl::Status checked =
       services_.CheckPlan(context, [&](kubernetes::Cluster& cluster) -> absl::Status {
         if (change.IsCreate()) {

@@ -9,7 +9,7 @@ absl::StatusOr<RunClaims::Turn> RunClaims::Take(const Call& call, const ObjectRe
   for (bool told = false;; told = true) {
     {
       const absl::MutexLock lock(&mutex_);
-      if (busy_.insert(ref).second) return Turn(*this, ref);
+      if (busy_.insert(KeyOf(ref)).second) return Turn(*this, ref);
     }
     if (!told)
       call.log->Info("another resource of this run works on the object",
@@ -22,22 +22,26 @@ absl::StatusOr<RunClaims::Turn> RunClaims::Take(const Call& call, const ObjectRe
 
 void RunClaims::Claim(const ObjectRef& ref) {
   const absl::MutexLock lock(&mutex_);
-  claimed_.insert(ref);
+  claimed_.insert(KeyOf(ref));
 }
 
 void RunClaims::Forget(const ObjectRef& ref) {
   const absl::MutexLock lock(&mutex_);
-  claimed_.erase(ref);
+  claimed_.erase(KeyOf(ref));
 }
 
 bool RunClaims::IsClaimed(const ObjectRef& ref) const {
   const absl::MutexLock lock(&mutex_);
-  return claimed_.contains(ref);
+  return claimed_.contains(KeyOf(ref));
+}
+
+std::string RunClaims::KeyOf(const ObjectRef& ref) {
+  return absl::StrCat(ref.kind.group(), "/", ref.kind.kind, "/", ref.name_space, "/", ref.name);
 }
 
 void RunClaims::End(const ObjectRef& ref) {
   const absl::MutexLock lock(&mutex_);
-  busy_.erase(ref);
+  busy_.erase(KeyOf(ref));
 }
 
 }  // namespace charon::kubernetes

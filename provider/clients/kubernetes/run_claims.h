@@ -2,6 +2,7 @@
 #pragma once
 
 #include <set>
+#include <string>
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
@@ -43,11 +44,13 @@ class RunClaims {
   bool IsClaimed(const ObjectRef& ref) const;
 
  private:
+  // By what stays if an object is addressed in another version of its group.
+  static std::string KeyOf(const ObjectRef& ref);
   void End(const ObjectRef& ref);
 
   mutable absl::Mutex mutex_;
-  std::set<ObjectRef> busy_ ABSL_GUARDED_BY(mutex_);
-  std::set<ObjectRef> claimed_ ABSL_GUARDED_BY(mutex_);
+  std::set<std::string> busy_ ABSL_GUARDED_BY(mutex_);
+  std::set<std::string> claimed_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace charon::kubernetes
