@@ -166,10 +166,11 @@ const ObjectSpec<ManifestModel>& ManifestModel::Describe() {
                 "{ replicas = 1 } })`. They "
                 "are never changed or removed afterwards: an autoscaler or an image updater owns "
                 "them."),
-          Field(&M::ownership, "ownership", Optional,
-                "`object` (default): the object is this resource's, and destroy deletes it. "
-                "`fields`: it is somebody else's; "
-                "only the named fields are set, and destroy gives them up.")
+          Field(
+              &M::ownership, "ownership", Optional,
+              "`object` (default): the object is this resource's, and destroy deletes it. "
+              "`fields`: it is somebody else's; "
+              "only the named fields are set, and destroy gives them up. Can be changed in place.")
               .Check(OneOf({"object", "fields"})),
           Field(&M::on_conflict, "on_conflict", Optional,
                 "What to do if the object exists and is not this stack's: `fail` (default), "
