@@ -407,4 +407,4 @@ def test_what_the_service_cannot_do_is_told_by_the_plan(dns, dns_stack, zone):
     assert [("nozone.example" in w.text, w.code.split()[0]) for w in warnings] == [(True, "zone")], warnings
     dns_stack.write(config(zone, {"loc": {"name": "loc", "type": "LOC", "values": ["52 22 23.000 N 4 53 32.000 E -2.00m"]}}))
     errors = dns_stack.plan(fails=True).errors
-    assert len(errors) == 1 and "is LOC" in errors[0].text and errors[0].code.startswith("type"), errors
+    assert len(errors) == 1 and "takes LOC records in a form of its own" in errors[0].text and errors[0].code.startswith("type"), errors

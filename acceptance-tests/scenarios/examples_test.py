@@ -7,6 +7,7 @@ import pytest
 
 import examples
 from examples import EXAMPLES, copy, name
+from service_examples_test import expect_golden
 
 KINDS = ("resources", "data-sources", "ephemeral-resources", "functions", "stacks")
 # What Terraform 1.14 has and none of the programs at hand: lists and actions are in protocol_test.py.
@@ -73,9 +74,11 @@ def parameters(folders):
 def test_example(stack, cluster, example, vpn, dns_service):
     copy(stack, example)
     stack.environment |= vpn | dns_service
-    if 'resource "charon_service"' in examples.text(example):
+    if example in examples.WITH_SERVICES:
         examples.equip(cluster)
     stack.apply()
+    if example in examples.WITH_SERVICES:
+        expect_golden(cluster.api, stack.state(), example)
     if name(example) == "stacks/services":
         switch_off_all_but_redmine(stack, cluster)
     destroy_with_data(stack, cluster)

@@ -11,6 +11,8 @@
 #include <utility>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
 #include "provider/sdk/any.h"
 
 namespace charon::sdk {
@@ -71,8 +73,15 @@ class ResourceRunner : public AnyResource {
   StateAnswer Delete(const Call& call, const ApplyRequest& request);
   Value WhatIsLeft(const Call& call, const ApplyRequest& request);
   absl::Status CompleteIdentity(const Value& identity) const;
+  bool IsDeclaredTwice(const std::string& object, bool create);
+  void ForgetPlans(const Value& object);
 
   const AnyProvider& provider_;
+  absl::Mutex mutex_;
+  // The objects (DoSameObject) that this run has planned to change or leave, and to make.
+  std::set<std::string> kept_ ABSL_GUARDED_BY(mutex_);
+  std::set<std::string> to_create_ ABSL_GUARDED_BY(mutex_);
+  int run_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
 // The error as the user sees it: "Unable to create tier namespace", the chain of causes, what to

@@ -268,9 +268,9 @@ absl::Status CheckFeatures(const RecordModel& model, absl::string_view backend,
                                     absl::StrCat("Remove `", attribute, "`.")));
   };
   if (model.type.value_or("") == "LOC" && !features.loc) {
-    return At("type", absl::InvalidArgumentError(
-                          absl::StrCat("is LOC, which ", backend,
-                                       " takes in a form of its own that is not offered here")));
+    return At("type",
+              absl::InvalidArgumentError(absl::StrCat(
+                  backend, " takes LOC records in a form of its own, which is not offered")));
   }
   CHARON_RETURN_IF_ERROR(
       only("proxied", model.proxied.value_or(false), features.proxied, "Cloudflare"));

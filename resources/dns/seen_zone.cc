@@ -37,18 +37,26 @@ absl::StatusOr<dns::Zone> FindSeenZone(const sdk::Context& context, dns::Directo
   } else if (!directory.backend().features().zones) {
     doubt = "a server answers the same to those who may not ask";
   }
+  constexpr absl::string_view kRemedy =
+      "Check the provider's configuration and credentials. If the zone is gone for good, terraform "
+      "state rm forgets what was in it.";
   if (!doubt.empty()) {
-    return WithRemedy(
-        absl::FailedPreconditionError(
-            absl::StrCat(zone.status().message(), "; that does not say that it is gone: ", doubt)),
-        "Check the provider's configuration and credentials. If the zone is gone for good, "
-        "terraform state rm forgets what was in it.");
+    return WithRemedy(absl::FailedPreconditionError(absl::StrCat(
+                          zone.status().message(), "; that does not say that it is gone: ", doubt)),
+                      kRemedy);
   }
   // A list by name leaves out what the credentials may not see. An id that is not theirs is refused
   // (Route 53: AccessDenied, where one that does not exist is NoSuchHostedZone).
   if (!directory.backend().IsZoneId(seen.first) || seen.first == name_or_id) return zone;
   absl::StatusOr<dns::Zone> by_id = directory.FindZone(context, seen.first);
-  return absl::IsNotFound(by_id.status()) ? zone : by_id;
+  if (by_id.ok() || absl::IsUnavailable(by_id.status()) ||
+      absl::IsDeadlineExceeded(by_id.status()) || absl::IsCancelled(by_id.status()))
+    return by_id;
+  if (absl::IsNotFound(by_id.status())) return zone;
+  return WithRemedy(absl::Status(by_id.status().code(),
+                                 absl::StrCat(zone.status().message(), ", and its id is refused: ",
+                                              by_id.status().message())),
+                    kRemedy);
 }
 
 }  // namespace charon::dns_resources

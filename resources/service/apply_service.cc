@@ -600,8 +600,9 @@ absl::Status RemoveService(const sdk::Context& context, Services& services,
     if (!deleted.ok() && !absl::IsNotFound(deleted))
       return Annotate(deleted, absl::StrCat("deleting ", key));
   }
+  const bool stays = cluster->claims().IsClaimed(WorkloadRef(prior));  // another resource's now
   for (const auto& [name, claim] : prior.claims.value_or({})) {
-    if (!IsPerReplica(claim) || is_next(ClaimKey(prior, name, true))) continue;
+    if (!IsPerReplica(claim) || stays || is_next(ClaimKey(prior, name, true))) continue;
     CHARON_RETURN_IF_ERROR(RemoveReplicaClaims(context, *cluster, prior, name, delete_data, kept));
   }
   TellKept(context, kept);
