@@ -232,8 +232,8 @@ def test_a_field_that_another_manager_owns(stack, cluster, work, names):
     stack.write(manifest(object_of(names, data={"a": "1", "b": "ours"})))
     paragraphs = (f"Applying v1/ConfigMap/{work}/x: other field managers own what the configuration sets:\n"
                   "- .data.b belongs to kubectl-edit.",
-                  'Leave the field out if the other should own it, declare it external ("initial", or an *_owner attribute) to'
-                  " set it only at creation, or take it over with force_conflicts = true.")
+                  "Leave the field out if the other should own it, declare it external to set it only at creation (an *_owner"
+                  ' attribute of a service, "initial" of a manifest), or take it over with force_conflicts = true.')
     (warning,) = stack.plan().warnings
     expect(warning, "Another manager owns a field", *paragraphs)
     expect(apply(stack).error, "Unable to update Kubernetes object", *paragraphs)

@@ -53,6 +53,9 @@ def workload(kind: str, name: str, label: str, *, hashicorp: bool = False) -> di
     }
     if kind == "StatefulSet":
         spec |= {"serviceName": f"{name}-headless", "updateStrategy": {"type": "RollingUpdate"}}
+    elif kind == "DaemonSet":
+        del spec["replicas"]
+        spec |= {"updateStrategy": {"type": "RollingUpdate"}}
     else:
         spec |= {"strategy": {"type": "RollingUpdate"}}
     if hashicorp:
@@ -108,8 +111,10 @@ def configuration(name: str, kind: str, label: str, env: dict[str, str]) -> dict
         "resources": {"requests": {"cpu": "10m", "memory": "32Mi"}},
         "volumes": {"scratch": {"mount": "/scratch", "empty_dir": {}}},
     }
-    if kind == "StatefulSet":
-        attributes["kind"] = "statefulset"
+    if kind != "Deployment":
+        attributes["kind"] = kind.lower()
+    if kind == "DaemonSet":
+        del attributes["replicas"]
     if label != "app":
         attributes["selector"] = {label: name}
         attributes["pod"] = {"container_name": main_container(name, label)}
@@ -121,16 +126,18 @@ class Before:
 
     def __init__(self, cluster, kind: str, name: str):
         self._cluster, self._kind, self._name = cluster, kind, name
+        self._wanted = len(cluster.api.list("Node")) if kind == "DaemonSet" else 2
         self.live = cluster.api.eventually(self._ready, f"{kind} {name} to be ready")
         self.pods, self.sets = self._pods(), self._sets()
-        assert len(self.pods) == 2
+        assert len(self.pods) == self._wanted
 
     def _get(self) -> dict:
         return self._cluster.get(f"apps/v1/{self._kind}", self._name, self._name)
 
     def _ready(self) -> dict | None:
         live = self._get()
-        return live if live.get("status", {}).get("readyReplicas") == 2 else None
+        field = "numberReady" if self._kind == "DaemonSet" else "readyReplicas"
+        return live if live.get("status", {}).get(field) == self._wanted else None
 
     def _pods(self) -> set[str]:
         return {p["metadata"]["uid"] for p in self._cluster.api.list("Pod", self._name)}
@@ -145,7 +152,7 @@ class Before:
         assert live["spec"] == self.live["spec"]
         assert self._sets() == self.sets
         assert self._pods() == self.pods
-        if self._kind == "StatefulSet":
+        if self._kind != "Deployment":
             # Of a Deployment it moves with every annotation (pkg/registry/apps/deployment/strategy.go).
             assert live["metadata"]["generation"] == self.live["metadata"]["generation"]
         return live
@@ -288,6 +295,7 @@ def test_a_configuration_to_start_from(stack, cluster, names):
 MOVED = {
     "kubernetes_deployment": "Deployment", "kubernetes_deployment_v1": "Deployment",
     "kubernetes_stateful_set": "StatefulSet", "kubernetes_stateful_set_v1": "StatefulSet",
+    "kubernetes_daemonset": "DaemonSet",
 }
 
 

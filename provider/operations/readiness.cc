@@ -269,6 +269,17 @@ Verdict JudgeCondition(const Json& object, absl::string_view type, absl::string_
   return Waiting(absl::StrCat("condition ", Describe(*condition)));
 }
 
+absl::Status CheckExpression(absl::string_view expression) {
+  RE2::Options options;
+  options.set_log_errors(false);
+  const RE2 pattern(re2::StringPiece(expression.data(), expression.size()), options);
+  if (pattern.ok()) return absl::OkStatus();
+  return WithRemedy(absl::InvalidArgumentError(absl::StrCat(
+                        "\"", expression, "\" is no regular expression: ", pattern.error())),
+                    "Write an expression as RE2 takes it; \\\\ before a character that stands for "
+                    "itself.");
+}
+
 absl::StatusOr<Verdict> JudgeField(const Json& object, absl::string_view path,
                                    absl::string_view expression) {
   RE2::Options options;

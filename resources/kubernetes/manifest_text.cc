@@ -1,6 +1,7 @@
 #include "resources/kubernetes/manifest_text.h"
 
 #include <algorithm>
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -17,6 +18,7 @@
 #include "provider/clients/kubernetes/yaml.h"
 #include "provider/operations/apply_object.h"
 #include "provider/value/json.h"
+#include "resources/kubernetes/manifest_edit.h"
 
 namespace charon::kubernetes_resources {
 namespace {
@@ -177,6 +179,12 @@ absl::Status CheckManifest(const Json& object) {
   return CheckNoSecret(ref.kind, object);
 }
 
+void DropSecretValues(Json& object) {
+  if (!IsSecret({kubernetes::Text(object, "apiVersion"), kubernetes::Text(object, "kind")})) return;
+  object.erase("data");
+  object.erase("stringData");
+}
+
 absl::Status CheckNoSecret(const kubernetes::ObjectKind& kind, const Json& fields) {
   if (!IsSecret(kind)) return absl::OkStatus();
   for (const char* field : {"data", "stringData"}) {
@@ -267,7 +275,9 @@ void MergeInto(Json& base, const Json& over) {
 
 std::string EmitLike(const Json& object, absl::string_view like) {
   const absl::string_view text = absl::StripLeadingAsciiWhitespace(like);
-  return text.empty() || text[0] == '{' ? object.dump() : kubernetes::EmitYaml(object);
+  if (text.empty() || text[0] == '{') return object.dump();
+  if (std::optional<std::string> edited = EditYaml(std::string(like), object)) return *edited;
+  return kubernetes::EmitYaml(object);
 }
 
 absl::StatusOr<Value> ValueFromObject(const Json& object) {
@@ -311,10 +321,7 @@ Json ExportManifest(const Json& live, absl::string_view manager) {
     if (metadata["annotations"].empty()) metadata.erase("annotations");
   }
   object.erase("status");
-  if (kubernetes::Text(object, "kind") == "Secret") {
-    object.erase("data");
-    object.erase("stringData");
-  }
+  DropSecretValues(object);
   return object;
 }
 
