@@ -402,7 +402,6 @@ SECRET = Entry(
         "Secret", a["namespace"], a["name"], {"data": {"password": None}}
     ),
     prepare=_secret_prepare,
-    unset={"type": "replace"},
     unset_with={"data_wo": ("data_wo_version",)},
     not_imported=frozenset({
         "data_wo", "data_wo_version", "generate", "copy", "replicate_to", "on_conflict", "force_conflicts", "timeouts",
