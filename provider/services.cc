@@ -42,6 +42,7 @@ void Services::Configure(Settings settings) {
   cluster_id_.reset();
   unreachable_ = false;
   planned_tiers_.clear();
+  planned_quotas_.clear();
   claims_.clear();
 }
 
@@ -135,6 +136,26 @@ std::optional<TierProfile> Services::PlannedTier(absl::string_view name) const {
     if (key == name || ShortTierName(key) == name) return tier;
   }
   return std::nullopt;
+}
+
+void Services::NotePlannedSecret(absl::string_view secret) {
+  absl::MutexLock lock(&mutex_);
+  planned_secrets_.emplace(secret);
+}
+
+bool Services::PlansSecret(absl::string_view secret) const {
+  absl::MutexLock lock(&mutex_);
+  return planned_secrets_.count(std::string(secret)) != 0;
+}
+
+void Services::NotePlannedQuota(absl::string_view name_space) {
+  absl::MutexLock lock(&mutex_);
+  planned_quotas_.emplace(name_space);
+}
+
+bool Services::PlansQuota(absl::string_view name_space) const {
+  absl::MutexLock lock(&mutex_);
+  return planned_quotas_.count(std::string(name_space)) != 0;
 }
 
 absl::Status Services::CheckPlan(

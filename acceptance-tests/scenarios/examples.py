@@ -29,6 +29,10 @@ def copy(stack, folder: pathlib.Path) -> None:
             shutil.copy(path, stack.config)
 
 
+WITH_SERVICES = [folder for folder in sorted({path.parent for path in EXAMPLES.rglob("*.tf")})
+                 if 'resource "charon_service"' in text(folder)]
+
+
 @functools.cache
 def _namespaces() -> frozenset[str]:
     """Of all examples: by name, or as the keys of a map of namespaces to tiers."""

@@ -7,6 +7,7 @@ import pytest
 
 import examples
 from examples import EXAMPLES, copy, name
+from service_examples_test import expect_golden
 
 KINDS = ("resources", "data-sources", "ephemeral-resources", "functions", "stacks")
 # What Terraform 1.14 has and none of the programs at hand: lists and actions are in protocol_test.py.
@@ -73,20 +74,44 @@ def parameters(folders):
 def test_example(stack, cluster, example, vpn, dns_service):
     copy(stack, example)
     stack.environment |= vpn | dns_service
-    if 'resource "charon_service"' in examples.text(example):
+    if example in examples.WITH_SERVICES:
         examples.equip(cluster)
     stack.apply()
+    if example in examples.WITH_SERVICES:
+        expect_golden(cluster.api, stack.state(), example)
+    if name(example) == "stacks/services":
+        switch_off_all_but_redmine(stack, cluster)
     destroy_with_data(stack, cluster)
     assert stack.state().resources == {}
+
+
+def kept_in(result):
+    """Kind, namespace and name of what was kept, as warnings tell."""
+    return [
+        ref for warning in result.warnings if warning.summary == "Data was kept"
+        for ref in re.findall(r"^- (\w+)/([\w-]+)/([\w.-]+)$", warning.detail, re.MULTILINE)
+    ]
+
+
+def switch_off_all_but_redmine(stack, cluster):
+    """One variable says what runs; what depends on nothing that goes is not touched."""
+    before = {address.partition("[")[0] for address in stack.state().resources}
+    off = {f'charon_service.{one}["{one}"]' for one in ("grafana", "notebook", "ollama")}
+    assert {address.partition("[")[0] for address in off} < before
+    stack.environment["TF_VAR_enabled"] = '["redmine"]'
+    plan = stack.apply(checked=False)
+    assert plan.actions == dict.fromkeys(off, "delete"), stack.show(plan)
+    kept = kept_in(plan.applied)
+    assert {ref[2] for ref in kept} == {"grafana-data", "grafana-generated", "ollama-models"}
+    for ref in kept:
+        cluster.api.delete(*ref)
+    stack.expect_empty()
 
 
 def destroy_with_data(stack, cluster):
     """Destroys; where services keep their data, their namespaces are refused, and the data is deleted past the stack."""
     result = stack.run("destroy", "-json", "-input=false", "-auto-approve", codes=(0, 1))
-    kept = [
-        ref for warning in result.warnings if warning.summary == "Data was kept"
-        for ref in re.findall(r"^- (\w+)/([\w-]+)/([\w.-]+)$", warning.detail, re.MULTILINE)
-    ]
+    kept = kept_in(result)
     for error in result.errors:
         assert any(f"{kind}/{object_name}" in error.text for kind, _, object_name in kept), result
     for kind, namespace, object_name in kept:
@@ -97,7 +122,7 @@ def destroy_with_data(stack, cluster):
 
 @pytest.mark.parametrize("example", IMPORTS, ids=name)
 @pytest.mark.usefixtures("taking_turns")
-def test_example_of_an_import(stack, new_stack, example, vpn, dns_service):
+def test_example_of_an_import(stack, new_stack, cluster, example, vpn, dns_service):
     copy(stack, example)
     stack.environment |= vpn | dns_service
     stack.apply(checked=False)
@@ -108,7 +133,7 @@ def test_example_of_an_import(stack, new_stack, example, vpn, dns_service):
     plan = imported.plan()
     (address,) = [a for a, change in plan.changes.items() if "importing" in change]
     assert plan.changes[address]["action"] in ("import", "noop", "update"), imported.show(plan)
-    stack.destroy()
+    destroy_with_data(stack, cluster)
 
 
 @pytest.mark.sandbox_only("asks no server")

@@ -6,6 +6,7 @@ import pytest
 
 import examples
 from harness.machines import Joining
+from service_examples_test import expect_golden
 
 FOLDER = examples.EXAMPLES / "stacks/first-platform"
 HOSTS = ("web-1", "web-2", "router")
@@ -47,6 +48,7 @@ def test_the_platform_is_made_kept_and_taken_away(platform, cluster, headscale, 
         plan = platform.apply()
     assert set(plan.actions.values()) == {"create"} and plan.applied.warnings == []
     state = platform.state()
+    expect_golden(cluster.api, state, FOLDER)
     nodes = {host: state[f'charon_vpn_node.this["{host}"]'] for host in HOSTS}
     for host in HOSTS:
         assert nodes[host]["id"] == machines[host].id

@@ -1,5 +1,6 @@
 """What examples/services make: applied, as in their golden files, ready, changed, destroyed.
 
+Other examples with services are compared with golden files where they are applied: examples_test.py, platform_test.py.
 A golden file, golden/v1/NAME.yaml, is for a reviewer to read. It has what our field managers own, read back from the server and
 projected on it; what is set at creation only and left to others from then on (manager charon-initial) stands under `initial`. The bytes
 of a render version never change: a provider that renders anything else for version 1 is a provider whose upgrade restarts pods.
@@ -164,4 +165,5 @@ def test_example_of_a_service(stack, cluster, platform, example):
 @pytest.mark.sandbox_only("asks no server")
 @pytest.mark.one_cli("asks none")
 def test_every_golden_file_has_its_example(cluster, cli):
-    assert sorted(p.stem for p in GOLDEN.glob("*.yaml")) == [p.name for p in SERVICES]
+    # rows: service_fields_test.py
+    assert sorted(p.stem for p in GOLDEN.glob("*.yaml")) == sorted(["rows", *(p.name for p in examples.WITH_SERVICES)])

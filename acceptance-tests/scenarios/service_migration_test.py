@@ -39,15 +39,23 @@ def container(name: str, *, hashicorp: bool) -> dict:
     return found
 
 
+def main_container(name: str, label: str) -> str:
+    """Many a workload's container is not named as the workload."""
+    return name if label == "app" else "main"
+
+
 def workload(kind: str, name: str, label: str, *, hashicorp: bool = False) -> dict:
     selector = {label: name}
-    pod = {"containers": [container(name, hashicorp=hashicorp)], "volumes": [{"name": "scratch", "emptyDir": {}}]}
+    pod = {"containers": [container(main_container(name, label), hashicorp=hashicorp)], "volumes": [{"name": "scratch", "emptyDir": {}}]}
     spec = {
         "replicas": 2, "selector": {"matchLabels": selector},
         "template": {"metadata": {"labels": selector}, "spec": pod | (HASHICORP_POD if hashicorp else {})},
     }
     if kind == "StatefulSet":
         spec |= {"serviceName": f"{name}-headless", "updateStrategy": {"type": "RollingUpdate"}}
+    elif kind == "DaemonSet":
+        del spec["replicas"]
+        spec |= {"updateStrategy": {"type": "RollingUpdate"}}
     else:
         spec |= {"strategy": {"type": "RollingUpdate"}}
     if hashicorp:
@@ -103,10 +111,13 @@ def configuration(name: str, kind: str, label: str, env: dict[str, str]) -> dict
         "resources": {"requests": {"cpu": "10m", "memory": "32Mi"}},
         "volumes": {"scratch": {"mount": "/scratch", "empty_dir": {}}},
     }
-    if kind == "StatefulSet":
-        attributes["kind"] = "statefulset"
+    if kind != "Deployment":
+        attributes["kind"] = kind.lower()
+    if kind == "DaemonSet":
+        del attributes["replicas"]
     if label != "app":
         attributes["selector"] = {label: name}
+        attributes["pod"] = {"container_name": main_container(name, label)}
     return attributes
 
 
@@ -115,16 +126,18 @@ class Before:
 
     def __init__(self, cluster, kind: str, name: str):
         self._cluster, self._kind, self._name = cluster, kind, name
+        self._wanted = len(cluster.api.list("Node")) if kind == "DaemonSet" else 2
         self.live = cluster.api.eventually(self._ready, f"{kind} {name} to be ready")
         self.pods, self.sets = self._pods(), self._sets()
-        assert len(self.pods) == 2
+        assert len(self.pods) == self._wanted
 
     def _get(self) -> dict:
         return self._cluster.get(f"apps/v1/{self._kind}", self._name, self._name)
 
     def _ready(self) -> dict | None:
         live = self._get()
-        return live if live.get("status", {}).get("readyReplicas") == 2 else None
+        field = "numberReady" if self._kind == "DaemonSet" else "readyReplicas"
+        return live if live.get("status", {}).get(field) == self._wanted else None
 
     def _pods(self) -> set[str]:
         return {p["metadata"]["uid"] for p in self._cluster.api.list("Pod", self._name)}
@@ -139,7 +152,7 @@ class Before:
         assert live["spec"] == self.live["spec"]
         assert self._sets() == self.sets
         assert self._pods() == self.pods
-        if self._kind == "StatefulSet":
+        if self._kind != "Deployment":
             # Of a Deployment it moves with every annotation (pkg/registry/apps/deployment/strategy.go).
             assert live["metadata"]["generation"] == self.live["metadata"]["generation"]
         return live
@@ -254,13 +267,13 @@ def test_a_configuration_to_start_from(stack, cluster, names):
     (warning,) = [w for w in plan.warnings if w.summary == "Environment variables were left out"]
     assert "DB_PASSWORD" in warning.text and "env_wo" in warning.text
     (warning,) = [w for w in plan.warnings if w.summary == "Parts of the workload have no attribute"]
-    path = f'spec.template.spec.containers[name="{name}"].terminationMessagePath'
+    path = 'spec.template.spec.containers[name="main"].terminationMessagePath'
     assert [line for line in warning.detail.splitlines() if line.startswith("- ")] == [f"- {path}"] and "extra_manifest_patch" in warning.text
     shown = json.dumps(stack.show_plan_json(plan))
     assert "given/token" in shown and "literal-5c1e90d2" not in shown
     assert not any("DB_PASSWORD" in line for line in written)
 
-    patch = {"spec": {"template": {"spec": {"containers": [{"name": name, "terminationMessagePath": "/dev/message"}]}}}}
+    patch = {"spec": {"template": {"spec": {"containers": [{"name": "main", "terminationMessagePath": "/dev/message"}]}}}}
     for pattern, text in ((r'( +)A +=', r'\1DB_PASSWORD = "literal-5c1e90d2"\n\g<0>'),
                           (r"extra_manifest_patch += null", lambda _: f"extra_manifest_patch = {hcl.value(json.dumps(patch))}")):
         generated, times = re.subn(pattern, text, generated)
@@ -282,6 +295,7 @@ def test_a_configuration_to_start_from(stack, cluster, names):
 MOVED = {
     "kubernetes_deployment": "Deployment", "kubernetes_deployment_v1": "Deployment",
     "kubernetes_stateful_set": "StatefulSet", "kubernetes_stateful_set_v1": "StatefulSet",
+    "kubernetes_daemonset": "DaemonSet",
 }
 
 

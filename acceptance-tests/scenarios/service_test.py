@@ -138,7 +138,7 @@ def plain_app(owner, namespace, memory="128Mi"):
         + text({
             "namespace": Expression("charon_tier_namespace.x.name"), "name": "echo",
             "image": "docker.io/mendhak/http-https-echo:36", "image_owner": "external",
-            "ports": {"http": 8080, "https": 8443},
+            "ports": {"http": 8080, "https": 8443}, "files": {"/etc/echo.conf": {"content": "a"}},
             "resources": {"requests": {"cpu": "10m", "memory": memory}},
             "expose": {"web": {"port": "http", "auth": "public"}},
             "pod": {"termination_grace_period": "1s"},
@@ -153,7 +153,7 @@ def test_a_plain_app_in_a_tier(stack, cluster, front, names):
     stack.environment["KUBE_CONFIG_PATH"] = config
     stack.apply()
     assert cluster.api.contents(name) == sorted([
-        "Deployment/echo", "Ingress/echo", "LimitRange/tier-defaults", "ResourceQuota/tier-quota", "Service/echo",
+        "ConfigMap/echo-files", "Deployment/echo", "Ingress/echo", "LimitRange/tier-defaults", "ResourceQuota/tier-quota", "Service/echo",
         *(f"{kind}/{one['metadata']['name']}" for kind in ("ReplicaSet", "Pod", "Endpoints")
           for one in cluster.api.list(kind, name)),
     ])
@@ -180,7 +180,12 @@ def test_a_plain_app_in_a_tier(stack, cluster, front, names):
         ("spec", "template", "spec", "containers", "echo", "resources", "requests", "memory")
     }
     stack.expect_empty()
+    front.reset()
     assert stack.destroy().warnings == []
+    # What leads to the pods goes before them, and what they read after them.
+    gone = [e.path.split("/")[-2] for e in front.writes() if e.method == "DELETE"]
+    assert [kind for kind in gone if kind not in ("limitranges", "resourcequotas")] == [
+        "ingresses", "services", "deployments", "configmaps", "namespaces"]
     cluster.api.eventually(lambda: not cluster.has("Namespace", None, name), "the namespace to go")
 
 
@@ -439,6 +444,24 @@ def test_a_wait_that_fails_is_corrected(stack, cluster, work, failure):
         now = cluster.get(*ref)
         assert now["metadata"]["uid"] == before["metadata"]["uid"], ref
         assert now.get("data") == before.get("data")
+    stack.destroy()
+
+
+def test_a_quota_that_the_same_run_changes_is_unchecked(stack, cluster, names):
+    name = names("work")
+
+    def written(memory: str, *more: str) -> str:
+        return hcl.resource("charon_tier_namespace", "n", {"name": name, "resource_quota": {"requests.memory": memory}}) + "".join(more)
+
+    echo = text(service(hcl.Expression("charon_tier_namespace.n.name"), resources={"requests": {"memory": "100Mi"}}))
+    stack.write(written("64Mi"))
+    stack.apply()
+    stack.write(written("64Mi", echo))
+    assert [w.summary for w in stack.plan().warnings] == ["The pods will not fit"]
+    stack.write(written("1Gi", echo))
+    plan = stack.apply()
+    (warning,) = plan.warnings
+    assert warning.summary == "Quota unchecked" and f"changes the quota of namespace {name}" in warning.text
     stack.destroy()
 
 

@@ -48,14 +48,36 @@ WRONG = {
     "a login for a load balancer": (
         {"ports": {"wg": "51820/UDP"}, "expose": {"wg": {"auth": "required", "loadbalancer": {}}}},
         ['"auth" makes no sense beside "loadbalancer"']),
-    "a volume of one node under several replicas": (
-        {"replicas": 2, "claims": {"data": {"mount": "/data", "size": "1Gi"}}},
+    "a volume of one node under several replicas that roll": (
+        {"replicas": 2, "rollout": {"strategy": "RollingUpdate"}, "claims": {"data": {"mount": "/data", "size": "1Gi"}}},
         ["a ReadWriteOnce claim is only on one node at a time, but there are 2 replicas",
-         "ReadWriteMany", "per_replica = true"]),
+         "ReadWriteMany", "per_replica = true", "kubernetes.io/hostname"]),
     "a volume of one node and a rolling update": (
         {"rollout": {"strategy": "RollingUpdate"}, "claims": {"data": {"mount": "/data", "size": "1Gi"}}},
         ['RollingUpdate starts the new pod while the old one holds the ReadWriteOnce claim of volume "data"',
          "Leave rollout.strategy out"]),
+    "one place, written in two ways": (
+        {"volumes": {"a": {"mount": "/data", "empty_dir": {}}, "b": {"mount": "/data/", "empty_dir": {}}}},
+        ['"/data/" of container web is the place of volume "a" already']),
+    "a write-only variable that a literal one would hide": (
+        {"env": {"TOKEN": "x"}, "env_wo": {"TOKEN": "y"}, "env_wo_version": "1"},
+        ['env_wo["TOKEN"]', 'is given by "env" as well', "keep one"]),
+    "a Secret of two makers": (
+        {"secrets": {"generated": {"store": "vault", "extract": "x"}}, "generated_secrets": {"TOKEN": {}}},
+        ['secrets["generated"]', 'the Secret web-generated is that of "generated_secrets" already', "Take another key"]),
+    "a Secret of nothing": (
+        {"secrets": {"db": {"store": "vault"}}}, ['secrets["db"]', 'there is neither "extract" nor "values"']),
+    "a command where a host is to be": (
+        {"wait_for": ["$(reboot):1"]}, ['"$(reboot):1" must be "host:port"']),
+    "a surge beyond all numbers": (
+        {"rollout": {"max_surge": "99999999999999999999"}}, ["rollout.max_surge", "must be a number such as"]),
+    "a partition of a Deployment": (
+        {"rollout": {"partition": 1}}, ["rollout.partition", "a Deployment has no such setting, only StatefulSet have"]),
+    "a StatefulSet that is recreated": (
+        {"kind": "statefulset", "rollout": {"strategy": "Recreate"}},
+        ["rollout.strategy", "a StatefulSet has no strategy Recreate, only RollingUpdate and OnDelete"]),
+    "a DaemonSet that sleeps": (
+        {"kind": "daemonset", "scale_to_zero": {}}, ["a DaemonSet has a pod on every node", "Leave scale_to_zero out"]),
 }
 
 
@@ -191,6 +213,9 @@ def test_privileged_where_the_namespace_forbids_it_names_the_container(stack, cl
     name = names("strict")
     namespace(cluster, name, **{"pod-security.kubernetes.io/enforce": "baseline"})
     stack.write(service(namespace=name, sidecars={"vpn": {"security_context": {"privileged": True}}}))
+    (warning,) = [d for d in stack.plan().diagnostics if d.summary == "The pods will be refused"]
+    assert 'violates PodSecurity "baseline:latest": privileged (container "vpn" must not set' in squeezed(warning.text)
+    assert name in warning.text and "sidecars" in warning.code
     result = stack.apply(fails=True)
     text = squeezed(" ".join(d.text for d in result.errors))
     assert 'violates PodSecurity "baseline:latest": privileged (container "vpn" must not set securityContext.privileged=true)' in text
@@ -234,6 +259,11 @@ def test_two_workloads_that_would_take_each_others_pods(stack, cluster, names):
     stack.write(both)
     (error,) = stack.plan(fails=True).errors
     assert "This plan's Deployment" in error.text and "Give this service a selector of its own" in error.text
+    # Two of one name: what is not named is named as its namespace.
+    stack.write(service(namespace=name, name=None) + hcl.resource("charon_service", "y", {
+        "namespace": name, "image": "example.test/api:1"}))
+    (error,) = stack.plan(fails=True).errors
+    assert f'amespace {name} has two services "{name}" in this configuration' in error.text and "Give one of them another name" in error.text
     cluster.api.delete("Namespace", None, name)
 
 

@@ -176,7 +176,10 @@ const ObjectSpec<StatusModel>& StatusModel::Describe() {
                 "Image of each container, init containers included, as the workload has it."),
           Field(&M::conditions, "conditions", Computed, "Conditions of the workload by type."),
           Field(&M::pods, "pods", Computed, "Pods by name."),
-          Field(&M::managers, "managers", Computed, "Fields of the workload by field manager."),
+          Field(&M::managers, "managers", Computed,
+                "Fields of the workload by field manager. Those of `charon-initial` were set at "
+                "creation "
+                "only, and may be anybody's."),
       });
   return spec;
 }

@@ -8,8 +8,10 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
 #include "absl/time/time.h"
 #include "nlohmann/json.hpp"
+#include "provider/base/fingerprint.h"
 #include "provider/base/status.h"
 #include "provider/operations/wait_ready.h"
 
@@ -232,9 +234,9 @@ absl::Status ExplainConflict(const absl::Status& status, const ObjectRef& ref) {
       WithMessage(status, absl::StrCat("applying ", ref.ToString(),
                                        ": other field managers own what the configuration sets:\n",
                                        absl::StrJoin(fields, "\n"))),
-      "Leave the field out if the other should own it, declare it external (\"initial\", or an "
-      "*_owner "
-      "attribute) to set it only at creation, or take it over with force_conflicts = true.");
+      "Leave the field out if the other should own it, declare it external to set it only at "
+      "creation (an *_owner attribute of a service, \"initial\" of a manifest), or take it over "
+      "with force_conflicts = true.");
 }
 
 // Who has an object that is not ours.
@@ -731,6 +733,22 @@ absl::StatusOr<bool> CheckUpdate(const Call& call, Cluster& cluster, const Json&
     return ForeignStatus(**live, ref, options);
   }
   return CheckChange(call, cluster, ref, object, **live, options);
+}
+
+absl::StatusOr<bool> CheckMakeAnew(const Call& call, Cluster& cluster, const Json& object,
+                                   const ObjectOptions& options) {
+  CHARON_ASSIGN_OR_RETURN(const ObjectRef ref, kubernetes::RefOf(object));
+  const std::string name = absl::StrCat("dry-run-", Fingerprint(ref.ToString()));
+  Json other = object;
+  other["metadata"]["name"] = name;
+  absl::StatusOr<bool> checked = CheckCreate(call, cluster, other, options);
+  if (checked.ok()) return checked;
+  // The one that goes makes room for it (quota of the number of objects).
+  if (absl::IsPermissionDenied(checked.status()) &&
+      absl::StrContains(checked.status().message(), "exceeded quota"))
+    return true;
+  return WithMessage(checked.status(),
+                     absl::StrReplaceAll(checked.status().message(), {{name, ref.name}}));
 }
 
 absl::Status ReleaseObject(const Call& call, Cluster& cluster, const ObjectRef& ref,

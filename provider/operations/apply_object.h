@@ -86,6 +86,11 @@ absl::StatusOr<bool> CheckCreate(const Call& call, Cluster& cluster, const Json&
 absl::StatusOr<bool> CheckUpdate(const Call& call, Cluster& cluster, const Json& object,
                                  const ObjectOptions& options);
 
+// Whether the server would make `object` if the one that has its name were not there: a dry run
+// under another name, which no message shows. False if it cannot be told.
+absl::StatusOr<bool> CheckMakeAnew(const Call& call, Cluster& cluster, const Json& object,
+                                   const ObjectOptions& options);
+
 // Gives the object up without deleting it or any field of it: our mark and our managers' entries
 // go, the values stay. NotFound if it is gone.
 absl::Status ReleaseObject(const Call& call, Cluster& cluster, const ObjectRef& ref,

@@ -589,6 +589,38 @@ TEST_F(ApplyObjectTest, WhatCannotBeCheckedIsNoErrorOfThePlan) {
               StatusIs(absl::StatusCode::kPermissionDenied));
 }
 
+TEST_F(ApplyObjectTest, WhetherItCouldBeMadeAnewIsAskedUnderAnotherName) {
+  Answer(201, Ours());
+  const auto checked = CheckMakeAnew(call_, *cluster_, declared_, options_);
+  ASSERT_THAT(checked, IsOk());
+  EXPECT_TRUE(*checked);
+  EXPECT_THAT(Sent(), ElementsAre("PATCH force=true dryRun=All"));
+  const std::string name = Body(0)["metadata"]["name"];
+  EXPECT_NE(name, "a");
+  EXPECT_EQ(Body(0)["data"], declared_["data"]);
+
+  // No message shows that name.
+  transport_.Answer(
+      422,
+      absl::StrReplaceAll(
+          R"({"kind":"Status","status":"Failure","message":"ConfigMap \"NAME\" is invalid: data[k]: Invalid value","reason":"Invalid","code":422})",
+          {{"NAME", name}}));
+  EXPECT_THAT(CheckMakeAnew(call_, *cluster_, declared_, options_),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       AllOf(HasSubstr("\"a\""), Not(HasSubstr(name)))));
+  // A quota of objects: the one that goes makes room. Other policies count.
+  const auto forbidden = [](absl::string_view why) {
+    return absl::StrReplaceAll(
+        R"({"kind":"Status","status":"Failure","message":"configmaps \"b\" is forbidden: WHY","reason":"Forbidden","code":403})",
+        {{"WHY", why}});
+  };
+  transport_.Answer(403, forbidden("exceeded quota: q, requested: count/configmaps=1"));
+  EXPECT_THAT(CheckMakeAnew(call_, *cluster_, declared_, options_), IsOk());
+  transport_.Answer(403, forbidden("denied by policy"));
+  EXPECT_THAT(CheckMakeAnew(call_, *cluster_, declared_, options_),
+              StatusIs(absl::StatusCode::kPermissionDenied));
+}
+
 TEST_F(ApplyObjectTest, APlannedChangeIsOneDryRun) {
   Answer(200, Ours());
   transport_.Answer(409, kConflict);

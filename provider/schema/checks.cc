@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
@@ -158,7 +159,9 @@ Check PositiveDuration() {
 }
 
 Check EachElement(Check check) {
-  Check each{absl::StrCat("each ", check.text)};
+  // Of a map of maps, too, "each is ..." is about the innermost.
+  Check each{absl::StartsWith(check.text, "each ") ? check.text
+                                                   : absl::StrCat("each ", check.text)};
   each.each_element = std::make_shared<const Check>(std::move(check));
   return each;
 }

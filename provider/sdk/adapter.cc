@@ -394,7 +394,10 @@ StateAnswer ResourceRunner::Delete(const Call& call, const ApplyRequest& request
       MakeContext(call, "delete", request.prior, &answer.diagnostics, &private_state);
   // The delete half of a replacement of a tainted object that the create half takes over.
   const std::string next = private_state.Get(kNextObject).value_or("");
-  if (!next.empty() && next == DoSameObject(request.prior)) return answer;
+  if (!next.empty() && next == DoSameObject(request.prior)) {
+    DoSpare(context, request.prior);
+    return answer;
+  }
   absl::Status status = Guard([&] { return DoDelete(context, request.prior); });
   if (status.ok() || absl::IsNotFound(status)) return answer;
   // The object stays in the state, or it would be an orphan; without the parts of it that are gone

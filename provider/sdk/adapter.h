@@ -57,6 +57,7 @@ class ResourceRunner : public AnyResource {
   virtual absl::Status DoDelete(const Context& context, const Value& prior) = 0;
   virtual absl::Status DoPlan(const Context& context, PlanDraft& draft) = 0;
   virtual std::string DoSameObject(const Value& object) const = 0;
+  virtual void DoSpare(const Context& context, const Value& prior) = 0;
   virtual absl::StatusOr<Value> DoImport(const Context& context, const ImportRequest& request) = 0;
   virtual absl::StatusOr<Value> DoIdentify(const Context& context, const Value& state) = 0;
   virtual absl::StatusOr<Value> DoUpgrade(const Context& context, std::int64_t version,

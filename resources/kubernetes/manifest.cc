@@ -299,6 +299,8 @@ absl::Status ManifestResource::Plan(const sdk::Context& context,
   if (change.IsUpdate() && !change.Changes()) return absl::OkStatus();
   CHARON_ASSIGN_OR_RETURN(const auto wanted, Complete(config));
   CHARON_ASSIGN_OR_RETURN(const ObjectRef ref, kubernetes::RefOf(*wanted));
+  if (ref.kind.kind == "ResourceQuota" || ref.kind.kind == "LimitRange")
+    services_.NotePlannedQuota(ref.name_space);
 
   if (change.IsUpdate() && !IsOpen(change.prior())) {
     const auto before = Declared(change.prior());

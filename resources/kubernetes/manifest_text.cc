@@ -168,6 +168,14 @@ absl::Status CheckManifest(const Json& object) {
                           "has fields that only the server writes: ", absl::StrJoin(server, ", "))),
                       "Remove them from the manifest.");
   }
+  const Json& annotations = kubernetes::Field(object, "metadata.annotations");
+  if (annotations.is_object() && annotations.contains(operations::kOwnerAnnotation)) {
+    return WithRemedy(
+        absl::InvalidArgumentError(absl::StrCat("has the annotation ", operations::kOwnerAnnotation,
+                                                ", which the provider writes itself")),
+        "Remove it from the manifest. Which stack an object belongs to is set by "
+        "conventions.owner.");
+  }
   return CheckNoSecret(ref.kind, object);
 }
 
@@ -249,6 +257,7 @@ void DropNulls(Json& value) {
 }
 
 absl::StatusOr<Json> ObjectFromValue(const Value& value) {
+  CHARON_RETURN_IF_ERROR(CheckNumbersOf64Bits(value));
   CHARON_ASSIGN_OR_RETURN(const std::string text, EncodeAnyJson(value));
   Json object = Json::parse(text, nullptr, /*allow_exceptions=*/false);
   if (object.is_discarded()) return absl::InternalError("an HCL value became invalid JSON");

@@ -204,12 +204,14 @@ NotSaid FillInFromWorkload(const Json& workload, ServiceModel& model) {
   model.claims = ReplicaClaims(Field(spec, "volumeClaimTemplates"));
 
   const Json& containers = Field(spec, "template.spec.containers");
+  std::string main_name = model.NameOrDefault();
   if (containers.is_array() && !containers.empty()) {
     Containers parts(seen_pod, not_said);
     const auto named = std::find_if(containers.begin(), containers.end(), [&](const Json& c) {
       return Text(c, "name") == model.NameOrDefault();
     });
     const Json& main = named == containers.end() ? containers[0] : *named;
+    main_name = Text(main, "name");
     parts.FillIn(main, "containers", /*main=*/true, model);
     std::map<std::string, SidecarModel> sidecars;
     for (const Json& container : containers) {
@@ -227,6 +229,11 @@ NotSaid FillInFromWorkload(const Json& workload, ServiceModel& model) {
     if (!init_containers.empty()) model.init_containers = std::move(init_containers);
   }
   FillInPod(Field(spec, "template"), model);
+  if (main_name != model.NameOrDefault()) {
+    PodModel pod = model.pod.value_or({});
+    pod.container_name = main_name;
+    model.pod = std::move(pod);
+  }
   DropUsual(seen["spec"], "spec");
   not_said.fields = Differences(seen, model);
   return not_said;

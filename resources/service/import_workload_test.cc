@@ -252,14 +252,13 @@ TEST(ImportWorkload, WhatHasNoAttributeIsNamed) {
 }
 
 // Its name is that of the service: what is named otherwise cannot stay.
-TEST(ImportWorkload, AMainContainerOfAnotherNameIsNamed) {
+TEST(ImportWorkload, AMainContainerOfAnotherNameKeepsIt) {
   ServiceModel model = Stub();
   EXPECT_THAT(
       FillInFromWorkload(Workload(R"({"containers": [{"name": "app", "image": "a:1"}]})"), model)
           .fields,
-      ElementsAre(R"(spec.template.spec.containers[name="app"])",
-                  R"(spec.template.spec.containers[name="web"])"));
-  EXPECT_EQ(Found(model), Json::parse(R"({"image": "a:1"})"));
+      IsEmpty());
+  EXPECT_EQ(Found(model), Json::parse(R"({"image": "a:1", "pod": {"container_name": "app"}})"));
 }
 
 // Whoever calls the Service finds it at the same ports afterwards.

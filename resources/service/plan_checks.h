@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <set>
 #include <string>
 #include <vector>
@@ -24,6 +25,11 @@ class PlanChecks {
   // This run is going to delete the workload.
   void NoteGoing(const kubernetes::ObjectRef& ref) ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // No other service of this configuration may have our name in the namespace.
+  absl::Status Twice(const sdk::Context& context, const sdk::PlanChange<ServiceModel>& change,
+                     const ServiceModel& planned, const StringMap& hashes)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+
   // No other workload of the namespace may match our pods, nor ours its pods.
   absl::Status Selector(const sdk::Context& context, const sdk::PlanChange<ServiceModel>& change,
                         const ServiceModel& planned, const std::vector<Rendered>& objects)
@@ -38,19 +44,39 @@ class PlanChecks {
   absl::Status Fit(const sdk::Context& context, const sdk::PlanChange<ServiceModel>& change,
                    const ServiceModel& planned, const std::vector<Rendered>& objects) const;
 
-  // What a change of a claim means: explained, refused, never data lost.
-  static absl::Status Claim(const sdk::Context& context, const std::string& name,
-                            const ClaimModel& now, const ServiceModel& prior);
+  // What a change means for data: explained, refused, never lost without being told. `replace`: the
+  // whole service is going to be deleted and made again.
+  static absl::Status Data(const sdk::Context& context, const ServiceModel& prior,
+                           const ServiceModel& planned, bool replace);
 
  private:
+  static absl::Status Claim(const sdk::Context& context, const std::string& name,
+                            const ServiceModel& prior, const ServiceModel& planned);
+  // The server refuses to change a workload because of what it was made with: what the apply will
+  // do about it, or why it cannot.
+  absl::Status MadeAnew(const sdk::Context& context, kubernetes::Cluster& cluster,
+                        const Rendered& rendered, const operations::ObjectOptions& options,
+                        bool create) const;
+  // Claims grow only if their class lets them.
+  static absl::Status Growth(const sdk::Context& context, kubernetes::Cluster& cluster,
+                             const ServiceModel& planned, const Rendered& rendered);
+  // What is noted is of one run, and a run begins with settings of its own.
+  void ForgetFormerRuns() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Nor may one that this run makes or changes. The first of two that clash does not know yet: the
   // second one is refused.
   absl::Status PlannedSelectors(const kubernetes::ObjectRef& own, const kubernetes::Json& workload)
       ABSL_LOCKS_EXCLUDED(mutex_);
   bool IsGoing(const kubernetes::ObjectRef& ref) const ABSL_LOCKS_EXCLUDED(mutex_);
 
+  struct Named {
+    bool create = false;
+    StringMap hashes;  // of its objects
+  };
+
   Services& services_;
   mutable absl::Mutex mutex_;
+  std::shared_ptr<const Settings> run_ ABSL_GUARDED_BY(mutex_);
+  std::multimap<std::string, Named> named_ ABSL_GUARDED_BY(mutex_);  // by namespace/name
   // The create half of a replacement is planned without its prior object.
   std::set<kubernetes::ObjectRef> going_ ABSL_GUARDED_BY(mutex_);
   // Selector and pod labels of the workloads that this run makes or changes, by namespace.

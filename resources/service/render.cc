@@ -2,13 +2,16 @@
 
 #include <algorithm>
 #include <functional>
+#include <optional>
 #include <set>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "absl/time/time.h"
 #include "provider/base/duration.h"
 #include "provider/base/status.h"
@@ -39,7 +42,7 @@ struct Named {
 };
 
 std::vector<Named> ContainersOf(const ServiceModel& model) {
-  std::vector<Named> all = {{&model, Path(), model.NameOrDefault()}};
+  std::vector<Named> all = {{&model, Path(), model.MainContainer()}};
   if (model.sidecars.IsKnown()) {
     for (const auto& [name, sidecar] : *model.sidecars)
       all.push_back({&sidecar, Path("sidecars").Key(name), name});
@@ -62,7 +65,7 @@ void CheckEnv(const ServiceModel& model, const Named& named, Findings& findings)
     findings.Add(path,
                  absl::StrCat("the environment variable \"", name, "\" of container ", named.name,
                               " is given by \"", found->second, "\" as well"),
-                 "Kubernetes takes the last of them, silently: keep one.");
+                 "Kubernetes takes one of them, silently: keep one.");
   };
   const ContainerModel& c = *named.container;
   for (const auto& [name, value] : c.env.value_or({}))
@@ -86,6 +89,10 @@ void CheckEnv(const ServiceModel& model, const Named& named, Findings& findings)
       if (secret.env.value_or(true))
         claim(name, "generated_secrets", Path("generated_secrets").Key(name));
     }
+  }
+  if (&c == &model) {
+    for (const auto& [name, value] : model.env_wo.value_or({}))
+      claim(name, "env_wo", Path("env_wo").Key(name));
   }
 }
 
@@ -191,10 +198,19 @@ void CheckInitContainers(const ServiceModel& model, Findings& findings) {
   }
 }
 
+// One text for each place: "/a" from "/a/", "//a" and "/a/.".
+std::string Place(const std::string& path) {
+  std::string place;
+  for (const absl::string_view part : absl::StrSplit(path, '/')) {
+    if (!part.empty() && part != ".") absl::StrAppend(&place, "/", part);
+  }
+  return place;
+}
+
 void CheckMounts(const ServiceModel& model, const Named& named, Findings& findings) {
   std::map<std::string, std::string> taken;
   auto claim = [&](const std::string& path, const std::string& by, const Path& at) {
-    const auto [found, fresh] = taken.emplace(path, by);
+    const auto [found, fresh] = taken.emplace(Place(path), by);
     if (!fresh) {
       findings.Add(at,
                    absl::StrCat("\"", path, "\" of container ", named.name, " is the place of ",
@@ -233,14 +249,85 @@ void CheckMounts(const ServiceModel& model, const Named& named, Findings& findin
   }
 }
 
-bool OnlyOneNode(const VolumeModel& volume) {
-  if (!volume.claim.IsKnown() || volume.claim->per_replica.value_or(false)) return false;
+// What only pods of one node can have at a time, or only one pod.
+enum class Sharing { kNodes, kOneNode, kOnePod };
+
+Sharing SharingOf(const VolumeModel& volume) {
+  if (!volume.claim.IsKnown() || volume.claim->per_replica.value_or(false)) return Sharing::kNodes;
   const std::set<std::string> modes = volume.claim->access_modes.value_or({"ReadWriteOnce"});
-  return modes.count("ReadWriteMany") == 0 && modes.count("ReadOnlyMany") == 0;
+  if (modes.count("ReadWriteMany") != 0 || modes.count("ReadOnlyMany") != 0) return Sharing::kNodes;
+  return modes.count("ReadWriteOnce") != 0 ? Sharing::kOneNode : Sharing::kOnePod;
+}
+
+// Whether all pods run on one node by the configuration itself.
+bool IsOnOneNode(const ServiceModel& model) {
+  if (!model.scheduling.IsKnown()) return model.scheduling.IsUnknown();  // it may say so
+  constexpr char kHostName[] = "kubernetes.io/hostname";
+  const StringMap one = model.scheduling->node_selector.value_or({});
+  const StringMap some = model.scheduling->require_nodes.value_or({});
+  const auto required = some.find(kHostName);
+  return one.count(kHostName) != 0 || model.scheduling->node_selector.IsUnknown() ||
+         (required != some.end() && !absl::StrContains(required->second, '|'));
+}
+
+constexpr char kWaysToShare[] =
+    "Use access_modes = [\"ReadWriteMany\"] with a class that can do it, a StatefulSet with "
+    "per_replica = true, or one replica; or name the node that all pods are to run on: "
+    "scheduling.node_selector = { \"kubernetes.io/hostname\" = \"...\" }.";
+
+std::string SharedBy(const ServiceModel& model, Sharing sharing) {
+  return absl::StrCat(sharing == Sharing::kOnePod
+                          ? "a ReadWriteOncePod claim is only in one pod at a time, but "
+                          : "a ReadWriteOnce claim is only on one node at a time, but ",
+                      WorkloadKind(model) == "DaemonSet"
+                          ? "a DaemonSet runs on every node"
+                          : absl::StrCat("there are ", model.replicas.value_or(1), " replicas"));
+}
+
+bool HasSeveralPods(const ServiceModel& model) {
+  return WorkloadKind(model) == "DaemonSet" || model.replicas.value_or(1) > 1;
+}
+
+bool IsRolling(const ServiceModel& model) {
+  if (model.rollout.IsUnknown()) return false;
+  const Attr<std::string> strategy = model.rollout.value_or({}).strategy;
+  if (strategy.IsUnknown()) return false;
+  // That of a Deployment with such a claim is Recreate by default.
+  return strategy.value_or(WorkloadKind(model) == "Deployment" ? "Recreate" : "RollingUpdate") ==
+         "RollingUpdate";
+}
+
+void CheckSharing(const ServiceModel& model, const std::string& name, const VolumeModel& volume,
+                  Findings& findings) {
+  const Sharing sharing = SharingOf(volume);
+  if (sharing == Sharing::kNodes || model.kind.IsUnknown()) return;
+  const bool one_node = sharing == Sharing::kOneNode && IsOnOneNode(model);
+  if (one_node) return;
+  const bool several = HasSeveralPods(model);
+  const bool rolling = IsRolling(model);
+  if (several && (rolling || sharing == Sharing::kOnePod)) {
+    findings.Add(VolumePath(name, volume), SharedBy(model, sharing), kWaysToShare);
+  } else if (WorkloadKind(model) == "Deployment" && rolling) {
+    findings.Add(
+        "rollout",
+        absl::StrCat("RollingUpdate starts the new pod while the old one holds the ",
+                     sharing == Sharing::kOnePod ? "ReadWriteOncePod" : "ReadWriteOnce",
+                     " claim of volume \"", name, "\": the rollout hangs ",
+                     sharing == Sharing::kOnePod ? "" : "as soon as they are on two nodes"),
+        "Leave rollout.strategy out (then it is Recreate), or use a ReadWriteMany claim.");
+  }
+}
+
+// Names that the pod has for volumes of its own.
+std::map<std::string, std::string> OwnVolumes(const ServiceModel& model) {
+  std::map<std::string, std::string> own;
+  if (model.files.IsKnown() && !model.files->empty()) own["files"] = "\"files\"";
+  for (const auto& [path, dir] : model.config_dirs.value_or({}))
+    own[ConfigVolumeName(path)] = absl::StrCat("config_dirs[\"", path, "\"]");
+  return own;
 }
 
 void CheckVolumes(const ServiceModel& model, Findings& findings) {
-  const std::string kind = model.kind.value_or("deployment");
   for (const auto& [name, claim] : model.claims.value_or({})) {
     if (model.volumes.IsKnown() && model.volumes->count(name) != 0) {
       findings.Add(
@@ -249,43 +336,123 @@ void CheckVolumes(const ServiceModel& model, Findings& findings) {
           "Rename one of them.");
     }
   }
+  const std::map<std::string, std::string> own = OwnVolumes(model);
   for (const auto& [name, volume] : model.VolumesByName()) {
     const Path path = VolumePath(name, volume);
-    if (volume.claim.IsKnown() && volume.claim->per_replica.value_or(false) &&
-        kind != "statefulset" && !model.kind.IsUnknown()) {
+    if (const auto other = own.find(name); other != own.end()) {
       findings.Add(
-          path.Attribute("per_replica"),
-          absl::StrCat("only a StatefulSet has a claim for each replica, and this is a ", kind),
-          "Set kind = \"statefulset\", or leave per_replica out.");
+          path, absl::StrCat("the volume of ", other->second, " is called \"", name, "\" as well"),
+          "Rename this one.");
     }
-    if (!OnlyOneNode(volume) || model.kind.IsUnknown()) continue;
-    const bool several = kind == "daemonset" || model.replicas.value_or(1) > 1;
-    const bool rolling =
-        !model.rollout.IsUnknown() &&
-        (kind != "deployment" || (model.rollout.IsKnown() &&
-                                  model.rollout->strategy.value_or("Recreate") == "RollingUpdate"));
-    if (several && (rolling || kind == "deployment")) {
-      findings.Add(
-          path,
-          absl::StrCat("a ReadWriteOnce claim is only on one node at a time, but ",
-                       kind == "daemonset"
-                           ? "a DaemonSet runs on every node"
-                           : absl::StrCat("there are ", model.replicas.value_or(1), " replicas")),
-          "Use access_modes = [\"ReadWriteMany\"] with a class that can do it, a StatefulSet with "
-          "per_replica = true, "
-          "or one replica.");
-    } else if (kind == "deployment" && rolling) {
-      findings.Add(
-          "rollout",
-          absl::StrCat("RollingUpdate starts the new pod while the old one holds the ReadWriteOnce "
-                       "claim of volume \"",
-                       name, "\": the rollout hangs as soon as they are on two nodes"),
-          "Leave rollout.strategy out (then it is Recreate), or use a ReadWriteMany claim.");
+    if (volume.claim.IsKnown() && volume.claim->per_replica.value_or(false) &&
+        WorkloadKind(model) != "StatefulSet" && !model.kind.IsUnknown()) {
+      findings.Add(path.Attribute("per_replica"),
+                   absl::StrCat("only a StatefulSet has a claim for each replica, and this is a ",
+                                model.kind.value_or("deployment")),
+                   "Set kind = \"statefulset\", or leave per_replica out.");
+    }
+    CheckSharing(model, name, volume, findings);
+  }
+}
+
+// What each kind of workload takes of `rollout` (Kubernetes API, apps/v1: DeploymentStrategy,
+// StatefulSetUpdateStrategy, DaemonSetUpdateStrategy and the specs around them).
+void CheckRollout(const ServiceModel& model, Findings& findings) {
+  if (model.kind.IsUnknown() || !model.rollout.IsKnown()) return;
+  const RolloutModel& rollout = *model.rollout;
+  const std::string kind = WorkloadKind(model);
+  const std::string a_kind = absl::StrCat("a ", kind);
+  const Path path("rollout");
+  const std::string foreign = kind == "Deployment" ? "OnDelete" : "Recreate";
+  const std::string own = kind == "Deployment" ? "Recreate" : "OnDelete";
+  if (rollout.strategy.IsKnown() && *rollout.strategy == foreign) {
+    findings.Add(
+        path.Attribute("strategy"),
+        absl::StrCat(a_kind, " has no strategy ", foreign, ", only RollingUpdate and ", own),
+        "Take one of them, or leave it out.");
+  }
+  struct Rule {
+    const char* attribute;
+    bool said;
+    std::set<std::string> kinds;
+    bool rolling;  // counts in a RollingUpdate only
+  };
+  const Rule rules[] = {
+      {"max_surge", !rollout.max_surge.IsNull(), {"Deployment", "DaemonSet"}, true},
+      {"max_unavailable",
+       !rollout.max_unavailable.IsNull(),
+       {"Deployment", "StatefulSet", "DaemonSet"},
+       true},
+      {"partition", !rollout.partition.IsNull(), {"StatefulSet"}, true},
+      {"progress_deadline", !rollout.progress_deadline.IsNull(), {"Deployment"}, false},
+      {"pod_management_policy", !rollout.pod_management_policy.IsNull(), {"StatefulSet"}, false},
+  };
+  for (const Rule& rule : rules) {
+    if (!rule.said) continue;
+    if (rule.kinds.count(kind) == 0) {
+      findings.Add(path.Attribute(rule.attribute),
+                   absl::StrCat(a_kind, " has no such setting, only ",
+                                absl::StrJoin(rule.kinds, " and "), " have"),
+                   "Leave it out.");
+    } else if (rule.rolling && rollout.strategy.IsKnown() && *rollout.strategy != "RollingUpdate") {
+      findings.Add(path.Attribute(rule.attribute),
+                   absl::StrCat("has no effect beside strategy ", *rollout.strategy),
+                   "Leave it out.");
     }
   }
 }
 
+// Each Secret has one maker, and each ExternalSecret something to fetch.
+void CheckSecrets(const ServiceModel& model, Findings& findings) {
+  const std::pair<const char*, bool> taken[] = {
+      {"generated", model.generated_secrets.IsKnown() && !model.generated_secrets->empty()},
+      {"env", !model.env_wo_version.IsNull()}};
+  for (const auto& [key, secret] : model.secrets.value_or({})) {
+    const Path path = Path("secrets").Key(key);
+    for (const auto& [name, said] : taken) {
+      if (!said || key != name) continue;
+      findings.Add(path,
+                   absl::StrCat("the Secret ", model.NameOrDefault(), "-", key, " is that of \"",
+                                key == "env" ? "env_wo" : "generated_secrets", "\" already"),
+                   "Take another key.");
+    }
+    if (secret.extract.IsNull() &&
+        (secret.values.IsNull() || (secret.values.IsKnown() && secret.values->empty()))) {
+      findings.Add(path, "fetches nothing: there is neither \"extract\" nor \"values\"",
+                   "Say extract = \"...\" for a whole entry of the store, or values = { KEY = "
+                   "\"entry#property\" }.");
+    }
+  }
+}
+
+// "host:port" that a shell takes as two plain words: it stands in the command of an init container.
+bool IsHostAndPort(absl::string_view target) {
+  const std::size_t colon = target.rfind(':');
+  if (colon == absl::string_view::npos) return false;
+  const absl::string_view host = target.substr(0, colon), port = target.substr(colon + 1);
+  const auto plain = [](char c) {
+    return absl::ascii_isalnum(static_cast<unsigned char>(c)) || absl::StrContains(".-_:", c);
+  };
+  std::int64_t number = 0;
+  return !host.empty() && host[0] != '-' && std::all_of(host.begin(), host.end(), plain) &&
+         port.find_first_not_of("0123456789") == absl::string_view::npos &&
+         absl::SimpleAtoi(port, &number) && number > 0 && number < 65536;
+}
+
 }  // namespace
+
+std::optional<absl::Status> MayNotFitOnTwoNodes(const ServiceModel& model) {
+  if (!HasSeveralPods(model) || IsOnOneNode(model)) return std::nullopt;
+  for (const auto& [name, volume] : model.VolumesByName()) {
+    if (SharingOf(volume) != Sharing::kOneNode) continue;
+    return At(VolumePath(name, volume),
+              WithRemedy(absl::InvalidArgumentError(absl::StrCat(
+                             SharedBy(model, Sharing::kOneNode),
+                             ": those that the scheduler puts on another node will not start")),
+                         kWaysToShare));
+  }
+  return std::nullopt;
+}
 
 Path VolumePath(const std::string& name, const VolumeModel& volume) {
   return Path(volume.claim.IsNull() ? "volumes" : "claims").Key(name);
@@ -366,7 +533,9 @@ std::vector<absl::Status> CheckService(const ServiceModel& config) {
   CheckInitContainers(config, findings);
   for (const Named& named : ContainersOf(config)) {
     if (!named.name.empty() && !named.path.empty()) {
-      if (named.name == config.NameOrDefault() && config.name_space.IsKnown()) {
+      const bool main_known = config.name_space.IsKnown() && !config.pod.IsUnknown() &&
+                              !(config.pod.IsKnown() && config.pod->container_name.IsUnknown());
+      if (main_known && named.name == config.MainContainer()) {
         findings.Add(
             named.path,
             absl::StrCat("\"", named.name, "\" is the name of the main container; take another"));
@@ -380,6 +549,8 @@ std::vector<absl::Status> CheckService(const ServiceModel& config) {
     CheckMounts(config, named, findings);
   }
   CheckVolumes(config, findings);
+  CheckRollout(config, findings);
+  CheckSecrets(config, findings);
   if (config.files.IsKnown()) {
     std::map<std::string, std::string> keys;
     for (const auto& [path, file] : *config.files) {
@@ -393,7 +564,7 @@ std::vector<absl::Status> CheckService(const ServiceModel& config) {
     }
   }
   if (config.metrics.IsKnown())
-    CheckPortUse({&config, Path(), config.NameOrDefault()}, config.metrics->port,
+    CheckPortUse({&config, Path(), config.MainContainer()}, config.metrics->port,
                  Path("metrics").Attribute("port"), findings);
   if (config.expose.IsKnown()) {
     for (const auto& [key, expose] : *config.expose) {
@@ -418,7 +589,7 @@ std::vector<absl::Status> CheckService(const ServiceModel& config) {
                               (config.ports->size() == 1 || config.ports->count("http") != 0));
           if (!clear) {
             findings.Add(path.Attribute("port"),
-                         absl::StrCat("which port of container ", config.NameOrDefault(), "? ",
+                         absl::StrCat("which port of container ", config.MainContainer(), "? ",
                                       PortNames(config)),
                          "Name the port here.");
           }
@@ -446,9 +617,16 @@ std::vector<absl::Status> CheckService(const ServiceModel& config) {
     findings.Add("replicas_owner", "scale_to_zero gives the number of replicas to the scaler",
                  "Leave replicas_owner out.");
   }
-  if (config.kind.IsKnown() && *config.kind == "daemonset" && !config.replicas.IsNull()) {
-    findings.Add("replicas", "a DaemonSet has a pod on every node, not a number of replicas",
-                 "Leave replicas out.");
+  if (config.kind.IsKnown() && *config.kind == "daemonset") {
+    const std::pair<const char*, bool> counts[] = {
+        {"replicas", !config.replicas.IsNull()},
+        {"replicas_owner", !config.replicas_owner.IsNull()},
+        {"scale_to_zero", !config.scale_to_zero.IsNull()}};
+    for (const auto& [attribute, said] : counts) {
+      if (!said) continue;
+      findings.Add(attribute, "a DaemonSet has a pod on every node, not a number of replicas",
+                   absl::StrCat("Leave ", attribute, " out."));
+    }
   }
   if (config.grants.IsKnown()) {
     for (const auto& [to, grant] : *config.grants) {
@@ -459,11 +637,7 @@ std::vector<absl::Status> CheckService(const ServiceModel& config) {
     }
   }
   for (const std::string& target : config.wait_for.value_or({})) {
-    const std::size_t colon = target.rfind(':');
-    std::int64_t port = 0;
-    if (colon != std::string::npos && colon > 0 &&
-        absl::SimpleAtoi(target.substr(colon + 1), &port) && port > 0 && port < 65536)
-      continue;
+    if (IsHostAndPort(target)) continue;
     findings.Add(
         "wait_for",
         absl::StrCat("\"", target, "\" must be \"host:port\", such as \"postgresql.dbaas:5432\""));
@@ -507,9 +681,34 @@ Json AsCreated(const Rendered& rendered) {
     }
   };
   strip(object);
-  if (!rendered.initial.is_null()) StrategicMerge(object, rendered.initial);
+  // Of our own making, so that nothing in it can be wrong.
+  if (!rendered.initial.is_null()) StrategicMerge(object, rendered.initial).IgnoreError();
   return object;
 }
+
+namespace {
+
+// Names are made of the service's and of keys, which can come to the same: the second object would
+// take the place of the first.
+absl::Status CheckNames(const std::vector<Rendered>& objects) {
+  std::map<std::string, const Rendered*> named;
+  for (const Rendered& rendered : objects) {
+    const Json& metadata = rendered.object["metadata"];
+    const std::string kind = rendered.object["kind"], name = metadata["name"];
+    const auto [other, fresh] = named.emplace(
+        absl::StrCat(kind, "/", metadata.value("namespace", ""), "/", name), &rendered);
+    if (fresh) continue;
+    const std::string by = other->second->attribute.ToString();
+    return At(rendered.attribute,
+              WithRemedy(absl::InvalidArgumentError(
+                             absl::StrCat("would make the ", kind, " \"", name, "\", which ",
+                                          by.empty() ? "the service" : by, " makes already")),
+                         "Take another key for one of them."));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
 
 absl::StatusOr<std::vector<Rendered>> RenderService(const ServiceModel& model,
                                                     const Conventions& conventions) {
@@ -520,6 +719,7 @@ absl::StatusOr<std::vector<Rendered>> RenderService(const ServiceModel& model,
   CHARON_RETURN_IF_ERROR(RenderWorkload(model, conventions, objects));
   RenderBackups(model, conventions, objects);
   CHARON_RETURN_IF_ERROR(RenderExposure(model, conventions, objects));
+  CHARON_RETURN_IF_ERROR(CheckNames(objects));
   std::stable_sort(objects.begin(), objects.end(),
                    [](const Rendered& a, const Rendered& b) { return a.stage < b.stage; });
   return objects;

@@ -3,6 +3,7 @@
 // testdata/).
 #pragma once
 
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -48,6 +49,10 @@ Json AsCreated(const Rendered& rendered);
 // status an error, each with its path.
 std::vector<absl::Status> CheckService(const ServiceModel& config);
 
+// What works where all pods get to one node and hangs elsewhere: several pods with one
+// ReadWriteOnce claim. For a warning, with its path and remedy.
+std::optional<absl::Status> MayNotFitOnTwoNodes(const ServiceModel& model);
+
 // The addresses under which each entry of `expose` can be reached, by its key; only what is known
 // from the configuration.
 StringMap UrlsOf(const ServiceModel& model, const Conventions& conventions);
@@ -79,6 +84,8 @@ void RenderConfig(const ServiceModel& model, const Conventions& conventions,
 std::string FilesName(const ServiceModel& model);
 std::string ConfigDirName(const ServiceModel& model, const std::string& directory);
 std::string FileKey(const std::string& path);
+// Name of the pod's volume of a config dir.
+std::string ConfigVolumeName(const std::string& directory);
 // A hash of the content that pods must be restarted for.
 std::string ConfigHash(const ServiceModel& model);
 

@@ -71,6 +71,11 @@ std::string ConfigDirName(const ServiceModel& model, const std::string& director
   return absl::StrCat(model.NameOrDefault(), "-", NamePart(directory));
 }
 
+std::string ConfigVolumeName(const std::string& directory) {
+  // "<service>-etc-headscale" is the ConfigMap; the volume goes by the part that is its own.
+  return absl::StrCat("config-", NamePart(directory));
+}
+
 std::string FileKey(const std::string& path) {
   std::string key;
   for (const char c : absl::StripPrefix(path, "/")) {

@@ -221,12 +221,6 @@ Json Mount(const std::string& volume, const std::string& path, const Attr<std::s
   return mount;
 }
 
-std::string ConfigVolume(const ServiceModel& model, const std::string& directory) {
-  // "<service>-etc-headscale" is the ConfigMap; the volume goes by the part that is its own.
-  return absl::StrCat("config",
-                      absl::StripPrefix(ConfigDirName(model, directory), model.NameOrDefault()));
-}
-
 Json Mounts(const ServiceModel& model, const ContainerModel& container, bool main) {
   std::map<std::string, Json> by_path;
   for (const auto& [path, mount] : container.mounts.value_or({})) {
@@ -241,7 +235,7 @@ Json Mounts(const ServiceModel& model, const ContainerModel& container, bool mai
       by_path[path] = Mount("files", path, FileKey(path), true);
     }
     for (const auto& [path, dir] : model.config_dirs.value_or({})) {
-      by_path[path] = Mount(ConfigVolume(model, path), path, {}, true);
+      by_path[path] = Mount(ConfigVolumeName(path), path, {}, true);
     }
   }
   Json list = Json::array();
@@ -400,7 +394,7 @@ Json Volumes(const ServiceModel& model, const Conventions& conventions) {
   for (const auto& [path, dir] : model.config_dirs.value_or({})) {
     Json config_map = {{"name", ConfigDirName(model, path)}};
     if (dir.mode.IsKnown()) config_map["defaultMode"] = std::stoi(*dir.mode, nullptr, 8);
-    list.push_back({{"name", ConfigVolume(model, path)}, {"configMap", std::move(config_map)}});
+    list.push_back({{"name", ConfigVolumeName(path)}, {"configMap", std::move(config_map)}});
   }
   return list;
 }
@@ -591,7 +585,7 @@ absl::StatusOr<PodTemplate> RenderPod(const ServiceModel& model, const Conventio
     spec[field].push_back(std::move(parts.object));
     if (!parts.initial.is_null()) initial[field].push_back(std::move(parts.initial));
   };
-  add("containers", Container(model, model, model.NameOrDefault(), conventions));
+  add("containers", Container(model, model, model.MainContainer(), conventions));
   for (const auto& [name, sidecar] : model.sidecars.value_or({}))
     add("containers", Container(model, sidecar, name, conventions));
   const bool waits = model.wait_for.IsKnown() && !model.wait_for->empty();

@@ -335,6 +335,20 @@ TEST(RenderPod, WaitsByPolicyOrByItself) {
             "postgresql.dbaas:5432");
 }
 
+TEST(CountOrPercent, IsOfTheSizeThatKubernetesTakes) {
+  const auto valid = [](const char* text) {
+    const Json config = {{"namespace", "shop"}, {"image", "x"}, {"rollout", {{"max_surge", text}}}};
+    const auto value = DecodeJson(config.dump(), ServiceModel::Describe().schema().type());
+    std::vector<absl::Status> warnings;
+    return value.ok() &&
+           ValidateObject(ServiceModel::Describe().schema(), *value, true, &warnings).empty();
+  };
+  for (const char* right : {"0", "1", "25%", "200%", "2147483647"}) EXPECT_TRUE(valid(right));
+  for (const char* wrong :
+       {"", "%", "-1", "1.5", "99999999999999999999", "2147483648", "99999999999999999999%", " 1"})
+    EXPECT_FALSE(valid(wrong)) << wrong;
+}
+
 TEST(RenderWorkload, ASingleNodeClaimMeansRecreate) {
   const Json claim = {{"claims", {{"data", {{"size", "1Gi"}}}}}};
   const Json shared = {
@@ -461,14 +475,190 @@ TEST(CheckService, ANumberNeedNotBeDeclaredAsPort) {
   EXPECT_THAT(Messages({{"metrics", {{"port", "9999"}}}}), IsEmpty());
 }
 
-TEST(CheckService, RefusesAClaimOfOneNodeForSeveral) {
+TEST(CheckService, RefusesRollingUpdatesOfAClaimOfOneNode) {
   const Json claims = {{"data", {{"size", "1Gi"}}}};
-  EXPECT_THAT(Messages({{"replicas", 3}, {"claims", claims}}),
+  const Json rolling = {{"strategy", "RollingUpdate"}};
+  EXPECT_THAT(Messages({{"replicas", 3}, {"rollout", rolling}, {"claims", claims}}),
               ElementsAre(HasSubstr("claims[\"data\"]: a ReadWriteOnce claim is only on one node "
                                     "at a time, but there are 3 replicas")));
-  EXPECT_THAT(Messages({{"rollout", {{"strategy", "RollingUpdate"}}}, {"claims", claims}}),
+  EXPECT_THAT(Messages({{"rollout", rolling}, {"claims", claims}}),
               ElementsAre(HasSubstr("rollout: RollingUpdate starts the new pod while")));
+  EXPECT_THAT(Messages({{"kind", "statefulset"}, {"replicas", 2}, {"claims", claims}}),
+              ElementsAre(HasSubstr("but there are 2 replicas")));
+  EXPECT_THAT(Messages({{"kind", "daemonset"}, {"claims", claims}}),
+              ElementsAre(HasSubstr("but a DaemonSet runs on every node")));
   EXPECT_THAT(Messages({{"replicas", 1}, {"claims", claims}}), IsEmpty());
+}
+
+// One node may be all there is; that several pods of it share a claim is no error then.
+TEST(CheckService, TakesAClaimOfOneNodeForSeveralPodsOfIt) {
+  const Json claims = {{"data", {{"size", "1Gi"}}}};
+  const Json here = {{"node_selector", {{"kubernetes.io/hostname", "home"}}}};
+  const Json rolling = {{"strategy", "RollingUpdate"}};
+  const auto warning = [](const Json& config) {
+    const auto found = MayNotFitOnTwoNodes(Service(config));
+    return found ? std::string(found->message()) : "";
+  };
+  const Json recreated = {{"replicas", 2}, {"claims", claims}};
+  EXPECT_THAT(Messages(recreated), IsEmpty());
+  EXPECT_THAT(warning(recreated), HasSubstr("but there are 2 replicas: those that the scheduler "
+                                            "puts on another node will not start"));
+  EXPECT_EQ(warning({{"claims", claims}}), "");
+  for (Json config : {recreated, Json{{"kind", "statefulset"}, {"replicas", 2}, {"claims", claims}},
+                      Json{{"rollout", rolling}, {"replicas", 2}, {"claims", claims}}}) {
+    config["scheduling"] = here;
+    EXPECT_THAT(Messages(config), IsEmpty()) << config;
+    EXPECT_EQ(warning(config), "") << config;
+  }
+  EXPECT_EQ(warning({{"replicas", 2},
+                     {"claims", claims},
+                     {"scheduling", {{"require_nodes", {{"kubernetes.io/hostname", "a"}}}}}}),
+            "");
+  EXPECT_NE(warning({{"replicas", 2},
+                     {"claims", claims},
+                     {"scheduling", {{"require_nodes", {{"kubernetes.io/hostname", "a|b"}}}}}}),
+            "");
+}
+
+TEST(CheckService, RefusesAClaimOfOnePodForSeveral) {
+  const Json claims = {{"data", {{"size", "1Gi"}, {"access_modes", {"ReadWriteOncePod"}}}}};
+  const Json here = {{"node_selector", {{"kubernetes.io/hostname", "home"}}}};
+  EXPECT_THAT(Messages({{"replicas", 2}, {"claims", claims}, {"scheduling", here}}),
+              ElementsAre(HasSubstr("a ReadWriteOncePod claim is only in one pod at a time, but "
+                                    "there are 2 replicas")));
+  EXPECT_THAT(
+      Messages(
+          {{"rollout", {{"strategy", "RollingUpdate"}}}, {"claims", claims}, {"scheduling", here}}),
+      ElementsAre(HasSubstr("holds the ReadWriteOncePod claim")));
+}
+
+TEST(CheckService, APlaceIsOneHoweverItIsWritten) {
+  EXPECT_THAT(Messages({{"volumes",
+                         {{"a", {{"mount", "/d"}, {"empty_dir", Json::object()}}},
+                          {"b", {{"mount", "/d/"}, {"empty_dir", Json::object()}}},
+                          {"c", {{"mount", "//d/."}, {"empty_dir", Json::object()}}}}}}),
+              ElementsAre("volumes[\"b\"].mount: \"/d/\" of container web is the place of volume "
+                          "\"a\" already",
+                          "volumes[\"c\"].mount: \"//d/.\" of container web is the place of volume "
+                          "\"a\" already"));
+}
+
+TEST(CheckService, RolloutsAreOfTheirKind) {
+  const auto of = [](const char* kind, Json rollout) {
+    return Messages({{"kind", kind}, {"rollout", std::move(rollout)}});
+  };
+  EXPECT_THAT(of("statefulset", {{"strategy", "Recreate"}}),
+              ElementsAre("rollout.strategy: a StatefulSet has no strategy Recreate, only "
+                          "RollingUpdate and OnDelete"));
+  EXPECT_THAT(of("daemonset", {{"strategy", "Recreate"}}),
+              ElementsAre(HasSubstr("a DaemonSet has no strategy Recreate")));
+  EXPECT_THAT(of("deployment", {{"strategy", "OnDelete"}}),
+              ElementsAre("rollout.strategy: a Deployment has no strategy OnDelete, only "
+                          "RollingUpdate and Recreate"));
+  EXPECT_THAT(of("deployment", {{"partition", 1}}),
+              ElementsAre("rollout.partition: a Deployment has no such setting, only StatefulSet "
+                          "have"));
+  EXPECT_THAT(of("daemonset", {{"partition", 1}, {"pod_management_policy", "Parallel"}}),
+              UnorderedElementsAre(HasSubstr("rollout.partition: a DaemonSet has no"),
+                                   HasSubstr("rollout.pod_management_policy: a DaemonSet has no")));
+  EXPECT_THAT(of("statefulset", {{"max_surge", "1"}, {"progress_deadline", "1m"}}),
+              UnorderedElementsAre(
+                  "rollout.max_surge: a StatefulSet has no such setting, only DaemonSet and "
+                  "Deployment have",
+                  HasSubstr("rollout.progress_deadline: a StatefulSet has no such setting")));
+  EXPECT_THAT(of("deployment", {{"strategy", "Recreate"}, {"max_surge", "1"}}),
+              ElementsAre("rollout.max_surge: has no effect beside strategy Recreate"));
+  EXPECT_THAT(
+      of("deployment", {{"max_surge", "1"}, {"max_unavailable", "0"}, {"progress_deadline", "1m"}}),
+      IsEmpty());
+  EXPECT_THAT(of("statefulset",
+                 {{"strategy", "RollingUpdate"}, {"partition", 1}, {"max_unavailable", "1"}}),
+              IsEmpty());
+  EXPECT_THAT(of("daemonset", {{"strategy", "OnDelete"}, {"min_ready", "1s"}}), IsEmpty());
+  EXPECT_THAT(of("daemonset", {{"max_surge", "10%"}}), IsEmpty());
+}
+
+TEST(CheckService, ADaemonSetHasNoNumberOfReplicas) {
+  EXPECT_THAT(Messages({{"kind", "daemonset"},
+                        {"replicas", 2},
+                        {"replicas_owner", "external"},
+                        {"scale_to_zero", Json::object()}}),
+              ElementsAre(HasSubstr("replicas: a DaemonSet has a pod on every node"),
+                          HasSubstr("replicas_owner: a DaemonSet has a pod on every node"),
+                          HasSubstr("scale_to_zero: a DaemonSet has a pod on every node")));
+}
+
+TEST(CheckService, WaitsForHostsAndPorts) {
+  for (const char* right : {"db:5432", "postgresql.dbaas:5432", "10.0.0.1:80", "fd00::1:80",
+                            "_sip._udp.example.org:5060"})
+    EXPECT_THAT(Messages({{"wait_for", Json::array({right})}}), IsEmpty()) << right;
+  for (const char* wrong :
+       {"", "db", "db:", ":80", "db:0", "db:65536", "db:http", "db: 80", "db:+80", "$(reboot):1",
+        "x; reboot:80", "a b:80", "-e:80", "`id`:80", "db:80\n", "a\nb:80"}) {
+    EXPECT_THAT(Messages({{"wait_for", Json::array({wrong})}}),
+                ElementsAre(HasSubstr("must be \"host:port\"")))
+        << wrong;
+  }
+}
+
+TEST(CheckService, ASecretHasOneMaker) {
+  const Json stored = {{"store", "vault"}, {"extract", "x"}};
+  EXPECT_THAT(Messages({{"secrets", {{"generated", stored}}},
+                        {"generated_secrets", {{"KEY", Json::object()}}}}),
+              ElementsAre("secrets[\"generated\"]: the Secret web-generated is that of "
+                          "\"generated_secrets\" already"));
+  EXPECT_THAT(
+      Messages(
+          {{"secrets", {{"env", stored}}}, {"env_wo", {{"KEY", "x"}}}, {"env_wo_version", "1"}}),
+      ElementsAre("secrets[\"env\"]: the Secret web-env is that of \"env_wo\" already"));
+  EXPECT_THAT(Messages({{"secrets", {{"generated", stored}, {"env", stored}}}}), IsEmpty());
+  for (const Json& empty :
+       {Json{{"store", "vault"}}, Json{{"store", "vault"}, {"values", Json::object()}}}) {
+    EXPECT_THAT(Messages({{"secrets", {{"db", empty}}}}),
+                ElementsAre("secrets[\"db\"]: fetches nothing: there is neither \"extract\" nor "
+                            "\"values\""));
+  }
+}
+
+TEST(CheckService, WriteOnlyVariablesAreVariables) {
+  const Json hidden = {{"TOKEN", "s3cret"}};
+  EXPECT_THAT(Messages({{"env", {{"TOKEN", "x"}}}, {"env_wo", hidden}, {"env_wo_version", "1"}}),
+              ElementsAre("env_wo[\"TOKEN\"]: the environment variable \"TOKEN\" of container web "
+                          "is given by \"env\" as well"));
+  EXPECT_THAT(Messages({{"generated_secrets", {{"TOKEN", Json::object()}}},
+                        {"env_wo", hidden},
+                        {"env_wo_version", "1"}}),
+              ElementsAre(HasSubstr("given by \"generated_secrets\" as well")));
+  // Another container does not get them.
+  EXPECT_THAT(Messages({{"sidecars", {{"log", {{"env", {{"TOKEN", "x"}}}}}}},
+                        {"env_wo", hidden},
+                        {"env_wo_version", "1"}}),
+              IsEmpty());
+}
+
+TEST(CheckService, VolumesOfFilesHaveNames) {
+  const Json scratch = {{"empty_dir", Json::object()}};
+  EXPECT_THAT(Messages({{"volumes", {{"files", scratch}, {"config-etc-x", scratch}}},
+                        {"files", {{"/a", {{"content", "1"}}}}},
+                        {"config_dirs", {{"/etc/x", {{"files", {{"a", "1"}}}}}}}}),
+              ElementsAre("volumes[\"config-etc-x\"]: the volume of config_dirs[\"/etc/x\"] is "
+                          "called \"config-etc-x\" as well",
+                          "volumes[\"files\"]: the volume of \"files\" is called \"files\" as "
+                          "well"));
+}
+
+TEST(RenderService, ObjectsHaveNamesOfTheirOwn) {
+  const auto error = [](const Json& config) {
+    const absl::Status status = RenderService(Service(config), {}).status();
+    return PathOf(status).value_or(Path()).ToString() + ": " + std::string(status.message());
+  };
+  const Json file = {{"files", {{"a", "1"}}}};
+  EXPECT_EQ(error({{"config_dirs", {{"/etc/a-b", file}, {"/etc/a/b", file}}}}),
+            "config_dirs[\"/etc/a/b\"]: would make the ConfigMap \"web-etc-a-b\", which "
+            "config_dirs[\"/etc/a-b\"] makes already");
+  EXPECT_EQ(error({{"config_dirs", {{"/files", file}}}, {"files", {{"/a", {{"content", "1"}}}}}}),
+            "config_dirs[\"/files\"]: would make the ConfigMap \"web-files\", which files makes "
+            "already");
 }
 
 TEST(CheckService, PassesOverWhatIsUnknown) {
@@ -478,18 +668,82 @@ TEST(CheckService, PassesOverWhatIsUnknown) {
   EXPECT_THAT(CheckService(model), IsEmpty());
 }
 
+TEST(CheckService, PatchesLeaveTheIdentityAlone) {
+  const auto error = [](const char* patch) {
+    const absl::Status status =
+        RenderService(Service({{"extra_manifest_patch", patch}}), {}).status();
+    return PathOf(status).value_or(Path()).ToString() + ": " + std::string(status.message());
+  };
+  EXPECT_EQ(error("metadata: {name: other}"),
+            "extra_manifest_patch: metadata.name is not a patch's to change");
+  EXPECT_EQ(error("metadata: {namespace: other}"),
+            "extra_manifest_patch: metadata.namespace is not a patch's to change");
+  EXPECT_EQ(error("kind: StatefulSet"), "extra_manifest_patch: kind is not a patch's to change");
+  EXPECT_EQ(error("apiVersion: apps/v2"),
+            "extra_manifest_patch: apiVersion is not a patch's to change");
+  EXPECT_EQ(error("spec: {selector: {matchLabels: {app: x}}}"),
+            "extra_manifest_patch: spec.selector is not a patch's to change");
+  EXPECT_EQ(error("{apiVersion: apps/v1, kind: Deployment, metadata: {name: web}}"), ": ");
+  EXPECT_EQ(error("[1]"), "extra_manifest_patch: must be a map of fields");
+  EXPECT_EQ(error("spec: {template: {spec: {containers: [{image: x}]}}}"),
+            "extra_manifest_patch: spec.template.spec.containers: an item has no \"name\", by "
+            "which the items of this list are told apart");
+}
+
+// Merged, or the error.
+std::string Merged(const char* base, const char* patch) {
+  Json merged = Json::parse(base);
+  const absl::Status status = StrategicMerge(merged, Json::parse(patch));
+  return status.ok() ? merged.dump() : std::string(status.message());
+}
+
+// Whole workloads are compared with kubectl in service_validation_test.py.
 TEST(StrategicMerge, FollowsKubectl) {
-  Json base = Json::parse(
-      R"({"a": {"x": 1, "y": 2}, "list": [{"name": "p", "v": 1}, {"name": "q", "v": 2}], "plain": [1, 2]})");
-  StrategicMerge(
-      base,
-      Json::parse(
-          R"({"a": {"x": null, "z": 3}, "list": [{"name": "q", "w": 5}, {"name": "p", "$patch": "delete"}, {"name": "r"}],
-      "plain": [3]})"));
+  // Maps by key, lists without a merge key replaced, nulls take away.
+  EXPECT_EQ(Merged(R"({"a": {"x": 1, "y": 2}, "plain": [1, 2]})",
+                   R"({"a": {"x": null, "z": 3}, "plain": [3]})"),
+            R"({"a":{"y":2,"z":3},"plain":[3]})");
+  EXPECT_EQ(Merged(R"({"tolerations": [{"key": "a"}]})", R"({"tolerations": [{"key": "b"}]})"),
+            R"({"tolerations":[{"key":"b"}]})");
+  EXPECT_EQ(Merged("{}", R"({"a": {"x": null, "y": 1}, "b": {}})"), R"({"a":{"y":1},"b":{}})");
+  // Lists with one: a volume may have two mounts, a container several ports.
+  EXPECT_EQ(Merged(R"({"env": [{"name": "p", "value": "1"}, {"name": "q", "value": "2"}]})",
+                   R"({"env": [{"name": "q", "value": "5"}, {"name": "p", "$patch": "delete"},
+                               {"name": "r"}]})"),
+            R"({"env":[{"name":"q","value":"5"},{"name":"r"}]})");
+  EXPECT_EQ(Merged(R"({"volumeMounts": [{"name": "data", "mountPath": "/d"}]})",
+                   R"({"volumeMounts": [{"name": "data", "mountPath": "/logs"}]})"),
+            R"({"volumeMounts":[{"mountPath":"/d","name":"data"},)"
+            R"({"mountPath":"/logs","name":"data"}]})");
+  EXPECT_EQ(Merged(R"({"ports": [{"name": "http", "containerPort": 80}]})",
+                   R"({"ports": [{"containerPort": 80, "hostPort": 8080}]})"),
+            R"({"ports":[{"containerPort":80,"hostPort":8080,"name":"http"}]})");
+  EXPECT_EQ(Merged(R"({"finalizers": ["a", "b"]})", R"({"finalizers": ["b", "c"]})"),
+            R"({"finalizers":["a","b","c"]})");
+  // Directives, also where the base has nothing.
+  EXPECT_EQ(Merged(R"({"s": {"type": "RollingUpdate", "rollingUpdate": {}}})",
+                   R"({"s": {"$retainKeys": ["type"], "type": "Recreate"}})"),
+            R"({"s":{"type":"Recreate"}})");
+  EXPECT_EQ(Merged(R"({"s": {"a": 1}, "t": {"a": 1}})",
+                   R"({"s": {"$patch": "replace", "b": 2}, "t": {"$patch": "delete"}})"),
+            R"({"s":{"b":2}})");
   EXPECT_EQ(
-      base,
-      Json::parse(
-          R"({"a": {"y": 2, "z": 3}, "list": [{"name": "q", "v": 2, "w": 5}, {"name": "r"}], "plain": [3]})"));
+      Merged(R"({"env": [{"name": "p"}]})", R"({"env": [{"$patch": "replace"}, {"name": "q"}]})"),
+      R"({"env":[{"name":"q"}]})");
+  EXPECT_EQ(Merged("{}", R"({"volumes": [{"name": "a", "$patch": "delete"}, {"name": "b"}]})"),
+            R"({"volumes":[{"name":"b"}]})");
+}
+
+TEST(StrategicMerge, SaysWhatIsNoPatch) {
+  EXPECT_THAT(Merged("{}", R"({"s": {"$patch": "remove"}})"),
+              HasSubstr("s: $patch must be delete or replace, not \"remove\""));
+  EXPECT_THAT(Merged("{}", R"({"$setElementOrder/env": []})"),
+              HasSubstr("the directive $setElementOrder/env is not for patches that people write"));
+  EXPECT_THAT(Merged("{}", R"({"s": {"$retainKeys": "type"}})"),
+              HasSubstr("s: $retainKeys must be a list of fields"));
+  EXPECT_THAT(Merged("{}", R"({"env": [{"value": "x"}]})"), HasSubstr("env: an item has no"));
+  EXPECT_THAT(Merged("{}", R"({"env": [{"name": "x", "$patch": "replace"}]})"),
+              HasSubstr("env: an item with $patch: replace replaces the list"));
 }
 
 }  // namespace

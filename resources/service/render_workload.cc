@@ -84,6 +84,26 @@ Json NetworkPolicy(const ServiceModel& model, const Conventions& conventions) {
   return object;
 }
 
+// What other objects and the state know the workload by has to stay.
+absl::Status PatchWorkload(const std::string& text, Json& workload) {
+  CHARON_ASSIGN_OR_RETURN(const Json patch, kubernetes::ParseYaml(text));
+  if (!patch.is_object()) return absl::InvalidArgumentError("must be a map of fields");
+  const Json before = workload;
+  CHARON_RETURN_IF_ERROR(StrategicMerge(workload, patch));
+  const std::pair<const char*, const char*> fixed[] = {{"apiVersion", "kind"},
+                                                       {"kind", "kind"},
+                                                       {"metadata.name", "name"},
+                                                       {"metadata.namespace", "namespace"},
+                                                       {"spec.selector", "selector"}};
+  for (const auto& [field, attribute] : fixed) {
+    if (kubernetes::Field(before, field) == kubernetes::Field(workload, field)) continue;
+    return WithRemedy(
+        absl::InvalidArgumentError(absl::StrCat(field, " is not a patch's to change")),
+        absl::StrCat("Leave it out; the attribute \"", attribute, "\" says it."));
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 std::string WorkloadKind(const ServiceModel& model) {
@@ -156,11 +176,8 @@ absl::Status RenderWorkload(const ServiceModel& model, const Conventions& conven
   }
   object["spec"] = std::move(spec);
   if (model.extra_manifest_patch.IsKnown()) {
-    const absl::StatusOr<Json> patch = kubernetes::ParseYaml(*model.extra_manifest_patch);
-    if (!patch.ok()) return At("extra_manifest_patch", patch.status());
-    if (!patch->is_object())
-      return At("extra_manifest_patch", absl::InvalidArgumentError("must be a map of fields"));
-    StrategicMerge(object, *patch);
+    CHARON_RETURN_IF_ERROR(
+        At("extra_manifest_patch", PatchWorkload(*model.extra_manifest_patch, object)));
   }
   out.push_back({.stage = Stage::kWorkload,
                  .attribute = {},

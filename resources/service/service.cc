@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "provider/conventions.h"
 #include "provider/schema/checks.h"
@@ -35,7 +36,9 @@ Check CountOrPercent() {
   return TextRule("is a number or a percentage", [](absl::string_view text) {
     absl::string_view digits = text;
     if (absl::EndsWith(digits, "%")) digits.remove_suffix(1);
-    if (!digits.empty() && digits.find_first_not_of("0123456789") == absl::string_view::npos)
+    std::int32_t number = 0;  // as IntOrString of Kubernetes has it
+    if (digits.find_first_not_of("0123456789") == absl::string_view::npos &&
+        absl::SimpleAtoi(digits, &number))
       return absl::OkStatus();
     return absl::InvalidArgumentError(absl::StrCat(
         "\"", text, "\" must be a number such as \"1\", or a percentage such as \"25%\""));
@@ -234,7 +237,8 @@ const ObjectSpec<RolloutModel>& RolloutModel::Describe() {
       "How a change reaches the pods.",
       {
           Field(&M::strategy, "strategy", Optional,
-                "`RollingUpdate`, `Recreate` (Deployments) or `OnDelete`. By default Recreate for "
+                "`RollingUpdate`, `Recreate` (Deployments) or `OnDelete` (the others). By default "
+                "Recreate for "
                 "a Deployment that mounts a "
                 "claim which only one node can have, else RollingUpdate.")
               .Check(OneOf({"RollingUpdate", "Recreate", "OnDelete"})),
@@ -307,6 +311,10 @@ const ObjectSpec<PodModel>& PodModel::Describe() {
   static const auto& spec = *new ObjectSpec<M>(
       "What holds for the whole pod.",
       {
+          Field(&M::container_name, "container_name", Optional,
+                "Name of the main container; the service's name by default. Another one makes the "
+                "pods anew.")
+              .Check(DnsLabel()),
           Field(&M::labels, "labels", Optional, "Labels of the pods.")
               .Check(EachKey(LabelKey()))
               .Check(EachElement(LabelValue())),
@@ -608,8 +616,7 @@ const ObjectSpec<ServiceModel>& ServiceModel::Describe() {
             .Check(EachKey(LabelKey()))
             .Check(EachElement(LabelValue())),
     };
-    for (auto& row :
-         ContainerRows<M>(Required, "Image of the main container, which has the service's name."))
+    for (auto& row : ContainerRows<M>(Required, "Image of the main container."))
       rows.push_back(std::move(row));
     std::vector<ObjectSpec<M>::Row> more = {
         Field(&M::sidecars, "sidecars", Optional, "Further containers by name.")
@@ -654,8 +661,8 @@ const ObjectSpec<ServiceModel>& ServiceModel::Describe() {
         Field(&M::volumes, "volumes", Optional, "Other volumes of the pod, by name.")
             .Check(EachKey(DnsLabel())),
         Field(&M::delete_data, "delete_data", Optional,
-              "`true`: claims go with the service, or with their entry of `claims`. They stay by "
-              "default."),
+              "`true`: claims go with the service or with their entry of `claims`, and so does the "
+              "Secret of `generated_secrets`. They stay by default."),
         Field(&M::pod, "pod", Optional, "What holds for the whole pod."),
         Field(&M::scheduling, "scheduling", Optional, "Where the pods may run."),
         Field(&M::gpu, "gpu", Optional, "A GPU: `{}` for one."),
@@ -701,7 +708,8 @@ const ObjectSpec<ServiceModel>& ServiceModel::Describe() {
         "in order, waited for with reasons, "
         "and owned field by field: what image updaters, autoscalers, policies and operators write "
         "is theirs and never shows. "
-        "Claims stay when the service goes, unless `delete_data`.",
+        "Claims and generated Secrets stay when the service goes, unless `delete_data`. The guide "
+        "[Services](../guides/services.md) has each field of a pod and where it is said.",
         std::move(rows), std::vector<ObjectRule>{RequiredTogether({"env_wo", "env_wo_version"})});
   }();
   return spec;

@@ -111,7 +111,8 @@ struct PodSecurityContextModel {
 struct PodModel {
   Attr<StringMap> labels, annotations;
   Attr<std::set<std::string>> image_pull_secrets;
-  Attr<std::string> priority_class, termination_grace_period, runtime_class, host_name;
+  Attr<std::string> container_name, priority_class, termination_grace_period, runtime_class,
+      host_name;
   Attr<bool> host_network, host_pid, enable_service_links, share_process_namespace;
   Attr<PodSecurityContextModel> security_context;
   Attr<DnsModel> dns;
@@ -261,6 +262,10 @@ struct ServiceModel : ContainerModel {
 
   // The service's name: `name`, else that of the namespace. REQUIRES: both are known or null.
   std::string NameOrDefault() const { return name.IsKnown() ? *name : name_space.value_or(""); }
+  // The name of the main container. REQUIRES: as NameOrDefault.
+  std::string MainContainer() const {
+    return pod.IsKnown() ? pod->container_name.value_or(NameOrDefault()) : NameOrDefault();
+  }
   // `claims` and `volumes` together, by name, as far as they are known.
   std::map<std::string, VolumeModel> VolumesByName() const;
   // The own labels of the pods, and their annotations.

@@ -1,8 +1,14 @@
 #include "resources/service/strategic_merge.h"
 
 #include <algorithm>
+#include <string>
+#include <utility>
 
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "nlohmann/json.hpp"
+#include "provider/base/status.h"
 
 namespace charon::service {
 namespace {
@@ -10,69 +16,128 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr char kDirective[] = "$patch";
+constexpr char kRetainKeys[] = "$retainKeys";
 
-// The field by which the items of a list are told apart; null if there is none.
-const char* MergeKey(const Json& base, const Json& patch) {
-  for (const char* key :
-       {"name", "mountPath", "containerPort", "devicePath", "ip", "topologyKey", "uid", "port"}) {
-    const auto has = [key](const Json& item) {
-      return item.is_object() && item.contains(key) && item[key].is_primitive();
-    };
-    if (std::all_of(base.begin(), base.end(), has) && std::all_of(patch.begin(), patch.end(), has))
-      return key;
+// The field by which the items of a list are told apart, by the list's name, which says enough
+// within a workload: x-kubernetes-patch-merge-key of the published schema (Kubernetes 1.36,
+// /openapi/v3/apis/apps/v1, from Deployment, StatefulSet and DaemonSet on). Of finalizers each item
+// is its own key. Null for a list that is replaced.
+const char* MergeKey(absl::string_view list) {
+  static constexpr std::pair<absl::string_view, const char*> kKeys[] = {
+      {"containers", "name"},
+      {"env", "name"},
+      {"ephemeralContainers", "name"},
+      {"finalizers", ""},
+      {"hostAliases", "ip"},
+      {"imagePullSecrets", "name"},
+      {"initContainers", "name"},
+      {"ownerReferences", "uid"},
+      {"ports", "containerPort"},
+      {"resourceClaims", "name"},
+      {"schedulingGates", "name"},
+      {"topologySpreadConstraints", "topologyKey"},
+      {"volumeDevices", "devicePath"},
+      {"volumeMounts", "mountPath"},
+      {"volumes", "name"}};
+  for (const auto& [name, key] : kKeys) {
+    if (name == list) return key;
   }
   return nullptr;
 }
 
-std::string DirectiveOf(const Json& patch) {
-  return patch.is_object() && patch.contains(kDirective) && patch[kDirective].is_string()
-             ? patch[kDirective].get<std::string>()
-             : "";
+absl::Status Wrong(const std::string& where, absl::string_view what) {
+  return absl::InvalidArgumentError(absl::StrCat(where.empty() ? "" : where + ": ", what));
 }
 
-Json WithoutDirective(const Json& patch) {
-  Json plain = patch;
-  if (plain.is_object()) plain.erase(kDirective);
-  return plain;
+// "delete", "replace" or empty.
+absl::StatusOr<std::string> DirectiveOf(const Json& patch, const std::string& where) {
+  if (!patch.is_object() || !patch.contains(kDirective)) return std::string();
+  const Json& said = patch[kDirective];
+  if (said == "delete" || said == "replace") return said.get<std::string>();
+  if (said == "merge") return std::string();
+  return Wrong(where, absl::StrCat("$patch must be delete or replace, not ", said.dump()));
 }
 
-void MergeLists(Json& base, const Json& patch) {
-  const char* key = MergeKey(base, patch);
-  if (key == nullptr) {
-    base = patch;
-    return;
+absl::Status Merge(Json& base, const Json& patch, const std::string& where);
+
+absl::Status MergeLists(Json& base, const Json& patch, const char* key, const std::string& where) {
+  const auto key_of = [key](const Json& item) -> Json {
+    if (*key == '\0') return item;
+    return item.is_object() && item.contains(key) ? item[key] : Json();
+  };
+  for (const Json& item : patch) {
+    CHARON_ASSIGN_OR_RETURN(const std::string directive, DirectiveOf(item, where));
+    if (directive != "replace") continue;
+    if (item.size() > 1)
+      return Wrong(where, "an item with $patch: replace replaces the list and has nothing else");
+    base = Json::array();
   }
   for (const Json& item : patch) {
+    CHARON_ASSIGN_OR_RETURN(const std::string directive, DirectiveOf(item, where));
+    if (directive == "replace") continue;
+    const Json name = key_of(item);
+    if (!name.is_primitive() || name.is_null()) {
+      return Wrong(where, absl::StrCat("an item has no \"", key,
+                                       "\", by which the items of this list are told apart"));
+    }
     const auto same = std::find_if(base.begin(), base.end(),
-                                   [&](const Json& other) { return other[key] == item[key]; });
-    const std::string directive = DirectiveOf(item);
+                                   [&](const Json& other) { return key_of(other) == name; });
     if (directive == "delete") {
       if (same != base.end()) base.erase(same);
     } else if (same == base.end()) {
-      base.push_back(WithoutDirective(item));
+      Json added;
+      CHARON_RETURN_IF_ERROR(Merge(added, item, where));
+      base.push_back(std::move(added));
     } else {
-      StrategicMerge(*same, item);
+      CHARON_RETURN_IF_ERROR(Merge(*same, item, where));
     }
   }
+  return absl::OkStatus();
+}
+
+// Takes away what `keys` does not name.
+absl::Status Retain(Json& base, const Json& keys, const std::string& where) {
+  if (!keys.is_array()) return Wrong(where, "$retainKeys must be a list of fields");
+  for (auto field = base.begin(); field != base.end();) {
+    const bool stays = std::find(keys.begin(), keys.end(), Json(field.key())) != keys.end();
+    field = stays ? std::next(field) : base.erase(field);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Merge(Json& base, const Json& patch, const std::string& where) {
+  if (!patch.is_object()) {
+    base = patch;
+    return absl::OkStatus();
+  }
+  CHARON_ASSIGN_OR_RETURN(const std::string directive, DirectiveOf(patch, where));
+  if (!base.is_object() || directive == "replace") base = Json::object();
+  if (patch.contains(kRetainKeys)) CHARON_RETURN_IF_ERROR(Retain(base, patch[kRetainKeys], where));
+  for (const auto& [name, value] : patch.items()) {
+    if (name == kDirective || name == kRetainKeys) continue;
+    if (absl::StartsWith(name, "$")) {
+      return Wrong(where, absl::StrCat("the directive ", name, " is not for patches that people ",
+                                       "write; $patch and $retainKeys are"));
+    }
+    const std::string inner = where.empty() ? name : absl::StrCat(where, ".", name);
+    CHARON_ASSIGN_OR_RETURN(const std::string of_value, DirectiveOf(value, inner));
+    if (value.is_null() || of_value == "delete") {
+      base.erase(name);
+      continue;
+    }
+    Json& there = base[name];
+    if (const char* key = MergeKey(name); key != nullptr && value.is_array()) {
+      if (!there.is_array()) there = Json::array();
+      CHARON_RETURN_IF_ERROR(MergeLists(there, value, key, inner));
+    } else {
+      CHARON_RETURN_IF_ERROR(Merge(there, value, inner));
+    }
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace
 
-void StrategicMerge(Json& base, const Json& patch) {
-  if (!base.is_object() || !patch.is_object() || DirectiveOf(patch) == "replace") {
-    base = WithoutDirective(patch);
-    return;
-  }
-  for (const auto& [name, value] : patch.items()) {
-    if (name == kDirective) continue;
-    if (value.is_null() || DirectiveOf(value) == "delete") {
-      base.erase(name);
-    } else if (value.is_array() && base.contains(name) && base[name].is_array()) {
-      MergeLists(base[name], value);
-    } else {
-      StrategicMerge(base[name], value);
-    }
-  }
-}
+absl::Status StrategicMerge(Json& base, const Json& patch) { return Merge(base, patch, ""); }
 
 }  // namespace charon::service

@@ -568,6 +568,11 @@ absl::Status NamespaceResource::Plan(const sdk::Context& context,
     }
   }
   change.Set("effective", planned.effective);
+  const bool same_limits = change.IsUpdate() && change.prior().effective.IsKnown() &&
+                           planned.effective.IsKnown() &&
+                           EffectiveModel::Describe().Encode(*change.prior().effective) ==
+                               EffectiveModel::Describe().Encode(*planned.effective);
+  if (!same_limits && planned.name.IsKnown()) services_.NotePlannedQuota(*planned.name);
   return CheckPlanned(context, change, planned);
 }
 

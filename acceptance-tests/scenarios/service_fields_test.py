@@ -1,0 +1,266 @@
+"""Each field of a pod: a line of the guide's table, an attribute, a golden rendering; what has no attribute, as kubectl patches it.
+
+The table is that of docs/guides/services.md. rows/main.tf has a service for each of its groups, G0 to G16, and golden/v1/rows.yaml
+what that comes to (see service_examples_test.py).
+"""
+
+import json
+import pathlib
+import re
+import subprocess
+
+import pytest
+import yaml
+
+from entries import give_gpus, make_namespace
+from examples import EXAMPLES, text
+from harness import hcl
+from service_examples_test import GOLDEN, expect_golden
+
+pytestmark = pytest.mark.one_cli("about the provider and the server; where programs differ, lifecycle_test.py and examples_test.py meet it")
+
+ROWS = pathlib.Path(__file__).parent / "rows"
+NAMESPACE = "every-row"
+GROUPS = [f"G{number}" for number in range(17)]
+# Types whose every field has a line, and the section that has it.
+TYPES = {
+    "apps.v1.DeploymentSpec": "The workload",
+    "apps.v1.StatefulSetSpec": "The workload",
+    "apps.v1.DaemonSetSpec": "The workload",
+    "core.v1.PodSpec": "The pod",
+    "core.v1.PodDNSConfig": "The pod",
+    "core.v1.Container": "A container",
+    "core.v1.ContainerPort": "A container",
+    "core.v1.EnvVarSource": "A container",
+    "core.v1.VolumeMount": "A container",
+    "core.v1.Probe": "A container",
+    "core.v1.LifecycleHandler": "A container",
+    "core.v1.PodSecurityContext": "Security contexts",
+    "core.v1.SecurityContext": "Security contexts",
+    "core.v1.Volume": "Volumes",
+    "core.v1.EmptyDirVolumeSource": "Volumes",
+    "core.v1.SecretVolumeSource": "Volumes",
+}
+# What a list's or map's own line says.
+WITHIN = {"containerPort", "protocol", "mountPath", "name", "options", "secretName"}
+
+
+class Line:
+    def __init__(self, section: str, line: str):
+        fields, says, group = (cell.strip() for cell in line.strip("|").split("|"))
+        self.section, self.group, self.says = section, group, says
+        self.fields = re.findall(r"`([^`]+)`", fields)
+        # In backticks and with a place in the schema: no name of a command or a kind.
+        self.attributes = re.findall(r"`([a-z_]+(?:\.(?:[a-z_]+|\*))*)`", says) if says.split(":")[0] not in ("patch", "no") else []
+
+    def __repr__(self):
+        return f"{self.section}: {', '.join(self.fields) or self.says}"
+
+
+def table() -> list[Line]:
+    page = (EXAMPLES.parent / "docs/guides/services.md").read_text()
+    (part,) = re.findall(r"^## Where each field of a pod is said\n(.*?)^## ", page, re.MULTILINE | re.DOTALL)
+    lines, section = [], ""
+    for line in part.splitlines():
+        if line.startswith("### "):
+            section = line[4:].partition(":")[0]
+        elif line.startswith("|") and not re.match(r"\| field \||\|---", line):
+            lines.append(Line(section, line))
+    return lines
+
+
+def schemas(cluster) -> dict:
+    code, document = cluster.api.send("GET", "/openapi/v3/apis/apps/v1")
+    assert code == 200, document
+    return {name.removeprefix("io.k8s.api."): schema for name, schema in document["components"]["schemas"].items()}
+
+
+@pytest.mark.real_only("the real server knows all fields")
+def test_every_field_has_a_line(cluster):
+    known = schemas(cluster)
+    missing = [
+        f"{type_}.{field}" for type_, section in TYPES.items() for field in sorted(known[type_]["properties"])
+        if field not in WITHIN and field not in {f for line in table() if line.section == section for f in line.fields}
+    ]
+    assert not missing, "docs/guides/services.md says nothing about them"
+    fields = {field for schema in known.values() for field in schema.get("properties", {})}
+    assert not [line for line in table() if set(line.fields) - fields], "docs/guides/services.md has fields that there are not"
+
+
+def keys(value) -> set[str]:
+    if isinstance(value, dict):
+        return set(value) | {key for inner in value.values() for key in keys(inner)}
+    if isinstance(value, list):
+        return {key for inner in value for key in keys(inner)}
+    return set()
+
+
+def blocks() -> dict[str, str]:
+    """The text of each service of rows/main.tf."""
+    return dict(re.findall(r'^resource "charon_service" "(\w+)" \{\n(.*?)^\}', text(ROWS), re.MULTILINE | re.DOTALL))
+
+
+def of_group(named: dict, group: str) -> list:
+    """Those of `g4` and `g4-more`, or `g4_more`, for G4."""
+    return [one for name, one in named.items() if re.fullmatch(rf"{group.lower()}([_-].*)?", name)]
+
+
+def exists(steps: list[str], attributes: dict) -> bool:
+    """Whether "probes.*.exec" is somewhere in the schema; a "*" is a key of a map, or any attribute of an object."""
+    if not steps:
+        return True
+    if steps[0] not in attributes:
+        return False
+    nested, rest = attributes[steps[0]].get("nested_type", {}), steps[1:]
+    inside = nested.get("attributes", {})
+    if rest[:1] != ["*"]:
+        return exists(rest, inside)
+    if nested["nesting_mode"] == "single":
+        return any(exists([name, *rest[1:]], inside) for name in inside)
+    return exists(rest[1:], inside)
+
+
+@pytest.mark.sandbox_only("asks no server")
+def test_every_row_has_attributes_and_a_golden_rendering(stack, cluster):
+    """Whoever adds a line to the table shows it in rows/main.tf as well, with attributes that there are."""
+    lines = table()
+    assert {line.group for line in lines} == {*GROUPS, ""}
+    rendered = {}
+    for document in yaml.safe_load_all((GOLDEN / "rows.yaml").read_text()):
+        if document["kind"] in ("Deployment", "StatefulSet", "DaemonSet"):
+            rendered[document["metadata"]["name"]] = document
+    stack.write(hcl.resource("charon_service", "x", {"namespace": "a", "image": "b"}))
+    attributes = stack.schema()["resource_schemas"]["charon_service"]["block"]["attributes"]
+    for line in lines:
+        for attribute in line.attributes:
+            assert exists(attribute.split("."), attributes), f"{line}: there is no attribute {attribute}"
+        if not line.group:
+            continue
+        golden = set().union(*(keys(document) for document in of_group(rendered, line.group)))
+        assert not set(line.fields) - golden, f"{line}: golden/v1/rows.yaml has none of it in {line.group.lower()}"
+        written = "\n".join(of_group(blocks(), line.group))
+        said = {attribute.rpartition(".")[2] for attribute in line.attributes}
+        assert not {name for name in said if not re.search(rf"\b{name}\b", written)}, f"{line}: rows/main.tf does not say it"
+
+
+def test_every_row_is_applied(stack, cluster, crds):
+    """On both servers, which take every field; the plan is empty then."""
+    crds("ServiceMonitor")
+    give_gpus(cluster)
+    make_namespace(cluster, NAMESPACE)
+    stack.config.joinpath("required.tf").unlink(missing_ok=True)
+    stack.write(text(ROWS))
+    stack.apply()
+    expect_golden(cluster.api, stack.state(), ROWS)
+    # Whatever node they got to, the pods run.
+    pods = [p for p in cluster.api.list("Pod", NAMESPACE) if "deletionTimestamp" not in p["metadata"]]
+    nodes = len(cluster.api.list("Node"))
+    assert len(pods) == nodes + sum(
+        a["replicas"] or 1 for name, a in stack.state().resources.items()
+        if name.startswith("charon_service.") and name != "charon_service.daemonset")
+    assert all(any(c["type"] == "Ready" and c["status"] == "True" for c in p["status"]["conditions"]) for p in pods)
+    # A DaemonSet is changed, and forgotten and imported, as the other kinds are elsewhere.
+    changed = text(ROWS).replace('max_unavailable = "2"', 'max_unavailable = "3"')
+    stack.write(changed)
+    assert stack.apply().actions == {"charon_service.daemonset": "update"}
+    before = cluster.get("DaemonSet", NAMESPACE, "daemonset")
+    assert before["spec"]["updateStrategy"]["rollingUpdate"]["maxUnavailable"] == 3
+    stack.run("state", "rm", "charon_service.daemonset")
+    stack.write(changed + f'\nimport {{\n  to = charon_service.daemonset\n  id = "{NAMESPACE}/daemonset"\n}}\n')
+    plan = stack.apply(checked=False)
+    assert set(plan.actions) <= {"charon_service.daemonset"}
+    after = cluster.get("DaemonSet", NAMESPACE, "daemonset")
+    assert (after["metadata"]["uid"], after["metadata"]["generation"]) == (before["metadata"]["uid"], before["metadata"]["generation"])
+    stack.write(changed)
+    stack.expect_empty()
+    stack.destroy()
+    cluster.api.delete("Namespace", None, NAMESPACE)
+
+
+# --- extra_manifest_patch --------------------------------------------------------------------------
+
+BASE = {
+    "ports": {"http": 8080, "wg": "51820/UDP"},
+    "env": {"A": "1", "B": "2"},
+    "volumes": {"data": {"mount": "/data", "empty_dir": {}}, "old": {"mount": "/old", "empty_dir": {}}},
+    "init_containers": [{"name": "first", "command": ["true"]}],
+    "rollout": {"strategy": "RollingUpdate", "max_surge": "1"},
+    "pod": {"image_pull_secrets": ["a"], "host_aliases": {"192.0.2.1": ["one"]}, "dns": {"options": {"ndots": "2"}}},
+    "scheduling": {"tolerations": [{"key": "a", "operator": "Exists"}], "spread": {"over": "host"},
+                   "node_selector": {"arch": "arm64"}},
+}
+POD_PATCH = {
+    "containers": [
+        {"name": "web",
+         "env": [{"name": "A", "$patch": "delete"}, {"name": "B", "value": "3"}, {"name": "C", "value": "4"}],
+         "ports": [{"containerPort": 8080, "hostPort": 80}, {"containerPort": 9090, "name": "admin", "protocol": "TCP"}],
+         "volumeMounts": [{"mountPath": "/logs", "name": "data"}, {"mountPath": "/old", "$patch": "delete"}],
+         "volumeDevices": [{"devicePath": "/dev/a", "name": "raw"}]},
+        {"name": "more", "image": "m:1", "command": ["a"]},
+    ],
+    "initContainers": [{"name": "first", "command": ["false"]}],
+    "ephemeralContainers": [{"name": "debug", "image": "d:1"}],
+    "volumes": [{"name": "data", "$retainKeys": ["name", "hostPath"], "hostPath": {"path": "/x"}}, {"name": "old", "$patch": "delete"},
+                {"name": "raw", "persistentVolumeClaim": {"claimName": "raw"}}],
+    "imagePullSecrets": [{"name": "b"}],
+    "hostAliases": [{"ip": "192.0.2.1", "hostnames": ["two"]}, {"ip": "192.0.2.2", "hostnames": ["three"]}],
+    "topologySpreadConstraints": [{"topologyKey": "kubernetes.io/hostname", "maxSkew": 5}],
+    "resourceClaims": [{"name": "gpu", "resourceClaimName": "gpu"}],
+    "schedulingGates": [{"name": "example.org/gate"}],
+    "tolerations": [{"key": "b", "operator": "Exists"}],
+    "dnsConfig": {"options": [{"name": "edns0"}], "searches": None},
+    "nodeSelector": {"$patch": "replace", "disk": "ssd"},
+}
+PATCH = {
+    "metadata": {"annotations": {"a": "b"}, "labels": {"app.kubernetes.io/name": None}, "finalizers": ["example.org/a"],
+                 "ownerReferences": [{"uid": "1", "kind": "A", "name": "a", "apiVersion": "v1"}]},
+    "spec": {"strategy": {"$retainKeys": ["type"], "type": "Recreate"}, "template": {"spec": POD_PATCH}},
+}
+
+
+def sorted_lists(value):
+    """kubectl puts what is new at the front, and the merge at the end; nothing but a reader sees that."""
+    if isinstance(value, dict):
+        return {key: sorted_lists(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return sorted((sorted_lists(inner) for inner in value), key=json.dumps)
+    return value
+
+
+def test_a_patch_is_what_kubectl_makes_of_it(stack, cluster, folder):
+    smallest = {"namespace": "shop", "name": "web", "image": "example.test/web:1", **BASE}
+    patched = smallest | {"extra_manifest_patch": json.dumps(PATCH)}
+    stack.write("".join(
+        f"output {hcl.value(name)} {{\n  value = provider::charon::service_manifests({hcl.value(service)}, null)\n}}\n"
+        for name, service in (("plain", smallest), ("patched", patched))))
+    stack.apply(checked=False)
+    outputs = json.loads(stack.run("output", "-json").stdout)
+    plain, ours = (
+        next(o for o in outputs[name]["value"] if o["kind"] == "Deployment") for name in ("plain", "patched"))
+    (folder / "base.json").write_text(json.dumps(plain))
+    run = subprocess.run(
+        ["kubectl", "patch", "--local", "-f", folder / "base.json", "--type=strategic", "-p", json.dumps(PATCH), "-o", "json"],
+        capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    assert sorted_lists(ours) == sorted_lists(json.loads(run.stdout))
+    if cluster.kind != "real":
+        return
+    # Every list that has a merge key is in the patch.
+    known, seen, merged = schemas(cluster), set(), set()
+
+    def visit(type_: str) -> None:
+        if type_ in seen:
+            return
+        seen.add(type_)
+        for field, schema in known[type_].get("properties", {}).items():
+            if schema.get("x-kubernetes-patch-strategy", "").startswith("merge"):
+                merged.add(field)
+            for one in (schema, *schema.get("allOf", ()), schema.get("items", {}), *schema.get("items", {}).get("allOf", ())):
+                if "$ref" in one:
+                    visit(one["$ref"].rpartition("/")[2].removeprefix("io.k8s.api."))
+
+    for spec in ("DeploymentSpec", "StatefulSetSpec", "DaemonSetSpec"):
+        visit(f"apps.v1.{spec}")
+    visit("io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta")
+    merged.remove("conditions")  # of the status
+    assert merged <= keys(PATCH), merged - keys(PATCH)

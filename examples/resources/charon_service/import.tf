@@ -1,0 +1,4 @@
+import {
+  to = charon_service.wiki
+  id = "wiki/wiki"
+}
