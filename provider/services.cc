@@ -138,6 +138,16 @@ std::optional<TierProfile> Services::PlannedTier(absl::string_view name) const {
   return std::nullopt;
 }
 
+void Services::NotePlannedSecret(absl::string_view secret) {
+  absl::MutexLock lock(&mutex_);
+  planned_secrets_.emplace(secret);
+}
+
+bool Services::PlansSecret(absl::string_view secret) const {
+  absl::MutexLock lock(&mutex_);
+  return planned_secrets_.count(std::string(secret)) != 0;
+}
+
 void Services::NotePlannedQuota(absl::string_view name_space) {
   absl::MutexLock lock(&mutex_);
   planned_quotas_.emplace(name_space);

@@ -91,6 +91,10 @@ class Services {
   void NotePlannedTier(TierProfile tier);
   std::optional<TierProfile> PlannedTier(absl::string_view name) const;
 
+  // Secrets that this run makes or changes, as "namespace/name": their keys may come yet.
+  void NotePlannedSecret(absl::string_view secret);
+  bool PlansSecret(absl::string_view secret) const;
+
   // Namespaces whose quota or limits this run makes or changes: what they are now does not count.
   void NotePlannedQuota(absl::string_view name_space);
   bool PlansQuota(absl::string_view name_space) const;
@@ -114,6 +118,7 @@ class Services {
   std::set<std::string> claims_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, TierProfile> planned_tiers_ ABSL_GUARDED_BY(mutex_);
   std::set<std::string> planned_quotas_ ABSL_GUARDED_BY(mutex_);
+  std::set<std::string> planned_secrets_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace charon

@@ -56,6 +56,10 @@ class NameService:
         """Somebody else makes or changes a set; without values it goes."""
         raise NotImplementedError
 
+    def delete_zone(self, name: str) -> None:
+        """Somebody else deletes it, with everything in it."""
+        raise NotImplementedError
+
     def dig(self, name: str, type_: str) -> list[str]:
         host, port = self.server.split(":")
         asked = subprocess.run(["dig", f"@{host}", "-p", port, "+short", "+tcp", name, type_], capture_output=True, text=True, timeout=20)
@@ -97,6 +101,9 @@ class Cloudflare(NameService):
     def zone_id(self, name):
         found = self.sandbox.zone(name)
         return found and found["id"]
+
+    def delete_zone(self, name):
+        ask("DELETE", f"{self.sandbox.record['base_url']}/zones/{self.zone_id(name)}", {"Authorization": f"Bearer {self.sandbox.record['api_token']}"})
 
     def sets(self, zone):
         found: dict[tuple[str, str], list[str]] = {}
@@ -152,6 +159,11 @@ class Route53(NameService):
     def zone_id(self, name):
         zones = self.call("GET", "/2013-04-01/hostedzonesbyname", f"dnsname={name}.")
         return next((z.findtext("Id").rpartition("/")[2] for z in zones.iter("HostedZone") if z.findtext("Name") == name + "."), None)
+
+    def delete_zone(self, name):
+        for set_, type_ in self.sets(name):
+            self.put(name, set_, type_, [])
+        self.call("DELETE", f"/2013-04-01/hostedzone/{self.zone_id(name)}")
 
     def sets(self, zone):
         found = {}
@@ -212,6 +224,9 @@ class PowerDns(NameService):
 
     def zone_id(self, name):
         return next((zone["id"] for zone in self.call("GET", f"/zones?zone={name}.")), None)
+
+    def delete_zone(self, name):
+        self.call("DELETE", f"/zones/{name}.")
 
     def sets(self, zone):
         found = {}

@@ -140,6 +140,13 @@ HttpServer::HttpServer(Site& site, FaultScript& faults, RequestLog& log,
   server_->set_write_timeout(60);
   server_->set_tcp_nodelay(true);
   server_->set_payload_max_length(16 * 1024 * 1024);
+  // A request with neither length nor encoding has no body (RFC 9112, section 6.3); the library
+  // would wait for one and refuse. What it reads is the request's headers.
+  server_->set_pre_routing_handler([](const httplib::Request& in, httplib::Response&) {
+    if (!in.has_header("Content-Length") && !in.has_header("Transfer-Encoding"))
+      const_cast<httplib::Request&>(in).headers.emplace("Content-Length", "0");
+    return httplib::Server::HandlerResponse::Unhandled;
+  });
   server_->set_socket_options([this](int socket) {
     const int on = 1;
     setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);

@@ -360,3 +360,24 @@ def test_a_right_that_is_missing(way, cluster, work, stack, names):
            f'Bind a ClusterRole to "{user}" that has the verb "patch" on namespaces, and "create", since an apply may be'
            f" either. To see what it may do: kubectl auth can-i --list --as {user}",
            attribute="name", address="charon_tier_namespace.x")
+
+
+def test_names_that_are_paths_to_something_else(stack, cluster, work):
+    """A name of ".." would be the path of the namespace, "a/b" that of a subresource."""
+    def config_map(name, **metadata):
+        return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": work} | metadata}
+
+    wrong = {"dots": config_map(".."), "slash": config_map("a/b"), "through": config_map("a/../b"), "percent": config_map("a%2Fb"),
+             "namespace": config_map("x", namespace="a/b"), "mark": config_map("x", annotations={"charon.internal/owner": "me"})}
+    stack.write("".join(hcl.resource("charon_kubernetes_manifest", key, {"manifest": json.dumps(m)}) for key, m in wrong.items())
+                + hcl.resource("charon_kubernetes_manifest", "number", {"object": hcl.Expression(
+                    f'merge(jsondecode({hcl.quoted(json.dumps(config_map("x")))}), {{ big = {{ c = 184467440737095516150 }} }})')}))
+    errors = {d.address.rpartition(".")[2]: d.text for d in stack.validate(fails=True)}
+    assert errors.keys() == wrong.keys() | {"number"}, errors
+    assert '"a/../b", which names nothing' in errors["through"] and "metadata.namespace" in errors["namespace"]
+    assert "which the provider writes itself" in errors["mark"] and "64 bits" in errors["number"]
+    stack.write("".join(hcl.block(f'data "charon_kubernetes_object" "{key}"', {
+        "api_version": "v1", "kind": "ConfigMap", "name": name, "namespace": namespace, "optional": True,
+    }) for key, (name, namespace) in {"name": ("..", work), "namespace": ("x", "..")}.items()))
+    errors = stack.plan(fails=True).errors
+    assert {(d.address.rpartition(".")[2], d.code.split()[0]) for d in errors} == {("name", "name"), ("namespace", "namespace")}, errors

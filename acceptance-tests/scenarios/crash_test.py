@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from entries import ENTRIES, SERVICE, TIER_NAMESPACE
+from entries import ENTRIES, SERVICE, TIER_NAMESPACE, make_namespace
 from harness import hcl, proxy
 from harness.clusters import Names
 from lifecycle_test import expect_gone, expect_state_is_true, present
@@ -241,6 +241,55 @@ def test_a_service_is_killed_at_each_write(new_stack, cluster, front, names, vic
         stack.apply()
         assert contents(own) == refs(of(own)), f"after a kill when the last write of step {step} was answered"
     stack.destroy()
+
+
+@pytest.mark.parametrize("victim", ["terraform", "provider"])
+def test_a_secret_is_killed_while_it_is_made_again(new_stack, cluster, front, names, victim):
+    """At each write of a change that Kubernetes does not allow in place: no value is lost, and nothing is left beside it."""
+    def text(own, **changes):
+        return hcl.resource("charon_secret", own("s"), {
+            "name": own("s"), "namespace": own("work"), "immutable": True, "generate": {"kept": {}, "rotated": {}},
+        } | changes)
+
+    def changed(own):
+        return text(own, generate={"kept": {}, "rotated": {"rotation_trigger": "1"}, "more": {}})
+
+    def data(own):
+        return (cluster.get("Secret", own("work"), own("s")) or {}).get("data")
+
+    def left(own):
+        return {ref for ref in cluster.api.contents(own("work")) if ref.startswith("Secret/") and own.mark in ref}
+
+    make_namespace(cluster, names("work"))
+    stack = new_stack("undisturbed", kubeconfig=front.kubeconfig)
+    stack.write(text(names))
+    stack.apply()
+    stack.write(changed(names))
+    writes = count_writes(stack, front, names("s"))
+    stack.destroy()
+    assert writes >= 4  # kept, deleted, made, the kept one deleted
+    for number, group in enumerate(lanes(writes)):
+        for then in ("apply", "destroy"):
+            group = [(Names(), at, acted) for _, at, acted in group]
+            for own, _, _ in group:
+                make_namespace(cluster, own("work"))
+            stack = new_stack(f"{then}{number}", kubeconfig=front.kubeconfig)
+            stack.write("".join(text(own) for own, _, _ in group))
+            stack.apply("-parallelism=64")
+            before = {own.mark: data(own) for own, _, _ in group}
+            stack.write("".join(changed(own) for own, _, _ in group))
+            apply_and_kill(stack, front, victim, [(own("s"), at, acted) for own, at, acted in group])
+            if then == "apply":
+                stack.apply("-parallelism=64")
+                for own, at, acted in group:
+                    where = f"after a kill at write {at}, {acted=}"
+                    assert data(own).keys() == {"kept", "rotated", "more"}, where
+                    assert data(own)["kept"] == before[own.mark]["kept"], where
+                    assert data(own)["rotated"] != before[own.mark]["rotated"], where
+                    assert left(own) == {f"Secret/{own('s')}"}, where
+            stack.destroy("-parallelism=64")
+            for own, at, acted in group:
+                assert left(own) == set(), f"{then} after a kill at write {at}, {acted=}"
 
 
 @pytest.mark.parametrize("victim", ["terraform", "provider"])

@@ -392,3 +392,19 @@ def test_two_resources_for_one_set(dns, dns_stack, zone):
     }))
     errors = dns_stack.plan(fails=True).errors
     assert len(errors) == 1 and "nother resource of this configuration" in errors[0].text
+
+
+@pytest.mark.parametrize("dns", ["cloudflare"], indirect=True)
+def test_what_the_service_cannot_do_is_told_by_the_plan(dns, dns_stack, zone):
+    """A type that it has in another form; a zone that neither is there nor comes (a warning, one for all of its records)."""
+    made = hcl.resource("charon_dns_zone", "made", {"name": f"made.{zone}"})
+    nowhere = "".join(hcl.resource("charon_dns_record", f"n{i}", {"zone": "nozone.example", "name": f"n{i}.nozone.example", "type": "A",
+                                                                 "values": ["192.0.2.1"]}) for i in range(2))
+    there = hcl.resource("charon_dns_record", "there", {"zone": hcl.Expression("charon_dns_zone.made.name"), "name": f"www.made.{zone}",
+                                                        "type": "A", "values": ["192.0.2.1"]})
+    dns_stack.write(made + nowhere + there)
+    warnings = dns_stack.plan().warnings
+    assert [("nozone.example" in w.text, w.code.split()[0]) for w in warnings] == [(True, "zone")], warnings
+    dns_stack.write(config(zone, {"loc": {"name": "loc", "type": "LOC", "values": ["52 22 23.000 N 4 53 32.000 E -2.00m"]}}))
+    errors = dns_stack.plan(fails=True).errors
+    assert len(errors) == 1 and "takes LOC records in a form of its own" in errors[0].text and errors[0].code.startswith("type"), errors

@@ -2,7 +2,8 @@
 
 import pytest
 
-from harness import hcl
+from conftest import shared_folder
+from harness import hcl, nameservers
 from harness.hcl import Expression
 
 pytestmark = pytest.mark.one_cli("about the provider and the service; the examples meet the other program")
@@ -241,7 +242,41 @@ data "charon_dns_zone" "z" {{
 def test_a_zone_that_is_not_there(dns, dns_stack, names):
     dns_stack.write(f'data "charon_dns_zone" "z" {{\n  name = "{names("no")}.example"\n}}\n')
     errors = dns_stack.plan(fails=True).errors
-    assert "has no zone" in errors[0].text
+    assert "no zone" in errors[0].text
+
+
+@pytest.mark.parametrize("dns", ["cloudflare", "route53", "moto", "powerdns", "bind"], indirect=True)
+def test_a_zone_that_is_not_seen_is_not_gone(request, dns, dns_stack, names, new_sandbox, tmp_path_factory):
+    """Another account, or another server: nothing leaves the state, and nothing that lives on is forgotten by a destroy."""
+    kind = request.node.callspec.params["dns"]
+    played = kind in nameservers.PLAYED
+    zone = f"{names('seen')}.example"
+    dns.new_zone(zone)
+    dns_stack.write(record("www", zone=zone, name=f"www.{zone}", type="A", values=["192.0.2.1"])
+                    + (hcl.resource("charon_dns_zone", "z", {"name": zone, "on_conflict": "adopt"}) if dns.can_make_zones else ""))
+    dns_stack.apply()
+    objects = {"charon_dns_record.www"} | ({"charon_dns_zone.z"} if dns.can_make_zones else set())
+
+    own = dict(dns_stack.environment)
+    other = nameservers.service(kind if played else f"{kind}+60", shared_folder(tmp_path_factory), lambda: new_sandbox("other"))
+    dns_stack.environment |= other.environment
+    for refused in (dns_stack.plan(fails=True), dns_stack.destroy(fails=True)):
+        assert {e.address for e in refused.errors} == objects, refused.errors
+        assert all("last seen at" in e.text and "credentials" in e.text for e in refused.errors), refused.errors
+    # Nor without having looked before.
+    assert len(dns_stack.destroy("-refresh=false", fails=True).errors) == len(objects)
+    assert set(dns_stack.state().resources) == objects
+    assert dns.sets(zone)[f"www.{zone}", "A"] == ["192.0.2.1"]
+    dns_stack.environment |= own
+    dns_stack.expect_empty()
+    if not dns.can_make_zones:
+        dns_stack.destroy()
+        assert dns.sets(zone) == {}
+        return
+    # Deleted by somebody, it is made again.
+    dns.delete_zone(zone)
+    plan = dns_stack.plan()
+    assert plan.actions == dict.fromkeys(objects, "create") and any("counts as gone" in w.text for w in plan.warnings), plan.warnings
 
 
 def test_zones_have_features_of_their_service(bare_stack):

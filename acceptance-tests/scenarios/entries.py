@@ -390,8 +390,8 @@ SECRET = Entry(
         "on_conflict": [Update("adopt")],
         "force_conflicts": [Update(True)],
         "timeouts": [Update({"delete": "2m"})],
-        "immutable": [Update(True), Update(False, "replace")],
-        "type": [Update("Opaque", "replace")],
+        "immutable": [Update(True), Update(False)],
+        "type": [Update("Opaque")],
         "name": [Update(names("other"), "replace")],
         "namespace": [Update(names("copies"), "replace", also={"replicate_to": None})],
     },
@@ -402,7 +402,6 @@ SECRET = Entry(
         "Secret", a["namespace"], a["name"], {"data": {"password": None}}
     ),
     prepare=_secret_prepare,
-    unset={"type": "replace"},
     unset_with={"data_wo": ("data_wo_version",)},
     not_imported=frozenset({
         "data_wo", "data_wo_version", "generate", "copy", "replicate_to", "on_conflict", "force_conflicts", "timeouts",

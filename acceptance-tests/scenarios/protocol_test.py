@@ -260,6 +260,18 @@ MOVES = {
 }
 
 
+@pytest.mark.parametrize("source_type, source", [
+    ("kubectl_manifest", lambda secret: {"yaml_body": json.dumps(secret)}),
+    ("kubernetes_manifest", lambda secret: {"manifest": {"value": secret, "type": "dynamic"}}),
+])
+def test_a_moved_secret_leaves_its_values_behind(plugin, source_type, source):
+    """They would be refused in every plan, and belong in manifest_wo."""
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s", "namespace": "n"}, "type": "Opaque",
+              "data": {"a": "cGFzc3dvcmQ="}, "stringData": {"b": "plain"}}
+    state = moved(plugin, source_type, source(secret), "charon_kubernetes_manifest").target_state
+    assert b"Opaque" in state.msgpack and b"cGFz" not in state.msgpack and b"plain" not in state.msgpack
+
+
 @pytest.mark.parametrize("source_type", MOVES)
 def test_a_move_from_another_provider_plans_nothing(plugin, stack, cluster, names, source_type):
     """`moved {}` from a resource of another provider: the state that terraform had before, with an object that

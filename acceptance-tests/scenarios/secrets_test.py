@@ -197,3 +197,122 @@ def test_values_that_count_only_at_creation_are_no_way_around(stack, cluster, na
         }))
         result = stack.plan(fails=True)
         assert result.says("manifest_wo", "charon_secret") and result.error.code.startswith("initial"), result
+
+
+# --- Values that are made once --------------------------------------------------------------------
+
+
+def made(names, key, **attributes):
+    """A Secret with two generated values."""
+    return {"name": key, "namespace": names("work"), "generate": {"p": {"length": 24}, "q": {"kind": "hex"}}} | attributes
+
+
+def secrets(*all_of_them):
+    return "".join(hcl.resource("charon_secret", attributes["name"], attributes) for attributes in all_of_them)
+
+
+def test_generated_values_change_only_by_their_rotation_trigger(stack, cluster, names):
+    """Whatever else changes, also where Kubernetes allows no change and the Secret has to be made again."""
+    work, copies = names("work"), names("copies")
+    for namespace in (work, copies):
+        make_namespace(cluster, namespace)
+    keys = ("rotated", "grown", "thawed", "frozen", "typed", "shrunk", "given", "imported", "foreign", "wrong-type")
+    given = {"data_wo": {"user": "ann"}, "data_wo_version": "1"}
+
+    def fixed(key, **attributes):
+        return made(names, key, immutable=True, **attributes)
+
+    first = [fixed("rotated", replicate_to=[copies]), fixed("grown"), fixed("thawed", replicate_to=[copies]), made(names, "frozen"),
+             made(names, "typed"), fixed("shrunk"), fixed("given", **given), fixed("imported"), made(names, "wrong-type")]
+    stack.write(secrets(*first))
+    stack.apply("-parallelism=64")
+    # Somebody's Secret, and somebody's key and label in one of ours.
+    cluster.api.create({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "foreign", "namespace": work}, "immutable": True,
+                        "stringData": {"p": "a value of before", "q": "another"}})
+    cluster.api.patch("Secret", work, "typed", {"stringData": {"theirs": "of somebody"}, "metadata": {"labels": {"theirs": "too"}}})
+    before = {key: data_of(cluster, work, key) for key in keys}
+    uids = {key: cluster.get("Secret", work, key)["metadata"]["uid"] for key in keys}
+
+    stack.run("state", "rm", "charon_secret.imported")
+    more = {"p": {"length": 24}, "q": {"kind": "hex"}, "r": {"kind": "uuid"}}
+    second = [
+        fixed("rotated", replicate_to=[copies], generate={"p": {"length": 24, "rotation_trigger": "1"}, "q": {"kind": "hex"}}),
+        fixed("grown", generate=more), made(names, "thawed", replicate_to=[copies], generate=more),
+        fixed("frozen", generate=more), made(names, "typed", type="example.org/other"),
+        fixed("shrunk", generate={"p": {"length": 24}}), fixed("given", data_wo={"user": "bob"}, data_wo_version="2"),
+        fixed("imported"), fixed("foreign"), made(names, "wrong-type", type="kubernetes.io/tls"),
+    ]
+    imports = "".join(hcl.block("import", {"to": Expression(f"charon_secret.{key}"), "id": f"{work}/{key}"}) for key in ("imported", "foreign"))
+    # What the server refuses is said before anything is deleted: in the plan, and without plan checks in the apply.
+    stack.write(secrets(*second) + imports)
+    assert stack.plan(fails=True).says("charon_secret.wrong-type", "tls.crt", "Required value")
+    stack.write(secrets(*second) + imports + hcl.block('provider "charon"', {"plan_checks": "off"}))
+    plan = stack.plan()
+    changes = {address.removeprefix("charon_secret."): action for address, action in plan.actions.items()}
+    assert set(changes.values()) == {"update"} and changes.keys() >= set(keys) - {"imported", "foreign"}, changes
+    assert stack.apply("-parallelism=64", fails=True).says("charon_secret.wrong-type", "tls.crt", "Required value")
+    second[-1] = first[-1]
+    stack.write(secrets(*second))
+    stack.apply("-parallelism=64")
+
+    after = {key: data_of(cluster, work, key) for key in keys}
+    assert after["rotated"]["p"] != before["rotated"]["p"]
+    before["rotated"]["p"] = after["rotated"]["p"]
+    for key in ("grown", "thawed", "frozen"):
+        before[key]["r"] = after[key]["r"]
+        assert len(after[key]["r"]) == 36
+    del before["shrunk"]["q"]
+    before["given"]["user"] = "bob"
+    assert after == before
+    for key in ("rotated", "thawed"):
+        assert data_of(cluster, copies, key) == after[key]
+    live = {key: cluster.get("Secret", work, key) for key in keys}
+    assert {key for key in keys if live[key].get("immutable")} == set(keys) - {"thawed", "typed", "wrong-type"}
+    assert live["typed"]["type"] == "example.org/other" and live["typed"]["metadata"]["labels"]["theirs"] == "too"
+    # Made again is only what could not be changed.
+    assert {key for key in keys if live[key]["metadata"]["uid"] == uids[key]} == {"frozen", "imported", "foreign", "wrong-type"}
+    assert {ref for ref in cluster.api.contents(work) if "kept" in ref} == set()
+    revisions = {key: stack.state()[f"charon_secret.{key}"]["revision"] for key in keys}
+    # The keys of "foreign" became ours.
+    assert revisions == {key: 1 if key in ("typed", "imported", "wrong-type") else 2 for key in keys}
+    stack.expect_empty()
+    stack.destroy()
+
+
+def test_a_plan_says_what_the_apply_would_run_into(stack, cluster, names):
+    work = names("work")
+    make_namespace(cluster, work)
+    for name in ("taken", "source"):
+        cluster.api.create({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "namespace": work}, "stringData": {"a": "b"}})
+
+    def copying(name, source, key):
+        return {"name": name, "namespace": work, "copy": {"x": {"secret": source, "key": key}}}
+
+    fine = [made(names, "first"), copying("second", Expression("charon_secret.first.name"), "p"), copying("third", "source", "a"),
+            {"name": "fourth", "namespace": work, "type": "kubernetes.io/dockerconfigjson", "generate": {".dockerconfigjson": {}}}]
+    stack.write(secrets(*fine[:1]) + "".join(hcl.resource("charon_secret", a["name"], a) for a in fine[1:]))
+    assert stack.plan().warnings == []
+    stack.write(secrets(*fine, made(names, "taken"), copying("no-source", "nowhere", "x"), copying("no-key", "source", "x"),
+                        made(names, "tls", type="kubernetes.io/tls")))
+    plan = stack.plan(fails=True)
+    warnings = {w.address: w for w in plan.warnings}
+    assert warnings.keys() == {f"charon_secret.{name}" for name in ("taken", "no-source", "no-key")}, plan
+    assert "exists already" in warnings["charon_secret.taken"].text
+    assert "must exist before" in warnings["charon_secret.no-source"].text
+    assert 'has no key "x"; it has a' in warnings["charon_secret.no-key"].text
+    errors = {e.address: e for e in plan.errors}
+    assert errors.keys() == {"charon_secret.tls"}, plan
+    assert "tls.crt" in errors["charon_secret.tls"].text and errors["charon_secret.tls"].code.startswith("type")
+
+
+def test_no_value_is_quoted_by_a_wait(stack, cluster, names):
+    work = names("work")
+    make_namespace(cluster, work)
+    cluster.api.create({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "x", "namespace": work}, "stringData": {"password": GIVEN}})
+    stack.write("".join(hcl.resource("charon_kubernetes_manifest", f"w{number}", {
+        "manifest": json.dumps({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "x", "namespace": work, "labels": {"a": "b"}}}),
+        "ownership": "fields", "wait": {"fields": {path: "x"}}, "timeouts": {"create": "2s"},
+    }) for number, path in enumerate(("data.password", "data"))))
+    result = stack.apply(fails=True)
+    assert result.says("data.password (sensitive) does not match x")
+    assert leaks.find([GIVEN], stack.config, stack.logs, stack.plans) == []

@@ -185,7 +185,7 @@ def test_a_plain_app_in_a_tier(stack, cluster, front, names):
     # What leads to the pods goes before them, and what they read after them.
     gone = [e.path.split("/")[-2] for e in front.writes() if e.method == "DELETE"]
     assert [kind for kind in gone if kind not in ("limitranges", "resourcequotas")] == [
-        "ingresses", "deployments", "services", "configmaps", "namespaces"]
+        "ingresses", "services", "deployments", "configmaps", "namespaces"]
     cluster.api.eventually(lambda: not cluster.has("Namespace", None, name), "the namespace to go")
 
 

@@ -1,5 +1,8 @@
 """The VPN fixtures themselves: one interface over the sandbox and real servers, played machines and real ones."""
 
+import http.client
+import urllib.parse
+
 import pytest
 
 
@@ -16,6 +19,14 @@ def test_a_machine_registers_moves_and_goes(headscale, names):
     assert headscale.approved_routes(machine.id) == ["10.1.0.0/16"]
     machine.logout()
     headscale.eventually(lambda: machine.node["expiry"] not in (None, "0001-01-01T00:00:00Z"), "the logout")
+    # As curl -X POST sends it: neither a body nor its length.
+    server = urllib.parse.urlsplit(headscale.endpoint)
+    connection = http.client.HTTPConnection(server.hostname, server.port, timeout=10)
+    connection.putrequest("POST", f"{server.path.rstrip('/')}/api/v1/node/{machine.id}/expire")
+    connection.putheader("Authorization", f"Bearer {headscale.environment['HEADSCALE_API_KEY']}")
+    connection.endheaders()
+    assert connection.getresponse().status == 200
+    connection.close()
     headscale.delete_node(machine.id)
     assert machine.node is None
     assert [k["reusable"] for k in headscale.keys(user)] == [True]

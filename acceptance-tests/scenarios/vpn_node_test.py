@@ -181,6 +181,37 @@ def test_what_goes_wrong_is_told(vpn_stack, headscale, names):
     assert vpn_stack.plan().actions == {"charon_vpn_node.host": "create"}
 
 
+def test_what_is_said_twice_or_too_late_spoils_nothing(vpn_stack, headscale, names):
+    """Two resources for one node, exit routes that nobody wrote, an expiry in the past, a key that is missing."""
+    owner = headscale.new_user(names("u"))
+    machine = headscale.machine(names("host"))
+    routes = ["10.1.0.0/16", "0.0.0.0/0", "::/0"]
+    machine.register(headscale.new_key(owner), routes=tuple(routes))
+    headscale.eventually(lambda: "10.1.0.0/16" in str(headscale.ask("GET", "routes") if headscale.is_old else machine.node), "the route")
+    wanted = {"hostname": machine.hostname, "given_name": names("aa"), "routes": ["10.1.0.0/16"]}
+    vpn_stack.write(node("one", **wanted) + node("two", hostname=machine.hostname.upper(), given_name=names("bb"),
+                                                 depends_on=[Expression("charon_vpn_node.one")]))
+    plan = vpn_stack.plan()
+    assert [w.address for w in plan.warnings if "nother resource" in w.text] == ["charon_vpn_node.two"], plan.warnings
+    result = vpn_stack.run("apply", "-json", "-input=false", str(plan.file), codes=(1,))
+    assert [(e.address, "nother resource" in e.text) for e in result.errors] == [("charon_vpn_node.two", True)], result
+    assert machine.node["givenName"] == names("aa")
+    # Only with exit_node are the routes of an exit node left out of what is exclusive.
+    headscale.approve(machine.id, *routes)
+    vpn_stack.write(node("one", **wanted))
+    vpn_stack.expect_empty()
+    vpn_stack.write(node("one", **wanted, exclusive=["routes"]))
+    vpn_stack.apply()
+    assert headscale.approved_routes(machine.id) == ["10.1.0.0/16"]
+    vpn_stack.write(node("one", **wanted, expiry="2020-01-01T00:00:00Z"))
+    refused = vpn_stack.plan(fails=True)
+    assert [("in the past" in e.text, "charon_vpn_node_expire" in e.text) for e in refused.errors] == [(True, True)], refused
+    vpn_stack.write(node("one", **wanted | {"given_name": names("cc")}) + node("new", hostname=names("new")))
+    vpn_stack.environment["HEADSCALE_API_KEY"] = ""
+    plan = vpn_stack.plan("-refresh=false")
+    assert [True for w in plan.warnings if "HEADSCALE_API_KEY" in w.text] == [True], plan.warnings
+
+
 @pytest.mark.versions("0.23")
 def test_killed_in_the_middle_goes_on(vpn_stack, headscale, names, tags):
     """With routes, of which 0.23 knows those that a machine has really offered; all other writes are in vpn_crash_test.py."""

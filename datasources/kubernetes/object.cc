@@ -57,6 +57,9 @@ sdk::Outcome<ObjectModel> ObjectSource::Read(const sdk::Context& context,
                                              const ObjectModel& config) {
   CHARON_ASSIGN_OR_RETURN(const auto cluster, services_.Kubernetes());
   ObjectModel model = config;
+  CHARON_RETURN_IF_ERROR(At("name", kubernetes::CheckPathSegment("the name", *config.name)));
+  CHARON_RETURN_IF_ERROR(At(
+      "namespace", kubernetes::CheckPathSegment("the namespace", config.name_space.value_or(""))));
   const kubernetes::ObjectRef ref{
       {*config.api_version, *config.kind}, config.name_space.value_or(""), *config.name};
   absl::StatusOr<Json> live = cluster->Get(context, ref);
@@ -106,6 +109,8 @@ sdk::Outcome<ObjectsModel> ObjectsSource::Read(const sdk::Context& context,
                                                const ObjectsModel& config) {
   CHARON_ASSIGN_OR_RETURN(const auto cluster, services_.Kubernetes());
   ObjectsModel model = config;
+  CHARON_RETURN_IF_ERROR(At(
+      "namespace", kubernetes::CheckPathSegment("the namespace", config.name_space.value_or(""))));
   const auto limit = static_cast<std::size_t>(config.limit.value_or(500));
   kubernetes::ListOptions options;
   options.name_space = config.name_space.value_or("");

@@ -6,6 +6,7 @@
 #include <stop_token>
 
 #include "absl/status/status.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "provider/base/log.h"
@@ -23,12 +24,20 @@ class Clock {
   static Clock& Real();
 };
 
+// Hears what a user should know although nothing failed.
+class Listener {
+ public:
+  virtual ~Listener() = default;
+  virtual void Warn(absl::string_view summary, absl::string_view detail) = 0;
+};
+
 // Passed by const reference to everything that may take long. Cheap to copy.
 struct Call {
   absl::Time deadline = absl::InfiniteFuture();
   std::stop_token stop;
   Logger* log = &Logger::Null();
   Clock* clock = &Clock::Real();
+  Listener* listener = nullptr;  // of the operation; for its own thread
 
   absl::Duration Remaining() const { return deadline - clock->Now(); }
 

@@ -93,7 +93,10 @@ void AddFunctions(sdk::Registry& registry) {
                    "address, a network or `*`; all of it must reach. `dst` is the same "
                    "with ports as in a rule: `tag:web:443`, `db:22,8000-8080`. Ports are of tcp, "
                    "unless a protocol follows: `tag:dns:53/udp`, `tag:web/icmp`. "
-                   "Without ports the question is whether anything gets through."},
+                   "Without ports the question is whether anything gets through.\n\n"
+                   "The object has `reaches` (bool), `traffic` (string: what gets through, such as "
+                   "`443; icmp`), `rules` (list of strings: those that say so, with their lines) "
+                   "and `missing` (list of strings: what would have to be allowed)."},
                   {{"policy", "HuJSON text or an object; null for a server without a policy."},
                    {"src", "Who."},
                    {"dst", "Whom, and on which ports."}},

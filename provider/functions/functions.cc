@@ -10,6 +10,7 @@
 #include "absl/strings/str_format.h"
 #include "nlohmann/json.hpp"
 #include "provider/base/status.h"
+#include "provider/clients/kubernetes/object.h"
 #include "provider/clients/kubernetes/quantity.h"
 #include "provider/clients/kubernetes/yaml.h"
 #include "provider/conventions.h"
@@ -32,6 +33,14 @@ std::uint32_t Hash(absl::string_view text) {
   return hash;
 }
 
+// `status` with its path in the text: an argument of a function has a place of its own, and none
+// inside.
+absl::Status WithPlace(const absl::Status& status) {
+  const std::optional<Path> path = PathOf(status);
+  return path ? absl::Status(status.code(), absl::StrCat(path->ToString(), " ", status.message()))
+              : status;
+}
+
 }  // namespace
 
 absl::StatusOr<Value> ManifestDecode(const std::string& manifest) {
@@ -45,7 +54,8 @@ absl::StatusOr<Value> ManifestDecodeMulti(const std::string& manifests) {
   if (!documents.ok()) return sdk::AtArgument(0, documents.status());
   Json all = Json::array();
   for (Json& document : *documents) {
-    const bool list = document.is_object() && absl::EndsWith(document.value("kind", ""), "List") &&
+    const bool list = document.is_object() &&
+                      absl::EndsWith(kubernetes::Text(document, "kind"), "List") &&
                       document.contains("items") && document["items"].is_array();
     if (!list) {
       all.push_back(std::move(document));
@@ -57,6 +67,8 @@ absl::StatusOr<Value> ManifestDecodeMulti(const std::string& manifests) {
 }
 
 absl::StatusOr<std::string> ManifestEncode(const Value& manifest) {
+  if (const absl::Status numbers = CheckNumbersOf64Bits(manifest); !numbers.ok())
+    return sdk::AtArgument(0, WithPlace(numbers));
   absl::StatusOr<std::string> text = EncodeAnyJson(manifest);
   if (!text.ok()) return sdk::AtArgument(0, text.status());
   const Json json = Json::parse(*text, nullptr, /*allow_exceptions=*/false);

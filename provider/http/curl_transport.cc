@@ -537,6 +537,8 @@ class CurlTransport final : public Transport {
   // verification use it, and the connection goes to the real host.
   void SetUpTarget(Transfer& transfer, const UrlParts& url) const {
     CURL* easy = transfer.easy.get();
+    // What was asked for is asked: libcurl would take "/a/.." for "/".
+    Set(easy, CURLOPT_PATH_AS_IS, 1L);
     const std::string& name = options_.tls.server_name;
     if (name.empty() || url.scheme != "https") {
       Set(easy, CURLOPT_URL, absl::StrCat(url.Origin(), url.target).c_str());

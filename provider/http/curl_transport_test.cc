@@ -172,6 +172,17 @@ TEST(CurlTransport, CarriesRequestAndAnswer) {
   EXPECT_EQ(response->body, "short and stout");
 }
 
+TEST(CurlTransport, DotsInAPathStayInIt) {
+  std::string seen;
+  const TestServer server(
+      {.identity = ServerIdentity()},
+      [&](const httplib::Request& request, httplib::Response&) { seen = request.target; });
+  const auto transport = NewTransport({.tls = {}, .user_agent = "charon/1"});
+  ASSERT_THAT(transport->Send(Patient(), {.method = "GET", .url = server.Url("/a/../b/./c")}),
+              IsOk());
+  EXPECT_EQ(seen, "/a/../b/./c");
+}
+
 TEST(CurlTransport, SendsEveryMethodWithAndWithoutBody) {
   std::map<std::string, std::string> seen;
   RawServer server([&](int fd, int) {

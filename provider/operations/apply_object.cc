@@ -8,8 +8,10 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
 #include "absl/time/time.h"
 #include "nlohmann/json.hpp"
+#include "provider/base/fingerprint.h"
 #include "provider/base/status.h"
 #include "provider/operations/wait_ready.h"
 
@@ -23,6 +25,7 @@ using kubernetes::FieldSet;
 using kubernetes::Missing;
 using kubernetes::MissingOf;
 using kubernetes::PatchType;
+using kubernetes::RunClaims;
 using kubernetes::Text;
 
 // How often a step is repeated because somebody else wrote in between.
@@ -40,6 +43,10 @@ std::string MarkOf(const Json& object) {
   if (!annotations.is_object()) return "";
   const auto mark = annotations.find(kOwnerAnnotation);
   return mark != annotations.end() && mark->is_string() ? mark->get<std::string>() : "";
+}
+
+bool IsOurMark(const std::string& mark, const ObjectOptions& options) {
+  return mark == options.owner || (options.accepts != nullptr && options.accepts(mark));
 }
 
 Json Marked(const Json& object, const ObjectOptions& options) {
@@ -279,13 +286,15 @@ absl::Status ForeignStatus(const Json& live, const ObjectRef& ref, const ObjectO
 absl::Status TwiceStatus(const ObjectRef& ref) {
   return WithRemedy(
       absl::AlreadyExistsError(absl::StrCat(
-          ref.ToString(), " was made in this run by another resource of this configuration")),
+          ref.ToString(), " was applied in this run by another resource of this configuration")),
       "Two resources declare the same object: keep one of them.");
 }
 
 bool IsGoing(const Json& live) {
   return kubernetes::Field(live, "metadata.deletionTimestamp").is_string();
 }
+
+bool IsGoing(const absl::StatusOr<Json>& live) { return live.ok() && IsGoing(*live); }
 
 // One declared object, and what has to happen to it.
 class Applier {
@@ -300,9 +309,9 @@ class Applier {
 
   absl::StatusOr<Json> Create() {
     if (options_.owner.empty()) return SetFields();
-    if (cluster_.CreatedThisRun(ref_)) return TwiceStatus(ref_);
     absl::StatusOr<Json> made = Make();
-    for (int attempt = 0; attempt < kAttempts && IsPrecondition(made.status()); ++attempt) {
+    for (int attempt = 0; attempt < kAttempts && (IsPrecondition(made.status()) || IsGoing(made));
+         ++attempt) {
       absl::StatusOr<Json> live = cluster_.Get(call_, ref_);
       if (MissingOf(live.status()) == Missing::kObject) {  // gone in between
         made = Make();
@@ -363,10 +372,8 @@ class Applier {
       return Make();
     }
     if (ClaimOf(&live, options_) == Claim::kOurs) {
-      // An earlier run made it and was killed before it could say so. In this run it is another
-      // resource's.
-      return cluster_.CreatedThisRun(ref_) ? absl::StatusOr<Json>(TwiceStatus(ref_))
-                                           : Change(std::move(live));
+      // An earlier run made it and was killed before it could say so.
+      return Change(std::move(live));
     }
     switch (options_.on_conflict) {
       case OnConflict::kFail:
@@ -536,6 +543,12 @@ class Applier {
   const ObjectOptions& options_;
 };
 
+// What was applied belongs to the resource that did: no other one of this run may delete it.
+absl::StatusOr<Json> Claimed(absl::StatusOr<Json> applied, Cluster& cluster, const ObjectRef& ref) {
+  if (applied.ok()) cluster.claims().Claim(ref);
+  return applied;
+}
+
 // A dry run that says nothing about the object itself.
 bool CannotTell(const absl::Status& status) {
   switch (status.code()) {
@@ -602,6 +615,36 @@ absl::StatusOr<bool> CheckChange(const Call& call, Cluster& cluster, const Objec
   return Checked(call, checked, ref);
 }
 
+// Gives up the mark and all fields, or all but those of `kept`.
+absl::Status Release(const Call& call, Cluster& cluster, const ObjectRef& ref, const Json* kept,
+                     const ObjectOptions& options) {
+  const std::vector<std::string> managers = {options.manager, InitialManager(options)};
+  for (int attempt = 0;; ++attempt) {
+    CHARON_ASSIGN_OR_RETURN(const Json live, cluster.Get(call, ref));
+    std::optional<Json> release;
+    if (kept == nullptr) {
+      release = kubernetes::ReleasePatch(live, managers);
+    } else {
+      FieldSet owned;
+      for (const std::string& manager : managers)
+        owned = owned.Union(kubernetes::AppliedBy(live, manager));
+      const std::vector<FieldPath> given_up =
+          owned.Minus(kubernetes::FieldsOf(*kept, live)).Paths();
+      release = kubernetes::ReleasePatch(live, managers, &given_up);
+    }
+    Json patch = release.value_or(Json::array());
+    const std::string mark = MarkOf(live);
+    if (!options.owner.empty() && !mark.empty() && IsOurMark(mark, options)) {
+      // "/" in a JSON pointer is "~1" (RFC 6901).
+      patch.push_back({{"op", "remove"}, {"path", "/metadata/annotations/charon.internal~1owner"}});
+    }
+    if (patch.empty()) return absl::OkStatus();
+    const absl::Status status =
+        cluster.Patch(call, ref, PatchType::kJson, patch, options.manager).status();
+    if (!absl::IsAborted(status) || attempt == kAttempts) return status;
+  }
+}
+
 }  // namespace
 
 std::string DescribeDrift(const std::vector<kubernetes::Difference>& differences) {
@@ -629,7 +672,7 @@ OnConflict OnConflictFrom(absl::string_view text) {
 Claim ClaimOf(const Json* live, const ObjectOptions& options) {
   if (live == nullptr || !live->is_object()) return Claim::kAbsent;
   const std::string mark = MarkOf(*live);
-  if (!mark.empty() && mark != options.owner) return Claim::kForeign;
+  if (!mark.empty() && !IsOurMark(mark, options)) return Claim::kForeign;
   if (mark.empty() && !options.owner.empty()) return Claim::kUnclaimed;
   // Somebody may have copied the object, annotations and all.
   return kubernetes::AppliedBy(*live, options.manager).empty() ? Claim::kUnclaimed : Claim::kOurs;
@@ -637,14 +680,17 @@ Claim ClaimOf(const Json* live, const ObjectOptions& options) {
 
 absl::StatusOr<Json> CreateObject(const Call& call, Cluster& cluster, const Json& object,
                                   const ObjectOptions& options) {
-  CHARON_ASSIGN_OR_RETURN(ObjectRef ref, kubernetes::RefOf(object));
-  return Applier(call, cluster, std::move(ref), object, options).Create();
+  CHARON_ASSIGN_OR_RETURN(const ObjectRef ref, kubernetes::RefOf(object));
+  CHARON_ASSIGN_OR_RETURN(const RunClaims::Turn turn, cluster.claims().Take(call, ref));
+  if (!options.owner.empty() && cluster.claims().IsClaimed(ref)) return TwiceStatus(ref);
+  return Claimed(Applier(call, cluster, ref, object, options).Create(), cluster, ref);
 }
 
 absl::StatusOr<Json> UpdateObject(const Call& call, Cluster& cluster, const Json& object,
                                   const ObjectOptions& options) {
-  CHARON_ASSIGN_OR_RETURN(ObjectRef ref, kubernetes::RefOf(object));
-  return Applier(call, cluster, std::move(ref), object, options).Update();
+  CHARON_ASSIGN_OR_RETURN(const ObjectRef ref, kubernetes::RefOf(object));
+  CHARON_ASSIGN_OR_RETURN(const RunClaims::Turn turn, cluster.claims().Take(call, ref));
+  return Claimed(Applier(call, cluster, ref, object, options).Update(), cluster, ref);
 }
 
 absl::StatusOr<bool> CheckCreate(const Call& call, Cluster& cluster, const Json& object,
@@ -663,7 +709,9 @@ absl::StatusOr<bool> CheckCreate(const Call& call, Cluster& cluster, const Json&
   if (MissingOf(live.status()) == Missing::kObject) return false;  // gone in between
   if (!live.ok()) return Checked(call, live.status(), ref);
   if (IsGoing(*live)) return false;
-  if (ClaimOf(&*live, options) != Claim::kOurs) {
+  const bool ours = ClaimOf(&*live, options) == Claim::kOurs;
+  if (ours && options.replaces) return false;
+  if (!ours) {
     if (options.on_conflict == OnConflict::kFail) return ExistsStatus(*live, ref, options);
     if (options.on_conflict == OnConflict::kReplace) return false;
   }
@@ -687,22 +735,31 @@ absl::StatusOr<bool> CheckUpdate(const Call& call, Cluster& cluster, const Json&
   return CheckChange(call, cluster, ref, object, **live, options);
 }
 
+absl::StatusOr<bool> CheckMakeAnew(const Call& call, Cluster& cluster, const Json& object,
+                                   const ObjectOptions& options) {
+  CHARON_ASSIGN_OR_RETURN(const ObjectRef ref, kubernetes::RefOf(object));
+  const std::string name = absl::StrCat("dry-run-", Fingerprint(ref.ToString()));
+  Json other = object;
+  other["metadata"]["name"] = name;
+  absl::StatusOr<bool> checked = CheckCreate(call, cluster, other, options);
+  if (checked.ok()) return checked;
+  // The one that goes makes room for it (quota of the number of objects).
+  if (absl::IsResourceExhausted(checked.status()) &&
+      absl::StrContains(checked.status().message(), "exceeded quota"))
+    return true;
+  return WithMessage(checked.status(),
+                     absl::StrReplaceAll(checked.status().message(), {{name, ref.name}}));
+}
+
 absl::Status ReleaseObject(const Call& call, Cluster& cluster, const ObjectRef& ref,
                            const ObjectOptions& options) {
-  for (int attempt = 0;; ++attempt) {
-    CHARON_ASSIGN_OR_RETURN(const Json live, cluster.Get(call, ref));
-    const std::optional<Json> release =
-        kubernetes::ReleasePatch(live, {options.manager, InitialManager(options)});
-    Json patch = release.value_or(Json::array());
-    if (!options.owner.empty() && MarkOf(live) == options.owner) {
-      // "/" in a JSON pointer is "~1" (RFC 6901).
-      patch.push_back({{"op", "remove"}, {"path", "/metadata/annotations/charon.internal~1owner"}});
-    }
-    if (patch.empty()) return absl::OkStatus();
-    const absl::Status status =
-        cluster.Patch(call, ref, PatchType::kJson, patch, options.manager).status();
-    if (!absl::IsAborted(status) || attempt == kAttempts) return status;
-  }
+  return Release(call, cluster, ref, nullptr, options);
+}
+
+absl::Status ReleaseAllBut(const Call& call, Cluster& cluster, const Json& object,
+                           const ObjectOptions& options) {
+  CHARON_ASSIGN_OR_RETURN(const ObjectRef ref, kubernetes::RefOf(object));
+  return Release(call, cluster, ref, &object, options);
 }
 
 absl::Status ReleaseFields(const Call& call, Cluster& cluster, const ObjectRef& ref,
@@ -720,6 +777,19 @@ absl::Status ReleaseFields(const Call& call, Cluster& cluster, const ObjectRef& 
 
 absl::Status DeleteObject(const Call& call, Cluster& cluster, const ObjectRef& ref,
                           const ObjectOptions& options, const std::string& propagation) {
+  CHARON_ASSIGN_OR_RETURN(const RunClaims::Turn turn, cluster.claims().Take(call, ref));
+  if (cluster.claims().IsClaimed(ref)) {
+    if (call.listener != nullptr) {
+      call.listener->Warn(
+          "Not deleted: another resource has it now",
+          absl::StrCat(ref.ToString(),
+                       " was applied in this run by another resource of this configuration, or by "
+                       "the replacement of this one, which came first (create_before_destroy). So "
+                       "it was left as it is, and is in the state once. When an address is "
+                       "renamed, a moved block says so beforehand."));
+    }
+    return absl::OkStatus();
+  }
   CHARON_ASSIGN_OR_RETURN(std::shared_ptr<const Json> live, cluster.Read(call, ref));
   for (int attempt = 0;; ++attempt) {
     absl::Status status;

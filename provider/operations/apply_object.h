@@ -2,6 +2,7 @@
 // to repeat after a crash at any point. Resources are written against this header.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -36,6 +37,9 @@ struct ObjectOptions {
   std::string import_id{};       // of the resource; empty: the object's own
   bool offers_replace = true;    // whether on_conflict = "replace" exists
   bool force_conflicts = false;  // take fields from other managers
+  // Further marks that count as ours: former spellings of `owner`.
+  std::function<bool(absl::string_view mark)> accepts{};
+  bool replaces = false;  // in a plan: what is ours there will be deleted before
   // Fields whose value counts only at creation, as a partial object; null: none. They go in under
   // "<manager>-initial", so that they are never sent again and never removed by a later apply.
   const Json* initial = nullptr;
@@ -64,7 +68,7 @@ Claim ClaimOf(const Json* live, const ObjectOptions& options);
 // the plain case. AlreadyExists, naming who owns it and the ways out (import, on_conflict =
 // "adopt"), if it exists and is not ours; with kAdopt former managers' entries are migrated, so
 // that what the configuration does not have and they applied goes away at the next apply; kReplace
-// deletes (and waits) first.
+// deletes (and waits) first. AlreadyExists too if another resource of this run has it.
 absl::StatusOr<Json> CreateObject(const Call& call, Cluster& cluster, const Json& object,
                                   const ObjectOptions& options);
 
@@ -82,9 +86,19 @@ absl::StatusOr<bool> CheckCreate(const Call& call, Cluster& cluster, const Json&
 absl::StatusOr<bool> CheckUpdate(const Call& call, Cluster& cluster, const Json& object,
                                  const ObjectOptions& options);
 
+// Whether the server would make `object` if the one that has its name were not there: a dry run
+// under another name, which no message shows. False if it cannot be told.
+absl::StatusOr<bool> CheckMakeAnew(const Call& call, Cluster& cluster, const Json& object,
+                                   const ObjectOptions& options);
+
 // Gives the object up without deleting it or any field of it: our mark and our managers' entries
 // go, the values stay. NotFound if it is gone.
 absl::Status ReleaseObject(const Call& call, Cluster& cluster, const ObjectRef& ref,
+                           const ObjectOptions& options);
+
+// The same, but for the fields of `object`: these stay our manager's, for whom sets just them from
+// now on. With none left the server would make all of them "before-first-apply"'s, and conflict.
+absl::Status ReleaseAllBut(const Call& call, Cluster& cluster, const Json& object,
                            const ObjectOptions& options);
 
 // Gives up fields one by one (their configuration now says "external"): our entry loses them
@@ -94,7 +108,9 @@ absl::Status ReleaseFields(const Call& call, Cluster& cluster, const ObjectRef& 
                            const ObjectOptions& options);
 
 // Deletes the object if it is ours (FailedPrecondition naming the owner if it is not) and waits
-// until it is gone, saying what holds it when time runs out. With ownership of fields only
+// until it is gone, saying what holds it when time runs out. If another resource of this run has
+// made it, changed it or taken it over (an address was renamed without `moved`), it stays, and the
+// call's listener hears so. With ownership of fields only
 // (options.owner empty): applies an empty object, so that just our fields go. NotFound if it is
 // gone already.
 absl::Status DeleteObject(const Call& call, Cluster& cluster, const ObjectRef& ref,

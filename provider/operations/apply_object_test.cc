@@ -145,6 +145,73 @@ TEST_F(ApplyObjectTest, TwoResourcesWithOneObjectAreAnError) {
   EXPECT_THAT(Sent(), SizeIs(1));
 }
 
+// Two addresses of one run: the one that comes and the one that goes, as after a rename.
+TEST_F(ApplyObjectTest, WhatThisRunAppliedIsNotDeletedByAnotherResource) {
+  struct : Listener {
+    void Warn(absl::string_view, absl::string_view detail) override { heard.emplace_back(detail); }
+    std::vector<std::string> heard;
+  } user;
+  call_.listener = &user;
+  transport_.Answer(409, kExists);
+  Answer(200, Ours());
+  Answer(200, Ours());
+  ASSERT_THAT(CreateObject(call_, *cluster_, declared_, options_), IsOk());
+  const std::size_t before = Sent().size();
+  EXPECT_THAT(DeleteObject(call_, *cluster_, kRef, options_), IsOk());
+  EXPECT_THAT(Sent(), SizeIs(before));
+  EXPECT_THAT(user.heard, ElementsAre(AllOf(HasSubstr("v1/ConfigMap/x/a"), HasSubstr("moved"))));
+  // Nor may a second one have it.
+  EXPECT_THAT(CreateObject(call_, *cluster_, declared_, options_),
+              StatusIs(absl::StatusCode::kAlreadyExists, HasSubstr("another resource")));
+}
+
+TEST_F(ApplyObjectTest, FieldsThatThisRunSetAreNotGivenUpByAnotherResource) {
+  options_.owner.clear();
+  const Json live = Live("", {Entry("charon", "Apply", Json::parse(R"({"f:data":{"f:k":{}}})"))});
+  Answer(200, live);
+  Answer(200, live);
+  ASSERT_THAT(CreateObject(call_, *cluster_, declared_, options_), IsOk());
+  EXPECT_THAT(DeleteObject(call_, *cluster_, kRef, options_), IsOk());
+  EXPECT_THAT(Sent(), ElementsAre("GET", "PATCH"));
+}
+
+TEST_F(ApplyObjectTest, AReplacementDeletesAndMakesAgain) {
+  Answer(200, Ours());
+  transport_.Answer(200, kGone);
+  ASSERT_THAT(DeleteObject(call_, *cluster_, kRef, options_), IsOk());
+  Answer(201, Ours());
+  ASSERT_THAT(CreateObject(call_, *cluster_, declared_, options_), IsOk());
+}
+
+TEST_F(ApplyObjectTest, WhatIsDeletedWhileItIsTakenOverIsMadeAgain) {
+  transport_.Answer(409, kExists);
+  Answer(200, Ours());
+  Json going = Ours();
+  going["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z";
+  Answer(200, going);  // the apply: somebody was faster
+  Answer(200, going);
+  Answer(200, Json({{"metadata", {{"resourceVersion", "9"}}},
+                    {"items", Json::array()}}));  // the watch: gone
+  Answer(201, Live(kMark, {Entry("charon", "Apply", kOurFields)}, "u2"));
+  const auto made = CreateObject(call_, *cluster_, declared_, options_);
+  ASSERT_THAT(made, IsOk());
+  EXPECT_EQ((*made)["metadata"]["uid"], "u2");
+}
+
+TEST_F(ApplyObjectTest, OneResourceAtATimeWorksOnAnObject) {
+  {
+    const auto turn = cluster_->claims().Take(call_, kRef);
+    ASSERT_THAT(turn, IsOk());
+    EXPECT_THAT(DeleteObject(call_, *cluster_, kRef, options_),
+                StatusIs(absl::StatusCode::kDeadlineExceeded, HasSubstr("another resource")));
+    EXPECT_THAT(Sent(), SizeIs(0));
+  }
+  call_.deadline = clock_.Now() + absl::Minutes(1);
+  transport_.Answer(404, kNotFound);
+  EXPECT_THAT(DeleteObject(call_, *cluster_, kRef, options_),
+              StatusIs(absl::StatusCode::kNotFound));
+}
+
 TEST_F(ApplyObjectTest, WhatExistsAndIsNotOursIsNamedWithTheWaysOut) {
   transport_.Answer(409, kExists);
   Answer(200, Live("", {Entry("helm", "Update", kOurFields)}));
@@ -519,6 +586,38 @@ TEST_F(ApplyObjectTest, WhatCannotBeCheckedIsNoErrorOfThePlan) {
       403,
       R"({"kind":"Status","status":"Failure","message":"configmaps \"a\" is forbidden: ValidatingAdmissionPolicy 'p' with binding 'b' denied request: no","reason":"Forbidden","code":403})");
   EXPECT_THAT(CheckCreate(call_, *cluster_, declared_, options_),
+              StatusIs(absl::StatusCode::kPermissionDenied));
+}
+
+TEST_F(ApplyObjectTest, WhetherItCouldBeMadeAnewIsAskedUnderAnotherName) {
+  Answer(201, Ours());
+  const auto checked = CheckMakeAnew(call_, *cluster_, declared_, options_);
+  ASSERT_THAT(checked, IsOk());
+  EXPECT_TRUE(*checked);
+  EXPECT_THAT(Sent(), ElementsAre("PATCH force=true dryRun=All"));
+  const std::string name = Body(0)["metadata"]["name"];
+  EXPECT_NE(name, "a");
+  EXPECT_EQ(Body(0)["data"], declared_["data"]);
+
+  // No message shows that name.
+  transport_.Answer(
+      422,
+      absl::StrReplaceAll(
+          R"({"kind":"Status","status":"Failure","message":"ConfigMap \"NAME\" is invalid: data[k]: Invalid value","reason":"Invalid","code":422})",
+          {{"NAME", name}}));
+  EXPECT_THAT(CheckMakeAnew(call_, *cluster_, declared_, options_),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       AllOf(HasSubstr("\"a\""), Not(HasSubstr(name)))));
+  // A quota of objects: the one that goes makes room. Other policies count.
+  const auto forbidden = [](absl::string_view why) {
+    return absl::StrReplaceAll(
+        R"({"kind":"Status","status":"Failure","message":"configmaps \"b\" is forbidden: WHY","reason":"Forbidden","code":403})",
+        {{"WHY", why}});
+  };
+  transport_.Answer(403, forbidden("exceeded quota: q, requested: count/configmaps=1"));
+  EXPECT_THAT(CheckMakeAnew(call_, *cluster_, declared_, options_), IsOk());
+  transport_.Answer(403, forbidden("denied by policy"));
+  EXPECT_THAT(CheckMakeAnew(call_, *cluster_, declared_, options_),
               StatusIs(absl::StatusCode::kPermissionDenied));
 }
 

@@ -238,6 +238,16 @@ void Collect(const Json& value, absl::string_view path, std::vector<const Json*>
   }
 }
 
+// What a message has room for. Fields may hold whole files.
+std::string Shortened(absl::string_view text) {
+  constexpr std::size_t kMost = 200;
+  if (text.size() <= kMost) return std::string(text);
+  std::size_t end = kMost;
+  // Not within a character (RFC 3629: bytes that go on are 10xxxxxx).
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U) --end;
+  return absl::StrCat(text.substr(0, end), "...");
+}
+
 // The server's own groups; gateway.networking.k8s.io and snapshot.storage.k8s.io are CRDs like any
 // other.
 bool IsBuiltInGroup(absl::string_view group) {
@@ -259,6 +269,17 @@ Verdict JudgeCondition(const Json& object, absl::string_view type, absl::string_
   return Waiting(absl::StrCat("condition ", Describe(*condition)));
 }
 
+absl::Status CheckExpression(absl::string_view expression) {
+  RE2::Options options;
+  options.set_log_errors(false);
+  const RE2 pattern(re2::StringPiece(expression.data(), expression.size()), options);
+  if (pattern.ok()) return absl::OkStatus();
+  return WithRemedy(absl::InvalidArgumentError(absl::StrCat(
+                        "\"", expression, "\" is no regular expression: ", pattern.error())),
+                    "Write an expression as RE2 takes it; \\\\ before a character that stands for "
+                    "itself.");
+}
+
 absl::StatusOr<Verdict> JudgeField(const Json& object, absl::string_view path,
                                    absl::string_view expression) {
   RE2::Options options;
@@ -276,7 +297,10 @@ absl::StatusOr<Verdict> JudgeField(const Json& object, absl::string_view path,
                            ? value->get<std::string>()
                            : value->dump(-1, ' ', false, Json::error_handler_t::replace);
     if (RE2::FullMatch(text, pattern)) return Ready();
-    texts.push_back(absl::StrCat("\"", text, "\""));
+    texts.push_back(absl::StrCat("\"", Shortened(text), "\""));
+  }
+  if (!texts.empty() && Text(object, "kind") == "Secret") {
+    return Waiting(absl::StrCat(path, " (sensitive) does not match ", expression));
   }
   if (texts.empty()) return Waiting(absl::StrCat("it has no ", path, " yet"));
   return Waiting(

@@ -37,6 +37,9 @@ Verdict JudgeCondition(const kubernetes::Json& object, absl::string_view type,
 absl::StatusOr<Verdict> JudgeField(const kubernetes::Json& object, absl::string_view path,
                                    absl::string_view expression);
 
+// InvalidArgument if `expression` is no regular expression (RE2).
+absl::Status CheckExpression(absl::string_view expression);
+
 // All of `wait`.
 absl::StatusOr<Verdict> Judge(const kubernetes::Json& object, const WaitFor& wait);
 

@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
@@ -179,6 +180,18 @@ const Json kObject = Json::parse(R"({"metadata":{"generation":2,"annotations":{"
     "status":{"phase":"Running","count":3,"ports":[{"port":80,"name":"x"},{"port":443}],
     "conditions":[{"type":"Synced","status":"True","observedGeneration":2},{"type":"Stalled","status":"True","reason":"Oops"},
                   {"type":"Healthy","status":"False","message":"no"}]}})");
+
+TEST(JudgeField, QuotesNoValueOfASecretAndNoWholeFile) {
+  const kubernetes::Json secret = {{"kind", "Secret"}, {"data", {{"password", "czNjcmV0"}}}};
+  for (const char* path : {"data.password", "data", ""}) {
+    const std::string why = JudgeField(secret, path, "x")->why;
+    EXPECT_EQ(why, absl::StrCat(path, " (sensitive) does not match x"));
+  }
+  EXPECT_EQ(JudgeField(secret, "data.user", "x")->why, "it has no data.user yet");
+  const kubernetes::Json config = {{"kind", "ConfigMap"},
+                                   {"data", {{"a", std::string(5000, 'y')}}}};
+  EXPECT_LT(JudgeField(config, "data.a", "x")->why.size(), 300U);
+}
 
 TEST(JudgeField, MatchesTheWholeText) {
   EXPECT_EQ(JudgeField(kObject, "status.phase", "Running|Succeeded")->state, Verdict::kReady);

@@ -206,6 +206,9 @@ bool IsForAnotherType(const Check& check, const Type& type) {
   return false;
 }
 
+void Judge(const Check& check, const Value& value, const Type* type, const Path& place,
+           std::vector<absl::Status>& misfits);
+
 void ValidateAttributes(const ObjectSchema& schema, const Value& config, const Path& path,
                         bool write_only_allowed, bool secret, std::vector<absl::Status>* errors,
                         std::vector<absl::Status>* warnings);
@@ -284,7 +287,9 @@ void ValidateAttributes(const ObjectSchema& schema, const Value& config, const P
     if (value.IsUnknown()) continue;
     const bool hidden = secret || attribute.sensitive || attribute.write_only;
     for (const Check& check : attribute.checks) {
-      for (absl::Status& misfit : Misfits(check, value))
+      std::vector<absl::Status> misfits;
+      Judge(check, value, &attribute.type, Path(), misfits);
+      for (absl::Status& misfit : misfits)
         errors->push_back(At(place, hidden ? WithoutValue(check, misfit) : std::move(misfit)));
     }
     if (attribute.nested != nullptr) {
@@ -307,19 +312,26 @@ void ValidateAttributes(const ObjectSchema& schema, const Value& config, const P
 }
 
 // Appends what is wrong with `value`, which is at `place` in the whole.
-void Judge(const Check& check, const Value& value, const Path& place,
+// `type`: of the value, if known.
+void Judge(const Check& check, const Value& value, const Type* type, const Path& place,
            std::vector<absl::Status>& misfits) {
   if (!value.IsKnown()) return;
   if (check.each_key != nullptr) {
     for (const auto& [key, _] : value.mapping())
-      Judge(*check.each_key, Value::String(key), place.Key(key), misfits);
+      Judge(*check.each_key, Value::String(key), nullptr, place.Key(key), misfits);
   } else if (check.each_element != nullptr && value.kind() == Value::Kind::kMapping) {
+    const Type* element_type = type != nullptr && type->IsCollection() ? &type->element() : nullptr;
     for (const auto& [key, element] : value.mapping())
-      Judge(*check.each_element, element, place.Key(key), misfits);
+      Judge(*check.each_element, element, element_type, place.Key(key), misfits);
   } else if (check.each_element != nullptr) {
+    // The order of a set is not the one that somebody wrote.
+    const bool ordered = type == nullptr || type->kind() != Type::Kind::kSet;
+    const Type* element_type = type != nullptr && type->IsCollection() ? &type->element() : nullptr;
     std::int64_t index = 0;
-    for (const Value& element : value.sequence())
-      Judge(*check.each_element, element, place.Index(index++), misfits);
+    for (const Value& element : value.sequence()) {
+      Judge(*check.each_element, element, element_type, ordered ? place.Index(index++) : place,
+            misfits);
+    }
   } else if (absl::Status status = check.run(value); !status.ok()) {
     misfits.push_back(At(place, std::move(status)));
   }
@@ -329,7 +341,7 @@ void Judge(const Check& check, const Value& value, const Path& place,
 
 std::vector<absl::Status> Misfits(const Check& check, const Value& value) {
   std::vector<absl::Status> misfits;
-  Judge(check, value, Path(), misfits);
+  Judge(check, value, nullptr, Path(), misfits);
   return misfits;
 }
 

@@ -176,6 +176,7 @@ Context ResourceRunner::MakeContext(const Call& call, absl::string_view operatio
   if (operation == "delete") limit = fallback.destroy;
   Context context;
   context.call = WithTimeout(call, with_timeouts, operation, limit);
+  context.call.listener = diagnostics;
   context.diagnostics = diagnostics;
   context.private_state = private_state;
   context.provider_config_unknown = provider_.config_unknown();
@@ -244,6 +245,7 @@ StateAnswer ResourceRunner::Read(const Call& call, const ReadRequest& request) {
     return outcome.status;
   });
   if (absl::IsNotFound(guarded)) {
+    ForgetPlans(request.state);
     answer.state = Value::Null();
     answer.identity = Value::Null();
     answer.private_bytes.clear();
@@ -272,6 +274,7 @@ PlanAnswer ResourceRunner::Plan(const Call& call, const PlanRequest& request) {
   Context context =
       MakeContext(call, "read", request.proposed, &answer.diagnostics, &private_state);
   context.planned_before = request.capabilities.deferral_allowed;
+  context.replaces = request.prior.IsNull() && private_state.Get(kChangePlanned).has_value();
   PlanDraft draft{request.config, request.prior, Value::Null(), {}, {}, std::nullopt};
 
   const bool destroy = request.proposed.IsNull();
@@ -311,6 +314,18 @@ PlanAnswer ResourceRunner::Plan(const Call& call, const PlanRequest& request) {
         answer.requires_replace.end());
   }
   answer.planned = std::move(draft.planned);
+  if (!destroy && !context.replaces) {
+    const std::string object = DoSameObject(answer.planned);
+    if (!object.empty() && IsDeclaredTwice(object, request.prior.IsNull())) {
+      answer.diagnostics.Error(absl::StrCat("Two resources declare the same ", info().noun),
+                               absl::StrCat("One ", info().type,
+                                            " of this configuration has it in the state, another "
+                                            "one is to be created: ",
+                                            object,
+                                            "\n\nKeep one of them. If the address "
+                                            "was renamed, use a moved block."));
+    }
+  }
   if (destroy) {
     private_state.Erase(kNextObject);
   } else if (!request.prior.IsNull()) {
@@ -332,6 +347,27 @@ PlanAnswer ResourceRunner::Plan(const Call& call, const PlanRequest& request) {
                                      answer.requires_replace));
   }
   return answer;
+}
+
+// True if one resource of this run keeps `object` and another is to create it, whichever is planned
+// first. Two that are to create it are told apart when the second one does.
+bool ResourceRunner::IsDeclaredTwice(const std::string& object, bool create) {
+  const absl::MutexLock lock(&mutex_);
+  if (run_ != provider_.runs()) {
+    run_ = provider_.runs();
+    kept_.clear();
+    to_create_.clear();
+  }
+  (create ? to_create_ : kept_).insert(object);
+  return kept_.contains(object) && to_create_.contains(object);
+}
+
+void ResourceRunner::ForgetPlans(const Value& object) {
+  if (object.IsNull()) return;
+  const std::string name = DoSameObject(object);
+  const absl::MutexLock lock(&mutex_);
+  kept_.erase(name);
+  to_create_.erase(name);
 }
 
 // The state after a deletion that failed. As before, if that cannot be told.
@@ -358,7 +394,10 @@ StateAnswer ResourceRunner::Delete(const Call& call, const ApplyRequest& request
       MakeContext(call, "delete", request.prior, &answer.diagnostics, &private_state);
   // The delete half of a replacement of a tainted object that the create half takes over.
   const std::string next = private_state.Get(kNextObject).value_or("");
-  if (!next.empty() && next == DoSameObject(request.prior)) return answer;
+  if (!next.empty() && next == DoSameObject(request.prior)) {
+    DoSpare(context, request.prior);
+    return answer;
+  }
   absl::Status status = Guard([&] { return DoDelete(context, request.prior); });
   if (status.ok() || absl::IsNotFound(status)) return answer;
   // The object stays in the state, or it would be an orphan; without the parts of it that are gone
@@ -371,6 +410,8 @@ StateAnswer ResourceRunner::Delete(const Call& call, const ApplyRequest& request
 }
 
 StateAnswer ResourceRunner::Apply(const Call& call, const ApplyRequest& request) {
+  ForgetPlans(request.prior);
+  ForgetPlans(request.planned);
   if (request.planned.IsNull()) return Delete(call, request);
   StateAnswer answer;
   const bool create = request.prior.IsNull();

@@ -11,6 +11,8 @@
 #include <utility>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
 #include "provider/sdk/any.h"
 
 namespace charon::sdk {
@@ -55,6 +57,7 @@ class ResourceRunner : public AnyResource {
   virtual absl::Status DoDelete(const Context& context, const Value& prior) = 0;
   virtual absl::Status DoPlan(const Context& context, PlanDraft& draft) = 0;
   virtual std::string DoSameObject(const Value& object) const = 0;
+  virtual void DoSpare(const Context& context, const Value& prior) = 0;
   virtual absl::StatusOr<Value> DoImport(const Context& context, const ImportRequest& request) = 0;
   virtual absl::StatusOr<Value> DoIdentify(const Context& context, const Value& state) = 0;
   virtual absl::StatusOr<Value> DoUpgrade(const Context& context, std::int64_t version,
@@ -70,8 +73,15 @@ class ResourceRunner : public AnyResource {
   StateAnswer Delete(const Call& call, const ApplyRequest& request);
   Value WhatIsLeft(const Call& call, const ApplyRequest& request);
   absl::Status CompleteIdentity(const Value& identity) const;
+  bool IsDeclaredTwice(const std::string& object, bool create);
+  void ForgetPlans(const Value& object);
 
   const AnyProvider& provider_;
+  absl::Mutex mutex_;
+  // The objects (DoSameObject) that this run has planned to change or leave, and to make.
+  std::set<std::string> kept_ ABSL_GUARDED_BY(mutex_);
+  std::set<std::string> to_create_ ABSL_GUARDED_BY(mutex_);
+  int run_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
 // The error as the user sees it: "Unable to create tier namespace", the chain of causes, what to

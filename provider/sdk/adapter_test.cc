@@ -105,6 +105,7 @@ class HostResource final : public Resource<HostModel, HostIdentity> {
     std::function<absl::StatusOr<HostIdentity>(const HostModel&)> identify;
     std::function<HostModel(const HostModel&)> to_config;
     std::function<std::string(const HostModel&)> same_object;
+    std::function<void(const HostModel&)> spare;
   };
   explicit HostResource(const Body& body) : body_(body) {}
 
@@ -173,6 +174,9 @@ class HostResource final : public Resource<HostModel, HostIdentity> {
   }
   std::string SameObject(const HostModel& model) const override {
     return body_.same_object ? body_.same_object(model) : "";
+  }
+  void Spare(const Context&, const HostModel& prior) override {
+    if (body_.spare) body_.spare(prior);
   }
   HostModel ToConfig(const HostModel& state) const override {
     return body_.to_config ? body_.to_config(state) : state;
@@ -963,6 +967,7 @@ class SameObjectTest : public AdapterTest {
       ++deletes_;
       return absl::OkStatus();
     };
+    body_.spare = [this](const HostModel& prior) { spared_.push_back(*prior.name); };
   }
 
   void DeleteHalf(const PlanAnswer& create_half) {
@@ -975,16 +980,20 @@ class SameObjectTest : public AdapterTest {
   }
 
   int deletes_ = 0;
+  std::vector<std::string> spared_;
 };
 
 TEST_F(SameObjectTest, TaintedObjectIsTakenOver) {
   DeleteHalf(Plan("", R"({"name": "a"})"));
   EXPECT_EQ(deletes_, 0);
+  // The resource hears what there was.
+  EXPECT_THAT(spared_, ElementsAre("a"));
 }
 
 TEST_F(SameObjectTest, TaintedObjectOfAnotherNameIsDeleted) {
   DeleteHalf(Plan("", R"({"name": "b"})"));
   EXPECT_EQ(deletes_, 1);
+  EXPECT_THAT(spared_, IsEmpty());
 }
 
 TEST_F(SameObjectTest, TaintedObjectIsDeletedIfTheNewNameIsNotKnown) {

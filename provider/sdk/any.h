@@ -3,6 +3,7 @@
 // by Registry.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -205,6 +206,13 @@ class AnyProvider {
                                 const std::string& terraform_version) = 0;
   // True if the last configuration had unknown values.
   virtual bool config_unknown() const = 0;
+
+  // How often it was configured: each of core's runs through the configuration does so once.
+  int runs() const { return runs_; }
+  void CountRun() { ++runs_; }
+
+ private:
+  std::atomic<int> runs_ = 0;
 };
 
 }  // namespace charon::sdk

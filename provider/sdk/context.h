@@ -51,6 +51,9 @@ struct Context {
   // This plan repeats, at apply, one that was made and checked before. Terraform tells it by
   // allowing deferrals only there (protocol 4.10); OpenTofu does not tell.
   bool planned_before = false;
+  // In the plan of a create: it is the second half of a replacement, so that what is there now will
+  // have gone.
+  bool replaces = false;
 
   operator const Call&() const { return call; }  // NOLINT(google-explicit-constructor)
 };

@@ -7,6 +7,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+#include "provider/base/call.h"
 #include "provider/base/path.h"
 
 namespace charon::sdk {
@@ -19,13 +20,16 @@ struct Diagnostic {
   Path path;            // empty: the whole object
 };
 
-class Diagnostics {
+class Diagnostics final : public Listener {
  public:
   void Error(absl::string_view summary, absl::string_view detail, Path path = {});
   void Warning(absl::string_view summary, absl::string_view detail, Path path = {});
   // The status' message, remedy and path as one error. OK adds nothing.
   void Error(absl::string_view summary, const absl::Status& status);
   void Warning(absl::string_view summary, const absl::Status& status);
+  void Warn(absl::string_view summary, absl::string_view detail) override {
+    Warning(summary, detail);
+  }
   void Append(Diagnostics other);
 
   bool HasError() const;

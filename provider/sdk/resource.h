@@ -148,6 +148,9 @@ class Resource {
   // delete half leaves it, and the create half takes over what is there. "" (the default) asks for
   // no such mercy.
   virtual std::string SameObject(const M& /*model*/) const { return ""; }
+  // Called instead of Delete then, before Create in the same process: what the failed create left,
+  // for resources whose objects have parts that the next configuration may not have.
+  virtual void Spare(const Context&, const M& /*prior*/) {}
 
   // A model with as much as Read needs. `id` is what the user wrote.
   virtual absl::StatusOr<M> Import(const Context&, const std::string& /*id*/) {
@@ -226,6 +229,10 @@ class ResourceAdapter final : public ResourceRunner {
   std::string DoSameObject(const Value& object) const override {
     const absl::StatusOr<M> model = M::Describe().Decode(object);
     return model.ok() ? resource_->SameObject(*model) : "";
+  }
+  void DoSpare(const Context& context, const Value& prior) override {
+    if (const absl::StatusOr<M> model = M::Describe().Decode(prior); model.ok())
+      resource_->Spare(context, *model);
   }
   absl::StatusOr<Value> DoImport(const Context& context, const ImportRequest& request) override {
     if (!request.id.empty()) return Encode(resource_->Import(context, request.id));

@@ -152,6 +152,14 @@ void InstallCrashHandler(absl::string_view program) {
   std::set_terminate(OnTerminate);
 }
 
+void OpenStandardStreams() {
+  for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (::fcntl(stream, F_GETFD) >= 0) continue;
+    // The lowest number that is free: this one. It stays open.
+    if (::open("/dev/null", O_RDWR) != stream) return;
+  }
+}
+
 void RedirectStandardOutput() { ::dup2(STDERR_FILENO, STDOUT_FILENO); }
 
 }  // namespace charon::server

@@ -46,4 +46,8 @@ void InstallCrashHandler(absl::string_view program);
 // library that does all the same shall not do harm.
 void RedirectStandardOutput();
 
+// Opens /dev/null where standard input, output or error is closed: what is opened next would become
+// one of them, and be written to or replaced as such. To be called before anything is opened.
+void OpenStandardStreams();
+
 }  // namespace charon::server

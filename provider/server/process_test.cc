@@ -400,12 +400,30 @@ TEST_F(Plugin, NonsenseForACertificateIsNotServed) {
   EXPECT_EQ(WEXITSTATUS(child.Wait()), 1);
 }
 
+TEST_F(Plugin, ClosedStreamsAreNotTakenForItsOwn) {
+  Variables variables = FromTerraform();
+  variables["TF_LOG"] = "DEBUG";
+  Child child({"/bin/sh", "-c", "exec \"$0\" <&- >&-", TinyPlugin()}, variables);
+  std::string log;
+  while (!absl::StrContains(log, "serving")) log = child.ErrorLine();
+  ::kill(child.pid(), SIGTERM);
+  EXPECT_EQ(WEXITSTATUS(child.Wait()), 0);
+}
+
+TEST_F(Plugin, WhereNobodyCanReadItsAddressItDoesNotServe) {
+  Child child({"/bin/sh", "-c", "exec \"$0\" >/dev/full", TinyPlugin()}, FromTerraform());
+  EXPECT_THAT(child.RestOfErrors(), HasSubstr("standard output"));
+  EXPECT_EQ(WEXITSTATUS(child.Wait()), 1);
+}
+
 TEST_F(Plugin, StartedByHandItExplainsItself) {
   Child child({TinyPlugin()}, {});
   EXPECT_THAT(child.RestOfOutput(), IsEmpty());
   const std::string errors = child.RestOfErrors();
   EXPECT_THAT(errors, HasSubstr("plugin"));
   EXPECT_THAT(errors, HasSubstr("required_providers"));
+  // Not with the host of one program's registry.
+  EXPECT_THAT(errors, HasSubstr("source = \"charon/tiny\""));
   EXPECT_THAT(errors, HasSubstr("-debug"));
   EXPECT_EQ(WEXITSTATUS(child.Wait()), 1);
 }

@@ -51,6 +51,7 @@ absl::Status Handle(const CallScope& scope, const tfplugin6::ConfigureProvider::
                     tfplugin6::ConfigureProvider::Response*) {
   sdk::AnyProvider& provider = scope.registry.provider();
   CHARON_ASSIGN_OR_RETURN(const Value config, Config(request, provider.schema()));
+  provider.CountRun();
   scope.diagnostics.Append(provider.Configure(scope.call, config, request.terraform_version()));
   return absl::OkStatus();
 }

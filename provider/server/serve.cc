@@ -3,7 +3,9 @@
 #include <malloc.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <string>
 #include <vector>
 
@@ -32,12 +34,21 @@ std::string ProgramName(const PluginInfo& info) {
   return absl::StrCat("terraform-provider-", info.name);
 }
 
-void Print(int descriptor, absl::string_view text) {
+// False if not all of it could be written.
+bool Print(int descriptor, absl::string_view text) {
   while (!text.empty()) {
     const ssize_t written = ::write(descriptor, text.data(), text.size());
-    if (written <= 0) return;
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) return false;
     text.remove_prefix(static_cast<std::size_t>(written));
   }
+  return true;
+}
+
+// As people write it in required_providers: each program puts the host of its own registry before
+// it.
+absl::string_view Source(absl::string_view address) {
+  return address.substr(address.find('/') + 1);
 }
 
 std::string Usage(const PluginInfo& info) {
@@ -54,7 +65,7 @@ std::string StartedByHand(const PluginInfo& info) {
                       " is a plugin: Terraform and OpenTofu start it, a person need not.\n\n",
                       "To use it, name it in a configuration and run `terraform init` there:\n\n",
                       "  terraform {\n    required_providers {\n      ", info.name,
-                      " = { source = \"", info.address, "\" }\n    }\n  }\n\n",
+                      " = { source = \"", Source(info.address), "\" }\n    }\n  }\n\n",
                       "To run it under a debugger, start it with -debug. See also -help.\n");
 }
 
@@ -112,7 +123,14 @@ int Serve(const PluginInfo& info, const RegistryFactory& make_registry, const Ho
   if (debug) {
     Print(STDOUT_FILENO, Reattach(info, server));
   } else {
-    Print(STDOUT_FILENO, HandshakeLine(host, server.address(), server.certificate()));
+    if (!Print(STDOUT_FILENO, HandshakeLine(host, server.address(), server.certificate()))) {
+      Print(STDERR_FILENO, absl::StrCat("[ERROR] ", ProgramName(info),
+                                        " cannot write to its standard output, where Terraform "
+                                        "reads its address: ",
+                                        std::strerror(errno), "\n"));
+      server.Shutdown(kShutdownGrace);
+      ::_exit(1);
+    }
     RedirectStandardOutput();
   }
   Logger& log = Logger::Standard();
@@ -144,6 +162,7 @@ int Serve(const PluginInfo& info, const RegistryFactory& make_registry, const Ho
 
 int RunPlugin(int argc, const char* const* argv, const PluginInfo& info,
               const RegistryFactory& make_registry) {
+  OpenStandardStreams();
   bool debug = false;
   for (int i = 1; i < argc; ++i) {
     const absl::string_view argument = argv[i];

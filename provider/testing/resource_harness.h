@@ -50,6 +50,7 @@ class ResourceHarness {
 
   const Value& state() const { return state_; }
   const Value& identity() const { return identity_; }
+  const std::string& private_bytes() const { return private_bytes_; }
   const Value& operator[](absl::string_view name) const { return state_[name]; }
   // A value of the resource's type.
   Value Object(absl::string_view json) const { return ObjectForTest(resource_->schema(), json); }

@@ -329,4 +329,30 @@ absl::StatusOr<std::string> EncodeAnyJson(const Value& value) {
   return std::move(writer.json());
 }
 
+absl::Status CheckNumbersOf64Bits(const Value& value) {
+  switch (value.kind()) {
+    case Value::Kind::kNumber: {
+      const Number& number = value.number();
+      if (!number.IsInteger() || number.ToInt64() || number.ToUint64()) return absl::OkStatus();
+      return absl::InvalidArgumentError(
+          "is an integer of more than 64 bits, of which readers of JSON and YAML lose digits; "
+          "write it as text");
+    }
+    case Value::Kind::kSequence:
+      for (std::size_t i = 0; i < value.sequence().size(); ++i) {
+        CHARON_RETURN_IF_ERROR(At(Path().Index(static_cast<std::int64_t>(i)),
+                                  CheckNumbersOf64Bits(value.sequence()[i])));
+      }
+      return absl::OkStatus();
+    case Value::Kind::kMapping:
+      for (const auto& [key, element] : value.mapping())
+        CHARON_RETURN_IF_ERROR(At(Path().Key(key), CheckNumbersOf64Bits(element)));
+      return absl::OkStatus();
+    case Value::Kind::kDynamic:
+      return CheckNumbersOf64Bits(value.dynamic_value());
+    default:
+      return absl::OkStatus();
+  }
+}
+
 }  // namespace charon

@@ -13,6 +13,7 @@
 #include "provider/clients/dns/name.h"
 #include "provider/clients/dns/rdata.h"
 #include "provider/schema/checks.h"
+#include "resources/dns/seen_zone.h"
 
 namespace charon::dns_resources {
 namespace {
@@ -57,6 +58,12 @@ bool IsApex(const RecordModel& model, const std::string& zone) {
   return dns::SameName(*model.name, zone);
 }
 
+std::string Sentence(absl::string_view message) {
+  std::string sentence(message);
+  if (!sentence.empty()) sentence[0] = absl::ascii_toupper(static_cast<unsigned char>(sentence[0]));
+  return sentence;
+}
+
 absl::Status CheckInside(const std::string& name, absl::string_view zone) {
   CHARON_ASSIGN_OR_RETURN(const std::string canonical, dns::CanonicalName(name));
   if (dns::IsInside(canonical, zone)) return absl::OkStatus();
@@ -64,8 +71,9 @@ absl::Status CheckInside(const std::string& name, absl::string_view zone) {
       "name",
       WithRemedy(
           absl::InvalidArgumentError(absl::StrCat("\"", name, "\" is outside the zone ", zone)),
-          absl::StrCat("Write the whole name, such as \"", absl::StripSuffix(name, "."), ".", zone,
-                       "\", or name the zone that holds it.")));
+          absl::StrContains(canonical, '.')
+              ? std::string("Name the zone that holds it.")
+              : absl::StrCat("Write the whole name, such as \"", canonical, ".", zone, "\".")));
 }
 
 absl::Status CheckApex(const RecordModel& model, const std::string& zone,
@@ -259,6 +267,11 @@ absl::Status CheckFeatures(const RecordModel& model, absl::string_view backend,
                                                      "; ", backend, " does not have it")),
                                     absl::StrCat("Remove `", attribute, "`.")));
   };
+  if (model.type.value_or("") == "LOC" && !features.loc) {
+    return At("type",
+              absl::InvalidArgumentError(absl::StrCat(
+                  backend, " takes LOC records in a form of its own, which is not offered")));
+  }
   CHARON_RETURN_IF_ERROR(
       only("proxied", model.proxied.value_or(false), features.proxied, "Cloudflare"));
   CHARON_RETURN_IF_ERROR(only("comment", !model.comment.IsNull(), features.proxied, "Cloudflare"));
@@ -567,6 +580,14 @@ absl::Status RecordResource::PlanAtService(const sdk::Context& context,
 
   // What the service can tell now. A zone that is not there may be made by this very run.
   const absl::StatusOr<Zone> zone = directory.FindZone(context, *wanted.zone);
+  if (absl::IsNotFound(zone.status()) && services_.Claim(PlannedZone(*wanted.backend, zone_name))) {
+    context.diagnostics->Warning(
+        "There is no such zone",
+        absl::StrCat(Sentence(zone.status().message()),
+                     ". Unless this run makes it, the apply will fail for all of its records. ",
+                     RemedyOf(zone.status()).value_or("")),
+        Path("zone"));
+  }
   if (absl::IsNotFound(zone.status()) || absl::IsUnavailable(zone.status()) ||
       absl::IsDeadlineExceeded(zone.status()))
     return absl::OkStatus();
@@ -730,6 +751,7 @@ sdk::Outcome<RecordModel> RecordResource::Write(const sdk::Context& context,
   RecordModel state = plan;
   state.id = IdOf(*plan.backend, plan);
   context.private_state->Set(kHeld, *state.id);
+  NoteZone(context, *directory, *zone);
   if (plan.wait_until_live.value_or(false) && !receipt.empty()) {
     if (absl::Status status = directory->backend().AwaitLive(context, receipt); !status.ok())
       return sdk::Outcome<RecordModel>::Partial(std::move(state), std::move(status));
@@ -767,14 +789,16 @@ sdk::Outcome<RecordModel> RecordResource::Read(const sdk::Context& context,
                                                const RecordModel& prior) {
   CHARON_ASSIGN_OR_RETURN(const std::shared_ptr<dns::Directory> directory,
                           services_.dns().Get(*prior.backend));
-  const absl::StatusOr<Zone> zone = directory->FindZone(context, *prior.zone);
+  const absl::StatusOr<Zone> zone = FindSeenZone(context, *directory, *prior.zone);
   if (absl::IsNotFound(zone.status())) {
     context.diagnostics->Warning("The zone is gone",
-                                 absl::StrCat(zone.status().message(), ", so its record ",
+                                 absl::StrCat(Sentence(zone.status().message()), ". Its record ",
                                               *prior.name, " counts as gone too."),
                                  Path("zone"));
+    return zone.status();
   }
-  CHARON_RETURN_IF_ERROR(zone.status());
+  if (!zone.ok()) return At("zone", zone.status());
+  NoteZone(context, *directory, *zone);
   CHARON_ASSIGN_OR_RETURN(const SetKey key, KeyOf(prior));
   CHARON_ASSIGN_OR_RETURN(const std::optional<RecordSet> live,
                           directory->Find(context, *zone, key));
@@ -841,7 +865,9 @@ sdk::Outcome<RecordModel> RecordResource::Read(const sdk::Context& context,
 absl::Status RecordResource::Delete(const sdk::Context& context, const RecordModel& prior) {
   CHARON_ASSIGN_OR_RETURN(const std::shared_ptr<dns::Directory> directory,
                           services_.dns().Get(*prior.backend));
-  CHARON_ASSIGN_OR_RETURN(const Zone zone, directory->FindZone(context, *prior.zone));
+  const absl::StatusOr<Zone> found = FindSeenZone(context, *directory, *prior.zone);
+  if (!found.ok()) return At("zone", found.status());
+  const Zone& zone = *found;
   CHARON_ASSIGN_OR_RETURN(const SetKey key, KeyOf(prior));
   std::vector<SetKey> keys =
       KeysOf(PlacesOf(key, prior.ownership), directory->backend().features(), zone.name);
@@ -867,6 +893,35 @@ absl::Status RecordResource::Delete(const sdk::Context& context, const RecordMod
   if (prior.wait_until_live.value_or(false) && !receipt.empty())
     return directory->backend().AwaitLive(context, receipt);
   return absl::OkStatus();
+}
+
+// What is tainted and shall be made anew just as it is stays where it is: Create() finds it exactly
+// as declared. With other content it is deleted first.
+std::string RecordResource::SameObject(const RecordModel& model) const {
+  const bool known = model.id.IsKnown() && (model.values.IsKnown() || model.alias.IsKnown()) &&
+                     !model.values.IsUnknown() && !model.alias.IsUnknown() &&
+                     !model.ttl.IsUnknown() && !model.proxied.IsUnknown() &&
+                     !model.comment.IsUnknown() && !model.tags.IsUnknown() &&
+                     !model.weight.IsUnknown() && !model.failover.IsUnknown() &&
+                     !model.health_check_id.IsUnknown() && !model.ownership.IsUnknown();
+  if (!known) return "";
+  const absl::StatusOr<SetKey> key = KeyOf(model);
+  if (!key.ok()) return "";
+  const RecordSet set = WantedOf(*key, model, nullptr);
+  const dns::AliasTarget alias = set.alias.value_or(dns::AliasTarget{});
+  const std::set<std::string> tags = set.tags.value_or(std::set<std::string>());
+  return nlohmann::json{*model.id,
+                        set.ttl,
+                        dns::CanonicalValues(set),
+                        {alias.name, alias.zone_id, alias.evaluate_target_health},
+                        set.proxied.value_or(false),
+                        set.comment.value_or(""),
+                        tags,
+                        set.weight.value_or(-1),
+                        set.failover.value_or(""),
+                        set.health_check_id.value_or(""),
+                        IdIn(model.ownership)}
+      .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
 absl::StatusOr<RecordModel> RecordResource::Import(const sdk::Context&, const std::string& id) {

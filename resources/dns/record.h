@@ -52,13 +52,13 @@ class RecordResource final : public sdk::Resource<RecordModel, RecordIdentity> {
   sdk::Outcome<RecordModel> Update(const sdk::Context& context, const RecordModel& prior,
                                    const RecordModel& plan) override;
   absl::Status Delete(const sdk::Context& context, const RecordModel& prior) override;
-  std::string SameObject(const RecordModel& model) const override { return model.id.value_or(""); }
   absl::StatusOr<RecordModel> Import(const sdk::Context& context, const std::string& id) override;
   absl::StatusOr<RecordModel> ImportByIdentity(const sdk::Context& context,
                                                const RecordIdentity& identity) override;
   absl::StatusOr<RecordIdentity> Identify(const sdk::Context& context,
                                           const RecordModel& state) override;
   std::vector<sdk::MoveSource<RecordModel>> MoveSources() const override;
+  std::string SameObject(const RecordModel& model) const override;
 
  private:
   absl::Status PlanAtService(const sdk::Context& context, sdk::PlanChange<RecordModel>& change,

@@ -29,6 +29,7 @@ class Shared final : public dns::Backend {
   explicit Shared(FakeBackend& inner) : inner_(inner) {}
   absl::string_view name() const override { return inner_.name(); }
   dns::Features features() const override { return inner_.features(); }
+  std::string Server() const override { return inner_.Server(); }
   bool IsZoneId(absl::string_view text) const override { return inner_.IsZoneId(text); }
   absl::StatusOr<dns::Zone> ZoneById(const Call& c, const std::string& id) override {
     return inner_.ZoneById(c, id);
@@ -152,6 +153,107 @@ TEST_F(RecordTest, IsMadeAgainAfterSomebodyDeletedIt) {
   record->Refresh();
   EXPECT_TRUE(record->state().IsNull());
   EXPECT_EQ(Apply(*record, Www(R"("values": ["192.0.2.1"])")), core::Action::kCreate);
+}
+
+TEST_F(RecordTest, AZoneThatCannotBeSeenIsNotGone) {
+  for (const char* by : {"example.org", "fake-1"}) {
+    auto harness = New();
+    const std::string config = absl::StrCat(R"({"zone": ")", by,
+                                            R"(", "name": "www.example.org", "type": "A", )"
+                                            R"("values": ["192.0.2.1"]})");
+    Apply(*harness, config);
+    sdk::PrivateState kept = sdk::PrivateState::Parse(harness->private_bytes());
+    sdk::Diagnostics diagnostics;
+    sdk::Context context{
+        .call = harness->call, .diagnostics = &diagnostics, .private_state = &kept};
+    RecordModel prior;
+    prior.backend = "cloudflare";
+    prior.zone = by;
+    prior.name = "www.example.org";
+    prior.type = "A";
+    prior.values = std::set<std::string>{"192.0.2.1"};
+    RecordResource resource(services_);
+    const auto read_and_deleted = [&] {
+      NewRun();
+      absl::Status read = resource.Read(context, prior).status();
+      EXPECT_EQ(read.code(), resource.Delete(context, prior).code());
+      return read;
+    };
+    // Credentials that see less: the list leaves it out, the id is refused.
+    fake_.hides_zones = true;
+    EXPECT_THAT(read_and_deleted(), StatusIs(absl::StatusCode::kPermissionDenied)) << by;
+    fake_.hides_zones = false;
+    // Another server.
+    const dns::Zone zone = fake_.zones().front();
+    fake_.server = "other.example";
+    ASSERT_THAT(fake_.DeleteZone(context, zone), IsOk());
+    EXPECT_THAT(read_and_deleted(),
+                StatusIs(absl::StatusCode::kFailedPrecondition,
+                         HasSubstr("last seen at dns.example, and this is other.example")))
+        << by;
+    // One that answers this to everybody who may not ask.
+    fake_.server = "dns.example";
+    fake_.has.zones = false;
+    EXPECT_THAT(read_and_deleted(),
+                StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("may not ask")))
+        << by;
+    fake_.has.zones = true;
+    // What was moved here was not seen yet.
+    kept.Erase("zone");
+    EXPECT_THAT(read_and_deleted(),
+                StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("not seen before")))
+        << by;
+    // It is gone indeed.
+    NewRun();
+    harness->Refresh();
+    EXPECT_TRUE(harness->state().IsNull()) << by;
+    fake_.AddZone("example.org");
+  }
+}
+
+TEST_F(RecordTest, AZoneThatNobodyPlansIsAWarningOnce) {
+  const std::string in_nowhere =
+      R"({"zone": "example.net", "name": "www.example.net", "type": "A", "values": ["192.0.2.1"]})";
+  auto record = New(), other = New();
+  EXPECT_THAT(ApplyToFail(*record, in_nowhere), ElementsAre(HasSubstr("here is no zone")));
+  EXPECT_THAT(record->warnings(), ElementsAre(AllOf(HasSubstr("zone: There is no such zone"),
+                                                    HasSubstr("Unless this run makes it"))));
+  other->ApplyToFail(R"({"zone": "EXAMPLE.net.", "name": "a.example.net", "type": "A",
+                         "values": ["192.0.2.1"]})");
+  EXPECT_THAT(other->warnings(), IsEmpty());
+  // This run makes it.
+  NewRun();
+  services_.Configure(Settings());
+  (void)services_.Claim("planned zone cloudflare/example.net");
+  auto third = New();
+  third->ApplyToFail(in_nowhere);
+  EXPECT_THAT(third->warnings(), IsEmpty());
+}
+
+TEST_F(RecordTest, WhatIsTaintedIsNotDeletedToBeMadeTheSame) {
+  RecordResource resource(services_);
+  RecordModel model;
+  model.id = "cloudflare/example.org/www.example.org/A";
+  model.backend = "cloudflare";
+  model.zone = "example.org";
+  model.name = "www.example.org";
+  model.type = "A";
+  model.ttl = 300;
+  model.values = std::set<std::string>{"192.0.2.1", "192.0.2.2"};
+  const std::string same = resource.SameObject(model);
+  EXPECT_FALSE(same.empty());
+  RecordModel other = model;
+  other.on_conflict = "adopt";
+  EXPECT_EQ(resource.SameObject(other), same);
+  // Anything else is deleted first, or it would stand in the way of its own creation.
+  other.values = std::set<std::string>{"192.0.2.1"};
+  EXPECT_NE(resource.SameObject(other), same);
+  other = model;
+  other.comment = "x";
+  EXPECT_NE(resource.SameObject(other), same);
+  other = model;
+  other.values = Attr<std::set<std::string>>::Unknown();
+  EXPECT_EQ(resource.SameObject(other), "");
 }
 
 TEST_F(RecordTest, TheSameInOtherWordsIsNoChange) {

@@ -11,6 +11,7 @@
 #include "provider/clients/dns/name.h"
 #include "provider/clients/rfc2136/client.h"
 #include "provider/schema/checks.h"
+#include "resources/dns/seen_zone.h"
 
 namespace charon::dns_resources {
 namespace {
@@ -26,20 +27,47 @@ constexpr int kCreateTries = 2;
 // Private state: the zone's id. Terraform hands it to the create half of a replacement.
 constexpr char kHeld[] = "held";
 
+const std::vector<std::string>& BackendsWithZones() {
+  static const auto& backends = *new std::vector<std::string>{"cloudflare", "powerdns", "route53"};
+  return backends;
+}
+
 bool MakesZones(const std::string& backend) { return backend != "rfc2136"; }
 
 absl::Status NoZonesAt(const std::string& backend) {
-  return At(
-      "backend",
-      WithRemedy(
-          absl::InvalidArgumentError(absl::StrCat(
-              backend, " cannot make or delete zones: dynamic updates change what is in a zone")),
-          "Make the zone in the server's own configuration; charon_dns_record takes it by name."));
+  return WithRemedy(
+      absl::InvalidArgumentError(absl::StrCat(
+          backend, " cannot make or delete zones: dynamic updates change what is in a zone")),
+      "Make the zone in the server's own configuration; charon_dns_record takes it by name.");
+}
+
+Check MakesZone() {
+  Check check = OneOf(BackendsWithZones());
+  check.run = [one_of = check.run](const Value& value) {
+    const std::vector<std::string>& known = DnsBackends();
+    if (std::find(known.begin(), known.end(), value.string()) != known.end() &&
+        !MakesZones(value.string()))
+      return NoZonesAt(value.string());
+    return one_of(value);
+  };
+  return check;
 }
 
 // The sets that a zone is made with.
 bool IsOwn(const dns::Zone& zone, const dns::RecordSet& set) {
   return set.key.name == zone.name && (set.key.type == "SOA" || set.key.type == "NS");
+}
+
+std::string NameOrId(const dns::Directory& directory, const ZoneModel& prior) {
+  return prior.zone_id.IsKnown() && directory.backend().IsZoneId(*prior.zone_id) ? *prior.zone_id
+                                                                                 : *prior.name;
+}
+
+bool HasOtherId(const dns::Directory& directory, const ZoneModel& prior,
+                const absl::StatusOr<dns::Zone>& by_name) {
+  if (!prior.zone_id.IsKnown() || !directory.backend().IsZoneId(*prior.zone_id)) return false;
+  return by_name.ok() ? by_name->id != *prior.zone_id
+                      : absl::IsFailedPrecondition(by_name.status());
 }
 
 // Whether the zone may be what an interrupted apply made; that it is empty comes on top.
@@ -107,7 +135,7 @@ const ObjectSpec<ZoneModel>& ZoneModel::Describe() {
           Field(&M::backend, "backend", OptionalComputed,
                 "`cloudflare`, `route53` or `powerdns`. Unset: the only one that the provider "
                 "block or the environment configures.")
-              .Check(OneOf(DnsBackends()))
+              .Check(MakesZone())
               .ForceNew(),
           Field(&M::name, "name", Required, "The zone's name, such as `example.org`.")
               .Check(DomainName())
@@ -157,7 +185,9 @@ const sdk::ResourceInfo& ZoneResource::info() const {
       *new sdk::ResourceInfo{.type = "charon_dns_zone",
                              .noun = "DNS zone",
                              .subcategory = "DNS",
-                             .import_id = "`backend/name`, such as `route53/example.org`"};
+                             .import_id =
+                                 "`backend/name`, such as `route53/example.org`; `backend/zone_id` "
+                                 "for one of several of that name"};
   return info;
 }
 
@@ -172,7 +202,7 @@ absl::Status ZoneResource::Plan(const sdk::Context& context, sdk::PlanChange<Zon
     backend = *implied;
     change.Set("backend", Attr<std::string>(backend));
   }
-  if (!MakesZones(backend)) return NoZonesAt(backend);
+  if (!MakesZones(backend)) return At("backend", NoZonesAt(backend));
   const auto only = [&](const char* attribute, bool set, const char* at) -> absl::Status {
     if (!set || backend == at) return absl::OkStatus();
     return At(attribute, WithRemedy(absl::InvalidArgumentError(absl::StrCat(
@@ -186,6 +216,7 @@ absl::Status ZoneResource::Plan(const sdk::Context& context, sdk::PlanChange<Zon
   if (!change.config().name.IsKnown()) return absl::OkStatus();
   const std::string name = dns::CanonicalName(*change.config().name).value_or("");
   change.Set("id", Attr<std::string>(absl::StrCat(backend, "/", name)));
+  if (change.IsCreate()) (void)services_.Claim(PlannedZone(backend, name));
   if (!change.IsCreate() || context.planned_before || !services_.settings()->plan_checks)
     return absl::OkStatus();
   CHARON_ASSIGN_OR_RETURN(const auto directory, services_.dns().Get(backend));
@@ -213,7 +244,7 @@ sdk::Outcome<ZoneModel> ZoneResource::Create(const sdk::Context& context, const 
   if (!state.backend.IsKnown()) {
     CHARON_ASSIGN_OR_RETURN(state.backend, services_.dns().Implied());
   }
-  if (!MakesZones(*state.backend)) return NoZonesAt(*state.backend);
+  if (!MakesZones(*state.backend)) return At("backend", NoZonesAt(*state.backend));
   CHARON_ASSIGN_OR_RETURN(const auto directory, services_.dns().Get(*state.backend));
   CHARON_ASSIGN_OR_RETURN(const std::string name, dns::CanonicalName(*plan.name));
   absl::StatusOr<dns::Zone> zone = directory->FindZone(context, name);
@@ -255,6 +286,7 @@ sdk::Outcome<ZoneModel> ZoneResource::Create(const sdk::Context& context, const 
   CHARON_RETURN_IF_ERROR(zone.status());
   directory->ForgetZone(*zone);
   context.private_state->Set(kHeld, zone->id);
+  NoteZone(context, *directory, *zone);
   state.id = absl::StrCat(*state.backend, "/", name);
   state.zone_id = zone->id;
   state.name_servers = std::vector<std::string>();
@@ -274,11 +306,17 @@ sdk::Outcome<ZoneModel> ZoneResource::Read(const sdk::Context& context, const Zo
   CHARON_ASSIGN_OR_RETURN(const auto directory, services_.dns().Get(*prior.backend));
   CHARON_ASSIGN_OR_RETURN(const std::string name, dns::CanonicalName(*prior.name));
   absl::StatusOr<dns::Zone> zone = directory->FindZone(context, name);
-  if (absl::IsFailedPrecondition(zone.status()) && prior.zone_id.IsKnown())
-    zone = directory->FindZone(context, *prior.zone_id);
-  CHARON_RETURN_IF_ERROR(zone.status());
+  if (absl::IsNotFound(zone.status()) && prior.zone_id.IsKnown()) {
+    zone = FindSeenZone(context, *directory, name);
+  } else if (HasOtherId(*directory, prior, zone)) {
+    // One of several of that name, or one that was made anew since.
+    const absl::StatusOr<dns::Zone> by_id = directory->FindZone(context, *prior.zone_id);
+    if (!absl::IsNotFound(by_id.status())) zone = by_id;
+  }
+  if (!zone.ok()) return At("name", zone.status());
   ZoneModel state = prior;
   context.private_state->Set(kHeld, zone->id);
+  NoteZone(context, *directory, *zone);
   state.id = absl::StrCat(*prior.backend, "/", name);
   state.zone_id = zone->id;
   CHARON_ASSIGN_OR_RETURN(const dns::Zone whole, WholeZone(context, *directory, *zone));
@@ -295,7 +333,8 @@ sdk::Outcome<ZoneModel> ZoneResource::Update(const sdk::Context& context, const 
   CHARON_ASSIGN_OR_RETURN(const auto directory, services_.dns().Get(*prior.backend));
   ZoneModel state = plan;
   if (prior.comment != plan.comment) {
-    CHARON_ASSIGN_OR_RETURN(dns::Zone zone, directory->FindZone(context, *prior.name));
+    CHARON_ASSIGN_OR_RETURN(dns::Zone zone,
+                            directory->FindZone(context, NameOrId(*directory, prior)));
     zone.comment = plan.comment.value_or("");
     CHARON_RETURN_IF_ERROR(directory->backend().UpdateZone(context, zone));
     directory->ForgetZone(zone);
@@ -307,12 +346,8 @@ sdk::Outcome<ZoneModel> ZoneResource::Update(const sdk::Context& context, const 
 
 absl::Status ZoneResource::Delete(const sdk::Context& context, const ZoneModel& prior) {
   CHARON_ASSIGN_OR_RETURN(const auto directory, services_.dns().Get(*prior.backend));
-  CHARON_ASSIGN_OR_RETURN(
-      const dns::Zone zone,
-      directory->FindZone(context,
-                          prior.zone_id.IsKnown() && directory->backend().IsZoneId(*prior.zone_id)
-                              ? *prior.zone_id
-                              : *prior.name));
+  CHARON_ASSIGN_OR_RETURN(const dns::Zone zone,
+                          FindSeenZone(context, *directory, NameOrId(*directory, prior)));
   CHARON_ASSIGN_OR_RETURN(const std::vector<dns::RecordSet> sets, directory->All(context, zone));
   std::vector<dns::RecordSet> foreign;
   std::copy_if(sets.begin(), sets.end(), std::back_inserter(foreign),
@@ -347,7 +382,7 @@ absl::Status ZoneResource::Delete(const sdk::Context& context, const ZoneModel& 
   return status;
 }
 
-absl::StatusOr<ZoneModel> ZoneResource::Import(const sdk::Context&, const std::string& id) {
+absl::StatusOr<ZoneModel> ZoneResource::Import(const sdk::Context& context, const std::string& id) {
   const std::vector<std::string> parts = absl::StrSplit(id, absl::MaxSplits('/', 1));
   if (parts.size() != 2 ||
       std::find(DnsBackends().begin(), DnsBackends().end(), parts[0]) == DnsBackends().end() ||
@@ -355,9 +390,17 @@ absl::StatusOr<ZoneModel> ZoneResource::Import(const sdk::Context&, const std::s
     return WithRemedy(absl::InvalidArgumentError(absl::StrCat("\"", id, "\" is not backend/name")),
                       "Write it as in route53/example.org.");
   }
-  CHARON_RETURN_IF_ERROR(dns::CanonicalName(parts[1]).status());
   ZoneModel model;
   model.backend = parts[0];
+  CHARON_ASSIGN_OR_RETURN(const auto directory, services_.dns().Get(parts[0]));
+  if (directory->backend().IsZoneId(parts[1])) {
+    CHARON_ASSIGN_OR_RETURN(const dns::Zone zone, directory->FindZone(context, parts[1]));
+    model.name = zone.name;
+    model.zone_id = zone.id;
+    NoteZone(context, *directory, zone);
+    return model;
+  }
+  CHARON_RETURN_IF_ERROR(dns::CanonicalName(parts[1]).status());
   model.name = parts[1];
   return model;
 }

@@ -70,6 +70,47 @@ TEST_F(ZoneTest, IsMadeChangedImportedAndDeleted) {
   EXPECT_THAT(fake_->zones(), IsEmpty());
 }
 
+TEST_F(ZoneTest, OneOfSeveralOfANameIsImportedByItsId) {
+  fake_->AddZone("example.org");
+  fake_->AddZone("example.org");
+  harness_.Import("route53/fake-2");
+  EXPECT_EQ(harness_["zone_id"], Value::String("fake-2"));
+  EXPECT_EQ(harness_["name"], Value::String("example.org"));
+  EXPECT_EQ(harness_.Apply(R"({"name": "example.org", "comment": "second"})"),
+            core::Action::kUpdate);
+  EXPECT_EQ(fake_->zones()[0].comment, "");
+  EXPECT_EQ(fake_->zones()[1].comment, "second");
+  EXPECT_EQ(harness_.Destroy(), core::Action::kDelete);
+  EXPECT_EQ(fake_->zones().size(), 1u);
+}
+
+TEST_F(ZoneTest, AZoneThatCannotBeSeenIsNotGone) {
+  harness_.Apply(R"({"name": "example.org"})");
+  sdk::PrivateState kept = sdk::PrivateState::Parse(harness_.private_bytes());
+  sdk::Diagnostics diagnostics;
+  sdk::Context context{.call = harness_.call, .diagnostics = &diagnostics, .private_state = &kept};
+  ZoneModel prior;
+  prior.backend = "route53";
+  prior.name = "example.org";
+  prior.zone_id = "fake-1";
+  ZoneResource resource(services_);
+  const auto directory = services_.dns().Get("route53").value();
+  const dns::Zone zone = fake_->zones().front();
+  directory->ForgetZone(zone);
+  fake_->hides_zones = true;
+  EXPECT_THAT(resource.Read(context, prior).status(),
+              StatusIs(absl::StatusCode::kPermissionDenied));
+  EXPECT_THAT(resource.Delete(context, prior), StatusIs(absl::StatusCode::kPermissionDenied));
+  fake_->hides_zones = false;
+  ASSERT_THAT(fake_->DeleteZone(context, zone), IsOk());
+  fake_->server = "other.example";
+  EXPECT_THAT(resource.Read(context, prior).status(),
+              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("last seen at")));
+  EXPECT_THAT(resource.Delete(context, prior), StatusIs(absl::StatusCode::kFailedPrecondition));
+  fake_->server = "dns.example";
+  EXPECT_THAT(resource.Read(context, prior).status(), StatusIs(absl::StatusCode::kNotFound));
+}
+
 TEST_F(ZoneTest, IsNotDeletedWithRecordsOfOthers) {
   harness_.Apply(R"({"name": "example.org"})");
   Put("foreign.example.org");

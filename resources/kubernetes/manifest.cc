@@ -6,12 +6,14 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/strip.h"
 #include "absl/time/time.h"
 #include "nlohmann/json.hpp"
 #include "provider/base/fingerprint.h"
 #include "provider/base/status.h"
 #include "provider/clients/kubernetes/ownership.h"
 #include "provider/clients/kubernetes/quantity.h"
+#include "provider/operations/readiness.h"
 #include "provider/operations/wait_ready.h"
 #include "provider/schema/checks.h"
 #include "resources/kubernetes/manifest_text.h"
@@ -90,6 +92,15 @@ absl::Status CheckScope(const Call& call, kubernetes::Cluster& cluster, const Ob
   return absl::OkStatus();
 }
 
+bool OwnsObject(const ManifestModel& model) {
+  return model.ownership.value_or("object") == "object";
+}
+
+// True if fields of somebody else's object were set, and all of it is wanted now.
+bool TakesOver(const ManifestModel& prior, const ManifestModel& wanted) {
+  return !OwnsObject(prior) && OwnsObject(wanted);
+}
+
 // Kinds whose deletion loses data: they are never deleted to repair a failed create.
 bool HoldsData(const std::string& kind) {
   return kind == "PersistentVolumeClaim" || kind == "PersistentVolume" || kind == "StatefulSet" ||
@@ -124,7 +135,10 @@ const ObjectSpec<ManifestModel>& ManifestModel::Describe() {
       "and removed; what controllers, webhooks and other people add is left alone and never shown. "
       "The kind need not be known "
       "to the cluster at plan: a CRD may be installed in the same run.\n\n"
-      "Two resources, also of two stacks, that declare the same object: the second gets an error.",
+      "An object belongs to one resource. A second one of the same stack that declares it gets an "
+      "error; so does one of "
+      "another stack, if each stack has a `conventions.owner` of its own: stacks of one owner "
+      "cannot be told apart.",
       {
           Field(&M::manifest, "manifest", Optional,
                 "The object as JSON or YAML: `jsonencode({...})`, `yamlencode({...})` or "
@@ -152,10 +166,11 @@ const ObjectSpec<ManifestModel>& ManifestModel::Describe() {
                 "{ replicas = 1 } })`. They "
                 "are never changed or removed afterwards: an autoscaler or an image updater owns "
                 "them."),
-          Field(&M::ownership, "ownership", Optional,
-                "`object` (default): the object is this resource's, and destroy deletes it. "
-                "`fields`: it is somebody else's; "
-                "only the named fields are set, and destroy gives them up.")
+          Field(
+              &M::ownership, "ownership", Optional,
+              "`object` (default): the object is this resource's, and destroy deletes it. "
+              "`fields`: it is somebody else's; "
+              "only the named fields are set, and destroy gives them up. Can be changed in place.")
               .Check(OneOf({"object", "fields"})),
           Field(&M::on_conflict, "on_conflict", Optional,
                 "What to do if the object exists and is not this stack's: `fail` (default), "
@@ -203,9 +218,18 @@ const sdk::ResourceInfo& ManifestResource::info() const {
 operations::ObjectOptions ManifestResource::Options(const ManifestModel& model,
                                                     const ObjectRef& ref) const {
   operations::ObjectOptions options = services_.Ownership(kType, ref.ToString());
-  if (model.ownership.value_or("object") == "fields") options.owner.clear();
+  if (!OwnsObject(model)) options.owner.clear();
   options.on_conflict = operations::OnConflictFrom(model.on_conflict.value_or("fail"));
   options.force_conflicts = model.force_conflicts.value_or(false);
+  // The mark has the version, which may be another one by now, and so may the group of a kind that
+  // moved.
+  const std::string prefix = services_.Ownership(kType, "").owner;
+  options.accepts = [ref, prefix](absl::string_view mark) {
+    if (!absl::ConsumePrefix(&mark, prefix)) return false;
+    const absl::StatusOr<ObjectRef> marked = ObjectRef::Parse(mark);
+    return marked.ok() && SameKindMoved(marked->kind, ref.kind) &&
+           marked->name_space == ref.name_space && marked->name == ref.name;
+  };
   return options;
 }
 
@@ -256,6 +280,12 @@ absl::Status ManifestResource::Validate(const sdk::Context&, const ManifestModel
       return At("manifest_wo", absl::InvalidArgumentError("is neither a JSON nor a YAML map"));
     }
   }
+  if (config.wait.IsKnown()) {
+    for (const auto& [path, expression] : config.wait->fields.value_or({})) {
+      const Path field = Path("wait").Attribute("fields").Key(path);
+      CHARON_RETURN_IF_ERROR(At(field, operations::CheckExpression(expression)));
+    }
+  }
   if (IsOpen(config)) return absl::OkStatus();
   CHARON_ASSIGN_OR_RETURN(const auto declared, Declared(config));
   return CheckFields(config, *declared);
@@ -278,13 +308,10 @@ absl::Status ManifestResource::Plan(const sdk::Context& context,
       CHARON_ASSIGN_OR_RETURN(const ObjectRef former, kubernetes::RefOf(**before));
       const bool same = SameKindMoved(former.kind, ref.kind) &&
                         former.name_space == ref.name_space && former.name == ref.name;
-      const bool other_ownership = change.prior().ownership.value_or("object") !=
-                                   change.planned().ownership.value_or("object");
       if (!same) {
         change.RequireReplace(form);
         return absl::OkStatus();
       }
-      if (other_ownership) change.RequireReplace("ownership");
       if (!ImmutableChange(**before, *wanted).empty()) {
         change.RequireReplace(form);
         return absl::OkStatus();
@@ -297,6 +324,7 @@ absl::Status ManifestResource::Plan(const sdk::Context& context,
       services_.CheckPlan(context, [&](kubernetes::Cluster& cluster) -> absl::Status {
         CHARON_RETURN_IF_ERROR(CheckScope(context, cluster, ref));
         operations::ObjectOptions options = Options(config, ref);
+        options.replaces = context.replaces;
         Json initial;
         if (config.initial.IsUnknown())
           return absl::OkStatus();  // it may hold what the server requires
@@ -304,7 +332,7 @@ absl::Status ManifestResource::Plan(const sdk::Context& context,
           CHARON_ASSIGN_OR_RETURN(initial, ParseManifest(*config.initial));
           options.initial = &initial;
         }
-        return change.IsCreate()
+        return change.IsCreate() || TakesOver(change.prior(), config)
                    ? operations::CheckCreate(context, cluster, *wanted, options).status()
                    : operations::CheckUpdate(context, cluster, *wanted, options).status();
       });
@@ -317,10 +345,13 @@ absl::Status ManifestResource::Plan(const sdk::Context& context,
     context.diagnostics->Warning("Another manager owns a field", At(form, checked));
     return absl::OkStatus();
   }
-  if (change.IsUpdate() && absl::IsInvalidArgument(checked) &&
-      absl::StrContains(checked.message(), "immutable")) {
-    change.RequireReplace(form);
-    return absl::OkStatus();
+  if (absl::IsInvalidArgument(checked) && absl::StrContains(checked.message(), "immutable")) {
+    if (change.IsUpdate()) {
+      change.RequireReplace(form);
+      return absl::OkStatus();
+    }
+    // What a failed create left: the create half replaces it.
+    if (!HoldsData(ref.kind.kind)) return absl::OkStatus();
   }
   return At(form, checked);
 }
@@ -380,7 +411,7 @@ sdk::Outcome<ManifestModel> ManifestResource::Create(const sdk::Context& context
 }
 
 sdk::Outcome<ManifestModel> ManifestResource::Update(const sdk::Context& context,
-                                                     const ManifestModel&,
+                                                     const ManifestModel& prior,
                                                      const ManifestModel& plan) {
   CHARON_ASSIGN_OR_RETURN(const auto cluster, services_.Kubernetes());
   CHARON_ASSIGN_OR_RETURN(const auto declared, Declared(plan));
@@ -392,7 +423,17 @@ sdk::Outcome<ManifestModel> ManifestResource::Update(const sdk::Context& context
     CHARON_ASSIGN_OR_RETURN(initial, ParseManifest(*plan.initial));
     options.initial = &initial;
   }
-  const absl::StatusOr<Json> live = operations::UpdateObject(context, *cluster, *wanted, options);
+  // What was the whole object's becomes the named fields', which stay while the mark and the rest
+  // are given up; or the other way round, as for any object that exists and is to be taken over.
+  const bool gives_up = options.owner.empty() && OwnsObject(prior);
+  if (gives_up) {
+    CHARON_RETURN_IF_ERROR(At(
+        "ownership", operations::ReleaseAllBut(context, *cluster, *wanted, Options(prior, ref))));
+  }
+  const absl::StatusOr<Json> live =
+      gives_up || TakesOver(prior, plan)
+          ? operations::CreateObject(context, *cluster, *wanted, options)
+          : operations::UpdateObject(context, *cluster, *wanted, options);
   if (!live.ok()) return At(Form(plan), live.status());
   Settle(context, *declared, *live, options.manager);
   if (absl::Status ready = Wait(context, *cluster, ref, plan); !ready.ok()) {
@@ -475,7 +516,7 @@ absl::StatusOr<ObjectIdentity> ManifestResource::Identify(const sdk::Context& co
 }
 
 std::string ManifestResource::SameObject(const ManifestModel& model) const {
-  if (IsOpen(model) || model.ownership.value_or("object") != "object") return "";
+  if (IsOpen(model) || !OwnsObject(model)) return "";
   const auto object = Declared(model);
   if (!object.ok()) return "";
   const absl::StatusOr<ObjectRef> ref = kubernetes::RefOf(**object);
@@ -495,6 +536,7 @@ std::vector<sdk::MoveSource<ManifestModel>> ManifestResource::MoveSources() cons
          if (!object.is_object())
            return absl::InvalidArgumentError("the source has no attribute manifest");
          DropNulls(object);
+         DropSecretValues(object);
          ManifestModel model;
          model.manifest = object.dump();
          return model;
@@ -510,12 +552,12 @@ std::vector<sdk::MoveSource<ManifestModel>> ManifestResource::MoveSources() cons
            return absl::InvalidArgumentError("the source has no attribute yaml_body");
          ManifestModel model;
          model.manifest = yaml;
+         CHARON_ASSIGN_OR_RETURN(Json object, ParseManifest(yaml));
+         const Json written = object;
          const std::string name_space = kubernetes::Text(state, "override_namespace");
-         if (!name_space.empty()) {
-           CHARON_ASSIGN_OR_RETURN(Json object, ParseManifest(yaml));
-           object["metadata"]["namespace"] = name_space;
-           model.manifest = EmitLike(object, yaml);
-         }
+         if (!name_space.empty()) object["metadata"]["namespace"] = name_space;
+         DropSecretValues(object);
+         if (object != written) model.manifest = EmitLike(object, yaml);
          return model;
        }},
   };

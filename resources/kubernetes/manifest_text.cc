@@ -1,6 +1,7 @@
 #include "resources/kubernetes/manifest_text.h"
 
 #include <algorithm>
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -17,6 +18,7 @@
 #include "provider/clients/kubernetes/yaml.h"
 #include "provider/operations/apply_object.h"
 #include "provider/value/json.h"
+#include "resources/kubernetes/manifest_edit.h"
 
 namespace charon::kubernetes_resources {
 namespace {
@@ -166,7 +168,21 @@ absl::Status CheckManifest(const Json& object) {
                           "has fields that only the server writes: ", absl::StrJoin(server, ", "))),
                       "Remove them from the manifest.");
   }
+  const Json& annotations = kubernetes::Field(object, "metadata.annotations");
+  if (annotations.is_object() && annotations.contains(operations::kOwnerAnnotation)) {
+    return WithRemedy(
+        absl::InvalidArgumentError(absl::StrCat("has the annotation ", operations::kOwnerAnnotation,
+                                                ", which the provider writes itself")),
+        "Remove it from the manifest. Which stack an object belongs to is set by "
+        "conventions.owner.");
+  }
   return CheckNoSecret(ref.kind, object);
+}
+
+void DropSecretValues(Json& object) {
+  if (!IsSecret({kubernetes::Text(object, "apiVersion"), kubernetes::Text(object, "kind")})) return;
+  object.erase("data");
+  object.erase("stringData");
 }
 
 absl::Status CheckNoSecret(const kubernetes::ObjectKind& kind, const Json& fields) {
@@ -241,6 +257,7 @@ void DropNulls(Json& value) {
 }
 
 absl::StatusOr<Json> ObjectFromValue(const Value& value) {
+  CHARON_RETURN_IF_ERROR(CheckNumbersOf64Bits(value));
   CHARON_ASSIGN_OR_RETURN(const std::string text, EncodeAnyJson(value));
   Json object = Json::parse(text, nullptr, /*allow_exceptions=*/false);
   if (object.is_discarded()) return absl::InternalError("an HCL value became invalid JSON");
@@ -258,7 +275,9 @@ void MergeInto(Json& base, const Json& over) {
 
 std::string EmitLike(const Json& object, absl::string_view like) {
   const absl::string_view text = absl::StripLeadingAsciiWhitespace(like);
-  return text.empty() || text[0] == '{' ? object.dump() : kubernetes::EmitYaml(object);
+  if (text.empty() || text[0] == '{') return object.dump();
+  if (std::optional<std::string> edited = EditYaml(std::string(like), object)) return *edited;
+  return kubernetes::EmitYaml(object);
 }
 
 absl::StatusOr<Value> ValueFromObject(const Json& object) {
@@ -302,10 +321,7 @@ Json ExportManifest(const Json& live, absl::string_view manager) {
     if (metadata["annotations"].empty()) metadata.erase("annotations");
   }
   object.erase("status");
-  if (kubernetes::Text(object, "kind") == "Secret") {
-    object.erase("data");
-    object.erase("stringData");
-  }
+  DropSecretValues(object);
   return object;
 }
 

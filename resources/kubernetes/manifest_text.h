@@ -34,6 +34,9 @@ void DropNulls(Json& value);
 // writes, the values of a Secret.
 absl::Status CheckManifest(const Json& object);
 
+// Takes the values of a Secret out of `object`, if it is one.
+void DropSecretValues(Json& object);
+
 // Refuses the values of a Secret among fields that go into state.
 absl::Status CheckNoSecret(const kubernetes::ObjectKind& kind, const Json& fields);
 
@@ -70,7 +73,8 @@ class ManifestCache {
 // `base` with the entries of `over` merged into its maps; other values of `over` replace.
 void MergeInto(Json& base, const Json& over);
 
-// `object` in the words of `like`: JSON if that is JSON, else YAML.
+// `object` in the words of `like`: JSON if that is JSON, else YAML, of which as little as possible
+// changes.
 std::string EmitLike(const Json& object, absl::string_view like);
 // `object` as an HCL value of dynamic type.
 absl::StatusOr<Value> ValueFromObject(const Json& object);

@@ -54,6 +54,41 @@ TEST(EncodeSecret, MovesTextsToData) {
   EXPECT_EQ(other, before);
 }
 
+// What is shown of a drift is the difference of two texts.
+TEST(EmitLike, ChangesNoMoreOfAYamlThanWhatDiffers) {
+  // As yamlencode writes it, and as people do.
+  const std::string encoded =
+      "\"data\":\n  \"a\": \"1\"\n  \"b\": \"1\"\n  \"gone\":\n    \"x\": 1\n\"list\":\n- \"n\": "
+      "1\n"
+      "  \"v\": true\n- \"n\": 2\n  \"v\": true\n";
+  Json object = *ParseManifest(encoded);
+  object["data"]["b"] = "it's new";
+  object["data"].erase("gone");
+  object["list"][1]["v"] = false;
+  EXPECT_EQ(EmitLike(object, encoded),
+            "\"data\":\n  \"a\": \"1\"\n  \"b\": \"it's new\"\n\"list\":\n- \"n\": 1\n"
+            "  \"v\": true\n- \"n\": 2\n  \"v\": false\n");
+
+  const std::string written =
+      "# ours\nspec:\n  image: web:1 # pinned\n  replicas: 1\n  ports: [{port: 1, name: a}]\n  "
+      "args: ['x']\n"
+      "  gone:\n  - 1\n  on: \"1\"\n";
+  object = *ParseManifest(written);
+  object["spec"]["image"] = "web:2";
+  object["spec"]["replicas"] = 3;
+  object["spec"]["ports"][0]["port"] = 80;
+  object["spec"]["args"][0] = "yes";
+  object["spec"].erase("gone");
+  EXPECT_EQ(EmitLike(object, written),
+            "# ours\nspec:\n  image: web:2 # pinned\n  replicas: 3\n  ports: [{port: 80, name: "
+            "a}]\n  args: "
+            "[\"yes\"]\n  on: \"1\"\n");
+
+  // What takes more than that is written anew.
+  object["spec"]["ports"].push_back({{"port", 2}});
+  EXPECT_EQ(*ParseManifest(EmitLike(object, written)), object);
+}
+
 TEST(ExportManifest, LeavesOutAProtocolThatOnlyFillsInTheKey) {
   const Json exported =
       ExportManifest(Service({Entry("charon", "Apply", kPortsWithoutProtocol)}), "charon");

@@ -5,15 +5,18 @@
 #include <vector>
 
 #include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 #include "nlohmann/json.hpp"
 #include "provider/base/redact.h"
 #include "provider/base/status.h"
 #include "provider/clients/kubernetes/object.h"
 #include "provider/clients/kubernetes/ownership.h"
 #include "provider/operations/generate_value.h"
+#include "provider/operations/remake_secret.h"
 #include "provider/schema/checks.h"
 
 namespace charon::kubernetes_resources {
@@ -63,20 +66,6 @@ Json Render(const SecretModel& model, const std::string& name_space, const Json&
   return object;
 }
 
-// The keys of `live` that `manager` still owns: a key that another writer changed is his.
-std::set<std::string> OwnedKeys(const Json& live, absl::string_view manager) {
-  using Step = kubernetes::FieldStep;
-  const kubernetes::FieldSet owned = kubernetes::AppliedBy(live, manager);
-  std::set<std::string> keys;
-  const Json& data = kubernetes::Field(live, "data");
-  if (!data.is_object()) return keys;
-  for (const auto& [key, value] : data.items()) {
-    if (owned.Contains({Step{Step::Kind::kField, "data"}, Step{Step::Kind::kField, key}}))
-      keys.insert(key);
-  }
-  return keys;
-}
-
 // The base64 value of `key`; "" if there is none.
 std::string ValueOf(const Json& secret, const std::string& key) {
   const Json& data = kubernetes::Field(secret, "data");
@@ -88,12 +77,73 @@ void RegisterValue(const std::string& base64) {
   if (absl::Base64Unescape(base64, &plain)) RegisterSecret(plain);
 }
 
+// True if `wanted` has another rotation_trigger than before (null: there was nothing before).
+bool IsRotated(const SecretModel* prior, const std::string& key, const GenerateModel& wanted) {
+  if (prior == nullptr || !prior->generate.IsKnown()) return false;
+  const auto former = prior->generate->find(key);
+  return former != prior->generate->end() &&
+         former->second.rotation_trigger != wanted.rotation_trigger;
+}
+
+bool IsPlace(const SecretModel& model, const std::string& place) {
+  const std::vector<std::string> places = Places(model);
+  return std::find(places.begin(), places.end(), place) != places.end();
+}
+
+// True if a change from `prior` to `planned` gives a key another value, or may do so.
+bool ChangesValues(const SecretModel& prior, const SecretModel& planned) {
+  if (prior.data_wo_version != planned.data_wo_version || prior.copy != planned.copy) return true;
+  if (planned.generate.IsUnknown() || prior.keys != planned.keys) return true;
+  // The state of an import does not have what was generated; the keys tell that it is there.
+  if (!planned.generate.IsKnown()) return false;
+  return std::any_of(
+      planned.generate->begin(), planned.generate->end(),
+      [&prior](const auto& entry) { return IsRotated(&prior, entry.first, entry.second); });
+}
+
+// A value that the server takes for `key` where the real one is not made yet.
+std::string Placeholder(const std::string& key, std::int64_t length) {
+  const bool json = key == ".dockerconfigjson" || key == ".dockercfg";
+  return absl::Base64Escape(json ? "{}" : std::string(static_cast<std::size_t>(length), 'x'));
+}
+
+// `status`, an answer about the Secret in `place`, at the attribute that it is about.
+absl::Status AtPlace(const SecretModel& model, const std::string& place, absl::Status status) {
+  Path path = place == *model.name_space ? Path("name") : Path("replicate_to");
+  for (const kubernetes::ApiError::Cause& cause : kubernetes::ApiErrorOf(status).causes) {
+    absl::string_view field = cause.field;
+    if (absl::ConsumePrefix(&field, "data[") && absl::ConsumeSuffix(&field, "]")) {
+      const std::string key(field);
+      path = model.data_wo.IsKnown() && model.data_wo->count(key) != 0 ? Path("data_wo")
+             : model.generate.IsKnown() && model.generate->count(key) != 0
+                 ? Path("generate").Key(key)
+             : model.copy.IsKnown() && model.copy->count(key) != 0 ? Path("copy").Key(key)
+                                                                   : Path("type");
+      break;
+    }
+    if (absl::StartsWith(field, "metadata.labels")) path = Path("labels");
+    if (absl::StartsWith(field, "metadata.annotations")) path = Path("annotations");
+  }
+  return At(path, Annotate(std::move(status), absl::StrCat("Secret ", place, "/", *model.name)));
+}
+
+// How fresh a source has to be: plans take what this run knows of it.
+enum class Ask { kNow, kOnce };
+
 absl::StatusOr<std::string> CopiedValue(const Call& call, kubernetes::Cluster& cluster,
                                         const SecretModel& model, const std::string& key,
-                                        const SecretKeyModel& from) {
+                                        const SecretKeyModel& from, Ask ask) {
   const Path path = Path("copy").Key(key);
   const std::string place = from.name_space.value_or(*model.name_space);
-  const absl::StatusOr<Json> source = cluster.Get(call, {{"v1", "Secret"}, place, *from.secret});
+  const ObjectRef ref{{"v1", "Secret"}, place, *from.secret};
+  absl::StatusOr<Json> source;
+  if (ask == Ask::kNow) {
+    source = cluster.Get(call, ref);
+  } else if (const auto known = cluster.Read(call, ref); known.ok()) {
+    source = **known;
+  } else {
+    source = known.status();
+  }
   if (!source.ok()) {
     return At(
         path,
@@ -163,9 +213,10 @@ const ObjectSpec<SecretModel>& SecretModel::Describe() {
           Field(&M::name_space, "namespace", Required, "Namespace of the Secret.")
               .ForceNew()
               .Check(DnsLabel()),
-          Field(&M::type, "type", Optional, "Type of the Secret, such as `kubernetes.io/tls`.")
-              .Default("Opaque")
-              .ForceNew(),
+          Field(&M::type, "type", Optional,
+                "Type of the Secret, such as `kubernetes.io/tls`. A change deletes the Secret and "
+                "makes it again, with the values it has.")
+              .Default("Opaque"),
           Field(&M::labels, "labels", Optional, "Labels of the Secret. Others are left alone.")
               .Check(EachKey(LabelKey()))
               .Check(EachElement(LabelValue())),
@@ -186,9 +237,11 @@ const ObjectSpec<SecretModel>& SecretModel::Describe() {
           Field(&M::replicate_to, "replicate_to", Optional,
                 "Further namespaces that get the same Secret.")
               .Check(EachElement(DnsLabel())),
-          Field(&M::immutable, "immutable", Optional,
-                "Make the Secret immutable: faster for the kubelet; each change of a value then "
-                "replaces it.")
+          Field(
+              &M::immutable, "immutable", Optional,
+              "Make the Secret immutable: faster for the kubelet. A change of a value or a key, "
+              "or back to `false`, then deletes the Secret and makes it again, with the values it "
+              "has.")
               .Default(false),
           Field(&M::force_conflicts, "force_conflicts", Optional,
                 "Take over keys that another field manager owns, instead of an error."),
@@ -275,34 +328,104 @@ absl::Status SecretResource::Plan(const sdk::Context& context,
   const bool keys_known =
       !config.data_wo.IsUnknown() && !config.generate.IsUnknown() && !config.copy.IsUnknown();
   if (keys_known) change.Set("keys", Attr<std::set<std::string>>(DeclaredKeys(config)));
-  if (!change.IsUpdate()) return absl::OkStatus();
-  const SecretModel& prior = change.prior();
-  bool values = prior.data_wo_version != config.data_wo_version ||
-                prior.generate != change.planned().generate ||
-                prior.copy != change.planned().copy || !keys_known ||
-                prior.keys != Attr<std::set<std::string>>(DeclaredKeys(config));
-  if (!values && config.copy.IsKnown() && !context.provider_config_unknown) {
-    // Has a source changed? Values are compared where they are; nothing of them is kept.
-    if (const absl::StatusOr<std::shared_ptr<kubernetes::Cluster>> cluster = services_.Kubernetes();
-        cluster.ok()) {
-      const absl::StatusOr<std::shared_ptr<const Json>> live =
-          (*cluster)->Read(context, RefIn(*prior.name_space, prior));
-      for (const auto& [key, from] : *config.copy) {
-        if (!live.ok()) break;
-        const absl::StatusOr<std::string> value = CopiedValue(context, **cluster, prior, key, from);
-        if (value.ok() && *value != ValueOf(**live, key)) values = true;
+  if (change.planned().name.IsKnown() && change.planned().name_space.IsKnown())
+    services_.NotePlannedSecret(SameObject(change.planned()));
+  if (change.IsUpdate()) {
+    const SecretModel& prior = change.prior();
+    SecretModel planned = change.planned();
+    if (keys_known) planned.keys = DeclaredKeys(config);
+    bool values = !keys_known || ChangesValues(prior, planned);
+    if (!values && config.copy.IsKnown() && !context.provider_config_unknown) {
+      // Has a source changed? Values are compared where they are; nothing of them is kept.
+      if (const absl::StatusOr<std::shared_ptr<kubernetes::Cluster>> cluster =
+              services_.Kubernetes();
+          cluster.ok()) {
+        const absl::StatusOr<std::shared_ptr<const Json>> live =
+            (*cluster)->Read(context, RefIn(*prior.name_space, prior));
+        for (const auto& [key, from] : *config.copy) {
+          if (!live.ok()) break;
+          const absl::StatusOr<std::string> value =
+              CopiedValue(context, **cluster, prior, key, from, Ask::kOnce);
+          if (value.ok() && *value != ValueOf(**live, key)) values = true;
+        }
       }
     }
+    if (values) {
+      change.SetUnknown("revision");
+    } else {
+      change.KeepPrior("revision");
+    }
+    if (!change.Changes()) return absl::OkStatus();
   }
-  if (values) {
-    change.SetUnknown("revision");
-    if (prior.immutable.value_or(false)) change.RequireReplace("revision");
-  } else {
-    change.KeepPrior("revision");
+  return keys_known ? CheckPlanned(context, change) : absl::OkStatus();
+}
+
+absl::Status SecretResource::CheckPlanned(const sdk::Context& context,
+                                          const sdk::PlanChange<SecretModel>& change) const {
+  SecretModel planned = change.planned();
+  planned.data_wo = change.config().data_wo;
+  const bool known = planned.name.IsKnown() && planned.name_space.IsKnown() &&
+                     planned.type.IsKnown() && planned.immutable.IsKnown() &&
+                     !planned.labels.IsUnknown() && !planned.annotations.IsUnknown() &&
+                     !planned.replicate_to.IsUnknown();
+  if (!known || context.provider_config_unknown || context.planned_before) return absl::OkStatus();
+  const SecretModel* prior = change.IsUpdate() ? &change.prior() : nullptr;
+  const operations::ObjectOptions options = Options(planned);
+  const absl::Status checked =
+      services_.CheckPlan(context, [&](kubernetes::Cluster& cluster) -> absl::Status {
+        const auto read = cluster.Read(context, RefIn(*planned.name_space, planned));
+        if (absl::IsUnavailable(read.status()) || absl::IsDeadlineExceeded(read.status()))
+          return read.status();
+        const Json live = read.ok() ? **read : Json();
+        Json data = Json::object();
+        for (const auto& [key, value] : planned.data_wo.value_or({})) {
+          RegisterSecret(value);
+          data[key] = absl::Base64Escape(value);
+        }
+        for (const auto& [key, wanted] : planned.generate.value_or({})) {
+          const std::string value = IsRotated(prior, key, wanted) ? "" : ValueOf(live, key);
+          data[key] = value.empty() ? Placeholder(key, wanted.length.value_or(32)) : value;
+          RegisterValue(value);
+        }
+        for (const auto& [key, from] : planned.copy.value_or({})) {
+          data[key] = Placeholder(key, 32);
+          if (from.secret.IsUnknown() || from.name_space.IsUnknown() || from.key.IsUnknown())
+            continue;
+          const absl::StatusOr<std::string> value =
+              CopiedValue(context, cluster, planned, key, from, Ask::kOnce);
+          if (value.ok()) data[key] = *value;
+          const std::string source =
+              absl::StrCat(from.name_space.value_or(*planned.name_space), "/", *from.secret);
+          if (absl::IsNotFound(value.status()) && !services_.PlansSecret(source))
+            context.diagnostics->Warning("What is copied is not there yet", value.status());
+        }
+        for (const std::string& place : Places(planned)) {
+          const Json object = Render(planned, place, data, services_.settings()->conventions);
+          const bool fresh = prior == nullptr || !IsPlace(*prior, place);
+          const bool main = place == *planned.name_space;
+          absl::Status status;
+          if (!main && !fresh) continue;  // as the first
+          if (main && (!fresh || operations::ClaimOf(&live, options) == operations::Claim::kOurs) &&
+              operations::MustBeMadeAgain(live, object, options.manager)) {
+            status = operations::CheckRemake(context, cluster, object, options);
+          } else if (fresh) {
+            status = operations::CheckCreate(context, cluster, object, options).status();
+          } else {
+            status = operations::CheckUpdate(context, cluster, object, options).status();
+          }
+          if (!status.ok()) return AtPlace(planned, place, status);
+        }
+        return absl::OkStatus();
+      });
+  if (kubernetes::IsAdmissionDown(checked)) {
+    context.diagnostics->Warning("The plan could not be checked", checked);
+    return absl::OkStatus();
   }
-  if (prior.immutable.value_or(false) && !change.planned().immutable.value_or(false))
-    change.RequireReplace("immutable");
-  return absl::OkStatus();
+  if (absl::IsAborted(checked)) {
+    context.diagnostics->Warning("Another manager owns a field", checked);
+    return absl::OkStatus();
+  }
+  return checked;
 }
 
 // The values to apply, base64 by key. `live` is what the Secret holds now (null if it is not
@@ -316,14 +439,8 @@ absl::StatusOr<Json> SecretResource::Values(const sdk::Context& context,
     data[key] = absl::Base64Escape(value);
   }
   for (const auto& [key, wanted] : plan.generate.value_or({})) {
-    bool rotate = false;
-    if (prior != nullptr && prior->generate.IsKnown()) {
-      const auto former = prior->generate->find(key);
-      rotate = former != prior->generate->end() &&
-               former->second.rotation_trigger != wanted.rotation_trigger;
-    }
     std::string value = ValueOf(live, key);
-    if (value.empty() || rotate) {
+    if (value.empty() || IsRotated(prior, key, wanted)) {
       CHARON_ASSIGN_OR_RETURN(const std::string made,
                               operations::GenerateValue(wanted.kind.value_or("alphanumeric"),
                                                         wanted.length.value_or(32)));
@@ -335,7 +452,7 @@ absl::StatusOr<Json> SecretResource::Values(const sdk::Context& context,
     data[key] = value;
   }
   for (const auto& [key, from] : plan.copy.value_or({})) {
-    CHARON_ASSIGN_OR_RETURN(data[key], CopiedValue(context, cluster, plan, key, from));
+    CHARON_ASSIGN_OR_RETURN(data[key], CopiedValue(context, cluster, plan, key, from, Ask::kNow));
   }
   return data;
 }
@@ -345,10 +462,19 @@ sdk::Outcome<SecretModel> SecretResource::Apply(const sdk::Context& context,
   CHARON_ASSIGN_OR_RETURN(const auto cluster, services_.Kubernetes());
   const Conventions conventions = services_.settings()->conventions;
   const operations::ObjectOptions options = Options(plan);
-  absl::StatusOr<Json> live = cluster->Get(context, RefIn(*plan.name_space, plan));
+  const ObjectRef ref = RefIn(*plan.name_space, plan);
+  absl::StatusOr<Json> live = cluster->Get(context, ref);
   if (absl::IsNotFound(live.status())) live = Json();
   CHARON_RETURN_IF_ERROR(live.status());
-  CHARON_ASSIGN_OR_RETURN(const Json data, Values(context, *cluster, prior, plan, *live));
+  // What a run that was killed while it made the Secret again has put aside.
+  const bool made_again =
+      prior != nullptr && (prior->immutable.value_or(false) || prior->type != plan.type);
+  Json kept;
+  if (made_again || (live->is_null() && plan.generate.IsKnown())) {
+    CHARON_ASSIGN_OR_RETURN(kept, operations::KeptValues(context, *cluster, ref, options));
+  }
+  const Json& source = live->is_null() ? kept : *live;
+  CHARON_ASSIGN_OR_RETURN(const Json data, Values(context, *cluster, prior, plan, source));
 
   SecretModel reached = plan;
   reached.keys = DeclaredKeys(plan);
@@ -357,26 +483,48 @@ sdk::Outcome<SecretModel> SecretResource::Apply(const sdk::Context& context,
   std::set<std::string> made;
   const std::vector<std::string> places = Places(plan);
   for (const std::string& place : places) {
+    const bool main = place == *plan.name_space;
     const Json object = Render(plan, place, data, conventions);
-    const bool fresh = prior == nullptr || [&] {
-      const std::vector<std::string> before = Places(*prior);
-      return std::find(before.begin(), before.end(), place) == before.end();
-    }();
-    const auto applied = fresh ? operations::CreateObject(context, *cluster, object, options)
-                               : operations::UpdateObject(context, *cluster, object, options);
+    const bool fresh = prior == nullptr || !IsPlace(*prior, place);
+    Json there;
+    if (main) {
+      there = *live;
+    } else if (made_again && !fresh) {
+      const auto read = cluster->Read(context, RefIn(place, plan));
+      if (!read.ok() && !absl::IsNotFound(read.status())) return At("replicate_to", read.status());
+      if (read.ok()) there = **read;
+    }
+    const operations::Claim claim = operations::ClaimOf(&there, options);
+    const bool may = claim == operations::Claim::kOurs ||
+                     (!fresh && claim == operations::Claim::kUnclaimed) ||
+                     (options.on_conflict == operations::OnConflict::kAdopt);
+    absl::StatusOr<Json> applied;
+    if (may && operations::MustBeMadeAgain(there, object, options.manager)) {
+      const bool keep = main && plan.generate.IsKnown();
+      absl::Status ready = operations::CheckRemake(context, *cluster, object, options);
+      if (ready.ok() && keep)
+        ready = operations::KeepValues(context, *cluster, object, there, options);
+      if (keep) kept = object;
+      applied = ready.ok()
+                    ? operations::RemakeSecret(context, *cluster, object, there, there, options)
+                    : absl::StatusOr<Json>(ready);
+    } else if (main && there.is_null() && kept.is_object()) {
+      applied = operations::RemakeSecret(context, *cluster, object, there, kept, options);
+    } else {
+      applied = fresh ? operations::CreateObject(context, *cluster, object, options)
+                      : operations::UpdateObject(context, *cluster, object, options);
+    }
     if (!applied.ok()) {
-      const Path path = place == *plan.name_space ? Path("name") : Path("replicate_to");
-      const absl::Status status =
-          At(path, Annotate(applied.status(), absl::StrCat("Secret ", place, "/", *plan.name)));
-      if (place == *plan.name_space) return status;
+      const absl::Status status = AtPlace(plan, place, applied.status());
+      if (main) return status;
       reached.replicate_to = made;
       return sdk::Outcome<SecretModel>::Partial(reached, status);
     }
-    if (place != *plan.name_space) made.insert(place);
+    if (!main) made.insert(place);
   }
   if (prior != nullptr) {
     for (const std::string& place : Places(*prior)) {
-      if (std::find(places.begin(), places.end(), place) != places.end()) continue;
+      if (IsPlace(plan, place)) continue;
       const absl::Status gone =
           operations::DeleteObject(context, *cluster, RefIn(place, plan), options);
       if (!gone.ok() && !absl::IsNotFound(gone)) {
@@ -385,6 +533,10 @@ sdk::Outcome<SecretModel> SecretResource::Apply(const sdk::Context& context,
         return sdk::Outcome<SecretModel>::Partial(reached, At("replicate_to", gone));
       }
     }
+  }
+  if (kept.is_object()) {
+    const absl::Status gone = operations::DropKeptValues(context, *cluster, ref, options);
+    if (!gone.ok()) return sdk::Outcome<SecretModel>::Partial(reached, At("name", gone));
   }
   return reached;
 }
@@ -403,12 +555,30 @@ sdk::Outcome<SecretModel> SecretResource::Update(const sdk::Context& context,
 sdk::Outcome<SecretModel> SecretResource::Read(const sdk::Context& context,
                                                const SecretModel& prior) {
   CHARON_ASSIGN_OR_RETURN(const auto cluster, services_.Kubernetes());
-  CHARON_ASSIGN_OR_RETURN(const std::shared_ptr<const Json> live,
-                          cluster->Read(context, RefIn(*prior.name_space, prior)));
-  const std::string manager = services_.settings()->field_manager;
+  const ObjectRef ref = RefIn(*prior.name_space, prior);
   SecretModel model = prior;
   const bool imported = prior.keys.IsNull();
-  std::set<std::string> keys = OwnedKeys(*live, manager);
+  const auto read = cluster->Read(context, ref);
+  if (absl::IsNotFound(read.status()) && prior.generate.IsKnown() && !imported) {
+    CHARON_ASSIGN_OR_RETURN(const Json kept,
+                            operations::KeptValues(context, *cluster, ref, Options(prior)));
+    if (kept.is_object()) {
+      context.diagnostics->Warning(
+          absl::StrCat("Unfinished: Secret ", *prior.name_space, "/", *prior.name),
+          absl::StrCat(
+              "An apply was stopped while it made the Secret again. Its values are kept in "
+              "the Secret ",
+              kubernetes::Text(kept, "metadata.name"),
+              ", which the next apply takes them from and removes."),
+          "keys");
+      model.keys = std::set<std::string>();
+      return model;
+    }
+  }
+  CHARON_RETURN_IF_ERROR(read.status());
+  const std::shared_ptr<const Json>& live = *read;
+  const std::string manager = services_.settings()->field_manager;
+  std::set<std::string> keys = operations::OwnedKeys(*live, manager);
   auto text_map = [&](const char* path) {
     std::map<std::string, std::string> map;
     const Json& object = kubernetes::Field(*live, path);
@@ -516,7 +686,9 @@ absl::Status SecretResource::Delete(const sdk::Context& context, const SecretMod
         operations::DeleteObject(context, *cluster, RefIn(place, prior), Options(prior));
     if (!gone.ok() && !absl::IsNotFound(gone)) return gone;
   }
-  return absl::OkStatus();
+  if (!prior.generate.IsKnown()) return absl::OkStatus();
+  return operations::DropKeptValues(context, *cluster, RefIn(*prior.name_space, prior),
+                                    Options(prior));
 }
 
 absl::StatusOr<SecretModel> SecretResource::Import(const sdk::Context&, const std::string& id) {

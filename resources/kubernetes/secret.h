@@ -69,6 +69,9 @@ class SecretResource final : public sdk::Resource<SecretModel, SecretIdentity> {
   absl::StatusOr<nlohmann::json> Values(const sdk::Context& context, kubernetes::Cluster& cluster,
                                         const SecretModel* prior, const SecretModel& plan,
                                         const nlohmann::json& live) const;
+  // Asks the server about the plan, with values in place of those that are not made yet.
+  absl::Status CheckPlanned(const sdk::Context& context,
+                            const sdk::PlanChange<SecretModel>& change) const;
   Services& services_;
 };
 

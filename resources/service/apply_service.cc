@@ -20,6 +20,7 @@
 #include "provider/operations/wait_ready.h"
 #include "resources/service/content.h"
 #include "resources/service/keep_order.h"
+#include "resources/service/remake.h"
 
 namespace charon::service {
 namespace {
@@ -30,28 +31,17 @@ using kubernetes::Quantity;
 
 constexpr char kSettled[] = "settled";
 
-// Kinds that lead to a service: gone before anything else, made after everything else.
-bool IsExposure(const ObjectRef& ref) {
-  static const auto& kinds = *new std::set<std::string>{
-      "Ingress", "Service", "Middleware", "ServiceMonitor", "CronJob", "IngressRoute"};
-  return kinds.count(ref.kind.kind) != 0;
-}
-
-// The claims that a StatefulSet's controller made for one of its volumes, which go with nothing:
-// deletes them, or adds them to what was kept.
+// The claims that a StatefulSet's controller made for one of its volumes go with nothing: deletes
+// them, or adds them to what was kept.
 absl::Status RemoveReplicaClaims(const Call& call, Cluster& cluster, const ServiceModel& model,
                                  const std::string& volume, bool delete_data,
                                  std::vector<std::string>& kept) {
-  CHARON_ASSIGN_OR_RETURN(
-      const std::vector<Json> claims,
-      cluster.List(call, {"v1", "PersistentVolumeClaim"}, {.name_space = *model.name_space}));
-  const std::string prefix = absl::StrCat(volume, "-", model.NameOrDefault(), "-");
+  CHARON_ASSIGN_OR_RETURN(const std::vector<Json> claims,
+                          ReplicaClaims(call, cluster, model, volume));
   for (const Json& claim : claims) {
-    const std::string name = kubernetes::Text(claim, "metadata.name");
-    const bool ordinal = absl::StartsWith(name, prefix) && name.size() > prefix.size() &&
-                         name.find_first_not_of("0123456789", prefix.size()) == std::string::npos;
-    if (!ordinal) continue;
-    const ObjectRef ref{{"v1", "PersistentVolumeClaim"}, *model.name_space, name};
+    const ObjectRef ref{{"v1", "PersistentVolumeClaim"},
+                        *model.name_space,
+                        kubernetes::Text(claim, "metadata.name")};
     if (!delete_data) {
       kept.push_back(KeyOf(ref));
       continue;
@@ -90,33 +80,24 @@ std::set<std::string> AwaitedSecrets(const ServiceModel& model) {
   return names;
 }
 
-// The part of a StatefulSet that the server never changes.
-Json FixedPart(const Json& workload) {
-  Json fixed = Json::object();
-  for (const char* field : {"volumeClaimTemplates", "serviceName", "podManagementPolicy"}) {
-    const Json& value = kubernetes::Field(workload, absl::StrCat("spec.", field));
-    if (!value.is_null()) fixed[field] = value;
-  }
-  return fixed;
-}
-
 // One apply of a service: makes and changes its objects in order, and keeps count of what has been
 // reached.
 class Run {
  public:
   Run(const sdk::Context& context, Services& services, Cluster& cluster, const ServiceModel* prior,
-      const ServiceModel& plan)
+      const ServiceModel* left, const ServiceModel& plan)
       : context_(context),
         services_(services),
         cluster_(cluster),
         conventions_(services.settings()->conventions),
         options_(OptionsOf(services, plan)),
         prior_(prior),
+        former_(prior != nullptr ? prior : left),
         plan_(plan),
         reached_(plan),
         adopting_(context.private_state->Get(kAdopting).has_value()),
         settled_(ParseSettled(context)) {
-    reached_.objects = prior == nullptr ? StringMap() : prior->objects.value_or({});
+    reached_.objects = former_ == nullptr ? StringMap() : former_->objects.value_or({});
     reached_.urls = Urls(plan, conventions_);
     if (!plan.restart.IsKnown())
       reached_.restart = prior == nullptr ? Attr<StringMap>() : prior->restart;
@@ -125,6 +106,8 @@ class Run {
   sdk::Outcome<ServiceModel> Apply() {
     absl::Status status = ApplyAll();
     StoreSettled(context_, settled_);
+    context_.private_state->Erase(kNextData);
+    TellKept(context_, kept_);
     // Even a half-finished run has no unknowns.
     if (reached_.restart.IsUnknown()) reached_.restart = Attr<StringMap>();
     // Nothing was made: then there is no service.
@@ -202,14 +185,17 @@ class Run {
     const bool fresh = prior_ == nullptr || (!adopting_ && reached_.objects->count(key) == 0);
     if (rendered.stage == Stage::kWorkload &&
         (!fresh || options.on_conflict == operations::OnConflict::kAdopt)) {
-      if (const auto there = cluster_.Read(context_, ref); there.ok()) KeepOrder(**there, object);
+      if (const auto there = cluster_.Read(context_, ref); there.ok()) {
+        KeepOrder(**there, object);
+        if (fresh) CHARON_RETURN_IF_ERROR(CheckPods(object, **there, options));
+      }
     }
-    if (ref.kind.kind == "StatefulSet")
-      CHARON_RETURN_IF_ERROR(ReplaceStatefulSetIfFixed(ref, object));
     context_.call.log->Info("applying an object of a service", {{"object", key}});
     absl::StatusOr<Json> live = fresh && !adopting_
                                     ? operations::CreateObject(context_, cluster_, object, options)
                                     : operations::UpdateObject(context_, cluster_, object, options);
+    if (rendered.stage == Stage::kWorkload && IsAboutFixedFields(live.status()))
+      live = MakeAnew(ref, object, options);
     if (!live.ok()) return live.status();
     if (rendered.object["kind"] == "PersistentVolumeClaim" && !rendered.initial.is_null()) {
       CHARON_RETURN_IF_ERROR(
@@ -249,9 +235,9 @@ class Run {
         if (there.is_object()) value = there.value(name, "");
       }
       bool rotate = false;
-      if (prior_ != nullptr && prior_->generated_secrets.IsKnown()) {
-        const auto former = prior_->generated_secrets->find(name);
-        rotate = former != prior_->generated_secrets->end() &&
+      if (former_ != nullptr && former_->generated_secrets.IsKnown()) {
+        const auto former = former_->generated_secrets->find(name);
+        rotate = former != former_->generated_secrets->end() &&
                  former->second.rotation_trigger != wanted.rotation_trigger;
       }
       if (value.empty() || rotate) {
@@ -265,8 +251,25 @@ class Run {
       }
       data[name] = std::move(value);
     }
+    if (live.ok() && !plan_.delete_data.value_or(false)) KeepValues(*live, ref, data);
     object["data"] = std::move(data);
     return absl::OkStatus();
+  }
+
+  // Values that are not declared any more are data like a claim. Ours only: others may have put
+  // theirs beside them.
+  void KeepValues(const Json& live, const ObjectRef& ref, Json& data) {
+    const kubernetes::FieldSet applied = kubernetes::AppliedBy(live, options_.manager);
+    const Json& there = kubernetes::Field(live, "data");
+    if (!there.is_object()) return;
+    for (const auto& [name, value] : there.items()) {
+      using Kind = kubernetes::FieldStep::Kind;
+      if (data.contains(name) || !applied.Contains({{Kind::kField, "data"}, {Kind::kField, name}}))
+        continue;
+      data[name] = value;
+      if (former_ != nullptr && former_->generated_secrets.value_or({}).count(name) != 0)
+        kept_.push_back(absl::StrCat("value ", name, " of ", KeyOf(ref)));
+    }
   }
 
   absl::Status GrowClaim(const Json& live, const std::string& wanted_text, const ObjectRef& ref) {
@@ -314,39 +317,49 @@ class Run {
   // again.
   absl::Status GrowReplicaClaims() {
     for (const auto& [name, claim] : plan_.claims.value_or({})) {
-      if (!IsPerReplica(claim)) continue;
-      for (std::int64_t replica = 0; replica < plan_.replicas.value_or(1); ++replica) {
-        const ObjectRef ref{{"v1", "PersistentVolumeClaim"},
-                            *plan_.name_space,
-                            absl::StrCat(name, "-", plan_.NameOrDefault(), "-", replica)};
-        if (prior_ == nullptr) break;
-        const absl::StatusOr<Json> live = cluster_.Get(context_, ref);
-        if (absl::IsNotFound(live.status())) break;
-        CHARON_RETURN_IF_ERROR(live.status());
+      if (!IsPerReplica(claim) || former_ == nullptr) continue;
+      CHARON_ASSIGN_OR_RETURN(const std::vector<Json> claims,
+                              ReplicaClaims(context_, cluster_, plan_, name));
+      for (const Json& live : claims) {
+        const ObjectRef ref{
+            {"v1", "PersistentVolumeClaim"}, *plan_.name_space, Text(live, "metadata.name")};
         CHARON_RETURN_IF_ERROR(
-            At(Path("claims").Key(name).Attribute("size"), GrowClaim(*live, *claim.size, ref)));
+            At(Path("claims").Key(name).Attribute("size"), GrowClaim(live, *claim.size, ref)));
       }
     }
     return absl::OkStatus();
   }
 
-  // What a StatefulSet was made with stays. To change it, the set is made anew around its pods,
-  // which keep running.
-  absl::Status ReplaceStatefulSetIfFixed(const ObjectRef& ref, const Json& object) {
-    if (prior_ == nullptr || adopting_) return absl::OkStatus();
-    const absl::StatusOr<Content> before = ContentOf(*prior_, conventions_);
-    if (!before.ok()) return absl::OkStatus();
-    for (std::size_t i = 0; i < before->objects.size(); ++i) {
-      if (before->refs[i] != ref || FixedPart(before->objects[i].object) == FixedPart(object))
-        continue;
-      const absl::Status deleted =
-          operations::DeleteObject(context_, cluster_, ref, options_, "Orphan");
-      if (!absl::IsNotFound(deleted)) return deleted;
+  // What a workload was made with stays. To change it, it is made anew: a StatefulSet around its
+  // pods, which keep running.
+  absl::StatusOr<Json> MakeAnew(const ObjectRef& ref, const Json& object,
+                                operations::ObjectOptions options) {
+    CHARON_ASSIGN_OR_RETURN(const Json live, cluster_.Get(context_, ref));
+    CHARON_ASSIGN_OR_RETURN(const Remake remake, CheckRemake(context_, cluster_, object, live,
+                                                             options, prior_ == nullptr));
+    if (!remake.checked) {
+      return WithRemedy(
+          absl::FailedPreconditionError(absl::StrCat(
+              KeyOf(ref), " must be made anew to change ", absl::StrJoin(remake.fields, ", "),
+              ", but the server did not say whether it would take the new one (by a dry run), so "
+              "the one that is there was not deleted")),
+          absl::StrCat("Apply again when the server can tell; or delete it without its pods, which "
+                       "keep running, and apply: kubectl delete ",
+                       ref.kind.kind, " ", ref.name, " -n ", ref.name_space, " --cascade=orphan"));
     }
-    return absl::OkStatus();
+    context_.call.log->Info("making a workload anew", {{"object", KeyOf(ref)}});
+    const std::string uid = Text(live, "metadata.uid");
+    const absl::Status deleted = cluster_.Delete(
+        context_, ref, {.propagation = remake.around_pods ? "Orphan" : "Background", .uid = uid});
+    if (!absl::IsNotFound(deleted)) CHARON_RETURN_IF_ERROR(deleted);
+    CHARON_RETURN_IF_ERROR(operations::WaitUntilGone(context_, cluster_, ref, uid));
+    options.initial = remake.initial.is_null() ? nullptr : &remake.initial;
+    if (prior_ == nullptr) took_over_ = true;
+    return operations::CreateObject(context_, cluster_, object, options);
   }
 
   absl::Status AwaitSecrets() {
+    if (plan_.replicas.value_or(1) == 0) return absl::OkStatus();  // parked: no pod needs them
     for (const std::string& name : AwaitedSecrets(plan_)) {
       const ObjectRef ref{{"v1", "Secret"}, *plan_.name_space, name};
       bool told = false;
@@ -403,15 +416,15 @@ class Run {
 
   // Deletes what is not declared any more: what leads to the service before what it leads to.
   absl::Status Prune(const Content& content, bool exposure) {
-    if (prior_ == nullptr) return absl::OkStatus();
-    const std::set<std::string> data = DataKeys(*prior_, conventions_);
-    std::vector<std::string> kept;
-    for (const auto& [key, hash] : prior_->objects.value_or({})) {
+    if (former_ == nullptr) return absl::OkStatus();
+    const std::set<std::string> data = DataKeys(*former_);
+    const bool delete_data = plan_.delete_data.value_or(false);
+    for (const std::string& key : KeysByRemoval(former_->objects.value_or({}))) {
       if (content.hashes.count(key) != 0) continue;
       const absl::StatusOr<ObjectRef> ref = RefOfKey(key);
       if (!ref.ok() || IsExposure(*ref) != exposure) continue;
-      if (data.count(key) != 0 && !plan_.delete_data.value_or(false)) {
-        kept.push_back(key);
+      if (data.count(key) != 0 && !delete_data) {
+        kept_.push_back(key);
       } else {
         const absl::Status deleted = operations::DeleteObject(context_, cluster_, *ref, options_);
         if (!deleted.ok() && !absl::IsNotFound(deleted))
@@ -420,54 +433,91 @@ class Run {
       reached_.objects.value().erase(key);
       settled_.erase(key);
     }
-    if (!exposure) {
-      for (const auto& [name, claim] : prior_->claims.value_or({})) {
-        if (!IsPerReplica(claim) || (plan_.claims.IsKnown() && plan_.claims->count(name) != 0))
-          continue;
-        CHARON_RETURN_IF_ERROR(RemoveReplicaClaims(context_, cluster_, *prior_, name,
-                                                   plan_.delete_data.value_or(false), kept));
-      }
+    if (exposure) return absl::OkStatus();
+    for (const auto& [name, claim] : former_->claims.value_or({})) {
+      if (!IsPerReplica(claim)) continue;
+      if (plan_.claims.IsKnown() && plan_.claims->count(name) != 0 &&
+          IsPerReplica(plan_.claims->at(name)))
+        continue;
+      CHARON_RETURN_IF_ERROR(
+          RemoveReplicaClaims(context_, cluster_, *former_, name, delete_data, kept_));
     }
-    TellKept(context_, kept);
     return absl::OkStatus();
   }
 
-  // A run that was killed, or a create that failed, may have left what the corrected configuration
-  // does not have.
+  // A run that was killed before it could tell may have left what the configuration does not have
+  // by now, also outside of the namespace. Nobody has said that what holds data may go.
   absl::Status RemoveLeftovers(const Content& content) {
-    static const auto& kinds =
-        *new std::vector<kubernetes::ObjectKind>{{"networking.k8s.io/v1", "Ingress"},
-                                                 {"traefik.io/v1alpha1", "Middleware"},
-                                                 {"monitoring.coreos.com/v1", "ServiceMonitor"},
-                                                 {"v1", "Service"},
-                                                 {"batch/v1", "CronJob"},
-                                                 {"apps/v1", "Deployment"},
-                                                 {"apps/v1", "StatefulSet"},
-                                                 {"apps/v1", "DaemonSet"},
-                                                 {"policy/v1", "PodDisruptionBudget"},
-                                                 {"networking.k8s.io/v1", "NetworkPolicy"},
-                                                 {"external-secrets.io/v1", "ExternalSecret"},
-                                                 {"v1", "ConfigMap"},
-                                                 {"rbac.authorization.k8s.io/v1", "RoleBinding"},
-                                                 {"rbac.authorization.k8s.io/v1", "Role"},
-                                                 {"v1", "ServiceAccount"}};
-    kubernetes::ListOptions list;
-    list.name_space = *plan_.name_space;
-    list.label_selector = absl::StrCat("app.kubernetes.io/name=", plan_.NameOrDefault());
-    for (const kubernetes::ObjectKind& kind : kinds) {
-      const absl::StatusOr<std::vector<Json>> found = cluster_.List(context_, kind, list);
-      if (!found.ok()) continue;  // a kind that the cluster does not have, or that we may not list
-      for (const Json& object : *found) {
-        if (operations::ClaimOf(&object, options_) != operations::Claim::kOurs) continue;
-        const ObjectRef ref{kind, *plan_.name_space, Text(object, "metadata.name")};
-        if (content.hashes.count(KeyOf(ref)) != 0) continue;
-        const absl::Status deleted = operations::DeleteObject(context_, cluster_, ref, options_);
-        if (!deleted.ok() && !absl::IsNotFound(deleted))
-          return Annotate(deleted,
-                          absl::StrCat("removing what an earlier run left: ", ref.ToString()));
+    ServiceModel found;
+    found.name_space = plan_.name_space;
+    found.name = plan_.NameOrDefault();
+    found.objects = StringMap();
+    const std::string full_name = absl::StrCat(*plan_.name_space, "-", plan_.NameOrDefault());
+    for (const std::string& kind : KindsByRemoval()) {
+      CHARON_ASSIGN_OR_RETURN(const std::vector<Json> objects, FindOurs(kind, full_name));
+      for (const Json& object : objects) {
+        const std::string key = KeyOf({{ApiVersionOf(kind), kind},
+                                       Text(object, "metadata.namespace"),
+                                       Text(object, "metadata.name")});
+        // What a former state of this very run has was judged already.
+        const bool known = former_ != nullptr && former_->objects.value_or({}).count(key) != 0;
+        if (content.hashes.count(key) == 0 && !known) found.objects.value()[key] = "";
       }
     }
+    const std::set<std::string> data = DataKeys(found);
+    for (const std::string& key : KeysByRemoval(*found.objects)) {
+      if (data.count(key) != 0) {
+        kept_.push_back(key);
+        continue;
+      }
+      CHARON_ASSIGN_OR_RETURN(const ObjectRef ref, RefOfKey(key));
+      const absl::Status deleted = operations::DeleteObject(context_, cluster_, ref, options_);
+      if (!deleted.ok() && !absl::IsNotFound(deleted))
+        return Annotate(deleted, absl::StrCat("removing what an earlier run left: ", key));
+    }
     return absl::OkStatus();
+  }
+
+  // The objects of a kind that have this service's mark.
+  absl::StatusOr<std::vector<Json>> FindOurs(const std::string& kind,
+                                             const std::string& full_name) {
+    const kubernetes::ObjectKind of{ApiVersionOf(kind), kind};
+    std::vector<Json> found;
+    absl::Status asked;
+    const auto add = [&](absl::StatusOr<std::vector<Json>> objects) {
+      if (!objects.ok()) {
+        asked = objects.status();
+        return;
+      }
+      for (Json& object : *objects) {
+        if (operations::ClaimOf(&object, options_) == operations::Claim::kOurs)
+          found.push_back(std::move(object));
+      }
+    };
+    if (kind == "Secret") {  // by name: a list would fetch everybody's values
+      for (const std::string& key : {EnvSecretKey(), GeneratedKey(plan_)}) {
+        CHARON_ASSIGN_OR_RETURN(const ObjectRef ref, RefOfKey(key));
+        absl::StatusOr<Json> secret = cluster_.Get(context_, ref);
+        if (secret.ok()) {
+          add(std::vector<Json>{*std::move(secret)});
+        } else {
+          asked = secret.status();
+        }
+      }
+    } else if (kind == "ClusterRole" || kind == "ClusterRoleBinding") {
+      add(cluster_.List(context_, of, {.field_selector = "metadata.name=" + full_name}));
+    } else if (kind == "PersistentVolume") {
+      add(cluster_.List(context_, of, {}));
+    } else {
+      add(cluster_.List(context_, of, {.name_space = *plan_.name_space}));
+      // namespace_rules
+      if (kind == "Role" || kind == "RoleBinding")
+        add(cluster_.List(context_, of, {.field_selector = "metadata.name=" + full_name}));
+    }
+    // A kind that the cluster does not have, or that we may not see.
+    if (!asked.ok() && !absl::IsNotFound(asked) && !absl::IsPermissionDenied(asked))
+      return Annotate(asked, "looking for what an earlier run left");
+    return found;
   }
 
   const sdk::Context& context_;
@@ -476,14 +526,36 @@ class Run {
   const Conventions conventions_;
   const operations::ObjectOptions options_;
   const ServiceModel* prior_;
+  const ServiceModel* former_;  // the prior one, or what a create left that failed
   const ServiceModel& plan_;
   ServiceModel reached_;
   const bool adopting_;
   bool took_over_ = false;
   std::map<std::string, std::string> settled_;
+  std::vector<std::string> kept_;  // data that is not declared any more
 };
 
 }  // namespace
+
+absl::StatusOr<std::vector<Json>> ReplicaClaims(const Call& call, Cluster& cluster,
+                                                const ServiceModel& model,
+                                                const std::string& volume) {
+  CHARON_ASSIGN_OR_RETURN(
+      std::vector<Json> claims,
+      cluster.List(call, {"v1", "PersistentVolumeClaim"}, {.name_space = *model.name_space}));
+  const std::string prefix = absl::StrCat(volume, "-", model.NameOrDefault(), "-");
+  claims.erase(std::remove_if(claims.begin(), claims.end(),
+                              [&prefix](const Json& claim) {
+                                const std::string name = kubernetes::Text(claim, "metadata.name");
+                                const bool ordinal =
+                                    absl::StartsWith(name, prefix) && name.size() > prefix.size() &&
+                                    name.find_first_not_of("0123456789", prefix.size()) ==
+                                        std::string::npos;
+                                return !ordinal;
+                              }),
+               claims.end());
+  return claims;
+}
 
 operations::ObjectOptions OptionsOf(Services& services, const ServiceModel& model) {
   const std::string id = absl::StrCat(*model.name_space, "/", model.NameOrDefault());
@@ -495,45 +567,42 @@ operations::ObjectOptions OptionsOf(Services& services, const ServiceModel& mode
 }
 
 sdk::Outcome<ServiceModel> ApplyService(const sdk::Context& context, Services& services,
-                                        const ServiceModel* prior, const ServiceModel& plan) {
+                                        const ServiceModel* prior, const ServiceModel* left,
+                                        const ServiceModel& plan) {
   CHARON_ASSIGN_OR_RETURN(const auto cluster, services.Kubernetes());
-  return Run(context, services, *cluster, prior, plan).Apply();
+  return Run(context, services, *cluster, prior, left, plan).Apply();
 }
 
 absl::Status RemoveService(const sdk::Context& context, Services& services,
                            const ServiceModel& prior) {
   CHARON_ASSIGN_OR_RETURN(const auto cluster, services.Kubernetes());
-  const Conventions conventions = services.settings()->conventions;
   const operations::ObjectOptions options = OptionsOf(services, prior);
   const bool delete_data = prior.delete_data.value_or(false);
-  const std::set<std::string> data = DataKeys(prior, conventions);
-  // The reverse of the order in which they are made; what is not rendered any more goes first.
-  std::map<std::string, int> order;
-  if (const absl::StatusOr<Content> content = ContentOf(prior, conventions); content.ok()) {
-    for (std::size_t i = 0; i < content->refs.size(); ++i)
-      order[KeyOf(content->refs[i])] = static_cast<int>(i) + 1;
-  }
-  std::vector<std::string> keys;
-  for (const auto& [key, hash] : prior.objects.value_or({})) keys.push_back(key);
-  auto rank = [&](const std::string& key) {
-    const auto found = order.find(key);
-    return found == order.end() ? static_cast<int>(order.size()) + 1 : found->second;
+  const std::set<std::string> data = DataKeys(prior);
+  // The create half of a replacement takes these again.
+  const Json next = Json::parse(context.private_state->Get(kNextData).value_or("[]"), nullptr,
+                                /*allow_exceptions=*/false);
+  const auto is_next = [&next](const std::string& key) {
+    return next == "all" ||
+           (next.is_array() && std::find(next.begin(), next.end(), key) != next.end());
   };
-  std::stable_sort(keys.begin(), keys.end(),
-                   [&](const std::string& a, const std::string& b) { return rank(a) > rank(b); });
   std::vector<std::string> kept;
-  for (const std::string& key : keys) {
+  for (const std::string& key : KeysByRemoval(prior.objects.value_or({}))) {
     CHARON_ASSIGN_OR_RETURN(const ObjectRef ref, RefOfKey(key));
-    if (data.count(key) != 0 && !delete_data) {
-      kept.push_back(key);
-      continue;
+    if (data.count(key) != 0) {
+      if (is_next(key)) continue;
+      if (!delete_data) {
+        kept.push_back(key);
+        continue;
+      }
     }
     const absl::Status deleted = operations::DeleteObject(context, *cluster, ref, options);
     if (!deleted.ok() && !absl::IsNotFound(deleted))
       return Annotate(deleted, absl::StrCat("deleting ", key));
   }
+  const bool stays = cluster->claims().IsClaimed(WorkloadRef(prior));  // another resource's now
   for (const auto& [name, claim] : prior.claims.value_or({})) {
-    if (!IsPerReplica(claim)) continue;
+    if (!IsPerReplica(claim) || stays || is_next(ClaimKey(prior, name, true))) continue;
     CHARON_RETURN_IF_ERROR(RemoveReplicaClaims(context, *cluster, prior, name, delete_data, kept));
   }
   TellKept(context, kept);

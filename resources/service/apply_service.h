@@ -21,10 +21,22 @@ inline constexpr char kAdopting[] = "adopting";
 // Who owns a service's objects.
 operations::ObjectOptions OptionsOf(Services& services, const ServiceModel& model);
 
+// Private state of the create half of a replacement, which the delete half gets: the data that it
+// will take again, as a list of keys, or "all" if that is not known yet.
+inline constexpr char kNextData[] = "next-data";
+
 // Makes the service (`prior` is nullptr), or what has changed of it, and waits until it is ready.
-// What was reached is in the outcome also if something fails.
+// `left` is what a create left that failed, if there was one. What was reached is in the outcome
+// also if something fails.
 sdk::Outcome<ServiceModel> ApplyService(const sdk::Context& context, Services& services,
-                                        const ServiceModel* prior, const ServiceModel& plan);
+                                        const ServiceModel* prior, const ServiceModel* left,
+                                        const ServiceModel& plan);
+
+// The claims that a StatefulSet's controller has made for one of its volumes.
+absl::StatusOr<std::vector<kubernetes::Json>> ReplicaClaims(const Call& call,
+                                                            kubernetes::Cluster& cluster,
+                                                            const ServiceModel& model,
+                                                            const std::string& volume);
 
 // Exposure first. What holds data stays unless `delete_data` says otherwise; what was kept is told.
 absl::Status RemoveService(const sdk::Context& context, Services& services,

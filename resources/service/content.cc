@@ -12,6 +12,30 @@ namespace charon::service {
 
 using kubernetes::ObjectRef;
 
+const std::vector<std::string>& KindsByRemoval() {
+  static const auto& kinds = *new std::vector<std::string>{"Ingress",
+                                                           "Middleware",
+                                                           "ServiceMonitor",
+                                                           "Service",
+                                                           "CronJob",
+                                                           "Deployment",
+                                                           "StatefulSet",
+                                                           "DaemonSet",
+                                                           "PodDisruptionBudget",
+                                                           "NetworkPolicy",
+                                                           "RoleBinding",
+                                                           "Role",
+                                                           "ClusterRoleBinding",
+                                                           "ClusterRole",
+                                                           "ServiceAccount",
+                                                           "PersistentVolumeClaim",
+                                                           "PersistentVolume",
+                                                           "ExternalSecret",
+                                                           "Secret",
+                                                           "ConfigMap"};
+  return kinds;
+}
+
 ObjectRef WorkloadRef(const ServiceModel& model) {
   return {{"apps/v1", WorkloadKind(model)}, *model.name_space, model.NameOrDefault()};
 }
@@ -74,20 +98,66 @@ bool IsClaim(const ObjectRef& ref) { return ref.kind.kind == "PersistentVolumeCl
 
 bool IsPerReplica(const ClaimModel& claim) { return claim.per_replica.value_or(false); }
 
-std::set<std::string> DataKeys(const ServiceModel& model, const Conventions& conventions) {
+int RemovalRank(const std::string& kind) {
+  const std::vector<std::string>& kinds = KindsByRemoval();
+  return static_cast<int>(std::find(kinds.begin(), kinds.end(), kind) - kinds.begin());
+}
+
+bool IsExposure(const ObjectRef& ref) {
+  return RemovalRank(ref.kind.kind) < RemovalRank("Deployment");
+}
+
+std::vector<std::string> KeysByRemoval(const StringMap& objects) {
+  std::vector<std::string> keys;
+  keys.reserve(objects.size());
+  for (const auto& [key, hash] : objects) keys.push_back(key);
+  std::stable_sort(keys.begin(), keys.end(), [](const std::string& a, const std::string& b) {
+    return RemovalRank(a.substr(0, a.find('/'))) < RemovalRank(b.substr(0, b.find('/')));
+  });
+  return keys;
+}
+
+std::set<std::string> DataKeys(const ServiceModel& model) {
   std::set<std::string> keys;
-  const absl::StatusOr<Content> content = ContentOf(model, conventions);
-  if (content.ok()) {
-    for (std::size_t i = 0; i < content->objects.size(); ++i) {
-      if (content->objects[i].keeps_data) keys.insert(KeyOf(content->refs[i]));
-    }
-    return keys;
-  }
-  for (const auto& [key, hash] : model.objects.value_or({})) {
+  const StringMap objects = model.objects.value_or({});
+  const std::string generated = GeneratedKey(model);
+  for (const auto& [key, hash] : objects) {
     const absl::StatusOr<ObjectRef> ref = RefOfKey(key);
-    if (ref.ok() && IsClaim(*ref)) keys.insert(key);
+    if (!ref.ok()) continue;
+    // The claim of an NFS export is only the other half of its PersistentVolume.
+    const bool half =
+        IsClaim(*ref) &&
+        objects.count(absl::StrCat("PersistentVolume/", ref->name_space, "-", ref->name)) != 0;
+    if ((IsClaim(*ref) && !half) || key == generated) keys.insert(key);
   }
   return keys;
+}
+
+std::set<std::string> DataOf(const ServiceModel& model) {
+  std::set<std::string> keys;
+  for (const auto& [name, claim] : model.claims.value_or({}))
+    keys.insert(ClaimKey(model, name, IsPerReplica(claim)));
+  if (!model.generated_secrets.value_or({}).empty()) keys.insert(GeneratedKey(model));
+  return keys;
+}
+
+bool IsDataKnown(const ServiceModel& model) {
+  if (!model.name_space.IsKnown() || model.name.IsUnknown() || model.claims.IsUnknown() ||
+      model.generated_secrets.IsUnknown())
+    return false;
+  const std::map<std::string, ClaimModel> claims = model.claims.value_or({});
+  return std::none_of(claims.begin(), claims.end(),
+                      [](const auto& claim) { return claim.second.per_replica.IsUnknown(); });
+}
+
+std::string ClaimKey(const ServiceModel& model, const std::string& volume, bool per_replica) {
+  return absl::StrCat("PersistentVolumeClaim/", *model.name_space, "/",
+                      per_replica ? absl::StrCat(volume, "-", model.NameOrDefault(), "-<replica>")
+                                  : ClaimName(model, volume));
+}
+
+std::string GeneratedKey(const ServiceModel& model) {
+  return KeyOf({{"v1", "Secret"}, *model.name_space, model.NameOrDefault() + "-generated"});
 }
 
 absl::Status Locate(const Rendered& rendered, const absl::Status& status) {

@@ -39,8 +39,25 @@ std::string HashOf(const Rendered& rendered);
 // By name of the exposure. Null if nothing is exposed, as after an import.
 Attr<StringMap> Urls(const ServiceModel& model, const Conventions& conventions);
 
-// Keys of the objects that `delete_data` decides about.
-std::set<std::string> DataKeys(const ServiceModel& model, const Conventions& conventions);
+// Every kind that services are made of, in the order in which objects are removed: what leads to
+// the pods before what it leads to, the claim before its volume.
+const std::vector<std::string>& KindsByRemoval();
+// Leads to a service: gone before anything else, made after everything else.
+bool IsExposure(const kubernetes::ObjectRef& ref);
+// The keys of `objects` in that order.
+std::vector<std::string> KeysByRemoval(const StringMap& objects);
+
+// Of the keys in `objects` those that `delete_data` decides about, whatever the configuration says
+// by now: it may have been changed by an apply that did not get as far as to remove them.
+std::set<std::string> DataKeys(const ServiceModel& model);
+
+// What the configuration keeps data in, as keys. REQUIRES: IsDataKnown.
+std::set<std::string> DataOf(const ServiceModel& model);
+bool IsDataKnown(const ServiceModel& model);
+// "PersistentVolumeClaim/shop/web-data"; "PersistentVolumeClaim/shop/data-web-<replica>".
+std::string ClaimKey(const ServiceModel& model, const std::string& volume, bool per_replica);
+// "Secret/shop/web-generated".
+std::string GeneratedKey(const ServiceModel& model);
 
 bool IsClaim(const kubernetes::ObjectRef& ref);
 bool IsPerReplica(const ClaimModel& claim);

@@ -13,6 +13,7 @@
 #include "provider/clients/kubernetes/quantity.h"
 #include "provider/operations/quota_fit.h"
 #include "resources/service/apply_service.h"
+#include "resources/service/remake.h"
 #include "resources/service/selector_clash.h"
 
 namespace charon::service {
@@ -169,25 +170,110 @@ absl::Status PlanChecks::DryRun(const sdk::Context& context,
     if (!changes || objects[i].has_values) continue;
     operations::ObjectOptions options = OptionsOf(services_, planned);
     options.initial = objects[i].initial.is_null() ? nullptr : &objects[i].initial;
-    const absl::Status checked =
-        services_.CheckPlan(context, [&](Cluster& cluster) -> absl::Status {
-          const bool exists = found != before.end() || adopting;
-          return exists ? operations::CheckUpdate(context, cluster, objects[i].object, options)
-                              .status()
-                        : operations::CheckCreate(context, cluster, objects[i].object, options)
-                              .status();
-        });
+    absl::Status checked = services_.CheckPlan(context, [&](Cluster& cluster) -> absl::Status {
+      if (objects[i].stage == Stage::kWorkload && change.IsCreate() &&
+          options.on_conflict == operations::OnConflict::kAdopt && !IsGoing(content.refs[i])) {
+        const auto live = cluster.Read(context, content.refs[i]);
+        if (live.ok()) CHARON_RETURN_IF_ERROR(CheckPods(objects[i].object, **live, options));
+      }
+      const bool exists = found != before.end() || adopting;
+      return exists
+                 ? operations::CheckUpdate(context, cluster, objects[i].object, options).status()
+                 : operations::CheckCreate(context, cluster, objects[i].object, options).status();
+    });
     if (absl::IsAborted(checked)) {
       context.diagnostics->Warning("Another manager owns a field", Locate(objects[i], checked));
       continue;
     }
-    // A StatefulSet is made anew around its pods.
-    const bool fixed = objects[i].object["kind"] == "StatefulSet" &&
-                       absl::StrContains(checked.message(), "updates to statefulset spec");
-    // The create half of a replacement: what is there now goes before.
-    const bool going =
-        change.IsCreate() && absl::StrContains(checked.message(), "field is immutable");
-    if (!checked.ok() && !fixed && !going) return Locate(objects[i], checked);
+    if (objects[i].stage == Stage::kWorkload && IsAboutFixedFields(checked)) {
+      checked = services_.CheckPlan(context, [&](Cluster& cluster) {
+        return MadeAnew(context, cluster, objects[i], options, change.IsCreate());
+      });
+    }
+    if (!checked.ok()) return Locate(objects[i], checked);
+    if (change.IsCreate()) continue;
+    CHARON_RETURN_IF_ERROR(services_.CheckPlan(
+        context, [&](Cluster& cluster) { return Growth(context, cluster, planned, objects[i]); }));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status PlanChecks::MadeAnew(const sdk::Context& context, Cluster& cluster,
+                                  const Rendered& rendered,
+                                  const operations::ObjectOptions& options, bool create) const {
+  CHARON_ASSIGN_OR_RETURN(const ObjectRef ref, kubernetes::RefOf(rendered.object));
+  const auto live = cluster.Read(context, ref);
+  if (!live.ok()) return absl::IsNotFound(live.status()) ? absl::OkStatus() : live.status();
+  CHARON_ASSIGN_OR_RETURN(const Remake remake,
+                          CheckRemake(context, cluster, rendered.object, **live, options, create));
+  // The create half of a replacement: what is there now goes before, which the plan shows.
+  if (IsGoing(ref)) return absl::OkStatus();
+  context.diagnostics->Warning(
+      absl::StrCat("The ", remake.around_pods ? ref.kind.kind : "workload", " is made anew"),
+      absl::StrCat(
+          KeyOf(ref), " cannot be changed in ", absl::StrJoin(remake.fields, ", "),
+          remake.around_pods
+              ? ": it is deleted without its pods, which keep running, and made again around them. "
+                "Claims that exist keep their data; what others wrote into it, beyond values that "
+                "are theirs by an *_owner attribute, is not carried over."
+              : ": an earlier apply that failed left it. It is deleted with its pods and made "
+                "again; claims stay."));
+  return absl::OkStatus();
+}
+
+absl::Status PlanChecks::Growth(const sdk::Context& context, Cluster& cluster,
+                                const ServiceModel& planned, const Rendered& rendered) {
+  struct Wanted {
+    const std::string& volume;
+    std::string size;
+    Json live;
+  };
+  std::vector<Wanted> claims;
+  for (const auto& [volume, claim] : planned.claims.value_or({})) {
+    const std::string size = claim.size.value_or("");
+    if (IsPerReplica(claim) && rendered.object["kind"] == "StatefulSet") {
+      absl::StatusOr<std::vector<Json>> all = ReplicaClaims(context, cluster, planned, volume);
+      if (!all.ok()) return absl::IsUnavailable(all.status()) ? all.status() : absl::OkStatus();
+      for (Json& live : *all) claims.push_back({volume, size, std::move(live)});
+    } else if (!IsPerReplica(claim) && rendered.object["kind"] == "PersistentVolumeClaim" &&
+               rendered.object["metadata"]["name"] == ClaimName(planned, volume)) {
+      const auto live = cluster.Read(
+          context,
+          {{"v1", "PersistentVolumeClaim"}, *planned.name_space, ClaimName(planned, volume)});
+      if (live.ok()) claims.push_back({volume, size, **live});
+    }
+  }
+  for (const Wanted& claim : claims) {
+    const absl::StatusOr<Quantity> wanted = Quantity::Parse(claim.size);
+    const absl::StatusOr<Quantity> now =
+        Quantity::Parse(kubernetes::Text(claim.live, "spec.resources.requests.storage"));
+    if (!wanted.ok() || !now.ok() || *wanted <= *now) continue;
+    const std::string name = kubernetes::Text(claim.live, "spec.storageClassName");
+    if (!name.empty()) {
+      const auto storage_class =
+          cluster.Read(context, {{"storage.k8s.io/v1", "StorageClass"}, "", name});
+      // Whoever may not read classes is not told about them.
+      if (!storage_class.ok() && !absl::IsNotFound(storage_class.status())) {
+        return absl::IsUnavailable(storage_class.status()) ? storage_class.status()
+                                                           : absl::OkStatus();
+      }
+      if (storage_class.ok() && kubernetes::Field(**storage_class, "allowVolumeExpansion") == true)
+        continue;
+    }
+    return At(
+        Path("claims").Key(claim.volume).Attribute("size"),
+        WithRemedy(absl::InvalidArgumentError(absl::StrCat(
+                       "PersistentVolumeClaim/", *planned.name_space, "/",
+                       kubernetes::Text(claim.live, "metadata.name"), " cannot grow from ",
+                       kubernetes::Text(claim.live, "spec.resources.requests.storage"), " to ",
+                       claim.size, ": ",
+                       name.empty() ? "it has no StorageClass"
+                                    : absl::StrCat("StorageClass \"", name,
+                                                   "\" does not allow it (allowVolumeExpansion)"))),
+                   absl::StrCat("If the driver of the class can do it, set allowVolumeExpansion = "
+                                "true there first. Else leave the size as it is, or add a second "
+                                "claim, copy the data over, then remove claim \"",
+                                claim.volume, "\".")));
   }
   return absl::OkStatus();
 }
@@ -237,18 +323,62 @@ absl::Status PlanChecks::Fit(const sdk::Context& context,
   return absl::OkStatus();
 }
 
+absl::Status PlanChecks::Data(const sdk::Context& context, const ServiceModel& prior,
+                              const ServiceModel& planned, bool replace) {
+  if (!IsDataKnown(planned)) return absl::OkStatus();
+  const bool same_names =
+      *planned.name_space == *prior.name_space && planned.NameOrDefault() == prior.NameOrDefault();
+  if (same_names) {
+    for (const auto& [name, claim] : planned.claims.value_or({}))
+      CHARON_RETURN_IF_ERROR(Claim(context, name, prior, planned));
+  }
+  if (context.planned_before || !(replace ? prior : planned).delete_data.value_or(false))
+    return absl::OkStatus();
+  std::set<std::string> going = DataKeys(prior);
+  going.merge(DataOf(prior));
+  for (const std::string& key : DataOf(planned)) going.erase(key);
+  if (same_names && planned.generated_secrets.IsKnown() && !planned.generated_secrets->empty()) {
+    for (const auto& [name, secret] : prior.generated_secrets.value_or({})) {
+      if (planned.generated_secrets->count(name) == 0)
+        going.insert(absl::StrCat("value ", name, " of ", GeneratedKey(prior)));
+    }
+  }
+  if (!going.empty()) {
+    context.diagnostics->Warning(
+        "Data will be deleted",
+        absl::StrCat("delete_data = true, and the configuration does not have these any more:\n- ",
+                     absl::StrJoin(going, "\n- "),
+                     "\n\nTo keep them, take delete_data away first."),
+        "delete_data");
+  }
+  return absl::OkStatus();
+}
+
 absl::Status PlanChecks::Claim(const sdk::Context& context, const std::string& name,
-                               const ClaimModel& now, const ServiceModel& prior) {
+                               const ServiceModel& prior, const ServiceModel& planned) {
   if (!prior.claims.IsKnown()) return absl::OkStatus();
   const auto before = prior.claims->find(name);
   if (before == prior.claims->end()) return absl::OkStatus();
   const ClaimModel& was = before->second;
+  const ClaimModel& now = planned.claims->at(name);
   const Path path = Path("claims").Key(name);
-  const bool per_replica = now.per_replica.value_or(false);
-  if (was.per_replica.value_or(false) != per_replica) return absl::OkStatus();  // another claim
+  const bool per_replica = IsPerReplica(now);
+  if (IsPerReplica(was) != per_replica) {
+    return At(path.Attribute("per_replica"),
+              WithRemedy(
+                  absl::InvalidArgumentError(
+                      absl::StrCat("the data of volume \"", name, "\" is in ",
+                                   ClaimKey(prior, name, !per_replica), "; with per_replica = ",
+                                   per_replica ? "true" : "false", " the pods would start on ",
+                                   ClaimKey(planned, name, per_replica), ", which is empty")),
+                  absl::StrCat("Add a second claim with the other per_replica, copy the data over, "
+                               "then remove claim \"",
+                               name, "\". To start empty, give the claim another name.")));
+  }
   const std::pair<const char*, bool> fixed[] = {
-      {"storage_class", !(was.storage_class == now.storage_class)},
-      {"access_modes", !(was.access_modes == now.access_modes)}};
+      {"storage_class",
+       !now.storage_class.IsUnknown() && !(was.storage_class == now.storage_class)},
+      {"access_modes", !now.access_modes.IsUnknown() && !(was.access_modes == now.access_modes)}};
   for (const auto& [attribute, changed] : fixed) {
     if (!changed) continue;
     if (per_replica) {

@@ -44,11 +44,22 @@ class PlanChecks {
   absl::Status Fit(const sdk::Context& context, const sdk::PlanChange<ServiceModel>& change,
                    const ServiceModel& planned, const std::vector<Rendered>& objects) const;
 
-  // What a change of a claim means: explained, refused, never data lost.
-  static absl::Status Claim(const sdk::Context& context, const std::string& name,
-                            const ClaimModel& now, const ServiceModel& prior);
+  // What a change means for data: explained, refused, never lost without being told. `replace`: the
+  // whole service is going to be deleted and made again.
+  static absl::Status Data(const sdk::Context& context, const ServiceModel& prior,
+                           const ServiceModel& planned, bool replace);
 
  private:
+  static absl::Status Claim(const sdk::Context& context, const std::string& name,
+                            const ServiceModel& prior, const ServiceModel& planned);
+  // The server refuses to change a workload because of what it was made with: what the apply will
+  // do about it, or why it cannot.
+  absl::Status MadeAnew(const sdk::Context& context, kubernetes::Cluster& cluster,
+                        const Rendered& rendered, const operations::ObjectOptions& options,
+                        bool create) const;
+  // Claims grow only if their class lets them.
+  static absl::Status Growth(const sdk::Context& context, kubernetes::Cluster& cluster,
+                             const ServiceModel& planned, const Rendered& rendered);
   // What is noted is of one run, and a run begins with settings of its own.
   void ForgetFormerRuns() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Nor may one that this run makes or changes. The first of two that clash does not know yet: the

@@ -82,6 +82,7 @@ absl::Status ServiceResource::Validate(const sdk::Context& context, const Servic
 absl::Status ServiceResource::Plan(const sdk::Context& context,
                                    sdk::PlanChange<ServiceModel>& change) {
   if (change.IsDestroy()) {
+    context.private_state->Erase(kNextData);
     checks_.NoteGoing(WorkloadRef(change.prior()));
     return absl::OkStatus();
   }
@@ -98,6 +99,9 @@ absl::Status ServiceResource::Plan(const sdk::Context& context,
     if (planned.selector.IsUnknown() || SelectorOf(planned) != SelectorOf(prior))
       change.RequireReplace("selector");
     if (change.RequiresReplace()) checks_.NoteGoing(WorkloadRef(prior));
+    CHARON_RETURN_IF_ERROR(PlanChecks::Data(context, prior, planned, change.RequiresReplace()));
+  } else {
+    NoteNextData(context, planned);
   }
   const Conventions conventions = services_.settings()->conventions;
   if (context.provider_config_unknown || !IsSettled(planned)) {
@@ -125,9 +129,6 @@ absl::Status ServiceResource::Plan(const sdk::Context& context,
   change.Set("restart", wanted.restart);
   change.Set("objects", Attr<StringMap>(content.hashes));
   if (change.IsUpdate()) {
-    for (const auto& [name, claim] : planned.claims.value_or({})) {
-      CHARON_RETURN_IF_ERROR(PlanChecks::Claim(context, name, claim, change.prior()));
-    }
     if (wanted.restart.IsKnown() && change.prior().restart.IsKnown()) {
       for (const auto& [name, digest] : *wanted.restart) {
         const auto before = change.prior().restart->find(name);
@@ -195,15 +196,32 @@ void ServiceResource::PlanPartly(sdk::PlanChange<ServiceModel>& change,
   if (renderings[1].hashes.size() == objects.size()) change.SetPartly("objects", objects);
 }
 
+// The delete half of a replacement leaves what the create half is going to take again.
+void ServiceResource::NoteNextData(const sdk::Context& context, const ServiceModel& planned) {
+  const Json next = IsDataKnown(planned) ? Json(DataOf(planned)) : Json("all");
+  context.private_state->Set(kNextData, next.dump());
+}
+
 sdk::Outcome<ServiceModel> ServiceResource::Create(const sdk::Context& context,
                                                    const ServiceModel& plan) {
-  return ApplyService(context, services_, nullptr, plan);
+  std::optional<ServiceModel> left;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (auto found = left_.extract(SameObject(plan)); !found.empty())
+      left = std::move(found.mapped());
+  }
+  return ApplyService(context, services_, nullptr, left ? &*left : nullptr, plan);
+}
+
+void ServiceResource::Spare(const sdk::Context&, const ServiceModel& prior) {
+  absl::MutexLock lock(&mutex_);
+  left_.insert_or_assign(SameObject(prior), prior);
 }
 
 sdk::Outcome<ServiceModel> ServiceResource::Update(const sdk::Context& context,
                                                    const ServiceModel& prior,
                                                    const ServiceModel& plan) {
-  return ApplyService(context, services_, &prior, plan);
+  return ApplyService(context, services_, &prior, nullptr, plan);
 }
 
 sdk::Outcome<ServiceModel> ServiceResource::Read(const sdk::Context& context,

@@ -1,9 +1,12 @@
 // charon_service: rendered purely, applied in order, owned field by field, waited for with reasons.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
 #include "provider/sdk/resource.h"
 #include "provider/services.h"
 #include "resources/service/content.h"
@@ -24,7 +27,8 @@ class ServiceResource final : public sdk::Resource<ServiceModel, ServiceIdentity
   const sdk::ResourceInfo& info() const override;
   absl::Status Validate(const sdk::Context& context, const ServiceModel& config) override;
   absl::Status Plan(const sdk::Context& context, sdk::PlanChange<ServiceModel>& change) override;
-  sdk::Outcome<ServiceModel> Create(const sdk::Context& context, const ServiceModel& plan) override;
+  sdk::Outcome<ServiceModel> Create(const sdk::Context& context, const ServiceModel& plan) override
+      ABSL_LOCKS_EXCLUDED(mutex_);
   sdk::Outcome<ServiceModel> Read(const sdk::Context& context, const ServiceModel& prior) override;
   sdk::Outcome<ServiceModel> Update(const sdk::Context& context, const ServiceModel& prior,
                                     const ServiceModel& plan) override;
@@ -35,6 +39,8 @@ class ServiceResource final : public sdk::Resource<ServiceModel, ServiceIdentity
   absl::StatusOr<ServiceIdentity> Identify(const sdk::Context& context,
                                            const ServiceModel& state) override;
   std::string SameObject(const ServiceModel& model) const override;
+  void Spare(const sdk::Context& context, const ServiceModel& prior) override
+      ABSL_LOCKS_EXCLUDED(mutex_);
   std::vector<sdk::MoveSource<ServiceModel>> MoveSources() const override;
 
  private:
@@ -46,8 +52,14 @@ class ServiceResource final : public sdk::Resource<ServiceModel, ServiceIdentity
                                             kubernetes::Cluster& cluster,
                                             const ServiceModel& stub) const;
 
+  static void NoteNextData(const sdk::Context& context, const ServiceModel& planned);
+
   Services& services_;
   PlanChecks checks_;
+  absl::Mutex mutex_;
+  // What creates left that failed, by SameObject: from the delete half of a replacement until its
+  // create half.
+  std::map<std::string, ServiceModel> left_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace charon::service

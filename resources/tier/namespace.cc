@@ -588,7 +588,8 @@ absl::Status NamespaceResource::CheckPlanned(const sdk::Context& context,
   for (const char* name : {"name", "labels", "annotations", "tier", "pod_security"}) {
     if (!value[name].IsWhollyKnown()) return absl::OkStatus();
   }
-  const operations::ObjectOptions options = Options(planned);
+  operations::ObjectOptions options = Options(planned);
+  options.replaces = context.replaces;
   const absl::Status checked =
       services_.CheckPlan(context, [&](kubernetes::Cluster& cluster) -> absl::Status {
         if (change.IsCreate()) {
@@ -963,10 +964,12 @@ absl::Status NamespaceResource::Delete(const sdk::Context& context, const Namesp
   const std::string& name = *prior.name;
   CHARON_ASSIGN_OR_RETURN(const Json live, cluster->Get(context, NamespaceRef(name)));
   const bool going = kubernetes::Text(live, "status.phase") == "Terminating";
-  if (!going && !prior.delete_contents.value_or(false)) {
+  // Another resource of this run may have the namespace by now: then it stays, with all it holds.
+  auto stays = [&] { return cluster->claims().IsClaimed(NamespaceRef(name)); };
+  if (!going && !prior.delete_contents.value_or(false) && !stays()) {
     CHARON_ASSIGN_OR_RETURN(const std::vector<std::string> contents,
                             ForeignContents(context, *cluster, name, options.owner));
-    if (!contents.empty()) {
+    if (!contents.empty() && !stays()) {
       return WithRemedy(
           absl::FailedPreconditionError(absl::StrCat(
               "namespace ", name, " holds what this resource did not make: ", FirstFew(contents))),

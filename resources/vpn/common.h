@@ -1,6 +1,7 @@
 // What the VPN's resources have in common.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -8,6 +9,8 @@
 #include "absl/time/time.h"
 #include "provider/schema/checks.h"
 #include "provider/schema/field.h"
+#include "provider/sdk/context.h"
+#include "provider/services.h"
 
 namespace charon::vpn {
 
@@ -22,5 +25,10 @@ Check Route();
 
 // The prefix as the server writes it; InvalidArgument if it is none, or has host bits.
 absl::StatusOr<std::string> NormalRoute(absl::string_view text);
+
+// Services::CheckHeadscalePlan, with a warning, once a run, if it is not said how to reach the
+// server.
+absl::Status CheckPlan(const sdk::Context& context, Services& services,
+                       const std::function<absl::Status(headscale::Client&)>& check);
 
 }  // namespace charon::vpn

@@ -148,6 +148,29 @@ absl::Status Ambiguous(const M& model, const Choice& choice) {
                  "Say which one with node_id or machine_key."));
 }
 
+// A run has one resource for a node: two would change it back and forth, and the removal of one
+// would remove the other's.
+std::string Place(absl::string_view id) { return absl::StrCat("VPN node ", id); }
+std::string PlannedPlace(absl::string_view id) { return absl::StrCat("planned VPN node ", id); }
+
+absl::Status DeclaredTwice(const M& model, absl::string_view title) {
+  return At(Selector(model),
+            WithRemedy(absl::AlreadyExistsError(absl::StrCat(
+                           "another resource of this configuration is the node ", title, " too")),
+                       "Put everything about it into one resource."));
+}
+
+absl::Status CheckFuture(const M& model, absl::Time now) {
+  if (!model.expiry.IsKnown() || *model.expiry == kNever) return absl::OkStatus();
+  const absl::StatusOr<absl::Time> expiry = ParseTime(*model.expiry);
+  if (!expiry.ok() || *expiry > now) return absl::OkStatus();
+  return WithRemedy(
+      absl::InvalidArgumentError(absl::StrCat(
+          "\"", *model.expiry, "\" is in the past: the machine would be logged out at once")),
+      "Write a later time. To log a machine out there is the action "
+      "charon_vpn_node_expire.");
+}
+
 std::optional<absl::Duration> StaleAfter(const M& model) {
   if (!model.purge_stale_after.IsKnown()) return std::nullopt;
   return ParseDuration(*model.purge_stale_after).value_or(absl::InfiniteDuration());
@@ -242,7 +265,8 @@ const ObjectSpec<NodeModel>& NodeModel::Describe() {
   static const auto& spec = *new ObjectSpec<M>(
       "A machine of the VPN. The machine registers itself, with a key of `charon_vpn_preauth_key` "
       "for example; this resource "
-      "waits for it, adopts it, and gives it name, tags, user, routes and expiry. Only what is "
+      "waits for it, adopts it, and gives it name, tags, user, routes and expiry. Which one it is "
+      "say `hostname`, `node_id` or `machine_key`, of which one is needed. Only what is "
       "written is looked at and "
       "changed: tags and routes that others set stay, and an attribute that is taken out leaves "
       "the node as it is.\n\n"
@@ -280,11 +304,11 @@ const ObjectSpec<NodeModel>& NodeModel::Describe() {
                 "Whether it is approved as an exit node (both `0.0.0.0/0` and `::/0`)."),
           Field(&M::exclusive, "exclusive", Optional,
                 "`tags`, `routes`: lists of which it has exactly what is written; what others add "
-                "is removed.")
+                "is removed. Without `exit_node` that goes for the routes of an exit node too.")
               .Check(EachElement(OneOf({"tags", "routes"}))),
           Field(&M::expiry, "expiry", Optional,
-                "When its login expires: RFC 3339 (Headscale 0.27 and later), or `never` (0.29 and "
-                "later, where it expires now).")
+                "When its login expires: RFC 3339, in the future (Headscale 0.27 and later), or "
+                "`never` (0.29 and later, where it expires now).")
               .Check(Expiry())
               .Same([](const std::string& a, const std::string& b) { return SameExpiry(a, b); }),
           Field(&M::on_missing, "on_missing", Optional,
@@ -375,7 +399,11 @@ NodeModel ToModel(const NodeModel& prior, const Node& node, const Services& serv
     model.tags = std::move(own);
   }
   Texts approved(node.approved_routes.begin(), node.approved_routes.end());
-  const bool exits = approved.erase(std::string(kExit4)) + approved.erase(std::string(kExit6)) != 0;
+  Texts exit_routes;
+  for (const absl::string_view route : {kExit4, kExit6}) {
+    if (approved.erase(std::string(route)) != 0) exit_routes.emplace(route);
+  }
+  const bool exits = !exit_routes.empty();
   if (all) {
     model.routes = approved.empty() ? Attr<Texts>() : Attr<Texts>(approved);
   } else if (prior.routes.IsKnown()) {
@@ -383,7 +411,10 @@ NodeModel ToModel(const NodeModel& prior, const Node& node, const Services& serv
     for (const std::string& route : *prior.routes) {
       if (approved.erase(NormalRoute(route).value_or(route)) != 0) own.insert(route);
     }
-    if (Owns(prior, "routes")) own.insert(approved.begin(), approved.end());
+    if (Owns(prior, "routes")) {
+      own.insert(approved.begin(), approved.end());
+      if (prior.exit_node.IsNull()) own.insert(exit_routes.begin(), exit_routes.end());
+    }
     model.routes = std::move(own);
   }
   if (all ? exits : !prior.exit_node.IsNull()) model.exit_node = exits;
@@ -450,7 +481,11 @@ absl::Status NodeResource::Plan(const sdk::Context& context, sdk::PlanChange<Nod
             absl::StrCat(
                 "Node ", prior.given_name.value_or(""), " (id ", *prior.id,
                 ") is logged out or its login has expired. The apply waits until it "
-                "has logged in again: give the machine a new key and run tailscale up there."),
+                "has logged in again: give the machine a new key and run tailscale up there.",
+                CheckFuture(config, context.call.clock->Now()).ok()
+                    ? ""
+                    : " `expiry` is in the past, so that a new login would end at once: write a "
+                      "later time, or on_missing = \"ignore\"."),
             Path("enrolled"));
       }
     }
@@ -464,8 +499,13 @@ absl::Status NodeResource::Plan(const sdk::Context& context, sdk::PlanChange<Nod
                              : Attr<std::string>(absl::StrCat(*config.given_name, ".", domain)));
     }
   }
-  if (context.provider_config_unknown || !change.Changes()) return absl::OkStatus();
-  return services_.CheckHeadscalePlan(context, [&](headscale::Client& client) -> absl::Status {
+  if (!context.planned_before && (change.IsCreate() || (change.prior().expiry != config.expiry &&
+                                                        change.prior().enrolled.value_or(true))))
+    CHARON_RETURN_IF_ERROR(At("expiry", CheckFuture(config, context.call.clock->Now())));
+  if (context.provider_config_unknown) return absl::OkStatus();
+  // The create half of a replacement is planned after it; the node is then still the former one's.
+  const bool counts = !context.planned_before && !(change.IsUpdate() && change.RequiresReplace());
+  const auto check = [&](headscale::Client& client) -> absl::Status {
     CHARON_ASSIGN_OR_RETURN(const Dialect dialect, client.server().GetDialect(context));
     const bool has_tags = config.tags.IsKnown() && !config.tags->empty();
     if (!config.user.IsNull() && has_tags)
@@ -475,7 +515,17 @@ absl::Status NodeResource::Plan(const sdk::Context& context, sdk::PlanChange<Nod
     }
     if (config.expiry.IsKnown() && *config.expiry != kNever)
       CHARON_RETURN_IF_ERROR(At("expiry", dialect.Require(Feature::kNodeExpiry)));
-    if (change.IsCreate()) return absl::OkStatus();
+    if (change.IsCreate()) {
+      if (!counts || config.hostname.IsUnknown() || config.node_id.IsUnknown() ||
+          config.machine_key.IsUnknown())
+        return absl::OkStatus();
+      CHARON_ASSIGN_OR_RETURN(const auto nodes, client.nodes().List(context));
+      const Choice choice = Choose(config, *nodes, StaleAfter(config), context.call.clock->Now());
+      if (choice.node == nullptr || !choice.others.empty()) return absl::OkStatus();
+      return services_.Claim(PlannedPlace(choice.node->id))
+                 ? absl::OkStatus()
+                 : DeclaredTwice(config, Title(*choice.node));
+    }
     const M& prior = change.prior();
     if (config.expiry.IsKnown() && *config.expiry == kNever && prior.expiry.IsKnown() &&
         prior.expiry != config.expiry) {
@@ -484,7 +534,14 @@ absl::Status NodeResource::Plan(const sdk::Context& context, sdk::PlanChange<Nod
     if (config.user.IsKnown() && prior.user.IsKnown() && config.user != prior.user)
       CHARON_RETURN_IF_ERROR(At("user", dialect.Require(Feature::kMoveNode)));
     return absl::OkStatus();
-  });
+  };
+  if (change.Changes()) CHARON_RETURN_IF_ERROR(CheckPlan(context, services_, check));
+  if (counts && change.IsUpdate() && change.prior().id.IsKnown() &&
+      !services_.Claim(PlannedPlace(*change.prior().id))) {
+    return DeclaredTwice(config, absl::StrCat(change.prior().given_name.value_or(""), " (id ",
+                                              *change.prior().id, ")"));
+  }
+  return absl::OkStatus();
 }
 
 sdk::Outcome<NodeModel> NodeResource::Settle(const sdk::Context& context, headscale::Client& client,
@@ -590,7 +647,7 @@ sdk::Outcome<NodeModel> NodeResource::Settle(const sdk::Context& context, headsc
         prior != nullptr && plan.routes.IsKnown() ? Normal(prior->routes.value_or({})) : Texts();
     for (const std::string& route : before) {
       if (IsExit(route)
-              ? plan.exit_node.value_or(true)
+              ? plan.exit_node.value_or(!Owns(plan, "routes"))
               : !Owns(plan, "routes") && (former.count(route) == 0 || routes.count(route) != 0)) {
         wanted.insert(route);
       }
@@ -606,6 +663,8 @@ sdk::Outcome<NodeModel> NodeResource::Settle(const sdk::Context& context, headsc
   if (plan.expiry.IsKnown() && !node.IsExpired(context.call.clock->Now())) {
     const std::string actual = node.expiry ? *TimeOrNull(node.expiry) : std::string(kNever);
     if (!SameExpiry(*plan.expiry, actual)) {
+      if (absl::Status future = CheckFuture(plan, context.call.clock->Now()); !future.ok())
+        return stop("expiry", std::move(future));
       std::optional<absl::Time> expiry;
       if (*plan.expiry != kNever) {
         CHARON_ASSIGN_OR_RETURN(expiry, ParseTime(*plan.expiry));
@@ -622,6 +681,7 @@ sdk::Outcome<NodeModel> NodeResource::Settle(const sdk::Context& context, headsc
 sdk::Outcome<NodeModel> NodeResource::Create(const sdk::Context& context, const NodeModel& plan) {
   CHARON_ASSIGN_OR_RETURN(const auto client, services_.Headscale());
   CHARON_ASSIGN_OR_RETURN(Node node, Find(context, *client, plan));
+  if (!services_.Claim(Place(node.id))) return DeclaredTwice(plan, Title(node));
   return Settle(context, *client, std::move(node), nullptr, plan);
 }
 
@@ -726,6 +786,14 @@ sdk::Outcome<NodeModel> NodeResource::Update(const sdk::Context& context, const 
 absl::Status NodeResource::Delete(const sdk::Context& context, const NodeModel& prior) {
   CHARON_ASSIGN_OR_RETURN(const auto client, services_.Headscale());
   CHARON_ASSIGN_OR_RETURN(const Node node, client->nodes().Get(context, *prior.id));
+  if (!services_.Claim(Place(node.id))) {
+    context.diagnostics->Warning(
+        "The node stays",
+        absl::StrCat("Another resource of this run has adopted the node ", Title(node), "."));
+    return absl::OkStatus();
+  }
+  // Who adopts that host after this waits for its next login.
+  services_.GiveBack(Place(node.id));
   // Expired first: a machine that is on then knows that it is out, and does not go on with what it
   // has.
   const absl::Status expired = client->nodes().Expire(context, node).status();

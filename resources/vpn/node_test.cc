@@ -82,6 +82,96 @@ TEST_P(VpnNode, IsAdoptedNamedTaggedAndRouted) {
   EXPECT_EQ(node.approved, (Routes{"10.1.0.0/24"}));
 }
 
+TEST_P(VpnNode, TwoResourcesForOneNodeAreNoticed) {
+  server().AddNode("three", user_);
+  node_.Apply(R"({"hostname": "three", "given_name": "aa"})");
+  ResourceHarness other(std::make_unique<NodeResource>(vpn_.services));
+  other.call.clock = &vpn_.clock;
+  const std::string twice =
+      absl::StrCat(R"({"hostname": "THREE", "node_id": ")", Id(0), R"(", "given_name": "bb"})");
+  // In one run, before anything is changed.
+  EXPECT_THAT(other.ApplyToFail(twice),
+              ElementsAre(AllOf(StartsWith("hostname: "), HasSubstr("nother resource"))));
+  EXPECT_EQ(server().nodes[0].given_name, "aa");
+  // The plan says it too, of what an earlier run made.
+  vpn_.NextRun();
+  node_.Apply(R"({"hostname": "three", "given_name": "aa"})");
+  EXPECT_EQ(other.Apply(twice), core::Action::kCreate);
+  EXPECT_THAT(other.warnings(), Contains(HasSubstr("nother resource")));
+  // What one resource adopts in a run another does not remove in it.
+  EXPECT_EQ(node_.Destroy(), core::Action::kDelete);
+  EXPECT_EQ(server().nodes.size(), 1u);
+  vpn_.NextRun();
+  EXPECT_EQ(other.Destroy(), core::Action::kDelete);
+  EXPECT_THAT(server().nodes, IsEmpty());
+}
+
+TEST_P(VpnNode, AMissingKeyIsToldByThePlanOnce) {
+  Services services(Vpn::NoCluster,
+                    [](const headscale::ConnectionSettings&)
+                        -> absl::StatusOr<std::unique_ptr<headscale::Client>> {
+                      return WithRemedy(absl::FailedPreconditionError("there is no API key"),
+                                        "Set HEADSCALE_API_KEY.");
+                    });
+  Settings settings;
+  settings.complete = true;
+  services.Configure(settings);
+  ResourceHarness one(std::make_unique<NodeResource>(services));
+  ResourceHarness other(std::make_unique<NodeResource>(services));
+  one.ApplyToFail(R"({"hostname": "web"})");
+  other.ApplyToFail(R"({"hostname": "db"})");
+  EXPECT_THAT(one.warnings(),
+              ElementsAre(AllOf(HasSubstr("there is no API key. Set HEADSCALE_API_KEY"),
+                                HasSubstr("the apply will fail"))));
+  EXPECT_THAT(other.warnings(), IsEmpty());
+  // What is not known yet may come.
+  settings.complete = false;
+  services.Configure(settings);
+  one.ApplyToFail(R"({"hostname": "web"})");
+  EXPECT_THAT(one.warnings(), IsEmpty());
+}
+
+TEST_P(VpnNode, ExclusiveRoutesAreExactlyWhatIsWritten) {
+  auto& node = server().AddNode("web", user_);
+  node.available = node.approved = {"10.1.0.0/24", "0.0.0.0/0", "::/0"};
+  // Whose exit routes they are is said by exit_node, if anything.
+  node_.Apply(R"({"hostname": "web", "routes": ["10.1.0.0/24"]})");
+  EXPECT_EQ(server().nodes[0].approved, (Routes{"10.1.0.0/24", "0.0.0.0/0", "::/0"}));
+  const char* exclusive =
+      R"({"hostname": "web", "routes": ["10.1.0.0/24"], "exclusive": ["routes"]})";
+  EXPECT_EQ(node_.Apply(exclusive), core::Action::kUpdate);
+  EXPECT_EQ(server().nodes[0].approved, (Routes{"10.1.0.0/24"}));
+  server().nodes[0].approved = {"10.1.0.0/24", "0.0.0.0/0", "::/0"};
+  NextRun();
+  EXPECT_EQ(node_["routes"], Texts({"0.0.0.0/0", "10.1.0.0/24", "::/0"}));
+  EXPECT_EQ(node_.Apply(exclusive), core::Action::kUpdate);
+  EXPECT_EQ(server().nodes[0].approved, (Routes{"10.1.0.0/24"}));
+  EXPECT_EQ(node_.Apply(R"({"hostname": "web", "routes": ["10.1.0.0/24"],
+                            "exclusive": ["routes"], "exit_node": true})"),
+            core::Action::kUpdate);
+  EXPECT_EQ(server().nodes[0].approved, (Routes{"10.1.0.0/24", "0.0.0.0/0", "::/0"}));
+}
+
+TEST_P(VpnNode, WrongElementsOfASetAreToldByWhatTheyAre) {
+  EXPECT_THAT(
+      node_.ApplyToFail(
+          R"({"hostname": "web", "routes": ["10.2.0.0/16", "10.0.0.300/8", "10.0.0.1"]})"),
+      testing::UnorderedElementsAre(AllOf(StartsWith("routes: "), HasSubstr("\"10.0.0.300/8\"")),
+                                    AllOf(StartsWith("routes: "), HasSubstr("\"10.0.0.1\""))));
+}
+
+TEST_P(VpnNode, AnExpiryInThePastLogsNobodyOut) {
+  server().AddNode("web", user_);
+  const auto past =
+      AllOf(StartsWith("expiry: "), HasSubstr("in the past"), HasSubstr("charon_vpn_node_expire"));
+  EXPECT_THAT(node_.ApplyToFail(R"({"hostname": "web", "expiry": "2001-01-01T00:00:00Z"})"),
+              ElementsAre(past));
+  node_.Apply(R"({"hostname": "web"})");
+  EXPECT_THAT(node_.ApplyToFail(R"({"hostname": "web", "expiry": "2001-01-01T00:00:00Z"})"),
+              ElementsAre(past));
+  EXPECT_FALSE(server().nodes[0].expiry.has_value());
+}
+
 TEST_P(VpnNode, OwnsOnlyWhatIsWritten) {
   auto& node = server().AddNode("web", user_);
   node.available = {"10.1.0.0/24", "10.2.0.0/24"};
@@ -421,6 +511,7 @@ TEST_P(VpnNode, DestroyingRemovesThisNodeOnly) {
   server().AddNode("db", user_);
   node_.Apply(R"({"hostname": "web"})");
   const std::string id = Id(0);
+  vpn_.NextRun();
   EXPECT_EQ(node_.Destroy(), core::Action::kDelete);
   EXPECT_THAT(server().writes(),
               ElementsAre("POST /api/v1/node/" + id + "/expire", "DELETE /api/v1/node/" + id));

@@ -15,6 +15,7 @@
 #include "provider/operations/local_addresses.h"
 #include "provider/schema/checks.h"
 #include "provider/value/json.h"
+#include "resources/vpn/common.h"
 
 namespace charon::vpn {
 namespace {
@@ -351,7 +352,7 @@ absl::Status PolicyResource::Plan(const sdk::Context& context,
   CHARON_RETURN_IF_ERROR(Validate(context, config));
   if (context.provider_config_unknown || !change.Changes()) return absl::OkStatus();
   CHARON_ASSIGN_OR_RETURN(const HuJson document, DocumentOf(config));
-  return services_.CheckHeadscalePlan(context, [&](headscale::Client& client) -> absl::Status {
+  return CheckPlan(context, services_, [&](headscale::Client& client) -> absl::Status {
     CHARON_ASSIGN_OR_RETURN(const Found found, Find(context, client));
     acl::Policy after;
     CHARON_RETURN_IF_ERROR(CheckChange(context, client, config, document, found, after));

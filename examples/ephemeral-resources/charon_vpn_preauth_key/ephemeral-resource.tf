@@ -13,11 +13,12 @@ resource "charon_vpn_user" "relay" {
   force_delete = true
 }
 
-# Made in each plan and apply; what nobody used is gone afterwards, so that the Secret holds a key only as long as its machine needs one.
+# Made in each plan and apply, and written by the apply that raises data_wo_version. The relay boots after the run, so its key is kept:
+# those of other plans and applies lie unused for 15 minutes too. Without on_close they are gone when the run ends.
 ephemeral "charon_vpn_preauth_key" "relay" {
   user       = charon_vpn_user.relay.id # known when the user is there: Terraform waits for it
   expires_in = "15m"
-  on_close   = "keep" # the relay boots after this run
+  on_close   = "keep"
 }
 
 resource "charon_secret" "relay" {

@@ -70,9 +70,6 @@ const std::map<std::string, std::vector<const char*>, std::less<>>& DataNames() 
 
 // A value in presentation form as the API's fields.
 absl::StatusOr<Json> ToFields(const std::string& type, const std::string& value) {
-  if (type == "LOC")
-    return absl::InvalidArgumentError(
-        "cloudflare takes LOC records in a form of its own, which is not offered");
   CHARON_ASSIGN_OR_RETURN(const Rdata rdata, dns::ParseRdata(type, value));
   if (type == "MX") {
     std::int64_t priority = 0;
@@ -204,11 +201,14 @@ class Client final : public dns::Backend {
   dns::Features features() const override {
     dns::Features features;
     features.proxied = features.zones = features.automatic_ttl = true;
+    features.loc = false;
     features.default_ttl = dns::kAutomaticTtl;
     features.min_ttl = 60;
     features.max_ttl = 86400;
     return features;
   }
+
+  std::string Server() const override { return settings_.base_url; }
 
   bool IsZoneId(absl::string_view text) const override {
     return text.size() == 32 && std::all_of(text.begin(), text.end(), [](unsigned char c) {

@@ -107,6 +107,7 @@ struct Features {
   bool routing = false;  // aliases, weighted and failover sets
   bool zones = false;    // zones can be made and deleted
   bool automatic_ttl = false;
+  bool loc = true;  // type LOC
   std::int64_t default_ttl = 300;
   std::int64_t min_ttl = 1;
   std::int64_t max_ttl = 2147483647;  // RFC 2181, section 8
@@ -120,6 +121,8 @@ class Backend {
 
   virtual absl::string_view name() const = 0;  // "cloudflare"
   virtual Features features() const = 0;
+  // Which server it is, as its errors say. Constant.
+  virtual std::string Server() const = 0;
 
   // True if `text` is one of the service's zone ids rather than a name.
   virtual bool IsZoneId(absl::string_view text) const = 0;

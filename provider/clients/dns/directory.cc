@@ -129,8 +129,9 @@ absl::StatusOr<Zone> Directory::FindZone(const Call& call, const std::string& na
     CHARON_ASSIGN_OR_RETURN(std::vector<Zone> zones, backend_->ZonesNamed(call, name));
     if (zones.empty()) {
       return WithRemedy(
-          absl::NotFoundError(absl::StrCat(backend_->name(), " has no zone \"", name,
-                                           "\" that these credentials may see")),
+          absl::NotFoundError(absl::StrCat("there is no zone \"", name,
+                                           "\" that these credentials may see at ",
+                                           backend_->name(), " (", backend_->Server(), ")")),
           "Check the zone's name and what the credentials are for; charon_dns_zone makes a zone.");
     }
     if (zones.size() == 1) return std::move(zones.front());

@@ -30,6 +30,8 @@ class FakeBackend final : public Backend {
   bool lists = true;
   Features has{.zones = true};
   std::string title = "cloudflare";
+  std::string server = "dns.example";
+  bool hides_zones = false;  // as from credentials that are not for them
 
   // What was asked.
   int asked = 0, looked_up = 0, writes = 0, awaited = 0;
@@ -74,11 +76,13 @@ class FakeBackend final : public Backend {
 
   absl::string_view name() const override { return title; }
   Features features() const override { return has; }
+  std::string Server() const override { return server; }
   bool IsZoneId(absl::string_view text) const override { return absl::StartsWith(text, "fake-"); }
   absl::StatusOr<Zone> ZoneById(const Call&, const std::string& id) override {
     absl::MutexLock lock(&mutex_);
     ++asked;
     if (absl::Status status = Answers(); !status.ok()) return status;
+    if (hides_zones) return absl::PermissionDeniedError("not your zone");
     for (const Zone& zone : zones_) {
       if (zone.id == id) return zone;
     }
@@ -90,7 +94,7 @@ class FakeBackend final : public Backend {
     if (absl::Status status = Answers(); !status.ok()) return status;
     std::vector<Zone> found;
     for (const Zone& zone : zones_) {
-      if (zone.name == name) found.push_back(zone);
+      if (zone.name == name && !hides_zones) found.push_back(zone);
     }
     return found;
   }

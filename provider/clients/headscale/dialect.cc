@@ -272,9 +272,12 @@ absl::Status CheckUserName(absl::string_view name) {
       return bad(
           absl::StrCat("would be read as a ", absl::StripSuffix(reserved, ":"), " by policies"));
   }
-  for (const char c : name) {
-    if (!absl::ascii_isalnum(c) && !absl::StrContains("-._@", c))
-      return bad(absl::StrCat("has the character '", std::string(1, c), "'"));
+  for (std::size_t i = 0; i < name.size(); ++i) {
+    if (absl::ascii_isalnum(name[i]) || absl::StrContains("-._@", name[i])) continue;
+    // With the bytes that continue it in UTF-8 (RFC 3629, section 3).
+    std::size_t end = i + 1;
+    while (end < name.size() && (static_cast<unsigned char>(name[end]) & 0xC0) == 0x80) ++end;
+    return bad(absl::StrCat("has the character '", name.substr(i, end - i), "'"));
   }
   return absl::OkStatus();
 }

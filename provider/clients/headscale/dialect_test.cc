@@ -106,6 +106,11 @@ TEST(CheckUserName, RefusesWhatPoliciesCannotName) {
   }
 }
 
+TEST(CheckUserName, NamesTheWholeCharacter) {
+  EXPECT_THAT(CheckUserName("caf\xC3\xA9s").message(), HasSubstr("character '\xC3\xA9'"));
+  EXPECT_THAT(CheckUserName("a b").message(), HasSubstr("character ' '"));
+}
+
 TEST(CheckTag, SaysHowItIsWritten) {
   EXPECT_THAT(CheckTag("tag:infra"), IsOk());
   EXPECT_EQ(RemedyOf(CheckTag("Infra")), "Write \"tag:infra\".");

@@ -14,6 +14,7 @@
 #include "nlohmann/json_fwd.hpp"
 #include "provider/base/call.h"
 #include "provider/clients/kubernetes/object.h"
+#include "provider/clients/kubernetes/run_claims.h"
 
 namespace charon::http {
 class Transport;
@@ -135,12 +136,17 @@ class Cluster {
   // GET of any path below the server's URL ("/api/v1/namespaces/x/pods/y/log?tailLines=20").
   virtual absl::StatusOr<std::string> GetRaw(const Call& call, absl::string_view path) = 0;
 
-  // True if Apply or Create made this object in this run, and Delete has not removed it since: a
-  // second create of it means that the configuration declares it twice.
+  // True if Apply or Create made this object in this run, and Delete has not removed it since.
   virtual bool CreatedThisRun(const ObjectRef& ref) const = 0;
+
+  // What the procedures of this run agree on among themselves; no method above looks at it.
+  RunClaims& claims() { return claims_; }
 
   // Who we are to this cluster, for messages: "context prod (user ci, /root/.kube/config)".
   virtual std::string Description() const = 0;
+
+ private:
+  RunClaims claims_;
 };
 
 struct ClusterOptions {

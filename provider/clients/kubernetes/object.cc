@@ -155,6 +155,28 @@ void AddSchemaCauses(ApiError& error) {
   }
 }
 
+// "Invalid value: {...}: field is immutable" quotes whole pod templates: the value is shortened,
+// and so is the message that consists of such causes.
+void Shorten(ApiError& error) {
+  constexpr std::size_t kMost = 300, kOfValue = 100;
+  constexpr absl::string_view kLead = "Invalid value: ";
+  bool shortened = false;
+  for (ApiError::Cause& cause : error.causes) {
+    absl::string_view text = cause.message;
+    if (text.size() <= kMost || !absl::ConsumePrefix(&text, kLead)) continue;
+    const std::size_t reason = text.rfind(": ");
+    if (reason == absl::string_view::npos || text.size() - reason > kMost) continue;
+    cause.message = absl::StrCat(kLead, internal::Excerpt(text.substr(0, reason), kOfValue),
+                                 text.substr(reason));
+    shortened = true;
+  }
+  const std::size_t invalid = error.message.find(" is invalid: ");
+  if (!shortened || error.causes.size() != 1 || invalid == std::string::npos) return;
+  error.message =
+      absl::StrCat(error.message.substr(0, invalid), " is invalid: ", error.causes[0].field, ": ",
+                   error.causes[0].message);
+}
+
 // Puts several causes, which stand in one line in brackets, in a line each; and leaves out what the
 // server says about its own inner life before a schema error.
 void BreakLines(ApiError& error) {
@@ -201,6 +223,14 @@ std::string RemedyOfForbidden(absl::string_view message) {
   if (resource.empty() || cannot == absl::string_view::npos) return "";
   absl::string_view verb = message.substr(cannot + absl::string_view("\" cannot ").size());
   verb = verb.substr(0, verb.find(' '));
+  // Nobody should be given rights for everybody (apiserver, authentication/user/user.go,
+  // Anonymous).
+  if (user == "system:anonymous") {
+    return "The request had no credentials. Give the provider's kubernetes block token, "
+           "token_file, "
+           "client_certificate and client_key, exec, or config_path; or set KUBE_TOKEN or "
+           "KUBE_CONFIG_PATH. A kubeconfig needs a user in its context.";
+  }
   const std::string group = Quoted(message, " in API group ");
   // A request for a namespace counts as one in it, where no Role can be before it is made.
   const std::string name_space =
@@ -316,6 +346,15 @@ std::string ObjectRef::ToString() const {
                             : absl::StrCat(kind.ToString(), "/", name_space, "/", name);
 }
 
+absl::Status CheckPathSegment(absl::string_view what, absl::string_view text) {
+  if (text != "." && text != ".." && text.find_first_of("/%") == absl::string_view::npos)
+    return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat(what, " is \"", internal::Excerpt(text, 100),
+                   "\", which names nothing: it must not contain \"/\" or \"%\", nor be \".\" or "
+                   "\"..\""));
+}
+
 absl::StatusOr<ObjectRef> ObjectRef::Parse(absl::string_view id) {
   const auto refuse = [id](absl::string_view why) {
     return absl::InvalidArgumentError(absl::StrCat(
@@ -327,6 +366,8 @@ absl::StatusOr<ObjectRef> ObjectRef::Parse(absl::string_view id) {
   const std::vector<std::string> parts = absl::StrSplit(id, '/');
   for (const std::string& part : parts) {
     if (part.empty()) return refuse("a part of it is empty");
+    if (!CheckPathSegment("", part).ok())
+      return refuse("a part of it is \".\" or \"..\", or contains \"%\"");
     for (const char c : part) {
       if (absl::ascii_isspace(c) || absl::ascii_iscntrl(c)) return refuse("it contains a space");
     }
@@ -375,8 +416,10 @@ absl::StatusOr<ObjectRef> RefOf(const Json& object) {
         "with a new name at each apply. Give it a name (random_id or uuidv5 make one that stays)");
   }
   CHARON_ASSIGN_OR_RETURN(ref.name, RequiredText(object, "metadata.name"));
+  CHARON_RETURN_IF_ERROR(CheckPathSegment("the object's metadata.name", ref.name));
   if (!Field(metadata, "namespace").is_null()) {
     CHARON_ASSIGN_OR_RETURN(ref.name_space, RequiredText(object, "metadata.namespace"));
+    CHARON_RETURN_IF_ERROR(CheckPathSegment("the object's metadata.namespace", ref.name_space));
   }
   return ref;
 }
@@ -409,6 +452,7 @@ absl::Status StatusFromResponse(int http_status, absl::string_view body) {
   error.message = internal::Excerpt(error.message, kLongestMessage);
   if (IsSchemaError(error)) AddSchemaCauses(error);
   const absl::StatusCode code = CodeOf(http_status, error);
+  Shorten(error);
   BreakLines(error);
   absl::Status status(code, error.message);
   status.SetPayload(kApiErrorPayload,

@@ -27,6 +27,11 @@ struct ObjectKind {
   friend auto operator<=>(const ObjectKind&, const ObjectKind&) = default;
 };
 
+// InvalidArgument for a name or namespace that is no part of a path, as the API server judges it
+// (apimachinery v0.36, pkg/api/validation/path): it would be the path of something else. `what`
+// says which it is.
+absl::Status CheckPathSegment(absl::string_view what, absl::string_view text);
+
 // Names one object. `name_space` is empty for cluster-scoped kinds.
 struct ObjectRef {
   ObjectKind kind;
@@ -42,7 +47,8 @@ struct ObjectRef {
 };
 
 // From apiVersion, kind, metadata.namespace and metadata.name. InvalidArgument, naming the field,
-// if one is missing or no string; a generateName without a name is refused with the reason.
+// if one is missing, no string or no part of a path; a generateName without a name is refused with
+// the reason.
 absl::StatusOr<ObjectRef> RefOf(const Json& object);
 
 // The value at a dotted path of map keys ("metadata.labels"); a null if there is none.

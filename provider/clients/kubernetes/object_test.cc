@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
@@ -246,6 +247,49 @@ TEST(StatusFromResponse, AMissingRightComesWithWhatToGrant) {
             "do: kubectl auth can-i --list "
             "--as u");
   EXPECT_EQ(remedy("pods \"p\" is forbidden: no"), "");
+  // Whoever sends no credentials needs some, not rights for everybody.
+  const std::string anonymous = remedy(
+      "nodes is forbidden: User \"system:anonymous\" cannot list resource \"nodes\" in API group "
+      "\"\" at the cluster scope");
+  EXPECT_THAT(anonymous, testing::AllOf(HasSubstr("no credentials"), HasSubstr("KUBE_TOKEN"),
+                                        testing::Not(HasSubstr("Bind"))));
+}
+
+TEST(StatusFromResponse, QuotesNoWholePodTemplate) {
+  const std::string value = absl::StrCat("core.PodTemplateSpec{", std::string(4000, 'x'), "}");
+  const std::string cause = absl::StrCat("Invalid value: ", value, ": field is immutable");
+  Json body = {
+      {"message", absl::StrCat("Job.batch \"j\" is invalid: spec.template: ", cause)},
+      {"reason", "Invalid"},
+      {"details",
+       {{"causes",
+         {{{"reason", "FieldValueInvalid"}, {"field", "spec.template"}, {"message", cause}}}}}}};
+  for (int causes = 1; causes <= 2; ++causes) {
+    const absl::Status status = StatusFromResponse(422, body.dump());
+    EXPECT_LT(status.message().size(), 600U);
+    EXPECT_THAT(std::string(status.message()),
+                testing::AllOf(HasSubstr("Job.batch \"j\" is invalid:"),
+                               HasSubstr("spec.template: Invalid value: core.PodTemplateSpec{xx"),
+                               HasSubstr("...: field is immutable")));
+    body["message"] = absl::StrCat("Job.batch \"j\" is invalid: [spec.template: ", cause, "]");
+    body["details"]["causes"].push_back(body["details"]["causes"][0]);
+  }
+}
+
+TEST(ObjectRef, NoNameIsAWayToAnotherObject) {
+  for (const char* name : {".", "..", "a/b", "a/../b", "a%2Fb"}) {
+    for (const char* field : {"name", "namespace"}) {
+      Json object = {{"apiVersion", "v1"}, {"kind", "ConfigMap"}, {"metadata", {{"name", "a"}}}};
+      object["metadata"][field] = name;
+      EXPECT_THAT(std::string(RefOf(object).status().message()),
+                  HasSubstr(absl::StrCat("metadata.", field, " is \"", name, "\"")));
+    }
+  }
+  for (const char* id :
+       {"v1/ConfigMap/x/..", "v1/ConfigMap/../a", "v1/Namespace/.", "v1/Namespace/a%2Fb"})
+    EXPECT_FALSE(ObjectRef::Parse(id).ok()) << id;
+  // As RBAC's names are.
+  EXPECT_TRUE(ObjectRef::Parse("rbac.authorization.k8s.io/v1/ClusterRole/system:a.b").ok());
 }
 
 TEST(StatusFromResponse, AWebhookThatIsDownIsNotTheServersTrouble) {

@@ -57,6 +57,10 @@ class Client final : public dns::Backend {
     return features;
   }
 
+  std::string Server() const override {
+    return absl::StrCat(settings_.endpoint, "/", settings_.server_id);
+  }
+
   // A zone's id is its name with a dot, "/" as "=2F".
   bool IsZoneId(absl::string_view) const override { return false; }
   absl::StatusOr<Zone> ZoneById(const Call& call, const std::string& id) override {

@@ -76,6 +76,7 @@ class Client final : public dns::Backend {
 
   absl::string_view name() const override { return "rfc2136"; }
   dns::Features features() const override { return {}; }
+  std::string Server() const override { return server_; }
   bool IsZoneId(absl::string_view) const override { return false; }
   absl::StatusOr<Zone> ZoneById(const Call&, const std::string& id) override {
     return absl::NotFoundError(absl::StrCat("zones have no ids here: ", id));

@@ -129,6 +129,8 @@ class Client final : public dns::Backend {
     return features;
   }
 
+  std::string Server() const override { return endpoint_; }
+
   bool IsZoneId(absl::string_view text) const override {
     if (absl::StartsWith(text, "/hostedzone/")) return true;
     return text.size() > 4 && text[0] == 'Z' &&

@@ -1,0 +1,235 @@
+"""One object and the addresses that declare it: renamed without `moved`, made before what they replace is destroyed,
+twice, replaced under the same name, in another version of its group, as a whole or field by field."""
+
+import json
+
+import pytest
+
+from entries import make_namespace
+from harness import hcl
+
+pytestmark = pytest.mark.one_cli("about the provider and the server; where programs differ, lifecycle_test.py and examples_test.py meet it")
+
+MANIFEST = "charon_kubernetes_manifest"
+
+
+def manifest(name, object_, *more, **attributes):
+    return hcl.resource(MANIFEST, name, {"manifest": json.dumps(object_)} | attributes, *more)
+
+
+def config_map(namespace, name="x", **data):
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": namespace}, "data": data}
+
+
+@pytest.fixture
+def work(cluster, names):
+    make_namespace(cluster, names("work"))
+    return names("work")
+
+
+def uid(cluster, *ref):
+    found = cluster.get(*ref)
+    return found and found["metadata"]["uid"]
+
+
+def staying(cluster, *ref):
+    """It is there, and nobody has asked for its deletion."""
+    found = cluster.get(*ref)
+    return found is not None and "deletionTimestamp" not in found["metadata"]
+
+
+# --- Renamed ------------------------------------------------------------------------------------
+
+
+def test_renamed_addresses_lose_nothing_that_the_state_has(stack, cluster, names, work):
+    """Every kind of resource under new addresses, without `moved`: what is removed and what is made are the same
+    objects, in whatever order."""
+    def everything(letter):
+        keys = [f"{letter}{i}" for i in range(3)]
+        each = hcl.Expression("{ " + ", ".join(f"{k} = \"{i}\"" for i, k in enumerate(keys)) + " }")
+        return "".join([
+            hcl.resource("charon_tier", letter, {"for_each": each, "name": hcl.Expression(f'"{names("t")}-${{each.value}}"'),
+                                                 "priority": 1000}),
+            hcl.resource("charon_tier_namespace", letter, {
+                "for_each": each, "name": hcl.Expression(f'"{names("n")}-${{each.value}}"'),
+                "resource_quota": {"pods": "5"}}),
+            hcl.resource(MANIFEST, letter, {"for_each": each, "manifest": hcl.Expression(
+                f'jsonencode({{ apiVersion = "v1", kind = "ConfigMap", data = {{ a = "1" }}, '
+                f'metadata = {{ name = "c${{each.value}}", namespace = "{work}" }} }})')}),
+            hcl.resource("charon_secret", letter, {"for_each": each, "namespace": work, "name": hcl.Expression('"s${each.value}"'),
+                                                   "generate": {"key": {"length": 20}}}),
+        ])
+
+    def objects():
+        for i in range(3):
+            yield ("PriorityClass", None, f"tier-{names('t')}-{i}")
+            yield ("Namespace", None, f"{names('n')}-{i}")
+            yield ("ResourceQuota", f"{names('n')}-{i}", "tier-quota")
+            yield ("ConfigMap", work, f"c{i}")
+            yield ("Secret", work, f"s{i}")
+
+    stack.write(everything("a"))
+    stack.apply()
+    assert not [ref for ref in objects() if not staying(cluster, *ref)]
+    stack.write(everything("b"))
+    applied = stack.apply(checked=False).applied
+    missing = [ref for ref in objects() if not staying(cluster, *ref)]
+    assert not missing, (missing, applied.stdout[-3000:])
+    assert sorted({address.split("[")[0].split(".")[1] for address in stack.state().resources}) == ["b"]
+    stack.expect_empty()
+    stack.destroy()
+
+
+def test_what_comes_first_is_kept(stack, cluster, names, work):
+    """create_before_destroy, with an object that keeps its name: the new one takes it, and the old one's removal
+    must not. The same where the new one cannot have it but by making it anew."""
+    first = "lifecycle {\n  create_before_destroy = true\n}"
+    deployment = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web", "namespace": work}}
+
+    def write(app):
+        spec = {"replicas": 0, "selector": {"matchLabels": {"app": app}}, "template": {
+            "metadata": {"labels": {"app": app}}, "spec": {"containers": [{"name": "a", "image": "registry.example/web:1"}]}}}
+        stack.write(manifest("c", config_map(work, a="1"), first) + manifest("d", deployment | {"spec": spec}, first)
+                    + hcl.resource("charon_tier_namespace", "n", {"name": names("n")}, first))
+
+    write("one")
+    stack.apply()
+    before = [uid(cluster, "ConfigMap", work, "x"), uid(cluster, "Namespace", None, names("n"))]
+    cluster.api.create(config_map(names("n"), "theirs"))
+    write("two")
+    plan = stack.apply(f"-replace={MANIFEST}.c", "-replace=charon_tier_namespace.n")
+    assert set(plan.actions.values()) == {"replace"}
+    assert before == [uid(cluster, "ConfigMap", work, "x"), uid(cluster, "Namespace", None, names("n"))]
+    assert cluster.get("Deployment", work, "web")["spec"]["selector"]["matchLabels"] == {"app": "two"}
+    warned = [d for d in plan.applied.diagnostics if d.severity == "warning" and "Not deleted" in d.summary]
+    assert warned and "create_before_destroy" in warned[0].text, plan.applied.diagnostics
+    cluster.api.delete("ConfigMap", names("n"), "theirs")
+    stack.destroy()
+    assert not cluster.has("Deployment", work, "web") and not cluster.has("ConfigMap", work, "x")
+
+
+# --- Twice --------------------------------------------------------------------------------------
+
+
+def test_an_object_that_is_declared_twice_is_an_error_each_time(stack, cluster, names, work):
+    object_ = config_map(work, a="1")
+    stack.write(manifest("one", object_) + manifest("two", object_))
+    result = stack.apply(fails=True)
+    assert result.says("another resource of this configuration"), result
+    assert len(stack.state().resources) == 1
+    for options in ((), ("-refresh=false",)):
+        plan = stack.plan(*options, fails=True)
+        assert plan.says("Two resources declare the same Kubernetes object", "Keep one of them"), plan
+    (kept,) = (address.split(".")[1] for address in stack.state().resources)
+    stack.write(manifest(kept, object_))
+    stack.expect_empty()
+    stack.destroy()
+    assert not cluster.has("ConfigMap", work, "x")
+
+
+# --- Replaced under the same name ---------------------------------------------------------------
+
+
+def fixed_objects(work, names, change):
+    """Objects with a field that Kubernetes does not change, `change` being 0 or 1."""
+    app = {"app": f"a{change}"}
+    pods = {"metadata": {"labels": app}, "spec": {"containers": [{"name": "a", "image": "registry.example/web:1"}]}}
+    meta = {"name": names("x"), "namespace": work}
+
+    def of(api_version, kind, **more):
+        metadata = meta if kind not in ("PriorityClass", "StorageClass") else {"name": names("x")}
+        return {"apiVersion": api_version, "kind": kind, "metadata": metadata} | more
+
+    yield of("apps/v1", "Deployment", spec={"replicas": 0, "selector": {"matchLabels": app}, "template": pods})
+    yield of("apps/v1", "StatefulSet", spec={"replicas": 0, "serviceName": f"s{change}",
+                                              "selector": {"matchLabels": app}, "template": pods})
+    yield of("batch/v1", "Job", spec={"suspend": True, "completions": 1 + change, "template": {
+        "spec": pods["spec"] | {"restartPolicy": "Never"}}})
+    yield of("rbac.authorization.k8s.io/v1", "RoleBinding", subjects=[], roleRef={
+        "apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": f"r{change}"})
+    yield of("v1", "PersistentVolumeClaim", spec={"accessModes": ["ReadWriteOnce"], "storageClassName": f"none-{change}",
+                                                  "resources": {"requests": {"storage": "1Gi"}}})
+    yield of("scheduling.k8s.io/v1", "PriorityClass", value=100 + change)
+    yield of("storage.k8s.io/v1", "StorageClass", provisioner=f"example.org/p{change}")
+    yield of("v1", "ConfigMap", immutable=True, data={"a": str(change)})
+
+
+def test_an_immutable_field_is_a_replacement_in_the_plan_and_in_the_apply(stack, cluster, names, work):
+    for change in (0, 1):
+        objects = list(fixed_objects(work, names, change))
+        if cluster.kind == "sandbox":  # it does not know that these are immutable
+            objects = [o for o in objects if o["kind"] not in ("Job",)]
+        stack.write("".join(manifest(o["kind"].lower(), o) for o in objects))
+        before = {o["kind"]: uid(cluster, o["kind"], o["metadata"].get("namespace"), o["metadata"]["name"]) for o in objects}
+        plan = stack.apply()
+        assert set(plan.actions.values()) == {"replace" if change else "create"}, plan.actions
+    for o in objects:
+        assert uid(cluster, o["kind"], o["metadata"].get("namespace"), o["metadata"]["name"]) not in (None, before[o["kind"]]), o
+    stack.destroy()
+
+
+# --- Another version, another ownership ---------------------------------------------------------
+
+
+def test_another_version_of_the_kind_is_a_change_in_place(stack, cluster, names, work):
+    """A CRD that serves two versions. Written first as v1, then as v2; somebody's state goes on being ours."""
+    group = f"{names('g')}.example.org"
+    version = {"served": True, "schema": {"openAPIV3Schema": {
+        "type": "object", "x-kubernetes-preserve-unknown-fields": True}}}
+    cluster.api.create({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+                        "metadata": {"name": f"things.{group}"}, "spec": {
+                            "group": group, "scope": "Namespaced", "names": {"plural": "things", "singular": "thing", "kind": "Thing"},
+                            "versions": [{"name": "v1", "storage": True} | version, {"name": "v2", "storage": False} | version]}})
+    try:
+        thing = {"kind": "Thing", "metadata": {"name": "x", "namespace": work}, "spec": {"a": 1, "b": 2}}
+        cluster.api.eventually(lambda: serves(cluster, f"{group}/v2/Thing"), "the CRD to be served")
+        stack.write(manifest("x", {"apiVersion": f"{group}/v1"} | thing))
+        stack.apply()
+        before = uid(cluster, f"{group}/v1/Thing", work, "x")
+        stack.write(manifest("x", {"apiVersion": f"{group}/v2"} | thing | {"spec": {"a": 1}}))
+        plan = stack.apply()
+        assert plan.actions == {f"{MANIFEST}.x": "update"}
+        found = cluster.get(f"{group}/v2/Thing", work, "x")
+        assert found["metadata"]["uid"] == before and found["spec"] == {"a": 1}
+        # An address of another version is still one of the same object.
+        stack.write(manifest("y", {"apiVersion": f"{group}/v1"} | thing))
+        stack.apply()
+        assert staying(cluster, f"{group}/v1/Thing", work, "x")
+        stack.destroy()
+        assert not cluster.has(f"{group}/v1/Thing", work, "x")
+    finally:
+        cluster.api.delete("CustomResourceDefinition", None, f"things.{group}")
+
+
+def serves(cluster, kind):
+    try:
+        return cluster.api.resource(kind)
+    except KeyError:
+        return None
+
+
+def test_ownership_of_the_object_becomes_ownership_of_fields_and_back(stack, cluster, names, work):
+    stack.write(manifest("x", config_map(work, a="1", b="2")))
+    stack.apply()
+    before = uid(cluster, "ConfigMap", work, "x")
+    stack.write(manifest("x", config_map(work, a="3"), ownership="fields"))
+    plan = stack.apply()
+    assert plan.actions == {f"{MANIFEST}.x": "update"}
+    found = cluster.get("ConfigMap", work, "x")
+    assert found["metadata"]["uid"] == before and found["data"] == {"a": "3", "b": "2"}
+    assert "charon.internal/owner" not in found["metadata"].get("annotations", {})
+
+    stack.write(manifest("x", config_map(work, a="3")))
+    assert stack.apply(fails=True).says("is not this stack's", 'on_conflict = "adopt"')
+    stack.write(manifest("x", config_map(work, a="3"), on_conflict="adopt"))
+    stack.apply()
+    found = cluster.get("ConfigMap", work, "x")
+    assert found["metadata"]["uid"] == before and found["metadata"]["annotations"]["charon.internal/owner"]
+    stack.destroy()
+    assert not cluster.has("ConfigMap", work, "x")
+
+
+def test_a_wait_for_what_is_no_expression_is_refused_before_anything_is_made(stack, cluster, names, work):
+    stack.write(manifest("x", config_map(work, a="1"), wait={"fields": {"data.a": "("}}))
+    (error,) = stack.validate(fails=True)
+    assert "is no regular expression" in error.text and "wait" in error.code, error

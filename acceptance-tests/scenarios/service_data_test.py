@@ -1,0 +1,309 @@
+"""charon_service and what must not be lost: data, workloads that run, and what a create left that failed.
+
+Services that have nothing to do with each other share a stack, since a command costs more than an object."""
+
+import pytest
+
+from entries import RULE, RULES, make_namespace, make_storage_class
+from harness import hcl
+
+pytestmark = pytest.mark.one_cli("about the provider and the server; where programs differ, lifecycle_test.py and examples_test.py meet it")
+
+UNCHECKED = 'provider "charon" {\n  plan_checks = "off"\n}\n'
+SHORT = {"create": "3s", "update": "5s"}
+BROKEN = {"annotations": {"test/image-pull-error": "true"}}
+QUICK = {"termination_grace_period": "1s"}
+
+
+@pytest.fixture
+def work(cluster, names):
+    make_namespace(cluster, names("work"))
+    return names("work")
+
+
+@pytest.fixture
+def front(cluster, stack):
+    """Counts what the stack asks."""
+    front = cluster.proxy()
+    stack.environment["KUBE_CONFIG_PATH"] = str(front.kubeconfig)
+    return front
+
+
+def service(namespace, name, **more):
+    attributes = {"namespace": namespace, "name": name, "image": "registry.example.org/app:1", "pod": QUICK} | more
+    return hcl.resource("charon_service", name, {k: v for k, v in attributes.items() if v is not None})
+
+
+def uid(cluster, *ref):
+    return cluster.get(*ref)["metadata"]["uid"]
+
+
+def pods(cluster, namespace, app):
+    return {p["metadata"]["uid"] for p in cluster.api.list("Pod", namespace, f"app={app}") if "deletionTimestamp" not in p["metadata"]}
+
+
+def size(cluster, namespace, claim):
+    return cluster.get("PersistentVolumeClaim", namespace, claim)["spec"]["resources"]["requests"]["storage"]
+
+
+def told(diagnostics, summary):
+    """The texts of all warnings with that headline, as one."""
+    return "\n".join(d.text for d in diagnostics if summary in d.summary)
+
+
+# --- What cannot be changed in place --------------------------------------------------------------
+
+
+def test_a_stateful_set_is_made_anew_only_if_the_server_takes_it(stack, cluster, work, names):
+    make_storage_class(cluster, names("grows"))
+
+    def write(amount, head="", **more):
+        claims = {"data": {"mount": "/data", "size": amount, "per_replica": True, "storage_class": names("grows")}}
+        stack.write(head + service(work, "db", kind="statefulset", claims=claims, image_owner="external", replicas=2,
+                                   replicas_owner="external", **more))
+
+    write("1Gi")
+    stack.apply()
+    # An autoscaler has the number of pods, an updater the image.
+    cluster.api.patch("StatefulSet", work, "db", {"spec": {"replicas": 3}}, manager="scaler")
+    cluster.api.patch("StatefulSet", work, "db", {"spec": {"template": {"spec": {"containers": [
+        {"name": "db", "image": "registry.example.org/app:9"}]}}}}, "strategic", "keel")
+
+    def settled():
+        status = cluster.get("StatefulSet", work, "db")["status"]
+        return status.get("updatedReplicas") == 3 and status.get("readyReplicas") == 3 and len(pods(cluster, work, "db")) == 3
+
+    cluster.api.eventually(settled, "three pods with the new image")
+    before, running = uid(cluster, "StatefulSet", work, "db"), pods(cluster, work, "db")
+
+    # One thing that takes a new set, and one that no set has.
+    wrong = {"extra_manifest_patch": "spec: { updateStrategy: { type: Recreate } }"}
+    write("2Gi", **wrong)
+    plan = stack.plan(fails=True)
+    assert plan.says("updateStrategy", "Recreate"), plan
+    # Nor does an apply that was not checked delete what it cannot replace.
+    write("2Gi", head=UNCHECKED, **wrong)
+    result = stack.apply(fails=True)
+    assert result.says("updateStrategy", "Recreate") and "dry-run" not in " ".join(d.text for d in result.errors), result
+    assert uid(cluster, "StatefulSet", work, "db") == before and pods(cluster, work, "db") == running
+
+    write("2Gi")
+    plan = stack.apply()
+    text = told(plan.warnings, "The StatefulSet is made anew")
+    assert "spec.volumeClaimTemplates" in text and "keep running" in text, plan
+    live = cluster.get("StatefulSet", work, "db")
+    assert live["metadata"]["uid"] != before and pods(cluster, work, "db") == running
+    # What others have stays theirs.
+    assert live["spec"]["replicas"] == 3
+    assert live["spec"]["template"]["spec"]["containers"][0]["image"] == "registry.example.org/app:9"
+    assert [size(cluster, work, f"data-db-{ordinal}") for ordinal in range(3)] == ["2Gi"] * 3
+    stack.destroy()
+
+
+def test_what_the_server_would_refuse_in_the_apply(stack, cluster, work):
+    """Growing what cannot grow, adopting what has other pods: said in the plan, each with the way out. Parked: no error."""
+    for kind, name, manager, more in (("Deployment", "old", "somebody", {}),
+                                      ("StatefulSet", "set", "kubectl-create", {"serviceName": "set"})):
+        labels = {"run": name}
+        cluster.api.create({
+            "apiVersion": "apps/v1", "kind": kind, "metadata": {"name": name, "namespace": work}, "spec": {
+                "selector": {"matchLabels": labels}, "template": {
+                    "metadata": {"labels": labels}, "spec": {"containers": [{"name": name, "image": "registry.example.org/app:1"}]},
+                }} | more}, manager)
+    adopted = uid(cluster, "Deployment", work, "old")
+
+    def write(amount="1Gi", selector=None, head=""):
+        claims = {"data": {"mount": "/data", "size": amount}}
+        stack.write(
+            head + service(work, "one", claims=claims)
+            + service(work, "many", kind="statefulset", claims={"data": claims["data"] | {"per_replica": True}})
+            + service(work, "parked", replicas=0, wait_for_secrets=["never-made"], timeouts=SHORT)
+            + (service(work, "old", on_conflict="adopt", force_conflicts=True, selector=selector) if selector != {} else "")
+            + (service(work, "set", kind="statefulset", on_conflict="adopt", force_conflicts=True, selector={"run": "set"}) if selector != {} else ""))
+
+    write(selector={})
+    stack.apply()
+    assert cluster.get("Deployment", work, "parked")["spec"]["replicas"] == 0
+    cluster.api.eventually(lambda: pods(cluster, work, "many"), "the pod")
+    cluster.api.eventually(lambda: cluster.get("Deployment", work, "old")["status"].get("readyReplicas") == 1, "the other's pod")
+
+    write(amount="2Gi")
+    plan = stack.plan(fails=True)
+    text = "\n".join(d.text for d in plan.errors)
+    for volume in ("one-data", "data-many-0"):
+        assert f"PersistentVolumeClaim/{work}/{volume}" in text and "cannot grow" in text, plan
+    assert "allowVolumeExpansion" in text and "copy the data over" in text
+    # What exists already stops no plan, nor a destroy with it.
+    text = told(plan.warnings, "The apply will be unable to create this service")
+    assert f"Deployment/{work}/old" in text and "run=old" in text and "app=old" in text and 'selector = { run = "old" }' in text, plan
+    # Unchecked, the apply says the same.
+    write(head=UNCHECKED)
+    result = stack.apply(fails=True)
+    assert result.says(f"Deployment/{work}/old", 'selector = { run = "old" }'), result
+    assert uid(cluster, "Deployment", work, "old") == adopted
+
+    write(selector={"run": "old"})
+    plan = stack.apply()
+    assert "spec.serviceName" in told(plan.warnings, "The StatefulSet is made anew") or plan.actions.get("charon_service.set") is None
+    assert uid(cluster, "Deployment", work, "old") == adopted
+    assert cluster.get("StatefulSet", work, "set")["spec"]["serviceName"] == "set-headless"
+    stack.destroy()
+
+
+# --- Data -----------------------------------------------------------------------------------------
+
+
+def test_data_stays_unless_it_is_said_that_it_goes(stack, cluster, front, work):
+    """Of a service whose state cannot be rendered any more, after an update that failed, one value of several."""
+    sizes = 'provider "charon" {\n  conventions = { sizes = { small = { requests = { memory = "16Mi" } } } }\n}\n'
+    claims = {"data": {"mount": "/data", "size": "1Gi"}}
+    secrets = {"KEPT": {}, "OTHER": {}}
+
+    def web(**more):
+        return service(work, "web", **({"resources": {"size": "small"}, "claims": claims, "generated_secrets": secrets,
+                                        "ports": {"http": 8080}, "files": {"/etc/a": {"content": "1"}},
+                                        "expose": {"out": {"host": "a.example.org", "auth": "none", "auth_reason": "a test"}}} | more))
+
+    def db(**more):
+        return service(work, "db", **({"claims": claims, "generated_secrets": secrets, "timeouts": SHORT} | more))
+
+    def values(name):
+        return cluster.get("Secret", work, f"{name}-generated")["data"]
+
+    stack.write(sizes + web() + db())
+    stack.apply()
+    made = {name: (uid(cluster, "PersistentVolumeClaim", work, f"{name}-data"), values(name)) for name in ("web", "db")}
+
+    # Dropped in an update that fails before it comes to that, then in one that does not.
+    dropped = {"claims": None, "generated_secrets": None}
+    stack.write(sizes + web(generated_secrets={"KEPT": {}}) + db(pod=QUICK | BROKEN, **dropped))
+    result = stack.apply(fails=True)
+    assert f"value OTHER of Secret/{work}/web-generated" in told(result.warnings, "Data was kept"), result
+    stack.write(sizes + web(generated_secrets={"KEPT": {}}) + db(**dropped))
+    kept = told(stack.apply().applied.warnings, "Data was kept")
+    assert f"PersistentVolumeClaim/{work}/db-data" in kept and f"Secret/{work}/db-generated" in kept, kept
+    env = cluster.get("Deployment", work, "web")["spec"]["template"]["spec"]["containers"][0]["env"]
+    assert [one["name"] for one in env] == ["KEPT"]
+    # Declared again, all of it is as it was.
+    stack.write(sizes + web() + db())
+    stack.apply()
+    assert made == {name: (uid(cluster, "PersistentVolumeClaim", work, f"{name}-data"), values(name)) for name in made}
+
+    # Without what its rendering needs.
+    stack.write(db())
+    front.reset()
+    kept = told(stack.apply().applied.warnings, "Data was kept")
+    assert f"PersistentVolumeClaim/{work}/web-data" in kept and f"Secret/{work}/web-generated" in kept, kept
+    assert values("web") == made["web"][1]
+    gone = [e.path.rsplit("/", 2)[1] for e in front.writes() if e.method == "DELETE"]
+    assert gone == ["ingresses", "services", "deployments", "configmaps"], "the way in goes first"
+
+    # One value only, where it is said that it may go: the plan tells.
+    stack.write(db(delete_data=True))
+    stack.apply()
+    stack.write(db(delete_data=True, generated_secrets={"KEPT": {}}, claims=None))
+    plan = stack.apply()
+    goes = told(plan.warnings, "Data will be deleted")
+    assert f"PersistentVolumeClaim/{work}/db-data" in goes and f"value OTHER of Secret/{work}/db-generated" in goes, plan
+    assert values("db") == {"KEPT": made["db"][1]["KEPT"]} and not cluster.has("PersistentVolumeClaim", work, "db-data")
+    stack.destroy()
+    assert not cluster.has("Secret", work, "db-generated")
+
+
+def test_a_replacement_takes_the_data_along(stack, cluster, work):
+    """Another selector or kind with delete_data, although the workload is deleted; a claim that would become another one."""
+    claims = {"data": {"mount": "/data", "size": "1Gi"}}
+    each = {"data": claims["data"] | {"per_replica": True}}
+
+    def write(kind=None, one=claims, many=each, labelled=False):
+        def selector(name):
+            return {"app.kubernetes.io/instance": name} if labelled else None
+
+        stack.write(service(work, "one", claims=one, generated_secrets={"PASSWORD": {}}, delete_data=True,
+                            kind=kind, selector=selector("one"))
+                    + service(work, "many", kind="statefulset", claims=many, delete_data=True, selector=selector("many")))
+
+    def data():
+        return [(cluster.get(*ref)["metadata"]["uid"], cluster.get(*ref).get("data")) for ref in (
+            ("PersistentVolumeClaim", work, "one-data"), ("Secret", work, "one-generated"),
+            ("PersistentVolumeClaim", work, "data-many-0"))]
+
+    write()
+    stack.apply()
+    before = data()
+    for change, replaced in (({"labelled": True}, {"one", "many"}), ({"labelled": True, "kind": "statefulset"}, {"one"})):
+        write(**change)
+        plan = stack.apply()
+        assert plan.actions == {f"charon_service.{name}": "replace" for name in replaced}
+        assert told(plan.warnings, "Data") == told(plan.applied.warnings, "Data") == ""
+        assert data() == before
+
+    # From one claim to one for each replica, and back: these are others, and the database would start empty.
+    write(labelled=True, kind="statefulset", one=each, many=claims)
+    plan = stack.plan(fails=True)
+    text = "\n".join(d.text for d in plan.errors)
+    for old, new in (("one-data", "data-one-<replica>"), ("data-many-<replica>", "many-data")):
+        assert f"PersistentVolumeClaim/{work}/{old}" in text and f"PersistentVolumeClaim/{work}/{new}, which is empty" in text, plan
+    assert "copy the data over" in text and data() == before
+
+    # Gone with its entry: that is said, also of claims that no map shows.
+    write(labelled=True, kind="statefulset", many=None)
+    plan = stack.apply()
+    assert f"PersistentVolumeClaim/{work}/data-many-<replica>" in told(plan.warnings, "Data will be deleted"), plan
+    cluster.api.eventually(lambda: not cluster.has("PersistentVolumeClaim", work, "data-many-0"), "the claim to go")
+    # A plain destroy still takes it all.
+    assert stack.destroy().warnings == []
+    assert not cluster.has("PersistentVolumeClaim", work, "one-data") and not cluster.has("Secret", work, "one-generated")
+
+
+# --- What a create left ---------------------------------------------------------------------------
+
+
+def test_a_create_that_failed_leaves_nothing_behind(stack, cluster, work, names):
+    """Tainted, and killed before state had it: what the corrected configuration does not have goes, also far away."""
+    make_namespace(cluster, names("far"))
+    hidden = 'variable "hidden" {\n  type      = string\n  ephemeral = true\n  default = "x"\n}\n'
+
+    def everything(name):
+        return {
+            "env_wo": {"TOKEN": hcl.Expression("var.hidden")}, "env_wo_version": "1", "generated_secrets": {"PASSWORD": {}},
+            "claims": {"data": {"mount": "/data", "size": "1Gi"}}, "files": {"/etc/a": {"content": "1"}},
+            "volumes": {"media": {"mount": "/media", "nfs": {"path": "/x", "server": "192.0.2.1"}}},
+            "identity": {"rules": [RULE], "cluster_rules": [RULE], "namespace_rules": {names("far"): RULES}},
+            "labels": {"app.kubernetes.io/name": f"{name}-of-a-label"}, "timeouts": SHORT,
+        }
+
+    def left(name):
+        whole = [("ClusterRole", None, f"{work}-{name}"), ("ClusterRoleBinding", None, f"{work}-{name}"),
+                 ("Role", names("far"), f"{work}-{name}"), ("RoleBinding", names("far"), f"{work}-{name}"),
+                 ("PersistentVolume", None, f"{work}-{name}-media"), ("PersistentVolumeClaim", work, f"{name}-media"),
+                 ("Role", work, name), ("RoleBinding", work, name), ("ServiceAccount", work, name),
+                 ("Secret", work, f"{name}-env"), ("ConfigMap", work, f"{name}-files")]
+        return {ref for ref in whole if cluster.has(*ref)}
+
+    # "early" fails before there is anything that the corrected configuration has.
+    early = service(work, "early", claims={"data": {"mount": "/data", "size": "1Gi", "storage_class": "NOT A NAME"}},
+                    files={"/etc/a": {"content": "1"}})
+    stack.write(UNCHECKED + hidden + service(work, "failed", **everything("failed") | {"pod": QUICK | BROKEN})
+                + service(work, "killed", **everything("killed")) + early)
+    result = stack.apply(fails=True)
+    assert result.says("ImagePullBackOff"), result
+    assert stack.state().is_tainted("charon_service.failed") and stack.state().is_tainted("charon_service.early")
+    assert len(left("failed")) == len(left("killed")) == 11 and cluster.has("ConfigMap", work, "early-files")
+    deployment = uid(cluster, "Deployment", work, "failed")
+    # As if the run had been killed before it told: state knows nothing of it.
+    stack.run("state", "rm", "charon_service.killed")
+
+    # One of them with other pods, which no workload can change to.
+    stack.write(service(work, "failed") + service(work, "early")
+                + service(work, "killed", selector={"app.kubernetes.io/instance": "killed"}))
+    plan = stack.apply()
+    assert f"Deployment/{work}/killed" in told(plan.warnings, "The workload is made anew"), plan
+    cluster.api.eventually(lambda: pods(cluster, work, "killed") == set(), "the pods to go")
+    kept = told(plan.applied.warnings, "Data was kept")
+    assert left("failed") == left("killed") == set() and not cluster.has("ConfigMap", work, "early-files")
+    for name in ("failed", "killed"):
+        assert f"PersistentVolumeClaim/{work}/{name}-data" in kept and f"Secret/{work}/{name}-generated" in kept, kept
+        assert cluster.has("PersistentVolumeClaim", work, f"{name}-data") and cluster.has("Secret", work, f"{name}-generated")
+    assert uid(cluster, "Deployment", work, "failed") == deployment
+    stack.destroy()

@@ -1,0 +1,40 @@
+#include "provider/functions/functions.h"
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "provider/testing/status_matchers.h"
+
+namespace charon::functions {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+Value Number(const char* text) { return Value::Of(*charon::Number::Parse(text)); }
+
+Value Manifest(const char* number) {
+  return Value::Dynamic(
+      Type::Dynamic(),
+      Value::Of(Value::Mapping{{"spec", Value::Of(Value::Mapping{{"c", Number(number)}})}}));
+}
+
+TEST(ManifestEncode, KeepsEveryDigitOrSaysSo) {
+  EXPECT_EQ(*ManifestEncode(Manifest("18446744073709551615")),
+            "spec:\n  c: 18446744073709551615\n");
+  EXPECT_EQ(*ManifestEncode(Manifest("-9223372036854775808")),
+            "spec:\n  c: -9223372036854775808\n");
+  EXPECT_EQ(*ManifestEncode(Manifest("0.1")), "spec:\n  c: 0.1\n");
+  for (const char* number : {"1e400", "184467440737095516150", "-9223372036854775809"}) {
+    EXPECT_THAT(std::string(ManifestEncode(Manifest(number)).status().message()),
+                AllOf(HasSubstr("spec"), HasSubstr("64 bits"), HasSubstr("text")))
+        << number;
+  }
+}
+
+TEST(ManifestDecodeMulti, AKindThatIsNoTextIsNoList) {
+  EXPECT_TRUE(ManifestDecodeMulti("kind: 5\nitems: []").ok());
+  EXPECT_TRUE(ManifestDecodeMulti("kind: [List]\nitems: [1]").ok());
+}
+
+}  // namespace
+}  // namespace charon::functions
