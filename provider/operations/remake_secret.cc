@@ -149,7 +149,6 @@ absl::Status DropKeptValues(const Call& call, Cluster& cluster, const ObjectRef&
                             const ObjectOptions& options) {
   CHARON_ASSIGN_OR_RETURN(const Json kept, KeptValues(call, cluster, ref, options));
   if (!kept.is_object()) return absl::OkStatus();
-  cluster.claims().Forget(KeptRef(ref));  // nobody's but this procedure's
   const absl::Status gone = DeleteObject(call, cluster, KeptRef(ref), options);
   return absl::IsNotFound(gone) ? absl::OkStatus() : gone;
 }
