@@ -744,7 +744,7 @@ absl::StatusOr<bool> CheckMakeAnew(const Call& call, Cluster& cluster, const Jso
   absl::StatusOr<bool> checked = CheckCreate(call, cluster, other, options);
   if (checked.ok()) return checked;
   // The one that goes makes room for it (quota of the number of objects).
-  if (absl::IsPermissionDenied(checked.status()) &&
+  if (absl::IsResourceExhausted(checked.status()) &&
       absl::StrContains(checked.status().message(), "exceeded quota"))
     return true;
   return WithMessage(checked.status(),

@@ -190,7 +190,8 @@ TEST_F(ApplyObjectTest, WhatIsDeletedWhileItIsTakenOverIsMadeAgain) {
   going["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z";
   Answer(200, going);  // the apply: somebody was faster
   Answer(200, going);
-  transport_.Answer(404, kNotFound);
+  Answer(200, Json({{"metadata", {{"resourceVersion", "9"}}},
+                    {"items", Json::array()}}));  // the watch: gone
   Answer(201, Live(kMark, {Entry("charon", "Apply", kOurFields)}, "u2"));
   const auto made = CreateObject(call_, *cluster_, declared_, options_);
   ASSERT_THAT(made, IsOk());

@@ -6,7 +6,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "absl/strings/str_replace.h"
 #include "nlohmann/json.hpp"
 #include "provider/base/fingerprint.h"
 #include "provider/base/status.h"
@@ -116,17 +115,6 @@ bool MustBeMadeAgain(const Json& live, const Json& object, const std::string& ma
   return false;
 }
 
-absl::Status CheckRemake(const Call& call, Cluster& cluster, const Json& object,
-                         const ObjectOptions& options) {
-  CHARON_ASSIGN_OR_RETURN(const ObjectRef ref, kubernetes::RefOf(object));
-  const std::string other = Beside(ref.name, "-charon-check");
-  const absl::Status checked = CheckCreate(call, cluster, Renamed(object, other), options).status();
-  absl::Status renamed(checked.code(), absl::StrReplaceAll(checked.message(), {{other, ref.name}}));
-  checked.ForEachPayload(
-      [&](absl::string_view url, const absl::Cord& payload) { renamed.SetPayload(url, payload); });
-  return renamed;
-}
-
 absl::Status KeepValues(const Call& call, Cluster& cluster, const Json& object, const Json& live,
                         const ObjectOptions& options) {
   CHARON_ASSIGN_OR_RETURN(const ObjectRef ref, kubernetes::RefOf(object));
@@ -161,6 +149,7 @@ absl::Status DropKeptValues(const Call& call, Cluster& cluster, const ObjectRef&
                             const ObjectOptions& options) {
   CHARON_ASSIGN_OR_RETURN(const Json kept, KeptValues(call, cluster, ref, options));
   if (!kept.is_object()) return absl::OkStatus();
+  cluster.claims().Forget(KeptRef(ref));  // nobody's but this procedure's
   const absl::Status gone = DeleteObject(call, cluster, KeptRef(ref), options);
   return absl::IsNotFound(gone) ? absl::OkStatus() : gone;
 }

@@ -23,10 +23,6 @@ std::set<std::string> OwnedKeys(const Json& live, const std::string& manager);
 // Whether Kubernetes refuses to make `object` of `live` (null: there is none).
 bool MustBeMadeAgain(const Json& live, const Json& object, const std::string& manager);
 
-// The error that making `object` again would end in, by a dry run under another name.
-absl::Status CheckRemake(const Call& call, Cluster& cluster, const Json& object,
-                         const ObjectOptions& options);
-
 // Puts the values of `object`, and those of others in `live`, into the second Secret. To be done
 // before RemakeSecret of the place that has the values.
 absl::Status KeepValues(const Call& call, Cluster& cluster, const Json& object, const Json& live,

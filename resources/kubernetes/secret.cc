@@ -407,7 +407,7 @@ absl::Status SecretResource::CheckPlanned(const sdk::Context& context,
           if (!main && !fresh) continue;  // as the first
           if (main && (!fresh || operations::ClaimOf(&live, options) == operations::Claim::kOurs) &&
               operations::MustBeMadeAgain(live, object, options.manager)) {
-            status = operations::CheckRemake(context, cluster, object, options);
+            status = operations::CheckMakeAnew(context, cluster, object, options).status();
           } else if (fresh) {
             status = operations::CheckCreate(context, cluster, object, options).status();
           } else {
@@ -501,7 +501,7 @@ sdk::Outcome<SecretModel> SecretResource::Apply(const sdk::Context& context,
     absl::StatusOr<Json> applied;
     if (may && operations::MustBeMadeAgain(there, object, options.manager)) {
       const bool keep = main && plan.generate.IsKnown();
-      absl::Status ready = operations::CheckRemake(context, *cluster, object, options);
+      absl::Status ready = operations::CheckMakeAnew(context, *cluster, object, options).status();
       if (ready.ok() && keep)
         ready = operations::KeepValues(context, *cluster, object, there, options);
       if (keep) kept = object;

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
@@ -26,6 +27,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
+using ::testing::Not;
 
 ServiceModel Stub() {
   ServiceModel model;
@@ -329,8 +331,9 @@ std::vector<Golden> Goldens() {
       Rendered rendered;
       rendered.object = document;
       rendered.initial = document.value("initial", Json());
-      goldens.push_back(
-          {kind + "/" + document["metadata"]["name"].get<std::string>(), AsCreated(rendered)});
+      goldens.push_back({absl::StrCat(file.path().stem().string(), "/", kind, "/",
+                                      document["metadata"]["name"].get<std::string>()),
+                         AsCreated(rendered)});
     }
   }
   std::sort(goldens.begin(), goldens.end(),
@@ -349,6 +352,13 @@ void FillInDefaults(Json& container) {
     for (const auto& [name, value] : defaults.items()) {
       if (!container[probe].contains(name)) container[probe][name] = value;
     }
+  }
+  if (!container.contains("imagePullPolicy")) container["imagePullPolicy"] = "IfNotPresent";
+  if (!container.contains("env")) return;
+  for (Json& variable : container["env"]) {
+    Json& from = variable["valueFrom"];
+    if (from.contains("fieldRef")) from["fieldRef"]["apiVersion"] = "v1";
+    if (from.contains("resourceFieldRef")) from["resourceFieldRef"]["divisor"] = "0";
   }
 }
 
@@ -371,6 +381,11 @@ TEST_P(ImportOfGolden, RendersTheSamePods) {
   if (workload["kind"] == "DaemonSet") model.kind = "daemonset";
   const NotSaid not_said = FillInFromWorkload(workload, model);
   EXPECT_THAT(not_said.secrets, IsEmpty());
+  // Parts without an attribute, or (modes of single files) without one outside of `files`.
+  if (GetParam().name == "rows/Deployment/more" || GetParam().name == "rows/Deployment/g5") {
+    EXPECT_THAT(not_said.fields, Not(IsEmpty()));
+    return;
+  }
   EXPECT_THAT(not_said.fields, IsEmpty());
   ExpectValid(model);
   std::vector<Rendered> rendered;

@@ -5,6 +5,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "nlohmann/json.hpp"
 #include "provider/base/status.h"
 #include "provider/clients/kubernetes/object.h"
 #include "provider/clients/kubernetes/ownership.h"
@@ -13,7 +14,6 @@
 namespace charon::service {
 namespace {
 
-using Json = nlohmann::json;
 using kubernetes::Field;
 
 // ["run=web"], or with another separator and quotes as in HCL.

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "nlohmann/json.hpp"
 #include "provider/operations/apply_object.h"
+#include "resources/service/render.h"
 
 namespace charon::service {
 
@@ -16,20 +16,20 @@ bool IsAboutFixedFields(const absl::Status& refused);
 
 // AlreadyExists if `live` is somebody else's workload and has other pods than `object` would have,
 // with the ways out: no manager can change that.
-absl::Status CheckPods(const nlohmann::json& object, const nlohmann::json& live,
+absl::Status CheckPods(const Json& object, const Json& live,
                        const operations::ObjectOptions& options);
 
 struct Remake {
   bool checked = false;             // the server was asked, and takes it
   bool around_pods = false;         // which go on running; else they go with the old one
   std::vector<std::string> fields;  // what cannot change: "spec.volumeClaimTemplates"
-  nlohmann::json initial;           // what counts only at creation, with the values it has by now
+  Json initial;                     // what counts only at creation, with the values it has by now
 };
 
 // How to make the workload `live` anew as `object`. `fresh`: no state has it. What CheckPods says,
 // and whatever else the server has against `object`.
 absl::StatusOr<Remake> CheckRemake(const Call& call, kubernetes::Cluster& cluster,
-                                   const nlohmann::json& object, const nlohmann::json& live,
+                                   const Json& object, const Json& live,
                                    const operations::ObjectOptions& options, bool fresh);
 
 }  // namespace charon::service

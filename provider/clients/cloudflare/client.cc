@@ -171,7 +171,8 @@ absl::Status ToStatus(const http::Response& response, absl::string_view what,
                       "again in five minutes.");
   }
   if (response.status == 401 || has(6003, 6003) || has(6111, 6111) || has(9109, 9109) ||
-      (response.status == 403 && has(10000, 10001)) || has(1000, 1001)) {
+      (response.status == 403 && has(10000, 10001)) || has(1000, 1000) ||
+      (response.status != 404 && has(1001, 1001))) {  // 1001 with 404: no zone has that id
     return WithRemedy(absl::UnauthenticatedError(message),
                       "Check `cloudflare.api_token` of the provider block (or "
                       "CLOUDFLARE_API_TOKEN): the token must be valid and "

@@ -222,6 +222,14 @@ TEST_F(CloudflareTest, TellsErrorsApart) {
               R"({"success": false, "errors": [{"code": 7003, "message": "Could not route to /zones/x, perhaps your object identifier is invalid?"}]})",
               absl::StatusCode::kNotFound, "7003"},
           Case{
+              404,
+              R"({"success": false, "errors": [{"code": 1001, "message": "Invalid zone identifier"}]})",
+              absl::StatusCode::kNotFound, "1001"},
+          Case{
+              400,
+              R"({"success": false, "errors": [{"code": 1001, "message": "Invalid zone identifier"}]})",
+              absl::StatusCode::kUnauthenticated, "1001"},
+          Case{
               429,
               R"({"success": false, "errors": [{"code": 971, "message": "Please wait and consider throttling your request speed"}]})",
               absl::StatusCode::kResourceExhausted, "429"},
