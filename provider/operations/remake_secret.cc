@@ -130,10 +130,8 @@ absl::Status KeepValues(const Call& call, Cluster& cluster, const Json& object, 
   own.on_conflict = OnConflict::kFail;
   own.import_id.clear();
   own.initial = others.empty() ? nullptr : &others;
-  const absl::Status made = CreateObject(call, cluster, kept, own).status();
-  // It is no resource's: DropKeptValues may delete it in the same run.
-  cluster.claims().Forget(KeptRef(ref));
-  return Annotate(made, "keeping its values in a second Secret while it is deleted and made again");
+  return Annotate(CreateObject(call, cluster, kept, own).status(),
+                  "keeping its values in a second Secret while it is deleted and made again");
 }
 
 absl::StatusOr<Json> KeptValues(const Call& call, Cluster& cluster, const ObjectRef& ref,

@@ -379,6 +379,8 @@ class HttpCluster final : public Cluster, private SnapshotSource {
   // How `ref` is addressed; an error if scope and namespace do not go together.
   absl::StatusOr<ResourceInfo> Address(const Call& call, const ObjectRef& ref,
                                        absl::string_view verb) {
+    CHARON_RETURN_IF_ERROR(CheckPathSegment("the name", ref.name));
+    CHARON_RETURN_IF_ERROR(CheckPathSegment("the namespace", ref.name_space));
     auto info = Resolve(call, ref.kind);
     absl::Status status = info.status();
     if (status.ok() && ref.name.empty()) {

@@ -72,12 +72,11 @@ TEST_F(ClusterTest, AddressesObjects) {
   });
   (void)cluster_->Get(call_, kRef);
   (void)cluster_->Get(call_, {{"apps/v1", "Deployment"}, "x", "web"});
-  (void)cluster_->Get(call_, {{"rbac.authorization.k8s.io/v1", "ClusterRole"}, "", "system:a/b c"});
-  EXPECT_THAT(
-      Sent(),
-      ElementsAre("GET /api/v1/namespaces/x/configmaps/a",
-                  "GET /apis/apps/v1/namespaces/x/deployments/web",
-                  "GET /apis/rbac.authorization.k8s.io/v1/clusterroles/system%3Aa%2Fb%20c"));
+  (void)cluster_->Get(call_, {{"rbac.authorization.k8s.io/v1", "ClusterRole"}, "", "system:a c"});
+  EXPECT_THAT(Sent(),
+              ElementsAre("GET /api/v1/namespaces/x/configmaps/a",
+                          "GET /apis/apps/v1/namespaces/x/deployments/web",
+                          "GET /apis/rbac.authorization.k8s.io/v1/clusterroles/system%3Aa%20c"));
 }
 
 TEST_F(ClusterTest, ScopeAndNamespaceMustGoTogether) {
@@ -118,6 +117,16 @@ TEST_F(ClusterTest, EscapesWhatYamlWouldRefuseOrFold) {
               HasSubstr("\"\\u007f \\u0081 \\u0085 \\u2028 \\u2029 \\ufeff \\ufffe \xEF\xBF\xBD "
                         "\xF0\x9F\x98\x80 \xC3\xA9 \\t\""));
   EXPECT_EQ(Json::parse(Last().body), object);
+}
+
+TEST_F(ClusterTest, ANameIsNoWayToAnotherObject) {
+  for (const char* name : {"..", ".", "a/status", "a%2Fb"}) {
+    for (const ObjectRef& ref :
+         {ObjectRef{{"v1", "ConfigMap"}, "x", name}, ObjectRef{{"v1", "ConfigMap"}, name, "a"}}) {
+      EXPECT_TRUE(absl::IsInvalidArgument(cluster_->Get(call_, ref).status())) << ref.ToString();
+      EXPECT_TRUE(absl::IsInvalidArgument(cluster_->Delete(call_, ref, {}))) << ref.ToString();
+    }
+  }
 }
 
 TEST_F(ClusterTest, CreatesWithPost) {
