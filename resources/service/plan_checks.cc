@@ -1,6 +1,5 @@
 #include "resources/service/plan_checks.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -73,25 +72,18 @@ bool PlanChecks::IsGoing(const ObjectRef& ref) const {
 
 absl::Status PlanChecks::Twice(const sdk::Context& context,
                                const sdk::PlanChange<ServiceModel>& change,
-                               const ServiceModel& planned, const StringMap& hashes) {
-  // The create half is asked about as well.
-  if (context.planned_before || change.RequiresReplace()) return absl::OkStatus();
-  const std::string place = absl::StrCat(*planned.name_space, "/", planned.NameOrDefault());
-  const bool create = change.IsCreate();
+                               const ServiceModel& planned) {
+  // One half of a replacement counts.
+  if (context.planned_before || context.replaces || change.RequiresReplace())
+    return absl::OkStatus();
+  const std::string name = planned.NameOrDefault();
   {
     absl::MutexLock lock(&mutex_);
     ForgetFormerRuns();
-    const auto [first, last] = named_.equal_range(place);
-    // With -replace the same service comes twice: to be kept, and to be created.
-    const bool alone = std::all_of(first, last, [&](const auto& other) {
-      return other.second.create != create && other.second.hashes == hashes;
-    });
-    named_.emplace(place, Named{create, hashes});
-    if (alone) return absl::OkStatus();
+    if (named_.insert(absl::StrCat(*planned.name_space, "/", name)).second) return absl::OkStatus();
   }
   return At("name", WithRemedy(absl::InvalidArgumentError(absl::StrCat(
-                                   "namespace ", *planned.name_space, " has two services \"",
-                                   planned.NameOrDefault(),
+                                   "namespace ", *planned.name_space, " has two services \"", name,
                                    "\" in this configuration, and their objects are named so")),
                                "Give one of them another name; what is not named is named as its "
                                "namespace."));

@@ -27,8 +27,7 @@ class PlanChecks {
 
   // No other service of this configuration may have our name in the namespace.
   absl::Status Twice(const sdk::Context& context, const sdk::PlanChange<ServiceModel>& change,
-                     const ServiceModel& planned, const StringMap& hashes)
-      ABSL_LOCKS_EXCLUDED(mutex_);
+                     const ServiceModel& planned) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // No other workload of the namespace may match our pods, nor ours its pods.
   absl::Status Selector(const sdk::Context& context, const sdk::PlanChange<ServiceModel>& change,
@@ -68,15 +67,10 @@ class PlanChecks {
       ABSL_LOCKS_EXCLUDED(mutex_);
   bool IsGoing(const kubernetes::ObjectRef& ref) const ABSL_LOCKS_EXCLUDED(mutex_);
 
-  struct Named {
-    bool create = false;
-    StringMap hashes;  // of its objects
-  };
-
   Services& services_;
   mutable absl::Mutex mutex_;
   std::shared_ptr<const Settings> run_ ABSL_GUARDED_BY(mutex_);
-  std::multimap<std::string, Named> named_ ABSL_GUARDED_BY(mutex_);  // by namespace/name
+  std::set<std::string> named_ ABSL_GUARDED_BY(mutex_);  // namespace/name
   // The create half of a replacement is planned without its prior object.
   std::set<kubernetes::ObjectRef> going_ ABSL_GUARDED_BY(mutex_);
   // Selector and pod labels of the workloads that this run makes or changes, by namespace.

@@ -140,7 +140,7 @@ absl::Status ServiceResource::Plan(const sdk::Context& context,
       }
     }
   }
-  CHARON_RETURN_IF_ERROR(checks_.Twice(context, change, wanted, content.hashes));
+  CHARON_RETURN_IF_ERROR(checks_.Twice(context, change, wanted));
   CHARON_RETURN_IF_ERROR(PlanPods(context, change, wanted, content));
   CHARON_RETURN_IF_ERROR(checks_.Selector(context, change, wanted, content.objects));
   CHARON_RETURN_IF_ERROR(checks_.DryRun(context, change, wanted, content));
