@@ -147,6 +147,8 @@ absl::Status DropKeptValues(const Call& call, Cluster& cluster, const ObjectRef&
                             const ObjectOptions& options) {
   CHARON_ASSIGN_OR_RETURN(const Json kept, KeptValues(call, cluster, ref, options));
   if (!kept.is_object()) return absl::OkStatus();
+  // This run may have made it, and it is no resource's.
+  cluster.claims().Forget(KeptRef(ref));
   const absl::Status gone = DeleteObject(call, cluster, KeptRef(ref), options);
   return absl::IsNotFound(gone) ? absl::OkStatus() : gone;
 }
