@@ -679,6 +679,11 @@ sdk::Outcome<SecretModel> SecretResource::Read(const sdk::Context& context,
 
 absl::Status SecretResource::Delete(const sdk::Context& context, const SecretModel& prior) {
   CHARON_ASSIGN_OR_RETURN(const auto cluster, services_.Kubernetes());
+  // Before the Secret: what fails halfway must not leave a state of something that is gone.
+  if (prior.generate.IsKnown()) {
+    CHARON_RETURN_IF_ERROR(operations::DropKeptValues(
+        context, *cluster, RefIn(*prior.name_space, prior), Options(prior)));
+  }
   std::vector<std::string> places = Places(prior);
   std::reverse(places.begin(), places.end());
   for (const std::string& place : places) {
@@ -686,9 +691,7 @@ absl::Status SecretResource::Delete(const sdk::Context& context, const SecretMod
         operations::DeleteObject(context, *cluster, RefIn(place, prior), Options(prior));
     if (!gone.ok() && !absl::IsNotFound(gone)) return gone;
   }
-  if (!prior.generate.IsKnown()) return absl::OkStatus();
-  return operations::DropKeptValues(context, *cluster, RefIn(*prior.name_space, prior),
-                                    Options(prior));
+  return absl::OkStatus();
 }
 
 absl::StatusOr<SecretModel> SecretResource::Import(const sdk::Context&, const std::string& id) {
