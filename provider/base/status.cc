@@ -66,6 +66,14 @@ absl::Status Annotate(absl::Status status, absl::string_view context) {
   return longer;
 }
 
+absl::Status WithCode(absl::Status status, absl::StatusCode code) {
+  if (status.ok()) return status;
+  absl::Status other(code, status.message());
+  status.ForEachPayload(
+      [&](absl::string_view url, const absl::Cord& payload) { other.SetPayload(url, payload); });
+  return other;
+}
+
 absl::Status WithRemedy(absl::Status status, absl::string_view remedy) {
   if (!status.ok() && !status.GetPayload(kRemedyPayload).has_value()) {
     status.SetPayload(kRemedyPayload, absl::Cord(remedy));

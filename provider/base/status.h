@@ -23,6 +23,9 @@ std::optional<Path> PathOf(const absl::Status& status);
 // "context: message", code and payloads kept. OK stays OK.
 absl::Status Annotate(absl::Status status, absl::string_view context);
 
+// Of another code; message and payloads kept. OK stays OK.
+absl::Status WithCode(absl::Status status, absl::StatusCode code);
+
 // What the user can do about it, shown as the last paragraph of the diagnostic. The first one
 // named wins: the innermost function knows best.
 absl::Status WithRemedy(absl::Status status, absl::string_view remedy);

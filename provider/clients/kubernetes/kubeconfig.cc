@@ -380,7 +380,10 @@ class Resolver {
 
 absl::StatusOr<Connection> Resolve(const ConnectionSettings& settings,
                                    const Environment& environment) {
-  return Resolver(settings, environment).Run();
+  absl::StatusOr<Connection> connection = Resolver(settings, environment).Run();
+  // NotFound would say that the object is gone which was to be asked for.
+  if (!absl::IsNotFound(connection.status())) return connection;
+  return WithCode(connection.status(), absl::StatusCode::kFailedPrecondition);
 }
 
 }  // namespace charon::kubernetes
