@@ -195,8 +195,12 @@ def test_another_version_of_the_kind_is_a_change_in_place(stack, cluster, names,
         stack.write(manifest("y", {"apiVersion": f"{group}/v1"} | thing))
         stack.apply()
         assert staying(cluster, f"{group}/v1/Thing", work, "x")
+        # A version that is no longer served takes nothing with it: it is read and deleted in the other one.
+        cluster.api.patch("CustomResourceDefinition", None, f"things.{group}", [
+            {"op": "replace", "path": "/spec/versions/0/served", "value": False}], "json", "operator")
+        cluster.api.eventually(lambda: f"{group}/v1" not in {r.api_version for r in cluster.api.resources()}, "v1 to go")
         stack.destroy()
-        assert not cluster.has(f"{group}/v1/Thing", work, "x")
+        assert not cluster.has(f"{group}/v2/Thing", work, "x")
     finally:
         cluster.api.delete("CustomResourceDefinition", None, f"things.{group}")
 

@@ -98,7 +98,14 @@ std::string DumpForApply(const Json& json) {
 
 absl::StatusOr<Json> ParseObject(absl::string_view body) {
   Json object = http::ParseJson(body);
-  if (!object.is_object()) return absl::InternalError("the server's answer is no JSON object");
+  if (!object.is_object()) return NotKubernetes("it is no JSON object");
+  return object;
+}
+
+// The object `ref`, and not whatever else a server can answer with.
+absl::StatusOr<Json> ParseObject(absl::string_view body, const ObjectRef& ref) {
+  CHARON_ASSIGN_OR_RETURN(Json object, ParseObject(body));
+  CHARON_RETURN_IF_ERROR(CheckIsObject(object, ref));
   return object;
 }
 
@@ -123,11 +130,7 @@ class HttpCluster final : public Cluster, private SnapshotSource {
         snapshot_(*this, {.label_selector = std::move(options.snapshot_selector)}) {}
 
   absl::StatusOr<ResourceInfo> Resolve(const Call& call, const ObjectKind& kind) override {
-    auto info = discovery_.Resolve(call, kind);
-    if (info.status().code() == absl::StatusCode::kNotFound) {
-      return MarkMissing(info.status(), "kind");
-    }
-    return info;
+    return WithMark(discovery_.Resolve(call, kind));
   }
 
   absl::StatusOr<std::vector<ResourceInfo>> Kinds(const Call& call) override {
@@ -152,14 +155,16 @@ class HttpCluster final : public Cluster, private SnapshotSource {
   }
 
   absl::StatusOr<Json> Get(const Call& call, const ObjectRef& ref) override {
-    CHARON_ASSIGN_OR_RETURN(const ResourceInfo info, Address(call, ref, "reading"));
+    CHARON_ASSIGN_OR_RETURN(const ResourceInfo info,
+                            Address(call, ref, "reading", InVersion::kAny));
     CHARON_ASSIGN_OR_RETURN(const std::string body, GetBody(call, info, ref));
-    return Annotated(ParseObject(body), "reading", ref);
+    return Annotated(ParseObject(body, ref), "reading", ref);
   }
 
   absl::StatusOr<std::shared_ptr<const Json>> Read(const Call& call,
                                                    const ObjectRef& ref) override {
-    CHARON_ASSIGN_OR_RETURN(const ResourceInfo info, Address(call, ref, "reading"));
+    CHARON_ASSIGN_OR_RETURN(const ResourceInfo info,
+                            Address(call, ref, "reading", InVersion::kAny));
     return snapshot_.Read(call, info, ref);
   }
 
@@ -204,7 +209,8 @@ class HttpCluster final : public Cluster, private SnapshotSource {
 
   absl::StatusOr<Json> Patch(const Call& call, const ObjectRef& ref, PatchType type,
                              const Json& patch, absl::string_view manager) override {
-    CHARON_ASSIGN_OR_RETURN(const ResourceInfo info, Address(call, ref, "patching"));
+    CHARON_ASSIGN_OR_RETURN(const ResourceInfo info,
+                            Address(call, ref, "patching", InVersion::kThis));
     http::Request request;
     request.method = "PATCH";
     request.url = PathOf(info, ref.name_space, ref.name);
@@ -221,14 +227,15 @@ class HttpCluster final : public Cluster, private SnapshotSource {
       snapshot_.Unsure(ref);
       return Annotated<Json>(ExplainMissing(call, ref.kind, response.status()), "patching", ref);
     }
-    auto stored = ParseObject(response->body);
+    auto stored = ParseObject(response->body, ref);
     if (stored.ok()) Wrote(call, ref, *stored, std::move(response->body));
     return Annotated(std::move(stored), "patching", ref);
   }
 
   absl::Status Delete(const Call& call, const ObjectRef& ref,
                       const DeleteOptions& options) override {
-    CHARON_ASSIGN_OR_RETURN(const ResourceInfo info, Address(call, ref, "deleting"));
+    CHARON_ASSIGN_OR_RETURN(const ResourceInfo info,
+                            Address(call, ref, "deleting", InVersion::kAny));
     Json body = {{"kind", "DeleteOptions"},
                  {"apiVersion", "v1"},
                  {"propagationPolicy", options.propagation}};
@@ -267,7 +274,8 @@ class HttpCluster final : public Cluster, private SnapshotSource {
   absl::Status Watch(const Call& call, const ObjectRef& ref,
                      const std::function<bool(const WatchEvent&)>& on_event,
                      absl::Duration idle) override {
-    CHARON_ASSIGN_OR_RETURN(const ResourceInfo info, Address(call, ref, "watching"));
+    CHARON_ASSIGN_OR_RETURN(const ResourceInfo info,
+                            Address(call, ref, "watching", InVersion::kAny));
     ObjectSource source(*this, info, ref);
     return Annotate(WatchObject(call, source, on_event, idle),
                     absl::StrCat("watching ", ref.ToString()));
@@ -372,16 +380,26 @@ class HttpCluster final : public Cluster, private SnapshotSource {
     http::Request request;
     request.url = path;
     request.headers = {{"Accept", std::string(accept)}};
-    CHARON_ASSIGN_OR_RETURN(http::Response response, Send(call, request, nullptr));
-    return std::move(response.body);
+    auto response = Send(call, request, nullptr);
+    if (!response.ok())
+      return Annotate(response.status(), absl::StrCat(description_, ": GET ", path));
+    return std::move(response->body);
   }
 
-  // How `ref` is addressed; an error if scope and namespace do not go together.
+  static absl::StatusOr<ResourceInfo> WithMark(absl::StatusOr<ResourceInfo> info) {
+    if (!absl::IsNotFound(info.status())) return info;
+    return MarkMissing(info.status(), "kind");
+  }
+
+  // How `ref` is addressed; an error if scope and namespace do not go together. `version`: whether
+  // it must be that of `ref`, or any in which what is there can be reached.
+  enum class InVersion { kThis, kAny };
   absl::StatusOr<ResourceInfo> Address(const Call& call, const ObjectRef& ref,
-                                       absl::string_view verb) {
+                                       absl::string_view verb, InVersion version) {
     CHARON_RETURN_IF_ERROR(CheckPathSegment("the name", ref.name));
     CHARON_RETURN_IF_ERROR(CheckPathSegment("the namespace", ref.name_space));
-    auto info = Resolve(call, ref.kind);
+    auto info = version == InVersion::kThis ? Resolve(call, ref.kind)
+                                            : WithMark(discovery_.ResolveObject(call, ref.kind));
     absl::Status status = info.status();
     if (status.ok() && ref.name.empty()) {
       status = absl::InvalidArgumentError("metadata.name is missing");
@@ -396,10 +414,12 @@ class HttpCluster final : public Cluster, private SnapshotSource {
     return info;
   }
 
-  // A NotFound that says what the server has instead.
+  // A NotFound that says what the server has instead. Something else if what answered is no
+  // Kubernetes API server: that it does not find the object says nothing.
   absl::Status ExplainMissing(const Call& call, const ObjectKind& kind, absl::Status status) {
     if (MissingOf(status) != Missing::kKind) return status;
-    return MarkMissing(discovery_.Missing(call, kind), "kind");
+    status = discovery_.Missing(call, kind);
+    return absl::IsNotFound(status) ? MarkMissing(std::move(status), "kind") : status;
   }
 
   absl::StatusOr<std::string> GetBody(const Call& call, const ResourceInfo& info,
@@ -458,7 +478,7 @@ class HttpCluster final : public Cluster, private SnapshotSource {
   absl::StatusOr<Json> Write(const Call& call, const Json& object, const ApplyOptions& options,
                              http::Request request, absl::string_view verb) {
     CHARON_ASSIGN_OR_RETURN(const ObjectRef ref, RefOf(object));
-    CHARON_ASSIGN_OR_RETURN(const ResourceInfo info, Address(call, ref, verb));
+    CHARON_ASSIGN_OR_RETURN(const ResourceInfo info, Address(call, ref, verb, InVersion::kThis));
     const bool patch = request.method == "PATCH";
     request.url = PathOf(info, ref.name_space, patch ? ref.name : "");
     AddQuery(request.url, "fieldManager", options.manager);
@@ -473,7 +493,7 @@ class HttpCluster final : public Cluster, private SnapshotSource {
     }
     if (options.dry_run) return Json();
     const bool created = response->status == 201;
-    auto stored = ParseObject(response->body);
+    auto stored = ParseObject(response->body, ref);
     if (stored.ok()) {
       Wrote(call, ref, *stored, std::move(response->body));
       if (created) {

@@ -79,6 +79,53 @@ TEST_F(ClusterTest, AddressesObjects) {
                           "GET /apis/rbac.authorization.k8s.io/v1/clusterroles/system%3Aa%20c"));
 }
 
+// Only a server that is one can say that an object is gone, or what it is.
+TEST_F(ClusterTest, WhatIsNoApiServerSaysNothingOfObjects) {
+  struct Case {
+    int status;
+    const char* body;
+  };
+  for (const Case& answer :
+       {Case{404, "404 page not found\n"}, Case{404, "default backend - 404"},
+        Case{404, R"({"code":5,"message":"Not Found","details":[]})"},
+        Case{200, "<html>Please log in</html>"}, Case{200, "{}"}, Case{200, kDeletedStatus},
+        Case{200, R"({"kind":"ConfigMap","metadata":{"name":"other"}})"}}) {
+    SCOPED_TRACE(answer.body);
+    transport_.Handle([&](const Call&, const http::Request&) {
+      return http::Response{.status = answer.status, .body = answer.body};
+    });
+    const auto no_server =
+        StatusIs(absl::StatusCode::kUnavailable, HasSubstr("no Kubernetes API server"));
+    const auto cluster = NewCluster(http::Borrow(transport_), "context test");
+    for (int i = 0; i < 2; ++i) {  // the second time it knows what it found out
+      EXPECT_THAT(cluster->Get(call_, kRef), no_server);
+      EXPECT_THAT(cluster->Read(call_, kRef), no_server);
+      EXPECT_THAT(cluster->Apply(call_, Declared(), {}), no_server);
+      if (answer.status != 404) continue;
+      EXPECT_THAT(cluster->Delete(call_, kRef, {}), no_server);
+    }
+  }
+}
+
+TEST_F(ClusterTest, WhatIsThereIsReachedInAServedVersion) {
+  transport_
+      .Answer(200, R"({"items":[{"metadata":{"name":"acme.test"},"versions":[
+          {"version":"v1","resources":[{"resource":"foos","responseKind":{"kind":"Foo"},
+           "scope":"Cluster","verbs":["get"]}]}]}]})")
+      .Answer(200, R"({"apiVersion":"acme.test/v1","kind":"Foo","metadata":{"name":"a"}})")
+      .Answer(200, kDeletedStatus);
+  const ObjectRef ref{{"acme.test/v1beta1", "Foo"}, "", "a"};
+  EXPECT_THAT(cluster_->Read(call_, ref), IsOk());
+  EXPECT_THAT(cluster_->Delete(call_, ref, {}), IsOk());
+  EXPECT_THAT(Sent(), ElementsAre("GET /apis", "GET /apis/acme.test/v1/foos/a",
+                                  "DELETE /apis/acme.test/v1/foos/a"));
+  const Json foo = {
+      {"apiVersion", "acme.test/v1beta1"}, {"kind", "Foo"}, {"metadata", {{"name", "a"}}}};
+  EXPECT_THAT(
+      cluster_->Apply(call_, foo, {}),
+      StatusIs(absl::StatusCode::kNotFound, HasSubstr("the server has it in acme.test/v1")));
+}
+
 TEST_F(ClusterTest, ScopeAndNamespaceMustGoTogether) {
   EXPECT_THAT(
       cluster_->Get(call_, {{"v1", "ConfigMap"}, "", "a"}),

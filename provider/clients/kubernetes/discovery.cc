@@ -23,6 +23,9 @@ constexpr absl::string_view kAggregated =
     "application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList,application/json";
 constexpr absl::string_view kPlain = "application/json";
 
+// Where APIGroupDiscoveryList, APIGroupList and APIVersions have what they list.
+constexpr const char* kLists[] = {"items", "groups", "versions"};
+
 struct BuiltIn {
   absl::string_view api_version, kind, plural;
   bool namespaced;
@@ -190,6 +193,23 @@ absl::StatusOr<ResourceInfo> Discovery::Resolve(const Call& call, const ObjectKi
   return Missing(call, kind);
 }
 
+absl::StatusOr<ResourceInfo> Discovery::ResolveObject(const Call& call, const ObjectKind& kind) {
+  absl::StatusOr<ResourceInfo> info = Resolve(call, kind);
+  if (!absl::IsNotFound(info.status())) return info;
+  const Part part = PartOf(kind);
+  CHARON_ASSIGN_OR_RETURN(const auto catalogue, Get(call, part, absl::InfiniteDuration()));
+  for (const auto& [api_version, unused] : catalogue->versions) {
+    if (ObjectKind{api_version, ""}.group() != kind.group()) continue;
+    CHARON_ASSIGN_OR_RETURN(const auto filled, Fill(call, part, catalogue, api_version));
+    const auto version = filled->versions.find(api_version);
+    if (version == filled->versions.end() || !version->second) continue;
+    for (const ResourceInfo& other : *version->second) {
+      if (other.kind.kind == kind.kind) return other;
+    }
+  }
+  return info;
+}
+
 absl::StatusOr<std::vector<ResourceInfo>> Discovery::Kinds(const Call& call) {
   std::vector<ResourceInfo> kinds;
   for (const Part part : {kCore, kGroups}) {
@@ -245,9 +265,7 @@ absl::Status Discovery::Missing(const Call& call, const ObjectKind& kind) {
   // The group's other versions are only worth naming if they were told together; a server of the
   // old kind is asked for the one version.
   if (catalogue.ok()) catalogue = Fill(call, part, *catalogue, kind.api_version);
-  if (!catalogue.ok()) {
-    return absl::NotFoundError(absl::StrCat("the server does not serve ", kind.ToString()));
-  }
+  if (!catalogue.ok()) return catalogue.status();
   return MissingStatus(kind, **catalogue);
 }
 
@@ -269,7 +287,7 @@ absl::Status Discovery::MissingStatus(const ObjectKind& kind, const Catalogue& c
   if (catalogue.silent.contains(kind.api_version)) {
     absl::StrAppend(&message, ": the extension server behind ", kind.api_version,
                     " does not answer (see the conditions of its APIService)");
-    return absl::NotFoundError(message);
+    return absl::UnavailableError(message);  // nobody knows what it has
   }
   if (!has_it.empty()) {
     absl::StrAppend(&message, "; the server has it in ", Shortened(has_it, 10));
@@ -349,10 +367,16 @@ absl::StatusOr<std::shared_ptr<const Discovery::Catalogue>> Discovery::Ask(const
     absl::MutexLock lock(&mutex_);
     catalogue->generation = generation_;
   }
-  CHARON_ASSIGN_OR_RETURN(const std::string body,
-                          fetch_(call, part == kCore ? "/api" : "/apis", kAggregated));
-  const Json answer = http::ParseJson(body);
-  if (!answer.is_object()) return absl::InternalError("the answer is no JSON object");
+  const absl::StatusOr<std::string> body =
+      fetch_(call, part == kCore ? "/api" : "/apis", kAggregated);
+  // Every API server has these two.
+  if (absl::IsNotFound(body.status())) return NotKubernetes(body.status().message());
+  CHARON_RETURN_IF_ERROR(body.status());
+  const Json answer = http::ParseJson(*body);
+  const bool is_list = std::any_of(
+      std::begin(kLists), std::end(kLists),
+      [&answer](const char* list) { return answer.is_object() && answer.contains(list); });
+  if (!is_list) return NotKubernetes("it is no list of API groups");
   for (const Json& group : ArrayIn(answer, "items")) {  // APIGroupDiscoveryList
     const std::string name = Text(group, "metadata.name");
     for (const Json& version : ArrayIn(group, "versions")) {

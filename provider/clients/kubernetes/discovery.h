@@ -35,12 +35,17 @@ class Discovery {
   // NotFound as Missing() if the server has no such kind.
   absl::StatusOr<ResourceInfo> Resolve(const Call& call, const ObjectKind& kind);
 
+  // The same for what there may be already: in another version of its group if the one it was made
+  // in is no longer served, since an object is there in all of them.
+  absl::StatusOr<ResourceInfo> ResolveObject(const Call& call, const ObjectKind& kind);
+
   // Every kind, those without "get" left out. API groups whose server does not answer are left out
   // too.
   absl::StatusOr<std::vector<ResourceInfo>> Kinds(const Call& call);
 
   // What to say when the server refused a path of `kind` because it does not serve it: NotFound
-  // with the versions it has instead. From now on `kind` is no longer taken to be built in.
+  // with the versions it has instead; Unavailable if the extension server that would know does not
+  // answer, or what answers is no API server. From now on `kind` is no longer taken to be built in.
   absl::Status Missing(const Call& call, const ObjectKind& kind);
 
   // We wrote or deleted this CustomResourceDefinition. Its kinds are known at once, whatever

@@ -109,9 +109,22 @@ TEST_F(DiscoveryTest, NamesWhatThereIsInsteadOfAMissingKind) {
       StatusIs(code,
                "no kind \"Deployment\" in extensions/v1beta1; the server has one in apps/v1"));
   EXPECT_THAT(discovery.Resolve(call_, {"metrics.test/v1", "PodMetrics"}),
-              StatusIs(code, HasSubstr("does not answer")));
+              StatusIs(absl::StatusCode::kUnavailable, HasSubstr("does not answer")));
   EXPECT_THAT(discovery.Resolve(call_, {"reviews.test/v1", "AccessReview"}), StatusIs(code));
   EXPECT_TRUE(RemedyOf(discovery.Resolve(call_, {"acme.test/v2", "Foo"}).status()).has_value());
+}
+
+TEST_F(DiscoveryTest, AnObjectIsThereInEveryVersionOfItsKind) {
+  Discovery discovery = Make();
+  const auto foo = discovery.ResolveObject(call_, {"acme.test/v1beta1", "Foo"});
+  ASSERT_THAT(foo, IsOk());
+  EXPECT_EQ(foo->kind.api_version, "acme.test/v1");
+  EXPECT_EQ(discovery.ResolveObject(call_, {"acme.test/v1", "Foo"})->plural, "foos");
+  for (const ObjectKind& kind :
+       {ObjectKind{"acme.test/v1", "Baz"}, ObjectKind{"other.test/v1", "Foo"}}) {
+    EXPECT_THAT(discovery.ResolveObject(call_, kind), StatusIs(absl::StatusCode::kNotFound));
+  }
+  EXPECT_THAT(asked_, ElementsAre("/apis"));
 }
 
 TEST_F(DiscoveryTest, MissesShareARequestForAWhile) {
@@ -184,6 +197,26 @@ TEST_F(DiscoveryTest, AsksGroupByGroupWhereThereIsNoAggregation) {
   std::vector<std::string> names;
   for (const ResourceInfo& info : *kinds) names.push_back(info.kind.ToString());
   EXPECT_THAT(names, ElementsAre("v1/Pod", "acme.test/v1/Foo"));
+}
+
+// A 404 of something else than an API server must not count as one: what is asked for would be
+// gone.
+TEST_F(DiscoveryTest, WhatHasNoGroupsIsNoServer) {
+  for (const char* answer : {"", "{}", "<html>Please log in</html>", "[]"}) {
+    Discovery discovery([answer](const Call&, const std::string&, absl::string_view) {
+      return *answer == '\0'
+                 ? absl::StatusOr<std::string>(absl::NotFoundError("404 page not found"))
+                 : absl::StatusOr<std::string>(answer);
+    });
+    for (const absl::Status& status :
+         {discovery.Missing(call_, {"v1", "Namespace"}),
+          discovery.Resolve(call_, {"acme.test/v1", "Foo"}).status()}) {
+      EXPECT_THAT(status,
+                  StatusIs(absl::StatusCode::kUnavailable, HasSubstr("no Kubernetes API server")))
+          << answer;
+      EXPECT_THAT(*RemedyOf(status), HasSubstr("address"));
+    }
+  }
 }
 
 TEST_F(DiscoveryTest, SaysThatTheServerCouldNotBeAsked) {

@@ -355,6 +355,24 @@ absl::Status CheckPathSegment(absl::string_view what, absl::string_view text) {
                    "\"..\""));
 }
 
+absl::Status NotKubernetes(absl::string_view why) {
+  return WithRemedy(
+      absl::UnavailableError(
+          absl::StrCat("what answers is no Kubernetes API server: ", internal::Excerpt(why, 300))),
+      "Check the cluster's address (host of the provider block, or server in the kubeconfig), its "
+      "path, and what is in front of it.");
+}
+
+absl::Status CheckIsObject(const Json& answer, const ObjectRef& ref) {
+  // Items of a typed list carry no kind.
+  const std::string kind = Text(answer, "kind");
+  const std::string name = Text(answer, "metadata.name");
+  if ((kind.empty() || kind == ref.kind.kind) && name == ref.name) return absl::OkStatus();
+  return NotKubernetes(absl::StrCat("the answer for ", ref.ToString(), " is ",
+                                    kind.empty() ? "an object without a kind" : "a ", kind,
+                                    name.empty() ? " without a name" : " named ", name));
+}
+
 absl::StatusOr<ObjectRef> ObjectRef::Parse(absl::string_view id) {
   const auto refuse = [id](absl::string_view why) {
     return absl::InvalidArgumentError(absl::StrCat(

@@ -56,6 +56,12 @@ const Json& Field(const Json& object, absl::string_view dotted_path);
 // Its text; "" if there is none or it is no string.
 std::string Text(const Json& object, absl::string_view dotted_path);
 
+// What answers in the place of an API server: the backend of a proxy, a login page. `why`: what is
+// wrong with the answer. Unavailable, because nothing can be told of any object.
+absl::Status NotKubernetes(absl::string_view why);
+// NotKubernetes unless `answer` is the object `ref`.
+absl::Status CheckIsObject(const Json& answer, const ObjectRef& ref);
+
 // What the API server refused, read from a v1.Status body.
 struct ApiError {
   int code = 0;

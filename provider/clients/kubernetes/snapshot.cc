@@ -60,7 +60,7 @@ absl::Status NotFoundStatus(const ResourceInfo& info, const ObjectRef& ref) {
 
 absl::StatusOr<std::shared_ptr<const Json>> Parse(absl::string_view text, const ObjectRef& ref) {
   auto object = std::make_shared<Json>(http::ParseJson(text));
-  if (!object->is_object()) return absl::InternalError("the server's answer is no JSON object");
+  if (!object->is_object()) return NotKubernetes("it is no JSON object");
   // Items of a typed list carry neither.
   if (!object->contains("apiVersion")) (*object)["apiVersion"] = ref.kind.api_version;
   if (!object->contains("kind")) (*object)["kind"] = ref.kind.kind;
@@ -304,6 +304,7 @@ absl::StatusOr<std::shared_ptr<const Json>> Snapshot::Get(const Call& call,
   CHARON_ASSIGN_OR_RETURN(std::string body, source_.GetBody(call, info, ref));
   const auto text = std::make_shared<const std::string>(std::move(body));
   CHARON_ASSIGN_OR_RETURN(auto object, Parse(*text, ref));
+  CHARON_RETURN_IF_ERROR(CheckIsObject(*object, ref));
   if (keep) {
     absl::MutexLock lock(&mutex_);
     Kind& kind = KindOf(ref.kind);
