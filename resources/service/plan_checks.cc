@@ -370,7 +370,9 @@ absl::Status PlanChecks::Claim(const sdk::Context& context, const std::string& n
   const std::pair<const char*, bool> fixed[] = {
       {"storage_class",
        !now.storage_class.IsUnknown() && !(was.storage_class == now.storage_class)},
-      {"access_modes", !now.access_modes.IsUnknown() && !(was.access_modes == now.access_modes)}};
+      {"access_modes", !now.access_modes.IsUnknown() && !(was.access_modes == now.access_modes)},
+      {"autoresize",
+       per_replica && !now.autoresize.IsUnknown() && !(was.autoresize == now.autoresize)}};
   for (const auto& [attribute, changed] : fixed) {
     if (!changed) continue;
     if (per_replica) {

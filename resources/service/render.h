@@ -93,6 +93,9 @@ std::string ConfigHash(const ServiceModel& model);
 void RenderStorage(const ServiceModel& model, const Conventions& conventions,
                    std::vector<Rendered>& out);
 Json ClaimSpec(const ClaimModel& claim, const Conventions& conventions);
+// The annotations of a claim that the pvc-autoresizer may grow up to `limit`.
+Json Autoresize(const std::string& limit);
+inline constexpr char kAutoresizeLimit[] = "resize.topolvm.io/storage_limit";
 std::string ClaimName(const ServiceModel& model, const std::string& volume);
 
 // render_identity.cc: ServiceAccount, roles and bindings.
