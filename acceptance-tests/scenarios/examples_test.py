@@ -7,7 +7,7 @@ import pytest
 
 import examples
 from examples import EXAMPLES, copy, name
-from service_examples_test import expect_golden
+from service_examples_test import dns_service, expect_golden
 
 KINDS = ("resources", "data-sources", "ephemeral-resources", "functions", "stacks")
 # What Terraform 1.14 has and none of the programs at hand: lists and actions are in protocol_test.py.
@@ -52,16 +52,6 @@ def vpn(example, request):
             server.new_user(user)
         server.machine(VPN_HOST).register(server.new_key(user), routes=("10.1.0.0/24", "10.2.0.0/24", "0.0.0.0/0", "::/0"))
     return server.environment
-
-
-@pytest.fixture
-def dns_service(example, request):
-    """The environment of examples about DNS, which have records in one zone."""
-    if '"charon_dns_' not in examples.text(example):
-        return {}
-    service = request.getfixturevalue("cloudflare")
-    service.new_zone("example.org")
-    return service.environment
 
 
 def parameters(folders):

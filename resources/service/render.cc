@@ -583,7 +583,8 @@ std::vector<absl::Status> CheckService(const ServiceModel& config) {
       }
     }
   }
-  if (config.metrics.IsKnown())
+  // Often those of an exporter beside it.
+  if (config.metrics.IsKnown() && !HasNamedPort(config, config.metrics->port.value_or("")))
     CheckPortUse({&config, Path(), config.MainContainer()}, config.metrics->port,
                  Path("metrics").Attribute("port"), findings);
   if (config.expose.IsKnown()) {

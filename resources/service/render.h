@@ -89,6 +89,11 @@ std::string ConfigVolumeName(const std::string& directory);
 // A hash of the content that pods must be restarted for.
 std::string ConfigHash(const ServiceModel& model);
 
+// The Service that a StatefulSet's pods are known by, whatever the other one is called.
+inline std::string HeadlessName(const ServiceModel& model) {
+  return model.NameOrDefault() + "-headless";
+}
+
 // render_storage.cc: claims and NFS pairs.
 void RenderStorage(const ServiceModel& model, const Conventions& conventions,
                    std::vector<Rendered>& out);

@@ -527,6 +527,16 @@ TEST(CheckService, ANumberNeedNotBeDeclaredAsPort) {
   EXPECT_THAT(Messages({{"metrics", {{"port", "9999"}}}}), IsEmpty());
 }
 
+TEST(CheckService, MetricsMayBeThoseOfASidecar) {
+  Json config = {{"ports", {{"http", "8080"}}},
+                 {"sidecars", {{"exporter", {{"ports", {{"metrics", "9100"}}}}}}},
+                 {"metrics", {{"port", "metrics"}}}};
+  EXPECT_THAT(Messages(config), IsEmpty());
+  config.erase("sidecars");
+  EXPECT_THAT(Messages(config),
+              ElementsAre("metrics.port: container web has no port \"metrics\"; it has \"http\""));
+}
+
 TEST(CheckService, RefusesRollingUpdatesOfAClaimOfOneNode) {
   const Json claims = {{"data", {{"size", "1Gi"}}}};
   const Json rolling = {{"strategy", "RollingUpdate"}};
