@@ -211,8 +211,9 @@ std::string Place(const std::string& path) {
 void CheckFileMount(const ServiceModel& model, const MountModel& mount, const Path& at,
                     Findings& findings) {
   if (model.files.IsUnknown() || model.config_dirs.IsUnknown()) return;
-  const bool file = model.files.value_or({}).count(*mount.volume) != 0;
-  if (!file && model.config_dirs.value_or({}).count(*mount.volume) == 0) {
+  const bool file = model.files.IsKnown() && model.files->count(*mount.volume) != 0;
+  const bool dir = model.config_dirs.IsKnown() && model.config_dirs->count(*mount.volume) != 0;
+  if (!file && !dir) {
     findings.Add(at.Attribute("volume"),
                  absl::StrCat("\"files\" and \"config_dirs\" have no \"", *mount.volume, "\""),
                  "Add it to one of them, or name a key of \"claims\" or \"volumes\".");

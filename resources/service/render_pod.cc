@@ -224,12 +224,11 @@ Json Mount(const std::string& volume, const std::string& path, const Attr<std::s
 // A volume, or by its path in the main container a file or a directory of files.
 Json SaidMount(const ServiceModel& model, const std::string& path, const MountModel& mount) {
   const std::string& volume = *mount.volume;
+  if (!absl::StartsWith(volume, "/")) return Mount(volume, path, mount.sub_path, mount.read_only);
   const bool read_only = mount.read_only.value_or(true);
-  if (model.config_dirs.value_or({}).count(volume) != 0)
-    return Mount(ConfigVolumeName(volume), path, mount.sub_path, read_only);
-  if (model.files.value_or({}).count(volume) != 0)
+  if (model.files.IsKnown() && model.files->count(volume) != 0)
     return Mount("files", path, FileKey(volume), read_only);
-  return Mount(volume, path, mount.sub_path, mount.read_only);
+  return Mount(ConfigVolumeName(volume), path, mount.sub_path, read_only);
 }
 
 Json Mounts(const ServiceModel& model, const ContainerModel& container, bool main) {
