@@ -380,6 +380,7 @@ TEST_P(ImportOfGolden, RendersTheSamePods) {
   model.name = workload["metadata"]["name"].get<std::string>();
   if (workload["kind"] == "StatefulSet") model.kind = "statefulset";
   if (workload["kind"] == "DaemonSet") model.kind = "daemonset";
+  model.selector = workload["spec"]["selector"]["matchLabels"].get<StringMap>();
   const NotSaid not_said = FillInFromWorkload(workload, model);
   EXPECT_THAT(not_said.secrets, IsEmpty());
   // Parts without an attribute, or (modes of single files) without one outside of `files`.
