@@ -19,6 +19,7 @@ from harness.dns import SandboxCloudflare, SandboxRoute53
 from harness.errors import HarnessError
 from harness.headscale import RealHeadscale, RealServers, SandboxHeadscale
 from harness.stack import Stack
+from harness.tools import Tool
 
 
 def pytest_addoption(parser):
@@ -141,6 +142,14 @@ def exclusive(tmp_path_factory, cluster):
     return lambda what: Exclusive(folder, what)
 
 
+def others_program(program: str, file: str) -> pathlib.Path:
+    """Of what wrote objects before us. A run need not have it, in CI either: see ../servers/README.md."""
+    try:
+        return cli_module.built(program) / file
+    except HarnessError as error:
+        pytest.skip(str(error))
+
+
 # --- A test's own things ------------------------------------------------------------------------
 
 
@@ -189,6 +198,17 @@ def cluster(request, folder):
         made = RealCluster(folder / "real", record)
     yield made
     made.close()
+
+
+@pytest.fixture
+def kubectl(cluster):
+    """The real one, which is built along with the real cluster."""
+    return Tool(lambda: others_program("kubernetes", "kubectl"), cluster)
+
+
+@pytest.fixture
+def helm(cluster):
+    return Tool(lambda: others_program("helm", "helm"), cluster)
 
 
 @pytest.fixture
