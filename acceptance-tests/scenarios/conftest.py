@@ -12,6 +12,7 @@ import shutil
 
 import pytest
 
+from entries import make_namespace
 from harness import cli as cli_module
 from harness import clusters, headscale as headscale_module, nameservers, operators
 from harness.clusters import Exclusive, Names, RealCluster, RealServer, SandboxCluster
@@ -212,6 +213,13 @@ def helm(cluster):
 
 
 @pytest.fixture
+def work(cluster, names):
+    """A namespace for what the test makes."""
+    make_namespace(cluster, names("work"))
+    return names("work")
+
+
+@pytest.fixture
 def new_sandbox(folder):
     """Makes further sandboxes: new_sandbox("other")."""
     made = []
@@ -242,6 +250,14 @@ def new_stack(folder, cluster, cli):
 @pytest.fixture
 def stack(new_stack):
     return new_stack("stack")
+
+
+@pytest.fixture
+def front(cluster, stack):
+    """Between the stack and its cluster: counts what is asked. (Tests of what goes wrong have a front of their own.)"""
+    front = cluster.proxy()
+    stack.environment["KUBE_CONFIG_PATH"] = str(front.kubeconfig)
+    return front
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import json
 
 import pytest
 
-from entries import make_namespace
 from harness import hcl
 from harness.kubernetes import managers
 
@@ -40,12 +39,6 @@ def live(cluster, namespace):
 def env_of(object_):
     (container,) = object_["spec"]["template"]["spec"]["containers"]
     return {e["name"]: e.get("value") for e in container.get("env", ())}
-
-
-@pytest.fixture
-def work(cluster, names):
-    make_namespace(cluster, names("work"))
-    return names("work")
 
 
 # --- Adoption ---------------------------------------------------------------------------------------
