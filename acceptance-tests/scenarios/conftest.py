@@ -317,19 +317,20 @@ def dns_front(dns, dns_stack, folder):
 
 
 @pytest.fixture
-def vpn_beside(request, cluster, folder, tmp_path_factory):
-    """The newest VPN server that goes with the test's cluster, for tests of everything that there is."""
+def vpn_beside(cluster, folder):
+    """A VPN server of the newest version beside the test's cluster. It is the test's own: there are no machines of others."""
+    servers = RealServers(folder)
     if cluster.kind == "sandbox":
         made = SandboxHeadscale(cluster, headscale_module.SANDBOX_VERSIONS[-1], folder / "headscale")
     else:
         try:
-            record = RealServers(shared_folder(tmp_path_factory)).start(headscale_module.REAL_VERSIONS[-1])
+            record = servers.start(headscale_module.REAL_VERSIONS[-1])
         except HarnessError as error:
             missing(str(error))
         made = RealHeadscale(record, folder / "headscale", missing)
-    with Exclusive(shared_folder(tmp_path_factory), f"headscale-{made.version}"):
-        yield made
+    yield made
     made.close()
+    servers.stop()
 
 
 @pytest.fixture

@@ -119,7 +119,7 @@ def data_of(cluster, namespace, name):
 
 
 @pytest.mark.parametrize("field", ["stringData", "data"])
-def test_a_write_only_key_that_goes_from_a_manifest_goes_from_the_secret(stack, cluster, names, work, field):
+def test_a_write_only_key_that_goes_from_a_manifest_goes_from_the_secret(stack, cluster, work, field):
     """The server turns stringData into data and remembers nothing of it, so the key would stay for ever."""
 
     def write(version, **values):
@@ -145,7 +145,7 @@ def test_a_write_only_key_that_goes_from_a_manifest_goes_from_the_secret(stack, 
     stack.destroy()
 
 
-def test_a_key_in_both_forms_is_the_readable_one(stack, cluster, names, work):
+def test_a_key_in_both_forms_is_the_readable_one(stack, cluster, work):
     """As the API has it: stringData wins."""
     stack.write(hcl.resource("charon_kubernetes_manifest", "x", {
         "manifest": json.dumps({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "x", "namespace": work}}),
@@ -299,7 +299,7 @@ def test_a_plan_says_what_the_apply_would_run_into(stack, cluster, names, work):
     assert "tls.crt" in errors["charon_secret.tls"].text and errors["charon_secret.tls"].code.startswith("type")
 
 
-def test_no_value_is_quoted_by_a_wait(stack, cluster, names, work):
+def test_no_value_is_quoted_by_a_wait(stack, cluster, work):
     cluster.api.create({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "x", "namespace": work}, "stringData": {"password": GIVEN}})
     stack.write("".join(hcl.resource("charon_kubernetes_manifest", f"w{number}", {
         "manifest": json.dumps({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "x", "namespace": work, "labels": {"a": "b"}}}),
