@@ -14,7 +14,6 @@ pytestmark = [
 ]
 
 ADDRESS = "charon_service.x"
-LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 OWNER = "charon.internal/owner"
 
 # What hashicorp/kubernetes sends beyond what is configured (kubernetes/structures_pod.go, structures_container.go: every
@@ -193,7 +192,6 @@ def test_import_restarts_nothing(stack, cluster, kubectl, names, tool, kind, lab
     live = before.still_stands()
     managers = {e["manager"] for e in live["metadata"]["managedFields"] if not e.get("subresource")}
     assert managers <= {"charon", "kube-controller-manager"}, "nobody is left to own what the configuration drops"
-    assert LAST_APPLIED not in live["metadata"]["annotations"]
     then_a_line_goes(stack, cluster, name, kind, label)
 
 
