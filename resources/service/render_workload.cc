@@ -151,7 +151,7 @@ absl::Status RenderWorkload(const ServiceModel& model, const Conventions& conven
   if (rollout.revision_history_limit.IsKnown())
     spec["revisionHistoryLimit"] = *rollout.revision_history_limit;
   if (kind == "StatefulSet") {
-    spec["serviceName"] = name + "-headless";
+    spec["serviceName"] = HeadlessName(model);
     if (rollout.pod_management_policy.IsKnown())
       spec["podManagementPolicy"] = *rollout.pod_management_policy;
     Json templates = Json::array();
