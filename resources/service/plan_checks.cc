@@ -390,7 +390,9 @@ absl::Status PlanChecks::Claim(const sdk::Context& context, const std::string& n
   const std::pair<const char*, bool> fixed[] = {
       {"storage_class", !now.storage_class.IsUnknown() && other_class},
       {"access_modes",
-       !now.access_modes.IsUnknown() && former["accessModes"] != wanted["accessModes"]}};
+       !now.access_modes.IsUnknown() && former["accessModes"] != wanted["accessModes"]},
+      {"autoresize",
+       per_replica && !now.autoresize.IsUnknown() && !(was.autoresize == now.autoresize)}};
   for (const auto& [attribute, changed] : fixed) {
     if (!changed) continue;
     if (per_replica) {

@@ -89,10 +89,18 @@ std::string ConfigVolumeName(const std::string& directory);
 // A hash of the content that pods must be restarted for.
 std::string ConfigHash(const ServiceModel& model);
 
+// The Service that a StatefulSet's pods are known by, whatever the other one is called.
+inline std::string HeadlessName(const ServiceModel& model) {
+  return model.NameOrDefault() + "-headless";
+}
+
 // render_storage.cc: claims and NFS pairs.
 void RenderStorage(const ServiceModel& model, const Conventions& conventions,
                    std::vector<Rendered>& out);
 Json ClaimSpec(const ClaimModel& claim, const Conventions& conventions);
+// The annotations of a claim that the pvc-autoresizer may grow up to `limit`.
+Json Autoresize(const std::string& limit);
+inline constexpr char kAutoresizeLimit[] = "resize.topolvm.io/storage_limit";
 std::string ClaimName(const ServiceModel& model, const std::string& volume);
 
 // render_identity.cc: ServiceAccount, roles and bindings.

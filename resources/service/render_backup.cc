@@ -29,6 +29,8 @@ void RenderBackups(const ServiceModel& model, const Conventions& conventions,
     std::map<std::string, VolumeModel> volumes = model.VolumesByName();
     job.pod = model.pod;
     if (job.pod.IsKnown()) job.pod.value().labels = job.pod.value().annotations = Attr<StringMap>();
+    job.files = model.files;
+    job.config_dirs = model.config_dirs;
     if (backup.keep.IsKnown()) job.env.value().emplace("KEEP", absl::StrCat(*backup.keep));
     // The claim of a replica goes by another name than that of the service.
     for (auto& [name, volume] : volumes) {
@@ -58,6 +60,8 @@ void RenderBackups(const ServiceModel& model, const Conventions& conventions,
     absl::StatusOr<PodTemplate> pod = RenderPod(job, conventions);
     if (!pod.ok()) continue;  // only a GPU can be refused, and it has none
     pod->spec["spec"]["restartPolicy"] = "Never";
+    // The hash of the files: each pod of a job is a new one anyway.
+    pod->spec["metadata"].erase("annotations");
 
     Json object =
         ObjectHead(model, conventions, "CronJob", absl::StrCat(model.NameOrDefault(), "-", key));

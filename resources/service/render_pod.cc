@@ -221,10 +221,20 @@ Json Mount(const std::string& volume, const std::string& path, const Attr<std::s
   return mount;
 }
 
+// A volume, or by its path in the main container a file or a directory of files.
+Json SaidMount(const ServiceModel& model, const std::string& path, const MountModel& mount) {
+  const std::string& volume = *mount.volume;
+  if (!absl::StartsWith(volume, "/")) return Mount(volume, path, mount.sub_path, mount.read_only);
+  const bool read_only = mount.read_only.value_or(true);
+  if (model.files.IsKnown() && model.files->count(volume) != 0)
+    return Mount("files", path, FileKey(volume), read_only);
+  return Mount(ConfigVolumeName(volume), path, mount.sub_path, read_only);
+}
+
 Json Mounts(const ServiceModel& model, const ContainerModel& container, bool main) {
   std::map<std::string, Json> by_path;
   for (const auto& [path, mount] : container.mounts.value_or({})) {
-    by_path[path] = Mount(*mount.volume, path, mount.sub_path, mount.read_only);
+    by_path[path] = SaidMount(model, path, mount);
   }
   if (main) {
     for (const auto& [name, volume] : model.VolumesByName()) {

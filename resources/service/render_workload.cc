@@ -161,6 +161,8 @@ absl::Status RenderWorkload(const ServiceModel& model, const Conventions& conven
                               {"kind", "PersistentVolumeClaim"},
                               {"metadata", {{"name", claim_name}}},
                               {"spec", ClaimSpec(claim, conventions)}};
+      if (claim.autoresize.IsKnown())
+        object_template["metadata"]["annotations"] = Autoresize(*claim.autoresize);
       object_template["spec"]["resources"] = {{"requests", {{"storage", *claim.size}}}};
       templates.push_back(std::move(object_template));
     }

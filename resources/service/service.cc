@@ -549,9 +549,10 @@ const ObjectSpec<BackupModel>& BackupModel::Describe() {
           Field(&M::time_zone, "time_zone", Optional,
                 "Time zone of the schedule, such as `Europe/London`."),
           Field(&M::image, "image", Optional, "Image; that of the service by default."),
-          Field(&M::command, "command", Required,
-                "Command, which finds the service's volumes at their places, the target at "
-                "`/backup`, and the number to keep in `KEEP`."),
+          Field(
+              &M::command, "command", Required,
+              "Command, which finds the service's files and volumes at their places, the target at "
+              "`/backup`, and the number to keep in `KEEP`."),
           Field(&M::env, "env", Optional, "Environment variables."),
           Field(&M::env_secret, "env_secret", Optional,
                 "Environment variables from Secrets, as in the service."),
