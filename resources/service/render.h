@@ -115,6 +115,8 @@ struct PodTemplate {
 // EnvVar.value).
 std::set<std::string> References(const std::string& value);
 absl::StatusOr<PodTemplate> RenderPod(const ServiceModel& model, const Conventions& conventions);
+// What a pod with `gpu` tolerates.
+TolerationModel GpuToleration(const Conventions& conventions);
 
 // render_workload.cc: Deployment, StatefulSet or DaemonSet, disruption budget, network policy.
 absl::Status RenderWorkload(const ServiceModel& model, const Conventions& conventions,
@@ -124,6 +126,8 @@ std::string WorkloadKind(const ServiceModel& model);  // "Deployment"
 // render_expose.cc: Services, Ingresses, Middlewares, ServiceMonitor.
 // The Service's port for a container's port of that name, where `service.ports` has none.
 std::int64_t UsualServicePort(const std::string& name, const Port& port);
+// Name of the Service that gives the pods of a StatefulSet their names.
+std::string HeadlessName(const ServiceModel& model);
 absl::Status RenderExposure(const ServiceModel& model, const Conventions& conventions,
                             std::vector<Rendered>& out);
 

@@ -410,6 +410,56 @@ TEST(RenderWorkload, AStatefulSetHasItsClaimsInside) {
   EXPECT_EQ(spec["serviceName"], "web-headless");
 }
 
+TEST(RenderWorkload, AStatefulSetIsNamedByTheServiceThatThereIs) {
+  const std::vector<Rendered> objects =
+      Render({{"kind", "statefulset"}, {"ports", {{"pg", "5432"}}}, {"service", {{"name", "pg"}}}});
+  EXPECT_EQ(Find(objects, "StatefulSet", "web").object["spec"]["serviceName"], "pg-headless");
+  EXPECT_EQ(Find(objects, "Service", "pg-headless").object["spec"]["clusterIP"], "None");
+}
+
+// --- Backups
+
+Json BackupPod(Json service, const Json& backup) {
+  const Json base = {{"schedule", "0 1 * * *"}, {"command", {"save"}}, {"to", "nas"}};
+  service["backups"]["nightly"] = base;
+  service["backups"]["nightly"].update(backup);
+  return Find(Render(service), "CronJob", "web-nightly")
+      .object["spec"]["jobTemplate"]["spec"]["template"]["spec"];
+}
+
+TEST(RenderBackups, FindWhatTheServiceHas) {
+  const Json spec = BackupPod({{"claims", {{"data", {{"size", "1Gi"}}}}},
+                               {"mounts", {{"/data", {{"volume", "data"}}}}},
+                               {"security_context", {{"run_as_user", 999}}},
+                               {"gpu", Json::object()},
+                               {"generated_secrets", {{"PW", Json::object()}}}},
+                              {{"env_secret", {{"PASSWORD", "generated/PW"}}}});
+  const Json& container = spec["containers"][0];
+  EXPECT_EQ(container["env"], Json::parse(R"([{"name": "PASSWORD", "valueFrom":
+                                 {"secretKeyRef": {"name": "web-generated", "key": "PW"}}}])"));
+  EXPECT_EQ(container["volumeMounts"],
+            Json::parse(R"([{"mountPath": "/backup", "name": "backup-target"},
+                                         {"mountPath": "/data", "name": "data"}])"));
+  EXPECT_EQ(container["securityContext"]["runAsUser"], 999);
+  EXPECT_EQ(spec["tolerations"][0]["key"], "nvidia.com/gpu");
+  EXPECT_FALSE(container.contains("resources")) << "the GPU itself is the service's";
+}
+
+TEST(RenderBackups, RunAsAnotherImageWantsIt) {
+  const Json spec =
+      BackupPod({{"security_context", {{"run_as_user", 999}}}}, {{"image", "postgres:16"}});
+  EXPECT_FALSE(spec["containers"][0].contains("securityContext"));
+}
+
+TEST(RenderBackups, RunBesideThePodsOrWhereThereAreNone) {
+  constexpr char kHard[] = "requiredDuringSchedulingIgnoredDuringExecution";
+  EXPECT_TRUE(BackupPod(Json::object(), {})["affinity"]["podAffinity"].contains(kHard));
+  EXPECT_FALSE(BackupPod({{"replicas", 0}}, {})["affinity"]["podAffinity"].contains(kHard));
+  EXPECT_FALSE(
+      BackupPod({{"scale_to_zero", Json::object()}}, {})["affinity"]["podAffinity"].contains(
+          kHard));
+}
+
 TEST(RenderWorkload, LabelsTellTheScaler) {
   const auto labels = [](const Json& zero) {
     return Find(Render({{"scale_to_zero", zero}}), "Deployment", "web")

@@ -530,12 +530,13 @@ const ObjectSpec<NetworkPolicyModel>& NetworkPolicyModel::Describe() {
       "open.",
       {
           Field(&M::from_namespaces, "from_namespaces", Optional,
-                "Namespaces that may connect; the own one always may."),
+                "Namespaces that may connect; the own one always may, `[]`: no other one."),
           Field(&M::from_cidrs, "from_cidrs", Optional, "Networks that may connect."),
           Field(&M::to_namespaces, "to_namespaces", Optional,
                 "Namespaces that the pods may reach; the own one always."),
           Field(&M::to_cidrs, "to_cidrs", Optional, "Networks that the pods may reach."),
-      });
+      },
+      {AtLeastOneOf({"from_namespaces", "from_cidrs", "to_namespaces", "to_cidrs"})});
   return spec;
 }
 
