@@ -40,8 +40,8 @@ def test_what_a_failed_update_has_not_done(stack, cluster, work):
 
     write("1", "a")
     stack.apply()
-    assert cluster.get("StatefulSet", work, "set")["spec"]["serviceName"] == "db-headless"
-    assert cluster.get("Service", work, "db-headless")["spec"]["clusterIP"] == "None"
+    assert cluster.get("StatefulSet", work, "set")["spec"]["serviceName"] == "set-headless"
+    assert cluster.get("Service", work, "set-headless")["spec"]["clusterIP"] == "None"
     key = value(cluster, work, "keys-generated", "KEY")
     cluster.api.patch("ConfigMap", work, "keys-files", {"data": {"etc_a": "x"}}, manager="bob")
 

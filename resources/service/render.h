@@ -126,8 +126,6 @@ std::string WorkloadKind(const ServiceModel& model);  // "Deployment"
 // render_expose.cc: Services, Ingresses, Middlewares, ServiceMonitor.
 // The Service's port for a container's port of that name, where `service.ports` has none.
 std::int64_t UsualServicePort(const std::string& name, const Port& port);
-// Name of the Service that gives the pods of a StatefulSet their names.
-std::string HeadlessName(const ServiceModel& model);
 absl::Status RenderExposure(const ServiceModel& model, const Conventions& conventions,
                             std::vector<Rendered>& out);
 

@@ -854,8 +854,6 @@ std::int64_t UsualServicePort(const std::string& name, const Port& port) {
   return name == "https" ? 443 : port.number;
 }
 
-std::string HeadlessName(const ServiceModel& model) { return ServiceName(model) + "-headless"; }
-
 absl::Status RenderExposure(const ServiceModel& model, const Conventions& conventions,
                             std::vector<Rendered>& out) {
   CHARON_ASSIGN_OR_RETURN(const std::vector<ServicePort> ports, PortsOf(model));

@@ -410,13 +410,6 @@ TEST(RenderWorkload, AStatefulSetHasItsClaimsInside) {
   EXPECT_EQ(spec["serviceName"], "web-headless");
 }
 
-TEST(RenderWorkload, AStatefulSetIsNamedByTheServiceThatThereIs) {
-  const std::vector<Rendered> objects =
-      Render({{"kind", "statefulset"}, {"ports", {{"pg", "5432"}}}, {"service", {{"name", "pg"}}}});
-  EXPECT_EQ(Find(objects, "StatefulSet", "web").object["spec"]["serviceName"], "pg-headless");
-  EXPECT_EQ(Find(objects, "Service", "pg-headless").object["spec"]["clusterIP"], "None");
-}
-
 // --- Backups
 
 Json BackupPod(Json service, const Json& backup) {
