@@ -144,12 +144,12 @@ def test_conventions_may_be_written_in_any_way(stack, cluster):
 
 
 @pytest.mark.sandbox_only("asks no server")
-def test_a_render_version_of_the_future_is_explained(stack, cluster):
-    stack.write('provider "charon" {\n  conventions = { render_version = 2 }\n}\n' + service())
+@pytest.mark.parametrize("version, remedy", [(3, "newer version of the provider"), (0, "Leave it out"), (-1, "Leave it out")])
+def test_a_render_version_that_there_is_not_is_explained(stack, cluster, version, remedy):
+    stack.write(hcl.block('provider "charon"', {"conventions": {"render_version": version}}) + service())
     (found,) = stack.validate(fails=True)
-    assert "render_version" in found.text + found.code
-    assert "this build of the provider renders version 1 only" in found.text
-    assert "newer version of the provider" in found.text
+    assert f"conventions.render_version: Is {version}, but this build of the provider renders versions 1 to 2" in squeezed(found.text)
+    assert remedy in found.text
 
 
 def namespace(cluster, name: str, **labels: str) -> None:

@@ -291,9 +291,31 @@ Attr<PodModel> Pod(const Json& pod_template, const StringMap& selector) {
   return any ? Attr<PodModel>(std::move(model)) : Attr<PodModel>();
 }
 
+// What a render version says where nobody does would make other pods of these. A field that is
+// missing in a template is not said with its default either: the server fills neither of the two in
+// (k8s.io/kubernetes/pkg/apis/core/v1/defaults.go: SetDefaults_Pod, which is not for templates), so
+// that it would be another template.
+void KeepWithout(const PodDefaults& defaults, const Json& pod, ServiceModel& model) {
+  Json taken_back = Json::object();
+  if (defaults.automount.IsKnown() && Field(pod, "automountServiceAccountToken") != false)
+    taken_back["automountServiceAccountToken"] = nullptr;
+  if (defaults.enable_service_links.IsKnown()) {
+    if (const Attr<bool> links = Flag(Field(pod, "enableServiceLinks")); links.IsKnown()) {
+      PodModel said = model.pod.value_or({});
+      said.enable_service_links = links;
+      model.pod = std::move(said);
+    } else {
+      taken_back["enableServiceLinks"] = nullptr;
+    }
+  }
+  if (taken_back.empty()) return;
+  const Json patch = {{"spec", {{"template", {{"spec", std::move(taken_back)}}}}}};
+  model.extra_manifest_patch = patch.dump();
+}
+
 }  // namespace
 
-void FillInPod(const Json& pod_template, ServiceModel& model) {
+void FillInPod(const Json& pod_template, const Conventions& conventions, ServiceModel& model) {
   const Json& pod = Field(pod_template, "spec");
   if (const std::string account = Text(pod, "serviceAccountName"); !account.empty()) {
     ServiceAccountModel own;
@@ -312,6 +334,7 @@ void FillInPod(const Json& pod_template, ServiceModel& model) {
   if (!volumes.empty()) model.volumes = std::move(volumes);
   model.pod = Pod(pod_template, SelectorOf(model));
   model.scheduling = Scheduling(pod, SelectorOf(model));
+  KeepWithout(PodDefaultsOf(model, conventions), pod, model);
 }
 
 }  // namespace charon::service

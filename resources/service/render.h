@@ -107,6 +107,17 @@ struct PodTemplate {
 // EnvVar.value).
 std::set<std::string> References(const std::string& value);
 absl::StatusOr<PodTemplate> RenderPod(const ServiceModel& model, const Conventions& conventions);
+// What a render version says of pods where the configuration says nothing; null: neither does it,
+// so that it is as Kubernetes has it. All that versions differ in
+// (docs/design/decisions/0010-render-versions.md).
+struct PodDefaults {
+  Attr<bool> automount, enable_service_links;
+};
+PodDefaults PodDefaultsOf(const ServiceModel& model, const Conventions& conventions);
+// An own ServiceAccount whose token is not mounted although nobody said so: what it may do can be
+// said elsewhere. For a warning, with its path and remedy.
+std::optional<absl::Status> MayMissItsToken(const ServiceModel& model,
+                                            const Conventions& conventions);
 
 // render_workload.cc: Deployment, StatefulSet or DaemonSet, disruption budget, network policy.
 absl::Status RenderWorkload(const ServiceModel& model, const Conventions& conventions,

@@ -44,6 +44,11 @@ void RenderBackups(const ServiceModel& model, const Conventions& conventions,
     absl::StatusOr<PodTemplate> pod = RenderPod(job, conventions);
     if (!pod.ok()) continue;  // only a GPU can be refused, and it has none
     pod->spec["spec"]["restartPolicy"] = "Never";
+    // They have no account of their own; who wants the service's token mounted may have given
+    // rights to that of the namespace.
+    if (model.identity.IsKnown() &&
+        model.identity->service_account.value_or({}).automount.value_or(false))
+      pod->spec["spec"].erase("automountServiceAccountToken");
 
     Json object =
         ObjectHead(model, conventions, "CronJob", absl::StrCat(model.NameOrDefault(), "-", key));
