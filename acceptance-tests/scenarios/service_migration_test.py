@@ -15,6 +15,7 @@ pytestmark = [
 
 ADDRESS = "charon_service.x"
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+OWNER = "charon.internal/owner"
 
 # What hashicorp/kubernetes sends beyond what is configured (kubernetes/structures_pod.go, structures_container.go: every
 # attribute with a default in its schema is a pointer that is set). The server has no default for three of them, so that
@@ -147,14 +148,18 @@ class Before:
         return {s["metadata"]["uid"] for s in self._cluster.api.list(f"apps/v1/{kind}", self._name)}
 
     def still_stands(self) -> dict:
+        """Nothing of it was written but who owns what."""
+        live = self.same_pods()
+        # Of a Deployment it moves with every annotation (pkg/registry/apps/deployment/strategy.go).
+        assert live["metadata"]["generation"] == self.live["metadata"]["generation"]
+        return live
+
+    def same_pods(self) -> dict:
         live = self._get()
         assert live["metadata"]["uid"] == self.live["metadata"]["uid"]
         assert live["spec"] == self.live["spec"]
         assert self._sets() == self.sets
         assert self._pods() == self.pods
-        if self._kind != "Deployment":
-            # Of a Deployment it moves with every annotation (pkg/registry/apps/deployment/strategy.go).
-            assert live["metadata"]["generation"] == self.live["metadata"]["generation"]
         return live
 
 
@@ -175,6 +180,9 @@ def then_a_line_goes(stack, cluster, name: str, kind: str, label: str) -> None:
     stack.write(hcl.resource("charon_service", "x", configuration(name, kind, label, {"A": "1"})))
     assert stack.apply().actions == {ADDRESS: "update"}
     assert env_of(cluster, kind, name) == {"A": "1"}
+    annotations = cluster.get(f"apps/v1/{kind}", name, name)["metadata"]["annotations"]
+    assert annotations.pop(OWNER).startswith("default/charon_service/")
+    assert not [key for key in annotations if "kubectl" in key or "helm" in key], "what the former tool has noted is gone"
     stack.destroy()
     cluster.api.delete("Namespace", None, name)
 
@@ -287,7 +295,7 @@ def test_a_configuration_to_start_from(stack, cluster, names):
     assert times == 1, generated
     stack.write_file("generated.tf", annotated)
     stack.apply()
-    assert before.still_stands()["metadata"]["annotations"]["example.org/a"] == "b"
+    assert before.same_pods()["metadata"]["annotations"]["example.org/a"] == "b"
     stack.destroy()
     cluster.api.delete("Namespace", None, name)
 

@@ -296,6 +296,12 @@ bool IsGoing(const Json& live) {
 
 bool IsGoing(const absl::StatusOr<Json>& live) { return live.ok() && IsGoing(*live); }
 
+// Whether a change of annotations is a new generation (kubernetes 1.36,
+// pkg/registry/apps/deployment/strategy.go, PrepareForUpdate). Of other kinds only the spec counts.
+bool AnnotationsCount(const ObjectRef& ref) {
+  return ref.kind.kind == "Deployment" && absl::StartsWith(ref.kind.api_version, "apps/");
+}
+
 // One declared object, and what has to happen to it.
 class Applier {
  public:
@@ -399,14 +405,40 @@ class Applier {
       }
       if (kubernetes::AppliedBy(live, options_.manager).empty()) {
         CHARON_ASSIGN_OR_RETURN(live, Migrate(std::move(live)));
+        if (MarkOf(live).empty() && AnnotationsCount(ref_)) return AdoptQuietly(std::move(live));
       }
     }
+    return Write(std::move(live), declared_);
+  }
+
+  // Annotations count in the object's generation. What is adopted and already says all that is
+  // declared keeps its own: the mark comes, and what the former tool has noted goes, with the first
+  // change of something else.
+  absl::StatusOr<Json> AdoptQuietly(Json live) {
+    Json object = declared_;
+    object["metadata"].erase("annotations");
+    Json annotations =
+        kubernetes::Field(kubernetes::Project(live, kubernetes::AppliedBy(live, options_.manager)),
+                          "metadata.annotations");
+    if (!annotations.is_object()) annotations = Json::object();
+    for (const auto& [key, value] : kubernetes::Field(declared_, "metadata.annotations").items())
+      if (key != kOwnerAnnotation) annotations[key] = value;
+    if (!annotations.empty()) object["metadata"]["annotations"] = std::move(annotations);
+    CHARON_ASSIGN_OR_RETURN(Json adopted, Write(live, object));
+    const char generation[] = "metadata.generation";
+    if (kubernetes::Field(adopted, generation) == kubernetes::Field(live, generation))
+      return adopted;
+    return Write(std::move(adopted), declared_);
+  }
+
+  // Applies `wanted`, the declaration as it is to be written now.
+  absl::StatusOr<Json> Write(Json live, const Json& wanted) {
     CHARON_ASSIGN_OR_RETURN(live, HandOver(std::move(live)));
     CHARON_ASSIGN_OR_RETURN(live, DropVanished(std::move(live)));
     // For a container that is added now, this is the creation: its image goes in, too.
     const Json created =
         options_.initial == nullptr ? Json() : MissingItems(*options_.initial, live);
-    Json object = declared_;
+    Json object = wanted;
     if (!created.is_null()) AddMissing(object, created);
     absl::StatusOr<Json> applied = Apply(object, UidOf(live));
     const Json unwanted = InTheWayOfNulls(applied.status(), declared_, live);

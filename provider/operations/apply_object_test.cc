@@ -252,6 +252,60 @@ TEST_F(ApplyObjectTest, AdoptingMovesWhatTheFormerToolOwned) {
   EXPECT_EQ(Body(5)["metadata"]["annotations"][kOwnerAnnotation], kMark);
 }
 
+// An annotation would be a new generation of a Deployment.
+TEST_F(ApplyObjectTest, AdoptingWhatIsAsDeclaredWritesNoAnnotation) {
+  const Json deployment = Json::parse(
+      R"({"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"a","namespace":"x"},"spec":{"replicas":2}})");
+  const Json fields =
+      Json::parse(R"({"f:metadata":{"f:annotations":{"f:noted":{}}},"f:spec":{"f:replicas":{}}})");
+  const auto live = [&](const std::string& manager, const std::string& operation, int generation) {
+    Json object = deployment;
+    object["metadata"].update({{"resourceVersion", "7"},
+                               {"uid", "u"},
+                               {"generation", generation},
+                               {"annotations", {{"noted", "by helm"}, {"other", "not helm's"}}},
+                               {"managedFields", {Entry(manager, operation, fields)}}});
+    return object;
+  };
+  options_.on_conflict = OnConflict::kAdopt;
+  transport_.Answer(409, kExists);
+  Answer(200, live("helm", "Update", 3));
+  Answer(200, live("charon", "Apply", 3));  // the patch
+  Answer(200, live("charon", "Apply", 3));
+  ASSERT_THAT(CreateObject(call_, *cluster_, deployment, options_), IsOk());
+  EXPECT_THAT(Sent(), ElementsAre("PATCH force=true", "GET", "PATCH json-patch", "PATCH"));
+  EXPECT_EQ(Body(3)["metadata"]["annotations"], Json({{"noted", "by helm"}}));
+
+  // With the next change the mark comes, and what the configuration does not have goes.
+  Answer(200, live("charon", "Apply", 4));
+  ASSERT_THAT(UpdateObject(call_, *cluster_, deployment, options_), IsOk());
+  EXPECT_EQ(Body(4)["metadata"]["annotations"], Json({{kOwnerAnnotation, kMark}}));
+}
+
+TEST_F(ApplyObjectTest, AdoptingWhatIsNotAsDeclaredMarksIt) {
+  const Json deployment = Json::parse(
+      R"({"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"a","namespace":"x"},"spec":{"replicas":2}})");
+  const auto live = [&](const char* manager, const char* operation, int generation) {
+    Json object = deployment;
+    object["metadata"].update(
+        {{"resourceVersion", "7"},
+         {"uid", "u"},
+         {"generation", generation},
+         {"managedFields",
+          {Entry(manager, operation, Json::parse(R"({"f:spec":{"f:replicas":{}}})"))}}});
+    return object;
+  };
+  options_.on_conflict = OnConflict::kAdopt;
+  transport_.Answer(409, kExists);
+  Answer(200, live("helm", "Update", 3));
+  Answer(200, live("charon", "Apply", 3));
+  Answer(200, live("charon", "Apply", 4));
+  Answer(200, live("charon", "Apply", 5));
+  ASSERT_THAT(CreateObject(call_, *cluster_, deployment, options_), IsOk());
+  EXPECT_FALSE(Body(3)["metadata"].contains("annotations"));
+  EXPECT_EQ(Body(4)["metadata"]["annotations"][kOwnerAnnotation], kMark);
+}
+
 TEST_F(ApplyObjectTest, ReplacingDeletesWhatWasSeenAndNothingElse) {
   options_.on_conflict = OnConflict::kReplace;
   transport_.Answer(409, kExists);
