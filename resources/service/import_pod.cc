@@ -291,10 +291,10 @@ Attr<PodModel> Pod(const Json& pod_template, const StringMap& selector) {
   return any ? Attr<PodModel>(std::move(model)) : Attr<PodModel>();
 }
 
-// What a render version says where nobody does would make other pods of these. A field that is
-// missing in a template is not said with its default either: the server fills neither of the two in
-// (k8s.io/kubernetes/pkg/apis/core/v1/defaults.go: SetDefaults_Pod, which is not for templates), so
-// that it would be another template.
+// What the render version says of pods where nobody does would make these anew. So would
+// Kubernetes' default, spelled out in a template that has no such field: the server does not fill
+// it in there (k8s.io/kubernetes/pkg/apis/core/v1/defaults.go: SetDefaults_Pod is not for
+// templates). Then a patch takes back what the version says.
 void KeepWithout(const PodDefaults& defaults, const Json& pod, ServiceModel& model) {
   Json taken_back = Json::object();
   if (defaults.automount.IsKnown() && Field(pod, "automountServiceAccountToken") != false)
