@@ -295,7 +295,7 @@ Attr<PodModel> Pod(const Json& pod_template, const StringMap& selector) {
 // Kubernetes' default, spelled out in a template that has no such field: the server does not fill
 // it in there (k8s.io/kubernetes/pkg/apis/core/v1/defaults.go: SetDefaults_Pod is not for
 // templates). Then a patch takes back what the version says.
-void KeepWithout(const PodDefaults& defaults, const Json& pod, ServiceModel& model) {
+void KeepAsTheyAre(const PodDefaults& defaults, const Json& pod, ServiceModel& model) {
   Json taken_back = Json::object();
   if (defaults.automount.IsKnown() && Field(pod, "automountServiceAccountToken") != false)
     taken_back["automountServiceAccountToken"] = nullptr;
@@ -334,7 +334,7 @@ void FillInPod(const Json& pod_template, const Conventions& conventions, Service
   if (!volumes.empty()) model.volumes = std::move(volumes);
   model.pod = Pod(pod_template, SelectorOf(model));
   model.scheduling = Scheduling(pod, SelectorOf(model));
-  KeepWithout(PodDefaultsOf(model, conventions), pod, model);
+  KeepAsTheyAre(PodDefaultsOf(model, conventions), pod, model);
 }
 
 }  // namespace charon::service

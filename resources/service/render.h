@@ -1,6 +1,6 @@
 // From a charon_service to its Kubernetes objects: pure functions of the model and the conventions.
-// The same input gives the same bytes for ever, per conventions.render_version (golden files:
-// testdata/).
+// The same input gives the same bytes for ever, per conventions.render_version
+// (docs/design/decisions/0010-render-versions.md).
 #pragma once
 
 #include <optional>
@@ -108,8 +108,7 @@ struct PodTemplate {
 std::set<std::string> References(const std::string& value);
 absl::StatusOr<PodTemplate> RenderPod(const ServiceModel& model, const Conventions& conventions);
 // What a render version says of pods where the configuration says nothing; null: neither does it,
-// so that it is as Kubernetes has it. All that versions differ in
-// (docs/design/decisions/0010-render-versions.md).
+// so that it is as Kubernetes has it. All that versions differ in.
 struct PodDefaults {
   Attr<bool> automount, enable_service_links;
 };
