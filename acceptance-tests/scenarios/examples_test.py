@@ -7,7 +7,7 @@ import pytest
 
 import examples
 from examples import EXAMPLES, copy, name
-from service_examples_test import expect_golden, raise_version
+from service_examples_test import dns_service, expect_golden, raise_version
 
 KINDS = ("resources", "data-sources", "ephemeral-resources", "functions", "stacks")
 # What Terraform 1.14 has and none of the programs at hand: lists and actions are in protocol_test.py.
@@ -53,16 +53,6 @@ def vpn(example, request):
         machine.register(server.new_key(server.new_user("homes")))
         machine.offline()
     return server.environment
-
-
-@pytest.fixture
-def dns_service(example, request):
-    """The environment of examples about DNS, which have records in one zone."""
-    if '"charon_dns_' not in examples.text(example):
-        return {}
-    service = request.getfixturevalue("cloudflare")
-    service.new_zone("example.org")
-    return service.environment
 
 
 def parameters(folders):

@@ -11,7 +11,7 @@ import pytest
 from harness import hcl
 from harness.projection import applied
 from service_examples_test import at_version
-from service_migration_test import Before, by_kubectl_server_side, by_terraform, workload
+from service_migration_test import TOOLS, Before, workload
 
 pytestmark = pytest.mark.one_cli("what is rendered does not depend on the program")
 
@@ -122,7 +122,7 @@ IMPORTED = {
 }
 
 
-def test_imports_touch_no_pod_under_version_2(stack, cluster, names):
+def test_imports_touch_no_pod_under_version_2(stack, cluster, kubectl, names):
     """The generated configuration says what these pods have and version 2 would not give them; without that, they get version 2's."""
     places = {one: names(one) for one in IMPORTED}
     before = {}
@@ -131,10 +131,7 @@ def test_imports_touch_no_pod_under_version_2(stack, cluster, names):
         cluster.api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
         object_ = workload("Deployment", name, "app", hashicorp=one == "spelled-out")
         object_["spec"]["template"]["spec"] |= pod
-        if one == "spelled-out":
-            by_terraform(cluster, object_, "Terraform")
-        else:
-            by_kubectl_server_side(cluster, object_)
+        TOOLS["Terraform" if one == "spelled-out" else "kubectl-server-side"](cluster, kubectl, [object_])
         before[one] = Before(cluster, "Deployment", name)
     provider = hcl.block('provider "charon"', {"conventions": {"owner": places["bare"], "render_version": 2}})
     stack.write(provider + "".join(
