@@ -7,7 +7,7 @@ import pytest
 
 import examples
 from examples import EXAMPLES, copy, name
-from service_examples_test import dns_service, expect_golden
+from service_examples_test import dns_service, expect_golden, raise_version
 
 KINDS = ("resources", "data-sources", "ephemeral-resources", "functions", "stacks")
 # What Terraform 1.14 has and none of the programs at hand: lists and actions are in protocol_test.py.
@@ -72,6 +72,7 @@ def test_example(stack, cluster, example, vpn, dns_service):
         assert "nas is offline, last seen 20" in str(plan.warnings), plan
     if example in examples.WITH_SERVICES:
         expect_golden(cluster.api, stack.state(), example)
+        raise_version(stack, cluster, example)
     if name(example) == "stacks/services":
         switch_off_all_but_redmine(stack, cluster)
     destroy_with_data(stack, cluster)

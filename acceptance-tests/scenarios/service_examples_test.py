@@ -4,6 +4,7 @@ Other examples with services are compared with golden files where they are appli
 A golden file, golden/v1/NAME.yaml, is for a reviewer to read. It has what our field managers own, read back from the server and
 projected on it; what is set at creation only and left to others from then on (manager charon-initial) stands under `initial`. The bytes
 of a render version never change: a provider that renders anything else for version 1 is a provider whose upgrade restarts pods.
+golden/v2/NAME.yaml has what version 2 makes different, and no more: a merge patch (RFC 7396) for each object, by its key in `objects`.
 CHARON_REWRITE_GOLDEN=1 rewrites the files, and the diff is the review (docs/design/decisions/0010-render-versions.md).
 """
 
@@ -12,6 +13,7 @@ import pathlib
 import re
 
 import pytest
+import yaml
 
 import examples
 from examples import SERVICES, copy, name
@@ -19,7 +21,8 @@ from harness.kubernetes import Api
 from harness.operators import ExternalSecrets
 from harness.projection import documents, owned
 
-GOLDEN = pathlib.Path(__file__).parent / "golden/v1"
+GOLDEN = pathlib.Path(__file__).parent / "golden"
+VERSIONS = (1, 2)
 STORE = {
     "ci/global": {"push_token": "push"},
     "hermes-agent": {"DISCORD_BOT_TOKEN": "bot"},
@@ -111,13 +114,85 @@ def normalised(document: dict) -> dict:
     return document
 
 
-def expect_golden(api: Api, state, example: pathlib.Path) -> None:
-    text = documents(made(api, state))
-    golden = GOLDEN / f"{example.name}.yaml"
+def expect_golden(api: Api, state, example: pathlib.Path, version: int = 1) -> None:
+    found = made(api, state)
+    golden = GOLDEN / f"v{version}/{example.name}.yaml"
+    if version > 1:
+        former, now = rendering(example.name, version - 1), by_key(found)
+        found = [difference(former, now)]
+        assert merged(former, found[0]) == now, "no merge patch says the difference"
+    text = documents(found)
     if os.environ.get("CHARON_REWRITE_GOLDEN"):
         golden.parent.mkdir(parents=True, exist_ok=True)
         golden.write_text(text)
     assert text == golden.read_text(), f"{golden} is not what this provider makes; see the top of this file"
+
+
+def by_key(found: list[dict]) -> dict[str, dict]:
+    return {"/".join(filter(None, (o["kind"], o["metadata"].get("namespace"), o["metadata"]["name"]))): o for o in found}
+
+
+def rendering(example: str, version: int) -> dict[str, dict]:
+    """The objects that the golden files say for a version, by key."""
+    found = by_key(list(yaml.safe_load_all((GOLDEN / f"v1/{example}.yaml").read_text())))
+    for later in range(2, version + 1):
+        found = merged(found, rendering_changes(example, later))
+    return found
+
+
+def rendering_changes(example: str, version: int) -> dict[str, dict]:
+    return yaml.safe_load((GOLDEN / f"v{version}/{example}.yaml").read_text())
+
+
+def merged(value, patch):
+    """RFC 7396."""
+    if not isinstance(patch, dict):
+        return patch
+    value = dict(value) if isinstance(value, dict) else {}
+    for name, of in patch.items():
+        if of is None:
+            value.pop(name, None)
+        else:
+            value[name] = merged(value.get(name), of)
+    return value
+
+
+def difference(former, now):
+    """The smallest patch that makes `now` of `former`."""
+    if not isinstance(former, dict) or not isinstance(now, dict):
+        return now
+    return {name: difference(former.get(name), now.get(name)) for name in former | now if former.get(name) != now.get(name)}
+
+
+def at_version(stack, version: int | None) -> None:
+    """Says in the stack's provider block how services are rendered; None: leaves it out."""
+    said = "" if version is None else f"\n    render_version = {version}\n"
+    for path in stack.config.glob("*.tf"):
+        text = re.sub(r"\n *render_version *= *\d+\n", "\n", path.read_text())
+        if 'provider "charon" {' in text:
+            assert text.count("\n  conventions = {") == 1, path
+            path.write_text(text.replace("\n  conventions = {", "\n  conventions = {" + said, 1))
+            return
+    stack.write_file("version.tf", f'provider "charon" {{\n  conventions = {{{said}}}\n}}\n')
+
+
+def objects(state) -> dict[str, str]:
+    """What the `objects` of all services say."""
+    return {key: hash_ for attributes in state.resources.values() for key, hash_ in (attributes.get("objects") or {}).items()}
+
+
+def raise_version(stack, cluster, example: pathlib.Path) -> None:
+    """From version 1 to the newest: each time, the plan names the objects that the golden file has, and no other."""
+    if stack.cli.name != "terraform":
+        return  # what is rendered does not depend on the program
+    for version in VERSIONS[1:]:
+        before = objects(stack.state())
+        at_version(stack, version)
+        plan = stack.apply(checked=False)
+        assert {action for address, action in plan.actions.items() if not address.startswith("data.")} == {"update"}, plan.actions
+        expect_golden(cluster.api, stack.state(), example, version)
+        after = objects(stack.state())
+        assert set(rendering_changes(example.name, version)) == {key for key in before | after if before.get(key) != after.get(key)}
 
 
 def expect_pods_ready(cluster, stack):
@@ -146,6 +221,7 @@ def test_example_of_a_service(stack, cluster, platform, example, dns_service):
     stack.apply()
     expect_golden(cluster.api, stack.state(), example)
     expect_pods_ready(cluster, stack)
+    raise_version(stack, cluster, example)
     former, changed = CHANGES[example.name]
     main = (stack.config / "main.tf").read_text()
     assert main.count(former) == 1
@@ -186,4 +262,6 @@ def test_example_of_a_service(stack, cluster, platform, example, dns_service):
 @pytest.mark.one_cli("asks none")
 def test_every_golden_file_has_its_example(cluster, cli):
     # rows: service_fields_test.py
-    assert sorted(p.stem for p in GOLDEN.glob("*.yaml")) == sorted(["rows", *(p.name for p in examples.WITH_SERVICES)])
+    wanted = sorted(["rows", *(p.name for p in examples.WITH_SERVICES)])
+    found = {folder.name: sorted(p.stem for p in folder.glob("*.yaml")) for folder in GOLDEN.iterdir()}
+    assert found == {f"v{version}": wanted for version in VERSIONS}

@@ -144,12 +144,15 @@ def test_conventions_may_be_written_in_any_way(stack, cluster):
 
 
 @pytest.mark.sandbox_only("asks no server")
-def test_a_render_version_of_the_future_is_explained(stack, cluster):
-    stack.write('provider "charon" {\n  conventions = { render_version = 2 }\n}\n' + service())
-    (found,) = stack.validate(fails=True)
-    assert "render_version" in found.text + found.code
-    assert "this build of the provider renders version 1 only" in found.text
-    assert "newer version of the provider" in found.text
+@pytest.mark.parametrize("version, remedy", [(3, "newer version of the provider"), (0, "Leave it out"), (-1, "Leave it out")])
+def test_a_render_version_that_there_is_not_is_explained(stack, cluster, version, remedy):
+    manifests = hcl.Expression(f'provider::charon::service_manifests({{ namespace = "a", image = "b" }}, {{ render_version = {version} }})')
+    stack.write(hcl.block('provider "charon"', {"conventions": {"render_version": version}}) + service() + hcl.block('output "x"', {"value": manifests}))
+    found = [squeezed(d.text) for d in stack.validate(fails=True)]
+    assert len(found) == 2 and any("conventions.render_version: " in text for text in found), found
+    for text in found:
+        assert "render_version" in text and f"s {version}, but this build of the provider renders versions 1 to 2" in text
+        assert remedy in text
 
 
 def namespace(cluster, name: str, **labels: str) -> None:

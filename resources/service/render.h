@@ -1,6 +1,6 @@
 // From a charon_service to its Kubernetes objects: pure functions of the model and the conventions.
-// The same input gives the same bytes for ever, per conventions.render_version (golden files:
-// testdata/).
+// The same input gives the same bytes for ever, per conventions.render_version
+// (docs/design/decisions/0010-render-versions.md).
 #pragma once
 
 #include <optional>
@@ -117,6 +117,16 @@ std::set<std::string> References(const std::string& value);
 absl::StatusOr<PodTemplate> RenderPod(const ServiceModel& model, const Conventions& conventions);
 // What a pod with `gpu` tolerates.
 TolerationModel GpuToleration(const Conventions& conventions);
+// What a render version says of pods where the configuration says nothing; null: neither does it,
+// so that it is as Kubernetes has it. All that versions differ in.
+struct PodDefaults {
+  Attr<bool> automount, enable_service_links;
+};
+PodDefaults PodDefaultsOf(const ServiceModel& model, const Conventions& conventions);
+// An own ServiceAccount whose token is not mounted although nobody said so: what it may do can be
+// said elsewhere. For a warning, with its path and remedy.
+std::optional<absl::Status> MayMissItsToken(const ServiceModel& model,
+                                            const Conventions& conventions);
 
 // render_workload.cc: Deployment, StatefulSet or DaemonSet, disruption budget, network policy.
 absl::Status RenderWorkload(const ServiceModel& model, const Conventions& conventions,

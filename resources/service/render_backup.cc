@@ -62,6 +62,11 @@ void RenderBackups(const ServiceModel& model, const Conventions& conventions,
     pod->spec["spec"]["restartPolicy"] = "Never";
     // The hash of the files: each pod of a job is a new one anyway.
     pod->spec["metadata"].erase("annotations");
+    // They have no account of their own; who wants the service's token mounted may have given
+    // rights to that of the namespace.
+    if (model.identity.IsKnown() &&
+        model.identity->service_account.value_or({}).automount.value_or(false))
+      pod->spec["spec"].erase("automountServiceAccountToken");
 
     Json object =
         ObjectHead(model, conventions, "CronJob", absl::StrCat(model.NameOrDefault(), "-", key));

@@ -9,6 +9,8 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "provider/base/status.h"
+#include "provider/clients/kubernetes/object.h"
+#include "provider/clients/kubernetes/yaml.h"
 #include "resources/service/render.h"
 
 namespace charon::service {
@@ -483,7 +485,32 @@ void Schedule(const ServiceModel& model, const Conventions& conventions, Json& s
   if (!tolerations.empty()) spec["tolerations"] = std::move(tolerations);
 }
 
-void PodWide(const ServiceModel& model, Json& spec) {
+// What the patch says of the pod; null if nothing, or if it is none, which is an error elsewhere.
+Json PodPatch(const ServiceModel& model) {
+  if (!model.extra_manifest_patch.IsKnown()) return nullptr;
+  const absl::StatusOr<Json> patch = kubernetes::ParseYaml(*model.extra_manifest_patch);
+  return patch.ok() ? kubernetes::Field(*patch, "spec.template.spec") : Json();
+}
+
+// Whether the pods may be more to the API server than anybody: by rules, or by an account of which
+// others say what it may do.
+bool MayUseApi(const ServiceModel& model) {
+  if (model.identity.IsKnown()) {
+    const IdentityModel& identity = *model.identity;
+    if (!identity.rules.IsNull() || !identity.cluster_rules.IsNull() ||
+        !identity.namespace_rules.IsNull() || !identity.service_account.value_or({}).name.IsNull())
+      return true;
+  }
+  const Json patch = PodPatch(model);
+  return !kubernetes::Text(patch, "serviceAccountName").empty() ||
+         !kubernetes::Text(patch, "serviceAccount").empty();
+}
+
+void PodWide(const ServiceModel& model, const Conventions& conventions, Json& spec) {
+  const PodDefaults defaults = PodDefaultsOf(model, conventions);
+  if (defaults.automount.IsKnown()) spec["automountServiceAccountToken"] = *defaults.automount;
+  if (defaults.enable_service_links.IsKnown())
+    spec["enableServiceLinks"] = *defaults.enable_service_links;
   if (model.identity.IsKnown()) {
     const ServiceAccountModel account = model.identity->service_account.value_or({});
     spec["serviceAccountName"] = account.name.value_or(model.NameOrDefault());
@@ -528,6 +555,31 @@ void PodWide(const ServiceModel& model, Json& spec) {
 }
 
 }  // namespace
+
+PodDefaults PodDefaultsOf(const ServiceModel& model, const Conventions& conventions) {
+  PodDefaults defaults;
+  if (conventions.render_version >= 2) {
+    defaults.enable_service_links = false;
+    if (!MayUseApi(model)) defaults.automount = false;
+  }
+  return defaults;
+}
+
+std::optional<absl::Status> MayMissItsToken(const ServiceModel& model,
+                                            const Conventions& conventions) {
+  if (!model.identity.IsKnown() ||
+      !model.identity->service_account.value_or({}).automount.IsNull() ||
+      PodDefaultsOf(model, conventions).automount.IsNull() ||
+      PodPatch(model).contains("automountServiceAccountToken"))
+    return std::nullopt;
+  return At(Path("identity"),
+            WithRemedy(absl::InvalidArgumentError(
+                           absl::StrCat("the account has no rules here, so that render_version ",
+                                        conventions.render_version, " does not mount its token")),
+                       "If it has its rights from elsewhere (`grants` of another service, a role "
+                       "in Vault), set identity.service_account.automount = true; if it needs no "
+                       "token, false says so."));
+}
 
 namespace {
 
@@ -617,7 +669,7 @@ absl::StatusOr<PodTemplate> RenderPod(const ServiceModel& model, const Conventio
   if (Json volumes = Volumes(model, conventions); !volumes.empty())
     spec["volumes"] = std::move(volumes);
   Schedule(model, conventions, spec);
-  PodWide(model, spec);
+  PodWide(model, conventions, spec);
 
   Json labels = SelectorOf(model);
   for (const auto& [key, value] : model.PodLabels()) labels[key] = value;

@@ -97,6 +97,99 @@ TEST(RenderService, ComesInTheOrderOfTheApply) {
                                           "Service/web", "Deployment/web"));
 }
 
+Conventions Version(int version) {
+  Conventions conventions;
+  conventions.render_version = version;
+  return conventions;
+}
+
+// --- Render versions (docs/design/decisions/0010-render-versions.md)
+
+TEST(RenderVersion, TwoSaysOfPodsWhatNobodyNeeds) {
+  const Json rules = Json::parse(R"([{"resources": ["pods"], "verbs": ["get"]}])");
+  const Json yes = true, no = false, nothing;
+  const struct {
+    Json config;
+    Json automount, links;            // of version 2
+    Json said_automount, said_links;  // in each version
+  } cases[] = {
+      {Json::object(), no, no, nothing, nothing},
+      {{{"identity", Json::object()}}, no, no, nothing, nothing},
+      {{{"identity", {{"service_account", {{"annotations", {{"a", "b"}}}}}}}},
+       no,
+       no,
+       nothing,
+       nothing},
+      {{{"identity", {{"rules", rules}}}}, nothing, no, nothing, nothing},
+      {{{"identity", {{"cluster_rules", rules}}}}, nothing, no, nothing, nothing},
+      {{{"identity", {{"namespace_rules", {{"other", {{"rules", rules}}}}}}}},
+       nothing,
+       no,
+       nothing,
+       nothing},
+      {{{"identity", {{"service_account", {{"name", "default"}}}}}}, nothing, no, nothing, nothing},
+      {{{"identity", {{"service_account", {{"automount", true}}}}}}, yes, no, yes, nothing},
+      {{{"identity", {{"rules", rules}, {"service_account", {{"automount", false}}}}}},
+       no,
+       no,
+       no,
+       nothing},
+      {{{"pod", {{"enable_service_links", true}}}}, no, yes, nothing, yes},
+      {{{"pod", {{"enable_service_links", false}}}}, no, no, nothing, no},
+      {{{"extra_manifest_patch", R"(spec: {template: {spec: {serviceAccountName: robot}}})"}},
+       nothing,
+       no,
+       nothing,
+       nothing},
+      {{{"extra_manifest_patch",
+         R"({"spec": {"template": {"spec": {"automountServiceAccountToken": null, "enableServiceLinks": null}}}})"}},
+       nothing,
+       nothing,
+       nothing,
+       nothing},
+  };
+  for (const auto& one : cases) {
+    const std::vector<Rendered> first = Render(one.config), second = Render(one.config, Version(2));
+    ASSERT_EQ(first.size(), second.size());
+    for (std::size_t i = 0; i < first.size(); ++i) {
+      Json wanted = first[i].object;
+      if (first[i].stage == Stage::kWorkload) {
+        Json& pod = wanted["spec"]["template"]["spec"];
+        EXPECT_EQ(pod.value("automountServiceAccountToken", Json()), one.said_automount)
+            << one.config;
+        EXPECT_EQ(pod.value("enableServiceLinks", Json()), one.said_links) << one.config;
+        if (!one.automount.is_null()) pod["automountServiceAccountToken"] = one.automount;
+        if (!one.links.is_null()) pod["enableServiceLinks"] = one.links;
+      }
+      EXPECT_EQ(second[i].object, wanted) << one.config;  // and nothing else differs
+    }
+    EXPECT_EQ(MayMissItsToken(Service(one.config), Version(1)), std::nullopt);
+    const bool own_without_rules =
+        one.automount == no && one.said_automount.is_null() && one.config.contains("identity");
+    EXPECT_EQ(MayMissItsToken(Service(one.config), Version(2)).has_value(), own_without_rules)
+        << one.config;
+  }
+}
+
+TEST(RenderVersion, TwoHoldsForThePodsOfBackups) {
+  Json config = Json::parse(
+      R"({"backups": {"nightly": {"schedule": "0 3 * * *", "command": ["dump"], "to": "backup"}},
+      "identity": {"rules": [{"resources": ["pods"], "verbs": ["get"]}]}})");
+  const auto pod = [&config](int version) {
+    const std::vector<Rendered> objects = Render(config, Version(version));
+    return Find(objects, "CronJob", "web-nightly")
+        .object["spec"]["jobTemplate"]["spec"]["template"]["spec"];
+  };
+  const Json before = pod(1);
+  Json wanted = before;
+  wanted.update({{"automountServiceAccountToken", false}, {"enableServiceLinks", false}});
+  EXPECT_EQ(pod(2), wanted);
+  config["identity"]["service_account"]["automount"] = true;
+  EXPECT_EQ(pod(1), before);
+  wanted.erase("automountServiceAccountToken");
+  EXPECT_EQ(pod(2), wanted);
+}
+
 TEST(RenderService, WhatIsExternalIsOnlySetAtCreation) {
   const std::vector<Rendered> objects = Render({{"image_owner", "external"},
                                                 {"replicas", 3},

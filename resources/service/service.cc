@@ -338,7 +338,8 @@ const ObjectSpec<PodModel>& PodModel::Describe() {
           Field(&M::share_process_namespace, "share_process_namespace", Optional,
                 "Containers see each other's processes."),
           Field(&M::enable_service_links, "enable_service_links", Optional,
-                "`false`: no variables about other Services."),
+                "Variables about other Services. Default: `true`; from `render_version` 2 on, "
+                "`false`."),
       });
   return spec;
 }
@@ -444,7 +445,8 @@ const ObjectSpec<ServiceAccountModel>& ServiceAccountModel::Describe() {
           Field(&M::name, "name", Optional,
                 "An existing ServiceAccount to use instead of an own one."),
           Field(&M::automount, "automount", Optional,
-                "Mount its token; Kubernetes' default is yes."),
+                "Mount its token. Default: `true`; from `render_version` 2 on, only with rules or "
+                "`name`."),
           Field(&M::annotations, "annotations", Optional, "Annotations of the own ServiceAccount."),
       });
   return spec;

@@ -174,6 +174,10 @@ absl::Status ServiceResource::PlanPods(const sdk::Context& context,
   }
   if (const std::optional<absl::Status> doubt = MayNotFitOnTwoNodes(planned); doubt)
     context.diagnostics->Warning("Pods on two nodes cannot share the claim", *doubt);
+  if (const std::optional<absl::Status> doubt =
+          MayMissItsToken(planned, services_.settings()->conventions);
+      doubt)
+    context.diagnostics->Warning("The pods get no API token", *doubt);
   return WarnOfPodSecurity(context, services_, planned, *workload);
 }
 
@@ -357,7 +361,7 @@ absl::StatusOr<ServiceModel> ServiceResource::ReadImported(const sdk::Context& c
     }
     if (selector != SelectorOf(stub)) model.selector = std::move(selector);
     if (std::string(kind) == "deployment") model.kind = Attr<std::string>();
-    const NotSaid not_said = FillInFromWorkload(*live, model);
+    const NotSaid not_said = FillInFromWorkload(*live, services_.settings()->conventions, model);
     if (const absl::StatusOr<Json> service =
             cluster.Get(context, {{"v1", "Service"}, *stub.name_space, name});
         service.ok()) {
