@@ -347,7 +347,10 @@ class Client final : public dns::Backend {
                                   ServiceError* error_out = nullptr) {
     absl::Duration pause = absl::Milliseconds(300);
     for (int attempt = 1;; ++attempt) {
-      CHARON_ASSIGN_OR_RETURN(const Credentials credentials, credentials_->Get(call));
+      const absl::StatusOr<Credentials> found = credentials_->Get(call);
+      // A profile that is not there says nothing about a zone.
+      if (!found.ok()) return NotAboutTheObject(found.status());
+      const Credentials& credentials = *found;
       http::Request request{.method = method, .url = endpoint_ + target, .body = body};
       if (!body.empty()) request.headers.emplace_back("Content-Type", "application/xml");
       Sign(request, credentials, region_, "route53", call.clock->Now());
