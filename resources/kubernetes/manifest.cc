@@ -107,6 +107,19 @@ bool HoldsData(const std::string& kind) {
          kind == "Namespace" || kind == "CustomResourceDefinition";
 }
 
+// What has run, and will never run again whatever is applied to it. A Job that is complete has done
+// what it was for.
+bool RunsOnce(const ObjectRef& ref) {
+  return ref.kind.kind == "Job" || (ref.kind.kind == "Pod" && ref.kind.group().empty());
+}
+bool IsSpent(const Json& live) {
+  if (kubernetes::Text(live, "kind") == "Pod") {
+    const std::string phase = kubernetes::Text(live, "status.phase");
+    return phase == "Failed" || phase == "Succeeded";
+  }
+  return operations::JudgeRollout(live).state == operations::Verdict::kHopeless;
+}
+
 }  // namespace
 
 const ObjectSpec<WaitModel>& WaitModel::Describe() {
@@ -391,6 +404,15 @@ sdk::Outcome<ManifestModel> ManifestResource::Create(const sdk::Context& context
                            "Make it first, or use ownership = \"object\"."));
     }
     CHARON_RETURN_IF_ERROR(there);
+  }
+  if (!options.owner.empty() && RunsOnce(ref)) {
+    // What a failed create left is spared, but one that has run to its end cannot be corrected.
+    const absl::StatusOr<Json> left = cluster->Get(context, ref);
+    if (left.ok() && operations::ClaimOf(&*left, options) == operations::Claim::kOurs &&
+        IsSpent(*left)) {
+      const absl::Status gone = operations::DeleteObject(context, *cluster, ref, options);
+      if (!absl::IsNotFound(gone)) CHARON_RETURN_IF_ERROR(gone);
+    }
   }
   absl::StatusOr<Json> live = operations::CreateObject(context, *cluster, *wanted, options);
   if (absl::IsInvalidArgument(live.status()) &&
