@@ -181,6 +181,12 @@ class Client final : public dns::Backend {
                                       .ToString(),
                                   "", absl::StrCat("listing the records of ", zone.name)));
       const pugi::xml_node root = xml->document_element();
+      if (!root.child("ResourceRecordSets")) {
+        return WithRemedy(
+            absl::UnavailableError(absl::StrCat("listing the records of ", zone.name, ": ",
+                                                endpoint_, " does not answer as Route 53 does")),
+            "Check `aws.endpoint`, and what proxies are on the way.");
+      }
       for (const pugi::xml_node& node :
            root.child("ResourceRecordSets").children("ResourceRecordSet")) {
         if (std::optional<RecordSet> set = ToSet(node)) sets.push_back(*std::move(set));
@@ -421,8 +427,12 @@ class Client final : public dns::Backend {
                         "Allow route53:ListHostedZonesByName, GetHostedZone, "
                         "ListResourceRecordSets, ChangeResourceRecordSets and GetChange.");
     }
-    if (is({"NoSuchHostedZone", "NoSuchChange"}) || response.status == 404)
-      return absl::NotFoundError(message);
+    if (is({"NoSuchHostedZone", "NoSuchChange"})) return absl::NotFoundError(message);
+    // A page of something else says nothing about a zone.
+    if (response.status == 404) {
+      return WithRemedy(absl::UnavailableError(message),
+                        "Check `aws.endpoint`, and what proxies are on the way.");
+    }
     if (is({"Throttling", "ThrottlingException", "TooManyRequestsException"}) ||
         response.status == 429)
       return absl::ResourceExhaustedError(message);
