@@ -73,7 +73,8 @@ absl::Status CheckScope(const Call& call, kubernetes::Cluster& cluster, const Ob
   const absl::StatusOr<kubernetes::ResourceInfo> info = cluster.Resolve(call, ref.kind);
   // A CRD may come in this run, but only of a group with a dot (apiextensions validation): v1, apps
   // and batch are the server's own.
-  if (kubernetes::MissingOf(info.status()) == kubernetes::Missing::kKind &&
+  const kubernetes::Missing missing = kubernetes::MissingOf(info.status());
+  if ((missing == kubernetes::Missing::kKind || missing == kubernetes::Missing::kVersion) &&
       !absl::StrContains(ref.kind.group(), ".")) {
     return info.status();
   }

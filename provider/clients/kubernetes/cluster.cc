@@ -163,14 +163,21 @@ class HttpCluster final : public Cluster, private SnapshotSource {
 
   absl::StatusOr<Json> Get(const Call& call, const ObjectRef& ref) override {
     CHARON_ASSIGN_OR_RETURN(const ResourceInfo info, AddressOfAny(call, ref, "reading"));
-    CHARON_ASSIGN_OR_RETURN(const std::string body, GetBody(call, info, ref));
-    return Annotated(ParseObject(body, info, ref), "reading", ref);
+    const auto body = GetBody(call, info, ref);
+    // The table of built-in kinds was wrong about this server, and knows it now.
+    if (MissingOf(body.status()) == Missing::kVersion && info.kind == ref.kind)
+      return Get(call, ref);
+    if (!body.ok()) return body.status();
+    return Annotated(ParseObject(*body, info, ref), "reading", ref);
   }
 
   absl::StatusOr<std::shared_ptr<const Json>> Read(const Call& call,
                                                    const ObjectRef& ref) override {
     CHARON_ASSIGN_OR_RETURN(const ResourceInfo info, AddressOfAny(call, ref, "reading"));
-    return snapshot_.Read(call, info, {info.kind, ref.name_space, ref.name});
+    auto object = snapshot_.Read(call, info, {info.kind, ref.name_space, ref.name});
+    if (MissingOf(object.status()) == Missing::kVersion && info.kind == ref.kind)
+      return Read(call, ref);
+    return object;
   }
 
   absl::StatusOr<std::vector<Json>> List(const Call& call, const ObjectKind& kind,
@@ -519,7 +526,7 @@ class HttpCluster final : public Cluster, private SnapshotSource {
                                                  kind.ToString(), ", but does not find it")),
         "That does not say that the object is gone. Try again in a moment; if it stays, see what "
         "is "
-        "between here and the server (a proxy, a load balancer with several servers, a webhook).");
+        "on the way to the server (a proxy, a load balancer with several servers, a webhook).");
   }
 
   absl::StatusOr<std::string> GetBody(const Call& call, const ResourceInfo& info,

@@ -396,6 +396,29 @@ TEST_F(ClusterTest, AnObjectIsFoundAndDeletedInTheVersionThatIsServed) {
   EXPECT_THAT(*RemedyOf(refused), HasSubstr("Write a version that the server has"));
 }
 
+// Also where the table of built-in kinds has a version that this server no longer has.
+TEST_F(ClusterTest, ABuiltInKindIsReadInAnotherVersion) {
+  transport_.Handle([&](const Call&, const http::Request& request) {
+    if (request.url == "/apis") {
+      return http::Response{
+          .status = 200,
+          .body =
+              R"({"kind":"APIGroupDiscoveryList","items":[{"metadata":{"name":"autoscaling"},"versions":[{"version":"v2","resources":[
+              {"resource":"horizontalpodautoscalers","responseKind":{"kind":"HorizontalPodAutoscaler"},"scope":"Namespaced","verbs":["get"]}]}]}]})"};
+    }
+    if (absl::StrContains(request.url, "/v1/"))
+      return http::Response{.status = 404, .body = kNoResource};
+    return http::Response{
+        .status = 200,
+        .body =
+            R"({"kind":"HorizontalPodAutoscaler","apiVersion":"autoscaling/v2","metadata":{"name":"a","namespace":"x"}})"};
+  });
+  const ObjectRef ref{{"autoscaling/v1", "HorizontalPodAutoscaler"}, "x", "a"};
+  EXPECT_THAT(cluster_->Read(call_, ref), IsOk());
+  auto fresh = NewCluster(http::Borrow(transport_), "");
+  EXPECT_THAT(fresh->Get(call_, ref), IsOk());
+}
+
 TEST_F(ClusterTest, AFieldThatTheKindLacksIsTheUsersMistake) {
   transport_.Answer(
       500,
