@@ -5,7 +5,6 @@ import json
 
 import pytest
 
-from entries import make_namespace
 from harness import hcl
 
 pytestmark = pytest.mark.one_cli("about the provider and the server; where programs differ, lifecycle_test.py and examples_test.py meet it")
@@ -19,12 +18,6 @@ def manifest(name, object_, *more, **attributes):
 
 def config_map(namespace, name="x", **data):
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": namespace}, "data": data}
-
-
-@pytest.fixture
-def work(cluster, names):
-    make_namespace(cluster, names("work"))
-    return names("work")
 
 
 def uid(cluster, *ref):

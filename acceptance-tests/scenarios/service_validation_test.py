@@ -174,17 +174,20 @@ def test_a_changed_claim_template_is_explained_and_loses_nothing(stack, cluster,
     stack.apply()
     claim = cluster.get("PersistentVolumeClaim", name, "data-db-0")
     (pod,) = cluster.api.list("Pod", name)
-    write(storage_class=names("fast"))
+    write(storage_class=names("fast"), autoresize="5Gi")
     plan = stack.plan()
-    (warning,) = [d for d in plan.diagnostics if "Existing claims stay as they are" in d.summary]
-    assert 'the claims of volume "data" that exist keep their storage_class' in warning.text
-    assert "No data is touched" in warning.text
+    warnings = [d.text for d in plan.diagnostics if "Existing claims stay as they are" in d.summary]
+    for attribute, text in zip(("storage_class", "autoresize"), warnings, strict=True):
+        assert f'the claims of volume "data" that exist keep their {attribute}' in text
+        assert "No data is touched" in text
     stack.apply()
     after = cluster.get("PersistentVolumeClaim", name, "data-db-0")
     assert after["metadata"]["uid"] == claim["metadata"]["uid"]
     assert [p["metadata"]["uid"] for p in cluster.api.list("Pod", name)] == [pod["metadata"]["uid"]]
     live = cluster.get("StatefulSet", name, "db")
-    assert live["spec"]["volumeClaimTemplates"][0]["spec"]["storageClassName"] == names("fast")
+    (template,) = live["spec"]["volumeClaimTemplates"]
+    assert template["spec"]["storageClassName"] == names("fast")
+    assert template["metadata"]["annotations"]["resize.topolvm.io/storage_limit"] == "5Gi"
     stack.destroy()
     assert cluster.has("PersistentVolumeClaim", name, "data-db-0")
     cluster.api.delete("Namespace", None, name)

@@ -5,7 +5,6 @@ import json
 
 import pytest
 
-from entries import make_namespace
 from harness import hcl
 
 pytestmark = pytest.mark.one_cli("about the provider and the server; where programs differ, lifecycle_test.py and examples_test.py meet it")
@@ -16,12 +15,6 @@ SHORT = {"create": "3s", "update": "1m"}
 
 def manifest(object_, **more):
     return hcl.resource("charon_kubernetes_manifest", "x", {"manifest": json.dumps(object_)} | more)
-
-
-@pytest.fixture
-def work(cluster, names):
-    make_namespace(cluster, names("work"))
-    return names("work")
 
 
 def template(annotations=None, **spec):

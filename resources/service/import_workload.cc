@@ -160,6 +160,11 @@ Attr<std::map<std::string, ClaimModel>> ReplicaClaims(const Json& templates) {
     for (const Json& mode : Field(object, "spec.accessModes"))
       modes.insert(mode.is_string() ? mode.get<std::string>() : "");
     if (modes != std::set<std::string>{"ReadWriteOnce"}) claim.access_modes = std::move(modes);
+    const StringMap annotations = Texts(Field(object, "metadata.annotations")).value_or({});
+    const auto limit = annotations.find(kAutoresizeLimit);
+    if (limit != annotations.end() &&
+        Field(object, "metadata.annotations") == Autoresize(limit->second))
+      claim.autoresize = limit->second;
     claims.emplace(Text(object, "metadata.name"), std::move(claim));
   }
   return claims.empty() ? Attr<std::map<std::string, ClaimModel>>()

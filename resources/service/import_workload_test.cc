@@ -193,12 +193,13 @@ TEST(ImportWorkload, ThePodIsFoundWhole) {
       R"({"replicas": 3, "serviceName": "web-headless", "selector": {"matchLabels": {"app": "web"}},
     "podManagementPolicy": "Parallel", "minReadySeconds": 5, "revisionHistoryLimit": 3, "updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"partition": 1}},
     "persistentVolumeClaimRetentionPolicy": {"whenDeleted": "Retain", "whenScaled": "Retain"},
-    "volumeClaimTemplates": [{"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "data", "creationTimestamp": null}, "status": {"phase": "Pending"},
+    "volumeClaimTemplates": [{"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "data", "creationTimestamp": null,
+      "annotations": {"resize.topolvm.io/increase": "100%", "resize.topolvm.io/storage_limit": "9Gi", "resize.topolvm.io/threshold": "10%"}}, "status": {"phase": "Pending"},
       "spec": {"accessModes": ["ReadWriteOnce"], "storageClassName": "fast", "volumeMode": "Filesystem", "resources": {"requests": {"storage": "5Gi"}}}}]})"));
   EXPECT_THAT(FillInFromWorkload(workload, model).fields, IsEmpty());
   EXPECT_EQ(Found(model), Json::parse(R"({"kind": "statefulset", "image": "w:1", "replicas": 3,
     "rollout": {"partition": 1, "min_ready": "5s", "revision_history_limit": 3, "pod_management_policy": "Parallel"},
-    "claims": {"data": {"mount": "/data", "size": "5Gi", "storage_class": "fast", "per_replica": true}},
+    "claims": {"data": {"mount": "/data", "size": "5Gi", "storage_class": "fast", "autoresize": "9Gi", "per_replica": true}},
     "volumes": {"c": {"mount": "/c", "config_map": {"name": "m", "mode": "0400", "items": {"k": "p"}}}, "s": {"secret": {"name": "s", "optional": true}},
                 "e": {"empty_dir": {"medium": "Memory", "size_limit": "1Gi"}}, "h": {"host_path": {"path": "/dev/dri", "type": "Directory"}},
                 "n": {"nfs": {"server": "192.0.2.20", "path": "/x", "inline": true}}},
@@ -379,6 +380,7 @@ TEST_P(ImportOfGolden, RendersTheSamePods) {
   model.name = workload["metadata"]["name"].get<std::string>();
   if (workload["kind"] == "StatefulSet") model.kind = "statefulset";
   if (workload["kind"] == "DaemonSet") model.kind = "daemonset";
+  model.selector = workload["spec"]["selector"]["matchLabels"].get<StringMap>();
   const NotSaid not_said = FillInFromWorkload(workload, model);
   EXPECT_THAT(not_said.secrets, IsEmpty());
   // Parts without an attribute, or (modes of single files) without one outside of `files`.

@@ -89,10 +89,18 @@ std::string ConfigVolumeName(const std::string& directory);
 // A hash of the content that pods must be restarted for.
 std::string ConfigHash(const ServiceModel& model);
 
+// The Service that a StatefulSet's pods are known by, whatever the other one is called.
+inline std::string HeadlessName(const ServiceModel& model) {
+  return model.NameOrDefault() + "-headless";
+}
+
 // render_storage.cc: claims and NFS pairs.
 void RenderStorage(const ServiceModel& model, const Conventions& conventions,
                    std::vector<Rendered>& out);
 Json ClaimSpec(const ClaimModel& claim, const Conventions& conventions);
+// The annotations of a claim that the pvc-autoresizer may grow up to `limit`.
+Json Autoresize(const std::string& limit);
+inline constexpr char kAutoresizeLimit[] = "resize.topolvm.io/storage_limit";
 std::string ClaimName(const ServiceModel& model, const std::string& volume);
 
 // render_identity.cc: ServiceAccount, roles and bindings.
@@ -107,6 +115,8 @@ struct PodTemplate {
 // EnvVar.value).
 std::set<std::string> References(const std::string& value);
 absl::StatusOr<PodTemplate> RenderPod(const ServiceModel& model, const Conventions& conventions);
+// What a pod with `gpu` tolerates.
+TolerationModel GpuToleration(const Conventions& conventions);
 
 // render_workload.cc: Deployment, StatefulSet or DaemonSet, disruption budget, network policy.
 absl::Status RenderWorkload(const ServiceModel& model, const Conventions& conventions,
@@ -116,6 +126,8 @@ std::string WorkloadKind(const ServiceModel& model);  // "Deployment"
 // render_expose.cc: Services, Ingresses, Middlewares, ServiceMonitor.
 // The Service's port for a container's port of that name, where `service.ports` has none.
 std::int64_t UsualServicePort(const std::string& name, const Port& port);
+// Name of the Service that gives the pods of a StatefulSet their names.
+std::string HeadlessName(const ServiceModel& model);
 absl::Status RenderExposure(const ServiceModel& model, const Conventions& conventions,
                             std::vector<Rendered>& out);
 

@@ -240,7 +240,7 @@ Json ServiceObject(const ServiceModel& model, const Conventions& conventions,
 void RenderInnerServices(const ServiceModel& model, const Conventions& conventions,
                          const std::vector<ServicePort>& ports, std::vector<Rendered>& out) {
   if (model.kind.value_or("deployment") == "statefulset") {
-    Json headless = ServiceObject(model, conventions, ServiceName(model) + "-headless", ports);
+    Json headless = ServiceObject(model, conventions, HeadlessName(model), ports);
     headless["spec"]["clusterIP"] = "None";
     out.push_back(Object(Stage::kIdentity, "kind", std::move(headless)));
   }
@@ -853,6 +853,8 @@ std::int64_t UsualServicePort(const std::string& name, const Port& port) {
   if (name == "http") return 80;
   return name == "https" ? 443 : port.number;
 }
+
+std::string HeadlessName(const ServiceModel& model) { return ServiceName(model) + "-headless"; }
 
 absl::Status RenderExposure(const ServiceModel& model, const Conventions& conventions,
                             std::vector<Rendered>& out) {

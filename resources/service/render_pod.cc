@@ -221,10 +221,20 @@ Json Mount(const std::string& volume, const std::string& path, const Attr<std::s
   return mount;
 }
 
+// A volume, or by its path in the main container a file or a directory of files.
+Json SaidMount(const ServiceModel& model, const std::string& path, const MountModel& mount) {
+  const std::string& volume = *mount.volume;
+  if (!absl::StartsWith(volume, "/")) return Mount(volume, path, mount.sub_path, mount.read_only);
+  const bool read_only = mount.read_only.value_or(true);
+  if (model.files.IsKnown() && model.files->count(volume) != 0)
+    return Mount("files", path, FileKey(volume), read_only);
+  return Mount(ConfigVolumeName(volume), path, mount.sub_path, read_only);
+}
+
 Json Mounts(const ServiceModel& model, const ContainerModel& container, bool main) {
   std::map<std::string, Json> by_path;
   for (const auto& [path, mount] : container.mounts.value_or({})) {
-    by_path[path] = Mount(*mount.volume, path, mount.sub_path, mount.read_only);
+    by_path[path] = SaidMount(model, path, mount);
   }
   if (main) {
     for (const auto& [name, volume] : model.VolumesByName()) {
@@ -427,28 +437,28 @@ Json PodTerm(const PodAffinityModel& model) {
            Json::array({{{"weight", 100}, {"podAffinityTerm", term}}})}};
 }
 
+Json Toleration(const TolerationModel& toleration) {
+  Json entry = Json::object();
+  if (toleration.key.IsKnown()) entry["key"] = *toleration.key;
+  entry["operator"] = toleration.op.value_or(toleration.value.IsKnown() ? "Equal" : "Exists");
+  if (toleration.value.IsKnown()) entry["value"] = *toleration.value;
+  if (toleration.effect.IsKnown()) entry["effect"] = *toleration.effect;
+  if (toleration.seconds.IsKnown()) entry["tolerationSeconds"] = Seconds(*toleration.seconds);
+  return entry;
+}
+
 void Schedule(const ServiceModel& model, const Conventions& conventions, Json& spec) {
   StringMap node_selector;
   Json tolerations = Json::array();
   if (model.gpu.IsKnown()) {
     node_selector = conventions.gpu_node_selector;
-    tolerations.push_back({{"key", conventions.gpu_count_resource},
-                           {"operator", "Equal"},
-                           {"value", "true"},
-                           {"effect", "NoSchedule"}});
+    tolerations.push_back(Toleration(GpuToleration(conventions)));
   }
   if (model.scheduling.IsKnown()) {
     const SchedulingModel& s = *model.scheduling;
     for (const auto& [key, value] : s.node_selector.value_or({})) node_selector[key] = value;
-    for (const TolerationModel& toleration : s.tolerations.value_or({})) {
-      Json entry = Json::object();
-      if (toleration.key.IsKnown()) entry["key"] = *toleration.key;
-      entry["operator"] = toleration.op.value_or(toleration.value.IsKnown() ? "Equal" : "Exists");
-      if (toleration.value.IsKnown()) entry["value"] = *toleration.value;
-      if (toleration.effect.IsKnown()) entry["effect"] = *toleration.effect;
-      if (toleration.seconds.IsKnown()) entry["tolerationSeconds"] = Seconds(*toleration.seconds);
-      tolerations.push_back(std::move(entry));
-    }
+    for (const TolerationModel& toleration : s.tolerations.value_or({}))
+      tolerations.push_back(Toleration(toleration));
     Json affinity = Json::object();
     Json expressions = NodeExpressions(s.require_nodes.value_or({}), "In");
     for (Json& expression : NodeExpressions(s.avoid_nodes.value_or({}), "NotIn"))
@@ -566,6 +576,14 @@ std::set<std::string> References(const std::string& value) {
     }
   }
   return names;
+}
+
+TolerationModel GpuToleration(const Conventions& conventions) {
+  return {.key = conventions.gpu_count_resource,
+          .op = {},
+          .value = "true",
+          .effect = "NoSchedule",
+          .seconds = {}};
 }
 
 absl::StatusOr<PodTemplate> RenderPod(const ServiceModel& model, const Conventions& conventions) {

@@ -359,15 +359,105 @@ TEST(RenderWorkload, ASingleNodeClaimMeansRecreate) {
             Json::parse(R"({"type": "RollingUpdate"})"));
 }
 
+TEST(RenderPod, AnyContainerMountsTheServicesFiles) {
+  const Json config = {
+      {"files", {{"/etc/a.conf", {{"content", "a"}}}}},
+      {"config_dirs", {{"/scripts", {{"files", {{"run.sh", "exit"}}}}}}},
+      {"init_containers", {{{"name", "first"}, {"mounts", {{"/s", {{"volume", "/scripts"}}}}}}}},
+      {"sidecars",
+       {{"side",
+         {{"mounts",
+           {{"/b.conf", {{"volume", "/etc/a.conf"}}},
+            {"/run.sh",
+             {{"volume", "/scripts"}, {"sub_path", "run.sh"}, {"read_only", false}}}}}}}}}};
+  const std::vector<Rendered> objects = Render(config);
+  const Json& pod = Find(objects, "Deployment", "web").object["spec"]["template"]["spec"];
+  EXPECT_EQ(pod["initContainers"][0]["volumeMounts"], Json::parse(R"([
+      {"mountPath": "/s", "name": "config-scripts", "readOnly": true}])"));
+  EXPECT_EQ(pod["containers"][1]["volumeMounts"], Json::parse(R"([
+      {"mountPath": "/b.conf", "name": "files", "subPath": "etc_a.conf", "readOnly": true},
+      {"mountPath": "/run.sh", "name": "config-scripts", "subPath": "run.sh", "readOnly": false}])"));
+}
+
+TEST(RenderBackups, FindTheServicesFiles) {
+  const Json config = {
+      {"config_dirs", {{"/scripts", {{"files", {{"dump.sh", "exit"}}}}}}},
+      {"backups",
+       {{"dump",
+         {{"schedule", "@daily"}, {"command", {"sh", "/scripts/dump.sh"}}, {"to", "nas"}}}}}};
+  const std::vector<Rendered> objects = Render(config);
+  const Json& pod =
+      Find(objects, "CronJob", "web-dump").object["spec"]["jobTemplate"]["spec"]["template"];
+  EXPECT_EQ(pod["spec"]["containers"][0]["volumeMounts"], Json::parse(R"([
+      {"mountPath": "/backup", "name": "backup-target"},
+      {"mountPath": "/scripts", "name": "config-scripts", "readOnly": true}])"));
+  EXPECT_FALSE(pod["metadata"].contains("annotations")) << "a new script changes no CronJob";
+}
+
 TEST(RenderWorkload, AStatefulSetHasItsClaimsInside) {
-  const std::vector<Rendered> objects =
-      Render({{"kind", "statefulset"},
-              {"claims", {{"data", {{"mount", "/d"}, {"size", "1Gi"}, {"per_replica", true}}}}}});
+  const std::vector<Rendered> objects = Render(
+      {{"kind", "statefulset"},
+       {"claims",
+        {{"data", {{"mount", "/d"}, {"size", "1Gi"}, {"per_replica", true}, {"autoresize", "5Gi"}}},
+         {"more", {{"mount", "/m"}, {"size", "1Gi"}, {"per_replica", true}}}}}});
   const Json& spec = Find(objects, "StatefulSet", "web").object["spec"];
-  EXPECT_EQ(spec["volumeClaimTemplates"][0]["metadata"]["name"], "data");
+  EXPECT_EQ(spec["volumeClaimTemplates"][0]["metadata"],
+            Json::parse(R"({"name": "data", "annotations": {"resize.topolvm.io/increase": "100%",
+      "resize.topolvm.io/storage_limit": "5Gi", "resize.topolvm.io/threshold": "10%"}})"));
+  EXPECT_EQ(spec["volumeClaimTemplates"][1]["metadata"], Json::parse(R"({"name": "more"})"));
   EXPECT_EQ(spec["volumeClaimTemplates"][0]["spec"]["resources"]["requests"]["storage"], "1Gi");
   EXPECT_FALSE(spec["template"]["spec"].contains("volumes"));
   EXPECT_EQ(spec["serviceName"], "web-headless");
+}
+
+TEST(RenderWorkload, AStatefulSetIsNamedByTheServiceThatThereIs) {
+  const std::vector<Rendered> objects =
+      Render({{"kind", "statefulset"}, {"ports", {{"pg", "5432"}}}, {"service", {{"name", "pg"}}}});
+  EXPECT_EQ(Find(objects, "StatefulSet", "web").object["spec"]["serviceName"], "pg-headless");
+  EXPECT_EQ(Find(objects, "Service", "pg-headless").object["spec"]["clusterIP"], "None");
+}
+
+// --- Backups
+
+Json BackupPod(Json service, const Json& backup) {
+  const Json base = {{"schedule", "0 1 * * *"}, {"command", {"save"}}, {"to", "nas"}};
+  service["backups"]["nightly"] = base;
+  service["backups"]["nightly"].update(backup);
+  return Find(Render(service), "CronJob", "web-nightly")
+      .object["spec"]["jobTemplate"]["spec"]["template"]["spec"];
+}
+
+TEST(RenderBackups, FindWhatTheServiceHas) {
+  const Json spec = BackupPod({{"claims", {{"data", {{"size", "1Gi"}}}}},
+                               {"mounts", {{"/data", {{"volume", "data"}}}}},
+                               {"security_context", {{"run_as_user", 999}}},
+                               {"gpu", Json::object()},
+                               {"generated_secrets", {{"PW", Json::object()}}}},
+                              {{"env_secret", {{"PASSWORD", "generated/PW"}}}});
+  const Json& container = spec["containers"][0];
+  EXPECT_EQ(container["env"], Json::parse(R"([{"name": "PASSWORD", "valueFrom":
+                                 {"secretKeyRef": {"name": "web-generated", "key": "PW"}}}])"));
+  EXPECT_EQ(container["volumeMounts"],
+            Json::parse(R"([{"mountPath": "/backup", "name": "backup-target"},
+                                         {"mountPath": "/data", "name": "data"}])"));
+  EXPECT_EQ(container["securityContext"]["runAsUser"], 999);
+  EXPECT_EQ(spec["tolerations"][0]["key"], "nvidia.com/gpu");
+  EXPECT_FALSE(container.contains("resources")) << "the GPU itself is the service's";
+}
+
+TEST(RenderBackups, RunAsAnotherImageWantsIt) {
+  const Json spec =
+      BackupPod({{"security_context", {{"run_as_user", 999}}}}, {{"image", "postgres:16"}});
+  EXPECT_FALSE(spec["containers"][0].contains("securityContext"));
+}
+
+TEST(RenderBackups, RunBesideThePodsOrWhereThereAreNone) {
+  constexpr char kHard[] = "requiredDuringSchedulingIgnoredDuringExecution";
+  EXPECT_TRUE(BackupPod(Json::object(), {})["affinity"]["podAffinity"].contains(kHard));
+  EXPECT_FALSE(BackupPod({{"replicas", 0}}, {})["affinity"]["podAffinity"].contains(kHard));
+  EXPECT_FALSE(
+      BackupPod({{"scale_to_zero", Json::object()}}, {})["affinity"]["podAffinity"].contains(
+          kHard));
 }
 
 TEST(RenderWorkload, LabelsTellTheScaler) {
@@ -458,6 +548,18 @@ TEST(CheckService, ClaimsAndVolumesShareNames) {
                           "\"volumes\" have \"data\""));
 }
 
+TEST(CheckService, MountsOfFilesNameWhatThereIs) {
+  Json config = {{"files", {{"/etc/a.conf", {{"content", "a"}}}}},
+                 {"mounts",
+                  {{"/x", {{"volume", "/etc/b.conf"}}},
+                   {"/y", {{"volume", "/etc/a.conf"}, {"sub_path", "z"}}}}}};
+  EXPECT_THAT(Messages(config),
+              ElementsAre("mounts[\"/x\"].volume: \"files\" and \"config_dirs\" have no "
+                          "\"/etc/b.conf\"",
+                          "mounts[\"/y\"].sub_path: \"/etc/a.conf\" is a file, which has no paths "
+                          "inside"));
+}
+
 TEST(CheckService, TheServiceHasPortsOfContainers) {
   const Json config = {{"ports", {{"http", "8080"}}},
                        {"sidecars", {{"log", {{"ports", {{"metrics", "9090"}}}}}}},
@@ -473,6 +575,16 @@ TEST(CheckService, TheServiceHasPortsOfContainers) {
 TEST(CheckService, ANumberNeedNotBeDeclaredAsPort) {
   EXPECT_THAT(Messages({{"probes", {{"liveness", {{"tcp_socket", "9999"}}}}}}), IsEmpty());
   EXPECT_THAT(Messages({{"metrics", {{"port", "9999"}}}}), IsEmpty());
+}
+
+TEST(CheckService, MetricsMayBeThoseOfASidecar) {
+  Json config = {{"ports", {{"http", "8080"}}},
+                 {"sidecars", {{"exporter", {{"ports", {{"metrics", "9100"}}}}}}},
+                 {"metrics", {{"port", "metrics"}}}};
+  EXPECT_THAT(Messages(config), IsEmpty());
+  config.erase("sidecars");
+  EXPECT_THAT(Messages(config),
+              ElementsAre("metrics.port: container web has no port \"metrics\"; it has \"http\""));
 }
 
 TEST(CheckService, RefusesRollingUpdatesOfAClaimOfOneNode) {
