@@ -188,8 +188,14 @@ def test_another_version_of_the_kind_is_a_change_in_place(stack, cluster, names,
         stack.write(manifest("y", {"apiVersion": f"{group}/v1"} | thing))
         stack.apply()
         assert staying(cluster, f"{group}/v1/Thing", work, "x")
+        # An operator's upgrade no longer serves what the configuration says: the object is the same in v2.
+        cluster.api.patch("CustomResourceDefinition", None, f"things.{group}", {"spec": {"versions": [
+            {"name": "v1", "storage": False} | version | {"served": False}, {"name": "v2", "storage": True} | version]}})
+        cluster.api.eventually(lambda: cluster.api.send("GET", f"/apis/{group}/v1/things")[0] == 404 and
+                               not any(r.api_version == f"{group}/v1" for r in cluster.api.resources()), "v1 to go")
+        stack.expect_empty()
         stack.destroy()
-        assert not cluster.has(f"{group}/v1/Thing", work, "x")
+        assert not cluster.has(f"{group}/v2/Thing", work, "x")
     finally:
         cluster.api.delete("CustomResourceDefinition", None, f"things.{group}")
 

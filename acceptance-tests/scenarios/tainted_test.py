@@ -122,6 +122,21 @@ def test_a_claim_is_not_deleted_to_correct_it(stack, cluster, work):
     assert not cluster.has("PersistentVolumeClaim", work, "files")
 
 
+def test_a_job_that_failed_runs_again(stack, cluster, work):
+    """What has run to its end cannot be corrected: it is made anew, as the plan says, also if nothing has changed."""
+    def job(annotations=None):
+        return manifest({"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "migrate", "namespace": work},
+                         "spec": {"backoffLimit": 0, "template": template(annotations, restartPolicy="Never")}},
+                        wait={"rollout": True}, timeouts={"create": "1m"})
+
+    fail(stack, job({"test/crash-loop": "true"}), "the job has failed")
+    first = uid(cluster, "Job", work, "migrate")
+    fail(stack, job({"test/crash-loop": "true"}), "the job has failed")
+    assert uid(cluster, "Job", work, "migrate") != first
+    correct(stack, job())
+    stack.destroy()
+
+
 def test_a_replacement_that_somebody_asked_for_is_one(stack, cluster, work):
     """Not tainted: -replace after all is well deletes and makes anew."""
     stack.write(manifest(workload("Deployment", work), wait={"rollout": True}))

@@ -58,6 +58,15 @@ std::optional<Path> PathOf(const absl::Status& status) {
   return Decode(std::string(*bytes));
 }
 
+absl::Status NotAboutTheObject(absl::Status status) {
+  if (!absl::IsNotFound(status)) return status;
+  absl::Status failed = absl::FailedPreconditionError(status.message());
+  status.ForEachPayload([&failed](absl::string_view url, const absl::Cord& payload) {
+    failed.SetPayload(url, payload);
+  });
+  return failed;
+}
+
 absl::Status Annotate(absl::Status status, absl::string_view context) {
   if (status.ok()) return status;
   absl::Status longer(status.code(), absl::StrCat(context, ": ", status.message()));

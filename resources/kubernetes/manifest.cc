@@ -73,7 +73,8 @@ absl::Status CheckScope(const Call& call, kubernetes::Cluster& cluster, const Ob
   const absl::StatusOr<kubernetes::ResourceInfo> info = cluster.Resolve(call, ref.kind);
   // A CRD may come in this run, but only of a group with a dot (apiextensions validation): v1, apps
   // and batch are the server's own.
-  if (kubernetes::MissingOf(info.status()) == kubernetes::Missing::kKind &&
+  const kubernetes::Missing missing = kubernetes::MissingOf(info.status());
+  if ((missing == kubernetes::Missing::kKind || missing == kubernetes::Missing::kVersion) &&
       !absl::StrContains(ref.kind.group(), ".")) {
     return info.status();
   }
@@ -105,6 +106,19 @@ bool TakesOver(const ManifestModel& prior, const ManifestModel& wanted) {
 bool HoldsData(const std::string& kind) {
   return kind == "PersistentVolumeClaim" || kind == "PersistentVolume" || kind == "StatefulSet" ||
          kind == "Namespace" || kind == "CustomResourceDefinition";
+}
+
+// What has run, and will never run again whatever is applied to it. A Job that is complete has done
+// what it was for.
+bool RunsOnce(const ObjectRef& ref) {
+  return ref.kind.kind == "Job" || (ref.kind.kind == "Pod" && ref.kind.group().empty());
+}
+bool IsSpent(const Json& live) {
+  if (kubernetes::Text(live, "kind") == "Pod") {
+    const std::string phase = kubernetes::Text(live, "status.phase");
+    return phase == "Failed" || phase == "Succeeded";
+  }
+  return operations::JudgeRollout(live).state == operations::Verdict::kHopeless;
 }
 
 }  // namespace
@@ -391,6 +405,15 @@ sdk::Outcome<ManifestModel> ManifestResource::Create(const sdk::Context& context
                            "Make it first, or use ownership = \"object\"."));
     }
     CHARON_RETURN_IF_ERROR(there);
+  }
+  if (!options.owner.empty() && RunsOnce(ref)) {
+    // What a failed create left is spared, but one that has run to its end cannot be corrected.
+    const absl::StatusOr<Json> left = cluster->Get(context, ref);
+    if (left.ok() && operations::ClaimOf(&*left, options) == operations::Claim::kOurs &&
+        IsSpent(*left)) {
+      const absl::Status gone = operations::DeleteObject(context, *cluster, ref, options);
+      if (!absl::IsNotFound(gone)) CHARON_RETURN_IF_ERROR(gone);
+    }
   }
   absl::StatusOr<Json> live = operations::CreateObject(context, *cluster, *wanted, options);
   if (absl::IsInvalidArgument(live.status()) &&

@@ -91,7 +91,4 @@ Json ExportManifest(const Json& live, absl::string_view manager);
 // The server has the last word in a dry run.
 std::string ImmutableChange(const Json& before, const Json& after);
 
-// True if both name the same object although the group differs: kinds that moved between groups.
-bool SameKindMoved(const kubernetes::ObjectKind& a, const kubernetes::ObjectKind& b);
-
 }  // namespace charon::kubernetes_resources

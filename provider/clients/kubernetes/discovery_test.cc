@@ -93,7 +93,8 @@ TEST_F(DiscoveryTest, NamesWhatThereIsInsteadOfAMissingKind) {
   Discovery discovery = Make();
   const auto code = absl::StatusCode::kNotFound;
   EXPECT_THAT(discovery.Resolve(call_, {"acme.test/v2", "Foo"}),
-              StatusIs(code, "no kind \"Foo\" in acme.test/v2; the server has it in acme.test/v1"));
+              StatusIs(absl::StatusCode::kUnimplemented,
+                       "no kind \"Foo\" in acme.test/v2; the server has it in acme.test/v1"));
   EXPECT_THAT(
       discovery.Resolve(call_, {"acme.test/v1", "Baz"}),
       StatusIs(
@@ -106,10 +107,8 @@ TEST_F(DiscoveryTest, NamesWhatThereIsInsteadOfAMissingKind) {
               StatusIs(code, HasSubstr("The server has no API group \"cert-manager.io\"")));
   EXPECT_THAT(
       discovery.Resolve(call_, {"extensions/v1beta1", "Deployment"}),
-      StatusIs(code,
-               "no kind \"Deployment\" in extensions/v1beta1; the server has one in apps/v1"));
-  EXPECT_THAT(discovery.Resolve(call_, {"metrics.test/v1", "PodMetrics"}),
-              StatusIs(code, HasSubstr("does not answer")));
+      StatusIs(absl::StatusCode::kUnimplemented,
+               "no kind \"Deployment\" in extensions/v1beta1; the server has it in apps/v1"));
   EXPECT_THAT(discovery.Resolve(call_, {"reviews.test/v1", "AccessReview"}), StatusIs(code));
   EXPECT_TRUE(RemedyOf(discovery.Resolve(call_, {"acme.test/v2", "Foo"}).status()).has_value());
 }
@@ -125,6 +124,36 @@ TEST_F(DiscoveryTest, MissesShareARequestForAWhile) {
   clock_.Advance(absl::Seconds(6));
   EXPECT_THAT(discovery.Resolve(call_, {"late.test/v1", "Late"}), IsOk());
   EXPECT_THAT(asked_, ElementsAre("/apis", "/apis"));
+}
+
+// What an extension server that is down has is not gone, whichever of its versions is asked for.
+TEST_F(DiscoveryTest, ASilentExtensionServerIsNoMissingKind) {
+  Discovery discovery = Make();
+  for (const char* version : {"metrics.test/v1", "metrics.test/v1beta1"}) {
+    EXPECT_THAT(discovery.Resolve(call_, {version, "PodMetrics"}),
+                StatusIs(absl::StatusCode::kUnavailable,
+                         HasSubstr("the extension server behind metrics.test/v1 does not answer")));
+  }
+}
+
+TEST_F(DiscoveryTest, KnowsAnotherVersionOfAKind) {
+  Discovery discovery = Make();
+  EXPECT_EQ(discovery.Served(call_, {"acme.test/v1beta1", "Foo"}),
+            (ObjectKind{"acme.test/v1", "Foo"}));
+  EXPECT_EQ(discovery.Served(call_, {"extensions/v1beta1", "Deployment"}),
+            (ObjectKind{"apps/v1", "Deployment"}));
+  EXPECT_EQ(discovery.Served(call_, {"acme.test/v1beta1", "Baz"}), std::nullopt);
+  EXPECT_EQ(discovery.Served(call_, {"other.test/v1", "Foo"}), std::nullopt);
+}
+
+TEST_F(DiscoveryTest, OnlyAServerThatAnswersCanSayThatAKindIsMissing) {
+  answers_.clear();
+  Discovery discovery = Make();
+  EXPECT_THAT(discovery.Missing(call_, {"acme.test/v1", "Foo"}),
+              StatusIs(absl::StatusCode::kUnavailable, HasSubstr("which kinds it has")));
+  answers_ = {{"/apis", kGroups}};
+  EXPECT_THAT(discovery.Missing(call_, {"acme.test/v1", "Foo"}), IsOk());  // it is there
+  EXPECT_THAT(discovery.Resolve(call_, {"acme.test/v1", "Foo"}), IsOk());
 }
 
 const Json kCrd =

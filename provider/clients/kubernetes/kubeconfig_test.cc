@@ -223,7 +223,7 @@ users: [{name: a, user: {token: token-of-two}}, {name: b, user: {tokenFile: ../t
 TEST_F(ResolveTest, AMissingFileNamesPathArgumentAndVariable) {
   settings_.config_path = "~/nope";
   const auto connection = Run();
-  EXPECT_THAT(connection, StatusIs(absl::StatusCode::kNotFound,
+  EXPECT_THAT(connection, StatusIs(absl::StatusCode::kFailedPrecondition,
                                    AllOf(HasSubstr("/home/me/nope does not exist"),
                                          HasSubstr("config_path of the provider block"))));
   EXPECT_THAT(connection, StatusIsAt("config_path"));
@@ -232,14 +232,14 @@ TEST_F(ResolveTest, AMissingFileNamesPathArgumentAndVariable) {
 
   settings_ = {};
   variables_["KUBE_CONFIG_PATHS"] = "/x:/y";
-  EXPECT_THAT(Run(), StatusIs(absl::StatusCode::kNotFound,
+  EXPECT_THAT(Run(), StatusIs(absl::StatusCode::kFailedPrecondition,
                               HasSubstr("/x, /y does not exist (named by KUBE_CONFIG_PATHS)")));
 }
 
 TEST_F(ResolveTest, NoConfigurationNamesEveryPlace) {
   const auto connection = Run();
   EXPECT_THAT(connection,
-              StatusIs(absl::StatusCode::kNotFound,
+              StatusIs(absl::StatusCode::kFailedPrecondition,
                        AllOf(HasSubstr("config_path"), HasSubstr("host"), HasSubstr("KUBE_HOST"),
                              HasSubstr("KUBE_CONFIG_PATHS"), HasSubstr("KUBECONFIG is not set"),
                              HasSubstr("KUBERNETES_SERVICE_HOST"))));
@@ -247,7 +247,7 @@ TEST_F(ResolveTest, NoConfigurationNamesEveryPlace) {
   EXPECT_THAT(connection.status().message(), Not(HasSubstr("localhost")));
 
   files_["/home/me/.kube/config"] = TwoClusters();
-  EXPECT_THAT(Run(), StatusIs(absl::StatusCode::kNotFound));
+  EXPECT_THAT(Run(), StatusIs(absl::StatusCode::kFailedPrecondition));
   EXPECT_THAT(*RemedyOf(Run().status()), HasSubstr("config_path = \"~/.kube/config\""));
 
   variables_["KUBECONFIG"] = "/gone";
@@ -358,7 +358,7 @@ TEST_F(ResolveTest, CertificatesByFileAndByData) {
 TEST_F(ResolveTest, BadCertificateFieldsNameFileUserAndField) {
   settings_.config_path = "/k/config";
   files_["/k/config"] = WithUser("    client-certificate: pki/gone.crt\n    client-key: x\n");
-  EXPECT_THAT(Run(), StatusIs(absl::StatusCode::kNotFound,
+  EXPECT_THAT(Run(), StatusIs(absl::StatusCode::kFailedPrecondition,
                               AllOf(HasSubstr("user \"u\""), HasSubstr("/k/config"),
                                     HasSubstr("client-certificate: /k/pki/gone.crt"))));
   files_["/k/config"] = WithUser("    client-key-data: \"!!!\"\n");
@@ -651,17 +651,20 @@ TEST_F(ResolveTest, InClusterBracketsIpv6) {
 
 TEST_F(ResolveTest, InClusterOutsideAPodSaysWhatIsMissing) {
   settings_.in_cluster = true;
-  EXPECT_THAT(Run(), StatusIs(absl::StatusCode::kNotFound, HasSubstr("KUBERNETES_SERVICE_HOST")));
+  EXPECT_THAT(
+      Run(), StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("KUBERNETES_SERVICE_HOST")));
   EXPECT_THAT(Run(), StatusIsAt("in_cluster"));
   InPod();
   files_.erase(absl::StrCat(kPod, "token"));
-  EXPECT_THAT(Run(), StatusIs(absl::StatusCode::kNotFound, HasSubstr("serviceaccount/token")));
+  EXPECT_THAT(Run(),
+              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("serviceaccount/token")));
 }
 
 TEST_F(ResolveTest, InClusterFalseSwitchesTheFallbackOff) {
   InPod();
   settings_.in_cluster = false;
-  EXPECT_THAT(Run(), StatusIs(absl::StatusCode::kNotFound, HasSubstr("in_cluster = false")));
+  EXPECT_THAT(Run(),
+              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("in_cluster = false")));
 }
 
 TEST_F(ResolveTest, SecretsAreRedactedFromNowOn) {

@@ -1,5 +1,6 @@
 #include "provider/clients/kubernetes/object.h"
 
+#include <set>
 #include <utility>
 
 #include "absl/strings/cord.h"
@@ -339,6 +340,18 @@ std::string ObjectKind::group() const {
 std::string ObjectKind::version() const {
   const std::size_t slash = api_version.find('/');
   return slash == std::string::npos ? api_version : api_version.substr(slash + 1);
+}
+
+bool SameKindMoved(const ObjectKind& a, const ObjectKind& b) {
+  // Groups that handed kinds on: extensions, and events (Kubernetes deprecation guide).
+  static const std::set<std::string> kHeirsOfExtensions = {"apps", "networking.k8s.io", "policy"};
+  if (a.kind != b.kind) return false;
+  if (a.group() == b.group()) return true;
+  const std::string x = a.group(), y = b.group();
+  if (x == "extensions") return kHeirsOfExtensions.count(y) != 0;
+  if (y == "extensions") return kHeirsOfExtensions.count(x) != 0;
+  return a.kind == "Event" && (x.empty() || x == "events.k8s.io") &&
+         (y.empty() || y == "events.k8s.io");
 }
 
 std::string ObjectRef::ToString() const {

@@ -27,6 +27,9 @@ struct ObjectKind {
   friend auto operator<=>(const ObjectKind&, const ObjectKind&) = default;
 };
 
+// True if both name the same object although the group differs: kinds that moved between groups.
+bool SameKindMoved(const ObjectKind& a, const ObjectKind& b);
+
 // InvalidArgument for a name or namespace that is no part of a path, as the API server judges it
 // (apimachinery v0.36, pkg/api/validation/path): it would be the path of something else. `what`
 // says which it is.
