@@ -8,6 +8,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "nlohmann/json.hpp"
+#include "provider/base/fingerprint.h"
 #include "provider/base/status.h"
 #include "provider/clients/kubernetes/owner_cursor.h"
 #include "provider/clients/kubernetes/ownership.h"
@@ -77,15 +78,21 @@ bool IsKnownDefault(absl::string_view name, const Json& value) {
   return false;
 }
 
+std::string SettledAs(const FieldPath& path, const std::string& live) {
+  return Fingerprint(absl::StrCat(ToString(path), "=", live));
+}
+
 // What only live has inside an atomic value.
 enum class Extras { kDiffer, kIgnored };
 
 class Comparison {
  public:
-  Comparison(const Json& declared, const Json& live, absl::string_view manager)
+  Comparison(const Json& declared, const Json& live, absl::string_view manager,
+             const Settled& settled)
       : declared_(declared),
         live_(live),
         manager_(manager),
+        settled_(settled),
         type_(declared),
         owners_(internal::OwnersOf(live)),
         is_secret_(type_.kind == "Secret" && type_.group.empty()) {
@@ -191,6 +198,11 @@ class Comparison {
         items.emplace(*std::move(text), &item);
       }
     }
+    for (std::size_t i = 0; i < declared.size(); ++i) {
+      if (items.contains(texts[i])) continue;
+      if (std::optional<std::string> text = WithDefaults(declared[i], shape, live, cursor, texts))
+        texts[i] = *std::move(text);
+    }
     std::vector<std::size_t> gone;
     for (std::size_t i = 0; i < declared.size(); ++i) {
       const Place below{.parent = &place, .kind = Kind::kKey, .text = texts[i]};
@@ -202,6 +214,31 @@ class Comparison {
     }
     Remove(gone, overlay);
     return true;
+  }
+
+  // The key of the item in `live` that is `declared`, which leaves a part of its key to the default
+  // of the type: it has the other parts, and is none of those that are `taken`. Among several it is
+  // the one that is ours.
+  std::optional<std::string> WithDefaults(const Json& declared, const ListShape& shape,
+                                          const Json& live, const Cursor& cursor,
+                                          const std::vector<std::string>& taken) const {
+    std::vector<std::string> given;
+    for (const std::string& key : shape.keys) {
+      if (declared.contains(key) && !declared[key].is_null()) given.push_back(key);
+    }
+    if (given.size() == shape.keys.size()) return std::nullopt;
+    const std::optional<std::string> wanted = internal::KeyText(declared, given);
+    std::vector<std::string> all, ours;
+    for (const Json& item : live) {
+      std::optional<std::string> text = internal::KeyText(item, shape.keys);
+      if (!text || internal::KeyText(item, given) != wanted ||
+          std::find(taken.begin(), taken.end(), *text) != taken.end())
+        continue;
+      if (cursor.Down(Kind::kKey, *text).AppliedBy(manager_)) ours.push_back(*text);
+      all.push_back(*std::move(text));
+    }
+    const std::vector<std::string>& found = all.size() == 1 ? all : ours;
+    return found.size() == 1 ? std::optional(found.front()) : std::nullopt;
   }
 
   bool Set(const Json& declared, const Json& live, const Cursor& cursor, const Place& place,
@@ -289,6 +326,10 @@ class Comparison {
 
   bool Report(const Json& declared, const Json* live, const Cursor& cursor, const Place& place,
               Json* overlay) {
+    if (!settled_.empty() &&
+        settled_.contains(SettledAs(place.ToPath(), live == nullptr ? "" : Compact(*live)))) {
+      return true;
+    }
     if (overlay != nullptr) {
       if (live == nullptr) return false;
       *overlay = *live;
@@ -315,6 +356,7 @@ class Comparison {
   const Json& declared_;
   const Json& live_;
   const absl::string_view manager_;
+  const Settled& settled_;
   const TypeInfo type_;
   const std::vector<Owner> owners_;
   const bool is_secret_;
@@ -434,14 +476,23 @@ bool SameValue(const Place& place, const Json& a, const Json& b) {
 
 }  // namespace
 
-std::vector<Difference> Compare(const Json& declared, const Json& live, absl::string_view manager) {
-  return Comparison(declared, live, manager).Run(nullptr);
+std::vector<Difference> Compare(const Json& declared, const Json& live, absl::string_view manager,
+                                const Settled& settled) {
+  return Comparison(declared, live, manager, settled).Run(nullptr);
 }
 
-Json Overlay(const Json& declared, const Json& live, absl::string_view manager) {
+Json Overlay(const Json& declared, const Json& live, absl::string_view manager,
+             const Settled& settled) {
   Json overlay = declared;
-  Comparison(declared, live, manager).Run(&overlay);
+  Comparison(declared, live, manager, settled).Run(&overlay);
   return overlay;
+}
+
+Settled SettledAs(const std::vector<Difference>& differences) {
+  Settled settled;
+  for (const Difference& difference : differences)
+    settled.insert(SettledAs(difference.path, difference.live));
+  return settled;
 }
 
 FieldSet FieldsOf(const Json& declared, const Json& live) {

@@ -510,5 +510,44 @@ TEST(Compare, OddInputsAreSurvived) {
       ::testing::Gt(0U));
 }
 
+// A CRD may give a key of a list a default: the item there then has more keys than was declared.
+TEST(Compare, AnItemIsFoundThoughAPartOfItsKeyIsADefault) {
+  constexpr char kOurs[] =
+      R"({"f:spec":{"f:lm":{"k:{\"k\":\"x\",\"p\":1}":{".":{},"f:k":{},"f:v":{}}}}})";
+  const Json declared = Y("{apiVersion: t/v1, kind: Gizmo, spec: {lm: [{k: x, v: '1'}]}}");
+  const auto live = [&](const std::string& items) {
+    return Applied(Y(absl::StrCat("{apiVersion: t/v1, kind: Gizmo, spec: {lm: ", items, "}}")),
+                   kOurs);
+  };
+  EXPECT_THAT(Differences(declared, live("[{k: x, p: 1, v: '1'}]")), IsEmpty());
+  EXPECT_THAT(Differences(declared, live("[{k: x, p: 2, v: '3'}, {k: x, p: 1, v: '1'}]")),
+              IsEmpty())
+      << "the other one is not ours";
+  EXPECT_THAT(Differences(declared, live("[{k: x, p: 1, v: HACKED}]")),
+              ElementsAre(".spec.lm[k=\"x\",p=1].v: \"1\", is \"HACKED\""));
+  EXPECT_THAT(Differences(declared, live("[]")),
+              ElementsAre(".spec.lm[k=\"x\"]: {\"k\":\"x\",\"v\":\"1\"}, is absent"));
+}
+
+TEST(Compare, WhatIsSettledCountsNoMoreUntilItChanges) {
+  const Json declared =
+      Y("{apiVersion: v1, kind: Service, spec: {clusterIP: '', selector: {a: b}, type: NodePort}}");
+  Json live =
+      Y("{apiVersion: v1, kind: Service, spec: {clusterIP: 10.96.0.1, selector: {a: b}, type: "
+        "NodePort}}");
+  const Settled settled = SettledAs(Compare(declared, live, "charon"));
+  EXPECT_EQ(settled.size(), 1U);
+  EXPECT_THAT(Compare(declared, live, "charon", settled), IsEmpty());
+  live["spec"]["selector"]["a"] = "c";
+  const auto drift = Compare(declared, live, "charon", settled);
+  ASSERT_EQ(drift.size(), 1U);
+  EXPECT_EQ(ToString(drift[0].path), ".spec.selector");
+  Json now = declared;
+  now["spec"]["selector"]["a"] = "c";
+  EXPECT_EQ(Overlay(declared, live, "charon", settled), now);
+  live["spec"]["clusterIP"] = "10.96.0.2";
+  EXPECT_EQ(Compare(declared, live, "charon", settled).size(), 2U);
+}
+
 }  // namespace
 }  // namespace charon::kubernetes

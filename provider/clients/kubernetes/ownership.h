@@ -3,6 +3,7 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -48,6 +49,12 @@ struct Difference {
   absl::Time time = absl::InfinitePast();  // when that manager last wrote (any of its fields)
 };
 
+// Differences that are to count no more as long as live keeps the value it has there: what the
+// server makes of a declaration in ways that Compare does not know. Short names of places and
+// values.
+using Settled = std::set<std::string>;
+Settled SettledAs(const std::vector<Difference>& differences);
+
 // The fields of `declared` that `live` has differently; absent subtrees and atomic values count as
 // one. `manager` is the name under which `declared` was applied; without it anybody's apply counts
 // as ours in the places marked (*).
@@ -70,13 +77,16 @@ struct Difference {
 // stringData of a Secret is compared with the decoded data. Not compared: apiVersion, kind, the
 // server's own fields of metadata, its name and namespace, and status unless somebody owns it
 // through the object itself.
+//
+// What is `settled` is none: see SettledAs.
 std::vector<Difference> Compare(const Json& declared, const Json& live,
-                                absl::string_view manager = "");
+                                absl::string_view manager = "", const Settled& settled = {});
 
 // `declared` with each difference that Compare finds replaced by live's value (dropped if live has
 // none): what the object looks like through the configuration's eyes. Equal to `declared` if there
 // is no difference.
-Json Overlay(const Json& declared, const Json& live, absl::string_view manager = "");
+Json Overlay(const Json& declared, const Json& live, absl::string_view manager = "",
+             const Settled& settled = {});
 
 // True if the API server treats both as the same value at `path`: equal JSON; numbers of equal
 // value; quantities of equal amount where `path` is a place for quantities (limits, requests, hard,
