@@ -161,6 +161,60 @@ def test_an_immutable_field_is_a_replacement_in_the_plan_and_in_the_apply(stack,
     stack.destroy()
 
 
+@pytest.mark.each_cli("only Terraform says which plan is the one at apply")
+def test_what_is_known_only_at_apply_is_made_anew_without_a_replacement(stack, cluster, names, work):
+    """The name of an object, a field that cannot change, the limits of a tier: from something that changes as well.
+    Beside them what means nothing: keys without a value, an empty text, an empty table."""
+    output = "terraform_data.t.output"
+
+    def late(name, object_):
+        text = hcl.quoted(json.dumps(object_))
+        return hcl.resource(MANIFEST, name, {"manifest": hcl.Expression(f'replace({text}, "COLOR", {output})')})
+
+    def write(color):
+        pods = {"metadata": {"labels": {"app": "COLOR"}},
+                "spec": {"containers": [{"name": "a", "image": "registry.example/web:1", "env": None}]}}
+        named = {"apiVersion": "v1", "kind": "ConfigMap", "data": {"a": "1"},
+                 "metadata": {"name": hcl.Expression(f'"o-${{{output}}}"'), "namespace": work}}
+        stack.write(hcl.resource("terraform_data", "t", {"input": color}) + late("web", {
+            "apiVersion": "apps/v1", "kind": "Deployment",
+            "metadata": {"name": "web", "namespace": work, "annotations": None},
+            "spec": {"replicas": 0, "selector": {"matchLabels": {"app": "COLOR"}}, "template": pods},
+        }) + late("map", config_map(work, "x-COLOR", a="1")) + hcl.resource(MANIFEST, "o", {"object": named})
+            + manifest("svc", {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "settled", "namespace": work},
+                               "spec": {"clusterIP": "", "type": "NodePort", "selector": {"a": "b"},
+                                        "ports": [{"port": 80, "nodePort": 0, "name": "a"}]}})
+            + hcl.resource("charon_tier", "t", {
+                "name": names("t"), "priority": 4, "description": "", "resource_quota": {"pods": str(len(color))},
+                "limit_range": {"default": {"memory": "1Gi"}, "max": {}}})
+            + hcl.resource("charon_tier_namespace", "n", {
+                "name": names("n"), "tier": hcl.Expression("charon_tier.t.name"), "labels": {"color": color}}))
+
+    write("blue")
+    stack.apply()
+    before = uid(cluster, "Deployment", work, "web")
+    write("green")
+    plan = stack.apply()
+    assert plan.actions == {
+        "terraform_data.t": "update", f"{MANIFEST}.web": "update", f"{MANIFEST}.map": "update", f"{MANIFEST}.o": "replace",
+        "charon_tier.t": "update", "charon_tier_namespace.n": "update"}
+    warned = [d.text for d in plan.applied.diagnostics if "Made anew" in d.summary]
+    assert len(warned) == 2 and any("spec.selector" in text for text in warned), plan.applied.diagnostics
+    web = cluster.get("Deployment", work, "web")
+    assert web["spec"]["selector"]["matchLabels"] == {"app": "green"} and web["metadata"]["uid"] != before
+    for name in ("x", "o"):
+        assert cluster.has("ConfigMap", work, f"{name}-green") and not cluster.has("ConfigMap", work, f"{name}-blue")
+    assert cluster.get("ResourceQuota", names("n"), "tier-quota")["spec"]["hard"]["pods"] == "5"
+    # One field that drifts takes along neither what the server filled in elsewhere, nor what others have.
+    cluster.api.patch("Deployment", work, "web", {"metadata": {"annotations": {"theirs": "1"}}})
+    cluster.api.patch("Service", work, "settled", {"spec": {"selector": {"a": "c"}}})
+    plan = stack.plan()
+    assert plan.actions == {f"{MANIFEST}.svc": "update"}
+    (warning,) = plan.warnings
+    assert ".spec.selector" in warning.text and "clusterIP" not in warning.text and "nodePort" not in warning.text, warning
+    stack.destroy()
+
+
 # --- Another version, another ownership ---------------------------------------------------------
 
 

@@ -234,6 +234,7 @@ StateAnswer ResourceRunner::Read(const Call& call, const ReadRequest& request) {
     if (request.capabilities.deferral_allowed) answer.deferred = Defer::kProviderConfigUnknown;
     return answer;
   }
+  read_in_run_ = provider_.runs();
   PrivateState private_state = PrivateState::Parse(request.private_bytes);
   const Context context =
       MakeContext(call, "read", request.state, &answer.diagnostics, &private_state);
@@ -274,6 +275,7 @@ PlanAnswer ResourceRunner::Plan(const Call& call, const PlanRequest& request) {
   Context context =
       MakeContext(call, "read", request.proposed, &answer.diagnostics, &private_state);
   context.planned_before = request.capabilities.deferral_allowed;
+  context.may_replace = !context.planned_before && read_in_run_ == provider_.runs();
   context.replaces = request.prior.IsNull() && private_state.Get(kChangePlanned).has_value();
   PlanDraft draft{request.config, request.prior, Value::Null(), {}, {}, std::nullopt};
 
@@ -442,7 +444,9 @@ StateAnswer ResourceRunner::Apply(const Call& call, const ApplyRequest& request)
     answer.state = request.prior;  // null for a create: nothing was made
   }
   ReportFailure(answer.diagnostics, verb, info(), schema(), std::move(status));
-  Finish(context, answer, private_state, create ? Value() : request.identity);
+  // An update may have come to another object, where its name was known too late for a replacement.
+  const bool same = !create && DoSameObject(request.prior) == DoSameObject(answer.state);
+  Finish(context, answer, private_state, same ? request.identity : Value());
   if (kCheckAnswers && !answer.diagnostics.HasError()) {
     ReportViolations(answer.diagnostics, "result",
                      plan::CheckApply(schema(), request.planned, answer.state));

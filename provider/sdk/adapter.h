@@ -4,6 +4,7 @@
 // without state is reported as our defect, an error never loses what was made.
 #pragma once
 
+#include <atomic>
 #include <map>
 #include <optional>
 #include <set>
@@ -82,6 +83,9 @@ class ResourceRunner : public AnyResource {
   std::set<std::string> kept_ ABSL_GUARDED_BY(mutex_);
   std::set<std::string> to_create_ ABSL_GUARDED_BY(mutex_);
   int run_ ABSL_GUARDED_BY(mutex_) = 0;
+  // The run in which something was read last. Core reads what it is going to plan, unless the plan
+  // is the one at apply.
+  std::atomic<int> read_in_run_ = 0;
 };
 
 // The error as the user sees it: "Unable to create tier namespace", the chain of causes, what to

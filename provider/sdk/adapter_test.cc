@@ -688,6 +688,14 @@ TEST_F(AdapterTest, IdentityStaysOnceGiven) {
             Identity(R"({"name": "a"})"));
 }
 
+// The name was known too late for a replacement.
+TEST_F(AdapterTest, AnUpdateThatCameToAnotherObjectHasItsIdentity) {
+  body_.same_object = [](const HostModel& model) { return model.name.value_or(""); };
+  const Value former = Identity(R"({"name": "a", "cluster": "c1"})");
+  EXPECT_EQ(Apply(kState, R"({"name": "b"})", former).identity, Identity(R"({"name": "b"})"));
+  EXPECT_EQ(Apply(kState, R"({"name": "a", "size": 2})", former).identity, former);
+}
+
 // Core hands the identity of what is replaced to the plan of the new object.
 TEST_F(AdapterTest, ReplacementHasItsOwnIdentity) {
   PlanRequest plan;
@@ -955,6 +963,26 @@ TEST_F(AdapterTest, ApplyPlansAgainWithoutAskingAgain) {
   Plan("", R"({"name": "a"})", "", {.deferral_allowed = false});
   Plan("", R"({"name": "a"})", "", {.deferral_allowed = true});
   EXPECT_THAT(before, ElementsAre(false, true));
+}
+
+TEST_F(AdapterTest, WhatApplyPlansAgainIsNoReplacement) {
+  std::vector<bool> may;
+  body_.plan = [&](const Context& context, PlanChange<HostModel>&) {
+    may.push_back(context.may_replace);
+    return absl::OkStatus();
+  };
+  const auto plan = [&](bool deferral) {
+    Plan(kState, R"({"name": "b"})", "", {.deferral_allowed = deferral});
+  };
+  provider_->CountRun();
+  Read(kState);
+  plan(false);
+  provider_->CountRun();
+  plan(true);   // Terraform's apply
+  plan(false);  // OpenTofu's
+  Read(kState);
+  plan(false);
+  EXPECT_THAT(may, ElementsAre(true, false, false, true));
 }
 
 // The order of calls is core's (protocol 4.3): the delete half gets the private bytes of the create

@@ -51,6 +51,10 @@ struct Context {
   // This plan repeats, at apply, one that was made and checked before. Terraform tells it by
   // allowing deferrals only there (protocol 4.10); OpenTofu does not tell.
   bool planned_before = false;
+  // False in a plan that may repeat, at apply, one that announced a change in place: core refuses a
+  // replacement then. Terraform tells by the above; with OpenTofu it is a plan before which nothing
+  // was read in this run, which one with -refresh=false is as well.
+  bool may_replace = true;
   // In the plan of a create: it is the second half of a replacement, so that what is there now will
   // have gone.
   bool replaces = false;

@@ -1,15 +1,17 @@
 #include "resources/kubernetes/manifest.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "absl/time/time.h"
 #include "nlohmann/json.hpp"
-#include "provider/base/fingerprint.h"
+#include "provider/base/redact.h"
 #include "provider/base/status.h"
 #include "provider/clients/kubernetes/ownership.h"
 #include "provider/clients/kubernetes/quantity.h"
@@ -25,8 +27,8 @@ using kubernetes::ObjectRef;
 
 constexpr char kType[] = "charon_kubernetes_manifest";
 // Private state: what the server made of the object, if that is not what the configuration says
-// (defaults of a webhook, canonical forms that SameMeaning does not know). As long as that stays,
-// nothing has drifted.
+// (defaults of a webhook, canonical forms that SameMeaning does not know), by field. As long as
+// that stays, it has not drifted.
 constexpr char kSettled[] = "settled";
 // Private state: set by import, until the first read has filled in the manifest.
 constexpr char kImported[] = "imported";
@@ -53,13 +55,45 @@ bool IsOpen(const ManifestModel& model) {
          (model.object.IsKnown() && !model.object->IsWhollyKnown());
 }
 
+// Kinds whose deletion loses data: they are deleted only if a plan says so.
+bool HoldsData(const std::string& kind) {
+  return kind == "PersistentVolumeClaim" || kind == "PersistentVolume" || kind == "StatefulSet" ||
+         kind == "Namespace" || kind == "CustomResourceDefinition";
+}
+
+// True if `object` says what it is about but for a name or namespace that is not known yet. Core
+// refuses a replacement that shows only at apply, so it is planned now.
+bool HidesName(const Attr<Value>& object) {
+  if (!object.IsKnown()) return false;
+  const Value& fields = object->kind() == Value::Kind::kDynamic ? object->dynamic_value() : *object;
+  const Value& metadata = fields["metadata"];
+  return metadata.IsKnown() && (metadata["name"].kind() == Value::Kind::kUnknown ||
+                                metadata["namespace"].kind() == Value::Kind::kUnknown);
+}
+
+bool SameObjectMoved(const ObjectRef& a, const ObjectRef& b) {
+  return SameKindMoved(a.kind, b.kind) && a.name_space == b.name_space && a.name == b.name;
+}
+
+// What cannot be done without a plan that says so. What is lost with an object of another maker's
+// kind nobody knows here.
+absl::Status MustBePlanned(const ObjectRef& former, absl::string_view why) {
+  if (IsBuiltIn(former.kind.group()) && !HoldsData(former.kind.kind)) return absl::OkStatus();
+  return WithRemedy(
+      absl::FailedPreconditionError(absl::StrCat(
+          former.ToString(), " cannot become that in place: ", why,
+          ". It would be deleted, which the plan did not announce, because the value came only "
+          "during the apply")),
+      "Plan again: the value is known now, so that the plan announces the replacement.");
+}
+
 // Remembers what the server made of `declared`, where that is not what it says.
 void Settle(const sdk::Context& context, const Json& declared, const Json& live,
             const std::string& manager) {
   context.private_state->Erase(kSettled);
-  if (kubernetes::Compare(declared, live, manager).empty()) return;
-  context.private_state->Set(kSettled,
-                             Fingerprint(kubernetes::Overlay(declared, live, manager).dump()));
+  const kubernetes::Settled settled =
+      kubernetes::SettledAs(kubernetes::Compare(declared, live, manager));
+  if (!settled.empty()) context.private_state->Set(kSettled, absl::StrJoin(settled, ","));
 }
 
 constexpr absl::string_view kWaysOut =
@@ -100,12 +134,6 @@ bool OwnsObject(const ManifestModel& model) {
 // True if fields of somebody else's object were set, and all of it is wanted now.
 bool TakesOver(const ManifestModel& prior, const ManifestModel& wanted) {
   return !OwnsObject(prior) && OwnsObject(wanted);
-}
-
-// Kinds whose deletion loses data: they are never deleted to repair a failed create.
-bool HoldsData(const std::string& kind) {
-  return kind == "PersistentVolumeClaim" || kind == "PersistentVolume" || kind == "StatefulSet" ||
-         kind == "Namespace" || kind == "CustomResourceDefinition";
 }
 
 // What has run, and will never run again whatever is applied to it. A Job that is complete has done
@@ -278,6 +306,11 @@ absl::StatusOr<std::shared_ptr<const Json>> ManifestResource::Complete(
   Json object = *declared;
   MergeInto(object, *secret);
   EncodeSecret(object);
+  Json& metadata = object["metadata"];
+  if (kubernetes::Text(object, "kind") != "Secret" &&
+      (!metadata.contains("annotations") || metadata["annotations"].is_object())) {
+    metadata["annotations"][kSecretsInside] = "true";
+  }
   return std::make_shared<const Json>(std::move(object));
 }
 
@@ -307,8 +340,12 @@ absl::Status ManifestResource::Validate(const sdk::Context&, const ManifestModel
 
 absl::Status ManifestResource::Plan(const sdk::Context& context,
                                     sdk::PlanChange<ManifestModel>& change) {
-  if (change.IsDestroy() || IsOpen(change.config())) return absl::OkStatus();
+  if (change.IsDestroy()) return absl::OkStatus();
   const ManifestModel& config = change.config();
+  if (IsOpen(config)) {
+    if (change.IsUpdate() && HidesName(config.object)) change.RequireReplace("object");
+    return absl::OkStatus();
+  }
   const Path form(Form(config));
   if (change.IsUpdate() && !change.Changes()) return absl::OkStatus();
   CHARON_ASSIGN_OR_RETURN(const auto wanted, Complete(config));
@@ -320,14 +357,20 @@ absl::Status ManifestResource::Plan(const sdk::Context& context,
     const auto before = Declared(change.prior());
     if (before.ok()) {
       CHARON_ASSIGN_OR_RETURN(const ObjectRef former, kubernetes::RefOf(**before));
-      const bool same = SameKindMoved(former.kind, ref.kind) &&
-                        former.name_space == ref.name_space && former.name == ref.name;
-      if (!same) {
-        change.RequireReplace(form);
-        return absl::OkStatus();
-      }
-      if (!ImmutableChange(**before, *wanted).empty()) {
-        change.RequireReplace(form);
+      const bool same = SameObjectMoved(former, ref);
+      const std::string fixed = same ? ImmutableChange(**before, *wanted) : "";
+      if (!same || !fixed.empty()) {
+        if (context.may_replace) {
+          change.RequireReplace(form);
+        } else if (OwnsObject(change.prior())) {
+          context.diagnostics->Warning(
+              absl::StrCat("Made anew: ", former.ToString()),
+              absl::StrCat(same ? absl::StrCat(fixed, " cannot change in place")
+                                : absl::StrCat("It becomes ", ref.ToString()),
+                           ", and the value was not known before the apply. So no replacement was "
+                           "announced: the update deletes the object and makes the new one."),
+              form);
+        }
         return absl::OkStatus();
       }
     }
@@ -361,7 +404,7 @@ absl::Status ManifestResource::Plan(const sdk::Context& context,
   }
   if (absl::IsInvalidArgument(checked) && absl::StrContains(checked.message(), "immutable")) {
     if (change.IsUpdate()) {
-      change.RequireReplace(form);
+      if (context.may_replace) change.RequireReplace(form);
       return absl::OkStatus();
     }
     // What a failed create left: the create half replaces it.
@@ -433,6 +476,33 @@ sdk::Outcome<ManifestModel> ManifestResource::Create(const sdk::Context& context
   return plan;
 }
 
+// The new object first: what fails then leaves the former one. A run that is killed in between
+// finds both, and replaces the former one by a plan.
+sdk::Outcome<ManifestModel> ManifestResource::MoveTo(const sdk::Context& context,
+                                                     const ManifestModel& prior,
+                                                     const ManifestModel& plan) {
+  CHARON_ASSIGN_OR_RETURN(const auto before, Declared(prior));
+  CHARON_ASSIGN_OR_RETURN(const ObjectRef former, kubernetes::RefOf(*before));
+  if (OwnsObject(prior)) {
+    CHARON_RETURN_IF_ERROR(At(Form(plan), MustBePlanned(former, "it would be another object")));
+  }
+  sdk::Outcome<ManifestModel> made = Create(context, plan);
+  if (!made.state()) return made;
+  const absl::Status gone = Delete(context, prior);
+  if (!gone.ok() && !absl::IsNotFound(gone)) return gone;
+  return made;
+}
+
+absl::StatusOr<Json> ManifestResource::MakeAnew(const sdk::Context& context,
+                                                kubernetes::Cluster& cluster, const Json& wanted,
+                                                const operations::ObjectOptions& options) const {
+  CHARON_ASSIGN_OR_RETURN(const ObjectRef ref, kubernetes::RefOf(wanted));
+  CHARON_RETURN_IF_ERROR(operations::CheckMakeAnew(context, cluster, wanted, options).status());
+  const absl::Status gone = operations::DeleteObject(context, cluster, ref, options);
+  if (!gone.ok() && !absl::IsNotFound(gone)) return gone;
+  return operations::CreateObject(context, cluster, wanted, options);
+}
+
 sdk::Outcome<ManifestModel> ManifestResource::Update(const sdk::Context& context,
                                                      const ManifestModel& prior,
                                                      const ManifestModel& plan) {
@@ -440,6 +510,16 @@ sdk::Outcome<ManifestModel> ManifestResource::Update(const sdk::Context& context
   CHARON_ASSIGN_OR_RETURN(const auto declared, Declared(plan));
   CHARON_ASSIGN_OR_RETURN(const auto wanted, Complete(plan));
   CHARON_ASSIGN_OR_RETURN(const ObjectRef ref, kubernetes::RefOf(*wanted));
+  std::string fixed;  // what makes it another object of the same name
+  if (const auto before = Declared(prior); before.ok()) {
+    CHARON_ASSIGN_OR_RETURN(const ObjectRef former, kubernetes::RefOf(**before));
+    if (!SameObjectMoved(former, ref)) return MoveTo(context, prior, plan);
+    if (OwnsObject(prior) && OwnsObject(plan)) fixed = ImmutableChange(**before, *wanted);
+    if (!fixed.empty()) {
+      CHARON_RETURN_IF_ERROR(
+          At(Form(plan), MustBePlanned(former, absl::StrCat(fixed, " cannot change"))));
+    }
+  }
   operations::ObjectOptions options = Options(plan, ref);
   Json initial;
   if (plan.initial.IsKnown()) {
@@ -454,7 +534,8 @@ sdk::Outcome<ManifestModel> ManifestResource::Update(const sdk::Context& context
         "ownership", operations::ReleaseAllBut(context, *cluster, *wanted, Options(prior, ref))));
   }
   const absl::StatusOr<Json> live =
-      gives_up || TakesOver(prior, plan)
+      !fixed.empty() ? MakeAnew(context, *cluster, *wanted, options)
+      : gives_up || TakesOver(prior, plan)
           ? operations::CreateObject(context, *cluster, *wanted, options)
           : operations::UpdateObject(context, *cluster, *wanted, options);
   if (!live.ok()) return At(Form(plan), live.status());
@@ -478,11 +559,12 @@ sdk::Outcome<ManifestModel> ManifestResource::Read(const sdk::Context& context,
     model.manifest = ExportManifest(*live, manager).dump();
     return model;
   }
+  const kubernetes::Settled settled =
+      absl::StrSplit(context.private_state->Get(kSettled).value_or(""), ',', absl::SkipEmpty());
   const std::vector<kubernetes::Difference> differences =
-      kubernetes::Compare(*declared, *live, manager);
+      kubernetes::Compare(*declared, *live, manager, settled);
   if (differences.empty()) return model;
-  const Json now = kubernetes::Overlay(*declared, *live, manager);
-  if (context.private_state->Get(kSettled) == Fingerprint(now.dump())) return model;
+  const Json now = kubernetes::Overlay(*declared, *live, manager, settled);
   context.diagnostics->Warning(
       absl::StrCat("Changed outside of Terraform: ", ref.ToString()),
       absl::StrCat(operations::DescribeDrift(differences), "\n\n", kWaysOut), Form(prior));

@@ -67,6 +67,13 @@ class ManifestResource final : public sdk::Resource<ManifestModel, ObjectIdentit
   absl::StatusOr<std::shared_ptr<const nlohmann::json>> Complete(const ManifestModel& model) const;
   absl::Status Wait(const sdk::Context& context, kubernetes::Cluster& cluster,
                     const kubernetes::ObjectRef& ref, const ManifestModel& model) const;
+  // Updates that Kubernetes does not do in place, and that no plan announced because `object` was
+  // not known to it.
+  sdk::Outcome<ManifestModel> MoveTo(const sdk::Context& context, const ManifestModel& prior,
+                                     const ManifestModel& plan);
+  absl::StatusOr<nlohmann::json> MakeAnew(const sdk::Context& context, kubernetes::Cluster& cluster,
+                                          const nlohmann::json& wanted,
+                                          const operations::ObjectOptions& options) const;
   Services& services_;
   mutable ManifestCache read_;
 };

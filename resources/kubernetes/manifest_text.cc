@@ -93,11 +93,6 @@ const char* const kStatefulSetMutable[] = {"replicas",
                                            "persistentVolumeClaimRetentionPolicy",
                                            "minReadySeconds"};
 
-bool IsBuiltIn(const std::string& group) {
-  return group.empty() || group == "apps" || group == "batch" || group == "policy" ||
-         absl::EndsWith(group, ".k8s.io");
-}
-
 // Removes `protocol: TCP` from the list items of `value` where it only fills in the key of an item
 // that was written without it: then no manager owns the field. `owned` is the part of a field set
 // that belongs to `value`.
@@ -220,7 +215,11 @@ void EncodeSecret(Json& object) {
   }
 }
 
-absl::StatusOr<Json> ParseManifest(absl::string_view text) { return kubernetes::ParseYaml(text); }
+absl::StatusOr<Json> ParseManifest(absl::string_view text) {
+  CHARON_ASSIGN_OR_RETURN(Json object, kubernetes::ParseYaml(text));
+  DropNulls(object);
+  return object;
+}
 
 absl::StatusOr<std::shared_ptr<const Json>> ManifestCache::Read(const std::string& text) {
   if (std::shared_ptr<const Json> object = Find(text); object != nullptr) return object;
@@ -316,6 +315,7 @@ Json ExportManifest(const Json& live, absl::string_view manager) {
   for (const char* field : kServerFields) metadata.erase(field);
   if (metadata.contains("annotations")) {
     metadata["annotations"].erase(operations::kOwnerAnnotation);
+    metadata["annotations"].erase(kSecretsInside);
     metadata["annotations"].erase(kLastApplied);
     metadata["annotations"].erase("deployment.kubernetes.io/revision");
     if (metadata["annotations"].empty()) metadata.erase("annotations");
@@ -354,6 +354,11 @@ std::string ImmutableChange(const Json& before, const Json& after) {
     }
   }
   return "";
+}
+
+bool IsBuiltIn(const std::string& group) {
+  return group.empty() || group == "apps" || group == "batch" || group == "policy" ||
+         absl::EndsWith(group, ".k8s.io");
 }
 
 }  // namespace charon::kubernetes_resources

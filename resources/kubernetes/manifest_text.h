@@ -20,11 +20,12 @@ namespace charon::kubernetes_resources {
 
 using Json = nlohmann::json;
 
-// An object from its text. InvalidArgument for what cannot be one object: see CheckManifest.
+// An object from its text; a key without a value ("annotations:") names nothing, as in an HCL
+// object. InvalidArgument for what cannot be one object: see CheckManifest.
 absl::StatusOr<Json> ParseManifest(absl::string_view text);
 
 // An object from an HCL value of dynamic type; nulls are dropped, as HCL has no other way to leave
-// a field out.
+// a field out: what the server or others have there is not ours.
 absl::StatusOr<Json> ObjectFromValue(const Value& value);
 
 // Removes the null entries of all maps inside `value`.
@@ -90,5 +91,8 @@ Json ExportManifest(const Json& live, absl::string_view manager);
 // The first field whose change Kubernetes refuses for this kind; "" if there is none that is known.
 // The server has the last word in a dry run.
 std::string ImmutableChange(const Json& before, const Json& after);
+
+// True for groups whose kinds are Kubernetes' own.
+bool IsBuiltIn(const std::string& group);
 
 }  // namespace charon::kubernetes_resources

@@ -54,6 +54,18 @@ TEST(EncodeSecret, MovesTextsToData) {
   EXPECT_EQ(other, before);
 }
 
+TEST(ParseManifest, AKeyWithoutAValueNamesNothing) {
+  const Json bare = *ParseManifest("kind: A\nspec: {env: [{name: a}], empty: {}}\n");
+  for (const char* text :
+       {"kind: A\nmetadata:\n  # nothing\nspec: {env: [{name: a, value: }], empty: {}, type: ~}\n",
+        R"({"kind": "A", "metadata": null, "spec": {"env": [{"name": "a", "value": null}],
+           "empty": {}, "type": null}})"}) {
+    EXPECT_EQ(*ParseManifest(text), bare) << text;
+  }
+  // Where a list has one it counts.
+  EXPECT_EQ((*ParseManifest("a: [1, ~]"))["a"].size(), 2U);
+}
+
 // What is shown of a drift is the difference of two texts.
 TEST(EmitLike, ChangesNoMoreOfAYamlThanWhatDiffers) {
   // As yamlencode writes it, and as people do.
