@@ -42,6 +42,11 @@ def config(names, version):
                                 "metadata": {"name": "wo", "namespace": names("work")}}),
         "manifest_wo": Expression('jsonencode({ stringData = { hidden = var.hidden } })'),
         "manifest_wo_version": version,
+    }) + hcl.resource("charon_kubernetes_manifest", "wo_other", {
+        "manifest": json.dumps({"apiVersion": "v1", "kind": "ConfigMap",
+                                "metadata": {"name": "wo", "namespace": names("work")}, "data": {"shown": "1"}}),
+        "manifest_wo": Expression('jsonencode({ data = { hidden = var.hidden } })'),
+        "manifest_wo_version": version,
     }) + hcl.block('ephemeral "charon_kubernetes_secret" "source"', {"name": "source", "namespace": names("work")}) \
        + hcl.block('ephemeral "charon_generated_secret" "fresh"', {"kind": "hex", "length": 64}) \
        + hcl.resource("charon_secret", "fresh", {
@@ -64,6 +69,7 @@ def test_no_value_is_found_anywhere(stack, cluster, names, variables):
         assert value_of(cluster, names("copies"), "all", "given") == GIVEN
         assert value_of(cluster, names("work"), "all", "other") == COPIED
         assert value_of(cluster, names("work"), "wo", "hidden") == HIDDEN
+        assert cluster.get("ConfigMap", names("work"), "wo")["data"] == {"shown": "1", "hidden": HIDDEN}
 
         # A new version, a rotation, and somebody who takes values over.
         stack.environment["TF_VAR_given"] = ROTATED

@@ -80,8 +80,8 @@ bool MayHoldSecrets(absl::string_view url, absl::string_view body) {
     }
   }
   // Headscale's nodes carry the pre-auth key that they joined with, whole until 0.27.
-  return absl::StrContains(body, "\"Secret\"") || absl::StrContains(body, "kind: Secret") ||
-         absl::StrContains(body, "\"preAuthKey\":{") ||
+  return absl::StrContains(body, kSecretsInside) || absl::StrContains(body, "\"Secret\"") ||
+         absl::StrContains(body, "kind: Secret") || absl::StrContains(body, "\"preAuthKey\":{") ||
          absl::StrContains(body, "\"preAuthKey\": {");
 }
 

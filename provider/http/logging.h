@@ -16,7 +16,7 @@ std::unique_ptr<Transport> NewLoggingTransport(std::unique_ptr<Transport> inner)
 
 // True if what is sent to or comes from this path is likely a secret: paths with a segment of
 // secrets, tokens, credentials, keys or logins, and any body that contains an object of kind
-// Secret.
+// Secret or one that is marked (kSecretsInside).
 bool MayHoldSecrets(absl::string_view url, absl::string_view body);
 
 }  // namespace charon::http

@@ -97,6 +97,9 @@ TEST(MayHoldSecrets, GoesByPathSegments) {
   EXPECT_TRUE(MayHoldSecrets("https://h/api/v1/node", R"({"nodes":[{"preAuthKey":{"key":"k"}}]})"));
   EXPECT_FALSE(MayHoldSecrets("https://h/api/v1/node", R"({"nodes":[{"preAuthKey":null}]})"));
   EXPECT_FALSE(MayHoldSecrets("https://h/api/v1/pods?fieldSelector=token", "{}"));
+  EXPECT_TRUE(MayHoldSecrets(
+      "https://h/api/v1/namespaces/a/configmaps",
+      R"({"items":[{"metadata":{"annotations":{"charon.internal/write-only":"true"}}}]})"));
 }
 
 }  // namespace
