@@ -465,13 +465,16 @@ absl::Status NodeResource::Plan(const sdk::Context& context, sdk::PlanChange<Nod
   const M& config = change.config();
   if (change.IsUpdate()) {
     const M& prior = change.prior();
-    if (config.hostname.IsKnown() && prior.hostname.IsKnown() &&
-        !SameHost(*config.hostname, *prior.hostname))
+    // What is not known yet may be another one, and core refuses a replacement that shows only at
+    // apply.
+    if (config.hostname.IsUnknown() || (config.hostname.IsKnown() && prior.hostname.IsKnown() &&
+                                        !SameHost(*config.hostname, *prior.hostname)))
       change.RequireReplace(Path("hostname"));
-    if (config.node_id.IsKnown() && config.node_id != prior.id)
+    if (config.node_id.IsUnknown() || (config.node_id.IsKnown() && config.node_id != prior.id))
       change.RequireReplace(Path("node_id"));
-    if (config.machine_key.IsKnown() && prior.machine_key.IsKnown() &&
-        config.machine_key != prior.machine_key)
+    if (config.machine_key.IsUnknown() ||
+        (config.machine_key.IsKnown() && prior.machine_key.IsKnown() &&
+         config.machine_key != prior.machine_key))
       change.RequireReplace(Path("machine_key"));
     if (!prior.enrolled.value_or(true) && config.on_missing.value_or("plan_reenrol") == kReenrol) {
       change.Set("enrolled", Attr<bool>(true));

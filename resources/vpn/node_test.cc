@@ -2,7 +2,11 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "provider/sdk/registry.h"
+#include "provider/testing/core_rules.h"
+#include "provider/testing/fake_provider.h"
 #include "resources/vpn/common.h"
 #include "resources/vpn/vpn_for_test.h"
 
@@ -282,6 +286,23 @@ TEST_P(VpnNode, OneOfSeveralIsNotGuessed) {
                                      server().nodes[1].machine_key, R"("})")),
             core::Action::kUpdate);
   EXPECT_EQ(server().nodes.size(), 2u);
+}
+
+// Core refuses a replacement that shows only at apply.
+TEST_P(VpnNode, ASelectorThatIsNotKnownYetIsAReplacement) {
+  server().AddNode("web", user_);
+  node_.Apply(R"({"hostname": "web"})");
+  sdk::Registry registry(std::make_unique<FakeProvider>());
+  registry.Add(std::make_unique<NodeResource>(vpn_.services));
+  sdk::AnyResource& resource = *registry.resources().at("charon_vpn_node");
+  for (const char* selector : {"hostname", "node_id", "machine_key"}) {
+    sdk::PlanRequest request;
+    request.prior = node_.state();
+    request.config = node_.Object(absl::StrCat(R"({")", selector, R"(": "<unknown>"})"));
+    request.proposed = core::ProposedNewState(resource.schema(), request.prior, request.config);
+    EXPECT_THAT(resource.Plan(node_.call, request).requires_replace,
+                ::testing::Contains(Path(selector)));
+  }
 }
 
 TEST_P(VpnNode, PrefersTheOneThatIsOnlineAndWaitsForItIfAsked) {

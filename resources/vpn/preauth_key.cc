@@ -246,13 +246,15 @@ absl::Status PreauthKeyResource::Plan(const sdk::Context& context, sdk::PlanChan
     const absl::StatusOr<absl::Time> expires = ParseTime(prior.expires_at.value_or(""));
     const bool finished = IsFinished(prior);
     const auto renew = [&](const char* attribute) {
+      if (!context.may_replace) return;  // what is due only since the plan has time until the next
       change.SetUnknown(attribute);
       change.RequireReplace(Path(attribute));
     };
     if (!finished && expires.ok() && *expires - before <= now) renew("expires_at");
     if (!finished && !prior.delivered.value_or(true)) renew("delivered");
-    if (!finished && config.expires_in.IsKnown() && prior.expires_in.IsKnown() &&
-        config.expires_in != prior.expires_in) {
+    const bool unknown = config.expires_in.IsUnknown();
+    if (!finished && (unknown || (config.expires_in.IsKnown() && prior.expires_in.IsKnown() &&
+                                  config.expires_in != prior.expires_in))) {
       change.RequireReplace(Path("expires_in"));
     }
   } else if (!config.expose_key.IsUnknown()) {
