@@ -25,6 +25,7 @@ struct TierProfile {
   // -> quantity.
   std::map<std::string, std::map<std::string, std::string>> limit_range;
   std::map<std::string, std::string> quota;  // ResourceQuota spec.hard
+  bool open = false;  // planned by this run, with limits that are not known yet
 
   std::string priority_class() const { return "tier-" + name; }
   friend bool operator==(const TierProfile&, const TierProfile&) = default;

@@ -18,6 +18,10 @@
 namespace charon::tier {
 namespace {
 
+// The server writes it into every namespace (Kubernetes 1.36, pkg/apis/core/v1/defaults.go,
+// SetDefaults_Namespace).
+constexpr char kNameLabel[] = "kubernetes.io/metadata.name";
+
 using Json = nlohmann::json;
 using kubernetes::ObjectRef;
 
@@ -464,6 +468,11 @@ absl::Status NamespaceResource::Validate(const sdk::Context&, const NamespaceMod
             Path("labels").Key(key),
             absl::InvalidArgumentError("the label \"tier\" comes from \"tier\"; remove it here"));
       }
+      if (key == kNameLabel && config.name.IsKnown() && value != *config.name) {
+        return At(Path("labels").Key(key),
+                  absl::InvalidArgumentError(
+                      "the server sets this label to the namespace's name; remove it here"));
+      }
       if (absl::StartsWith(key, kPodSecurityPrefix) && !config.pod_security.IsNull()) {
         return At(Path("labels").Key(key),
                   absl::InvalidArgumentError(
@@ -497,21 +506,28 @@ absl::StatusOr<Attr<EffectiveModel>> NamespaceResource::Effective(const sdk::Con
       governance == "auto" ? Attr<std::string>::Unknown() : Attr<std::string>(governance);
 
   TierProfile profile;
-  bool open = config.tier.IsUnknown();
-  if (config.tier.IsKnown()) {
+  // Tables of the provider block that are not known yet may say anything of it.
+  bool open = config.tier.IsUnknown() ||
+              (config.tier.IsKnown() && planning && context.provider_config_unknown);
+  if (config.tier.IsKnown() && !open) {
     std::shared_ptr<kubernetes::Cluster> cluster;
     if (!context.provider_config_unknown) {
       if (absl::StatusOr<std::shared_ptr<kubernetes::Cluster>> made = services_.Kubernetes();
           made.ok())
         cluster = *made;
     }
-    absl::StatusOr<TierProfile> found =
-        FindTier(context, settings->conventions, cluster.get(), *config.tier);
-    if (absl::IsNotFound(found.status()) && planning) {
-      if (std::optional<TierProfile> planned = services_.PlannedTier(*config.tier))
-        found = *std::move(planned);
+    absl::StatusOr<TierProfile> found = settings->conventions.Tier(*config.tier);
+    // What this run makes of a tier, not what it still is.
+    std::optional<TierProfile> planned;
+    if (absl::IsNotFound(found.status()) && planning) planned = services_.PlannedTier(*config.tier);
+    if (planned) {
+      found = *std::move(planned);
+    } else if (absl::IsNotFound(found.status())) {
+      found = FindTier(context, settings->conventions, cluster.get(), *config.tier);
     }
-    if (found.ok()) {
+    if (found.ok() && found->open) {
+      open = true;
+    } else if (found.ok()) {
       profile = *std::move(found);
       effective.priority_class = profile.priority_class();
     } else if (!planning || (absl::IsNotFound(found.status()) && cluster != nullptr)) {
@@ -548,15 +564,23 @@ absl::Status NamespaceResource::Plan(const sdk::Context& context,
                                      sdk::PlanChange<NamespaceModel>& change) {
   if (change.IsDestroy()) return absl::OkStatus();
   NamespaceModel planned = change.planned();
-  CHARON_ASSIGN_OR_RETURN(planned.effective,
-                          Effective(context, change.config(), /*planning=*/true));
+  const bool same_source = change.IsUpdate() && change.prior().governance == planned.governance &&
+                           change.prior().tier == planned.tier;
+  // What the provider block makes of it shows in the next plan; a change of its own needs it now.
+  if (same_source && context.provider_config_unknown && !change.Changes()) {
+    change.KeepPrior("effective");
+    return absl::OkStatus();
+  }
+  const bool governed_here = change.IsUpdate() && GovernedHere(change.prior());
+  // "auto" that found nobody else: what is configured counts, and goes on to.
+  NamespaceModel source = change.config();
+  if (same_source && governed_here) source.governance = "internal";
+  CHARON_ASSIGN_OR_RETURN(planned.effective, Effective(context, source, /*planning=*/true));
   if (change.IsUpdate() && planned.effective.IsKnown() && change.prior().effective.IsKnown()) {
     const EffectiveModel& prior = *change.prior().effective;
     EffectiveModel& next = planned.effective.value();
-    const bool same_source =
-        change.prior().governance == planned.governance && change.prior().tier == planned.tier;
     // What others own is read when something changes, not guessed anew in each plan.
-    if (same_source && planned.governance.value_or("internal") != "internal") {
+    if (same_source && !governed_here && planned.governance.value_or("internal") != "internal") {
       next = prior;
     } else if (next.limit_range.IsKnown() && next.resource_quota.IsKnown()) {
       if (prior.limit_range.IsKnown() && SameAmounts(*prior.limit_range, *next.limit_range))

@@ -83,6 +83,13 @@ QuotaTable InWordsOf(const QuotaTable& wanted, QuotaTable live) {
 }
 
 LimitTable InWordsOf(const LimitTable& wanted, LimitTable live) {
+  // An empty table limits nothing, as none does.
+  for (const auto& [field, table] : wanted) {
+    if (table.empty()) live.emplace(field, table);
+  }
+  std::erase_if(live, [&wanted](const auto& entry) {
+    return entry.second.empty() && wanted.count(entry.first) == 0;
+  });
   for (auto& [field, table] : live) {
     const auto found = wanted.find(field);
     if (found != wanted.end()) table = InWordsOf(found->second, std::move(table));

@@ -35,7 +35,8 @@ nlohmann::json QuotaObject(absl::string_view name_space, const QuotaTable& quota
 LimitTable LimitsOf(const nlohmann::json& limit_range);
 QuotaTable QuotaOf(const nlohmann::json& resource_quota);
 
-// `live` with the spelling of `wanted` wherever both mean the same amount.
+// `live` with the spelling of `wanted` wherever both mean the same amount; a table of a field that
+// is empty means the same as none.
 LimitTable InWordsOf(const LimitTable& wanted, LimitTable live);
 QuotaTable InWordsOf(const QuotaTable& wanted, QuotaTable live);
 

@@ -41,7 +41,8 @@ Json Render(const TierModel& model, const Conventions& conventions) {
                  {"preemptionPolicy", *model.preemption_policy}};
   // The server stores no false.
   if (model.global_default.value_or(false)) object["globalDefault"] = true;
-  if (model.description.IsKnown()) object["description"] = *model.description;
+  // Nor an empty text.
+  if (!model.description.value_or("").empty()) object["description"] = *model.description;
   return object;
 }
 
@@ -155,8 +156,9 @@ absl::Status TierResource::Plan(const sdk::Context& context, sdk::PlanChange<Tie
   profile.name = *config.name;
   if (config.limit_range.IsKnown()) profile.limit_range = *config.limit_range;
   if (config.resource_quota.IsKnown()) profile.quota = *config.resource_quota;
-  if (config.limit_range.IsUnknown() || config.resource_quota.IsUnknown()) return absl::OkStatus();
+  profile.open = config.limit_range.IsUnknown() || config.resource_quota.IsUnknown();
   services_.NotePlannedTier(profile);
+  if (profile.open) return absl::OkStatus();
   if (!change.IsCreate() || context.planned_before || config.priority.IsUnknown() ||
       config.preemption_policy.IsUnknown() || config.description.IsUnknown() ||
       config.on_conflict.IsUnknown() || config.global_default.IsUnknown()) {
@@ -199,7 +201,7 @@ sdk::Outcome<TierModel> TierResource::Read(const sdk::Context& context, const Ti
   const Json& global_default = kubernetes::Field(*live, "globalDefault");
   model.global_default = global_default.is_boolean() && global_default.get<bool>();
   const std::string description = kubernetes::Text(*live, "description");
-  if (!description.empty() || !prior.description.IsNull()) {
+  if (description != prior.description.value_or("")) {
     model.description = description.empty() ? Attr<std::string>() : Attr<std::string>(description);
   }
   model.priority_class = kubernetes::Text(*live, "metadata.name");
