@@ -154,8 +154,9 @@ absl::Status TierResource::Plan(const sdk::Context& context, sdk::PlanChange<Tie
   change.Set("priority_class", Attr<std::string>("tier-" + *config.name));
   // For namespaces of this run, which are planned before the tier exists.
   profile.name = *config.name;
-  if (config.limit_range.IsKnown()) profile.limit_range = *config.limit_range;
-  if (config.resource_quota.IsKnown()) profile.quota = *config.resource_quota;
+  // In the words that the tier has.
+  if (config.limit_range.IsKnown()) profile.limit_range = *change.planned().limit_range;
+  if (config.resource_quota.IsKnown()) profile.quota = *change.planned().resource_quota;
   profile.open = config.limit_range.IsUnknown() || config.resource_quota.IsUnknown();
   services_.NotePlannedTier(profile);
   if (profile.open) return absl::OkStatus();
