@@ -210,8 +210,8 @@ def test_what_is_known_only_at_apply_is_made_anew_without_a_replacement(stack, c
     cluster.api.patch("Service", work, "settled", {"spec": {"selector": {"a": "c"}}})
     plan = stack.plan()
     assert plan.actions == {f"{MANIFEST}.svc": "update"}
-    (warning,) = plan.warnings
-    assert ".spec.selector" in warning.text and "clusterIP" not in warning.text and "nodePort" not in warning.text, warning
+    said = "\n".join(w.text for w in plan.warnings)
+    assert ".spec.selector was changed by somebody" in said and "clusterIP" not in said and "nodePort" not in said, said
     stack.destroy()
 
 
