@@ -157,8 +157,21 @@ absl::Status TierResource::Plan(const sdk::Context& context, sdk::PlanChange<Tie
   // In the words that the tier has.
   if (config.limit_range.IsKnown()) profile.limit_range = *change.planned().limit_range;
   if (config.resource_quota.IsKnown()) profile.quota = *change.planned().resource_quota;
+  // One that somebody else has made stays what it is.
+  bool taken = false;
+  if (change.IsCreate() && !context.replaces && config.on_conflict.value_or("fail") == "fail") {
+    services_
+        .CheckPlan(context,
+                   [&](kubernetes::Cluster& cluster) {
+                     const auto live = cluster.Read(context, RefOf(config));
+                     taken = live.ok() && operations::ClaimOf(live->get(), Options(config)) !=
+                                              operations::Claim::kOurs;
+                     return live.status();
+                   })
+        .IgnoreError();  // what is wrong is said below, or by the apply
+  }
   profile.open = config.limit_range.IsUnknown() || config.resource_quota.IsUnknown();
-  services_.NotePlannedTier(profile);
+  if (!taken) services_.NotePlannedTier(profile);
   if (profile.open) return absl::OkStatus();
   if (!change.IsCreate() || context.planned_before || config.priority.IsUnknown() ||
       config.preemption_policy.IsUnknown() || config.description.IsUnknown() ||
