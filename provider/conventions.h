@@ -14,7 +14,7 @@
 namespace charon {
 
 // Ways of rendering that this build has: 1 to this (docs/design/decisions/0010-render-versions.md).
-inline constexpr int kNewestRenderVersion = 1;
+inline constexpr int kNewestRenderVersion = 2;
 
 // What a tier gives to a namespace. Amounts are Kubernetes quantities.
 struct TierProfile {

@@ -13,19 +13,19 @@ namespace {
 
 // A stack that was rendered by a newer release must not be rendered in an older way by accident.
 Check RenderVersion() {
-  const std::string known = kNewestRenderVersion == 1
-                                ? "version 1 only"
-                                : absl::StrCat("versions 1 to ", kNewestRenderVersion);
+  const std::string known = absl::StrCat("versions 1 to ", kNewestRenderVersion);
   return Check{
       absl::StrCat("is a version that this release renders: ", known), [known](const Value& value) {
-        if (value.number() >= Number(1) && value.number() <= Number(kNewestRenderVersion))
+        const Number& version = value.number();
+        if (version >= Number(1) && version <= Number(kNewestRenderVersion))
           return absl::OkStatus();
-        return WithRemedy(absl::InvalidArgumentError(
-                              absl::StrCat("is ", value.number().ToString(),
-                                           ", but this build of the provider renders ", known)),
-                          "Install a newer version of the provider that knows it, or take the one "
-                          "that the services "
-                          "were rendered with; left out, it is 1.");
+        return WithRemedy(
+            absl::InvalidArgumentError(absl::StrCat(
+                "is ", version.ToString(), ", but this build of the provider renders ", known)),
+            version < Number(1) ? "Leave it out for version 1."
+                                : "Install a newer version of the provider that knows it, or take "
+                                  "the one that the services "
+                                  "were rendered with; left out, it is 1.");
       }};
 }
 
@@ -385,7 +385,8 @@ const ObjectSpec<ConventionsModel>& ConventionsModel::Describe() {
           Field(&M::render_version, "render_version", Optional,
                 "How services are rendered; 1 if unset, for ever. A provider upgrade alone never "
                 "changes an object: a newer way of "
-                "rendering takes effect when this is raised.")
+                "rendering takes effect when this is raised. 2: pods without `identity` rules get "
+                "no API token, and none gets variables about other Services (guide \"Services\").")
               .Check(RenderVersion()),
           Field(&M::domain, "domain", Optional, "Domain of hosts that are given without one.")
               .Check(DnsSubdomain()),

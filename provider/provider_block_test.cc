@@ -11,6 +11,7 @@
 namespace charon {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -80,6 +81,23 @@ TEST(ConventionsOfTheBlock, AreCheckedByTheTable) {
               ElementsAre("conventions.owner: String is required, but this is an array."));
   EXPECT_THAT(Errors(R"({"ingress": {"tls_secret": "a", "tls_issuer": "b"}})"), SizeIs(1));
   EXPECT_THAT(Errors("\"shop\""), ElementsAre("Object is required, but this is a string."));
+}
+
+TEST(ConventionsOfTheBlock, NameARenderVersionThatThereIs) {
+  EXPECT_EQ(Configured("{}").render_version, 1);
+  EXPECT_EQ(Configured(R"({"render_version": 1})").render_version, 1);
+  EXPECT_EQ(Configured(R"({"render_version": 2})").render_version, 2);
+  for (const char* older : {"0", "-1"}) {
+    EXPECT_THAT(Errors(absl::StrCat(R"({"render_version": )", older, "}")),
+                ElementsAre(absl::StrCat("conventions.render_version: Is ", older,
+                                         ", but this build of the provider renders versions 1 to "
+                                         "2.\n\nLeave it out for version 1.")));
+  }
+  EXPECT_THAT(
+      Errors(R"({"render_version": 3})"),
+      ElementsAre(AllOf(HasSubstr("Is 3, but this build of the provider renders versions 1 to 2"),
+                        HasSubstr("Install a newer version of the provider"))));
+  EXPECT_THAT(Errors(R"({"render_version": 1.5})"), ElementsAre(HasSubstr("render_version")));
 }
 
 TEST(ConventionsOfTheBlock, MayBeUnknownInAnyPart) {

@@ -16,7 +16,8 @@ absl::StatusOr<std::unique_ptr<kubernetes::Cluster>> ConnectToCluster(
   CHARON_ASSIGN_OR_RETURN(
       std::unique_ptr<http::Transport> transport,
       kubernetes::Connect(connection, "terraform-provider-charon/" CHARON_VERSION));
-  return kubernetes::NewCluster(std::move(transport), connection.description);
+  return kubernetes::NewCluster(std::move(transport), connection.description,
+                                {.address = connection.server});
 }
 
 absl::StatusOr<std::unique_ptr<headscale::Client>> ConnectToHeadscale(

@@ -1,5 +1,6 @@
 """terraform and tofu: where they are, and what they print."""
 
+import contextlib
 import dataclasses
 import functools
 import json
@@ -13,6 +14,7 @@ from typing import Any
 from harness.errors import HarnessError
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+SERVERS = ROOT / "acceptance-tests/servers/servers"
 REGISTRY = {"terraform": "registry.terraform.io", "tofu": "registry.opentofu.org"}
 
 # What core says when a provider breaks the protocol's rules, in output or in a trace log.
@@ -53,13 +55,21 @@ class Cli:
 
 
 @functools.cache
+def built(program: str) -> pathlib.Path:
+    """The folder of what `servers build` made. HarnessError, which says what to do, if it made none."""
+    run = subprocess.run([SERVERS, "path", program], capture_output=True, text=True)
+    if run.returncode:
+        raise HarnessError(run.stderr.strip())
+    return pathlib.Path(run.stdout.strip())
+
+
+@functools.cache
 def find(name: str) -> Cli | None:
     """CHARON_TERRAFORM or CHARON_TOFU, PATH, then what `servers build` made; None if there is none."""
     path = os.environ.get(f"CHARON_{name.upper()}") or shutil.which(name)
     if not path and name == "tofu":
-        servers = ROOT / "acceptance-tests/servers/servers"
-        built = subprocess.run([servers, "path", "opentofu"], capture_output=True, text=True)
-        path = f"{built.stdout.strip()}/tofu" if built.returncode == 0 else None
+        with contextlib.suppress(HarnessError):
+            path = str(built("opentofu") / "tofu")
     if not path:
         return None
     environment = {"PATH": os.environ["PATH"], "CHECKPOINT_DISABLE": "1", "TF_CLI_CONFIG_FILE": os.devnull}

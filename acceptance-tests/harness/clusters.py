@@ -17,12 +17,11 @@ import urllib.parse
 from typing import Any
 
 from harness import kubernetes
-from harness.cli import ROOT
+from harness.cli import ROOT, SERVERS
 from harness.errors import HarnessError
 from harness.kubernetes import Api
 from harness.proxy import REVIEWS, Proxy
 
-SERVERS = ROOT / "acceptance-tests/servers/servers"
 ACCOUNTS = "charon-tests"  # namespace of the tests' service accounts
 START_WITHIN = 60  # seconds
 

@@ -25,12 +25,11 @@ from collections.abc import Callable
 from typing import Any
 
 from harness import kubernetes
-from harness.cli import ROOT
+from harness.cli import SERVERS, built
 from harness.clusters import Request, SandboxCluster
 from harness.errors import HarnessError
-from harness.network import Network, Tailscale, programs
+from harness.network import Network, Tailscale
 
-SERVERS = ROOT / "acceptance-tests/servers/servers"
 SANDBOX_VERSIONS = ("0.23", "0.29")
 REAL_VERSIONS = ("0.23", "0.26", "0.29")
 POLL = 0.05  # seconds; a request costs a real server 0.1 s of work
@@ -367,7 +366,7 @@ class RealHeadscale(Headscale):
 
     def _new_machine(self, hostname: str) -> Machine:
         try:
-            clients = programs()
+            clients = built("tailscale")
             if self._network is None:
                 self._network = Network(self.endpoint)
                 self._sockets = pathlib.Path(tempfile.mkdtemp(prefix="charon-nodes-"))

@@ -16,13 +16,13 @@ import urllib.request
 import xml.etree.ElementTree
 from typing import Any
 
+from harness.cli import SERVERS
 from harness.clusters import Exclusive
 from harness.dns import SandboxCloudflare, SandboxRoute53
 from harness.dns_proxy import DnsProxy
 from harness.errors import HarnessError
 from harness.proxy import Proxy
 
-SERVERS = pathlib.Path(__file__).resolve().parent.parent / "servers" / "servers"
 AGENT = "charon-harness"
 
 

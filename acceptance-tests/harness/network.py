@@ -17,7 +17,6 @@ import time
 import urllib.parse
 from typing import Any
 
-from harness.cli import ROOT
 from harness.errors import HarnessError
 
 INSIDE = pathlib.Path(__file__).with_name("network_inside.py")
@@ -200,12 +199,3 @@ class _UnixConnection(http.client.HTTPConnection):
         self.sock = socket.socket(socket.AF_UNIX)
         self.sock.settimeout(self.timeout)
         self.sock.connect(str(self._path))
-
-
-def programs() -> pathlib.Path:
-    """The folder of tailscaled and tailscale."""
-    servers = ROOT / "acceptance-tests/servers/servers"
-    run = subprocess.run([servers, "path", "tailscale"], capture_output=True, text=True)
-    if run.returncode:
-        raise HarnessError(run.stderr.strip())
-    return pathlib.Path(run.stdout.strip())

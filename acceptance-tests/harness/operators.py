@@ -17,7 +17,7 @@ from typing import Any
 
 import yaml
 
-from harness.clusters import SERVERS
+from harness.cli import SERVERS, built
 from harness.errors import HarnessError
 from harness.kubernetes import Api, ApiError
 
@@ -47,8 +47,7 @@ def crd_folder() -> pathlib.Path:
     run = subprocess.run([SERVERS, "build", "crds"], capture_output=True, text=True)
     if run.returncode:
         raise (NoGo if run.returncode == SKIPPED else HarnessError)(run.stderr)
-    place = subprocess.run([SERVERS, "path", "crds"], capture_output=True, text=True, check=True)
-    return pathlib.Path(place.stdout.strip())
+    return built("crds")
 
 
 @functools.cache

@@ -139,7 +139,9 @@ class Stack:
     """
 
     def __init__(self, folder: pathlib.Path, cli: Cli, *, kubeconfig: pathlib.Path | None = None,
-                 trace: bool = True, provider: pathlib.Path | None = None):
+                 trace: bool = True, provider: pathlib.Path | None = None,
+                 others: dict[str, pathlib.Path] | None = None):
+        """`others`: programs of further providers by their source, such as hashicorp/kubernetes."""
         self.folder = folder
         self.cli = cli
         self.config = folder / "config"
@@ -151,6 +153,7 @@ class Stack:
         # Sockets are made here, and their paths may have 107 bytes only.
         self.temporary = pathlib.Path(tempfile.mkdtemp(prefix="charon-"))
         self.provider = provider or cli_module.provider_binary()
+        self.others = others or {}
         self.environment = {
             "PATH": os.environ["PATH"],
             "HOME": str(self.home),
@@ -183,14 +186,14 @@ class Stack:
         overrides = "".join(
             f'    "{host}/charon/charon" = "{folder}"\n' for host in cli_module.REGISTRY.values()
         )
-        # `moved` from another provider's type: core wants that provider to be there, but asks it nothing.
+        # `moved` from another provider's type: core wants that provider to be there, but asks it nothing, so that ours can stand for it.
         others = self.folder / "others"
         for source in ("hashicorp/kubernetes", "alekc/kubectl", "hashicorp/aws", "cloudflare/cloudflare", "pan-net/powerdns"):
             place = others / source
             place.mkdir(parents=True, exist_ok=True)
             other = place / f"terraform-provider-{source.split('/')[1]}"
             if not other.exists():
-                other.symlink_to(self.provider)
+                other.symlink_to(self.others.get(source, self.provider))
             overrides += "".join(f'    "{host}/{source}" = "{place}"\n' for host in cli_module.REGISTRY.values())
         path = self.folder / "cli.tfrc"
         path.write_text(

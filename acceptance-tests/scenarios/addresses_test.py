@@ -5,7 +5,6 @@ import json
 
 import pytest
 
-from entries import make_namespace
 from harness import hcl
 
 pytestmark = pytest.mark.one_cli("about the provider and the server; where programs differ, lifecycle_test.py and examples_test.py meet it")
@@ -19,12 +18,6 @@ def manifest(name, object_, *more, **attributes):
 
 def config_map(namespace, name="x", **data):
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": namespace}, "data": data}
-
-
-@pytest.fixture
-def work(cluster, names):
-    make_namespace(cluster, names("work"))
-    return names("work")
 
 
 def uid(cluster, *ref):
@@ -249,10 +242,12 @@ def test_another_version_of_the_kind_is_a_change_in_place(stack, cluster, names,
         stack.write(manifest("y", {"apiVersion": f"{group}/v1"} | thing))
         stack.apply()
         assert staying(cluster, f"{group}/v1/Thing", work, "x")
-        # A version that is no longer served takes nothing with it: it is read and deleted in the other one.
-        cluster.api.patch("CustomResourceDefinition", None, f"things.{group}", [
-            {"op": "replace", "path": "/spec/versions/0/served", "value": False}], "json", "operator")
-        cluster.api.eventually(lambda: f"{group}/v1" not in {r.api_version for r in cluster.api.resources()}, "v1 to go")
+        # An operator's upgrade no longer serves what the configuration says: the object is the same in v2.
+        cluster.api.patch("CustomResourceDefinition", None, f"things.{group}", {"spec": {"versions": [
+            {"name": "v1", "storage": False} | version | {"served": False}, {"name": "v2", "storage": True} | version]}})
+        cluster.api.eventually(lambda: cluster.api.send("GET", f"/apis/{group}/v1/things")[0] == 404 and
+                               not any(r.api_version == f"{group}/v1" for r in cluster.api.resources()), "v1 to go")
+        stack.expect_empty()
         stack.destroy()
         assert not cluster.has(f"{group}/v2/Thing", work, "x")
     finally:

@@ -6,7 +6,6 @@ import re
 
 import pytest
 
-from entries import make_namespace
 from harness import certificates, hcl, proxy
 
 pytestmark = pytest.mark.one_cli("about the provider and the server; where programs differ, lifecycle_test.py and examples_test.py meet it")
@@ -49,12 +48,6 @@ def expect(diagnostic, summary, *paragraphs, attribute="manifest", address=ADDRE
 
 def apply(stack):
     return stack.run("apply", "-json", "-input=false", "-auto-approve", codes=(1,))
-
-
-@pytest.fixture
-def work(cluster, names):
-    make_namespace(cluster, names("work"))
-    return names("work")
 
 
 # --- Found before anything is written ------------------------------------------------------------

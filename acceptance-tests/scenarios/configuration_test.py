@@ -7,9 +7,10 @@ import textwrap
 
 import pytest
 
+from entries import make_crd
 from harness import certificates, hcl, proxy
 from harness.hcl import Expression
-from harness.kubernetes import write_kubeconfig
+from harness.kubernetes import DISCOVERY, write_kubeconfig
 from harness.plugin import Plugin
 
 NAMESPACE = "charon_tier_namespace.x"
@@ -109,11 +110,6 @@ def test_everything_from_the_environment(bare, cluster, names):
     }
     bare.write('provider "charon" {}\n' + namespace(names("n")))
     bare.apply()
-    # Without a word about where the cluster is, nothing can be gone.
-    said = {name: bare.environment.pop(name) for name in ("KUBE_HOST", "KUBE_TOKEN", "KUBE_CLUSTER_CA_CERT_DATA")}
-    assert bare.destroy(fails=True).says("Kubernetes cluster is configured")
-    assert NAMESPACE in bare.state()
-    bare.environment |= said
     bare.destroy()
 
 
@@ -230,6 +226,69 @@ def test_a_proxy_in_the_way(bare, cluster, names):
                         tls_server_name="localhost") + namespace(names("n")))
     bare.expect_empty()
     bare.destroy()
+
+
+# --- What cannot be asked is not gone -----------------------------------------------------------
+
+
+def test_what_cannot_be_asked_is_not_gone(bare, cluster, names):
+    """Objects exist, and then the configuration leads nowhere, or to something else: nothing may leave the state."""
+    front = cluster.proxy()
+    group = f"{names('g')}.example.org"
+    make_crd(cluster, group, "v1", "Foo", "foos")
+    foo = "charon_kubernetes_manifest.foo"
+    bare.environment["KUBE_CONFIG_PATH"] = str(front.kubeconfig)
+    bare.write(
+        namespace(names("n"))
+        + hcl.resource("charon_tier", "x", {"name": f"5-{names('t')}", "priority": 3})
+        + hcl.resource("charon_secret", "x", {"name": "s", "namespace": Expression(f"{NAMESPACE}.name"),
+                                              "generate": {"a": {}}})
+        + "".join(hcl.resource("charon_kubernetes_manifest", label, {"manifest": json.dumps(
+            head | {"metadata": {"name": "x", "namespace": names("n")}})}, f"depends_on = [{NAMESPACE}]")
+            for label, head in {"map": {"apiVersion": "v1", "kind": "ConfigMap"},
+                                "foo": {"apiVersion": f"{group}/v1", "kind": "Foo"}}.items()))
+    bare.apply(checked=False)
+    before = bare.state().resources
+    assert len(before) == 5
+
+    def refuses(arguments, *says):
+        result = bare.run(*arguments.split(), "-json", "-input=false", codes=(1,))
+        assert result.says(*says), result
+        assert bare.state().resources == before
+
+    # No configuration at all, or one that is not there.
+    del bare.environment["KUBE_CONFIG_PATH"]
+    for command in ("plan", "apply -refresh-only -auto-approve", "destroy -auto-approve",
+                    "destroy -auto-approve -refresh=false"):
+        refuses(command, "no Kubernetes cluster is configured", "KUBE_CONFIG_PATH")
+    assert bare.plan("-refresh=false").is_empty
+    bare.environment["KUBE_CONFIG_PATH"] = "/nonexistent/kubeconfig"
+    refuses("destroy -auto-approve", "/nonexistent/kubeconfig does not exist")
+    # A wrong path of the server, and what others answer in its place.
+    del bare.environment["KUBE_CONFIG_PATH"]
+    bare.environment |= {"KUBE_TOKEN": cluster.token, "KUBE_CLUSTER_CA_CERT_DATA": front.ca.decode(),
+                         "KUBE_HOST": f"{front.url}/clusters/c1"}
+    refuses("destroy -auto-approve", f"what answers at {front.url}/clusters/c1 is not the Kubernetes API", "404")
+    bare.environment["KUBE_HOST"] = front.url
+    front.on(proxy.everything, proxy.Answer(404, body=b"default backend - 404"), None)
+    refuses("destroy -auto-approve -refresh=false", "is not the Kubernetes API", "default backend - 404")
+    front.reset()
+    front.on(proxy.everything, proxy.Answer(200, body=b"<!doctype html><title>Log in</title>"), None)
+    refuses("apply -refresh-only -auto-approve", "is not the Kubernetes API", "Log in", "KUBE_HOST")
+    # An extension server that is down.
+    front.reset()
+    kinds = cluster.api.send("GET", "/apis", accept=DISCOVERY)[1]
+    for item in kinds["items"]:
+        if item["metadata"]["name"] == group:
+            item["versions"] = [{"version": "v1", "freshness": "Stale", "resources": []}]
+    front.on(proxy.matching(path="/apis"), proxy.Answer(200, body=json.dumps(kinds).encode()), None)
+    front.on(proxy.matching(path=f"/apis/{group}/.*"), proxy.Answer(503, "ServiceUnavailable", "service unavailable"), None)
+    refuses(f"destroy -auto-approve -refresh=false -target={foo}", f"extension server behind {group}/v1", "does not answer")
+
+    front.reset()
+    bare.destroy()
+    assert not cluster.has("Namespace", None, names("n"))
+    cluster.api.delete("CustomResourceDefinition", None, f"foos.{group}")
 
 
 # --- Bad configuration --------------------------------------------------------------------------

@@ -12,6 +12,7 @@ import shutil
 
 import pytest
 
+from entries import make_namespace
 from harness import cli as cli_module
 from harness import clusters, headscale as headscale_module, nameservers, operators
 from harness.clusters import Exclusive, Names, RealCluster, RealServer, SandboxCluster
@@ -19,6 +20,7 @@ from harness.dns import SandboxCloudflare, SandboxRoute53
 from harness.errors import HarnessError
 from harness.headscale import RealHeadscale, RealServers, SandboxHeadscale
 from harness.stack import Stack
+from harness.tools import Tool
 
 
 def pytest_addoption(parser):
@@ -141,6 +143,14 @@ def exclusive(tmp_path_factory, cluster):
     return lambda what: Exclusive(folder, what)
 
 
+def others_program(program: str, file: str) -> pathlib.Path:
+    """Of what wrote objects before us. A run need not have it, in CI either: see ../servers/README.md."""
+    try:
+        return cli_module.built(program) / file
+    except HarnessError as error:
+        pytest.skip(str(error))
+
+
 # --- A test's own things ------------------------------------------------------------------------
 
 
@@ -192,6 +202,24 @@ def cluster(request, folder):
 
 
 @pytest.fixture
+def kubectl(cluster):
+    """The real one, which is built along with the real cluster."""
+    return Tool(lambda: others_program("kubernetes", "kubectl"), cluster)
+
+
+@pytest.fixture
+def helm(cluster):
+    return Tool(lambda: others_program("helm", "helm"), cluster)
+
+
+@pytest.fixture
+def work(cluster, names):
+    """A namespace for what the test makes."""
+    make_namespace(cluster, names("work"))
+    return names("work")
+
+
+@pytest.fixture
 def new_sandbox(folder):
     """Makes further sandboxes: new_sandbox("other")."""
     made = []
@@ -222,6 +250,14 @@ def new_stack(folder, cluster, cli):
 @pytest.fixture
 def stack(new_stack):
     return new_stack("stack")
+
+
+@pytest.fixture
+def front(cluster, stack):
+    """Between the stack and its cluster: counts what is asked. (Tests of what goes wrong have a front of their own.)"""
+    front = cluster.proxy()
+    stack.environment["KUBE_CONFIG_PATH"] = str(front.kubeconfig)
+    return front
 
 
 @pytest.fixture
@@ -281,19 +317,20 @@ def dns_front(dns, dns_stack, folder):
 
 
 @pytest.fixture
-def vpn_beside(request, cluster, folder, tmp_path_factory):
-    """The newest VPN server that goes with the test's cluster, for tests of everything that there is."""
+def vpn_beside(cluster, folder):
+    """A VPN server of the newest version beside the test's cluster. It is the test's own: there are no machines of others."""
+    servers = RealServers(folder)
     if cluster.kind == "sandbox":
         made = SandboxHeadscale(cluster, headscale_module.SANDBOX_VERSIONS[-1], folder / "headscale")
     else:
         try:
-            record = RealServers(shared_folder(tmp_path_factory)).start(headscale_module.REAL_VERSIONS[-1])
+            record = servers.start(headscale_module.REAL_VERSIONS[-1])
         except HarnessError as error:
             missing(str(error))
         made = RealHeadscale(record, folder / "headscale", missing)
-    with Exclusive(shared_folder(tmp_path_factory), f"headscale-{made.version}"):
-        yield made
+    yield made
     made.close()
+    servers.stop()
 
 
 @pytest.fixture

@@ -8,7 +8,8 @@ import pytest
 
 from conftest import missing
 from dns_record_test import config, zone  # noqa: F401  a fixture
-from harness.nameservers import SERVERS
+from harness.cli import built
+from harness.errors import HarnessError
 
 pytestmark = pytest.mark.one_cli("about the provider and external-dns")
 RESOURCE = "ingress/default/site"
@@ -18,9 +19,10 @@ RESOURCE = "ingress/default/site"
 def one_round(dns, zone):  # noqa: F811
     """Lets it do one round for what its cluster has: {(name, type): values}. Returns whom it sees as owner of each set, and what it
     wanted to change."""
-    found = subprocess.run([SERVERS, "path", "external-dns"], capture_output=True, text=True)
-    if found.returncode:
-        missing(found.stderr.strip())
+    try:
+        program = built("external-dns") / "external-dns"
+    except HarnessError as error:
+        missing(str(error))
     host, port = dns.server.split(":")
     key = {"KeyName": dns.record["tsig_name"], "Secret": dns.record["tsig_secret"], "Algorithm": dns.record["tsig_algorithm"]}
 
@@ -28,7 +30,7 @@ def one_round(dns, zone):  # noqa: F811
         desired = [{"dnsName": name, "recordType": type_, "targets": values, "labels": {"resource": RESOURCE}}
                    for (name, type_), values in cluster.items()]
         asked = {"Host": host, "Port": int(port), "Zone": zone, **key, "Owner": owner, "Desired": desired, **names}
-        ran = subprocess.run([f"{found.stdout.strip()}/external-dns"], input=json.dumps(asked), capture_output=True, text=True, timeout=30)
+        ran = subprocess.run([program], input=json.dumps(asked), capture_output=True, text=True, timeout=30)
         assert ran.returncode == 0, ran.stderr
         report = json.loads(ran.stdout)
         changes = {verb.lower(): sorted((e["dnsName"], e["recordType"]) for e in report[verb] or [])

@@ -4,7 +4,6 @@ import json
 
 import pytest
 
-from entries import make_namespace
 from harness import hcl
 from harness.kubernetes import managers
 
@@ -42,14 +41,8 @@ def env_of(object_):
     return {e["name"]: e.get("value") for e in container.get("env", ())}
 
 
-@pytest.fixture
-def work(cluster, names):
-    make_namespace(cluster, names("work"))
-    return names("work")
-
-
 # --- Adoption ---------------------------------------------------------------------------------------
-# What tools send, as their source and the managedFields of what they made have it.
+# kubectl itself; what the others send, as their source and the managedFields of what they made have it (writers_test.py has them).
 
 HELM = {
     "labels": {"app.kubernetes.io/managed-by": "Helm", "helm.sh/chart": "web-1.2.3"},
@@ -57,41 +50,35 @@ HELM = {
 }
 
 
-def kubectl_apply(cluster, first, second):
-    """POST, then a strategic merge patch, with the last configuration in an annotation."""
-    def with_annotation(object_):
-        annotations = {"kubectl.kubernetes.io/last-applied-configuration": json.dumps(object_) + "\n"}
-        metadata = object_["metadata"]
-        return object_ | {"metadata": metadata | {"annotations": metadata.get("annotations", {}) | annotations}}
-
-    manager = "kubectl-client-side-apply"
-    cluster.api.create(with_annotation(first), manager)
-    change(cluster, with_annotation(second), manager)
+def kubectl_apply(cluster, kubectl, first, second):
+    """A POST, then a strategic merge patch, with the last configuration in an annotation."""
+    for object_ in (first, second):
+        kubectl("apply", "-f", "-", objects=[object_])
 
 
-def kubectl_server_side(cluster, first, second):
-    cluster.api.apply(first, "kubectl")
-    cluster.api.apply(second, "kubectl")
+def kubectl_server_side(cluster, kubectl, first, second):
+    for object_ in (first, second):
+        kubectl("apply", "--server-side", "-f", "-", objects=[object_])
 
 
-def helm3(cluster, first, second):
+def helm3(cluster, kubectl, first, second):
     """install is a POST, upgrade a strategic merge patch: both Update (helm 3, pkg/kube/client.go)."""
     cluster.api.create(first, "helm")
     change(cluster, second, "helm")
 
 
-def helm4(cluster, first, second):
+def helm4(cluster, kubectl, first, second):
     cluster.api.apply(first, "helm", force=True)
     cluster.api.apply(second, "helm", force=True)
 
 
-def helm3_then_4(cluster, first, second):
+def helm3_then_4(cluster, kubectl, first, second):
     """An upgrade from 3 to 4: one manager with both operations."""
     cluster.api.create(first, "helm")
     cluster.api.apply(second, "helm", force=True)
 
 
-def terraform_typed(cluster, first, second):
+def terraform_typed(cluster, kubectl, first, second):
     """hashicorp/kubernetes: POST, then a JSON patch; the manager is the start of its user agent."""
     cluster.api.create(first, "HashiCorp")
     patch = [{"op": "replace", "path": "/spec/template/spec/containers", "value":
@@ -99,7 +86,7 @@ def terraform_typed(cluster, first, second):
     cluster.api.patch("Deployment", first["metadata"]["namespace"], "web", patch, "json", "HashiCorp")
 
 
-def terraform_put(cluster, first, second):
+def terraform_put(cluster, kubectl, first, second):
     """A PUT under the program's name, as clients do that do not set a manager."""
     manager = "terraform-provider-kubernetes_v2.38.0_x5"
     made = cluster.api.create(first, manager)
@@ -107,7 +94,7 @@ def terraform_put(cluster, first, second):
     cluster.api.replace(made | {"spec": made["spec"] | {"template": second["spec"]["template"]}}, manager)
 
 
-def terraform_manifest(cluster, first, second):
+def terraform_manifest(cluster, kubectl, first, second):
     """kubernetes_manifest: server-side apply under its default name."""
     cluster.api.apply(first, "Terraform")
     cluster.api.apply(second, "Terraform")
@@ -123,13 +110,13 @@ MAKERS = [kubectl_apply, kubectl_server_side, helm3, helm4, helm3_then_4, terraf
 
 
 @pytest.fixture(params=MAKERS, ids=lambda maker: maker.__name__)
-def made(request, cluster, work):
+def made(request, cluster, kubectl, work):
     """A Deployment in its second version, made by a tool; and somebody else has written to it as well."""
     of_helm = HELM if "helm" in request.param.__name__ else {"labels": {}, "annotations": {}}
     labels = {"team": "a", "tool": "yes"} | of_helm["labels"]
     annotations = {"note": "of the tool"} | of_helm["annotations"]
     env = {"KEPT": "1", "DROPPED": "2"}
-    request.param(cluster, deployment(work, labels=labels, annotations=annotations, env={"KEPT": "0"}),
+    request.param(cluster, kubectl, deployment(work, labels=labels, annotations=annotations, env={"KEPT": "0"}),
                   deployment(work, labels=labels, annotations=annotations, env=env))
     cluster.api.patch("Deployment", work, "web", {"metadata": {"labels": {"theirs": "1"}}}, manager="somebody")
     found = live(cluster, work)

@@ -6,7 +6,7 @@ import pytest
 
 import examples
 from harness.machines import Joining
-from service_examples_test import expect_golden
+from service_examples_test import expect_golden, raise_version
 
 FOLDER = examples.EXAMPLES / "stacks/first-platform"
 HOSTS = ("web-1", "web-2", "router")
@@ -66,6 +66,7 @@ def test_the_platform_is_made_kept_and_taken_away(platform, cluster, headscale, 
     headscale.eventually(lambda: machines["web-1"].node["online"], "web-1 to be back")
     platform.expect_empty()
     assert machines["web-1"].node["id"] == nodes["web-1"]["id"]
+    raise_version(platform, cluster, FOLDER)
 
     platform.destroy()
     assert platform.state().resources == {}

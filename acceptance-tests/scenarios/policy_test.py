@@ -1,22 +1,12 @@
 """Admission: what a policy engine refuses shows in the plan, and what it changes is never seen as drift."""
 
-import json
-
 import pytest
 
-from entries import make_namespace
-from harness import hcl
 from ownership_test import ADDRESS, deployment, env_of, live, manifest
 
 pytestmark = pytest.mark.one_cli("about the provider and the server; where programs differ, lifecycle_test.py and examples_test.py meet it")
 
 REFUSAL = "images have to come from registry.trusted.example"
-
-
-@pytest.fixture
-def work(cluster, names):
-    make_namespace(cluster, names("work"))
-    return names("work")
 
 
 def control(cluster, what, body):

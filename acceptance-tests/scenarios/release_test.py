@@ -9,8 +9,8 @@ import subprocess
 import pytest
 
 from conftest import missing
-from harness.cli import REGISTRY, ROOT, provider_binary
-from harness.clusters import SERVERS
+from harness.cli import REGISTRY, ROOT, built, provider_binary
+from harness.errors import HarnessError
 
 pytestmark = pytest.mark.sandbox_only("about the executable")
 
@@ -103,14 +103,15 @@ def test_reattach_mode(cluster, stack, binary, names):
 def test_the_registry_accepts_the_documentation(cluster, stack):
     if not (ROOT / "docs/index.md").exists():
         pytest.fail("docs/ is not generated")
-    found = subprocess.run([SERVERS, "path", "tfplugindocs"], capture_output=True, text=True)
-    if found.returncode:
-        missing(f"tfplugindocs is not built: {found.stderr}")
+    try:
+        program = built("tfplugindocs") / "tfplugindocs"
+    except HarnessError as error:
+        missing(str(error))
     schema = {"format_version": "1.0", "provider_schemas": {"registry.terraform.io/hashicorp/charon": stack.schema()}}
     path = stack.folder / "schema.json"
     path.write_text(json.dumps(schema))
     run = subprocess.run(
-        [f"{found.stdout.strip()}/tfplugindocs", "validate", "--providers-schema", path, "--provider-name", "charon",
+        [program, "validate", "--providers-schema", path, "--provider-name", "charon",
          "--provider-dir", ROOT], capture_output=True, text=True,
     )
     assert run.returncode == 0, run.stdout + run.stderr

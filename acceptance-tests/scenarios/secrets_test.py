@@ -125,10 +125,8 @@ def data_of(cluster, namespace, name):
 
 
 @pytest.mark.parametrize("field", ["stringData", "data"])
-def test_a_write_only_key_that_goes_from_a_manifest_goes_from_the_secret(stack, cluster, names, field):
+def test_a_write_only_key_that_goes_from_a_manifest_goes_from_the_secret(stack, cluster, work, field):
     """The server turns stringData into data and remembers nothing of it, so the key would stay for ever."""
-    work = names("work")
-    make_namespace(cluster, work)
 
     def write(version, **values):
         if field == "data":
@@ -153,10 +151,8 @@ def test_a_write_only_key_that_goes_from_a_manifest_goes_from_the_secret(stack, 
     stack.destroy()
 
 
-def test_a_key_in_both_forms_is_the_readable_one(stack, cluster, names):
+def test_a_key_in_both_forms_is_the_readable_one(stack, cluster, work):
     """As the API has it: stringData wins."""
-    work = names("work")
-    make_namespace(cluster, work)
     stack.write(hcl.resource("charon_kubernetes_manifest", "x", {
         "manifest": json.dumps({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "x", "namespace": work}}),
         "manifest_wo": json.dumps({"data": {"a": base64.b64encode(b"no").decode(), "b": base64.b64encode(b"b").decode()},
@@ -285,9 +281,7 @@ def test_generated_values_change_only_by_their_rotation_trigger(stack, cluster, 
     stack.destroy()
 
 
-def test_a_plan_says_what_the_apply_would_run_into(stack, cluster, names):
-    work = names("work")
-    make_namespace(cluster, work)
+def test_a_plan_says_what_the_apply_would_run_into(stack, cluster, names, work):
     for name in ("taken", "source"):
         cluster.api.create({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "namespace": work}, "stringData": {"a": "b"}})
 
@@ -311,9 +305,7 @@ def test_a_plan_says_what_the_apply_would_run_into(stack, cluster, names):
     assert "tls.crt" in errors["charon_secret.tls"].text and errors["charon_secret.tls"].code.startswith("type")
 
 
-def test_no_value_is_quoted_by_a_wait(stack, cluster, names):
-    work = names("work")
-    make_namespace(cluster, work)
+def test_no_value_is_quoted_by_a_wait(stack, cluster, work):
     cluster.api.create({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "x", "namespace": work}, "stringData": {"password": GIVEN}})
     stack.write("".join(hcl.resource("charon_kubernetes_manifest", f"w{number}", {
         "manifest": json.dumps({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "x", "namespace": work, "labels": {"a": "b"}}}),

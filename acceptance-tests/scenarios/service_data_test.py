@@ -15,20 +15,6 @@ BROKEN = {"annotations": {"test/image-pull-error": "true"}}
 QUICK = {"termination_grace_period": "1s"}
 
 
-@pytest.fixture
-def work(cluster, names):
-    make_namespace(cluster, names("work"))
-    return names("work")
-
-
-@pytest.fixture
-def front(cluster, stack):
-    """Counts what the stack asks."""
-    front = cluster.proxy()
-    stack.environment["KUBE_CONFIG_PATH"] = str(front.kubeconfig)
-    return front
-
-
 def service(namespace, name, **more):
     attributes = {"namespace": namespace, "name": name, "image": "registry.example.org/app:1", "pod": QUICK} | more
     return hcl.resource("charon_service", name, {k: v for k, v in attributes.items() if v is not None})

@@ -1,6 +1,6 @@
 """Each field of a pod: a line of the guide's table, an attribute, a golden rendering; what has no attribute, as kubectl patches it.
 
-The table is that of docs/guides/services.md. rows/main.tf has a service for each of its groups, G0 to G16, and golden/v1/rows.yaml
+The table is that of docs/guides/services.md. rows/main.tf has a service for each of its groups, G0 to G16, and golden/*/rows.yaml
 what that comes to (see service_examples_test.py).
 """
 
@@ -15,7 +15,7 @@ import yaml
 from entries import give_gpus, make_namespace
 from examples import EXAMPLES, text
 from harness import hcl
-from service_examples_test import GOLDEN, expect_golden
+from service_examples_test import GOLDEN, expect_golden, raise_version
 
 pytestmark = pytest.mark.one_cli("about the provider and the server; where programs differ, lifecycle_test.py and examples_test.py meet it")
 
@@ -126,7 +126,7 @@ def test_every_row_has_attributes_and_a_golden_rendering(stack, cluster):
     lines = table()
     assert {line.group for line in lines} == {*GROUPS, ""}
     rendered = {}
-    for document in yaml.safe_load_all((GOLDEN / "rows.yaml").read_text()):
+    for document in yaml.safe_load_all((GOLDEN / "v1/rows.yaml").read_text()):
         if document["kind"] in ("Deployment", "StatefulSet", "DaemonSet"):
             rendered[document["metadata"]["name"]] = document
     stack.write(hcl.resource("charon_service", "x", {"namespace": "a", "image": "b"}))
@@ -159,8 +159,9 @@ def test_every_row_is_applied(stack, cluster, crds):
         a["replicas"] or 1 for name, a in stack.state().resources.items()
         if name.startswith("charon_service.") and name != "charon_service.daemonset")
     assert all(any(c["type"] == "Ready" and c["status"] == "True" for c in p["status"]["conditions"]) for p in pods)
+    raise_version(stack, cluster, ROWS)
     # A DaemonSet is changed, and forgotten and imported, as the other kinds are elsewhere.
-    changed = text(ROWS).replace('max_unavailable = "2"', 'max_unavailable = "3"')
+    changed = (stack.config / "main.tf").read_text().replace('max_unavailable = "2"', 'max_unavailable = "3"')
     stack.write(changed)
     assert stack.apply().actions == {"charon_service.daemonset": "update"}
     before = cluster.get("DaemonSet", NAMESPACE, "daemonset")

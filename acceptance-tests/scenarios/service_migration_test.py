@@ -14,7 +14,6 @@ pytestmark = [
 ]
 
 ADDRESS = "charon_service.x"
-LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 OWNER = "charon.internal/owner"
 
 # What hashicorp/kubernetes sends beyond what is configured (kubernetes/structures_pod.go, structures_container.go: every
@@ -72,35 +71,27 @@ def service(name: str, label: str) -> dict:
     }
 
 
-def by_terraform(cluster, object_: dict, manager: str) -> None:
-    cluster.api.create(object_, manager=manager)
+def create(cluster, objects: list[dict], manager: str) -> None:
+    for object_ in objects:
+        cluster.api.create(object_, manager=manager)
 
 
-def by_kubectl_apply(cluster, object_: dict) -> None:
-    """The client-side kind, which keeps what it applied in an annotation."""
-    object_ = copy.deepcopy(object_)
-    object_["metadata"]["annotations"] = {LAST_APPLIED: json.dumps(object_)}
-    cluster.api.create(object_, manager="kubectl-client-side-apply")
+def by_helm(cluster, kubectl, objects: list[dict]) -> None:
+    objects = copy.deepcopy(objects)
+    for object_ in objects:
+        object_["metadata"] |= {
+            "labels": {"app.kubernetes.io/managed-by": "Helm"},
+            "annotations": {"meta.helm.sh/release-name": "r", "meta.helm.sh/release-namespace": "default"},
+        }
+    create(cluster, objects, "helm")
 
 
-def by_kubectl_server_side(cluster, object_: dict) -> None:
-    cluster.api.apply(object_, manager="kubectl")
-
-
-def by_helm(cluster, object_: dict) -> None:
-    object_ = copy.deepcopy(object_)
-    object_["metadata"] |= {
-        "labels": {"app.kubernetes.io/managed-by": "Helm"},
-        "annotations": {"meta.helm.sh/release-name": "r", "meta.helm.sh/release-namespace": "default"},
-    }
-    cluster.api.create(object_, manager="helm")
-
-
+# kubectl itself; Helm and Terraform themselves are in writers_test.py.
 TOOLS = {
-    "Terraform": lambda cluster, o: by_terraform(cluster, o, "Terraform"),
-    "HashiCorp": lambda cluster, o: by_terraform(cluster, o, "HashiCorp"),
-    "kubectl-apply": by_kubectl_apply,
-    "kubectl-server-side": by_kubectl_server_side,
+    "Terraform": lambda cluster, kubectl, objects: create(cluster, objects, "Terraform"),
+    "HashiCorp": lambda cluster, kubectl, objects: create(cluster, objects, "HashiCorp"),
+    "kubectl-apply": lambda cluster, kubectl, objects: kubectl("apply", "-f", "-", objects=objects),
+    "kubectl-server-side": lambda cluster, kubectl, objects: kubectl("apply", "--server-side", "-f", "-", objects=objects),
     "helm": by_helm,
 }
 
@@ -163,11 +154,10 @@ class Before:
         return live
 
 
-def make(cluster, name: str, kind: str, label: str, tool: str) -> Before:
+def make(cluster, kubectl, name: str, kind: str, label: str, tool: str) -> Before:
     cluster.api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
     hashicorp = tool in ("Terraform", "HashiCorp")
-    TOOLS[tool](cluster, service(name, label))
-    TOOLS[tool](cluster, workload(kind, name, label, hashicorp=hashicorp))
+    TOOLS[tool](cluster, kubectl, [service(name, label), workload(kind, name, label, hashicorp=hashicorp)])
     return Before(cluster, kind, name)
 
 
@@ -191,9 +181,9 @@ def then_a_line_goes(stack, cluster, name: str, kind: str, label: str) -> None:
 @pytest.mark.parametrize("label", ["app", "run"])
 @pytest.mark.parametrize("kind", ["Deployment", "StatefulSet"])
 @pytest.mark.parametrize("tool", TOOLS)
-def test_import_restarts_nothing(stack, cluster, names, tool, kind, label):
+def test_import_restarts_nothing(stack, cluster, kubectl, names, tool, kind, label):
     name = names("legacy")
-    before = make(cluster, name, kind, label, tool)
+    before = make(cluster, kubectl, name, kind, label, tool)
     both = configuration(name, kind, label, {"A": "1", "B": "2"})
     stack.write(hcl.resource("charon_service", "x", both)
                 + hcl.block("import", {"to": hcl.Expression(ADDRESS), "id": f"{name}/{name}"}))
@@ -254,16 +244,15 @@ def full_workload(name: str) -> dict:
 
 
 @pytest.mark.one_cli("what is found is the same")
-def test_a_configuration_to_start_from(stack, cluster, names):
+def test_a_configuration_to_start_from(stack, cluster, kubectl, names):
     """What the workload says is written down; what looks like a secret, or has no attribute, is named. With these two said, the
     generated configuration touches no pod."""
     name = names("legacy")
     cluster.api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
     cluster.api.create({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "robot", "namespace": name}})
-    by_kubectl_server_side(cluster, full_workload(name))
     own = service(name, "run")
     own["spec"]["ports"][0]["port"] = 8081
-    by_kubectl_server_side(cluster, own)
+    TOOLS["kubectl-server-side"](cluster, kubectl, [full_workload(name), own])
     before = Before(cluster, "Deployment", name)
     stack.write(hcl.block("import", {"to": hcl.Expression(ADDRESS), "id": f"{name}/{name}"}))
     plan = stack.plan("-generate-config-out=generated.tf")
@@ -308,10 +297,10 @@ MOVED = {
 
 
 @pytest.mark.parametrize("source", MOVED)
-def test_moved_restarts_nothing(stack, cluster, names, source):
+def test_moved_restarts_nothing(stack, cluster, kubectl, names, source):
     """`moved {}` from the state that hashicorp/kubernetes had."""
     name, kind = names("legacy"), MOVED[source]
-    before = make(cluster, name, kind, "app", "Terraform")
+    before = make(cluster, kubectl, name, kind, "app", "Terraform")
     attributes = {"id": f"{name}/{name}", "wait_for_rollout": True, "timeouts": None, "spec": [],
                   "metadata": [{"name": name, "namespace": name, "generation": 1, "uid": "x", "resource_version": "1",
                                 "annotations": {}, "labels": {}, "generate_name": ""}]}

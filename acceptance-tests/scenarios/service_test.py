@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from entries import make_crd, make_namespace, make_secret, make_storage_class
+from entries import make_crd, make_secret, make_storage_class
 from harness import hcl, leaks
 from harness.hcl import Expression
 from harness.kubernetes import managers
@@ -18,20 +18,6 @@ pytestmark = pytest.mark.one_cli("about the provider and the server; where progr
 ADDRESS = "charon_service.x"
 IMAGE = "registry.example.org/web:1"
 BOOKKEEPING = {("metadata", "generation"), ("metadata", "resourceVersion"), ("metadata", "managedFields")}
-
-
-@pytest.fixture
-def work(cluster, names):
-    make_namespace(cluster, names("work"))
-    return names("work")
-
-
-@pytest.fixture
-def front(cluster, stack):
-    """Counts what the stack asks."""
-    front = cluster.proxy()
-    stack.environment["KUBE_CONFIG_PATH"] = str(front.kubeconfig)
-    return front
 
 
 QUICK = {"termination_grace_period": "1s"}

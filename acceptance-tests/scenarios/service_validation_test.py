@@ -144,12 +144,15 @@ def test_conventions_may_be_written_in_any_way(stack, cluster):
 
 
 @pytest.mark.sandbox_only("asks no server")
-def test_a_render_version_of_the_future_is_explained(stack, cluster):
-    stack.write('provider "charon" {\n  conventions = { render_version = 2 }\n}\n' + service())
-    (found,) = stack.validate(fails=True)
-    assert "render_version" in found.text + found.code
-    assert "this build of the provider renders version 1 only" in found.text
-    assert "newer version of the provider" in found.text
+@pytest.mark.parametrize("version, remedy", [(3, "newer version of the provider"), (0, "Leave it out"), (-1, "Leave it out")])
+def test_a_render_version_that_there_is_not_is_explained(stack, cluster, version, remedy):
+    manifests = hcl.Expression(f'provider::charon::service_manifests({{ namespace = "a", image = "b" }}, {{ render_version = {version} }})')
+    stack.write(hcl.block('provider "charon"', {"conventions": {"render_version": version}}) + service() + hcl.block('output "x"', {"value": manifests}))
+    found = [squeezed(d.text) for d in stack.validate(fails=True)]
+    assert len(found) == 2 and any("conventions.render_version: " in text for text in found), found
+    for text in found:
+        assert "render_version" in text and f"s {version}, but this build of the provider renders versions 1 to 2" in text
+        assert remedy in text
 
 
 def namespace(cluster, name: str, **labels: str) -> None:
@@ -174,17 +177,20 @@ def test_a_changed_claim_template_is_explained_and_loses_nothing(stack, cluster,
     stack.apply()
     claim = cluster.get("PersistentVolumeClaim", name, "data-db-0")
     (pod,) = cluster.api.list("Pod", name)
-    write(storage_class=names("fast"))
+    write(storage_class=names("fast"), autoresize="5Gi")
     plan = stack.plan()
-    (warning,) = [d for d in plan.diagnostics if "Existing claims stay as they are" in d.summary]
-    assert 'the claims of volume "data" that exist keep their storage_class' in warning.text
-    assert "No data is touched" in warning.text
+    warnings = [d.text for d in plan.diagnostics if "Existing claims stay as they are" in d.summary]
+    for attribute, text in zip(("storage_class", "autoresize"), warnings, strict=True):
+        assert f'the claims of volume "data" that exist keep their {attribute}' in text
+        assert "No data is touched" in text
     stack.apply()
     after = cluster.get("PersistentVolumeClaim", name, "data-db-0")
     assert after["metadata"]["uid"] == claim["metadata"]["uid"]
     assert [p["metadata"]["uid"] for p in cluster.api.list("Pod", name)] == [pod["metadata"]["uid"]]
     live = cluster.get("StatefulSet", name, "db")
-    assert live["spec"]["volumeClaimTemplates"][0]["spec"]["storageClassName"] == names("fast")
+    (template,) = live["spec"]["volumeClaimTemplates"]
+    assert template["spec"]["storageClassName"] == names("fast")
+    assert template["metadata"]["annotations"]["resize.topolvm.io/storage_limit"] == "5Gi"
     stack.destroy()
     assert cluster.has("PersistentVolumeClaim", name, "data-db-0")
     cluster.api.delete("Namespace", None, name)

@@ -5,7 +5,6 @@ import json
 
 import pytest
 
-from entries import make_namespace
 from harness import hcl
 
 pytestmark = pytest.mark.one_cli("about the provider and the server; where programs differ, lifecycle_test.py and examples_test.py meet it")
@@ -16,12 +15,6 @@ SHORT = {"create": "3s", "update": "1m"}
 
 def manifest(object_, **more):
     return hcl.resource("charon_kubernetes_manifest", "x", {"manifest": json.dumps(object_)} | more)
-
-
-@pytest.fixture
-def work(cluster, names):
-    make_namespace(cluster, names("work"))
-    return names("work")
 
 
 def template(annotations=None, **spec):
@@ -127,6 +120,21 @@ def test_a_claim_is_not_deleted_to_correct_it(stack, cluster, work):
     assert uid(cluster, "PersistentVolumeClaim", work, "files") == before
     stack.destroy()
     assert not cluster.has("PersistentVolumeClaim", work, "files")
+
+
+def test_a_job_that_failed_runs_again(stack, cluster, work):
+    """What has run to its end cannot be corrected: it is made anew, as the plan says, also if nothing has changed."""
+    def job(annotations=None):
+        return manifest({"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "migrate", "namespace": work},
+                         "spec": {"backoffLimit": 0, "template": template(annotations, restartPolicy="Never")}},
+                        wait={"rollout": True}, timeouts={"create": "1m"})
+
+    fail(stack, job({"test/crash-loop": "true"}), "the job has failed")
+    first = uid(cluster, "Job", work, "migrate")
+    fail(stack, job({"test/crash-loop": "true"}), "the job has failed")
+    assert uid(cluster, "Job", work, "migrate") != first
+    correct(stack, job())
+    stack.destroy()
 
 
 def test_a_replacement_that_somebody_asked_for_is_one(stack, cluster, work):

@@ -588,6 +588,19 @@ def test_build_happens_once(compiler):
     assert place.name.startswith(f"opentofu-{builds.PROGRAMS['opentofu'].version}-")
 
 
+def test_the_extra_ones_are_built_when_asked_for(compiler, monkeypatch):
+    asked = []
+    monkeypatch.setattr(builds, "build_one", lambda name, *_: asked.append(name))
+    builds.build([])
+    assert set(builds.PROGRAMS) - set(asked) == {"helm", "hashicorp-kubernetes"}
+    asked.clear()
+    builds.build([], everything=True)
+    assert asked == list(builds.PROGRAMS)
+    asked.clear()
+    builds.build(["helm"])
+    assert asked == ["helm"]
+
+
 def test_builds_at_the_same_time_wait_for_each_other(compiler):
     hold = compiler.with_name("calls.hold")
     hold.touch()

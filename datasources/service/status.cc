@@ -87,6 +87,15 @@ PodStatusModel PodOf(const Json& pod) {
   return model;
 }
 
+// Of what follows a "-".
+bool IsPreRelease(absl::string_view suffix) {
+  constexpr absl::string_view kWords[] = {"alpha", "beta",     "rc",      "pre",    "preview",
+                                          "dev",   "snapshot", "nightly", "canary", "next"};
+  const std::string lower = absl::AsciiStrToLower(suffix);
+  const std::string word = lower.substr(0, lower.find_first_not_of("abcdefghijklmnopqrstuvwxyz"));
+  return std::find(std::begin(kWords), std::end(kWords), word) != std::end(kWords);
+}
+
 }  // namespace
 
 std::string RepositoryOf(const std::string& image) {
@@ -114,7 +123,7 @@ std::optional<int> CompareVersions(const std::string& a, const std::string& b) {
         absl::StrSplit(text, absl::MaxSplits('-', 1));
     const auto numbers = Numbers(parts.first);
     if (!numbers) return std::nullopt;
-    return Version{*numbers, std::string(parts.second)};
+    return Version{*numbers, IsPreRelease(parts.second) ? std::string(parts.second) : ""};
   };
   std::optional<Version> x = parse(a);
   std::optional<Version> y = parse(b);
@@ -256,8 +265,9 @@ const ObjectSpec<LiveImageModel>& LiveImageModel::Describe() {
           Field(&M::container, "container", Optional,
                 "Name of the container; the only one by default."),
           Field(&M::floor, "floor", Optional, "Lowest tag to answer, such as `32.0.9`."),
-          Field(&M::image, "image", Computed,
-                "Image with tag; null if neither the workload nor a full image is known."),
+          Field(
+              &M::image, "image", Computed,
+              "Image with tag or digest; null if neither the workload nor a full image is known."),
           Field(&M::repository, "repository", Computed, "Image without tag."),
           Field(&M::tag, "tag", Computed, "Tag, the higher one of the live image and `floor`."),
           Field(&M::declared_by, "set_by", Computed, "Field manager that owns the image."),
@@ -330,13 +340,24 @@ sdk::Outcome<LiveImageModel> LiveImageSource::Read(const sdk::Context& context,
     }
   }
   model.repository = RepositoryOf(image);
-  std::string tag = TagOf(image);
+  const std::string tag = TagOf(image);
   if (config.floor.IsKnown()) {
     const std::optional<int> order = CompareVersions(tag, *config.floor);
-    if (!order || *order < 0) tag = *config.floor;
+    if (order && *order < 0) {
+      model.tag = config.floor;
+      model.image = absl::StrCat(*model.repository, ":", *config.floor);
+      return model;
+    }
+    if (!order) {
+      context.diagnostics->Warning(
+          "The image has no version",
+          absl::StrCat("\"", image, "\" cannot be compared with the floor \"", *config.floor,
+                       "\", and is answered as it is."),
+          "floor");
+    }
   }
   model.tag = tag;
-  model.image = tag.empty() ? *model.repository : absl::StrCat(*model.repository, ":", tag);
+  model.image = image;  // with its digest, if it has one
   return model;
 }
 

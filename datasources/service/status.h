@@ -68,8 +68,9 @@ class LiveImageSource final : public sdk::DataSource<LiveImageModel> {
 std::string TagOf(const std::string& image);
 // The reference without tag and digest.
 std::string RepositoryOf(const std::string& image);
-// Compares dotted numbers ("v1.10.0" > "v1.9"); what follows a "-" makes a version earlier
-// (semver 2.0.0, section 11). Nullopt if one is no version.
+// Compares dotted numbers ("v1.10.0" > "v1.9"). A "-rc1" or "-beta" makes a version earlier (semver
+// 2.0.0, section 11); another word after a "-" is a variant, as images have them ("1.9-alpine"),
+// and makes no difference. Nullopt if one is no version.
 std::optional<int> CompareVersions(const std::string& a, const std::string& b);
 
 }  // namespace charon::service_data

@@ -58,20 +58,21 @@ std::optional<Path> PathOf(const absl::Status& status) {
   return Decode(std::string(*bytes));
 }
 
+absl::Status NotAboutTheObject(absl::Status status) {
+  if (!absl::IsNotFound(status)) return status;
+  absl::Status failed = absl::FailedPreconditionError(status.message());
+  status.ForEachPayload([&failed](absl::string_view url, const absl::Cord& payload) {
+    failed.SetPayload(url, payload);
+  });
+  return failed;
+}
+
 absl::Status Annotate(absl::Status status, absl::string_view context) {
   if (status.ok()) return status;
   absl::Status longer(status.code(), absl::StrCat(context, ": ", status.message()));
   status.ForEachPayload(
       [&](absl::string_view url, const absl::Cord& payload) { longer.SetPayload(url, payload); });
   return longer;
-}
-
-absl::Status WithCode(absl::Status status, absl::StatusCode code) {
-  if (status.ok()) return status;
-  absl::Status other(code, status.message());
-  status.ForEachPayload(
-      [&](absl::string_view url, const absl::Cord& payload) { other.SetPayload(url, payload); });
-  return other;
 }
 
 absl::Status WithRemedy(absl::Status status, absl::string_view remedy) {

@@ -23,12 +23,14 @@ std::optional<Path> PathOf(const absl::Status& status);
 // "context: message", code and payloads kept. OK stays OK.
 absl::Status Annotate(absl::Status status, absl::string_view context);
 
-// Of another code; message and payloads kept. OK stays OK.
-absl::Status WithCode(absl::Status status, absl::StatusCode code);
-
 // What the user can do about it, shown as the last paragraph of the diagnostic. The first one
 // named wins: the innermost function knows best.
 absl::Status WithRemedy(absl::Status status, absl::string_view remedy);
+
+// A NotFound means to resources that the object they asked for is gone. This makes one that is
+// about something else (a file, a program, a path of a server) a FailedPrecondition; message and
+// payloads are kept. Other codes stay.
+absl::Status NotAboutTheObject(absl::Status status);
 std::optional<std::string> RemedyOf(const absl::Status& status);
 
 }  // namespace charon

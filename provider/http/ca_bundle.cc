@@ -32,16 +32,17 @@ absl::StatusOr<std::string> SystemCaBundle() {
       "Install the ca-certificates package, or set SSL_CERT_FILE to the bundle's path.";
   if (const char* path = std::getenv("SSL_CERT_FILE"); path != nullptr && *path != '\0') {
     if (IsReadable(path)) return std::string(path);
-    return WithRemedy(absl::NotFoundError(absl::StrCat("the CA bundle ", path,
-                                                       " (from SSL_CERT_FILE) cannot be read")),
+    return WithRemedy(absl::FailedPreconditionError(absl::StrCat(
+                          "the CA bundle ", path, " (from SSL_CERT_FILE) cannot be read")),
                       "Correct SSL_CERT_FILE, or unset it.");
   }
   for (const char* path : kPlaces) {
     if (IsReadable(path)) return std::string(path);
   }
-  return WithRemedy(absl::NotFoundError(absl::StrCat("this machine has no CA bundle: looked for ",
-                                                     absl::StrJoin(kPlaces, ", "))),
-                    kRemedy);
+  return WithRemedy(
+      absl::FailedPreconditionError(
+          absl::StrCat("this machine has no CA bundle: looked for ", absl::StrJoin(kPlaces, ", "))),
+      kRemedy);
 }
 
 }  // namespace charon::http

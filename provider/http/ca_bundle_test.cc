@@ -39,7 +39,7 @@ TEST_F(CaBundleTest, SslCertFileComesFirst) {
 TEST_F(CaBundleTest, AWrongSslCertFileIsNotPassedOver) {
   setenv("SSL_CERT_FILE", "/nonexistent/ca.pem", 1);
   EXPECT_THAT(SystemCaBundle(),
-              StatusIs(absl::StatusCode::kNotFound,
+              StatusIs(absl::StatusCode::kFailedPrecondition,
                        AllOf(HasSubstr("/nonexistent/ca.pem"), HasSubstr("SSL_CERT_FILE"))));
 }
 

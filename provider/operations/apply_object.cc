@@ -296,12 +296,6 @@ bool IsGoing(const Json& live) {
 
 bool IsGoing(const absl::StatusOr<Json>& live) { return live.ok() && IsGoing(*live); }
 
-// Whether a change of annotations is a new generation (kubernetes 1.36,
-// pkg/registry/apps/deployment/strategy.go, PrepareForUpdate). Of other kinds only the spec counts.
-bool AnnotationsCount(const ObjectRef& ref) {
-  return ref.kind.kind == "Deployment" && absl::StartsWith(ref.kind.api_version, "apps/");
-}
-
 // One declared object, and what has to happen to it.
 class Applier {
  public:
@@ -405,15 +399,14 @@ class Applier {
       }
       if (kubernetes::AppliedBy(live, options_.manager).empty()) {
         CHARON_ASSIGN_OR_RETURN(live, Migrate(std::move(live)));
-        if (MarkOf(live).empty() && AnnotationsCount(ref_)) return AdoptQuietly(std::move(live));
+        if (MarkOf(live).empty() && IsMarkedLater(ref_)) return AdoptQuietly(std::move(live));
       }
     }
     return Write(std::move(live), declared_);
   }
 
-  // Annotations count in the object's generation. What is adopted and already says all that is
-  // declared keeps its own: the mark comes, and what the former tool has noted goes, with the first
-  // change of something else.
+  // What already says all that is declared keeps its annotations and so its generation: the mark
+  // comes, and what the former tool has noted goes, with the first change of something else.
   absl::StatusOr<Json> AdoptQuietly(Json live) {
     Json object = declared_;
     object["metadata"].erase("annotations");
@@ -708,6 +701,21 @@ Claim ClaimOf(const Json* live, const ObjectOptions& options) {
   if (mark.empty() && !options.owner.empty()) return Claim::kUnclaimed;
   // Somebody may have copied the object, annotations and all.
   return kubernetes::AppliedBy(*live, options.manager).empty() ? Claim::kUnclaimed : Claim::kOurs;
+}
+
+bool IsMarkedLater(const ObjectRef& ref) {
+  return ref.kind.kind == "Deployment" && absl::StartsWith(ref.kind.api_version, "apps/");
+}
+
+bool OwnsMore(const Json& live, const Json& declared, const ObjectOptions& options) {
+  // Defaults of a CRD are written in the name of whoever applies (seen with Kubernetes 1.36).
+  const std::string api_version = kubernetes::Text(live, "apiVersion");
+  const std::string group = api_version.substr(0, api_version.find('/'));
+  if (absl::StrContains(group, ".") && !absl::EndsWith(group, ".k8s.io")) return false;
+  if (ClaimOf(&live, options) != Claim::kOurs) return false;
+  FieldSet known = kubernetes::FieldsOf(Marked(declared, options), live);
+  if (options.initial != nullptr) known = known.Union(kubernetes::FieldsOf(*options.initial, live));
+  return !kubernetes::AppliedBy(live, options.manager).Minus(known).empty();
 }
 
 absl::StatusOr<Json> CreateObject(const Call& call, Cluster& cluster, const Json& object,

@@ -293,9 +293,30 @@ class Examiner {
     }
     if (unschedulable && waiting_for_node_.empty()) waiting_for_node_ = found.hopeless;
     if (found.lines.empty()) return;
+    if (IsOfFormerTemplate(pod)) {
+      if (!found.hopeless.empty()) diagnosis_.stuck.push_back(pod);
+      const std::string name = Text(pod, "metadata.name");
+      diagnosis_.lines.push_back(
+          absl::StrCat("pod ", name,
+                       " is still of the former template: a StatefulSet replaces no "
+                       "pod that is not ready. Delete it: kubectl delete pod ",
+                       name, " -n ", name_space_));
+    }
     if (++pods_shown_ > kMostPods) return;
     subjects_.insert(Text(pod, "metadata.uid"));
     diagnosis_.lines.insert(diagnosis_.lines.end(), found.lines.begin(), found.lines.end());
+  }
+
+  // Label and fields: Kubernetes API, StatefulSet (ControllerRevisionHashLabelKey).
+  bool IsOfFormerTemplate(const Json& pod) const {
+    const std::string wanted = Text(object_, "status.updateRevision");
+    if (kind_ != "StatefulSet" || wanted.empty() ||
+        Number(object_, "status.observedGeneration") < Number(object_, "metadata.generation") ||
+        Text(object_, "spec.updateStrategy.type") == "OnDelete" ||
+        Number(object_, "spec.updateStrategy.rollingUpdate.partition") > 0)
+      return false;
+    const Json& labels = Field(pod, "metadata.labels");
+    return labels.is_object() && labels.value("controller-revision-hash", wanted) != wanted;
   }
 
   // Deployment and ReplicaSet say themselves that pods cannot be made: quota, admission.

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "absl/time/time.h"
-#include "nlohmann/json_fwd.hpp"
+#include "nlohmann/json.hpp"
 #include "provider/base/call.h"
 #include "provider/clients/kubernetes/cluster.h"
 #include "provider/clients/kubernetes/object.h"
@@ -19,6 +19,10 @@ struct Diagnosis {
   std::string hopeless;
   // All that is known, a line each, worst first.
   std::vector<std::string> lines;
+  // Pods of a StatefulSet that are hopeless and of a former template: its controller replaces no
+  // pod that is not ready (Kubernetes, "StatefulSet", forced rollback), so that a corrected
+  // template never gets to them.
+  std::vector<kubernetes::Json> stuck;
 };
 
 // What one pod suffers from, from its status alone. Empty if nothing. `hopeless` as above, but

@@ -130,7 +130,7 @@ class Waiter {
     if (waited < kFirstLook || now - looked_ < kLookInterval) return false;
     looked_ = now;
     const Diagnosis found = Diagnose(call_, cluster_, last_, {.since = started_});
-    if (found.hopeless.empty()) {
+    if (found.hopeless.empty() || (wait_.replace_stuck && ReplaceStuck(found))) {
       hopeless_since_.reset();
       return false;
     }
@@ -142,6 +142,19 @@ class Waiter {
     if (now - *hopeless_since_ < wait_.grace) return false;
     result_ = Report(absl::StatusCode::kFailedPrecondition, why_);
     return true;
+  }
+
+  // Whether there were any, and they go.
+  bool ReplaceStuck(const Diagnosis& found) {
+    bool replaced = false;
+    for (const Json& pod : found.stuck) {
+      const ObjectRef ref{
+          {"v1", "Pod"}, Text(pod, "metadata.namespace"), Text(pod, "metadata.name")};
+      call_.log->Warn("deleting a pod of the former template, which would never be replaced",
+                      {{"pod", ref.ToString()}});
+      replaced |= cluster_.Delete(call_, ref, {.uid = Text(pod, "metadata.uid")}).ok();
+    }
+    return replaced;
   }
 
   absl::Status Report(absl::StatusCode code, absl::string_view why) {

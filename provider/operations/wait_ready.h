@@ -20,6 +20,7 @@ struct WaitFor {
   std::map<std::string, std::string>
       fields;  // dotted path -> regular expression the value must match whole
   absl::Duration grace = absl::Seconds(30);  // how long a hopeless state may last before it counts
+  bool replace_stuck = false;                // delete pods that are Diagnosis::stuck
 };
 
 // OK when all of it holds. DeadlineExceeded / FailedPrecondition (hopeless: crash loop, image pull,

@@ -183,6 +183,16 @@ ObjectRule ExactlyOneOf(std::vector<std::string> names) {
           }};
 }
 
+ObjectRule AtLeastOneOf(std::vector<std::string> names) {
+  const std::string list = Quoted(names);
+  return {absl::StrCat("At least one of ", list, " must be set."),
+          [names = std::move(names), list](const Value& object) {
+            const auto [set, unknown] = CountSet(names, object);
+            if (set > 0 || unknown > 0) return absl::OkStatus();
+            return Invalid(absl::StrCat("At least one of ", list, " must be set."));
+          }};
+}
+
 ObjectRule AtMostOneOf(std::vector<std::string> names) {
   const std::string list = Quoted(names);
   return {absl::StrCat("At most one of ", list, " may be set."),

@@ -38,6 +38,7 @@ Check TextRule(absl::string_view text, std::function<absl::Status(absl::string_v
 
 // Exactly one of the attributes is set. / At most one. / All or none.
 ObjectRule ExactlyOneOf(std::vector<std::string> names);
+ObjectRule AtLeastOneOf(std::vector<std::string> names);
 ObjectRule AtMostOneOf(std::vector<std::string> names);
 ObjectRule RequiredTogether(std::vector<std::string> names);
 // `name` makes no sense without `other`.

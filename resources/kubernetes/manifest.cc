@@ -61,22 +61,6 @@ bool HoldsData(const std::string& kind) {
          kind == "Namespace" || kind == "CustomResourceDefinition";
 }
 
-// What has failed for good does nothing any more: to take it over would be to fail again.
-bool RunsOnce(const kubernetes::ObjectKind& kind) {
-  return (kind.kind == "Job" && kind.group() == "batch") ||
-         (kind.kind == "Pod" && kind.group().empty());
-}
-bool HasFailed(const Json& live) {
-  if (kubernetes::Text(live, "kind") == "Pod")
-    return kubernetes::Text(live, "status.phase") == "Failed";
-  const Json& conditions = kubernetes::Field(live, "status.conditions");
-  return conditions.is_array() &&
-         std::any_of(conditions.begin(), conditions.end(), [](const Json& condition) {
-           return kubernetes::Text(condition, "type") == "Failed" &&
-                  kubernetes::Text(condition, "status") == "True";
-         });
-}
-
 // True if `object` says what it is about but for a name or namespace that is not known yet. Core
 // refuses a replacement that shows only at apply, so it is planned now.
 bool HidesName(const Attr<Value>& object) {
@@ -123,7 +107,8 @@ absl::Status CheckScope(const Call& call, kubernetes::Cluster& cluster, const Ob
   const absl::StatusOr<kubernetes::ResourceInfo> info = cluster.Resolve(call, ref.kind);
   // A CRD may come in this run, but only of a group with a dot (apiextensions validation): v1, apps
   // and batch are the server's own.
-  if (kubernetes::MissingOf(info.status()) == kubernetes::Missing::kKind &&
+  const kubernetes::Missing missing = kubernetes::MissingOf(info.status());
+  if ((missing == kubernetes::Missing::kKind || missing == kubernetes::Missing::kVersion) &&
       !absl::StrContains(ref.kind.group(), ".")) {
     return info.status();
   }
@@ -149,6 +134,19 @@ bool OwnsObject(const ManifestModel& model) {
 // True if fields of somebody else's object were set, and all of it is wanted now.
 bool TakesOver(const ManifestModel& prior, const ManifestModel& wanted) {
   return !OwnsObject(prior) && OwnsObject(wanted);
+}
+
+// What has run, and will never run again whatever is applied to it. A Job that is complete has done
+// what it was for.
+bool RunsOnce(const ObjectRef& ref) {
+  return ref.kind.kind == "Job" || (ref.kind.kind == "Pod" && ref.kind.group().empty());
+}
+bool IsSpent(const Json& live) {
+  if (kubernetes::Text(live, "kind") == "Pod") {
+    const std::string phase = kubernetes::Text(live, "status.phase");
+    return phase == "Failed" || phase == "Succeeded";
+  }
+  return operations::JudgeRollout(live).state == operations::Verdict::kHopeless;
 }
 
 }  // namespace
@@ -451,12 +449,13 @@ sdk::Outcome<ManifestModel> ManifestResource::Create(const sdk::Context& context
     }
     CHARON_RETURN_IF_ERROR(there);
   }
-  if (RunsOnce(ref.kind)) {
+  if (!options.owner.empty() && RunsOnce(ref)) {
+    // What a failed create left is spared, but one that has run to its end cannot be corrected.
     const absl::StatusOr<Json> left = cluster->Get(context, ref);
-    if (left.ok() && HasFailed(*left) &&
-        operations::ClaimOf(&*left, options) == operations::Claim::kOurs) {
+    if (left.ok() && operations::ClaimOf(&*left, options) == operations::Claim::kOurs &&
+        IsSpent(*left)) {
       const absl::Status gone = operations::DeleteObject(context, *cluster, ref, options);
-      if (!gone.ok() && !absl::IsNotFound(gone)) return At(form, gone);
+      if (!absl::IsNotFound(gone)) CHARON_RETURN_IF_ERROR(gone);
     }
   }
   absl::StatusOr<Json> live = operations::CreateObject(context, *cluster, *wanted, options);

@@ -361,16 +361,4 @@ bool IsBuiltIn(const std::string& group) {
          absl::EndsWith(group, ".k8s.io");
 }
 
-bool SameKindMoved(const kubernetes::ObjectKind& a, const kubernetes::ObjectKind& b) {
-  // Groups that handed kinds on: extensions, and events (Kubernetes deprecation guide).
-  static const std::set<std::string> kHeirsOfExtensions = {"apps", "networking.k8s.io", "policy"};
-  if (a.kind != b.kind) return false;
-  if (a.group() == b.group()) return true;
-  const std::string x = a.group(), y = b.group();
-  if (x == "extensions") return kHeirsOfExtensions.count(y) != 0;
-  if (y == "extensions") return kHeirsOfExtensions.count(x) != 0;
-  return a.kind == "Event" && (x.empty() || x == "events.k8s.io") &&
-         (y.empty() || y == "events.k8s.io");
-}
-
 }  // namespace charon::kubernetes_resources

@@ -95,7 +95,4 @@ std::string ImmutableChange(const Json& before, const Json& after);
 // True for groups whose kinds are Kubernetes' own.
 bool IsBuiltIn(const std::string& group);
 
-// True if both name the same object although the group differs: kinds that moved between groups.
-bool SameKindMoved(const kubernetes::ObjectKind& a, const kubernetes::ObjectKind& b);
-
 }  // namespace charon::kubernetes_resources

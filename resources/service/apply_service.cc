@@ -80,6 +80,22 @@ std::set<std::string> AwaitedSecrets(const ServiceModel& model) {
   return names;
 }
 
+// The main container under a new name is the same one: what somebody else sets of it goes on from
+// what it is now.
+void KeepRenamed(const Json& live, const std::string& from, const std::string& to, Json& initial) {
+  constexpr char kContainers[] = "spec.template.spec.containers";
+  if (from == to || !kubernetes::Field(initial, kContainers).is_array()) return;
+  for (const Json& former : kubernetes::Field(live, kContainers)) {
+    if (former.value("name", "") != from) continue;
+    for (Json& container : initial["spec"]["template"]["spec"]["containers"]) {
+      if (container.value("name", "") != to) continue;
+      for (const char* field : {"image", "resources"}) {
+        if (container.contains(field) && former.contains(field)) container[field] = former[field];
+      }
+    }
+  }
+}
+
 // One apply of a service: makes and changes its objects in order, and keeps count of what has been
 // reached.
 class Run {
@@ -95,12 +111,18 @@ class Run {
         former_(prior != nullptr ? prior : left),
         plan_(plan),
         reached_(plan),
+        restart_(plan.restart.IsKnown() ? plan.restart : Attr<StringMap>()),
         adopting_(context.private_state->Get(kAdopting).has_value()),
         settled_(ParseSettled(context)) {
     reached_.objects = former_ == nullptr ? StringMap() : former_->objects.value_or({});
     reached_.urls = Urls(plan, conventions_);
-    if (!plan.restart.IsKnown())
-      reached_.restart = prior == nullptr ? Attr<StringMap>() : prior->restart;
+    // What has no hash is compared by itself, and is as it was until it is done.
+    reached_.restart = prior == nullptr ? Attr<StringMap>() : prior->restart;
+    if (prior == nullptr) return;
+    took_over_ = IsUnfinished(*prior);
+    reached_.env_wo_version = prior->env_wo_version;
+    reached_.generated_secrets = prior->generated_secrets;
+    reached_.claims = prior->claims;
   }
 
   sdk::Outcome<ServiceModel> Apply() {
@@ -108,13 +130,55 @@ class Run {
     StoreSettled(context_, settled_);
     context_.private_state->Erase(kNextData);
     TellKept(context_, kept_);
-    // Even a half-finished run has no unknowns.
-    if (reached_.restart.IsUnknown()) reached_.restart = Attr<StringMap>();
     // Nothing was made: then there is no service.
     if (!status.ok() && prior_ == nullptr && reached_.objects->empty()) return status;
     if (!status.ok()) return sdk::Outcome<ServiceModel>::Partial(reached_, std::move(status));
     context_.private_state->Erase(kAdopting);
+    reached_.env_wo_version = plan_.env_wo_version;
+    reached_.generated_secrets = plan_.generated_secrets;
+    reached_.claims = plan_.claims;
+    reached_.restart = restart_;
     return reached_;
+  }
+
+  // Whether a run may have been killed, or ended by an error, in the middle.
+  static bool IsUnfinished(const ServiceModel& model) {
+    const StringMap objects = model.objects.value_or({});
+    return std::any_of(objects.begin(), objects.end(),
+                       [](const auto& entry) { return entry.second == kUnfinished; });
+  }
+
+  // Such a run may have left what the configuration does not have by now, also outside of the
+  // namespace. Nobody has said that what holds data may go: that is added to `kept`.
+  absl::Status RemoveLeftovers(const StringMap& content, std::vector<std::string>& kept) {
+    ServiceModel found;
+    found.name_space = plan_.name_space;
+    found.name = plan_.NameOrDefault();
+    found.objects = StringMap();
+    const std::string full_name = absl::StrCat(*plan_.name_space, "-", plan_.NameOrDefault());
+    for (const std::string& kind : KindsByRemoval()) {
+      CHARON_ASSIGN_OR_RETURN(const std::vector<Json> objects, FindOurs(kind, full_name));
+      for (const Json& object : objects) {
+        const std::string key = KeyOf({{ApiVersionOf(kind), kind},
+                                       Text(object, "metadata.namespace"),
+                                       Text(object, "metadata.name")});
+        // What a former state of this very run has was judged already.
+        const bool known = former_ != nullptr && former_->objects.value_or({}).count(key) != 0;
+        if (content.count(key) == 0 && !known) found.objects.value()[key] = "";
+      }
+    }
+    const std::set<std::string> data = DataKeys(found);
+    for (const std::string& key : KeysByRemoval(*found.objects)) {
+      if (data.count(key) != 0) {
+        kept.push_back(key);
+        continue;
+      }
+      CHARON_ASSIGN_OR_RETURN(const ObjectRef ref, RefOfKey(key));
+      const absl::Status deleted = operations::DeleteObject(context_, cluster_, ref, options_);
+      if (!deleted.ok() && !absl::IsNotFound(deleted))
+        return Annotate(deleted, absl::StrCat("removing what an earlier run left: ", key));
+    }
+    return absl::OkStatus();
   }
 
  private:
@@ -128,11 +192,10 @@ class Run {
         rolled_out = true;
         CHARON_RETURN_IF_ERROR(AwaitSecrets());
         if (!plan_.restart.IsKnown()) {
-          CHARON_ASSIGN_OR_RETURN(reached_.restart,
-                                  Restarts(context_, services_, plan_, reached_.restart));
+          CHARON_ASSIGN_OR_RETURN(restart_, Restarts(context_, services_, plan_, reached_.restart));
           // The pod template says what it was started with.
           ServiceModel settled = plan_;
-          settled.restart = reached_.restart;
+          settled.restart = restart_;
           CHARON_ASSIGN_OR_RETURN(content.objects, RenderService(settled, conventions_));
         }
       }
@@ -144,15 +207,40 @@ class Run {
       const std::string& hash = content.hashes[key];
       if (!MustWrite(content.objects[i], key, hash)) continue;
       CHARON_RETURN_IF_ERROR(
-          Locate(content.objects[i], Write(content.objects[i], content.refs[i])));
+          Locate(content.objects[i], WriteCounted(content.objects[i], content.refs[i])));
       reached_.objects.value()[key] = hash;
       if (prior_ == nullptr && !cluster_.CreatedThisRun(content.refs[i])) took_over_ = true;
     }
     if (!pruned_exposure) CHARON_RETURN_IF_ERROR(Prune(content, /*exposure=*/true));
-    CHARON_RETURN_IF_ERROR(AwaitRollout());
+    if (absl::Status ready = AwaitRollout(); !ready.ok()) {
+      reached_.objects.value()[KeyOf(WorkloadRef(plan_))] = kUnfinished;
+      return ready;
+    }
     CHARON_RETURN_IF_ERROR(Prune(content, /*exposure=*/false));
-    if (took_over_) return RemoveLeftovers(content);
-    return absl::OkStatus();
+    return took_over_ ? RemoveLeftovers(content.hashes, kept_) : absl::OkStatus();
+  }
+
+  // Should it fail, the state says so of what may have been written all the same.
+  absl::Status WriteCounted(const Rendered& rendered, const ObjectRef& ref) {
+    const std::string key = KeyOf(ref);
+    const bool known = reached_.objects->count(key) != 0;
+    absl::Status written = Write(rendered, ref);
+    if (written.ok()) {
+      if (rendered.stage == Stage::kWorkload) reached_.restart = restart_;
+      if (key == EnvSecretKey()) reached_.env_wo_version = plan_.env_wo_version;
+      if (key == GeneratedKey(plan_)) reached_.generated_secrets = plan_.generated_secrets;
+    } else if (known || (prior_ != nullptr && IsMade(ref))) {
+      reached_.objects.value()[key] = kUnfinished;
+    }
+    return written;
+  }
+
+  // Whether the server has it from us, whatever has become of the answer.
+  bool IsMade(const ObjectRef& ref) {
+    Call call = context_.call;
+    call.deadline = call.clock->Now() + absl::Seconds(5);
+    const absl::StatusOr<Json> live = cluster_.Get(call, ref);
+    return live.ok() && operations::ClaimOf(&*live, options_) == operations::Claim::kOurs;
   }
 
   bool MustWrite(const Rendered& rendered, const std::string& key, const std::string& hash) const {
@@ -160,7 +248,7 @@ class Run {
     const StringMap& before = *reached_.objects;
     const auto found = before.find(key);
     if (found == before.end() || found->second != hash) return true;
-    if (rendered.stage == Stage::kWorkload) return prior_->restart != reached_.restart;
+    if (rendered.stage == Stage::kWorkload) return prior_->restart != restart_;
     if (rendered.has_values && key == EnvSecretKey())
       return prior_->env_wo_version != plan_.env_wo_version;
     if (rendered.has_values) return !(prior_->generated_secrets == plan_.generated_secrets);
@@ -175,7 +263,8 @@ class Run {
     Json object = rendered.object;
     if (rendered.has_values) CHARON_RETURN_IF_ERROR(FillIn(ref, object));
     operations::ObjectOptions options = options_;
-    options.initial = rendered.initial.is_null() ? nullptr : &rendered.initial;
+    Json initial = rendered.initial;
+    options.initial = initial.is_null() ? nullptr : &initial;
     options.hand_over_later = IsClaim(ref);  // its size is always initial
     // Data is taken over, never deleted.
     if (rendered.keeps_data && options.on_conflict == operations::OnConflict::kReplace) {
@@ -187,6 +276,8 @@ class Run {
         (!fresh || options.on_conflict == operations::OnConflict::kAdopt)) {
       if (const auto there = cluster_.Read(context_, ref); there.ok()) {
         KeepOrder(**there, object);
+        if (former_ != nullptr)
+          KeepRenamed(**there, former_->MainContainer(), plan_.MainContainer(), initial);
         if (fresh) CHARON_RETURN_IF_ERROR(CheckPods(object, **there, options));
       }
     }
@@ -203,6 +294,10 @@ class Run {
     }
     if (ref.kind.kind == "StatefulSet") CHARON_RETURN_IF_ERROR(GrowReplicaClaims());
     settled_.erase(key);
+    if (rendered.has_values) {
+      settled_[key] = ValuesDigest(*live, options.manager);
+      return absl::OkStatus();
+    }
     const std::vector<kubernetes::Difference> rewritten =
         kubernetes::Compare(rendered.object, *live, options.manager);
     if (rewritten.empty()) return absl::OkStatus();
@@ -228,6 +323,7 @@ class Run {
     }
     const absl::StatusOr<Json> live = cluster_.Get(context_, ref);
     if (!live.ok() && !absl::IsNotFound(live.status())) return live.status();
+    std::vector<std::string> lost;
     for (const auto& [name, wanted] : plan_.generated_secrets.value_or({})) {
       std::string value;
       if (live.ok()) {
@@ -240,6 +336,7 @@ class Run {
         rotate = former != former_->generated_secrets->end() &&
                  former->second.rotation_trigger != wanted.rotation_trigger;
       }
+      if (value.empty() && IsLost(ref, name)) lost.push_back(name);
       if (value.empty() || rotate) {
         CHARON_ASSIGN_OR_RETURN(const std::string made,
                                 operations::GenerateValue(wanted.kind.value_or("alphanumeric"),
@@ -253,7 +350,22 @@ class Run {
     }
     if (live.ok() && !plan_.delete_data.value_or(false)) KeepValues(*live, ref, data);
     object["data"] = std::move(data);
+    if (!lost.empty()) {
+      context_.diagnostics->Warning(
+          "Generated values were lost",
+          absl::StrCat(KeyOf(ref), " had no value any more for ", absl::StrJoin(lost, ", "),
+                       ", so new ones were made up. Pods that run have the former ones: start them "
+                       "anew (kubectl rollout restart), and set the new ones where the former ones "
+                       "were used."),
+          "generated_secrets");
+    }
     return absl::OkStatus();
+  }
+
+  // A value that had been made: it is in the state, and not new there.
+  bool IsLost(const ObjectRef& ref, const std::string& name) const {
+    return prior_ != nullptr && prior_->generated_secrets.value_or({}).count(name) != 0 &&
+           settled_.count(KeyOf(ref)) != 0;
   }
 
   // Values that are not declared any more are data like a claim. Ours only: others may have put
@@ -410,8 +522,9 @@ class Run {
   absl::Status AwaitRollout() const {
     if (plan_.wait.value_or("rollout") == "none") return absl::OkStatus();
     if (plan_.replicas.value_or(1) == 0) return absl::OkStatus();  // parked
-    return operations::WaitUntilReady(context_, cluster_, WorkloadRef(plan_),
-                                      {.rollout = true, .conditions = {}, .fields = {}});
+    return operations::WaitUntilReady(
+        context_, cluster_, WorkloadRef(plan_),
+        {.rollout = true, .conditions = {}, .fields = {}, .replace_stuck = true});
   }
 
   // Deletes what is not declared any more: what leads to the service before what it leads to.
@@ -441,39 +554,6 @@ class Run {
         continue;
       CHARON_RETURN_IF_ERROR(
           RemoveReplicaClaims(context_, cluster_, *former_, name, delete_data, kept_));
-    }
-    return absl::OkStatus();
-  }
-
-  // A run that was killed before it could tell may have left what the configuration does not have
-  // by now, also outside of the namespace. Nobody has said that what holds data may go.
-  absl::Status RemoveLeftovers(const Content& content) {
-    ServiceModel found;
-    found.name_space = plan_.name_space;
-    found.name = plan_.NameOrDefault();
-    found.objects = StringMap();
-    const std::string full_name = absl::StrCat(*plan_.name_space, "-", plan_.NameOrDefault());
-    for (const std::string& kind : KindsByRemoval()) {
-      CHARON_ASSIGN_OR_RETURN(const std::vector<Json> objects, FindOurs(kind, full_name));
-      for (const Json& object : objects) {
-        const std::string key = KeyOf({{ApiVersionOf(kind), kind},
-                                       Text(object, "metadata.namespace"),
-                                       Text(object, "metadata.name")});
-        // What a former state of this very run has was judged already.
-        const bool known = former_ != nullptr && former_->objects.value_or({}).count(key) != 0;
-        if (content.hashes.count(key) == 0 && !known) found.objects.value()[key] = "";
-      }
-    }
-    const std::set<std::string> data = DataKeys(found);
-    for (const std::string& key : KeysByRemoval(*found.objects)) {
-      if (data.count(key) != 0) {
-        kept_.push_back(key);
-        continue;
-      }
-      CHARON_ASSIGN_OR_RETURN(const ObjectRef ref, RefOfKey(key));
-      const absl::Status deleted = operations::DeleteObject(context_, cluster_, ref, options_);
-      if (!deleted.ok() && !absl::IsNotFound(deleted))
-        return Annotate(deleted, absl::StrCat("removing what an earlier run left: ", key));
     }
     return absl::OkStatus();
   }
@@ -529,6 +609,7 @@ class Run {
   const ServiceModel* former_;  // the prior one, or what a create left that failed
   const ServiceModel& plan_;
   ServiceModel reached_;
+  Attr<StringMap> restart_;  // what the pods are to be started with
   const bool adopting_;
   bool took_over_ = false;
   std::map<std::string, std::string> settled_;
@@ -605,6 +686,9 @@ absl::Status RemoveService(const sdk::Context& context, Services& services,
     if (!IsPerReplica(claim) || stays || is_next(ClaimKey(prior, name, true))) continue;
     CHARON_RETURN_IF_ERROR(RemoveReplicaClaims(context, *cluster, prior, name, delete_data, kept));
   }
+  if (Run::IsUnfinished(prior))
+    CHARON_RETURN_IF_ERROR(
+        Run(context, services, *cluster, &prior, nullptr, prior).RemoveLeftovers({}, kept));
   TellKept(context, kept);
   return absl::OkStatus();
 }
@@ -635,6 +719,13 @@ absl::StatusOr<Attr<StringMap>> Restarts(const sdk::Context& context, Services& 
     }
   }
   return Attr<StringMap>(std::move(digests));
+}
+
+std::string ValuesDigest(const Json& secret, const std::string& manager) {
+  Json ours = {{"metadata", {{"uid", kubernetes::Text(secret, "metadata.uid")}}}};
+  ours["data"] = kubernetes::Field(
+      kubernetes::Project(secret, kubernetes::AppliedBy(secret, manager)), "data");
+  return kubernetes::SecretDigest(ours);
 }
 
 std::map<std::string, std::string> ParseSettled(const sdk::Context& context) {

@@ -15,6 +15,11 @@ namespace charon::service {
 
 inline constexpr char kType[] = "charon_service";
 
+// Stands in `objects` for the hash of an object that may have been written in part, or of a workload
+// that was not ready in time: no rendering has it, so that the next apply sends it, and waits,
+// whatever the configuration says then.
+inline constexpr char kUnfinished[] = "unfinished";
+
 // Private state: set by import and `moved` until the first apply, which takes over what is there.
 inline constexpr char kAdopting[] = "adopting";
 
@@ -52,5 +57,8 @@ absl::StatusOr<Attr<StringMap>> Restarts(const sdk::Context& context, Services& 
 // Private state, by key of an object: a fingerprint of what the server made of it as it was applied
 // (a policy or a webhook rewrote it). As long as that stays, nothing has drifted.
 std::map<std::string, std::string> ParseSettled(const sdk::Context& context);
+
+// What stands there for a Secret that the service makes: a keyed hash of the values that are ours.
+std::string ValuesDigest(const kubernetes::Json& secret, const std::string& manager);
 
 }  // namespace charon::service

@@ -108,7 +108,8 @@ const ObjectSpec<MountModel>& MountModel::Describe() {
   static const auto& spec = *new ObjectSpec<M>(
       "A volume in a container.",
       {
-          Field(&M::volume, "volume", Required, "Key of `volumes`."),
+          Field(&M::volume, "volume", Required,
+                "Key of `claims`, `volumes`, `files` or `config_dirs`."),
           Field(&M::sub_path, "sub_path", Optional, "Path inside the volume; its root by default."),
           Field(&M::read_only, "read_only", Optional, "Mount it read-only."),
       });

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "nlohmann/json_fwd.hpp"
+#include "provider/conventions.h"
 #include "resources/service/service.h"
 
 namespace charon::service {
@@ -20,9 +21,10 @@ void FillInContainer(const nlohmann::json& container, ContainerModel& model,
 std::string UsualPullPolicy(const std::string& image);
 
 // Fills in volumes, scheduling, and what holds for the whole pod, from the pod template. Mounts of
-// the main container move to their volumes. REQUIRES: the main container and `claims` are filled
-// in.
-void FillInPod(const nlohmann::json& pod_template, ServiceModel& model);
+// the main container move to their volumes. What the render version would say and these pods have
+// not is said otherwise. REQUIRES: the main container and `claims` are filled in.
+void FillInPod(const nlohmann::json& pod_template, const Conventions& conventions,
+               ServiceModel& model);
 
 // "RuntimeDefault", "Unconfined", or the path of a profile.
 Attr<std::string> SeccompProfile(const nlohmann::json& profile);

@@ -291,9 +291,31 @@ Attr<PodModel> Pod(const Json& pod_template, const StringMap& selector) {
   return any ? Attr<PodModel>(std::move(model)) : Attr<PodModel>();
 }
 
+// What the render version says of pods where nobody does would make these anew. So would
+// Kubernetes' default, spelled out in a template that has no such field: the server does not fill
+// it in there (k8s.io/kubernetes/pkg/apis/core/v1/defaults.go: SetDefaults_Pod is not for
+// templates). Then a patch takes back what the version says.
+void KeepAsTheyAre(const PodDefaults& defaults, const Json& pod, ServiceModel& model) {
+  Json taken_back = Json::object();
+  if (defaults.automount.IsKnown() && Field(pod, "automountServiceAccountToken") != false)
+    taken_back["automountServiceAccountToken"] = nullptr;
+  if (defaults.enable_service_links.IsKnown()) {
+    if (const Attr<bool> links = Flag(Field(pod, "enableServiceLinks")); links.IsKnown()) {
+      PodModel said = model.pod.value_or({});
+      said.enable_service_links = links;
+      model.pod = std::move(said);
+    } else {
+      taken_back["enableServiceLinks"] = nullptr;
+    }
+  }
+  if (taken_back.empty()) return;
+  const Json patch = {{"spec", {{"template", {{"spec", std::move(taken_back)}}}}}};
+  model.extra_manifest_patch = patch.dump();
+}
+
 }  // namespace
 
-void FillInPod(const Json& pod_template, ServiceModel& model) {
+void FillInPod(const Json& pod_template, const Conventions& conventions, ServiceModel& model) {
   const Json& pod = Field(pod_template, "spec");
   if (const std::string account = Text(pod, "serviceAccountName"); !account.empty()) {
     ServiceAccountModel own;
@@ -312,6 +334,7 @@ void FillInPod(const Json& pod_template, ServiceModel& model) {
   if (!volumes.empty()) model.volumes = std::move(volumes);
   model.pod = Pod(pod_template, SelectorOf(model));
   model.scheduling = Scheduling(pod, SelectorOf(model));
+  KeepAsTheyAre(PodDefaultsOf(model, conventions), pod, model);
 }
 
 }  // namespace charon::service

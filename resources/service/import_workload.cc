@@ -160,6 +160,11 @@ Attr<std::map<std::string, ClaimModel>> ReplicaClaims(const Json& templates) {
     for (const Json& mode : Field(object, "spec.accessModes"))
       modes.insert(mode.is_string() ? mode.get<std::string>() : "");
     if (modes != std::set<std::string>{"ReadWriteOnce"}) claim.access_modes = std::move(modes);
+    const StringMap annotations = Texts(Field(object, "metadata.annotations")).value_or({});
+    const auto limit = annotations.find(kAutoresizeLimit);
+    if (limit != annotations.end() &&
+        Field(object, "metadata.annotations") == Autoresize(limit->second))
+      claim.autoresize = limit->second;
     claims.emplace(Text(object, "metadata.name"), std::move(claim));
   }
   return claims.empty() ? Attr<std::map<std::string, ClaimModel>>()
@@ -167,9 +172,10 @@ Attr<std::map<std::string, ClaimModel>> ReplicaClaims(const Json& templates) {
 }
 
 // Where the service's workload would differ from what was seen, both ways.
-std::vector<std::string> Differences(const Json& seen, const ServiceModel& model) {
+std::vector<std::string> Differences(const Json& seen, const ServiceModel& model,
+                                     const Conventions& conventions) {
   std::vector<Rendered> rendered;
-  if (!RenderWorkload(model, {}, rendered).ok()) return {"spec"};
+  if (!RenderWorkload(model, conventions, rendered).ok()) return {"spec"};
   Json would = {{"apiVersion", "apps/v1"},
                 {"kind", WorkloadKind(model)},
                 {"spec", AsCreated(rendered.front())["spec"]}};
@@ -192,7 +198,8 @@ std::vector<std::string> Differences(const Json& seen, const ServiceModel& model
 
 }  // namespace
 
-NotSaid FillInFromWorkload(const Json& workload, ServiceModel& model) {
+NotSaid FillInFromWorkload(const Json& workload, const Conventions& conventions,
+                           ServiceModel& model) {
   NotSaid not_said;
   const Json& spec = Field(workload, "spec");
   Json seen = {{"apiVersion", "apps/v1"}, {"kind", WorkloadKind(model)}, {"spec", spec}};
@@ -228,14 +235,14 @@ NotSaid FillInFromWorkload(const Json& workload, ServiceModel& model) {
     }
     if (!init_containers.empty()) model.init_containers = std::move(init_containers);
   }
-  FillInPod(Field(spec, "template"), model);
+  FillInPod(Field(spec, "template"), conventions, model);
   if (main_name != model.NameOrDefault()) {
     PodModel pod = model.pod.value_or({});
     pod.container_name = main_name;
     model.pod = std::move(pod);
   }
   DropUsual(seen["spec"], "spec");
-  not_said.fields = Differences(seen, model);
+  not_said.fields = Differences(seen, model, conventions);
   return not_said;
 }
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "nlohmann/json_fwd.hpp"
+#include "provider/conventions.h"
 #include "resources/service/service.h"
 
 namespace charon::service {
@@ -22,7 +23,8 @@ struct NotSaid {
 // Fills in replicas, rollout, the claims of a StatefulSet's replicas, the containers (the main one
 // is the one named as the service, else the first) and the pod. REQUIRES: `model` has its
 // namespace, name, kind and selector, and nothing else.
-NotSaid FillInFromWorkload(const nlohmann::json& workload, ServiceModel& model);
+NotSaid FillInFromWorkload(const nlohmann::json& workload, const Conventions& conventions,
+                           ServiceModel& model);
 
 // Fills in the ports of the Service that has the service's name, where they are others than
 // rendering would give it: clients use them. Returns those that the model cannot have, as

@@ -316,7 +316,7 @@ absl::Status PlanChecks::Fit(const sdk::Context& context,
 }
 
 absl::Status PlanChecks::Data(const sdk::Context& context, const ServiceModel& prior,
-                              const ServiceModel& planned, bool replace) {
+                              const ServiceModel& planned, bool replace) const {
   if (!IsDataKnown(planned)) return absl::OkStatus();
   const bool same_names =
       *planned.name_space == *prior.name_space && planned.NameOrDefault() == prior.NameOrDefault();
@@ -346,8 +346,19 @@ absl::Status PlanChecks::Data(const sdk::Context& context, const ServiceModel& p
   return absl::OkStatus();
 }
 
+bool PlanChecks::IsClassOf(const sdk::Context& context, const ObjectRef& claim,
+                           const std::string& storage_class) const {
+  bool same = false;
+  const absl::Status asked = services_.CheckPlan(context, [&](Cluster& cluster) -> absl::Status {
+    const auto live = cluster.Read(context, claim);
+    same = live.ok() && kubernetes::Text(**live, "spec.storageClassName") == storage_class;
+    return absl::OkStatus();
+  });
+  return asked.ok() && same;
+}
+
 absl::Status PlanChecks::Claim(const sdk::Context& context, const std::string& name,
-                               const ServiceModel& prior, const ServiceModel& planned) {
+                               const ServiceModel& prior, const ServiceModel& planned) const {
   if (!prior.claims.IsKnown()) return absl::OkStatus();
   const auto before = prior.claims->find(name);
   if (before == prior.claims->end()) return absl::OkStatus();
@@ -367,10 +378,21 @@ absl::Status PlanChecks::Claim(const sdk::Context& context, const std::string& n
                                "then remove claim \"",
                                name, "\". To start empty, give the claim another name.")));
   }
+  // By what they mean: aliases, and the modes that are the default.
+  const Conventions conventions = services_.settings()->conventions;
+  const Json former = ClaimSpec(was, conventions), wanted = ClaimSpec(now, conventions);
+  constexpr char kClass[] = "storageClassName";
+  bool other_class = kubernetes::Field(former, kClass) != kubernetes::Field(wanted, kClass);
+  if (other_class && !per_replica && was.storage_class.IsNull()) {
+    CHARON_ASSIGN_OR_RETURN(const ObjectRef claim, RefOfKey(ClaimKey(prior, name, false)));
+    other_class = !IsClassOf(context, claim, kubernetes::Text(wanted, kClass));
+  }
   const std::pair<const char*, bool> fixed[] = {
-      {"storage_class",
-       !now.storage_class.IsUnknown() && !(was.storage_class == now.storage_class)},
-      {"access_modes", !now.access_modes.IsUnknown() && !(was.access_modes == now.access_modes)}};
+      {"storage_class", !now.storage_class.IsUnknown() && other_class},
+      {"access_modes",
+       !now.access_modes.IsUnknown() && former["accessModes"] != wanted["accessModes"]},
+      {"autoresize",
+       per_replica && !now.autoresize.IsUnknown() && !(was.autoresize == now.autoresize)}};
   for (const auto& [attribute, changed] : fixed) {
     if (!changed) continue;
     if (per_replica) {

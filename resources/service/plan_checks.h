@@ -45,12 +45,15 @@ class PlanChecks {
 
   // What a change means for data: explained, refused, never lost without being told. `replace`: the
   // whole service is going to be deleted and made again.
-  static absl::Status Data(const sdk::Context& context, const ServiceModel& prior,
-                           const ServiceModel& planned, bool replace);
+  absl::Status Data(const sdk::Context& context, const ServiceModel& prior,
+                    const ServiceModel& planned, bool replace) const;
 
  private:
-  static absl::Status Claim(const sdk::Context& context, const std::string& name,
-                            const ServiceModel& prior, const ServiceModel& planned);
+  absl::Status Claim(const sdk::Context& context, const std::string& name,
+                     const ServiceModel& prior, const ServiceModel& planned) const;
+  // Whether that is the class that the claim has got by default.
+  bool IsClassOf(const sdk::Context& context, const kubernetes::ObjectRef& claim,
+                 const std::string& storage_class) const;
   // The server refuses to change a workload because of what it was made with: what the apply will
   // do about it, or why it cannot.
   absl::Status MadeAnew(const sdk::Context& context, kubernetes::Cluster& cluster,

@@ -207,6 +207,23 @@ std::string Place(const std::string& path) {
   return place;
 }
 
+// A mount of what `files` or `config_dirs` has.
+void CheckFileMount(const ServiceModel& model, const MountModel& mount, const Path& at,
+                    Findings& findings) {
+  if (model.files.IsUnknown() || model.config_dirs.IsUnknown()) return;
+  const bool file = model.files.IsKnown() && model.files->count(*mount.volume) != 0;
+  const bool dir = model.config_dirs.IsKnown() && model.config_dirs->count(*mount.volume) != 0;
+  if (!file && !dir) {
+    findings.Add(at.Attribute("volume"),
+                 absl::StrCat("\"files\" and \"config_dirs\" have no \"", *mount.volume, "\""),
+                 "Add it to one of them, or name a key of \"claims\" or \"volumes\".");
+  } else if (file && !mount.sub_path.IsNull()) {
+    findings.Add(at.Attribute("sub_path"),
+                 absl::StrCat("\"", *mount.volume, "\" is a file, which has no paths inside"),
+                 "Leave it out.");
+  }
+}
+
 void CheckMounts(const ServiceModel& model, const Named& named, Findings& findings) {
   std::map<std::string, std::string> taken;
   auto claim = [&](const std::string& path, const std::string& by, const Path& at) {
@@ -237,6 +254,10 @@ void CheckMounts(const ServiceModel& model, const Named& named, Findings& findin
   for (const auto& [path, mount] : named.container->mounts.value_or({})) {
     const Path at = named.path.Attribute("mounts").Key(path);
     claim(path, absl::StrCat("volume \"", mount.volume.value_or("?"), "\""), at);
+    if (absl::StartsWith(mount.volume.value_or(""), "/")) {
+      CheckFileMount(model, mount, at, findings);
+      continue;
+    }
     if (!mount.volume.IsKnown() || model.volumes.IsUnknown() || model.claims.IsUnknown() ||
         volumes.count(*mount.volume) != 0)
       continue;
@@ -563,7 +584,8 @@ std::vector<absl::Status> CheckService(const ServiceModel& config) {
       }
     }
   }
-  if (config.metrics.IsKnown())
+  // Often those of an exporter beside it.
+  if (config.metrics.IsKnown() && !HasNamedPort(config, config.metrics->port.value_or("")))
     CheckPortUse({&config, Path(), config.MainContainer()}, config.metrics->port,
                  Path("metrics").Attribute("port"), findings);
   if (config.expose.IsKnown()) {

@@ -1,6 +1,6 @@
 // From a charon_service to its Kubernetes objects: pure functions of the model and the conventions.
-// The same input gives the same bytes for ever, per conventions.render_version (golden files:
-// testdata/).
+// The same input gives the same bytes for ever, per conventions.render_version
+// (docs/design/decisions/0010-render-versions.md).
 #pragma once
 
 #include <optional>
@@ -89,10 +89,18 @@ std::string ConfigVolumeName(const std::string& directory);
 // A hash of the content that pods must be restarted for.
 std::string ConfigHash(const ServiceModel& model);
 
+// The Service that a StatefulSet's pods are known by, whatever the other one is called.
+inline std::string HeadlessName(const ServiceModel& model) {
+  return model.NameOrDefault() + "-headless";
+}
+
 // render_storage.cc: claims and NFS pairs.
 void RenderStorage(const ServiceModel& model, const Conventions& conventions,
                    std::vector<Rendered>& out);
 Json ClaimSpec(const ClaimModel& claim, const Conventions& conventions);
+// The annotations of a claim that the pvc-autoresizer may grow up to `limit`.
+Json Autoresize(const std::string& limit);
+inline constexpr char kAutoresizeLimit[] = "resize.topolvm.io/storage_limit";
 std::string ClaimName(const ServiceModel& model, const std::string& volume);
 
 // render_identity.cc: ServiceAccount, roles and bindings.
@@ -107,6 +115,18 @@ struct PodTemplate {
 // EnvVar.value).
 std::set<std::string> References(const std::string& value);
 absl::StatusOr<PodTemplate> RenderPod(const ServiceModel& model, const Conventions& conventions);
+// What a pod with `gpu` tolerates.
+TolerationModel GpuToleration(const Conventions& conventions);
+// What a render version says of pods where the configuration says nothing; null: neither does it,
+// so that it is as Kubernetes has it. All that versions differ in.
+struct PodDefaults {
+  Attr<bool> automount, enable_service_links;
+};
+PodDefaults PodDefaultsOf(const ServiceModel& model, const Conventions& conventions);
+// An own ServiceAccount whose token is not mounted although nobody said so: what it may do can be
+// said elsewhere. For a warning, with its path and remedy.
+std::optional<absl::Status> MayMissItsToken(const ServiceModel& model,
+                                            const Conventions& conventions);
 
 // render_workload.cc: Deployment, StatefulSet or DaemonSet, disruption budget, network policy.
 absl::Status RenderWorkload(const ServiceModel& model, const Conventions& conventions,

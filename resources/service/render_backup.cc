@@ -14,14 +14,23 @@ void RenderBackups(const ServiceModel& model, const Conventions& conventions,
     job.name_space = model.name_space;
     job.name = model.NameOrDefault();
     job.secrets = model.secrets;
-    job.generated_secrets = Attr<std::map<std::string, GeneratedSecretModel>>();
+    // To be named in env_secret; of themselves they are variables of the service only.
+    job.generated_secrets = model.generated_secrets;
+    if (job.generated_secrets.IsKnown()) {
+      for (auto& [name, secret] : job.generated_secrets.value()) secret.env = false;
+    }
     job.image = backup.image.IsKnown() ? backup.image : model.image;
     job.command = backup.command;
     job.env = backup.env.value_or({});
     job.env_secret = backup.env_secret;
+    job.mounts = model.mounts;
+    // Another image has other users.
+    if (!backup.image.IsKnown()) job.security_context = model.security_context;
     std::map<std::string, VolumeModel> volumes = model.VolumesByName();
     job.pod = model.pod;
     if (job.pod.IsKnown()) job.pod.value().labels = job.pod.value().annotations = Attr<StringMap>();
+    job.files = model.files;
+    job.config_dirs = model.config_dirs;
     if (backup.keep.IsKnown()) job.env.value().emplace("KEEP", absl::StrCat(*backup.keep));
     // The claim of a replica goes by another name than that of the service.
     for (auto& [name, volume] : volumes) {
@@ -34,16 +43,30 @@ void RenderBackups(const ServiceModel& model, const Conventions& conventions,
     target.existing_claim = backup.to;
     volumes["backup-target"] = std::move(target);
     job.volumes = std::move(volumes);
-    // On the node of the service's pods: their claims may be for one node at a time.
+    // On the node of the service's pods, if there are any: their claims may be for one node at a
+    // time.
+    const bool may_be_none = model.scale_to_zero.IsKnown() || model.replicas.value_or(1) == 0;
     SchedulingModel scheduling;
-    scheduling.near = PodAffinityModel{.labels = SelectorOf(model), .over = {}, .hard = true};
+    scheduling.near =
+        PodAffinityModel{.labels = SelectorOf(model), .over = {}, .hard = !may_be_none};
     if (model.scheduling.IsKnown()) scheduling.tolerations = model.scheduling->tolerations;
+    if (model.gpu.IsKnown()) {
+      scheduling.tolerations = scheduling.tolerations.value_or({});
+      scheduling.tolerations.value().push_back(GpuToleration(conventions));
+    }
     job.scheduling = std::move(scheduling);
     // The jobs' pods must not look like the service's.
     job.selector = StringMap{{"charon.internal/backup-of", model.NameOrDefault()}};
     absl::StatusOr<PodTemplate> pod = RenderPod(job, conventions);
     if (!pod.ok()) continue;  // only a GPU can be refused, and it has none
     pod->spec["spec"]["restartPolicy"] = "Never";
+    // The hash of the files: each pod of a job is a new one anyway.
+    pod->spec["metadata"].erase("annotations");
+    // They have no account of their own; who wants the service's token mounted may have given
+    // rights to that of the namespace.
+    if (model.identity.IsKnown() &&
+        model.identity->service_account.value_or({}).automount.value_or(false))
+      pod->spec["spec"].erase("automountServiceAccountToken");
 
     Json object =
         ObjectHead(model, conventions, "CronJob", absl::StrCat(model.NameOrDefault(), "-", key));

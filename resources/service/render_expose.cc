@@ -240,7 +240,7 @@ Json ServiceObject(const ServiceModel& model, const Conventions& conventions,
 void RenderInnerServices(const ServiceModel& model, const Conventions& conventions,
                          const std::vector<ServicePort>& ports, std::vector<Rendered>& out) {
   if (model.kind.value_or("deployment") == "statefulset") {
-    Json headless = ServiceObject(model, conventions, ServiceName(model) + "-headless", ports);
+    Json headless = ServiceObject(model, conventions, HeadlessName(model), ports);
     headless["spec"]["clusterIP"] = "None";
     out.push_back(Object(Stage::kIdentity, "kind", std::move(headless)));
   }

@@ -143,11 +143,12 @@ TEST(ServicePorts, ServiceNameAndServicePortAndSidecarsCount) {
 
 TEST(ServicePorts, AStatefulSetHasAHeadlessServiceAsWellEvenWithoutPorts) {
   const Objects with = Render(
-      R"({"namespace": "db", "name": "mysql", "kind": "statefulset", "ports": {"mysql": "3306"}})",
+      R"({"namespace": "db", "name": "mysql", "kind": "statefulset", "ports": {"mysql": "3306"}, "service": {"name": "db"}})",
       Nginx());
-  EXPECT_THAT(with.Names(), ElementsAre("Service/mysql-headless", "Service/mysql"));
+  EXPECT_THAT(with.Names(), ElementsAre("Service/mysql-headless", "Service/db"))
+      << "the workload's serviceName says the former";
   EXPECT_EQ(with.Find("Service", "mysql-headless")["spec"]["clusterIP"], "None");
-  EXPECT_FALSE(with.Find("Service", "mysql")["spec"].contains("clusterIP"));
+  EXPECT_FALSE(with.Find("Service", "db")["spec"].contains("clusterIP"));
   const Objects without =
       Render(R"({"namespace": "db", "name": "mysql", "kind": "statefulset"})", Nginx());
   EXPECT_THAT(without.Names(), ElementsAre("Service/mysql-headless"));

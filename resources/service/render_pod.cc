@@ -9,6 +9,8 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "provider/base/status.h"
+#include "provider/clients/kubernetes/object.h"
+#include "provider/clients/kubernetes/yaml.h"
 #include "resources/service/render.h"
 
 namespace charon::service {
@@ -221,10 +223,20 @@ Json Mount(const std::string& volume, const std::string& path, const Attr<std::s
   return mount;
 }
 
+// A volume, or by its path in the main container a file or a directory of files.
+Json SaidMount(const ServiceModel& model, const std::string& path, const MountModel& mount) {
+  const std::string& volume = *mount.volume;
+  if (!absl::StartsWith(volume, "/")) return Mount(volume, path, mount.sub_path, mount.read_only);
+  const bool read_only = mount.read_only.value_or(true);
+  if (model.files.IsKnown() && model.files->count(volume) != 0)
+    return Mount("files", path, FileKey(volume), read_only);
+  return Mount(ConfigVolumeName(volume), path, mount.sub_path, read_only);
+}
+
 Json Mounts(const ServiceModel& model, const ContainerModel& container, bool main) {
   std::map<std::string, Json> by_path;
   for (const auto& [path, mount] : container.mounts.value_or({})) {
-    by_path[path] = Mount(*mount.volume, path, mount.sub_path, mount.read_only);
+    by_path[path] = SaidMount(model, path, mount);
   }
   if (main) {
     for (const auto& [name, volume] : model.VolumesByName()) {
@@ -427,28 +439,28 @@ Json PodTerm(const PodAffinityModel& model) {
            Json::array({{{"weight", 100}, {"podAffinityTerm", term}}})}};
 }
 
+Json Toleration(const TolerationModel& toleration) {
+  Json entry = Json::object();
+  if (toleration.key.IsKnown()) entry["key"] = *toleration.key;
+  entry["operator"] = toleration.op.value_or(toleration.value.IsKnown() ? "Equal" : "Exists");
+  if (toleration.value.IsKnown()) entry["value"] = *toleration.value;
+  if (toleration.effect.IsKnown()) entry["effect"] = *toleration.effect;
+  if (toleration.seconds.IsKnown()) entry["tolerationSeconds"] = Seconds(*toleration.seconds);
+  return entry;
+}
+
 void Schedule(const ServiceModel& model, const Conventions& conventions, Json& spec) {
   StringMap node_selector;
   Json tolerations = Json::array();
   if (model.gpu.IsKnown()) {
     node_selector = conventions.gpu_node_selector;
-    tolerations.push_back({{"key", conventions.gpu_count_resource},
-                           {"operator", "Equal"},
-                           {"value", "true"},
-                           {"effect", "NoSchedule"}});
+    tolerations.push_back(Toleration(GpuToleration(conventions)));
   }
   if (model.scheduling.IsKnown()) {
     const SchedulingModel& s = *model.scheduling;
     for (const auto& [key, value] : s.node_selector.value_or({})) node_selector[key] = value;
-    for (const TolerationModel& toleration : s.tolerations.value_or({})) {
-      Json entry = Json::object();
-      if (toleration.key.IsKnown()) entry["key"] = *toleration.key;
-      entry["operator"] = toleration.op.value_or(toleration.value.IsKnown() ? "Equal" : "Exists");
-      if (toleration.value.IsKnown()) entry["value"] = *toleration.value;
-      if (toleration.effect.IsKnown()) entry["effect"] = *toleration.effect;
-      if (toleration.seconds.IsKnown()) entry["tolerationSeconds"] = Seconds(*toleration.seconds);
-      tolerations.push_back(std::move(entry));
-    }
+    for (const TolerationModel& toleration : s.tolerations.value_or({}))
+      tolerations.push_back(Toleration(toleration));
     Json affinity = Json::object();
     Json expressions = NodeExpressions(s.require_nodes.value_or({}), "In");
     for (Json& expression : NodeExpressions(s.avoid_nodes.value_or({}), "NotIn"))
@@ -473,7 +485,32 @@ void Schedule(const ServiceModel& model, const Conventions& conventions, Json& s
   if (!tolerations.empty()) spec["tolerations"] = std::move(tolerations);
 }
 
-void PodWide(const ServiceModel& model, Json& spec) {
+// What the patch says of the pod; null if nothing, or if it is none, which is an error elsewhere.
+Json PodPatch(const ServiceModel& model) {
+  if (!model.extra_manifest_patch.IsKnown()) return nullptr;
+  const absl::StatusOr<Json> patch = kubernetes::ParseYaml(*model.extra_manifest_patch);
+  return patch.ok() ? kubernetes::Field(*patch, "spec.template.spec") : Json();
+}
+
+// Whether the pods may be more to the API server than anybody: by rules, or by an account of which
+// others say what it may do.
+bool MayUseApi(const ServiceModel& model) {
+  if (model.identity.IsKnown()) {
+    const IdentityModel& identity = *model.identity;
+    if (!identity.rules.IsNull() || !identity.cluster_rules.IsNull() ||
+        !identity.namespace_rules.IsNull() || !identity.service_account.value_or({}).name.IsNull())
+      return true;
+  }
+  const Json patch = PodPatch(model);
+  return !kubernetes::Text(patch, "serviceAccountName").empty() ||
+         !kubernetes::Text(patch, "serviceAccount").empty();
+}
+
+void PodWide(const ServiceModel& model, const Conventions& conventions, Json& spec) {
+  const PodDefaults defaults = PodDefaultsOf(model, conventions);
+  if (defaults.automount.IsKnown()) spec["automountServiceAccountToken"] = *defaults.automount;
+  if (defaults.enable_service_links.IsKnown())
+    spec["enableServiceLinks"] = *defaults.enable_service_links;
   if (model.identity.IsKnown()) {
     const ServiceAccountModel account = model.identity->service_account.value_or({});
     spec["serviceAccountName"] = account.name.value_or(model.NameOrDefault());
@@ -518,6 +555,31 @@ void PodWide(const ServiceModel& model, Json& spec) {
 }
 
 }  // namespace
+
+PodDefaults PodDefaultsOf(const ServiceModel& model, const Conventions& conventions) {
+  PodDefaults defaults;
+  if (conventions.render_version >= 2) {
+    defaults.enable_service_links = false;
+    if (!MayUseApi(model)) defaults.automount = false;
+  }
+  return defaults;
+}
+
+std::optional<absl::Status> MayMissItsToken(const ServiceModel& model,
+                                            const Conventions& conventions) {
+  if (!model.identity.IsKnown() ||
+      !model.identity->service_account.value_or({}).automount.IsNull() ||
+      PodDefaultsOf(model, conventions).automount.IsNull() ||
+      PodPatch(model).contains("automountServiceAccountToken"))
+    return std::nullopt;
+  return At(Path("identity"),
+            WithRemedy(absl::InvalidArgumentError(
+                           absl::StrCat("the account has no rules here, so that render_version ",
+                                        conventions.render_version, " does not mount its token")),
+                       "If it has its rights from elsewhere (`grants` of another service, a role "
+                       "in Vault), set identity.service_account.automount = true; if it needs no "
+                       "token, false says so."));
+}
 
 namespace {
 
@@ -568,6 +630,14 @@ std::set<std::string> References(const std::string& value) {
   return names;
 }
 
+TolerationModel GpuToleration(const Conventions& conventions) {
+  return {.key = conventions.gpu_count_resource,
+          .op = {},
+          .value = "true",
+          .effect = "NoSchedule",
+          .seconds = {}};
+}
+
 absl::StatusOr<PodTemplate> RenderPod(const ServiceModel& model, const Conventions& conventions) {
   CHARON_RETURN_IF_ERROR(CheckSizes(model, conventions));
   if (model.gpu.IsKnown() && model.gpu->memory_mib.IsKnown() &&
@@ -599,7 +669,7 @@ absl::StatusOr<PodTemplate> RenderPod(const ServiceModel& model, const Conventio
   if (Json volumes = Volumes(model, conventions); !volumes.empty())
     spec["volumes"] = std::move(volumes);
   Schedule(model, conventions, spec);
-  PodWide(model, spec);
+  PodWide(model, conventions, spec);
 
   Json labels = SelectorOf(model);
   for (const auto& [key, value] : model.PodLabels()) labels[key] = value;

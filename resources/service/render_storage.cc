@@ -13,16 +13,14 @@ Json AccessModes(const Attr<std::set<std::string>>& modes, const char* fallback)
   return list;
 }
 
-// The annotations of pvc-autoresizer (topolvm/pvc-autoresizer, README, "Annotations"): grow by all
-// of the size when a tenth is left, up to the limit.
-void AddAutoresize(const ClaimModel& claim, Json& object) {
-  if (!claim.autoresize.IsKnown()) return;
-  object["metadata"]["annotations"] = {{"resize.topolvm.io/storage_limit", *claim.autoresize},
-                                       {"resize.topolvm.io/threshold", "10%"},
-                                       {"resize.topolvm.io/increase", "100%"}};
-}
-
 }  // namespace
+
+// topolvm/pvc-autoresizer, README, "Annotations": grow by all of the size when a tenth is left.
+Json Autoresize(const std::string& limit) {
+  return {{kAutoresizeLimit, limit},
+          {"resize.topolvm.io/threshold", "10%"},
+          {"resize.topolvm.io/increase", "100%"}};
+}
 
 std::string ClaimName(const ServiceModel& model, const std::string& volume) {
   return absl::StrCat(model.NameOrDefault(), "-", volume);
@@ -44,7 +42,8 @@ void RenderStorage(const ServiceModel& model, const Conventions& conventions,
     const Path path = VolumePath(name, volume);
     if (volume.claim.IsKnown() && !volume.claim->per_replica.value_or(false)) {
       Json object = ObjectHead(model, conventions, "PersistentVolumeClaim", ClaimName(model, name));
-      AddAutoresize(*volume.claim, object);
+      if (volume.claim->autoresize.IsKnown())
+        object["metadata"]["annotations"] = Autoresize(*volume.claim->autoresize);
       object["spec"] = ClaimSpec(*volume.claim, conventions);
       // The size is never sent again as it is: an autoresizer may have grown the claim, and none
       // can shrink.

@@ -97,6 +97,99 @@ TEST(RenderService, ComesInTheOrderOfTheApply) {
                                           "Service/web", "Deployment/web"));
 }
 
+Conventions Version(int version) {
+  Conventions conventions;
+  conventions.render_version = version;
+  return conventions;
+}
+
+// --- Render versions (docs/design/decisions/0010-render-versions.md)
+
+TEST(RenderVersion, TwoSaysOfPodsWhatNobodyNeeds) {
+  const Json rules = Json::parse(R"([{"resources": ["pods"], "verbs": ["get"]}])");
+  const Json yes = true, no = false, nothing;
+  const struct {
+    Json config;
+    Json automount, links;            // of version 2
+    Json said_automount, said_links;  // in each version
+  } cases[] = {
+      {Json::object(), no, no, nothing, nothing},
+      {{{"identity", Json::object()}}, no, no, nothing, nothing},
+      {{{"identity", {{"service_account", {{"annotations", {{"a", "b"}}}}}}}},
+       no,
+       no,
+       nothing,
+       nothing},
+      {{{"identity", {{"rules", rules}}}}, nothing, no, nothing, nothing},
+      {{{"identity", {{"cluster_rules", rules}}}}, nothing, no, nothing, nothing},
+      {{{"identity", {{"namespace_rules", {{"other", {{"rules", rules}}}}}}}},
+       nothing,
+       no,
+       nothing,
+       nothing},
+      {{{"identity", {{"service_account", {{"name", "default"}}}}}}, nothing, no, nothing, nothing},
+      {{{"identity", {{"service_account", {{"automount", true}}}}}}, yes, no, yes, nothing},
+      {{{"identity", {{"rules", rules}, {"service_account", {{"automount", false}}}}}},
+       no,
+       no,
+       no,
+       nothing},
+      {{{"pod", {{"enable_service_links", true}}}}, no, yes, nothing, yes},
+      {{{"pod", {{"enable_service_links", false}}}}, no, no, nothing, no},
+      {{{"extra_manifest_patch", R"(spec: {template: {spec: {serviceAccountName: robot}}})"}},
+       nothing,
+       no,
+       nothing,
+       nothing},
+      {{{"extra_manifest_patch",
+         R"({"spec": {"template": {"spec": {"automountServiceAccountToken": null, "enableServiceLinks": null}}}})"}},
+       nothing,
+       nothing,
+       nothing,
+       nothing},
+  };
+  for (const auto& one : cases) {
+    const std::vector<Rendered> first = Render(one.config), second = Render(one.config, Version(2));
+    ASSERT_EQ(first.size(), second.size());
+    for (std::size_t i = 0; i < first.size(); ++i) {
+      Json wanted = first[i].object;
+      if (first[i].stage == Stage::kWorkload) {
+        Json& pod = wanted["spec"]["template"]["spec"];
+        EXPECT_EQ(pod.value("automountServiceAccountToken", Json()), one.said_automount)
+            << one.config;
+        EXPECT_EQ(pod.value("enableServiceLinks", Json()), one.said_links) << one.config;
+        if (!one.automount.is_null()) pod["automountServiceAccountToken"] = one.automount;
+        if (!one.links.is_null()) pod["enableServiceLinks"] = one.links;
+      }
+      EXPECT_EQ(second[i].object, wanted) << one.config;  // and nothing else differs
+    }
+    EXPECT_EQ(MayMissItsToken(Service(one.config), Version(1)), std::nullopt);
+    const bool own_without_rules =
+        one.automount == no && one.said_automount.is_null() && one.config.contains("identity");
+    EXPECT_EQ(MayMissItsToken(Service(one.config), Version(2)).has_value(), own_without_rules)
+        << one.config;
+  }
+}
+
+TEST(RenderVersion, TwoHoldsForThePodsOfBackups) {
+  Json config = Json::parse(
+      R"({"backups": {"nightly": {"schedule": "0 3 * * *", "command": ["dump"], "to": "backup"}},
+      "identity": {"rules": [{"resources": ["pods"], "verbs": ["get"]}]}})");
+  const auto pod = [&config](int version) {
+    const std::vector<Rendered> objects = Render(config, Version(version));
+    return Find(objects, "CronJob", "web-nightly")
+        .object["spec"]["jobTemplate"]["spec"]["template"]["spec"];
+  };
+  const Json before = pod(1);
+  Json wanted = before;
+  wanted.update({{"automountServiceAccountToken", false}, {"enableServiceLinks", false}});
+  EXPECT_EQ(pod(2), wanted);
+  config["identity"]["service_account"]["automount"] = true;
+  EXPECT_EQ(pod(1), before);
+  wanted.erase("automountServiceAccountToken");
+  EXPECT_EQ(pod(2), wanted);
+}
+
 TEST(RenderService, WhatIsExternalIsOnlySetAtCreation) {
   const std::vector<Rendered> objects = Render({{"image_owner", "external"},
                                                 {"replicas", 3},
@@ -359,15 +452,98 @@ TEST(RenderWorkload, ASingleNodeClaimMeansRecreate) {
             Json::parse(R"({"type": "RollingUpdate"})"));
 }
 
+TEST(RenderPod, AnyContainerMountsTheServicesFiles) {
+  const Json config = {
+      {"files", {{"/etc/a.conf", {{"content", "a"}}}}},
+      {"config_dirs", {{"/scripts", {{"files", {{"run.sh", "exit"}}}}}}},
+      {"init_containers", {{{"name", "first"}, {"mounts", {{"/s", {{"volume", "/scripts"}}}}}}}},
+      {"sidecars",
+       {{"side",
+         {{"mounts",
+           {{"/b.conf", {{"volume", "/etc/a.conf"}}},
+            {"/run.sh",
+             {{"volume", "/scripts"}, {"sub_path", "run.sh"}, {"read_only", false}}}}}}}}}};
+  const std::vector<Rendered> objects = Render(config);
+  const Json& pod = Find(objects, "Deployment", "web").object["spec"]["template"]["spec"];
+  EXPECT_EQ(pod["initContainers"][0]["volumeMounts"], Json::parse(R"([
+      {"mountPath": "/s", "name": "config-scripts", "readOnly": true}])"));
+  EXPECT_EQ(pod["containers"][1]["volumeMounts"], Json::parse(R"([
+      {"mountPath": "/b.conf", "name": "files", "subPath": "etc_a.conf", "readOnly": true},
+      {"mountPath": "/run.sh", "name": "config-scripts", "subPath": "run.sh", "readOnly": false}])"));
+}
+
+TEST(RenderBackups, FindTheServicesFiles) {
+  const Json config = {
+      {"config_dirs", {{"/scripts", {{"files", {{"dump.sh", "exit"}}}}}}},
+      {"backups",
+       {{"dump",
+         {{"schedule", "@daily"}, {"command", {"sh", "/scripts/dump.sh"}}, {"to", "nas"}}}}}};
+  const std::vector<Rendered> objects = Render(config);
+  const Json& pod =
+      Find(objects, "CronJob", "web-dump").object["spec"]["jobTemplate"]["spec"]["template"];
+  EXPECT_EQ(pod["spec"]["containers"][0]["volumeMounts"], Json::parse(R"([
+      {"mountPath": "/backup", "name": "backup-target"},
+      {"mountPath": "/scripts", "name": "config-scripts", "readOnly": true}])"));
+  EXPECT_FALSE(pod["metadata"].contains("annotations")) << "a new script changes no CronJob";
+}
+
 TEST(RenderWorkload, AStatefulSetHasItsClaimsInside) {
-  const std::vector<Rendered> objects =
-      Render({{"kind", "statefulset"},
-              {"claims", {{"data", {{"mount", "/d"}, {"size", "1Gi"}, {"per_replica", true}}}}}});
+  const std::vector<Rendered> objects = Render(
+      {{"kind", "statefulset"},
+       {"claims",
+        {{"data", {{"mount", "/d"}, {"size", "1Gi"}, {"per_replica", true}, {"autoresize", "5Gi"}}},
+         {"more", {{"mount", "/m"}, {"size", "1Gi"}, {"per_replica", true}}}}}});
   const Json& spec = Find(objects, "StatefulSet", "web").object["spec"];
-  EXPECT_EQ(spec["volumeClaimTemplates"][0]["metadata"]["name"], "data");
+  EXPECT_EQ(spec["volumeClaimTemplates"][0]["metadata"],
+            Json::parse(R"({"name": "data", "annotations": {"resize.topolvm.io/increase": "100%",
+      "resize.topolvm.io/storage_limit": "5Gi", "resize.topolvm.io/threshold": "10%"}})"));
+  EXPECT_EQ(spec["volumeClaimTemplates"][1]["metadata"], Json::parse(R"({"name": "more"})"));
   EXPECT_EQ(spec["volumeClaimTemplates"][0]["spec"]["resources"]["requests"]["storage"], "1Gi");
   EXPECT_FALSE(spec["template"]["spec"].contains("volumes"));
   EXPECT_EQ(spec["serviceName"], "web-headless");
+}
+
+// --- Backups
+
+Json BackupPod(Json service, const Json& backup) {
+  const Json base = {{"schedule", "0 1 * * *"}, {"command", {"save"}}, {"to", "nas"}};
+  service["backups"]["nightly"] = base;
+  service["backups"]["nightly"].update(backup);
+  return Find(Render(service), "CronJob", "web-nightly")
+      .object["spec"]["jobTemplate"]["spec"]["template"]["spec"];
+}
+
+TEST(RenderBackups, FindWhatTheServiceHas) {
+  const Json spec = BackupPod({{"claims", {{"data", {{"size", "1Gi"}}}}},
+                               {"mounts", {{"/data", {{"volume", "data"}}}}},
+                               {"security_context", {{"run_as_user", 999}}},
+                               {"gpu", Json::object()},
+                               {"generated_secrets", {{"PW", Json::object()}}}},
+                              {{"env_secret", {{"PASSWORD", "generated/PW"}}}});
+  const Json& container = spec["containers"][0];
+  EXPECT_EQ(container["env"], Json::parse(R"([{"name": "PASSWORD", "valueFrom":
+                                 {"secretKeyRef": {"name": "web-generated", "key": "PW"}}}])"));
+  EXPECT_EQ(container["volumeMounts"],
+            Json::parse(R"([{"mountPath": "/backup", "name": "backup-target"},
+                                         {"mountPath": "/data", "name": "data"}])"));
+  EXPECT_EQ(container["securityContext"]["runAsUser"], 999);
+  EXPECT_EQ(spec["tolerations"][0]["key"], "nvidia.com/gpu");
+  EXPECT_FALSE(container.contains("resources")) << "the GPU itself is the service's";
+}
+
+TEST(RenderBackups, RunAsAnotherImageWantsIt) {
+  const Json spec =
+      BackupPod({{"security_context", {{"run_as_user", 999}}}}, {{"image", "postgres:16"}});
+  EXPECT_FALSE(spec["containers"][0].contains("securityContext"));
+}
+
+TEST(RenderBackups, RunBesideThePodsOrWhereThereAreNone) {
+  constexpr char kHard[] = "requiredDuringSchedulingIgnoredDuringExecution";
+  EXPECT_TRUE(BackupPod(Json::object(), {})["affinity"]["podAffinity"].contains(kHard));
+  EXPECT_FALSE(BackupPod({{"replicas", 0}}, {})["affinity"]["podAffinity"].contains(kHard));
+  EXPECT_FALSE(
+      BackupPod({{"scale_to_zero", Json::object()}}, {})["affinity"]["podAffinity"].contains(
+          kHard));
 }
 
 TEST(RenderWorkload, LabelsTellTheScaler) {
@@ -458,6 +634,18 @@ TEST(CheckService, ClaimsAndVolumesShareNames) {
                           "\"volumes\" have \"data\""));
 }
 
+TEST(CheckService, MountsOfFilesNameWhatThereIs) {
+  Json config = {{"files", {{"/etc/a.conf", {{"content", "a"}}}}},
+                 {"mounts",
+                  {{"/x", {{"volume", "/etc/b.conf"}}},
+                   {"/y", {{"volume", "/etc/a.conf"}, {"sub_path", "z"}}}}}};
+  EXPECT_THAT(Messages(config),
+              ElementsAre("mounts[\"/x\"].volume: \"files\" and \"config_dirs\" have no "
+                          "\"/etc/b.conf\"",
+                          "mounts[\"/y\"].sub_path: \"/etc/a.conf\" is a file, which has no paths "
+                          "inside"));
+}
+
 TEST(CheckService, TheServiceHasPortsOfContainers) {
   const Json config = {{"ports", {{"http", "8080"}}},
                        {"sidecars", {{"log", {{"ports", {{"metrics", "9090"}}}}}}},
@@ -473,6 +661,16 @@ TEST(CheckService, TheServiceHasPortsOfContainers) {
 TEST(CheckService, ANumberNeedNotBeDeclaredAsPort) {
   EXPECT_THAT(Messages({{"probes", {{"liveness", {{"tcp_socket", "9999"}}}}}}), IsEmpty());
   EXPECT_THAT(Messages({{"metrics", {{"port", "9999"}}}}), IsEmpty());
+}
+
+TEST(CheckService, MetricsMayBeThoseOfASidecar) {
+  Json config = {{"ports", {{"http", "8080"}}},
+                 {"sidecars", {{"exporter", {{"ports", {{"metrics", "9100"}}}}}}},
+                 {"metrics", {{"port", "metrics"}}}};
+  EXPECT_THAT(Messages(config), IsEmpty());
+  config.erase("sidecars");
+  EXPECT_THAT(Messages(config),
+              ElementsAre("metrics.port: container web has no port \"metrics\"; it has \"http\""));
 }
 
 TEST(CheckService, RefusesRollingUpdatesOfAClaimOfOneNode) {

@@ -151,7 +151,7 @@ absl::Status RenderWorkload(const ServiceModel& model, const Conventions& conven
   if (rollout.revision_history_limit.IsKnown())
     spec["revisionHistoryLimit"] = *rollout.revision_history_limit;
   if (kind == "StatefulSet") {
-    spec["serviceName"] = name + "-headless";
+    spec["serviceName"] = HeadlessName(model);
     if (rollout.pod_management_policy.IsKnown())
       spec["podManagementPolicy"] = *rollout.pod_management_policy;
     Json templates = Json::array();
@@ -161,6 +161,8 @@ absl::Status RenderWorkload(const ServiceModel& model, const Conventions& conven
                               {"kind", "PersistentVolumeClaim"},
                               {"metadata", {{"name", claim_name}}},
                               {"spec", ClaimSpec(claim, conventions)}};
+      if (claim.autoresize.IsKnown())
+        object_template["metadata"]["annotations"] = Autoresize(*claim.autoresize);
       object_template["spec"]["resources"] = {{"requests", {{"storage", *claim.size}}}};
       templates.push_back(std::move(object_template));
     }

@@ -338,7 +338,8 @@ const ObjectSpec<PodModel>& PodModel::Describe() {
           Field(&M::share_process_namespace, "share_process_namespace", Optional,
                 "Containers see each other's processes."),
           Field(&M::enable_service_links, "enable_service_links", Optional,
-                "`false`: no variables about other Services."),
+                "Variables about other Services. Default: `true`; from `render_version` 2 on, "
+                "`false`."),
       });
   return spec;
 }
@@ -444,7 +445,8 @@ const ObjectSpec<ServiceAccountModel>& ServiceAccountModel::Describe() {
           Field(&M::name, "name", Optional,
                 "An existing ServiceAccount to use instead of an own one."),
           Field(&M::automount, "automount", Optional,
-                "Mount its token; Kubernetes' default is yes."),
+                "Mount its token. Default: `true`; from `render_version` 2 on, only with rules or "
+                "`name`."),
           Field(&M::annotations, "annotations", Optional, "Annotations of the own ServiceAccount."),
       });
   return spec;
@@ -530,12 +532,13 @@ const ObjectSpec<NetworkPolicyModel>& NetworkPolicyModel::Describe() {
       "open.",
       {
           Field(&M::from_namespaces, "from_namespaces", Optional,
-                "Namespaces that may connect; the own one always may."),
+                "Namespaces that may connect; the own one always may, `[]`: no other one."),
           Field(&M::from_cidrs, "from_cidrs", Optional, "Networks that may connect."),
           Field(&M::to_namespaces, "to_namespaces", Optional,
                 "Namespaces that the pods may reach; the own one always."),
           Field(&M::to_cidrs, "to_cidrs", Optional, "Networks that the pods may reach."),
-      });
+      },
+      {AtLeastOneOf({"from_namespaces", "from_cidrs", "to_namespaces", "to_cidrs"})});
   return spec;
 }
 
@@ -548,9 +551,10 @@ const ObjectSpec<BackupModel>& BackupModel::Describe() {
           Field(&M::time_zone, "time_zone", Optional,
                 "Time zone of the schedule, such as `Europe/London`."),
           Field(&M::image, "image", Optional, "Image; that of the service by default."),
-          Field(&M::command, "command", Required,
-                "Command, which finds the service's volumes at their places, the target at "
-                "`/backup`, and the number to keep in `KEEP`."),
+          Field(
+              &M::command, "command", Required,
+              "Command, which finds the service's files and volumes at their places, the target at "
+              "`/backup`, and the number to keep in `KEEP`."),
           Field(&M::env, "env", Optional, "Environment variables."),
           Field(&M::env_secret, "env_secret", Optional,
                 "Environment variables from Secrets, as in the service."),

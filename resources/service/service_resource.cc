@@ -43,6 +43,19 @@ std::string DriftText(const std::vector<kubernetes::Difference>& differences) {
                       more > 0 ? absl::StrCat(" and ", more, " more") : "");
 }
 
+void TellOwner(const sdk::Context& context, const std::string& key, operations::Claim claim) {
+  const bool foreign = claim == operations::Claim::kForeign;
+  context.diagnostics->Warning(
+      absl::StrCat("Changed outside of Terraform: ", key),
+      absl::StrCat("It ", foreign ? "has another owner's mark" : "has lost its owner's mark",
+                   " (annotation ", operations::kOwnerAnnotation, "). ",
+                   foreign
+                       ? "If conventions.owner was changed on purpose, or to take the object back, "
+                         "set on_conflict = \"adopt\" for one apply. Else declare it in one stack "
+                         "only."
+                       : "The next apply marks it again."));
+}
+
 constexpr absl::string_view kWaysOut =
     "Apply sets it back if nobody owns the field. If another manager does, apply refuses to fight "
     "it: leave the attribute "
@@ -99,7 +112,7 @@ absl::Status ServiceResource::Plan(const sdk::Context& context,
     if (planned.selector.IsUnknown() || SelectorOf(planned) != SelectorOf(prior))
       change.RequireReplace("selector");
     if (change.RequiresReplace()) checks_.NoteGoing(WorkloadRef(prior));
-    CHARON_RETURN_IF_ERROR(PlanChecks::Data(context, prior, planned, change.RequiresReplace()));
+    CHARON_RETURN_IF_ERROR(checks_.Data(context, prior, planned, change.RequiresReplace()));
   } else {
     NoteNextData(context, planned);
   }
@@ -161,6 +174,10 @@ absl::Status ServiceResource::PlanPods(const sdk::Context& context,
   }
   if (const std::optional<absl::Status> doubt = MayNotFitOnTwoNodes(planned); doubt)
     context.diagnostics->Warning("Pods on two nodes cannot share the claim", *doubt);
+  if (const std::optional<absl::Status> doubt =
+          MayMissItsToken(planned, services_.settings()->conventions);
+      doubt)
+    context.diagnostics->Warning("The pods get no API token", *doubt);
   return WarnOfPodSecurity(context, services_, planned, *workload);
 }
 
@@ -238,6 +255,7 @@ sdk::Outcome<ServiceModel> ServiceResource::Read(const sdk::Context& context,
       declared[KeyOf(content->refs[i])] = &content->objects[i];
   }
   const std::map<std::string, std::string> settled = ParseSettled(context);
+  const operations::ObjectOptions options = OptionsOf(services_, prior);
   ServiceModel model = prior;
   bool any = false;
   for (const auto& [key, hash] : *prior.objects) {
@@ -249,13 +267,44 @@ sdk::Outcome<ServiceModel> ServiceResource::Read(const sdk::Context& context,
     }
     if (!live.ok()) return live.status();
     any = any || !IsClaim(ref);
+    if (const operations::Claim claim = operations::ClaimOf(live->get(), options);
+        claim == operations::Claim::kForeign ||
+        (claim == operations::Claim::kUnclaimed && !operations::IsMarkedLater(ref))) {
+      TellOwner(context, key, claim);
+      model.objects.value()[key] = "changed outside: owner";
+      continue;
+    }
     const auto found = declared.find(key);
     // With other conventions than at the last apply it is going to change anyway; then nothing can
     // be told.
     if (found == declared.end() || content->hashes.at(key) != hash) continue;
+    if (found->second->has_values) {
+      const auto known = settled.find(key);
+      if (known == settled.end() || known->second == ValuesDigest(**live, manager)) continue;
+      model.objects.value()[key] = "changed outside: data";
+      context.diagnostics->Warning(
+          absl::StrCat("Changed outside of Terraform: ", key),
+          "Values were changed or taken away. The next apply writes those of env_wo again, and "
+          "makes up what is missing of generated_secrets; a generated value that somebody has "
+          "changed stays as it is.",
+          found->second->attribute);
+      continue;
+    }
     const std::vector<kubernetes::Difference> differences =
         kubernetes::Compare(found->second->object, **live, manager);
-    if (differences.empty()) continue;
+    if (differences.empty()) {
+      operations::ObjectOptions with_initial = options;
+      if (!found->second->initial.is_null()) with_initial.initial = &found->second->initial;
+      if (operations::OwnsMore(**live, found->second->object, with_initial)) {
+        model.objects.value()[key] = kUnfinished;
+        context.diagnostics->Warning(
+            absl::StrCat("Interrupted: ", key),
+            "It has more of this stack than the state knows: an apply was killed. The next one "
+            "brings it in line with the configuration.",
+            found->second->attribute);
+      }
+      continue;
+    }
     const std::string now =
         Fingerprint(kubernetes::Overlay(found->second->object, **live, manager).dump());
     const auto known = settled.find(key);
@@ -312,7 +361,7 @@ absl::StatusOr<ServiceModel> ServiceResource::ReadImported(const sdk::Context& c
     }
     if (selector != SelectorOf(stub)) model.selector = std::move(selector);
     if (std::string(kind) == "deployment") model.kind = Attr<std::string>();
-    const NotSaid not_said = FillInFromWorkload(*live, model);
+    const NotSaid not_said = FillInFromWorkload(*live, services_.settings()->conventions, model);
     if (const absl::StatusOr<Json> service =
             cluster.Get(context, {{"v1", "Service"}, *stub.name_space, name});
         service.ok()) {

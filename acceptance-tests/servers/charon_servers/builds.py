@@ -45,6 +45,7 @@ class Program:
     link_flags: str = ""
     links: tuple[str, ...] = ()
     others: tuple[tuple[str, str], ...] = ()  # Further packages of the module and the files they become.
+    extra: bool = False  # Only built when named or with everything: the scenarios that need it are skipped without.
 
     @property
     def module(self) -> pathlib.Path:
@@ -184,6 +185,20 @@ PROGRAMS = {
         file="external-dns",
         version_of="sigs.k8s.io/external-dns",
     ),
+    "helm": Program(
+        folder="helm",
+        package="helm.sh/helm/v3/cmd/helm",
+        file="helm",
+        version_of="helm.sh/helm/v3",
+        extra=True,
+    ),
+    "hashicorp-kubernetes": Program(
+        folder="hashicorp-kubernetes",
+        package="github.com/hashicorp/terraform-provider-kubernetes",
+        file="terraform-provider-kubernetes",
+        version_of="github.com/hashicorp/terraform-provider-kubernetes",
+        extra=True,
+    ),
     "crds": Manifests(
         folder="crds",
         package="",
@@ -220,12 +235,12 @@ def built(name: str) -> pathlib.Path:
     return program.place
 
 
-def build(names: Sequence[str], jobs: int | None = None) -> None:
-    """Builds those of the named programs (default: all) that the cache does not have."""
+def build(names: Sequence[str], jobs: int | None = None, everything: bool = False) -> None:
+    """Builds those of the named programs that the cache does not have. Default: all but the extra ones, or everything."""
     for name in names:
         if name not in PROGRAMS:
             raise Failure(f"no program is called {name!r}; known: {', '.join(PROGRAMS)}", 2)
-    for name in names or PROGRAMS:
+    for name in names or [name for name, program in PROGRAMS.items() if everything or not program.extra]:
         build_one(name, PROGRAMS[name], jobs)
 
 

@@ -13,10 +13,18 @@ provider "charon" {
     domain = "example.org"
 
     ingress = {
-      # Guests get in without an account, but through the platform's login, which keeps robots out.
-      auth_modes = {
-        public = { annotations = { "nginx.ingress.kubernetes.io/auth-url" = "https://auth.example.org/guests" } }
+      controller    = "traefik"
+      ingress_class = "traefik"
+      tls_secret    = "wildcard-tls"
+      middlewares = {
+        retry       = "traefik-retry@kubernetescrd"
+        error-pages = "traefik-error-pages@kubernetescrd"
+        rate-limit  = "traefik-rate-limit@kubernetescrd"
+        csp         = "traefik-csp-headers@kubernetescrd"
+        ai-bots     = "traefik-ai-bot-block@kubernetescrd"
       }
+      # Guests get in without an account, but through the platform's login, which keeps robots out.
+      auth_modes = { public = { middlewares = ["traefik-guests@kubernetescrd"] } }
     }
   }
 }
@@ -33,4 +41,7 @@ resource "charon_service" "echo" {
   ports       = { http = 8080, https = 8443 }
   resources   = { requests = { cpu = "10m", memory = "128Mi" } }
   expose      = { web = { port = "http", auth = "public" } }
+
+  # What Diun, which tells of newer images, looks for.
+  pod = { annotations = { "diun.enable" = "true", "diun.include_tags" = "^\\d+$" } }
 }

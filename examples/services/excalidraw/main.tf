@@ -37,12 +37,14 @@ resource "charon_service" "excalidraw" {
   namespace     = charon_tier_namespace.draw.name
   image         = "ghcr.io/example/excalidraw-library:latest"
   image_owner   = "external"
+  rollout       = { strategy = "Recreate" }
+  pod           = { image_pull_secrets = ["ghcr-credentials"] }
   service       = { name = "draw" }
   ports         = { http = 8080 }
   env           = { DATA_DIR = "/data", PORT = "8080" }
-  volumes       = { data = { mount = "/data", nfs = { path = "/exports/excalidraw" } } }
+  volumes       = { data = { mount = "/data", nfs = { path = "/exports/excalidraw", access_modes = ["ReadWriteOnce"] } } }
   resources     = { requests = { cpu = "10m", memory = "64Mi" } }
-  scale_to_zero = { idle = "3h", settle = "5s" }
+  scale_to_zero = { idle = "3h", strategy = "dynamic", settle = "5s" }
   expose = {
     web = { host = "draw", auth = "required", groups = ["admins"], tile = { name = "Excalidraw", group = "Development" } }
   }

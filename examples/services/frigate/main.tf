@@ -15,6 +15,7 @@ provider "charon" {
     storage_classes = { encrypted = "proxmox-lvm-encrypted" }
     gpu             = { memory_resource = "example.org/gpumem" }
     ingress = {
+      tls_secret = "wildcard-tls"
       auth_modes = {
         required = { annotations = { "nginx.ingress.kubernetes.io/auth-url" = "https://auth.example.org/outpost" } }
       }
@@ -50,7 +51,7 @@ resource "charon_service" "frigate" {
   }
 
   probes = {
-    liveness = { exec = ["/bin/sh", "-c", "nvidia-smi && wget -qO- localhost:5000/api/stats"], initial_delay = "2m", period = "1m", timeout = "10s" }
+    liveness = { exec = ["/bin/sh", "-c", "nvidia-smi && curl -sf localhost:5000/api/stats"], initial_delay = "2m", period = "1m", timeout = "10s" }
     startup  = { http_get = "/api/version", period = "10s", failure_threshold = 30 }
   }
 
@@ -61,7 +62,7 @@ resource "charon_service" "frigate" {
       host        = "frigate-lan.home.arpa"
       auth        = "none"
       auth_reason = "clients with an API key, from the local network only"
-      allow       = ["192.0.2.0/24"]
+      allow       = ["local"]
       ingress     = { tls_redirect = false }
     }
     l4 = { loadbalancer = { ports = ["rtsp", "webrtc"], address = "192.0.2.53", external_traffic_policy = "Local" } }

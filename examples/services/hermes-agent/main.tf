@@ -9,7 +9,8 @@ terraform {
 
 provider "charon" {
   conventions = {
-    owner = "hermes-agent"
+    owner           = "hermes-agent"
+    storage_classes = { encrypted = "proxmox-lvm-encrypted" }
   }
 }
 
@@ -30,25 +31,61 @@ resource "charon_service" "agent" {
     cluster_rules = [{ api_groups = ["", "apps"], resources = ["pods", "deployments"], verbs = ["get", "list", "watch"] }]
   }
 
-  generated_secrets = { SESSION_KEY = { kind = "hex", length = 64 } }
-  files             = { "/soul/SOUL.md" = { content = "Be kind.\n", on_change = "restart" } }
+  # One Secret of three places in the store.
+  secrets = {
+    app = {
+      store = "vault-kv"
+      values = {
+        DISCORD_BOT_TOKEN = "hermes-agent#DISCORD_BOT_TOKEN"
+        MODEL_TOKEN       = "model-gateway#token"
+        FORGEJO_TOKEN     = "ci/global#push_token"
+      }
+      refresh = "15m"
+    }
+  }
+  env_from = { secrets = ["app"] }
 
-  claims = { sessions = { mount = "/sessions", size = "1Gi" } }
-  volumes = {
-    workspace = { mount = "/workspace", empty_dir = {} }
-    token     = { mount = "/vault", empty_dir = { medium = "Memory" } }
+  files = {
+    "/soul/SOUL.md"    = { content = "Be kind.\n", on_change = "restart" }
+    "/soul/avatar.gif" = { content_base64 = "R0lGODlhAQABAAAAACwAAAAAAQABAAA7" } # filebase64("avatar.gif")
+  }
+  config_dirs = {
+    "/scripts" = {
+      files = {
+        "clone.sh"   = "git clone https://agent:$FORGEJO_TOKEN@git.example.org/agent /workspace\n"
+        "refresh.sh" = <<-EOT
+          while true; do
+            curl -sf --data "{\"role\": \"hermes-agent\", \"jwt\": \"$(cat /var/run/secrets/kubernetes.io/serviceaccount/token)\"}" \
+              https://vault.example.org/v1/auth/kubernetes/login > /vault/login.json
+            sleep 1800
+          done
+        EOT
+      }
+    }
   }
 
+  claims = { sessions = { mount = "/sessions", size = "1Gi", storage_class = "encrypted" } }
+  volumes = {
+    workspace = { mount = "/workspace", empty_dir = {} }
+    token     = { mount = "/vault", empty_dir = {} }
+  }
+
+  # Of the same image. An updater changes the main container's and the sidecar's, but not this one's.
   init_containers = [
-    { name = "git", command = ["sh", "-c", "git clone https://git.example.org/agent /workspace"], mounts = { "/workspace" = { volume = "workspace" } } },
+    {
+      name     = "git"
+      command  = ["sh", "/scripts/clone.sh"]
+      env_from = { secrets = ["app"] }
+      mounts   = { "/scripts" = { volume = "/scripts" }, "/workspace" = { volume = "workspace" } }
+    },
   ]
 
   sidecars = {
     token-refresher = {
       image       = "docker.io/curlimages/curl:8.11.0"
       image_owner = "external"
-      command     = ["/bin/sh", "-c", "while true; do date > /vault/token; sleep 600; done"]
-      mounts      = { "/vault" = { volume = "token" } }
+      command     = ["/bin/sh", "/scripts/refresh.sh"]
+      mounts      = { "/scripts" = { volume = "/scripts" }, "/vault" = { volume = "token" } }
       resources   = { requests = { cpu = "5m", memory = "32Mi" } }
     }
   }

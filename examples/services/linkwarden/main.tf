@@ -9,10 +9,14 @@ terraform {
 
 provider "charon" {
   conventions = {
-    owner             = "linkwarden"
-    domain            = "example.org"
-    storage_classes   = { encrypted = "proxmox-lvm-encrypted" }
-    reload_annotation = "secret.reloader.stakater.com/reload"
+    owner           = "linkwarden"
+    domain          = "example.org"
+    storage_classes = { encrypted = "proxmox-lvm-encrypted" }
+    ingress         = { tls_secret = "wildcard-tls" }
+
+    # Reloader restarts what reads a Secret that has changed; a policy of the cluster makes pods wait.
+    reload_annotation   = "secret.reloader.stakater.com/reload"
+    wait_for_annotation = "dependency.example.org/wait-for"
   }
 }
 
@@ -29,7 +33,7 @@ resource "charon_service" "linkwarden" {
   wait_for    = ["postgresql.dbaas:5432"]
 
   secrets = {
-    app = { store = "vault-kv", extract = "linkwarden" }
+    app = { store = "vault-kv", extract = "linkwarden", refresh = "15m" }
     db = {
       store     = "vault-database"
       values    = { password = "static-creds/pg-linkwarden#password" }
@@ -41,12 +45,15 @@ resource "charon_service" "linkwarden" {
   generated_secrets = { NEXTAUTH_SECRET = { length = 32 } }
 
   env = {
-    STORAGE_FOLDER = "/storage"
-    NEXTAUTH_URL   = "https://linkwarden.example.org/api/v1/auth"
+    STORAGE_FOLDER                = "/storage"
+    NEXTAUTH_URL                  = "https://linkwarden.example.org/api/v1/auth"
+    NEXT_PUBLIC_AUTHENTIK_ENABLED = "true"
+    AUTHENTIK_ISSUER              = "https://auth.example.org/application/o/linkwarden"
   }
   env_secret = {
-    DATABASE_URL        = "db/DATABASE_URL"
-    AUTHENTIK_CLIENT_ID = "app/authentik_client_id"
+    DATABASE_URL            = "db/DATABASE_URL"
+    AUTHENTIK_CLIENT_ID     = "app/authentik_client_id"
+    AUTHENTIK_CLIENT_SECRET = "app/authentik_client_secret"
   }
 
   claims = {

@@ -29,10 +29,7 @@ resource "charon_service" "wireguard" {
     post_start = { exec = ["wg-quick", "up", "wg0"] }
     pre_stop   = { exec = ["wg-quick", "down", "wg0"] }
   }
-  ports = {
-    wg      = "51820/UDP"
-    metrics = 9586
-  }
+  ports = { wg = "51820/UDP" }
   init_containers = [
     {
       name             = "ip-forward"
@@ -41,13 +38,31 @@ resource "charon_service" "wireguard" {
       security_context = { privileged = true }
     },
   ]
+
+  # One line for each peer: its public key and its address.
+  secrets = { peers = { store = "vault-kv", values = { "peers.txt" = "vpn-portal#wg_peers" }, refresh = "1m" } }
   volumes = {
     config = { mount = "/etc/wireguard", secret = { name = "wireguard", mode = "0400", optional = true } }
-    peers  = { empty_dir = {} }
+    peers  = { secret = { name = "peers", optional = true } }
   }
   sidecars = {
-    peer-sync = { command = ["sh", "-c", "sleep infinity"], mounts = { "/peers" = { volume = "peers" } } }
-    exporter  = { image = "docker.io/mindflavor/prometheus-wireguard-exporter:3.6.6" }
+    peer-sync = {
+      command = ["sh", "-c", <<-EOT
+        while sleep 30; do
+          while read -r key address; do wg set wg0 peer "$key" allowed-ips "$address"; done < /peers/peers.txt
+        done
+      EOT
+      ]
+      mounts           = { "/peers" = { volume = "peers", read_only = true } }
+      security_context = { capabilities = { add = ["NET_ADMIN"] } }
+    }
+    exporter = {
+      image            = "docker.io/mindflavor/prometheus-wireguard-exporter:3.6.6"
+      args             = ["-n", "/etc/wireguard/wg0.conf"]
+      ports            = { metrics = 9586 }
+      mounts           = { "/etc/wireguard" = { volume = "config", read_only = true } }
+      security_context = { capabilities = { add = ["NET_ADMIN"] } }
+    }
   }
   resources = { requests = { cpu = "20m", memory = "32Mi" } }
   metrics   = { port = "metrics" }

@@ -185,7 +185,14 @@ absl::Status ToStatus(const http::Response& response, absl::string_view what,
   }
   if (has(81044, 81044) || has(81053, 81058)) return absl::AbortedError(message);
   if (has(81045, 81045)) return absl::FailedPreconditionError(message);  // the quota of records
-  if (response.status == 404 || has(7000, 7003)) return absl::NotFoundError(message);
+  // A page of something else says nothing about a zone.
+  if ((response.status == 404 && !codes.empty()) || has(7000, 7003))
+    return absl::NotFoundError(message);
+  if (response.status == 404 || (response.status < 300 && codes.empty())) {
+    return WithRemedy(
+        absl::UnavailableError(absl::StrCat(message, ", but not as Cloudflare's API does")),
+        "Check `cloudflare.base_url`, and what proxies are on the way.");
+  }
   if (response.status >= 500) return absl::UnavailableError(message);
   return absl::InvalidArgumentError(message);
 }
@@ -345,8 +352,7 @@ class Client final : public dns::Backend {
                                            " does not answer as Cloudflare's API does")),
           "Check `cloudflare.base_url`.");
     }
-    if (const Json& success = Part(answer, "success"); success.is_boolean() && !success.get<bool>())
-      return ToStatus(*response, what, settings_.base_url);
+    if (Part(answer, "success") != true) return ToStatus(*response, what, settings_.base_url);
     return answer;
   }
 

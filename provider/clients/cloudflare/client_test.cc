@@ -229,6 +229,12 @@ TEST_F(CloudflareTest, TellsErrorsApart) {
               400,
               R"({"success": false, "errors": [{"code": 1001, "message": "Invalid zone identifier"}]})",
               absl::StatusCode::kUnauthenticated, "1001"},
+          // Of something else, which says nothing about a zone.
+          Case{404, "404 page not found", absl::StatusCode::kUnavailable,
+               "not as Cloudflare's API does"},
+          Case{404, R"({"message": "no Route matched"})", absl::StatusCode::kUnavailable,
+               "not as Cloudflare's API does"},
+          Case{200, "{}", absl::StatusCode::kUnavailable, "not as Cloudflare's API does"},
           Case{
               429,
               R"({"success": false, "errors": [{"code": 971, "message": "Please wait and consider throttling your request speed"}]})",

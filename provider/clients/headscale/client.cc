@@ -95,6 +95,14 @@ class Wire {
     return json;
   }
 
+  // A GET of what always exists: what a failure says about something missing is about no object.
+  absl::StatusOr<Json> List(const Call& call, absl::string_view doing,
+                            absl::string_view path) const {
+    absl::StatusOr<Json> json = Send(call, doing, "GET", path);
+    if (!json.ok()) return NotAboutTheObject(std::move(json).status());
+    return json;
+  }
+
   std::string Server() const { return absl::StrCat("the Headscale server at ", endpoint_); }
 
   absl::Status WrongKey(int http_status) const {
@@ -218,7 +226,7 @@ class Users final : public UsersApi {
         server_(server),
         users_([this](const Call& call) -> absl::StatusOr<std::vector<User>> {
           CHARON_ASSIGN_OR_RETURN(const Json json,
-                                  wire_.Send(call, "list the users", "GET", "/api/v1/user"));
+                                  wire_.List(call, "list the users", "/api/v1/user"));
           if (!json.contains("users"))
             return wire_.NotHeadscale("GET /api/v1/user answers without users");
           return ParseAll<User>(json, "users", ToUser);
@@ -422,8 +430,7 @@ class NodesClient final : public NodesApi {
 
   absl::StatusOr<std::vector<Node>> Load(const Call& call) {
     CHARON_ASSIGN_OR_RETURN(const Dialect dialect, server_.GetDialect(call));
-    CHARON_ASSIGN_OR_RETURN(const Json json,
-                            wire_.Send(call, "list the nodes", "GET", "/api/v1/node"));
+    CHARON_ASSIGN_OR_RETURN(const Json json, wire_.List(call, "list the nodes", "/api/v1/node"));
     if (!json.contains("nodes"))
       return wire_.NotHeadscale("GET /api/v1/node answers without nodes");
     std::vector<Node> nodes = ParseAll<Node>(json, "nodes", ToNode);
@@ -435,7 +442,7 @@ class NodesClient final : public NodesApi {
   }
 
   absl::StatusOr<std::vector<Route>> Routes(const Call& call, absl::string_view path) const {
-    CHARON_ASSIGN_OR_RETURN(const Json json, wire_.Send(call, "list the routes", "GET", path));
+    CHARON_ASSIGN_OR_RETURN(const Json json, wire_.List(call, "list the routes", path));
     return ParseAll<Route>(json, "routes", ToRoute);
   }
 
@@ -541,6 +548,8 @@ class PreauthKeys final : public PreauthKeysApi {
     }
     CHARON_ASSIGN_OR_RETURN(const Json json,
                             wire_.Send(call, "list the pre-auth keys", "GET", path));
+    if (!json.contains("preAuthKeys"))
+      return wire_.NotHeadscale("GET /api/v1/preauthkey answers without keys");
     return ParseAll<PreauthKey>(json, "preAuthKeys", ToPreauthKey);
   }
 
@@ -636,6 +645,8 @@ class PolicyClient final : public PolicyApi {
   absl::StatusOr<Policy> Get(const Call& call) override {
     CHARON_ASSIGN_OR_RETURN(const Json json,
                             wire_.Send(call, "read the policy", "GET", "/api/v1/policy"));
+    if (!json.contains("policy"))
+      return wire_.NotHeadscale("GET /api/v1/policy answers without a policy");
     return ToPolicy(json);
   }
 

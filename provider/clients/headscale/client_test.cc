@@ -390,6 +390,40 @@ TEST(HeadscaleServer, WhatIsNotHeadscaleIsToldAsSuch) {
   }
 }
 
+// What answers {} to everything has neither policy nor keys: that does not say that they are gone.
+TEST(HeadscaleServer, AnAnswerWithoutWhatWasAskedForSaysNothing) {
+  http::FakeTransport transport;
+  transport.Handle([&](const Call&, const http::Request&) {
+    return http::Response{200, {}, "{}"};
+  });
+  Connection connection;
+  connection.endpoint = "https://www.example.org";
+  connection.api_key = "abcdefgh";
+  connection.dialect = *ParseVersion("0.28");
+  const auto client = NewClient(http::Borrow(transport), connection);
+  const auto is_error =
+      StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("is not a Headscale server"));
+  EXPECT_THAT(client->policy().Get({}), is_error);
+  EXPECT_THAT(client->users().List({}), is_error);
+  EXPECT_THAT(client->nodes().List({}), is_error);
+  EXPECT_THAT(client->preauth_keys().List({}, "u"), is_error);
+}
+
+// Words of a database about something else, in answer to a list.
+TEST(HeadscaleServer, AListIsNeverNotFound) {
+  http::FakeTransport transport;
+  transport.Handle([&](const Call&, const http::Request&) {
+    return http::Response{500, {}, R"({"code": 2, "message": "record not found"})"};
+  });
+  Connection connection;
+  connection.endpoint = "https://www.example.org";
+  connection.api_key = "abcdefgh";
+  connection.dialect = *ParseVersion("0.28");
+  const auto client = NewClient(http::Borrow(transport), connection);
+  EXPECT_THAT(client->users().List({}), StatusIs(absl::StatusCode::kFailedPrecondition));
+  EXPECT_THAT(client->nodes().List({}), StatusIs(absl::StatusCode::kFailedPrecondition));
+}
+
 TEST(HeadscaleServer, AProxyThatHidesTheVersionNeedsTheDialect) {
   FakeClock clock;
   FakeHeadscale server(26, clock);

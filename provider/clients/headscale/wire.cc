@@ -128,8 +128,8 @@ constexpr std::array<KnownError, 32> kKnownErrors = {{
 
 struct ServerError {
   std::string text;  // everything the server says
-  int grpc_code = -1;
   bool is_json = false;
+  bool is_problem = false;  // application/problem+json (RFC 9457)
 };
 
 // {"code", "message", "details"} up to 0.29; application/problem+json from 0.30; text otherwise.
@@ -148,8 +148,7 @@ ServerError ParseError(absl::string_view body) {
     if (!part.empty() && std::find(parts.begin(), parts.end(), part) == parts.end())
       parts.push_back(std::move(part));
   };
-  if (const Json& code = Member(json, "code"); code.is_number_integer())
-    error.grpc_code = code.get<int>();
+  error.is_problem = !Text(json, "title").empty() || !Text(json, "detail").empty();
   add(Text(json, "message"));
   add(Text(json, "detail"));
   for (const Json& item : Member(json, "errors")) add(Text(item, "message"));
@@ -172,10 +171,10 @@ absl::StatusCode CodeOf(int http_status, const ServerError& error) {
     case 403:
       return absl::StatusCode::kPermissionDenied;
     // google.golang.org/grpc/status Unimplemented, as the gateway of up to 0.29 answers on a path
-    // or a method that it has not; servers of other kinds answer 404 and 405 with text.
+    // or a method that it has not; servers of other kinds answer 404 and 405 with text, gateways
+    // before it with JSON of their own.
     case 404:
-      return error.is_json && error.grpc_code != 5 ? absl::StatusCode::kNotFound
-                                                   : absl::StatusCode::kUnimplemented;
+      return error.is_problem ? absl::StatusCode::kNotFound : absl::StatusCode::kUnimplemented;
     case 405:
     case 501:
       return absl::StatusCode::kUnimplemented;

@@ -92,6 +92,7 @@ TEST(ToStatus, ReadsEveryErrorOfEveryGeneration) {
        "unexpected property"},
       {500, Problem(500, "loading ACL from database", "acl policy not found"), kNotFound, "policy"},
       {404, "404 page not found\n", kUnimplemented, ""},
+      {404, R"({"message":"no Route matched with those values"})", kUnimplemented, "no Route"},
       // Of what stands before it.
       {502, "<html>Bad Gateway</html>", kUnavailable, "no reason given"},
       {503, "", kUnavailable, "no reason given"},

@@ -24,6 +24,8 @@ namespace charon::kubernetes {
 namespace {
 
 constexpr char kMissingPayload[] = "charon.internal/kubernetes-missing";
+// The value of that payload for a 404 that names no object, until discovery has told what it means.
+constexpr absl::string_view kPath = "path";
 constexpr int kPage = 500;
 
 // A definition that we wrote is served a moment after it was accepted: the server's handlers learn
@@ -96,17 +98,17 @@ std::string DumpForApply(const Json& json) {
   return yaml;
 }
 
-absl::StatusOr<Json> ParseObject(absl::string_view body) {
-  Json object = http::ParseJson(body);
-  if (!object.is_object()) return NotKubernetes("it is no JSON object");
-  return object;
+bool IsUnclearPath(const absl::Status& status) {
+  const auto payload = status.GetPayload(kMissingPayload);
+  return payload && *payload == kPath;
 }
 
-// The object `ref`, and not whatever else a server can answer with.
-absl::StatusOr<Json> ParseObject(absl::string_view body, const ObjectRef& ref) {
-  CHARON_ASSIGN_OR_RETURN(Json object, ParseObject(body));
-  CHARON_RETURN_IF_ERROR(CheckIsObject(object, ref));
-  return object;
+// True if a v1.Status of 404 says that the object `name` is not there. Details name it; servers of
+// aggregated APIs may do so in the message only.
+bool IsAbout(const Json& not_found, absl::string_view name) {
+  const std::string named = Text(not_found, "details.name");
+  if (!named.empty() || name.empty()) return !name.empty() && named == name;
+  return absl::StrContains(Text(not_found, "message"), absl::StrCat("\"", name, "\" not found"));
 }
 
 void Complete(Json& item, const ObjectKind& kind) {
@@ -124,13 +126,16 @@ class HttpCluster final : public Cluster, private SnapshotSource {
               ClusterOptions options)
       : transport_(std::move(transport)),
         description_(std::move(description)),
+        address_(options.address.empty() ? "the server" : std::move(options.address)),
         discovery_([this](const Call& call, const std::string& path, absl::string_view accept) {
-          return GetPath(call, path, accept);
+          return GetCatalogue(call, path, accept);
         }),
         snapshot_(*this, {.label_selector = std::move(options.snapshot_selector)}) {}
 
   absl::StatusOr<ResourceInfo> Resolve(const Call& call, const ObjectKind& kind) override {
-    return WithMark(discovery_.Resolve(call, kind));
+    auto info = discovery_.Resolve(call, kind);
+    if (!info.ok()) return MarkMissingKind(info.status());
+    return info;
   }
 
   absl::StatusOr<std::vector<ResourceInfo>> Kinds(const Call& call) override {
@@ -142,10 +147,12 @@ class HttpCluster final : public Cluster, private SnapshotSource {
       absl::MutexLock lock(&mutex_);
       if (version_) return *version_;
     }
-    CHARON_ASSIGN_OR_RETURN(const std::string body, GetPath(call, "/version", "application/json"));
-    CHARON_ASSIGN_OR_RETURN(const Json json, ParseObject(body));
+    CHARON_ASSIGN_OR_RETURN(const std::string body,
+                            GetOwnPath(call, "/version", "application/json"));
+    const Json json = http::ParseJson(body);
     ServerVersion version;
     version.git_version = Text(json, "gitVersion");
+    if (version.git_version.empty()) return Stranger("GET /version", body);
     // Vendors write "31+".
     version.major = std::atoi(Text(json, "major").c_str());
     version.minor = std::atoi(Text(json, "minor").c_str());
@@ -155,17 +162,22 @@ class HttpCluster final : public Cluster, private SnapshotSource {
   }
 
   absl::StatusOr<Json> Get(const Call& call, const ObjectRef& ref) override {
-    CHARON_ASSIGN_OR_RETURN(const ResourceInfo info,
-                            Address(call, ref, "reading", InVersion::kAny));
-    CHARON_ASSIGN_OR_RETURN(const std::string body, GetBody(call, info, ref));
-    return Annotated(ParseObject(body, ref), "reading", ref);
+    CHARON_ASSIGN_OR_RETURN(const ResourceInfo info, AddressOfAny(call, ref, "reading"));
+    const auto body = GetBody(call, info, ref);
+    // The table of built-in kinds was wrong about this server, and knows it now.
+    if (MissingOf(body.status()) == Missing::kVersion && info.kind == ref.kind)
+      return Get(call, ref);
+    if (!body.ok()) return body.status();
+    return Annotated(ParseObject(*body, info, ref), "reading", ref);
   }
 
   absl::StatusOr<std::shared_ptr<const Json>> Read(const Call& call,
                                                    const ObjectRef& ref) override {
-    CHARON_ASSIGN_OR_RETURN(const ResourceInfo info,
-                            Address(call, ref, "reading", InVersion::kAny));
-    return snapshot_.Read(call, info, ref);
+    CHARON_ASSIGN_OR_RETURN(const ResourceInfo info, AddressOfAny(call, ref, "reading"));
+    auto object = snapshot_.Read(call, info, {info.kind, ref.name_space, ref.name});
+    if (MissingOf(object.status()) == Missing::kVersion && info.kind == ref.kind)
+      return Read(call, ref);
+    return object;
   }
 
   absl::StatusOr<std::vector<Json>> List(const Call& call, const ObjectKind& kind,
@@ -209,8 +221,7 @@ class HttpCluster final : public Cluster, private SnapshotSource {
 
   absl::StatusOr<Json> Patch(const Call& call, const ObjectRef& ref, PatchType type,
                              const Json& patch, absl::string_view manager) override {
-    CHARON_ASSIGN_OR_RETURN(const ResourceInfo info,
-                            Address(call, ref, "patching", InVersion::kThis));
+    CHARON_ASSIGN_OR_RETURN(const ResourceInfo info, Address(call, ref, "patching"));
     http::Request request;
     request.method = "PATCH";
     request.url = PathOf(info, ref.name_space, ref.name);
@@ -222,20 +233,20 @@ class HttpCluster final : public Cluster, private SnapshotSource {
                                    : "application/strategic-merge-patch+json";
     request.headers = {{"Content-Type", content_type}};
     request.body = Dump(patch);
-    auto response = Send(call, request, &ref.kind);
+    auto response = Send(call, request, &ref);
     if (!response.ok()) {
       snapshot_.Unsure(ref);
       return Annotated<Json>(ExplainMissing(call, ref.kind, response.status()), "patching", ref);
     }
-    auto stored = ParseObject(response->body, ref);
+    auto stored = ParseObject(response->body, info, ref);
     if (stored.ok()) Wrote(call, ref, *stored, std::move(response->body));
     return Annotated(std::move(stored), "patching", ref);
   }
 
-  absl::Status Delete(const Call& call, const ObjectRef& ref,
+  absl::Status Delete(const Call& call, const ObjectRef& given,
                       const DeleteOptions& options) override {
-    CHARON_ASSIGN_OR_RETURN(const ResourceInfo info,
-                            Address(call, ref, "deleting", InVersion::kAny));
+    CHARON_ASSIGN_OR_RETURN(const ResourceInfo info, AddressOfAny(call, given, "deleting"));
+    const ObjectRef ref{info.kind, given.name_space, given.name};
     Json body = {{"kind", "DeleteOptions"},
                  {"apiVersion", "v1"},
                  {"propagationPolicy", options.propagation}};
@@ -247,8 +258,17 @@ class HttpCluster final : public Cluster, private SnapshotSource {
     request.headers = {{"Content-Type", "application/json"}};
     request.body = Dump(body);
     int attempts = 1;
-    auto response = Send(call, request, &ref.kind, &attempts);
+    auto response = Send(call, request, &ref, &attempts);
     absl::Status status = response.status();
+    // A Status as the answer means that the object is gone; one that finalizers, or the grace
+    // period of its kind, keep for a while is answered with the object itself (generic registry
+    // store, v1.36.3).
+    bool gone = !response.ok();
+    if (response.ok()) {
+      const Json answer = http::ParseJson(response->body);
+      gone = Text(answer, "kind") == "Status" && Text(answer, "status") == "Success";
+      if (!gone) status = ParseObject(response->body, info, ref).status();
+    }
     // The answer to an earlier attempt was lost on the way, the deed was done.
     if (attempts > 1 && MissingOf(status) == Missing::kObject) status = absl::OkStatus();
     if (options.dry_run) return Annotate(status, absl::StrCat("deleting ", ref.ToString()));
@@ -257,13 +277,6 @@ class HttpCluster final : public Cluster, private SnapshotSource {
       return Annotate(ExplainMissing(call, ref.kind, status),
                       absl::StrCat("deleting ", ref.ToString()));
     }
-    // A Status as the answer means that the object is gone; one that finalizers, or the grace
-    // period of its kind, keep for a while is answered with the object itself (generic registry
-    // store, v1.36.3).
-    const bool gone = !response.ok() || [&] {
-      const auto answer = ParseObject(response->body);
-      return answer.ok() && Text(*answer, "kind") == "Status";
-    }();
     snapshot_.Deleted(ref, gone);
     if (IsDefinition(ref)) discovery_.Deleted(ref.name);
     absl::MutexLock lock(&mutex_);
@@ -274,9 +287,8 @@ class HttpCluster final : public Cluster, private SnapshotSource {
   absl::Status Watch(const Call& call, const ObjectRef& ref,
                      const std::function<bool(const WatchEvent&)>& on_event,
                      absl::Duration idle) override {
-    CHARON_ASSIGN_OR_RETURN(const ResourceInfo info,
-                            Address(call, ref, "watching", InVersion::kAny));
-    ObjectSource source(*this, info, ref);
+    CHARON_ASSIGN_OR_RETURN(const ResourceInfo info, AddressOfAny(call, ref, "watching"));
+    ObjectSource source(*this, info, {info.kind, ref.name_space, ref.name});
     return Annotate(WatchObject(call, source, on_event, idle),
                     absl::StrCat("watching ", ref.ToString()));
   }
@@ -296,22 +308,22 @@ class HttpCluster final : public Cluster, private SnapshotSource {
   // What WatchObject asks about one object.
   class ObjectSource final : public WatchSource {
    public:
-    ObjectSource(HttpCluster& cluster, const ResourceInfo& info, const ObjectRef& ref)
-        : cluster_(cluster), info_(info), ref_(ref) {}
+    ObjectSource(HttpCluster& cluster, const ResourceInfo& info, ObjectRef ref)
+        : cluster_(cluster), info_(info), ref_(std::move(ref)) {}
 
     absl::StatusOr<Json> GetNow(const Call& call) override { return cluster_.Get(call, ref_); }
 
     absl::StatusOr<ObjectNow> ListNow(const Call& call) override {
       http::Request request;
       request.url = Path();
-      CHARON_ASSIGN_OR_RETURN(const http::Response response,
-                              cluster_.Send(call, request, &ref_.kind));
-      CHARON_ASSIGN_OR_RETURN(const ListPage page, ScanList(response.body));
+      auto response = cluster_.Send(call, request);
+      if (!response.ok()) return cluster_.ExplainMissing(call, ref_.kind, response.status());
+      CHARON_ASSIGN_OR_RETURN(const ListPage page, cluster_.ParseList(request, response->body));
       ObjectNow now;
       now.resource_version = page.resource_version;
       for (const ListItem& item : page.items) {
         if (item.name != ref_.name) continue;  // a server that does not know the selector
-        CHARON_ASSIGN_OR_RETURN(Json object, ParseObject(item.json));
+        Json object = http::ParseJson(item.json);
         Complete(object, ref_.kind);
         now.object = std::make_unique<Json>(std::move(object));
       }
@@ -327,7 +339,7 @@ class HttpCluster final : public Cluster, private SnapshotSource {
       AddQuery(request.url, "resourceVersion", resource_version);
       AddQuery(request.url, "timeoutSeconds", absl::StrCat(absl::ToInt64Seconds(limit)));
       request.on_body = on_body;
-      return cluster_.Send(call, request, &ref_.kind).status();
+      return cluster_.ExplainMissing(call, ref_.kind, cluster_.Send(call, request).status());
     }
 
    private:
@@ -340,7 +352,7 @@ class HttpCluster final : public Cluster, private SnapshotSource {
 
     HttpCluster& cluster_;
     const ResourceInfo& info_;
-    const ObjectRef& ref_;
+    const ObjectRef ref_;
   };
 
   template <typename T>
@@ -350,10 +362,10 @@ class HttpCluster final : public Cluster, private SnapshotSource {
     return Annotate(result.status(), absl::StrCat(verb, " ", ref.ToString()));
   }
 
-  // Sends `request` and makes an error of everything but 2xx. `kind` (if the path is of one) says
-  // what a 404 without an object means.
+  // Sends `request` and makes an error of everything but 2xx: NotFound only where the server says
+  // that `ref` (or its namespace) is not there. Any other 404 IsUnclearPath() and Unavailable.
   absl::StatusOr<http::Response> Send(const Call& call, http::Request& request,
-                                      const ObjectKind* kind, int* attempts = nullptr) {
+                                      const ObjectRef* ref = nullptr, int* attempts = nullptr) {
     const bool has_accept =
         std::any_of(request.headers.begin(), request.headers.end(),
                     [](const auto& header) { return header.first == "Accept"; });
@@ -362,17 +374,80 @@ class HttpCluster final : public Cluster, private SnapshotSource {
     if (attempts != nullptr) *attempts = response.attempts;
     if (response.status >= 200 && response.status < 300) return response;
     absl::Status status = StatusFromResponse(response.status, response.body);
-    if (response.status != 404) return status;
-    // A missing object is named in the details. A path that nobody serves gets "404 page not found"
-    // as plain text (unknown group) or a Status with empty details (unknown version or resource).
+    if (!absl::IsNotFound(status)) return status;
     const Json body = http::ParseJson(response.body);
-    const std::string missing = body.is_object() ? Text(body, "details.name") : "";
-    if (missing.empty()) return kind == nullptr ? status : MarkMissing(std::move(status), "kind");
-    if (Text(body, "details.kind") == "namespaces" && kind != nullptr &&
-        *kind != ObjectKind{"v1", "Namespace"}) {
-      return MarkMissing(std::move(status), "namespace");
+    const bool by_kubernetes =
+        Text(body, "kind") == "Status" && Text(body, "reason") == "NotFound" && ref != nullptr;
+    if (by_kubernetes && Text(body, "details.kind") == "namespaces" &&
+        ref->kind != ObjectKind{"v1", "Namespace"}) {
+      if (Text(body, "details.name") == ref->name_space)
+        return MarkMissing(std::move(status), "namespace");
+    } else if (by_kubernetes && IsAbout(body, ref->name)) {
+      return status;
     }
-    return status;
+    return MarkMissing(
+        absl::UnavailableError(absl::StrCat(DescribePath(request), " gave ", response.status,
+                                            response.body.empty() ? " and nothing else" : ", ",
+                                            response.body.empty() ? "" : status.message())),
+        kPath);
+  }
+
+  static std::string DescribePath(const http::Request& request) {
+    const std::pair<absl::string_view, absl::string_view> parts =
+        absl::StrSplit(request.url, absl::MaxSplits('?', 1));
+    return absl::StrCat(request.method, " ", parts.first);
+  }
+
+  // A success whose body is not what was asked for. What it is, without its values: an object may
+  // be a Secret.
+  absl::Status Stranger(absl::string_view request, absl::string_view body) const {
+    const Json json = http::ParseJson(body);
+    if (!json.is_object()) {
+      const absl::Status said = StatusFromResponse(404, body);
+      return Stranger(absl::StrCat(request, " gave ", body.empty() ? "nothing" : said.message()));
+    }
+    const std::string kind = Text(json, "kind"), name = Text(json, "metadata.name");
+    if (kind.empty()) return Stranger(absl::StrCat(request, " gave JSON that is no object of it"));
+    return Stranger(absl::StrCat(request, " gave a ", kind, name.empty() ? "" : " named \"", name,
+                                 name.empty() ? "" : "\""));
+  }
+
+  // What answers is not the server that we look for.
+  absl::Status Stranger(absl::string_view what_it_did) const {
+    return WithRemedy(
+        absl::UnavailableError(absl::StrCat("what answers at ", address_,
+                                            " is not the Kubernetes API: ", what_it_did)),
+        absl::StrCat("Correct the address of the cluster",
+                     description_.empty() ? "" : absl::StrCat(" (", description_, ")"),
+                     ": a wrong host or path, a login page, and the default backend of an ingress "
+                     "or a proxy answer like this."));
+  }
+
+  // The object that was asked for, and no other one.
+  absl::StatusOr<Json> ParseObject(absl::string_view body, const ResourceInfo& info,
+                                   const ObjectRef& ref) const {
+    Json object = http::ParseJson(body);
+    CHARON_RETURN_IF_ERROR(CheckAnswer(body, object, info, ref));
+    return object;
+  }
+
+  absl::Status CheckAnswer(absl::string_view body, const Json& object, const ResourceInfo& info,
+                           const ObjectRef& ref) const override {
+    const auto is = [&object](const char* field, const std::string& expected) {
+      const std::string actual = Text(object, field);
+      return actual.empty() || actual == expected;
+    };
+    if (is("kind", info.kind.kind) && is("apiVersion", info.kind.api_version) &&
+        Text(object, "metadata.name") == ref.name && is("metadata.namespace", ref.name_space)) {
+      return absl::OkStatus();
+    }
+    return Stranger(PathOf(info, ref.name_space, ref.name), body);
+  }
+
+  absl::StatusOr<ListPage> ParseList(const http::Request& request, absl::string_view body) const {
+    absl::StatusOr<ListPage> page = ScanList(body);
+    if (!page.ok()) return Stranger(DescribePath(request), body);
+    return page;
   }
 
   absl::StatusOr<std::string> GetPath(const Call& call, const std::string& path,
@@ -380,26 +455,35 @@ class HttpCluster final : public Cluster, private SnapshotSource {
     http::Request request;
     request.url = path;
     request.headers = {{"Accept", std::string(accept)}};
-    auto response = Send(call, request, nullptr);
-    if (!response.ok())
-      return Annotate(response.status(), absl::StrCat(description_, ": GET ", path));
-    return std::move(response->body);
+    CHARON_ASSIGN_OR_RETURN(http::Response response, Send(call, request));
+    return std::move(response.body);
   }
 
-  static absl::StatusOr<ResourceInfo> WithMark(absl::StatusOr<ResourceInfo> info) {
-    if (!absl::IsNotFound(info.status())) return info;
-    return MarkMissing(info.status(), "kind");
+  // A path that every Kubernetes API server has.
+  absl::StatusOr<std::string> GetOwnPath(const Call& call, const std::string& path,
+                                         absl::string_view accept) {
+    auto body = GetPath(call, path, accept);
+    if (IsUnclearPath(body.status())) return Stranger(body.status().message());
+    return body;
   }
 
-  // How `ref` is addressed; an error if scope and namespace do not go together. `version`: whether
-  // it must be that of `ref`, or any in which what is there can be reached.
-  enum class InVersion { kThis, kAny };
+  // What discovery is fetched with. Nothing that is no catalogue may pass for one without the kind.
+  absl::StatusOr<std::string> GetCatalogue(const Call& call, const std::string& path,
+                                           absl::string_view accept) {
+    CHARON_ASSIGN_OR_RETURN(std::string body, GetOwnPath(call, path, accept));
+    for (const char* kind : {"\"APIGroupDiscoveryList\"", "\"APIGroupList\"", "\"APIVersions\"",
+                             "\"APIResourceList\""}) {
+      if (absl::StrContains(body, kind)) return body;
+    }
+    return Stranger(absl::StrCat("GET ", path), body);
+  }
+
+  // How `ref` is addressed; an error if scope and namespace do not go together.
   absl::StatusOr<ResourceInfo> Address(const Call& call, const ObjectRef& ref,
-                                       absl::string_view verb, InVersion version) {
+                                       absl::string_view verb) {
     CHARON_RETURN_IF_ERROR(CheckPathSegment("the name", ref.name));
     CHARON_RETURN_IF_ERROR(CheckPathSegment("the namespace", ref.name_space));
-    auto info = version == InVersion::kThis ? Resolve(call, ref.kind)
-                                            : WithMark(discovery_.ResolveObject(call, ref.kind));
+    auto info = Resolve(call, ref.kind);
     absl::Status status = info.status();
     if (status.ok() && ref.name.empty()) {
       status = absl::InvalidArgumentError("metadata.name is missing");
@@ -414,21 +498,44 @@ class HttpCluster final : public Cluster, private SnapshotSource {
     return info;
   }
 
-  // A NotFound that says what the server has instead. Something else if what answered is no
-  // Kubernetes API server: that it does not find the object says nothing.
+  // As Address, in any version of the group that the server has.
+  absl::StatusOr<ResourceInfo> AddressOfAny(const Call& call, const ObjectRef& ref,
+                                            absl::string_view verb) {
+    auto info = Address(call, ref, verb);
+    if (MissingOf(info.status()) != Missing::kVersion) return info;
+    const std::optional<ObjectKind> served = discovery_.Served(call, ref.kind);
+    if (!served) return info;
+    return Address(call, {*served, ref.name_space, ref.name}, verb);
+  }
+
+  static absl::Status MarkMissingKind(absl::Status status) {
+    if (absl::IsNotFound(status)) return MarkMissing(std::move(status), "kind");
+    if (absl::IsUnimplemented(status)) return MarkMissing(std::move(status), "version");
+    return status;
+  }
+
+  // A path that nobody serves gets "404 page not found" as plain text (unknown group) or a Status
+  // with empty details (unknown version or resource); so does every path of a wrong address.
+  // Discovery tells which it is, and what the server has instead.
   absl::Status ExplainMissing(const Call& call, const ObjectKind& kind, absl::Status status) {
-    if (MissingOf(status) != Missing::kKind) return status;
-    status = discovery_.Missing(call, kind);
-    return absl::IsNotFound(status) ? MarkMissing(std::move(status), "kind") : status;
+    if (!IsUnclearPath(status)) return status;
+    const absl::Status missing = discovery_.Missing(call, kind);
+    if (!missing.ok()) return MarkMissingKind(missing);
+    return WithRemedy(
+        Annotate(std::move(status), absl::StrCat("the server at ", address_, " says that it has ",
+                                                 kind.ToString(), ", but does not find it")),
+        "That does not say that the object is gone. Try again in a moment; if it stays, see what "
+        "is "
+        "on the way to the server (a proxy, a load balancer with several servers, a webhook).");
   }
 
   absl::StatusOr<std::string> GetBody(const Call& call, const ResourceInfo& info,
                                       const ObjectRef& ref) override {
     http::Request request;
     request.url = PathOf(info, ref.name_space, ref.name);
-    auto response = Send(call, request, &ref.kind);
+    auto response = Send(call, request, &ref);
     if (!response.ok()) {
-      return Annotate(ExplainMissing(call, ref.kind, response.status()),
+      return Annotate(ExplainMissing(call, info.kind, response.status()),
                       absl::StrCat("reading ", ref.ToString()));
     }
     return std::move(response->body);
@@ -441,7 +548,7 @@ class HttpCluster final : public Cluster, private SnapshotSource {
     AddQuery(request.url, "labelSelector", page.label_selector);
     if (page.limit > 0) AddQuery(request.url, "limit", absl::StrCat(page.limit));
     AddQuery(request.url, "continue", page.continue_token);
-    CHARON_ASSIGN_OR_RETURN(http::Response response, Send(call, request, &info.kind));
+    CHARON_ASSIGN_OR_RETURN(http::Response response, Send(call, request));
     return std::move(response.body);
   }
 
@@ -460,11 +567,11 @@ class HttpCluster final : public Cluster, private SnapshotSource {
       AddQuery(request.url, "fieldSelector", options.field_selector);
       AddQuery(request.url, "limit", absl::StrCat(limit));
       AddQuery(request.url, "continue", continue_token);
-      auto response = Send(call, request, &info.kind);
+      auto response = Send(call, request);
       if (!response.ok()) return ExplainMissing(call, info.kind, response.status());
-      CHARON_ASSIGN_OR_RETURN(ListPage page, ScanList(response->body));
+      CHARON_ASSIGN_OR_RETURN(ListPage page, ParseList(request, response->body));
       for (const ListItem& item : page.items) {
-        CHARON_ASSIGN_OR_RETURN(Json object, ParseObject(item.json));
+        Json object = http::ParseJson(item.json);
         Complete(object, info.kind);
         objects.push_back(std::move(object));
       }
@@ -478,7 +585,7 @@ class HttpCluster final : public Cluster, private SnapshotSource {
   absl::StatusOr<Json> Write(const Call& call, const Json& object, const ApplyOptions& options,
                              http::Request request, absl::string_view verb) {
     CHARON_ASSIGN_OR_RETURN(const ObjectRef ref, RefOf(object));
-    CHARON_ASSIGN_OR_RETURN(const ResourceInfo info, Address(call, ref, verb, InVersion::kThis));
+    CHARON_ASSIGN_OR_RETURN(const ResourceInfo info, Address(call, ref, verb));
     const bool patch = request.method == "PATCH";
     request.url = PathOf(info, ref.name_space, patch ? ref.name : "");
     AddQuery(request.url, "fieldManager", options.manager);
@@ -486,14 +593,19 @@ class HttpCluster final : public Cluster, private SnapshotSource {
     if (patch && options.force) AddQuery(request.url, "force", "true");
     if (options.dry_run) AddQuery(request.url, "dryRun", "All");
 
-    auto response = SendPatiently(call, request, ref.kind);
+    auto response = SendPatiently(call, request, ref);
     if (!response.ok()) {
       if (!options.dry_run) snapshot_.Unsure(ref);
       return Annotated<Json>(ExplainMissing(call, ref.kind, response.status()), verb, ref);
     }
-    if (options.dry_run) return Json();
+    if (options.dry_run) {
+      // Of the object itself nobody wants to know.
+      if (absl::StartsWith(response->body, "{")) return Json();
+      return Annotate(Stranger(DescribePath(request), response->body),
+                      absl::StrCat(verb, " ", ref.ToString()));
+    }
     const bool created = response->status == 201;
-    auto stored = ParseObject(response->body, ref);
+    auto stored = ParseObject(response->body, info, ref);
     if (stored.ok()) {
       Wrote(call, ref, *stored, std::move(response->body));
       if (created) {
@@ -506,11 +618,11 @@ class HttpCluster final : public Cluster, private SnapshotSource {
 
   // As Send, but gives the server time to serve a kind that we defined a moment ago.
   absl::StatusOr<http::Response> SendPatiently(const Call& call, http::Request& request,
-                                               const ObjectKind& kind) {
+                                               const ObjectRef& ref) {
     for (;;) {
-      auto response = Send(call, request, &kind);
-      if (MissingOf(response.status()) != Missing::kKind) return response;
-      const std::optional<absl::Time> defined = discovery_.WrittenAt(kind);
+      auto response = Send(call, request, &ref);
+      if (!IsUnclearPath(response.status())) return response;
+      const std::optional<absl::Time> defined = discovery_.WrittenAt(ref.kind);
       if (!defined || call.clock->Now() - *defined > kDefinitionDelay) return response;
       CHARON_RETURN_IF_ERROR(call.Wait(absl::Milliseconds(250)));
     }
@@ -523,6 +635,7 @@ class HttpCluster final : public Cluster, private SnapshotSource {
 
   const std::unique_ptr<http::Transport> transport_;
   const std::string description_;
+  const std::string address_;
   Discovery discovery_;
   Snapshot snapshot_;
   mutable absl::Mutex mutex_;
@@ -533,8 +646,9 @@ class HttpCluster final : public Cluster, private SnapshotSource {
 }  // namespace
 
 Missing MissingOf(const absl::Status& status) {
-  if (status.code() != absl::StatusCode::kNotFound) return Missing::kNothing;
   const auto payload = status.GetPayload(kMissingPayload);
+  if (payload && *payload == "version") return Missing::kVersion;
+  if (!absl::IsNotFound(status)) return Missing::kNothing;
   if (!payload) return Missing::kObject;
   return *payload == "kind" ? Missing::kKind : Missing::kNamespace;
 }

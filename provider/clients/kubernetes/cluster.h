@@ -43,9 +43,11 @@ struct ApplyOptions {
   bool dry_run = false;
 };
 
-// What a NotFound is about.
-enum class Missing { kNothing, kObject, kNamespace, kKind };
-// kNothing unless `status` is NotFound.
+// What is missing. NotFound always means that the object is gone, with its namespace or its kind if
+// need be, and that a Kubernetes API server said so: a 404 of something else is Unavailable.
+//   kVersion  Unimplemented: the server has the kind in other versions of its group only. Objects
+//             of it may well exist; they are the same in all versions.
+enum class Missing { kNothing, kObject, kNamespace, kKind, kVersion };
 Missing MissingOf(const absl::Status& status);
 
 struct DeleteOptions {
@@ -74,14 +76,17 @@ struct WatchEvent {
 inline constexpr absl::string_view kMustNotExist = "1";
 
 // Objects travel as Json (std::shared_ptr where the snapshot shares them). Every error carries the
-// server's message and its ApiError (object.h). Safe for concurrent use.
+// server's message and its ApiError (object.h). What is no answer of the Kubernetes API (a page of
+// a proxy, another object than the one asked for) is Unavailable, and names the address. Safe for
+// concurrent use.
 class Cluster {
  public:
   virtual ~Cluster() = default;
 
-  // How the server offers `kind`. NotFound if it does not (the message names the versions that it
-  // has, or says that no CRD defines it). Discovery is fetched once and kept; a miss asks once more
-  // if the answer is older than the last CRD that we wrote.
+  // How the server offers `kind`. NotFound if it does not (the message says that no CRD defines
+  // it); Missing::kVersion if it does in another version, which the message names; Unavailable if
+  // the extension server behind it does not answer. Discovery is fetched once and kept; a miss asks
+  // once more if the answer is older than the last CRD that we wrote.
   virtual absl::StatusOr<ResourceInfo> Resolve(const Call& call, const ObjectKind& kind) = 0;
 
   // Every kind the server offers.
@@ -89,7 +94,8 @@ class Cluster {
 
   virtual absl::StatusOr<ServerVersion> Version(const Call& call) = 0;
 
-  // The object now. NotFound if there is none, or no such kind.
+  // The object now. NotFound if there is none, or no such kind. Where the server has the kind in
+  // another version only, the object is read (watched, deleted) in that one.
   virtual absl::StatusOr<Json> Get(const Call& call, const ObjectRef& ref) = 0;
 
   // The object as of this run ("ask once"): the first reads of a kind are single GETs, from the
@@ -151,7 +157,9 @@ class Cluster {
 
 struct ClusterOptions {
   // A selector that all objects carry which will be read (`Read`), if there is one.
-  std::string snapshot_selector;
+  std::string snapshot_selector{};
+  // Where the server is, for messages: "https://10.0.0.1:6443".
+  std::string address{};
 };
 
 // `transport` takes paths ("/api/v1/...") and authenticates: see Connect() in kubeconfig.h.

@@ -79,53 +79,6 @@ TEST_F(ClusterTest, AddressesObjects) {
                           "GET /apis/rbac.authorization.k8s.io/v1/clusterroles/system%3Aa%20c"));
 }
 
-// Only a server that is one can say that an object is gone, or what it is.
-TEST_F(ClusterTest, WhatIsNoApiServerSaysNothingOfObjects) {
-  struct Case {
-    int status;
-    const char* body;
-  };
-  for (const Case& answer :
-       {Case{404, "404 page not found\n"}, Case{404, "default backend - 404"},
-        Case{404, R"({"code":5,"message":"Not Found","details":[]})"},
-        Case{200, "<html>Please log in</html>"}, Case{200, "{}"}, Case{200, kDeletedStatus},
-        Case{200, R"({"kind":"ConfigMap","metadata":{"name":"other"}})"}}) {
-    SCOPED_TRACE(answer.body);
-    transport_.Handle([&](const Call&, const http::Request&) {
-      return http::Response{.status = answer.status, .body = answer.body};
-    });
-    const auto no_server =
-        StatusIs(absl::StatusCode::kUnavailable, HasSubstr("no Kubernetes API server"));
-    const auto cluster = NewCluster(http::Borrow(transport_), "context test");
-    for (int i = 0; i < 2; ++i) {  // the second time it knows what it found out
-      EXPECT_THAT(cluster->Get(call_, kRef), no_server);
-      EXPECT_THAT(cluster->Read(call_, kRef), no_server);
-      EXPECT_THAT(cluster->Apply(call_, Declared(), {}), no_server);
-      if (answer.status != 404) continue;
-      EXPECT_THAT(cluster->Delete(call_, kRef, {}), no_server);
-    }
-  }
-}
-
-TEST_F(ClusterTest, WhatIsThereIsReachedInAServedVersion) {
-  transport_
-      .Answer(200, R"({"items":[{"metadata":{"name":"acme.test"},"versions":[
-          {"version":"v1","resources":[{"resource":"foos","responseKind":{"kind":"Foo"},
-           "scope":"Cluster","verbs":["get"]}]}]}]})")
-      .Answer(200, R"({"apiVersion":"acme.test/v1","kind":"Foo","metadata":{"name":"a"}})")
-      .Answer(200, kDeletedStatus);
-  const ObjectRef ref{{"acme.test/v1beta1", "Foo"}, "", "a"};
-  EXPECT_THAT(cluster_->Read(call_, ref), IsOk());
-  EXPECT_THAT(cluster_->Delete(call_, ref, {}), IsOk());
-  EXPECT_THAT(Sent(), ElementsAre("GET /apis", "GET /apis/acme.test/v1/foos/a",
-                                  "DELETE /apis/acme.test/v1/foos/a"));
-  const Json foo = {
-      {"apiVersion", "acme.test/v1beta1"}, {"kind", "Foo"}, {"metadata", {{"name", "a"}}}};
-  EXPECT_THAT(
-      cluster_->Apply(call_, foo, {}),
-      StatusIs(absl::StatusCode::kNotFound, HasSubstr("the server has it in acme.test/v1")));
-}
-
 TEST_F(ClusterTest, ScopeAndNamespaceMustGoTogether) {
   EXPECT_THAT(
       cluster_->Get(call_, {{"v1", "ConfigMap"}, "", "a"}),
@@ -333,6 +286,137 @@ TEST_F(ClusterTest, TellsApartWhatIsMissing) {
                                   HasSubstr("no kind \"CronJob\" in batch/v1")));
   }
   EXPECT_EQ(MissingOf(absl::OkStatus()), Missing::kNothing);
+}
+
+// What is no answer of the Kubernetes API says nothing about the object: a wrong path in the
+// address, the default backend of an ingress, a login page.
+TEST_F(ClusterTest, OnlyTheServerItselfCanSayThatAnObjectIsGone) {
+  struct Case {
+    int status;
+    const char* body;
+    const char* said;
+  };
+  constexpr char kPage[] = "<!doctype html>\n<title>Log in</title>";
+  constexpr char kStatus[] =
+      R"({"kind":"Status","apiVersion":"v1","metadata":{},"status":"Success"})";
+  constexpr char kOther[] =
+      R"({"kind":"ConfigMap","apiVersion":"v1","metadata":{"name":"b","namespace":"x"},"data":{"k":"quoted"}})";
+  for (const Case& c : std::vector<Case>{
+           {404, "404 page not found\n", "gave 404, 404 page not found"},
+           {404, "default backend - 404", "gave 404, default backend - 404"},
+           {404, kPage, "gave 404, <!doctype html> <title>Log in</title>"},
+           {404, "", "gave 404 and nothing else"},
+           {404, R"({"message":"no Route matched with those values"})", "no Route matched"},
+           {200, kPage, "gave <!doctype html> <title>Log in</title>"},
+           {200, "", "gave nothing"},
+           {200, "{}", "gave JSON that is no object of it"},
+           {200, kStatus, "gave a Status"},
+           {200, kOther, "gave a ConfigMap named \"b\""},
+       }) {
+    http::FakeTransport everywhere;
+    everywhere.Handle([&c](const Call&, const http::Request&) {
+      return http::Response{.status = c.status, .body = c.body};
+    });
+    const auto is_error =
+        StatusIs(absl::StatusCode::kUnavailable,
+                 AllOf(HasSubstr("what answers at https://h/c1 is not the Kubernetes API: "),
+                       HasSubstr(c.said), ::testing::Not(HasSubstr("quoted"))));
+    const auto fresh = [&] {
+      return NewCluster(http::Borrow(everywhere), "context test", {.address = "https://h/c1"});
+    };
+    SCOPED_TRACE(absl::StrCat(c.status, " ", c.body));
+    EXPECT_THAT(fresh()->Get(call_, kRef), is_error);
+    EXPECT_THAT(RemedyOf(fresh()->Get(call_, kRef).status()).value_or(""),
+                AllOf(HasSubstr("Correct the address"), HasSubstr("context test")));
+    const auto cluster = fresh();
+    for (int i = 0; i < 4; ++i) EXPECT_THAT(cluster->Read(call_, kRef), is_error);
+    EXPECT_THAT(fresh()->Read(call_, {{"acme.test/v1", "Foo"}, "x", "a"}),
+                StatusIs(absl::StatusCode::kUnavailable, HasSubstr("is not the Kubernetes API")));
+    EXPECT_THAT(fresh()->Apply(call_, Declared(), {}), is_error);
+    EXPECT_THAT(fresh()->List(call_, {"v1", "ConfigMap"}, {}),
+                StatusIs(absl::StatusCode::kUnavailable, HasSubstr("is not the Kubernetes API")));
+    EXPECT_THAT(fresh()->Version(call_),
+                StatusIs(absl::StatusCode::kUnavailable, HasSubstr("is not the Kubernetes API")));
+    if (absl::string_view(c.said) != "gave a Status") {
+      EXPECT_THAT(fresh()->Delete(call_, kRef, {}), is_error);
+    }
+  }
+}
+
+// A webhook that refuses with 404, another server behind the same address.
+TEST_F(ClusterTest, A404OfAKindThatTheServerHasDoesNotSayThatTheObjectIsGone) {
+  for (
+      const char* body :
+      {R"({"kind":"Status","status":"Failure","reason":"NotFound","message":"admission webhook \"w\" denied the request: no","code":404})",
+       R"({"kind":"Status","status":"Failure","reason":"NotFound","message":"secrets \"b\" not found","details":{"name":"b","kind":"secrets"},"code":404})",
+       "default backend - 404"}) {
+    transport_.Handle([&](const Call&, const http::Request& request) {
+      if (request.url != "/api") return http::Response{.status = 404, .body = body};
+      return http::Response{
+          .status = 200,
+          .body =
+              R"({"kind":"APIGroupDiscoveryList","items":[{"metadata":{},"versions":[{"version":"v1","resources":[
+              {"resource":"configmaps","responseKind":{"kind":"ConfigMap"},"scope":"Namespaced","verbs":["get"]}]}]}]})"};
+    });
+    const auto is_error = StatusIs(
+        absl::StatusCode::kUnavailable,
+        AllOf(HasSubstr("says that it has v1/ConfigMap, but does not find it"), HasSubstr("404")));
+    EXPECT_THAT(cluster_->Delete(call_, kRef, {}), is_error);
+    EXPECT_THAT(cluster_->Read(call_, kRef), is_error);
+  }
+}
+
+// Objects are the same in all versions of their kind.
+TEST_F(ClusterTest, AnObjectIsFoundAndDeletedInTheVersionThatIsServed) {
+  constexpr char kFoo[] =
+      R"({"kind":"Foo","apiVersion":"acme.test/v1","metadata":{"name":"f","namespace":"x","uid":"u"}})";
+  transport_.Handle([&](const Call&, const http::Request& request) {
+    if (request.url == "/apis") {
+      return http::Response{
+          .status = 200,
+          .body =
+              R"({"kind":"APIGroupDiscoveryList","items":[{"metadata":{"name":"acme.test"},"versions":[{"version":"v1","resources":[
+              {"resource":"foos","responseKind":{"kind":"Foo"},"scope":"Namespaced","verbs":["get"]}]}]}]})"};
+    }
+    return http::Response{.status = 200, .body = request.method == "GET" ? kFoo : kDeletedStatus};
+  });
+  const ObjectRef former{{"acme.test/v1beta1", "Foo"}, "x", "f"};
+  EXPECT_THAT(cluster_->Read(call_, former), IsOk());
+  EXPECT_THAT(cluster_->Get(call_, former), IsOk());
+  EXPECT_THAT(cluster_->Delete(call_, former, {}), IsOk());
+  EXPECT_THAT(Sent(), ElementsAre("GET /apis", "GET /apis/acme.test/v1/namespaces/x/foos/f",
+                                  "GET /apis/acme.test/v1/namespaces/x/foos/f",
+                                  "DELETE /apis/acme.test/v1/namespaces/x/foos/f"));
+  Json declared = Json::parse(kFoo);
+  declared["apiVersion"] = former.kind.api_version;
+  const absl::Status refused = cluster_->Apply(call_, declared, {}).status();
+  EXPECT_EQ(MissingOf(refused), Missing::kVersion);
+  EXPECT_THAT(refused, StatusIs(absl::StatusCode::kUnimplemented,
+                                HasSubstr("the server has it in acme.test/v1")));
+  EXPECT_THAT(*RemedyOf(refused), HasSubstr("Write a version that the server has"));
+}
+
+// Also where the table of built-in kinds has a version that this server no longer has.
+TEST_F(ClusterTest, ABuiltInKindIsReadInAnotherVersion) {
+  transport_.Handle([&](const Call&, const http::Request& request) {
+    if (request.url == "/apis") {
+      return http::Response{
+          .status = 200,
+          .body =
+              R"({"kind":"APIGroupDiscoveryList","items":[{"metadata":{"name":"autoscaling"},"versions":[{"version":"v2","resources":[
+              {"resource":"horizontalpodautoscalers","responseKind":{"kind":"HorizontalPodAutoscaler"},"scope":"Namespaced","verbs":["get"]}]}]}]})"};
+    }
+    if (absl::StrContains(request.url, "/v1/"))
+      return http::Response{.status = 404, .body = kNoResource};
+    return http::Response{
+        .status = 200,
+        .body =
+            R"({"kind":"HorizontalPodAutoscaler","apiVersion":"autoscaling/v2","metadata":{"name":"a","namespace":"x"}})"};
+  });
+  const ObjectRef ref{{"autoscaling/v1", "HorizontalPodAutoscaler"}, "x", "a"};
+  EXPECT_THAT(cluster_->Read(call_, ref), IsOk());
+  auto fresh = NewCluster(http::Borrow(transport_), "");
+  EXPECT_THAT(fresh->Get(call_, ref), IsOk());
 }
 
 TEST_F(ClusterTest, AFieldThatTheKindLacksIsTheUsersMistake) {

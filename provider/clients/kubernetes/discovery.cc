@@ -16,15 +16,14 @@ namespace {
 // being installed) may have defined it meanwhile. Many objects of a kind that is missing share one
 // request.
 constexpr absl::Duration kMissAge = absl::Seconds(5);
+// The list of kinds may lag behind what the server does for about this long.
+constexpr absl::Duration kListDelay = absl::Seconds(1);
 
 // client-go's own header: aggregated discovery in either version, else the old form.
 constexpr absl::string_view kAggregated =
     "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,"
     "application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList,application/json";
 constexpr absl::string_view kPlain = "application/json";
-
-// Where APIGroupDiscoveryList, APIGroupList and APIVersions have what they list.
-constexpr const char* kLists[] = {"items", "groups", "versions"};
 
 struct BuiltIn {
   absl::string_view api_version, kind, plural;
@@ -184,30 +183,24 @@ absl::StatusOr<ResourceInfo> Discovery::Resolve(const Call& call, const ObjectKi
   for (const absl::Duration max_age : {absl::InfiniteDuration(), kMissAge}) {
     CHARON_ASSIGN_OR_RETURN(auto catalogue, Get(call, part, max_age));
     CHARON_ASSIGN_OR_RETURN(catalogue, Fill(call, part, catalogue, kind.api_version));
-    const auto version = catalogue->versions.find(kind.api_version);
-    if (version == catalogue->versions.end() || !version->second) continue;
-    for (const ResourceInfo& info : *version->second) {
-      if (info.kind == kind) return info;
-    }
+    if (const ResourceInfo* info = Find(*catalogue, kind); info != nullptr) return *info;
   }
-  return Missing(call, kind);
+  const absl::Status missing = Missing(call, kind);
+  if (!missing.ok()) return missing;
+  // It came in between.
+  CHARON_ASSIGN_OR_RETURN(const auto catalogue, FillGroup(call, kind, absl::InfiniteDuration()));
+  if (const ResourceInfo* info = Find(*catalogue, kind); info != nullptr) return *info;
+  return absl::UnavailableError(
+      absl::StrCat("the server's list of kinds changes: is ", kind.ToString(), " in it or not?"));
 }
 
-absl::StatusOr<ResourceInfo> Discovery::ResolveObject(const Call& call, const ObjectKind& kind) {
-  absl::StatusOr<ResourceInfo> info = Resolve(call, kind);
-  if (!absl::IsNotFound(info.status())) return info;
-  const Part part = PartOf(kind);
-  CHARON_ASSIGN_OR_RETURN(const auto catalogue, Get(call, part, absl::InfiniteDuration()));
-  for (const auto& [api_version, unused] : catalogue->versions) {
-    if (ObjectKind{api_version, ""}.group() != kind.group()) continue;
-    CHARON_ASSIGN_OR_RETURN(const auto filled, Fill(call, part, catalogue, api_version));
-    const auto version = filled->versions.find(api_version);
-    if (version == filled->versions.end() || !version->second) continue;
-    for (const ResourceInfo& other : *version->second) {
-      if (other.kind.kind == kind.kind) return other;
-    }
+const ResourceInfo* Discovery::Find(const Catalogue& catalogue, const ObjectKind& kind) {
+  const auto version = catalogue.versions.find(kind.api_version);
+  if (version == catalogue.versions.end() || !version->second) return nullptr;
+  for (const ResourceInfo& info : *version->second) {
+    if (info.kind == kind) return &info;
   }
-  return info;
+  return nullptr;
 }
 
 absl::StatusOr<std::vector<ResourceInfo>> Discovery::Kinds(const Call& call) {
@@ -257,41 +250,74 @@ std::optional<absl::Time> Discovery::WrittenAt(const ObjectKind& kind) const {
 absl::Status Discovery::Missing(const Call& call, const ObjectKind& kind) {
   {
     absl::MutexLock lock(&mutex_);
-    disproved_.insert(kind);
     own_.erase(kind);
   }
+  // A definition that was deleted a moment ago may still be listed.
+  for (const absl::Duration max_age : {kMissAge, absl::ZeroDuration(), absl::ZeroDuration()}) {
+    CHARON_ASSIGN_OR_RETURN(const auto catalogue, FillGroup(call, kind, max_age));
+    if (Find(*catalogue, kind) == nullptr) {
+      absl::MutexLock lock(&mutex_);
+      disproved_.insert(kind);
+      return MissingStatus(kind, *catalogue);
+    }
+    CHARON_RETURN_IF_ERROR(call.Wait(kListDelay));
+  }
+  return absl::OkStatus();
+}
+
+std::optional<ObjectKind> Discovery::Served(const Call& call, const ObjectKind& kind) {
+  const auto catalogue = FillGroup(call, kind, absl::InfiniteDuration());
+  if (!catalogue.ok()) return std::nullopt;
+  std::optional<ObjectKind> served;
+  for (const auto& [api_version, version] : (*catalogue)->versions) {
+    if (!version) continue;
+    for (const ResourceInfo& info : *version) {
+      if (info.kind != kind && SameKindMoved(info.kind, kind)) served = info.kind;
+    }
+  }
+  return served;
+}
+
+absl::StatusOr<std::shared_ptr<const Discovery::Catalogue>> Discovery::FillGroup(
+    const Call& call, const ObjectKind& kind, absl::Duration max_age) {
   const Part part = PartOf(kind);
-  auto catalogue = Get(call, part, kMissAge);
-  // The group's other versions are only worth naming if they were told together; a server of the
-  // old kind is asked for the one version.
-  if (catalogue.ok()) catalogue = Fill(call, part, *catalogue, kind.api_version);
-  if (!catalogue.ok()) return catalogue.status();
-  return MissingStatus(kind, **catalogue);
+  CHARON_ASSIGN_OR_RETURN(auto catalogue, Get(call, part, max_age));
+  const auto listed = catalogue;
+  for (const auto& [api_version, version] : listed->versions) {
+    if (!SameKindMoved({api_version, kind.kind}, kind)) continue;
+    CHARON_ASSIGN_OR_RETURN(catalogue, Fill(call, part, catalogue, api_version));
+  }
+  return catalogue;
 }
 
 absl::Status Discovery::MissingStatus(const ObjectKind& kind, const Catalogue& catalogue) {
-  std::vector<std::string> group_versions, kinds_there, has_it, elsewhere;
+  std::vector<std::string> group_versions, kinds_there, has_it, elsewhere, silent;
   bool version_exists = false;
   for (const auto& [api_version, version] : catalogue.versions) {
     const bool same_group = ObjectKind{api_version, ""}.group() == kind.group();
     if (same_group) group_versions.push_back(api_version);
+    if (same_group && catalogue.silent.contains(api_version)) silent.push_back(api_version);
     if (api_version == kind.api_version) version_exists = true;
     if (!version) continue;
     for (const ResourceInfo& info : *version) {
       if (api_version == kind.api_version) kinds_there.push_back(info.kind.kind);
       if (info.kind.kind != kind.kind || api_version == kind.api_version) continue;
-      (same_group ? has_it : elsewhere).push_back(api_version);
+      (SameKindMoved(info.kind, kind) ? has_it : elsewhere).push_back(api_version);
     }
   }
   std::string message = absl::StrCat("no kind \"", kind.kind, "\" in ", kind.api_version);
-  if (catalogue.silent.contains(kind.api_version)) {
-    absl::StrAppend(&message, ": the extension server behind ", kind.api_version,
-                    " does not answer (see the conditions of its APIService)");
-    return absl::UnavailableError(message);  // nobody knows what it has
-  }
   if (!has_it.empty()) {
     absl::StrAppend(&message, "; the server has it in ", Shortened(has_it, 10));
-  } else if (!elsewhere.empty()) {
+    return WithRemedy(absl::UnimplementedError(message),
+                      "Write a version that the server has: objects are the same in all of them. "
+                      "If the version is new, install the definition that has it first.");
+  }
+  if (!silent.empty()) {
+    absl::StrAppend(&message, ": the extension server behind ", Shortened(silent, 10),
+                    " does not answer (see the conditions of its APIService)");
+    return absl::UnavailableError(message);
+  }
+  if (!elsewhere.empty()) {
     absl::StrAppend(&message, "; the server has one in ", Shortened(elsewhere, 3));
   } else if (version_exists && !kinds_there.empty()) {
     absl::StrAppend(&message,
@@ -367,16 +393,10 @@ absl::StatusOr<std::shared_ptr<const Discovery::Catalogue>> Discovery::Ask(const
     absl::MutexLock lock(&mutex_);
     catalogue->generation = generation_;
   }
-  const absl::StatusOr<std::string> body =
-      fetch_(call, part == kCore ? "/api" : "/apis", kAggregated);
-  // Every API server has these two.
-  if (absl::IsNotFound(body.status())) return NotKubernetes(body.status().message());
-  CHARON_RETURN_IF_ERROR(body.status());
-  const Json answer = http::ParseJson(*body);
-  const bool is_list = std::any_of(
-      std::begin(kLists), std::end(kLists),
-      [&answer](const char* list) { return answer.is_object() && answer.contains(list); });
-  if (!is_list) return NotKubernetes("it is no list of API groups");
+  CHARON_ASSIGN_OR_RETURN(const std::string body,
+                          fetch_(call, part == kCore ? "/api" : "/apis", kAggregated));
+  const Json answer = http::ParseJson(body);
+  if (!answer.is_object()) return absl::UnavailableError("the answer is no JSON object");
   for (const Json& group : ArrayIn(answer, "items")) {  // APIGroupDiscoveryList
     const std::string name = Text(group, "metadata.name");
     for (const Json& version : ArrayIn(group, "versions")) {

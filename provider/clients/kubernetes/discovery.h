@@ -32,21 +32,24 @@ class Discovery {
 
   explicit Discovery(Fetch fetch) : fetch_(std::move(fetch)) {}
 
-  // NotFound as Missing() if the server has no such kind.
+  // Missing() if the server has no such kind.
   absl::StatusOr<ResourceInfo> Resolve(const Call& call, const ObjectKind& kind);
-
-  // The same for what there may be already: in another version of its group if the one it was made
-  // in is no longer served, since an object is there in all of them.
-  absl::StatusOr<ResourceInfo> ResolveObject(const Call& call, const ObjectKind& kind);
 
   // Every kind, those without "get" left out. API groups whose server does not answer are left out
   // too.
   absl::StatusOr<std::vector<ResourceInfo>> Kinds(const Call& call);
 
-  // What to say when the server refused a path of `kind` because it does not serve it: NotFound
-  // with the versions it has instead; Unavailable if the extension server that would know does not
-  // answer, or what answers is no API server. From now on `kind` is no longer taken to be built in.
+  // What to say when the server found nothing at a path of `kind`. From now on `kind` is no longer
+  // taken to be built in.
+  //   NotFound       it does not have the kind, nor an heir of it
+  //   Unimplemented  only in other versions, which the message names
+  //   Unavailable    that cannot be told: the extension server behind it does not answer
+  //   OK             it lists the kind all the same
+  // Otherwise the error of asking it.
   absl::Status Missing(const Call& call, const ObjectKind& kind);
+
+  // A version of `kind` that the server has, where Missing() is Unimplemented.
+  std::optional<ObjectKind> Served(const Call& call, const ObjectKind& kind);
 
   // We wrote or deleted this CustomResourceDefinition. Its kinds are known at once, whatever
   // discovery says, and what was asked before is out of date.
@@ -83,12 +86,17 @@ class Discovery {
   absl::StatusOr<std::shared_ptr<const Catalogue>> AskVersions(const Call& call, Part part,
                                                                const Catalogue& catalogue,
                                                                const std::string& api_version);
+  // The same, with every version of what `kind` may be in filled in.
+  absl::StatusOr<std::shared_ptr<const Catalogue>> FillGroup(const Call& call,
+                                                             const ObjectKind& kind,
+                                                             absl::Duration max_age);
   // Runs `ask` while no other thread does, and publishes its result; `done` (called under the lock)
   // says that another thread's result will do.
   absl::StatusOr<std::shared_ptr<const Catalogue>> Once(
       const Call& call, Part part, const std::function<bool()>& done,
       const std::function<absl::StatusOr<std::shared_ptr<const Catalogue>>()>& ask);
 
+  static const ResourceInfo* Find(const Catalogue& catalogue, const ObjectKind& kind);
   static absl::Status MissingStatus(const ObjectKind& kind, const Catalogue& catalogue);
 
   const Fetch fetch_;

@@ -93,7 +93,8 @@ TEST_F(DiscoveryTest, NamesWhatThereIsInsteadOfAMissingKind) {
   Discovery discovery = Make();
   const auto code = absl::StatusCode::kNotFound;
   EXPECT_THAT(discovery.Resolve(call_, {"acme.test/v2", "Foo"}),
-              StatusIs(code, "no kind \"Foo\" in acme.test/v2; the server has it in acme.test/v1"));
+              StatusIs(absl::StatusCode::kUnimplemented,
+                       "no kind \"Foo\" in acme.test/v2; the server has it in acme.test/v1"));
   EXPECT_THAT(
       discovery.Resolve(call_, {"acme.test/v1", "Baz"}),
       StatusIs(
@@ -106,25 +107,10 @@ TEST_F(DiscoveryTest, NamesWhatThereIsInsteadOfAMissingKind) {
               StatusIs(code, HasSubstr("The server has no API group \"cert-manager.io\"")));
   EXPECT_THAT(
       discovery.Resolve(call_, {"extensions/v1beta1", "Deployment"}),
-      StatusIs(code,
-               "no kind \"Deployment\" in extensions/v1beta1; the server has one in apps/v1"));
-  EXPECT_THAT(discovery.Resolve(call_, {"metrics.test/v1", "PodMetrics"}),
-              StatusIs(absl::StatusCode::kUnavailable, HasSubstr("does not answer")));
+      StatusIs(absl::StatusCode::kUnimplemented,
+               "no kind \"Deployment\" in extensions/v1beta1; the server has it in apps/v1"));
   EXPECT_THAT(discovery.Resolve(call_, {"reviews.test/v1", "AccessReview"}), StatusIs(code));
   EXPECT_TRUE(RemedyOf(discovery.Resolve(call_, {"acme.test/v2", "Foo"}).status()).has_value());
-}
-
-TEST_F(DiscoveryTest, AnObjectIsThereInEveryVersionOfItsKind) {
-  Discovery discovery = Make();
-  const auto foo = discovery.ResolveObject(call_, {"acme.test/v1beta1", "Foo"});
-  ASSERT_THAT(foo, IsOk());
-  EXPECT_EQ(foo->kind.api_version, "acme.test/v1");
-  EXPECT_EQ(discovery.ResolveObject(call_, {"acme.test/v1", "Foo"})->plural, "foos");
-  for (const ObjectKind& kind :
-       {ObjectKind{"acme.test/v1", "Baz"}, ObjectKind{"other.test/v1", "Foo"}}) {
-    EXPECT_THAT(discovery.ResolveObject(call_, kind), StatusIs(absl::StatusCode::kNotFound));
-  }
-  EXPECT_THAT(asked_, ElementsAre("/apis"));
 }
 
 TEST_F(DiscoveryTest, MissesShareARequestForAWhile) {
@@ -138,6 +124,36 @@ TEST_F(DiscoveryTest, MissesShareARequestForAWhile) {
   clock_.Advance(absl::Seconds(6));
   EXPECT_THAT(discovery.Resolve(call_, {"late.test/v1", "Late"}), IsOk());
   EXPECT_THAT(asked_, ElementsAre("/apis", "/apis"));
+}
+
+// What an extension server that is down has is not gone, whichever of its versions is asked for.
+TEST_F(DiscoveryTest, ASilentExtensionServerIsNoMissingKind) {
+  Discovery discovery = Make();
+  for (const char* version : {"metrics.test/v1", "metrics.test/v1beta1"}) {
+    EXPECT_THAT(discovery.Resolve(call_, {version, "PodMetrics"}),
+                StatusIs(absl::StatusCode::kUnavailable,
+                         HasSubstr("the extension server behind metrics.test/v1 does not answer")));
+  }
+}
+
+TEST_F(DiscoveryTest, KnowsAnotherVersionOfAKind) {
+  Discovery discovery = Make();
+  EXPECT_EQ(discovery.Served(call_, {"acme.test/v1beta1", "Foo"}),
+            (ObjectKind{"acme.test/v1", "Foo"}));
+  EXPECT_EQ(discovery.Served(call_, {"extensions/v1beta1", "Deployment"}),
+            (ObjectKind{"apps/v1", "Deployment"}));
+  EXPECT_EQ(discovery.Served(call_, {"acme.test/v1beta1", "Baz"}), std::nullopt);
+  EXPECT_EQ(discovery.Served(call_, {"other.test/v1", "Foo"}), std::nullopt);
+}
+
+TEST_F(DiscoveryTest, OnlyAServerThatAnswersCanSayThatAKindIsMissing) {
+  answers_.clear();
+  Discovery discovery = Make();
+  EXPECT_THAT(discovery.Missing(call_, {"acme.test/v1", "Foo"}),
+              StatusIs(absl::StatusCode::kUnavailable, HasSubstr("which kinds it has")));
+  answers_ = {{"/apis", kGroups}};
+  EXPECT_THAT(discovery.Missing(call_, {"acme.test/v1", "Foo"}), IsOk());  // it is there
+  EXPECT_THAT(discovery.Resolve(call_, {"acme.test/v1", "Foo"}), IsOk());
 }
 
 const Json kCrd =
@@ -197,26 +213,6 @@ TEST_F(DiscoveryTest, AsksGroupByGroupWhereThereIsNoAggregation) {
   std::vector<std::string> names;
   for (const ResourceInfo& info : *kinds) names.push_back(info.kind.ToString());
   EXPECT_THAT(names, ElementsAre("v1/Pod", "acme.test/v1/Foo"));
-}
-
-// A 404 of something else than an API server must not count as one: what is asked for would be
-// gone.
-TEST_F(DiscoveryTest, WhatHasNoGroupsIsNoServer) {
-  for (const char* answer : {"", "{}", "<html>Please log in</html>", "[]"}) {
-    Discovery discovery([answer](const Call&, const std::string&, absl::string_view) {
-      return *answer == '\0'
-                 ? absl::StatusOr<std::string>(absl::NotFoundError("404 page not found"))
-                 : absl::StatusOr<std::string>(answer);
-    });
-    for (const absl::Status& status :
-         {discovery.Missing(call_, {"v1", "Namespace"}),
-          discovery.Resolve(call_, {"acme.test/v1", "Foo"}).status()}) {
-      EXPECT_THAT(status,
-                  StatusIs(absl::StatusCode::kUnavailable, HasSubstr("no Kubernetes API server")))
-          << answer;
-      EXPECT_THAT(*RemedyOf(status), HasSubstr("address"));
-    }
-  }
 }
 
 TEST_F(DiscoveryTest, SaysThatTheServerCouldNotBeAsked) {

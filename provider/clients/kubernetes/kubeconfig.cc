@@ -58,7 +58,7 @@ absl::Status NothingConfigured(const Environment& environment, absl::string_view
     kubeconfig = absl::StrCat("KUBECONFIG (", *value, ") names no file that exists");
   }
   return WithRemedy(
-      absl::NotFoundError(absl::StrCat(
+      absl::FailedPreconditionError(absl::StrCat(
           "no Kubernetes cluster is configured. Looked at: config_path, config_paths and host in "
           "the "
           "provider's kubernetes block; the environment variables KUBE_HOST, KUBE_CONFIG_PATH and "
@@ -381,9 +381,9 @@ class Resolver {
 absl::StatusOr<Connection> Resolve(const ConnectionSettings& settings,
                                    const Environment& environment) {
   absl::StatusOr<Connection> connection = Resolver(settings, environment).Run();
-  // NotFound would say that the object is gone which was to be asked for.
-  if (!absl::IsNotFound(connection.status())) return connection;
-  return WithCode(connection.status(), absl::StatusCode::kFailedPrecondition);
+  // Files that do not exist say nothing about the objects in the cluster.
+  if (!connection.ok()) return NotAboutTheObject(std::move(connection).status());
+  return connection;
 }
 
 }  // namespace charon::kubernetes

@@ -95,10 +95,9 @@ struct Connection {
 // Several kubeconfigs merge as kubectl merges them: the first definition of a name wins, files that
 // do not exist are skipped if at least one does. Relative paths in a file are relative to it; "~"
 // is HOME. Nothing is run and nothing is contacted.
-//   FailedPrecondition  no configuration at all, or the file does not exist: the message names
-//   every place
-//                       that was looked at and the provider argument and environment variable to
-//                       set
+//   FailedPrecondition  no configuration at all, or a file does not exist: the message names every
+//                       place that was looked at and the provider argument and environment variable
+//                       to set. Never NotFound, which would say that an object is gone.
 //   InvalidArgument     a file is no kubeconfig (line), or the context / user / cluster it names is
 //   missing
 //                       (the message lists those there are), or arguments contradict each other

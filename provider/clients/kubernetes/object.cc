@@ -1,5 +1,6 @@
 #include "provider/clients/kubernetes/object.h"
 
+#include <set>
 #include <utility>
 
 #include "absl/strings/cord.h"
@@ -341,6 +342,18 @@ std::string ObjectKind::version() const {
   return slash == std::string::npos ? api_version : api_version.substr(slash + 1);
 }
 
+bool SameKindMoved(const ObjectKind& a, const ObjectKind& b) {
+  // Groups that handed kinds on: extensions, and events (Kubernetes deprecation guide).
+  static const std::set<std::string> kHeirsOfExtensions = {"apps", "networking.k8s.io", "policy"};
+  if (a.kind != b.kind) return false;
+  if (a.group() == b.group()) return true;
+  const std::string x = a.group(), y = b.group();
+  if (x == "extensions") return kHeirsOfExtensions.count(y) != 0;
+  if (y == "extensions") return kHeirsOfExtensions.count(x) != 0;
+  return a.kind == "Event" && (x.empty() || x == "events.k8s.io") &&
+         (y.empty() || y == "events.k8s.io");
+}
+
 std::string ObjectRef::ToString() const {
   return name_space.empty() ? absl::StrCat(kind.ToString(), "/", name)
                             : absl::StrCat(kind.ToString(), "/", name_space, "/", name);
@@ -353,24 +366,6 @@ absl::Status CheckPathSegment(absl::string_view what, absl::string_view text) {
       absl::StrCat(what, " is \"", internal::Excerpt(text, 100),
                    "\", which names nothing: it must not contain \"/\" or \"%\", nor be \".\" or "
                    "\"..\""));
-}
-
-absl::Status NotKubernetes(absl::string_view why) {
-  return WithRemedy(
-      absl::UnavailableError(
-          absl::StrCat("what answers is no Kubernetes API server: ", internal::Excerpt(why, 300))),
-      "Check the cluster's address (host of the provider block, or server in the kubeconfig), its "
-      "path, and what is in front of it.");
-}
-
-absl::Status CheckIsObject(const Json& answer, const ObjectRef& ref) {
-  // Items of a typed list carry no kind.
-  const std::string kind = Text(answer, "kind");
-  const std::string name = Text(answer, "metadata.name");
-  if ((kind.empty() || kind == ref.kind.kind) && name == ref.name) return absl::OkStatus();
-  return NotKubernetes(absl::StrCat("the answer for ", ref.ToString(), " is ",
-                                    kind.empty() ? "an object without a kind" : "a ", kind,
-                                    name.empty() ? " without a name" : " named ", name));
 }
 
 absl::StatusOr<ObjectRef> ObjectRef::Parse(absl::string_view id) {

@@ -27,6 +27,9 @@ struct ObjectKind {
   friend auto operator<=>(const ObjectKind&, const ObjectKind&) = default;
 };
 
+// True if both name the same object although the group differs: kinds that moved between groups.
+bool SameKindMoved(const ObjectKind& a, const ObjectKind& b);
+
 // InvalidArgument for a name or namespace that is no part of a path, as the API server judges it
 // (apimachinery v0.36, pkg/api/validation/path): it would be the path of something else. `what`
 // says which it is.
@@ -55,12 +58,6 @@ absl::StatusOr<ObjectRef> RefOf(const Json& object);
 const Json& Field(const Json& object, absl::string_view dotted_path);
 // Its text; "" if there is none or it is no string.
 std::string Text(const Json& object, absl::string_view dotted_path);
-
-// What answers in the place of an API server: the backend of a proxy, a login page. `why`: what is
-// wrong with the answer. Unavailable, because nothing can be told of any object.
-absl::Status NotKubernetes(absl::string_view why);
-// NotKubernetes unless `answer` is the object `ref`.
-absl::Status CheckIsObject(const Json& answer, const ObjectRef& ref);
 
 // What the API server refused, read from a v1.Status body.
 struct ApiError {

@@ -58,12 +58,16 @@ absl::Status NotFoundStatus(const ResourceInfo& info, const ObjectRef& ref) {
   return StatusFromResponse(404, status.dump(-1, ' ', false, Json::error_handler_t::replace));
 }
 
+// Items of a typed list carry neither.
+void Complete(Json& object, const ObjectRef& ref) {
+  if (!object.contains("apiVersion")) object["apiVersion"] = ref.kind.api_version;
+  if (!object.contains("kind")) object["kind"] = ref.kind.kind;
+}
+
 absl::StatusOr<std::shared_ptr<const Json>> Parse(absl::string_view text, const ObjectRef& ref) {
   auto object = std::make_shared<Json>(http::ParseJson(text));
-  if (!object->is_object()) return NotKubernetes("it is no JSON object");
-  // Items of a typed list carry neither.
-  if (!object->contains("apiVersion")) (*object)["apiVersion"] = ref.kind.api_version;
-  if (!object->contains("kind")) (*object)["kind"] = ref.kind.kind;
+  if (!object->is_object()) return absl::UnavailableError("the server's answer is no JSON object");
+  Complete(*object, ref);
   return object;
 }
 
@@ -303,8 +307,10 @@ absl::StatusOr<std::shared_ptr<const Json>> Snapshot::Get(const Call& call,
                                                           const ObjectRef& ref, bool keep) {
   CHARON_ASSIGN_OR_RETURN(std::string body, source_.GetBody(call, info, ref));
   const auto text = std::make_shared<const std::string>(std::move(body));
-  CHARON_ASSIGN_OR_RETURN(auto object, Parse(*text, ref));
-  CHARON_RETURN_IF_ERROR(CheckIsObject(*object, ref));
+  auto object = std::make_shared<Json>(http::ParseJson(*text));
+  if (const absl::Status sound = source_.CheckAnswer(*text, *object, info, ref); !sound.ok())
+    return Annotate(sound, absl::StrCat("reading ", ref.ToString()));
+  Complete(*object, ref);
   if (keep) {
     absl::MutexLock lock(&mutex_);
     Kind& kind = KindOf(ref.kind);

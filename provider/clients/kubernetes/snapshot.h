@@ -44,6 +44,9 @@ class SnapshotSource {
   virtual ~SnapshotSource() = default;
   virtual absl::StatusOr<std::string> GetBody(const Call& call, const ResourceInfo& info,
                                               const ObjectRef& ref) = 0;
+  // What is wrong with `object`, read from `body`, as the answer to a question for `ref`.
+  virtual absl::Status CheckAnswer(absl::string_view body, const Json& object,
+                                   const ResourceInfo& info, const ObjectRef& ref) const = 0;
   virtual absl::StatusOr<std::string> ListBody(const Call& call, const ResourceInfo& info,
                                                const ListRequest& request) = 0;
 };

@@ -39,6 +39,11 @@ class FakeSource final : public SnapshotSource {
     objects_[kind][{name_space, name}] = object.dump();
   }
 
+  absl::Status CheckAnswer(absl::string_view, const Json&, const ResourceInfo&,
+                           const ObjectRef&) const override {
+    return absl::OkStatus();
+  }
+
   absl::StatusOr<std::string> GetBody(const Call& call, const ResourceInfo& info,
                                       const ObjectRef& ref) override {
     if (before_) CHARON_RETURN_IF_ERROR(before_(call, "GET " + ref.ToString()));

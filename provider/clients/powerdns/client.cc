@@ -73,10 +73,7 @@ class Client final : public dns::Backend {
     CHARON_ASSIGN_OR_RETURN(const Json list, Ask(call, "GET", Path().Query("zone", name + "."), "",
                                                  absl::StrCat("looking for the zone ", name)));
     std::vector<Zone> zones;
-    if (!list.is_array())
-      return absl::InternalError(absl::StrCat("looking for the zone ", name, ": ",
-                                              settings_.endpoint,
-                                              " does not answer as PowerDNS does"));
+    if (!list.is_array()) return NotPowerDns(absl::StrCat("looking for the zone ", name));
     for (const Json& one : list) {
       CHARON_ASSIGN_OR_RETURN(Zone zone, ToZone(one));
       if (zone.name == name) zones.push_back(std::move(zone));
@@ -88,6 +85,7 @@ class Client final : public dns::Backend {
     CHARON_ASSIGN_OR_RETURN(const Json answer,
                             Ask(call, "GET", Path().Segment(zone.id), "",
                                 absl::StrCat("listing the records of ", zone.name)));
+    if (!Part(answer, "rrsets").is_array()) return NotPowerDns("a zone without records");
     std::vector<RecordSet> sets;
     for (const Json& rrset : Part(answer, "rrsets")) {
       const absl::StatusOr<std::string> name = dns::CanonicalName(Text(rrset, "name"));
@@ -211,9 +209,7 @@ class Client final : public dns::Backend {
     const Json answer = http::ParseJson(response->body);
     if (response->status >= 200 && response->status <= 299) {
       if (answer.is_discarded() && !response->body.empty()) {
-        return WithRemedy(absl::InternalError(absl::StrCat(what, ": ", settings_.endpoint,
-                                                           " does not answer as PowerDNS does")),
-                          "Check `powerdns.endpoint`.");
+        return NotPowerDns(what);
       }
       return answer;
     }
@@ -231,6 +227,10 @@ class Client final : public dns::Backend {
         return WithRemedy(absl::PermissionDeniedError(message),
                           "Allow this address in the server's `webserver-allow-from`.");
       case 404:
+        // pdns/ws-api.cc: ApiException is {"error": ...}, HttpNotFoundException these words. What
+        // other servers say is about no zone.
+        if (!answer.is_object() && absl::StripAsciiWhitespace(said) != "Not Found")
+          return NotPowerDns(message);
         return WithRemedy(
             absl::NotFoundError(message),
             "Check the zone's name and `powerdns.server_id`, and that the server has `api=yes`.");
@@ -242,6 +242,12 @@ class Client final : public dns::Backend {
         return response->status >= 500 ? absl::UnavailableError(message)
                                        : absl::InvalidArgumentError(message);
     }
+  }
+
+  absl::Status NotPowerDns(absl::string_view what) const {
+    return WithRemedy(absl::UnavailableError(absl::StrCat(what, ": ", settings_.endpoint,
+                                                          " does not answer as PowerDNS does")),
+                      "Check `powerdns.endpoint`, and what proxies are on the way.");
   }
 
   static absl::StatusOr<Zone> ToZone(const Json& json) {

@@ -100,7 +100,10 @@ TEST_F(PowerDnsTest, TellsErrorsApart) {
                R"({"error": "RRset www.example.org. IN CNAME: Conflicts with pre-existing RRset"})",
                absl::StatusCode::kInvalidArgument, "Conflicts"},
            Case{500, R"({"error": "Internal"})", absl::StatusCode::kUnavailable, "Internal"},
-           Case{200, "<html>", absl::StatusCode::kInternal, "does not answer as PowerDNS"},
+           Case{200, "<html>", absl::StatusCode::kUnavailable, "does not answer as PowerDNS"},
+           // Of something else, which says nothing about a zone.
+           Case{404, "404 page not found", absl::StatusCode::kUnavailable, "powerdns.endpoint"},
+           Case{404, "<html>Not Found", absl::StatusCode::kUnavailable, "powerdns.endpoint"},
        }) {
     for (int answers = c.status == 500 ? 6 : 1; answers > 0; --answers)
       transport_.Answer(c.status, c.body);

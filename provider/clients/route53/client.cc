@@ -181,6 +181,12 @@ class Client final : public dns::Backend {
                                       .ToString(),
                                   "", absl::StrCat("listing the records of ", zone.name)));
       const pugi::xml_node root = xml->document_element();
+      if (!root.child("ResourceRecordSets")) {
+        return WithRemedy(
+            absl::UnavailableError(absl::StrCat("listing the records of ", zone.name, ": ",
+                                                endpoint_, " does not answer as Route 53 does")),
+            "Check `aws.endpoint`, and what proxies are on the way.");
+      }
       for (const pugi::xml_node& node :
            root.child("ResourceRecordSets").children("ResourceRecordSet")) {
         if (std::optional<RecordSet> set = ToSet(node)) sets.push_back(*std::move(set));
@@ -347,7 +353,10 @@ class Client final : public dns::Backend {
                                   ServiceError* error_out = nullptr) {
     absl::Duration pause = absl::Milliseconds(300);
     for (int attempt = 1;; ++attempt) {
-      CHARON_ASSIGN_OR_RETURN(const Credentials credentials, credentials_->Get(call));
+      const absl::StatusOr<Credentials> found = credentials_->Get(call);
+      // A profile that is not there says nothing about a zone.
+      if (!found.ok()) return NotAboutTheObject(found.status());
+      const Credentials& credentials = *found;
       http::Request request{.method = method, .url = endpoint_ + target, .body = body};
       if (!body.empty()) request.headers.emplace_back("Content-Type", "application/xml");
       Sign(request, credentials, region_, "route53", call.clock->Now());
@@ -418,8 +427,12 @@ class Client final : public dns::Backend {
                         "Allow route53:ListHostedZonesByName, GetHostedZone, "
                         "ListResourceRecordSets, ChangeResourceRecordSets and GetChange.");
     }
-    if (is({"NoSuchHostedZone", "NoSuchChange"}) || response.status == 404)
-      return absl::NotFoundError(message);
+    if (is({"NoSuchHostedZone", "NoSuchChange"})) return absl::NotFoundError(message);
+    // A page of something else says nothing about a zone.
+    if (response.status == 404) {
+      return WithRemedy(absl::UnavailableError(message),
+                        "Check `aws.endpoint`, and what proxies are on the way.");
+    }
     if (is({"Throttling", "ThrottlingException", "TooManyRequestsException"}) ||
         response.status == 429)
       return absl::ResourceExhaustedError(message);

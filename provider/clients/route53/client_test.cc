@@ -236,6 +236,8 @@ TEST_F(Route53Test, TellsErrorsApart) {
                 "ChangeResourceRecordSets"},
            Case{404, "NoSuchHostedZone", "No hosted zone found with ID: Z1",
                 absl::StatusCode::kNotFound, "No hosted zone"},
+           Case{404, "InvalidAction", "The path is not of this API.",
+                absl::StatusCode::kUnavailable, "aws.endpoint"},
            Case{400, "HostedZoneNotEmpty",
                 "The specified hosted zone contains non-required resource record sets",
                 absl::StatusCode::kFailedPrecondition, "non-required"},

@@ -1,0 +1,134 @@
+"""charon_service after an apply that failed or was killed in the middle, or after somebody else's hands on what only it writes: what was
+not done is done by the next apply, and what no state knows of does not stay."""
+
+import base64
+import json
+
+import pytest
+
+from harness import hcl
+
+pytestmark = pytest.mark.one_cli("about the provider and the server; where programs differ, lifecycle_test.py and examples_test.py meet it")
+
+QUICK = {"termination_grace_period": "1s"}
+NEVER = QUICK | {"annotations": {"test/never-ready": ""}}
+CRASHES = QUICK | {"annotations": {"test/crash-loop": "true"}}
+
+
+def service(namespace, name, **more):
+    attributes = {"namespace": namespace, "name": name, "image": "registry.example.org/app:1", "pod": QUICK} | more
+    return hcl.resource("charon_service", name, {k: v for k, v in attributes.items() if v is not None})
+
+
+def value(cluster, namespace, secret, key):
+    return base64.b64decode(cluster.get("Secret", namespace, secret)["data"][key]).decode()
+
+
+def told(diagnostics, text):
+    return [d for d in diagnostics if text in d.text]
+
+
+def test_what_a_failed_update_has_not_done(stack, cluster, work):
+    """Secrets behind what failed, a rollout that was not reached, pods that a StatefulSet would never replace."""
+
+    def write(version, text, force=None, stuck=QUICK, set_=QUICK):
+        stack.write(
+            service(work, "keys", files={"/etc/a": {"content": text}}, env_wo={"TOKEN": f"value-{version}-8d21"}, env_wo_version=version,
+                    generated_secrets={"KEY": {"rotation_trigger": version}}, force_conflicts=force)
+            + service(work, "stuck", pod=stuck, timeouts={"update": "8s"})
+            + service(work, "set", kind="statefulset", service={"name": "db"}, ports={"sql": 5432}, pod=set_))
+
+    write("1", "a")
+    stack.apply()
+    assert cluster.get("StatefulSet", work, "set")["spec"]["serviceName"] == "set-headless"
+    assert cluster.get("Service", work, "set-headless")["spec"]["clusterIP"] == "None"
+    key = value(cluster, work, "keys-generated", "KEY")
+    cluster.api.patch("ConfigMap", work, "keys-files", {"data": {"etc_a": "x"}}, manager="bob")
+
+    write("2", "b", stuck=NEVER, set_=CRASHES)
+    result = stack.apply(fails=True)
+    assert told(result.errors, "belongs to bob") and told(result.errors, "Deployment/") and told(result.errors, "CrashLoopBackOff"), result
+    assert value(cluster, work, "keys-env", "TOKEN") == "value-1-8d21"
+
+    # The same again is no success, and what failed before the Secrets is done now.
+    write("2", "b", force=True, stuck=NEVER)
+    result = stack.apply(fails=True)
+    (error,) = result.errors
+    assert "stuck is not ready" in error.text, result
+    assert value(cluster, work, "keys-env", "TOKEN") == "value-2-8d21"
+    assert value(cluster, work, "keys-generated", "KEY") != key
+    assert cluster.get("StatefulSet", work, "set")["status"]["readyReplicas"] == 1
+
+    write("2", "b", force=True)
+    stack.apply()
+    stack.destroy()
+
+
+def test_an_update_that_was_killed_and_taken_back(stack, cluster, work, names):
+    """The state of before is what a killed Terraform leaves."""
+    more = {"env": {"NEW": "1"}, "files": {"/etc/a": {"content": "x"}},
+            "identity": {"cluster_rules": [{"resources": ["secrets"], "verbs": ["get"]}]}}
+    role = ("ClusterRole", None, f"{work}-web")
+
+    def killed():
+        before = stack.state().document
+        stack.write(service(work, "web", **more))
+        stack.apply()
+        assert cluster.get(*role)
+        stack.write(service(work, "web"))
+        stack.write_file("terraform.tfstate", json.dumps(before))
+
+    stack.write(service(work, "web"))
+    stack.apply()
+    killed()
+    plan = stack.apply()
+    assert told(plan.warnings, "an apply was killed"), plan
+    (container,) = cluster.get("Deployment", work, "web")["spec"]["template"]["spec"]["containers"]
+    assert "env" not in container and "volumeMounts" not in container
+    for ref in (role, ("ConfigMap", work, "web-files"), ("ServiceAccount", work, "web")):
+        assert not cluster.has(*ref), ref
+
+    killed()
+    stack.destroy()
+    for ref in (role, ("ConfigMap", work, "web-files"), ("ServiceAccount", work, "web")):
+        assert not cluster.has(*ref), ref
+
+
+def test_hands_on_what_only_the_service_writes(stack, cluster, work):
+    """Values of its Secrets, and the mark of who owns its objects."""
+    secret = {"env_wo": {"TOKEN": "value-8d21", "OTHER": "other-8d21"}, "env_wo_version": "1"}
+
+    def write(owner="one", **more):
+        stack.write(
+            f'provider "charon" {{\n  conventions = {{ owner = "{owner}" }}\n}}\n'
+            + service(work, "web", **secret, generated_secrets={"KEY": {}}, ports={"http": 80}, **more)
+            + service(work, "gone", generated_secrets={"KEY": {}}, **more))
+
+    write()
+    stack.apply()
+    kept = value(cluster, work, "gone-generated", "KEY")
+    cluster.api.patch("Secret", work, "web-generated", {"data": {"KEY": None}}, manager="bob")
+    cluster.api.patch("Secret", work, "web-env", {"data": {"TOKEN": None, "OTHER": "eA=="}}, manager="bob")
+    cluster.api.delete("Secret", work, "gone-generated")
+    cluster.api.patch("Service", work, "web", {"metadata": {"annotations": {"charon.internal/owner": None}}}, manager="bob")
+    plan = stack.plan()
+    for name in ("web-generated", "web-env"):
+        assert told(plan.warnings, f"Secret/{work}/{name}"), plan
+    assert told(plan.warnings, "lost its owner's mark"), plan
+    shown = stack.show(plan)
+    write(force_conflicts=True)
+    result = stack.apply()
+    assert [d for d in result.applied.warnings if d.summary == "Generated values were lost"], result.applied
+    assert value(cluster, work, "web-env", "TOKEN") == "value-8d21" and value(cluster, work, "web-env", "OTHER") == "other-8d21"
+    assert value(cluster, work, "gone-generated", "KEY") != kept and value(cluster, work, "web-generated", "KEY")
+    assert "8d21" not in shown
+
+    write(owner="two")
+    result = stack.plan(fails=True)
+    assert told(result.errors, 'on_conflict = "adopt"'), result
+    write(owner="two", on_conflict="adopt")
+    stack.apply()
+    for kind, name in (("Deployment", "web"), ("Service", "web"), ("Secret", "web-env"), ("Secret", "gone-generated")):
+        assert cluster.get(kind, work, name)["metadata"]["annotations"]["charon.internal/owner"].startswith("two/"), (kind, name)
+    stack.destroy()
+    assert not cluster.has("Service", work, "web")
