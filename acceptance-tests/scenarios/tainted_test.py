@@ -158,19 +158,6 @@ def test_the_corrected_apply_fails_too(stack, cluster, work):
     stack.destroy()
 
 
-def test_a_job_that_failed_runs_again(stack, cluster, work):
-    """What has failed for good is not kept: to take it over would be to fail for ever, whatever was repaired."""
-    pod = template({"test/crash-loop": "true"}, restartPolicy="Never")
-    text = manifest({"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "db", "namespace": work},
-                     "spec": {"backoffLimit": 0, "template": pod}}, wait={"rollout": True}, timeouts={"create": "30s"})
-    uids = []
-    for _ in range(2):
-        fail(stack, text, "the job has failed")
-        uids.append(cluster.get("Job", work, "db")["metadata"]["uid"])
-    assert uids[0] != uids[1]
-    stack.destroy()
-
-
 def test_a_tainted_object_can_be_destroyed(stack, cluster, work):
     """Sparing it is for the correction only."""
     fail(stack, manifest(workload("Deployment", work, BROKEN), wait={"rollout": True}, timeouts=SHORT), "db")
