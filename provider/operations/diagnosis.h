@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "absl/time/time.h"
-#include "nlohmann/json.hpp"
+#include "nlohmann/json_fwd.hpp"
 #include "provider/base/call.h"
 #include "provider/clients/kubernetes/cluster.h"
 #include "provider/clients/kubernetes/object.h"
