@@ -15,9 +15,9 @@ namespace charon::service {
 
 inline constexpr char kType[] = "charon_service";
 
-// Stands in `objects` for the hash of an object that may have been written in part, or of a workload
-// that was not ready in time: no rendering has it, so that the next apply sends it, and waits,
-// whatever the configuration says then.
+// Stands in `objects` for the hash of an object that may have been written in part, or of a
+// workload that was not ready in time: no rendering has it, so that the next apply sends it, and
+// waits, whatever the configuration says then.
 inline constexpr char kUnfinished[] = "unfinished";
 
 // Private state: set by import and `moved` until the first apply, which takes over what is there.
