@@ -594,9 +594,10 @@ class Run {
       if (kind == "Role" || kind == "RoleBinding")
         add(cluster_.List(context_, of, {.field_selector = "metadata.name=" + full_name}));
     }
-    // A kind that the cluster does not have, or that we may not see.
-    if (!asked.ok() && !absl::IsNotFound(asked) && !absl::IsPermissionDenied(asked))
-      return Annotate(asked, "looking for what an earlier run left");
+    // A kind, or a version of it, that the cluster does not have, or that we may not see.
+    const bool none = absl::IsNotFound(asked) || absl::IsPermissionDenied(asked) ||
+                      kubernetes::MissingOf(asked) != kubernetes::Missing::kNothing;
+    if (!asked.ok() && !none) return Annotate(asked, "looking for what an earlier run left");
     return found;
   }
 
