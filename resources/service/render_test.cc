@@ -505,7 +505,7 @@ TEST(RenderWorkload, AStatefulSetHasItsClaimsInside) {
 
 // --- Backups
 
-Json BackupPod(Json service, const Json& backup) {
+Json BackupPod(Json service, const Json& backup = Json::object()) {
   const Json base = {{"schedule", "0 1 * * *"}, {"command", {"save"}}, {"to", "nas"}};
   service["backups"]["nightly"] = base;
   service["backups"]["nightly"].update(backup);
@@ -539,11 +539,10 @@ TEST(RenderBackups, RunAsAnotherImageWantsIt) {
 
 TEST(RenderBackups, RunBesideThePodsOrWhereThereAreNone) {
   constexpr char kHard[] = "requiredDuringSchedulingIgnoredDuringExecution";
-  EXPECT_TRUE(BackupPod(Json::object(), {})["affinity"]["podAffinity"].contains(kHard));
-  EXPECT_FALSE(BackupPod({{"replicas", 0}}, {})["affinity"]["podAffinity"].contains(kHard));
+  EXPECT_TRUE(BackupPod(Json::object())["affinity"]["podAffinity"].contains(kHard));
+  EXPECT_FALSE(BackupPod({{"replicas", 0}})["affinity"]["podAffinity"].contains(kHard));
   EXPECT_FALSE(
-      BackupPod({{"scale_to_zero", Json::object()}}, {})["affinity"]["podAffinity"].contains(
-          kHard));
+      BackupPod({{"scale_to_zero", Json::object()}})["affinity"]["podAffinity"].contains(kHard));
 }
 
 TEST(RenderWorkload, LabelsTellTheScaler) {
