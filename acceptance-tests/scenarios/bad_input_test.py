@@ -65,7 +65,8 @@ def test_a_version_that_is_no_more(stack, work, names):
     stack.write(manifest(object_of(names, "Deployment", "apps/v1beta2")))
     expect(stack.plan(fails=True).error, "Unable to plan Kubernetes object",
            'No kind "Deployment" in apps/v1beta2; the server has it in apps/v1.',
-           "Install the definition first (and let this object depend on it), or correct apiVersion and kind.")
+           "Write a version that the server has: objects are the same in all of them. If the version is new, install the definition that has "
+           "it first.")
 
 
 def test_a_missing_namespace(stack, work, names):

@@ -66,7 +66,7 @@ def test_what_a_failed_update_has_not_done(stack, cluster, work):
 
 def test_an_update_that_was_killed_and_taken_back(stack, cluster, work, names):
     """The state of before is what a killed Terraform leaves."""
-    more = {"env": {"NEW": "1"}, "files": {"/etc/a": {"content": "x"}},
+    more = {"image": "registry.example.org/app:2", "env": {"NEW": "1"}, "files": {"/etc/a": {"content": "x"}},
             "identity": {"cluster_rules": [{"resources": ["secrets"], "verbs": ["get"]}]}}
     role = ("ClusterRole", None, f"{work}-web")
 

@@ -210,15 +210,17 @@ std::string ManagerIn(const std::string& message) {
 }
 
 // A conflict with nobody but ourselves: a value that counted only at creation is declared from now
-// on.
+// on. Or with nobody at all: the server's name for what has no manager, such as what we released
+// (apiserver, managedfields, "before-first-apply").
 bool IsOwnConflict(const absl::Status& status, const ObjectOptions& options) {
   if (!IsFieldConflict(status)) return false;
   const ApiError error = ApiErrorOf(status);
-  return std::all_of(error.causes.begin(), error.causes.end(),
-                     [&options](const ApiError::Cause& cause) {
-                       return cause.reason == "FieldManagerConflict" &&
-                              ManagerIn(cause.message) == InitialManager(options);
-                     });
+  return std::all_of(
+      error.causes.begin(), error.causes.end(), [&options](const ApiError::Cause& cause) {
+        const std::string manager = ManagerIn(cause.message);
+        return cause.reason == "FieldManagerConflict" &&
+               (manager == InitialManager(options) || manager == "before-first-apply");
+      });
 }
 
 // A conflict over fields, in the words of the user's choices.
@@ -707,15 +709,18 @@ bool IsMarkedLater(const ObjectRef& ref) {
   return ref.kind.kind == "Deployment" && absl::StartsWith(ref.kind.api_version, "apps/");
 }
 
-bool OwnsMore(const Json& live, const Json& declared, const ObjectOptions& options) {
+std::vector<FieldPath> OwnedBeyond(const Json& live, const Json& declared,
+                                   const ObjectOptions& options) {
   // Defaults of a CRD are written in the name of whoever applies (seen with Kubernetes 1.36).
   const std::string api_version = kubernetes::Text(live, "apiVersion");
   const std::string group = api_version.substr(0, api_version.find('/'));
-  if (absl::StrContains(group, ".") && !absl::EndsWith(group, ".k8s.io")) return false;
-  if (ClaimOf(&live, options) != Claim::kOurs) return false;
-  FieldSet known = kubernetes::FieldsOf(Marked(declared, options), live);
+  if (absl::StrContains(group, ".") && !absl::EndsWith(group, ".k8s.io")) return {};
+  if (ClaimOf(&live, options) != Claim::kOurs) return {};
+  // What once was initial stays ours as well until the next write.
+  FieldSet known = kubernetes::FieldsOf(Marked(declared, options), live)
+                       .Union(kubernetes::AppliedBy(live, InitialManager(options)));
   if (options.initial != nullptr) known = known.Union(kubernetes::FieldsOf(*options.initial, live));
-  return !kubernetes::AppliedBy(live, options.manager).Minus(known).empty();
+  return kubernetes::AppliedBy(live, options.manager).Minus(known).Paths();
 }
 
 absl::StatusOr<Json> CreateObject(const Call& call, Cluster& cluster, const Json& object,

@@ -67,9 +67,11 @@ Claim ClaimOf(const Json* live, const ObjectOptions& options);
 // annotations count in the generation (kubernetes 1.36, pkg/registry/apps/deployment/strategy.go,
 // PrepareForUpdate), of other kinds the spec alone does.
 bool IsMarkedLater(const ObjectRef& ref);
-// Whether our manager owns fields of the object beyond what `declared` and `options.initial` have:
-// an apply that was killed has written them, and no state knows.
-bool OwnsMore(const Json& live, const Json& declared, const ObjectOptions& options);
+// What our manager owns of the object beyond what `declared` and `options.initial` have: an apply
+// that was killed has written it, and no state knows. Nothing where that cannot be told: for custom
+// resources.
+std::vector<kubernetes::FieldPath> OwnedBeyond(const Json& live, const Json& declared,
+                                               const ObjectOptions& options);
 
 // Makes `object` (mark added) or takes over what an earlier, killed run of ours made. One write in
 // the plain case. AlreadyExists, naming who owns it and the ways out (import, on_conflict =

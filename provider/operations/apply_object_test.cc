@@ -406,12 +406,16 @@ TEST_F(ApplyObjectTest, TheSecondOwnerMayWaitForTheFirstUpdate) {
 }
 
 TEST_F(ApplyObjectTest, AValueForCreationOnlyThatIsDeclaredNowConflictsWithNobody) {
-  const std::string own = absl::StrReplaceAll(kConflict, {{"kubectl-edit", "charon-initial"}});
-  Answer(200, Ours());
-  transport_.Answer(409, own);
-  Answer(200, Ours());
-  ASSERT_THAT(UpdateObject(call_, *cluster_, declared_, options_), IsOk());
-  EXPECT_THAT(Sent(), ElementsAre("GET", "PATCH", "PATCH force=true"));
+  // Nor does one that was released.
+  for (const char* nobody : {"charon-initial", "before-first-apply"}) {
+    Answer(200, Ours());
+    transport_.Answer(409, absl::StrReplaceAll(kConflict, {{"kubectl-edit", nobody}}));
+    Answer(200, Ours());
+    cluster_ = kubernetes::NewCluster(http::Borrow(transport_), "");
+    ASSERT_THAT(UpdateObject(call_, *cluster_, declared_, options_), IsOk()) << nobody;
+  }
+  EXPECT_THAT(Sent(),
+              ElementsAre("GET", "PATCH", "PATCH force=true", "GET", "PATCH", "PATCH force=true"));
 }
 
 TEST_F(ApplyObjectTest, AContainerThatVanishesTakesItsInitialValuesAlong) {

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "nlohmann/json.hpp"
+#include "provider/base/core_program.h"
 #include "provider/base/duration.h"
 #include "provider/base/status.h"
 #include "provider/plan/conformance.h"
@@ -275,7 +276,9 @@ PlanAnswer ResourceRunner::Plan(const Call& call, const PlanRequest& request) {
   Context context =
       MakeContext(call, "read", request.proposed, &answer.diagnostics, &private_state);
   context.planned_before = request.capabilities.deferral_allowed;
-  context.may_replace = !context.planned_before && read_in_run_ == provider_.runs();
+  const bool may_be_apply =
+      AskingProgram() == CoreProgram::kOpenTofu && read_in_run_ != provider_.runs();
+  context.may_replace = !context.planned_before && !may_be_apply;
   context.replaces = request.prior.IsNull() && private_state.Get(kChangePlanned).has_value();
   PlanDraft draft{request.config, request.prior, Value::Null(), {}, {}, std::nullopt};
 

@@ -11,6 +11,7 @@
 #include "absl/strings/ascii.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "provider/base/core_program.h"
 #include "provider/sdk/registry.h"
 #include "provider/testing/core_rules.h"
 #include "provider/testing/fake_clock.h"
@@ -974,15 +975,21 @@ TEST_F(AdapterTest, WhatApplyPlansAgainIsNoReplacement) {
   const auto plan = [&](bool deferral) {
     Plan(kState, R"({"name": "b"})", "", {.deferral_allowed = deferral});
   };
+  SetAskingProgramForTest(CoreProgram::kTerraform);
   provider_->CountRun();
+  plan(false);  // -refresh=false
+  plan(true);   // the apply
+  EXPECT_THAT(may, ElementsAre(true, false));
+
+  may.clear();
+  SetAskingProgramForTest(CoreProgram::kOpenTofu);
   Read(kState);
   plan(false);
   provider_->CountRun();
-  plan(true);   // Terraform's apply
-  plan(false);  // OpenTofu's
+  plan(false);  // the apply, or -refresh=false
   Read(kState);
   plan(false);
-  EXPECT_THAT(may, ElementsAre(true, false, false, true));
+  EXPECT_THAT(may, ElementsAre(true, false, true));
 }
 
 // The order of calls is core's (protocol 4.3): the delete half gets the private bytes of the create

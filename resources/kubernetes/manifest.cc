@@ -84,7 +84,8 @@ absl::Status MustBePlanned(const ObjectRef& former, absl::string_view why) {
           former.ToString(), " cannot become that in place: ", why,
           ". It would be deleted, which the plan did not announce, because the value came only "
           "during the apply")),
-      "Plan again: the value is known now, so that the plan announces the replacement.");
+      "Plan again, without -refresh=false: the value is known now, so that the plan announces the "
+      "replacement.");
 }
 
 // Remembers what the server made of `declared`, where that is not what it says.

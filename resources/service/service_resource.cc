@@ -32,15 +32,22 @@ bool IsSettled(const ServiceModel& model) {
 
 // What stands in `objects` for an object that somebody changed, so that the plan's difference says
 // it.
-std::string DriftText(const std::vector<kubernetes::Difference>& differences) {
+// The first of them.
+std::string Shown(const std::vector<kubernetes::FieldPath>& paths) {
   constexpr std::size_t kShown = 4;
   std::vector<std::string> fields;
-  for (const kubernetes::Difference& difference : differences) {
-    if (fields.size() < kShown) fields.push_back(kubernetes::ToString(difference.path));
+  for (const kubernetes::FieldPath& path : paths) {
+    if (fields.size() < kShown) fields.push_back(kubernetes::ToString(path));
   }
-  const std::size_t more = differences.size() - fields.size();
-  return absl::StrCat("changed outside: ", absl::StrJoin(fields, ", "),
+  const std::size_t more = paths.size() - fields.size();
+  return absl::StrCat(absl::StrJoin(fields, ", "),
                       more > 0 ? absl::StrCat(" and ", more, " more") : "");
+}
+
+std::string DriftText(const std::vector<kubernetes::Difference>& differences) {
+  std::vector<kubernetes::FieldPath> paths;
+  for (const kubernetes::Difference& difference : differences) paths.push_back(difference.path);
+  return absl::StrCat("changed outside: ", Shown(paths));
 }
 
 void TellOwner(const sdk::Context& context, const std::string& key, operations::Claim claim) {
@@ -292,27 +299,36 @@ sdk::Outcome<ServiceModel> ServiceResource::Read(const sdk::Context& context,
     }
     const std::vector<kubernetes::Difference> differences =
         kubernetes::Compare(found->second->object, **live, manager);
-    if (differences.empty()) {
-      operations::ObjectOptions with_initial = options;
-      if (!found->second->initial.is_null()) with_initial.initial = &found->second->initial;
-      if (operations::OwnsMore(**live, found->second->object, with_initial)) {
-        model.objects.value()[key] = kUnfinished;
-        context.diagnostics->Warning(
-            absl::StrCat("Interrupted: ", key),
-            "It has more of this stack than the state knows: an apply was killed. The next one "
-            "brings it in line with the configuration.",
-            found->second->attribute);
-      }
-      continue;
-    }
-    const std::string now =
-        Fingerprint(kubernetes::Overlay(found->second->object, **live, manager).dump());
     const auto known = settled.find(key);
-    if (known != settled.end() && known->second == now) continue;
-    model.objects.value()[key] = DriftText(differences);
-    const std::string text = absl::StrCat(operations::DescribeDrift(differences), "\n\n", kWaysOut);
-    context.diagnostics->Warning(absl::StrCat("Changed outside of Terraform: ", key), text,
-                                 found->second->attribute);
+    const bool as_applied =
+        differences.empty() ||
+        (known != settled.end() &&
+         known->second ==
+             Fingerprint(kubernetes::Overlay(found->second->object, **live, manager).dump()));
+    // What our own manager has and the state does not, an apply has written that was killed.
+    operations::ObjectOptions with_initial = options;
+    if (!found->second->initial.is_null()) with_initial.initial = &found->second->initial;
+    std::vector<kubernetes::FieldPath> interrupted =
+        operations::OwnedBeyond(**live, found->second->object, with_initial);
+    for (const kubernetes::Difference& difference : differences) {
+      if (!as_applied && difference.manager == manager) interrupted.push_back(difference.path);
+    }
+    if (!interrupted.empty()) {
+      model.objects.value()[key] = kUnfinished;
+      context.diagnostics->Warning(
+          absl::StrCat("Interrupted: ", key),
+          absl::StrCat("It has what this stack wrote and the state does not know, ",
+                       Shown(interrupted),
+                       ": an apply was killed. The next one brings it in line with the "
+                       "configuration."),
+          found->second->attribute);
+    } else if (!as_applied) {
+      model.objects.value()[key] = DriftText(differences);
+      context.diagnostics->Warning(
+          absl::StrCat("Changed outside of Terraform: ", key),
+          absl::StrCat(operations::DescribeDrift(differences), "\n\n", kWaysOut),
+          found->second->attribute);
+    }
   }
   if (!any)
     return absl::NotFoundError(absl::StrCat("nothing of service ", *prior.name_space, "/",
