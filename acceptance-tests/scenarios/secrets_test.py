@@ -314,3 +314,27 @@ def test_no_value_is_quoted_by_a_wait(stack, cluster, work):
     result = stack.apply(fails=True)
     assert result.says("data.password (sensitive) does not match x")
     assert leaks.find([GIVEN], stack.config, stack.logs, stack.plans) == []
+
+
+@pytest.mark.one_cli("what is sent is the same")
+def test_an_import_keeps_values_that_no_configuration_names(stack, cluster, work):
+    """As `kubectl create secret` made them, with the configuration that Terraform generates and with one that names a key."""
+    values = {"p": base64.b64encode(b"first").decode(), "q": base64.b64encode(b"second").decode()}
+    cluster.api.create({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "made", "namespace": work}, "data": values}, "kubectl-create")
+
+    def data():
+        return cluster.get("Secret", work, "made")["data"]
+
+    block = hcl.block("import", {"to": Expression("charon_secret.it"), "id": f"{work}/made"})
+    stack.write(block)
+    stack.plan("-generate-config-out=generated.tf")
+    stack.apply()
+    assert data() == values
+    (stack.config / "generated.tf").unlink()
+    stack.write(hcl.resource("charon_secret", "it", {"namespace": work, "name": "made", "generate": {"q": {"rotation_trigger": "1"}}}))
+    stack.apply()
+    assert data() == values
+    # The other way round: what was named is the configuration's to take away, and no more.
+    stack.write(hcl.resource("charon_secret", "it", {"namespace": work, "name": "made"}))
+    stack.apply()
+    assert data() == {"p": values["p"]}

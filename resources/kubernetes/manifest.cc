@@ -78,7 +78,10 @@ bool SameObjectMoved(const ObjectRef& a, const ObjectRef& b) {
 // What cannot be done without a plan that says so. What is lost with an object of another maker's
 // kind nobody knows here.
 absl::Status MustBePlanned(const ObjectRef& former, absl::string_view why) {
-  if (IsBuiltIn(former.kind.group()) && !HoldsData(former.kind.kind)) return absl::OkStatus();
+  // A Secret or ConfigMap may hold what others have put there.
+  const bool shared = former.kind.kind == "Secret" || former.kind.kind == "ConfigMap";
+  if (IsBuiltIn(former.kind.group()) && !HoldsData(former.kind.kind) && !shared)
+    return absl::OkStatus();
   return WithRemedy(
       absl::FailedPreconditionError(absl::StrCat(
           former.ToString(), " cannot become that in place: ", why,
@@ -327,6 +330,16 @@ absl::Status ManifestResource::Validate(const sdk::Context&, const ManifestModel
     if (!secret.ok() || !secret->is_object()) {
       return At("manifest_wo", absl::InvalidArgumentError("is neither a JSON nor a YAML map"));
     }
+    if (const auto declared = Declared(config); !IsOpen(config) && declared.ok()) {
+      if (const std::string list = SharedList(**declared, *secret); !list.empty()) {
+        return At("manifest_wo",
+                  WithRemedy(absl::InvalidArgumentError(absl::StrCat(
+                                 "has the list ", list, ", which ", Form(config),
+                                 " has too: a list is taken as a whole, so that what the other has "
+                                 "would be lost")),
+                             "Write the whole list in manifest_wo, and take it out of the other."));
+      }
+    }
   }
   if (config.wait.IsKnown()) {
     for (const auto& [path, expression] : config.wait->fields.value_or({})) {
@@ -337,6 +350,13 @@ absl::Status ManifestResource::Validate(const sdk::Context&, const ManifestModel
   if (IsOpen(config)) return absl::OkStatus();
   CHARON_ASSIGN_OR_RETURN(const auto declared, Declared(config));
   return CheckFields(config, *declared);
+}
+
+bool ManifestResource::KeepsVersion(const sdk::PlanChange<ManifestModel>& change,
+                                    const ObjectRef& ref) const {
+  if (!change.IsUpdate()) return false;
+  const auto before = Declared(change.prior());
+  return before.ok() && kubernetes::Text(**before, "apiVersion") == ref.kind.api_version;
 }
 
 absl::Status ManifestResource::Plan(const sdk::Context& context,
@@ -381,6 +401,11 @@ absl::Status ManifestResource::Plan(const sdk::Context& context,
   const absl::Status checked =
       services_.CheckPlan(context, [&](kubernetes::Cluster& cluster) -> absl::Status {
         CHARON_RETURN_IF_ERROR(CheckScope(context, cluster, ref));
+        if (context.replaces || KeepsVersion(change, ref)) {
+          // What is deleted, or changed, in another version cannot be written in this one.
+          const absl::Status served = cluster.Resolve(context, ref.kind).status();
+          if (kubernetes::MissingOf(served) == kubernetes::Missing::kVersion) return served;
+        }
         operations::ObjectOptions options = Options(config, ref);
         options.replaces = context.replaces;
         Json initial;

@@ -59,6 +59,9 @@ class ManifestResource final : public sdk::Resource<ManifestModel, ObjectIdentit
   std::vector<sdk::MoveSource<ManifestModel>> MoveSources() const override;
 
  private:
+  // Whether an update goes on writing the version of before.
+  bool KeepsVersion(const sdk::PlanChange<ManifestModel>& change,
+                    const kubernetes::ObjectRef& ref) const;
   operations::ObjectOptions Options(const ManifestModel& model,
                                     const kubernetes::ObjectRef& ref) const;
   // The object that the configuration declares, without its write-only part.

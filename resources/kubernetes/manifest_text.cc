@@ -272,6 +272,18 @@ void MergeInto(Json& base, const Json& over) {
   for (const auto& [key, value] : over.items()) MergeInto(base[key], value);
 }
 
+std::string SharedList(const Json& base, const Json& over) {
+  if (!base.is_object() || !over.is_object()) return "";
+  for (const auto& [key, value] : over.items()) {
+    const auto there = base.find(key);
+    if (there == base.end()) continue;
+    if (there->is_array() && value.is_array()) return key;
+    if (const std::string inner = SharedList(*there, value); !inner.empty())
+      return absl::StrCat(key, ".", inner);
+  }
+  return "";
+}
+
 std::string EmitLike(const Json& object, absl::string_view like) {
   const absl::string_view text = absl::StripLeadingAsciiWhitespace(like);
   if (text.empty() || text[0] == '{') return object.dump();

@@ -73,6 +73,8 @@ class ManifestCache {
 
 // `base` with the entries of `over` merged into its maps; other values of `over` replace.
 void MergeInto(Json& base, const Json& over);
+// The path of a list that both have, which MergeInto would replace; empty if there is none.
+std::string SharedList(const Json& base, const Json& over);
 
 // `object` in the words of `like`: JSON if that is JSON, else YAML, of which as little as possible
 // changes.

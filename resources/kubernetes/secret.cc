@@ -611,6 +611,13 @@ sdk::Outcome<SecretModel> SecretResource::Read(const sdk::Context& context,
     };
     model.labels = own("labels");
     model.annotations = own("annotations");
+    // What a former tool wrote is nobody's until the configuration names it.
+    for (auto key = keys.begin(); key != keys.end();) {
+      using Step = kubernetes::FieldStep;
+      const bool applied =
+          owned.Contains({Step{Step::Kind::kField, "data"}, Step{Step::Kind::kField, *key}});
+      key = applied ? std::next(key) : keys.erase(key);
+    }
     model.keys = std::move(keys);
     model.revision = 1;
     return model;

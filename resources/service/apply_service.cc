@@ -96,6 +96,15 @@ void KeepRenamed(const Json& live, const std::string& from, const std::string& t
   }
 }
 
+// Names of the claims that a StatefulSet makes for each replica.
+std::set<std::string> Volumes(const Json& workload) {
+  std::set<std::string> names;
+  const Json& templates = kubernetes::Field(workload, "spec.volumeClaimTemplates");
+  for (const Json& claim : templates.is_array() ? templates : Json::array())
+    names.insert(kubernetes::Text(claim, "metadata.name"));
+  return names;
+}
+
 // One apply of a service: makes and changes its objects in order, and keeps count of what has been
 // reached.
 class Run {
@@ -460,6 +469,17 @@ class Run {
                        ref.kind.kind, " ", ref.name, " -n ", ref.name_space, " --cascade=orphan"));
     }
     context_.call.log->Info("making a workload anew", {{"object", KeyOf(ref)}});
+    if (Volumes(live) != Volumes(object)) {
+      context_.diagnostics->Warning(
+          "Pods keep the volumes that they have",
+          absl::StrCat("The claims of ", KeyOf(ref),
+                       " for each replica are other ones now. Its "
+                       "controller cannot add a volume to a pod that runs, so the pods of before "
+                       "stay without. Delete them one by one, each when the one before is ready: "
+                       "kubectl delete pod ",
+                       ref.name, "-<replica> -n ", ref.name_space),
+          "claims");
+    }
     const std::string uid = Text(live, "metadata.uid");
     const absl::Status deleted = cluster_.Delete(
         context_, ref, {.propagation = remake.around_pods ? "Orphan" : "Background", .uid = uid});

@@ -240,6 +240,11 @@ bool IsDefaultSpelledOut(const Json& object, const FieldPath& path) {
   });
 }
 
+// What exists nowhere else, and no configuration names: it stays, as nobody's.
+bool IsValueOfSecret(const Json& object, const FieldPath& path) {
+  return Text(object, "kind") == "Secret" && !path.empty() && path.front().text == "data";
+}
+
 }  // namespace
 
 std::optional<Json> MigratedManagedFields(const Json& object, absl::string_view manager,
@@ -279,7 +284,7 @@ std::optional<Json> MigratedManagedFields(const Json& object, absl::string_view 
   if (!moved) return std::nullopt;
   if (declared != nullptr) {
     for (const FieldPath& path : fields.Minus(*declared).Paths()) {
-      if (IsDefaultSpelledOut(object, path)) fields.Remove(path);
+      if (IsDefaultSpelledOut(object, path) || IsValueOfSecret(object, path)) fields.Remove(path);
     }
   }
   ours["manager"] = std::string(manager);
