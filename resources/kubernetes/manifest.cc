@@ -78,8 +78,8 @@ bool SameObjectMoved(const ObjectRef& a, const ObjectRef& b) {
 // What cannot be done without a plan that says so. What is lost with an object of another maker's
 // kind nobody knows here.
 absl::Status MustBePlanned(const ObjectRef& former, absl::string_view why) {
-  // A Secret or ConfigMap may hold what others have put there.
-  const bool shared = former.kind.kind == "Secret" || former.kind.kind == "ConfigMap";
+  // A Secret may hold values that others have put there, and that exist nowhere else.
+  const bool shared = former.kind.kind == "Secret";
   if (IsBuiltIn(former.kind.group()) && !HoldsData(former.kind.kind) && !shared)
     return absl::OkStatus();
   return WithRemedy(
