@@ -238,6 +238,8 @@ class Run {
       if (rendered.stage == Stage::kWorkload) reached_.restart = restart_;
       if (key == EnvSecretKey()) reached_.env_wo_version = plan_.env_wo_version;
       if (key == GeneratedKey(plan_)) reached_.generated_secrets = plan_.generated_secrets;
+    } else if (absl::IsAborted(written)) {
+      // Refused because of who owns what: nothing was written.
     } else if (known || (prior_ != nullptr && IsMade(ref))) {
       reached_.objects.value()[key] = kUnfinished;
     }
@@ -469,7 +471,8 @@ class Run {
                        ref.kind.kind, " ", ref.name, " -n ", ref.name_space, " --cascade=orphan"));
     }
     context_.call.log->Info("making a workload anew", {{"object", KeyOf(ref)}});
-    if (Volumes(live) != Volumes(object)) {
+    const std::set<std::string> before = Volumes(live), now = Volumes(object);
+    if (!std::includes(before.begin(), before.end(), now.begin(), now.end())) {
       context_.diagnostics->Warning(
           "Pods keep the volumes that they have",
           absl::StrCat("The claims of ", KeyOf(ref),
