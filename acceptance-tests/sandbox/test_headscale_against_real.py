@@ -20,10 +20,10 @@ import pytest
 
 import comparison
 from comparison_headscale import STORIES
-from harness.cli import ROOT
+from harness.cli import ROOT, built
 from harness.clusters import SandboxCluster
 from harness.errors import HarnessError
-from harness.network import Network, Tailscale, programs
+from harness.network import Network, Tailscale
 
 SERVERS = ROOT / "acceptance-tests/servers/servers"
 
@@ -145,7 +145,7 @@ class RealMachine:
 
     def __init__(self, server, network, folder):
         self.server = server
-        self.node = Tailscale(network, folder, programs(), server.record["endpoint"])
+        self.node = Tailscale(network, folder, built("tailscale"), server.record["endpoint"])
 
     def register(self, key, hostname, routes=()):
         self.node.start()
