@@ -49,6 +49,9 @@ def test_what_a_failed_update_has_not_done(stack, cluster, work):
     result = stack.apply(fails=True)
     assert told(result.errors, "belongs to bob") and told(result.errors, "Deployment/") and told(result.errors, "CrashLoopBackOff"), result
     assert value(cluster, work, "keys-env", "TOKEN") == "value-1-8d21"
+    # What was refused was not written; what is not ready is not done.
+    assert stack.state()["charon_service.keys"]["objects"][f"ConfigMap/{work}/keys-files"] != "unfinished"
+    assert stack.state()["charon_service.stuck"]["objects"][f"Deployment/{work}/stuck"] == "unfinished"
 
     # The same again is no success, and what failed before the Secrets is done now.
     write("2", "b", force=True, stuck=NEVER)
