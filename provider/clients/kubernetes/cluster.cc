@@ -470,7 +470,14 @@ class HttpCluster final : public Cluster, private SnapshotSource {
   // What discovery is fetched with. Nothing that is no catalogue may pass for one without the kind.
   absl::StatusOr<std::string> GetCatalogue(const Call& call, const std::string& path,
                                            absl::string_view accept) {
-    CHARON_ASSIGN_OR_RETURN(std::string body, GetOwnPath(call, path, accept));
+    auto answer = GetPath(call, path, accept);
+    // Of one version only: every server has the two lists of all.
+    if (IsUnclearPath(answer.status())) {
+      const absl::string_view message = answer.status().message();
+      return path.find('/', 1) == std::string::npos ? Stranger(message)
+                                                    : absl::NotFoundError(message);
+    }
+    CHARON_ASSIGN_OR_RETURN(std::string body, std::move(answer));
     for (const char* kind : {"\"APIGroupDiscoveryList\"", "\"APIGroupList\"", "\"APIVersions\"",
                              "\"APIResourceList\""}) {
       if (absl::StrContains(body, kind)) return body;

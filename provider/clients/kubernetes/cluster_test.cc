@@ -278,13 +278,18 @@ TEST_F(ClusterTest, TellsApartWhatIsMissing) {
   EXPECT_EQ(MissingOf(cluster_->Get(call_, {{"v1", "Namespace"}, "", "x"}).status()),
             Missing::kObject);
   for (const char* body : {kNoResource, "404 page not found\n"}) {
-    transport_.Answer(404, body).Answer(200, kNoGroups);
+    transport_.Answer(404, body).Answer(200, kNoGroups).Answer(404, body);
     auto fresh = NewCluster(http::Borrow(transport_), "");
     const auto missing = fresh->Get(call_, {{"batch/v1", "CronJob"}, "x", "a"});
     EXPECT_EQ(MissingOf(missing.status()), Missing::kKind);
     EXPECT_THAT(missing, StatusIs(absl::StatusCode::kNotFound,
                                   HasSubstr("no kind \"CronJob\" in batch/v1")));
   }
+  // A server that has just been started answers before it knows all that it has.
+  transport_.Answer(404, kNoResource).Answer(200, kNoGroups).Answer(503, "starting");
+  auto starting = NewCluster(http::Borrow(transport_), "");
+  EXPECT_THAT(starting->Get(call_, {{"batch/v1", "CronJob"}, "x", "a"}),
+              StatusIs(absl::StatusCode::kUnavailable));
   EXPECT_EQ(MissingOf(absl::OkStatus()), Missing::kNothing);
 }
 
@@ -456,7 +461,9 @@ TEST_F(ClusterTest, ServesAKindThatWeDefinedAMomentAgo) {
 
   // But not for ever.
   clock_.Advance(absl::Minutes(1));
-  transport_.Answer(404, "404 page not found\n").Answer(200, kNoGroups);
+  transport_.Answer(404, "404 page not found\n")
+      .Answer(200, kNoGroups)
+      .Answer(404, "404 page not found\n");
   EXPECT_EQ(MissingOf(cluster_->Apply(call_, nut, {}).status()), Missing::kKind);
 }
 

@@ -254,11 +254,17 @@ absl::Status Discovery::Missing(const Call& call, const ObjectKind& kind) {
   }
   // A definition that was deleted a moment ago may still be listed.
   for (const absl::Duration max_age : {kMissAge, absl::ZeroDuration(), absl::ZeroDuration()}) {
-    CHARON_ASSIGN_OR_RETURN(const auto catalogue, FillGroup(call, kind, max_age));
+    CHARON_ASSIGN_OR_RETURN(auto catalogue, FillGroup(call, kind, max_age));
     if (Find(*catalogue, kind) == nullptr) {
+      absl::Status missing = MissingStatus(kind, *catalogue);
+      if (absl::IsNotFound(missing)) {
+        CHARON_ASSIGN_OR_RETURN(catalogue, AskAlone(call, kind, catalogue));
+        if (Find(*catalogue, kind) != nullptr) return absl::OkStatus();
+        missing = MissingStatus(kind, *catalogue);
+      }
       absl::MutexLock lock(&mutex_);
       disproved_.insert(kind);
-      return MissingStatus(kind, *catalogue);
+      return missing;
     }
     CHARON_RETURN_IF_ERROR(call.Wait(kListDelay));
   }
@@ -288,6 +294,33 @@ absl::StatusOr<std::shared_ptr<const Discovery::Catalogue>> Discovery::FillGroup
     CHARON_ASSIGN_OR_RETURN(catalogue, Fill(call, part, catalogue, api_version));
   }
   return catalogue;
+}
+
+// In the first half second of a server its list lacks all custom resources (seen with Kubernetes
+// 1.36.3); their own paths answer 503 meanwhile.
+absl::StatusOr<std::shared_ptr<const Discovery::Catalogue>> Discovery::AskAlone(
+    const Call& call, const ObjectKind& kind, std::shared_ptr<const Catalogue> catalogue) {
+  const Part part = PartOf(kind);
+  const std::string& api_version = kind.api_version;
+  if (catalogue->asked_alone.contains(api_version)) return catalogue;
+  const auto good = [&, this, part]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return parts_[part] != nullptr && parts_[part]->asked_alone.contains(api_version) &&
+           parts_[part]->asked >= catalogue->asked;
+  };
+  return Once(call, part, good, [&]() -> absl::StatusOr<std::shared_ptr<const Catalogue>> {
+    auto certain = std::make_shared<Catalogue>(*catalogue);
+    const auto body =
+        fetch_(call, absl::StrCat(part == kCore ? "/api/" : "/apis/", api_version), kPlain);
+    if (body.ok()) {
+      certain->versions[api_version] = ListedKinds(http::ParseJson(*body), api_version);
+    } else if (absl::IsNotFound(body.status())) {
+      certain->versions.erase(api_version);
+    } else {
+      return body.status();
+    }
+    certain->asked_alone.insert(api_version);
+    return certain;
+  });
 }
 
 absl::Status Discovery::MissingStatus(const ObjectKind& kind, const Catalogue& catalogue) {

@@ -27,6 +27,7 @@ namespace charon::kubernetes {
 class Discovery {
  public:
   // GET of `path` with this Accept header: the body of a 200, the server's refusal otherwise.
+  // NotFound only of the path of one version, which the server then does not have.
   using Fetch = std::function<absl::StatusOr<std::string>(const Call& call, const std::string& path,
                                                           absl::string_view accept)>;
 
@@ -67,7 +68,8 @@ class Discovery {
   // What /api or /apis said.
   struct Catalogue {
     std::map<std::string, Version> versions;  // by "group/version"
-    std::set<std::string> silent;  // of those: the extension server behind it did not answer
+    std::set<std::string> silent;       // of those: the extension server behind it did not answer
+    std::set<std::string> asked_alone;  // what `versions` has of these, or has not, is certain
     absl::Time asked;
     int generation = 0;
   };
@@ -90,6 +92,9 @@ class Discovery {
   absl::StatusOr<std::shared_ptr<const Catalogue>> FillGroup(const Call& call,
                                                              const ObjectKind& kind,
                                                              absl::Duration max_age);
+  // The same, after asking for the version of `kind` alone.
+  absl::StatusOr<std::shared_ptr<const Catalogue>> AskAlone(
+      const Call& call, const ObjectKind& kind, std::shared_ptr<const Catalogue> catalogue);
   // Runs `ask` while no other thread does, and publishes its result; `done` (called under the lock)
   // says that another thread's result will do.
   absl::StatusOr<std::shared_ptr<const Catalogue>> Once(

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <map>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -43,8 +44,10 @@ class DiscoveryTest : public ::testing::Test {
       absl::MutexLock lock(&mutex_);
       asked_.push_back(path);
       const auto found = answers_.find(path);
-      return found == answers_.end() ? absl::StatusOr<std::string>(absl::UnavailableError("down"))
-                                     : absl::StatusOr<std::string>(found->second);
+      if (found != answers_.end()) return absl::StatusOr<std::string>(found->second);
+      return absl::StatusOr<std::string>(answers_.empty() || down_.contains(path)
+                                             ? absl::UnavailableError("down")
+                                             : absl::NotFoundError("404 page not found"));
     });
   }
 
@@ -52,6 +55,7 @@ class DiscoveryTest : public ::testing::Test {
   Call call_;
   absl::Mutex mutex_;
   std::map<std::string, std::string> answers_ = {{"/apis", kGroups}};
+  std::set<std::string> down_;
   std::vector<std::string> asked_;
 };
 
@@ -90,6 +94,10 @@ TEST_F(DiscoveryTest, ConcurrentCallersShareOneRequest) {
 }
 
 TEST_F(DiscoveryTest, NamesWhatThereIsInsteadOfAMissingKind) {
+  answers_["/apis/acme.test/v1"] =
+      R"({"kind":"APIResourceList","groupVersion":"acme.test/v1","resources":[
+          {"name":"foos","namespaced":true,"kind":"Foo","verbs":["get"]},
+          {"name":"bars","namespaced":false,"kind":"Bar","verbs":["get"]}]})";
   Discovery discovery = Make();
   const auto code = absl::StatusCode::kNotFound;
   EXPECT_THAT(discovery.Resolve(call_, {"acme.test/v2", "Foo"}),
@@ -116,14 +124,32 @@ TEST_F(DiscoveryTest, NamesWhatThereIsInsteadOfAMissingKind) {
 TEST_F(DiscoveryTest, MissesShareARequestForAWhile) {
   Discovery discovery = Make();
   for (int i = 0; i < 20; ++i) (void)discovery.Resolve(call_, {"late.test/v1", "Late"});
-  EXPECT_THAT(asked_, ElementsAre("/apis"));
+  EXPECT_THAT(asked_, ElementsAre("/apis", "/apis/late.test/v1"));
   // Somebody else installs it.
   answers_["/apis"] =
       R"({"items":[{"metadata":{"name":"late.test"},"versions":[{"version":"v1","resources":[
       {"resource":"lates","responseKind":{"kind":"Late"},"scope":"Cluster","verbs":["get"]}]}]}]})";
   clock_.Advance(absl::Seconds(6));
   EXPECT_THAT(discovery.Resolve(call_, {"late.test/v1", "Late"}), IsOk());
-  EXPECT_THAT(asked_, ElementsAre("/apis", "/apis"));
+  EXPECT_THAT(asked_, ElementsAre("/apis", "/apis/late.test/v1", "/apis"));
+}
+
+// For the first half second of a server its list lacks what is defined by CRDs; the path of their
+// version says so (503), or has it by then.
+TEST_F(DiscoveryTest, AListThatLacksAKindIsNotBelievedAlone) {
+  const ObjectKind late{"late.test/v1", "Late"};
+  down_ = {"/apis/late.test/v1"};
+  Discovery discovery = Make();
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_THAT(discovery.Resolve(call_, late), StatusIs(absl::StatusCode::kUnavailable));
+    EXPECT_THAT(discovery.Missing(call_, late), StatusIs(absl::StatusCode::kUnavailable));
+  }
+  answers_["/apis/late.test/v1"] =
+      R"({"kind":"APIResourceList","groupVersion":"late.test/v1","resources":[
+          {"name":"lates","namespaced":false,"kind":"Late","verbs":["get"]}]})";
+  const auto found = discovery.Resolve(call_, late);
+  ASSERT_THAT(found, IsOk());
+  EXPECT_EQ(found->plural, "lates");
 }
 
 // What an extension server that is down has is not gone, whichever of its versions is asked for.

@@ -259,7 +259,9 @@ class Follower {
   absl::Status Survive(const absl::Status& status) {
     CHARON_RETURN_IF_ERROR(call_.Alive());
     const absl::Time now = call_.clock->Now();
-    if (!Temporary(status) || !seen_) return status;
+    // Before a server that was restarted knows its roles and accounts, it refuses everybody.
+    const bool refused = absl::IsPermissionDenied(status) || absl::IsUnauthenticated(status);
+    if (!seen_ || (!Temporary(status) && !refused)) return status;
     if (!outage_) outage_ = now;
     if (now - *outage_ > kMostOutage) return status;
     call_.log->Debug("the watch broke, trying again", {{"reason", std::string(status.message())}});

@@ -218,6 +218,22 @@ TEST_F(WatchTest, AServerThatRestartsIsWaitedForButNotForEver) {
   EXPECT_THAT(source_.versions.size(), Lt(200u));
 }
 
+TEST_F(WatchTest, AServerThatRefusesEverybodyWhileItStartsIsWaitedFor) {
+  const absl::Status refused = absl::PermissionDeniedError("cannot watch");
+  source_.ListSays(Object("5"), "9");
+  source_.streams.push_back({{}, refused});
+  source_.get_answers = {refused, absl::UnauthenticatedError("who?"), Object("6")};
+  EXPECT_THAT(WatchUntil(2), IsOk());
+  EXPECT_THAT(seen_, ElementsAre("ADDED 5", "MODIFIED 6"));
+
+  source_ = {};
+  seen_.clear();
+  source_.ListSays(Object("5"), "9");
+  source_.streams.push_back({{}, refused});
+  for (int i = 0; i < 200; ++i) source_.get_answers.push_back(refused);
+  EXPECT_THAT(WatchUntil(2), StatusIs(absl::StatusCode::kPermissionDenied));
+}
+
 TEST_F(WatchTest, AServerThatHangsUpAtOnceIsNotAskedInATightLoop) {
   source_.ListSays(Object("5"), "9");
   for (int i = 0; i < 5; ++i) source_.streams.push_back({});
