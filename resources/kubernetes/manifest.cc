@@ -257,7 +257,8 @@ const sdk::ResourceInfo& ManifestResource::info() const {
                              .import_id =
                                  "`apiVersion/Kind/namespace/name`, such as "
                                  "`apps/v1/Deployment/shop/web`, without the namespace for kinds "
-                                 "that have none: `v1/Namespace/shop`"};
+                                 "that have none: `v1/Namespace/shop`",
+                             .needs = needs::OwnedObjects()};
   return info;
 }
 
