@@ -605,7 +605,9 @@ bool CannotTell(const absl::Status& status) {
 absl::StatusOr<bool> Checked(const Call& call, const absl::Status& checked, const ObjectRef& ref) {
   if (checked.ok()) return true;
   CHARON_RETURN_IF_ERROR(call.Alive());
-  if (!CannotTell(checked)) return ExplainConflict(checked, ref);
+  // It was written to, or went, between two requests of the check, as when another resource of this
+  // run deletes it: the apply looks again.
+  if (!CannotTell(checked) && !IsPrecondition(checked)) return ExplainConflict(checked, ref);
   call.log->Info("the plan of an object could not be checked by the server",
                  {{"object", ref.ToString()}, {"reason", std::string(checked.message())}});
   return false;

@@ -46,6 +46,20 @@ Json Render(const TierModel& model, const Conventions& conventions) {
   return object;
 }
 
+// What the server never changes of a PriorityClass (kubernetes 1.36,
+// pkg/apis/scheduling/validation, ValidatePriorityClassUpdate).
+bool IsAnotherClass(const Json& live, const Json& wanted) {
+  return kubernetes::Field(live, "value") != kubernetes::Field(wanted, "value") ||
+         kubernetes::Field(live, "preemptionPolicy") !=
+             kubernetes::Field(wanted, "preemptionPolicy");
+}
+
+// A cluster has one default, which the former class may be.
+Json NotDefault(Json object) {
+  object.erase("globalDefault");
+  return object;
+}
+
 }  // namespace
 
 const ObjectSpec<TierModel>& TierModel::Describe() {
@@ -230,8 +244,22 @@ absl::Status TierResource::Plan(const sdk::Context& context, sdk::PlanChange<Tie
 sdk::Outcome<TierModel> TierResource::Create(const sdk::Context& context, const TierModel& plan) {
   CHARON_ASSIGN_OR_RETURN(const auto cluster, services_.Kubernetes());
   const Json object = Render(plan, services_.settings()->conventions);
-  CHARON_RETURN_IF_ERROR(
-      operations::CreateObject(context, *cluster, object, Options(plan)).status());
+  const operations::ObjectOptions options = Options(plan);
+  absl::Status made = operations::CreateObject(context, *cluster, object, options).status();
+  if (absl::IsInvalidArgument(made)) {
+    const absl::StatusOr<Json> live = cluster->Get(context, RefOf(plan));
+    if (live.ok() && operations::ClaimOf(&*live, options) == operations::Claim::kOurs &&
+        IsAnotherClass(*live, object)) {
+      // The former one of ours: with create_before_destroy it is to go after this, under the same
+      // name. A run that is killed in between has it as deposed, and makes this one again.
+      CHARON_RETURN_IF_ERROR(
+          operations::CheckMakeAnew(context, *cluster, NotDefault(object), options).status());
+      const absl::Status gone = operations::DeleteObject(context, *cluster, RefOf(plan), options);
+      if (!absl::IsNotFound(gone)) CHARON_RETURN_IF_ERROR(gone);
+      made = operations::CreateObject(context, *cluster, object, options).status();
+    }
+  }
+  CHARON_RETURN_IF_ERROR(made);
   return plan;
 }
 
@@ -266,7 +294,9 @@ sdk::Outcome<TierModel> TierResource::Read(const sdk::Context& context, const Ti
       limits = LimitsOf({{"spec", {{"limits", Json::array({item})}}}});
     }
   }
-  if (prior.priority.IsKnown()) {
+  // What was imported is theirs until the first apply that changes it.
+  if (prior.priority.IsKnown() &&
+      operations::ClaimOf(live.get(), Options(prior)) == operations::Claim::kOurs) {
     const Json declared = Render(prior, services_.settings()->conventions);
     WarnOfDrift(context, declared, *live, services_.settings()->field_manager);
   }

@@ -6,13 +6,16 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "provider/base/status.h"
 #include "provider/sdk/registry.h"
 #include "provider/testing/core_rules.h"
+#include "provider/testing/fake_clock.h"
 #include "provider/testing/fake_provider.h"
+#include "provider/testing/fake_transport.h"
 #include "provider/testing/status_matchers.h"
 #include "provider/testing/values.h"
 #include "resources/tier/namespace.h"
@@ -21,7 +24,10 @@
 namespace charon::tier {
 namespace {
 
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 using ::testing::SizeIs;
 
 TEST(SameAmounts, AnEmptyTableIsNone) {
@@ -184,6 +190,60 @@ TEST_F(UnknownParts, APriorityOfUnknownTablesStaysUntilItIsKnownInAPlan) {
   const sdk::PlanAnswer next = Plan("charon_tier", prior, config);
   EXPECT_NE(next.planned["priority"], Value::Of(Number(3)));
   EXPECT_THAT(next.requires_replace, SizeIs(1));
+}
+
+// Both halves of a replacement have one name: with create_before_destroy the former PriorityClass
+// is there when the new one comes. Answers are v1.36.3's.
+TEST(Tier, ItsFormerClassMakesRoom) {
+  http::FakeTransport transport;
+  FakeClock clock;
+  Services services([&](const auto&) -> absl::StatusOr<std::unique_ptr<kubernetes::Cluster>> {
+    return kubernetes::NewCluster(http::Borrow(transport), "");
+  });
+  TierResource resource(services);
+  sdk::Context context;
+  context.call.clock = &clock;
+  context.call.deadline = clock.Now() + absl::Minutes(1);
+  TierModel plan;
+  plan.name = "t";
+  plan.priority = 4;
+  plan.preemption_policy = "PreemptLowerPriority";
+  plan.global_default = true;
+
+  const char* exists =
+      R"({"kind":"Status","status":"Failure","message":"Operation cannot be fulfilled on priorityclasses.scheduling.k8s.io \"tier-t\": the object has been modified; please apply your changes to the latest version and try again","reason":"Conflict","details":{"name":"tier-t","group":"scheduling.k8s.io","kind":"priorityclasses"},"code":409})";
+  const char* refused =
+      R"({"kind":"Status","status":"Failure","message":"PriorityClass \"tier-t\" is invalid: value: Forbidden: may not be changed in an update.","reason":"Invalid","details":{"name":"tier-t","kind":"PriorityClass","causes":[{"reason":"FieldValueForbidden","message":"Forbidden: may not be changed in an update.","field":"value"}]},"code":422})";
+  const auto live = [](int value) {
+    return absl::StrCat(
+        R"({"apiVersion":"scheduling.k8s.io/v1","kind":"PriorityClass","value":)", value,
+        R"(,"preemptionPolicy":"PreemptLowerPriority","metadata":{"name":"tier-t","uid":"u","resourceVersion":"7",
+        "annotations":{"charon.internal/owner":"default/charon_tier/t"},"managedFields":[{"manager":"charon",
+        "operation":"Apply","apiVersion":"scheduling.k8s.io/v1","fieldsType":"FieldsV1","fieldsV1":{"f:value":{}}}]}})");
+  };
+  transport.Answer(409, exists);
+  transport.Answer(200, live(3));
+  transport.Answer(422, refused);
+  transport.Answer(200, live(3));
+  transport.Answer(201, live(4));  // a dry run
+  transport.Answer(200, live(3));
+  transport.Answer(200,
+                   R"({"kind":"Status","status":"Success","details":{"name":"tier-t","uid":"u"}})");
+  transport.Answer(201, live(4));
+  ASSERT_THAT(resource.Create(context, plan).status(), IsOk());
+  std::vector<std::string> sent;
+  for (const http::Request& request : transport.requests())
+    sent.push_back(request.method +
+                   (absl::StrContains(request.url, "dryRun=All") ? " dry run" : ""));
+  EXPECT_THAT(
+      sent, ElementsAre("PATCH", "GET", "PATCH", "GET", "PATCH dry run", "GET", "DELETE", "PATCH"));
+  // There is one default class, which the former one still is.
+  EXPECT_THAT(transport.requests()[4].body, Not(HasSubstr("globalDefault")));
+  EXPECT_THAT(transport.requests()[7].body, HasSubstr("globalDefault"));
+
+  // The delete half, which comes after it, finds what the other has taken.
+  EXPECT_THAT(resource.Delete(context, plan), IsOk());
+  EXPECT_THAT(transport.requests(), SizeIs(8));
 }
 
 }  // namespace
