@@ -1,5 +1,6 @@
 #include "provider/provider_block.h"
 
+#include <set>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -43,6 +44,21 @@ Check HeadscaleDialect() {
   return TextRule("is `auto` or a minor version of Headscale", [](absl::string_view text) {
     return text == "auto" ? absl::OkStatus() : headscale::ParseVersion(text).status();
   });
+}
+
+// Adds the places of unknown values to `*unknown`: "kubernetes.host". What is deeper counts for the
+// part that it is in.
+void CollectUnknown(const Value& value, const std::string& place,
+                    std::vector<std::string>* unknown) {
+  if (value.kind() == Value::Kind::kDynamic && value.dynamic_value().IsKnown())
+    return CollectUnknown(value.dynamic_value(), place, unknown);
+  const bool whole = value.kind() != Value::Kind::kMapping || absl::StrContains(place, ".");
+  if (whole) {
+    if (!value.IsWhollyKnown()) unknown->push_back(place);
+    return;
+  }
+  for (const auto& [name, part] : value.mapping())
+    CollectUnknown(part, place.empty() ? name : absl::StrCat(place, ".", name), unknown);
 }
 
 absl::Status CheckModel(const ProviderModel& model) {
@@ -482,7 +498,6 @@ sdk::Diagnostics ProviderBlock::Configure(const Call&, const Value& config, cons
     }
     model = *std::move(decoded);
   }
-  config_unknown_ = !config.IsWhollyKnown();
   Settings settings;
   if (model.kubernetes.IsKnown()) {
     settings.kubernetes = ToConnection(*model.kubernetes);
@@ -499,9 +514,19 @@ sdk::Diagnostics ProviderBlock::Configure(const Call&, const Value& config, cons
   if (model.conventions.IsKnown()) settings.conventions = ToConventions(*model.conventions);
   settings.dns = ToDnsSettings(model, ProcessEnvironment());
   settings.plan_checks = model.plan_checks.value_or("auto") == "auto";
-  settings.complete = !config_unknown_;
+  settings.configured = true;
+  CollectUnknown(config, "", &settings.unknown);
   services_.Configure(std::move(settings));
   return diagnostics;
+}
+
+std::vector<std::string> ProviderBlock::Unknown(const std::vector<std::string>& parts) const {
+  const std::shared_ptr<const Settings> settings = services_.settings();
+  std::set<std::string> unknown;
+  for (const std::string& part : parts) {
+    for (std::string& place : settings->UnknownIn(part)) unknown.insert(std::move(place));
+  }
+  return {unknown.begin(), unknown.end()};
 }
 
 }  // namespace charon

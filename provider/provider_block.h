@@ -1,7 +1,6 @@
 // The provider block: its model, and what it comes to.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -100,11 +99,10 @@ class ProviderBlock final : public sdk::AnyProvider {
   sdk::Diagnostics Validate(const Call& call, const Value& config) override;
   sdk::Diagnostics Configure(const Call& call, const Value& config,
                              const std::string& terraform_version) override;
-  bool config_unknown() const override { return config_unknown_; }
+  std::vector<std::string> Unknown(const std::vector<std::string>& parts) const override;
 
  private:
   Services& services_;
-  std::atomic<bool> config_unknown_ = false;
 };
 
 }  // namespace charon

@@ -110,8 +110,38 @@ TEST(ConventionsOfTheBlock, MayBeUnknownInAnyPart) {
     ProviderBlock block(services);
     EXPECT_THAT(block.Configure(Call(), Block(conventions), "1.14.0").list(), IsEmpty())
         << conventions;
-    EXPECT_TRUE(block.config_unknown()) << conventions;
+    EXPECT_THAT(block.Unknown({""}), SizeIs(1)) << conventions;
+    EXPECT_THAT(block.Unknown({"kubernetes", "headscale", "cloudflare"}), IsEmpty());
   }
+}
+
+TEST(UnknownParts, AreToldOnePartFromAnother) {
+  const auto unknown = [](const char* block, const std::vector<std::string>& parts) {
+    Services services;
+    ProviderBlock provider(services);
+    EXPECT_THAT(
+        provider.Configure(Call(), ObjectForTest(provider.schema(), block), "1.14.0").list(),
+        IsEmpty());
+    return provider.Unknown(parts);
+  };
+  const char* domain = R"({"kubernetes": {"host": "https://192.0.2.1"},
+                           "conventions": {"domain": "<unknown>", "owner": "x"}})";
+  EXPECT_THAT(unknown(domain, {""}), ElementsAre("conventions.domain"));
+  EXPECT_THAT(unknown(domain, {"conventions"}), ElementsAre("conventions.domain"));
+  EXPECT_THAT(unknown(domain, {"kubernetes", "conventions.owner", "conventions.dom"}), IsEmpty());
+  EXPECT_THAT(unknown(domain, {}), IsEmpty());
+  const char* tier = R"({"conventions": {"tiers": {"a": {"priority": "<unknown>"}}}})";
+  EXPECT_THAT(unknown(tier, {"conventions.tiers"}), ElementsAre("conventions.tiers"));
+  EXPECT_THAT(unknown(tier, {"conventions.owner"}), IsEmpty());
+  const char* whole = R"({"conventions": "<unknown>", "headscale": {"api_key": "<unknown>"}})";
+  EXPECT_THAT(unknown(whole, {"conventions.tiers", "conventions.owner"}),
+              ElementsAre("conventions"));
+  EXPECT_THAT(unknown(whole, {"kubernetes"}), IsEmpty());
+  EXPECT_THAT(unknown(whole, {"headscale"}), ElementsAre("headscale.api_key"));
+  Services services;
+  ProviderBlock provider(services);
+  EXPECT_THAT(provider.Configure(Call(), Value::Unknown(), "1.14.0").list(), IsEmpty());
+  EXPECT_THAT(provider.Unknown({"kubernetes"}), SizeIs(1));
 }
 
 }  // namespace

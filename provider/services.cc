@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "nlohmann/json.hpp"
 #include "provider/base/status.h"
@@ -27,6 +28,17 @@ absl::StatusOr<std::unique_ptr<headscale::Client>> ConnectToHeadscale(
 }
 
 }  // namespace
+
+std::vector<std::string> Settings::UnknownIn(absl::string_view part) const {
+  auto within = [](absl::string_view inner, absl::string_view outer) {
+    return outer.empty() || inner == outer || absl::StartsWith(inner, absl::StrCat(outer, "."));
+  };
+  std::vector<std::string> found;
+  for (const std::string& place : unknown) {
+    if (within(place, part) || within(part, place)) found.push_back(place);
+  }
+  return found;
+}
 
 Services::Services() : Services(ConnectToCluster) {}
 
@@ -73,7 +85,8 @@ absl::Status Services::CheckHeadscalePlan(
     const Call& call, const std::function<absl::Status(headscale::Client&)>& check) const {
   {
     absl::MutexLock lock(&mutex_);
-    if (!settings_->plan_checks || !settings_->complete || headscale_unreachable_)
+    if (!settings_->plan_checks || !settings_->configured || headscale_unreachable_ ||
+        !settings_->Knows("headscale"))
       return absl::OkStatus();
   }
   const absl::StatusOr<std::shared_ptr<headscale::Client>> client = Headscale();
@@ -91,7 +104,7 @@ std::string Services::ClusterId(const Call& call) const {
   {
     absl::MutexLock lock(&mutex_);
     if (cluster_id_) return *cluster_id_;
-    if (!settings_->complete) return "";
+    if (!settings_->configured || !settings_->Knows("kubernetes")) return "";
   }
   const absl::StatusOr<std::shared_ptr<kubernetes::Cluster>> cluster = Kubernetes();
   std::string id;
@@ -163,7 +176,8 @@ absl::Status Services::CheckPlan(
     const Call& call, const std::function<absl::Status(kubernetes::Cluster&)>& check) const {
   {
     absl::MutexLock lock(&mutex_);
-    if (!settings_->plan_checks || unreachable_) return absl::OkStatus();
+    if (!settings_->plan_checks || unreachable_ || !settings_->Knows("kubernetes"))
+      return absl::OkStatus();
   }
   const absl::StatusOr<std::shared_ptr<kubernetes::Cluster>> cluster = Kubernetes();
   if (!cluster.ok())

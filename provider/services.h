@@ -31,10 +31,26 @@ struct Settings {
   std::string field_manager = "charon";
   bool plan_checks = true;
   DnsSettings dns;
-  // False before ConfigureProvider (state moves are asked for without it) and while the block has
-  // unknown values.
-  bool complete = false;
+  bool configured = false;  // not yet where state moves are asked for
+  // Where the block has unknown values: "kubernetes.host"; "" if it is unknown itself.
+  std::vector<std::string> unknown;
+
+  // What of `unknown` concerns `part`, which is "kubernetes", "conventions.tiers", or "" for all.
+  std::vector<std::string> UnknownIn(absl::string_view part) const;
+  bool Knows(absl::string_view part) const { return UnknownIn(part).empty(); }
 };
+
+// What ResourceInfo::needs of a resource says: where it is, and what marks an object as ours.
+namespace needs {
+inline std::vector<std::string> Kubernetes() { return {"kubernetes"}; }
+inline std::vector<std::string> OwnedObjects() { return {"kubernetes", "conventions.owner"}; }
+inline std::vector<std::string> LabelledObjects() {
+  return {"kubernetes", "conventions.owner", "conventions.managed_by",
+          "conventions.default_labels"};
+}
+inline std::vector<std::string> Headscale() { return {"headscale"}; }
+inline std::vector<std::string> Dns() { return {"cloudflare", "aws", "rfc2136", "powerdns"}; }
+}  // namespace needs
 
 // One for the life of the process. Contacts nothing until a client is asked for. Safe for
 // concurrent use.

@@ -33,7 +33,7 @@ class Block final : public sdk::AnyProvider {
   const ObjectSchema& schema() const override { return BlockModel::Describe().schema(); }
   sdk::Diagnostics Validate(const Call&, const Value&) override { return {}; }
   sdk::Diagnostics Configure(const Call&, const Value&, const std::string&) override { return {}; }
-  bool config_unknown() const override { return false; }
+  std::vector<std::string> Unknown(const std::vector<std::string>&) const override { return {}; }
 };
 
 struct ManifestModel {

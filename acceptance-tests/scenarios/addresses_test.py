@@ -215,6 +215,35 @@ def test_what_is_known_only_at_apply_is_made_anew_without_a_replacement(stack, c
     stack.destroy()
 
 
+@pytest.mark.each_cli("only Terraform says which plan is the one at apply")
+def test_what_holds_data_asks_for_another_plan(stack, cluster, names, work):
+    """A claim and a Secret that cannot become in place what is known only in the apply: both stay as they are, and
+    nothing says that they were made anew. The next plan announces the replacement."""
+    def write(color):
+        late = hcl.Expression("terraform_data.t.output")
+        claim = {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "x", "namespace": work},
+                 "spec": {"accessModes": ["ReadWriteOnce"], "storageClassName": late,
+                          "resources": {"requests": {"storage": "1Gi"}}}}
+        secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "x", "namespace": work}, "type": late}
+        stack.write(hcl.resource("terraform_data", "t", {"input": color})
+                    + hcl.resource(MANIFEST, "claim", {"manifest": hcl.Expression(f"jsonencode({hcl.value(claim)})")})
+                    + hcl.resource(MANIFEST, "secret", {"manifest": hcl.Expression(f"jsonencode({hcl.value(secret)})")}))
+
+    write("blue")
+    stack.apply()
+    cluster.api.patch("Secret", work, "x", {"data": {"theirs": "eA=="}})
+    before = [uid(cluster, kind, work, "x") for kind in ("PersistentVolumeClaim", "Secret")]
+    write("green")
+    failed = stack.apply(fails=True)
+    errors = [d.text for d in failed.diagnostics if d.severity == "error"]
+    assert len(errors) == 2 and all("Plan again" in text for text in errors), failed
+    assert not failed.says("Made anew")
+    assert cluster.get("Secret", work, "x")["data"] == {"theirs": "eA=="}
+    assert [uid(cluster, kind, work, "x") for kind in ("PersistentVolumeClaim", "Secret")] == before
+    assert stack.apply().actions == {f"{MANIFEST}.claim": "replace", f"{MANIFEST}.secret": "replace"}
+    stack.destroy()
+
+
 # --- Another version, another ownership ---------------------------------------------------------
 
 
@@ -248,6 +277,11 @@ def test_another_version_of_the_kind_is_a_change_in_place(stack, cluster, names,
         cluster.api.eventually(lambda: cluster.api.send("GET", f"/apis/{group}/v1/things")[0] == 404 and
                                not any(r.api_version == f"{group}/v1" for r in cluster.api.resources()), "v1 to go")
         stack.expect_empty()
+        # It cannot be written any more: the plan says so, before anything is deleted for a replacement.
+        for spec, options in (({"a": 2}, ()), (thing["spec"], (f"-replace={MANIFEST}.y",))):
+            stack.write(manifest("y", {"apiVersion": f"{group}/v1"} | thing | {"spec": spec}))
+            refused = stack.plan(*options, fails=True)
+            assert refused.says(f'No kind "Thing" in {group}/v1', f"the server has it in {group}/v2"), refused
         stack.destroy()
         assert not cluster.has(f"{group}/v2/Thing", work, "x")
     finally:

@@ -64,6 +64,54 @@ def test_arguments_that_are_unknown_at_plan(bare, cluster, names):
     bare.destroy()
 
 
+def test_unknown_parts_are_told_apart(bare, cluster, names):
+    """What is unknown of `conventions` is no obstacle for what does not need it, and what this run makes of a
+    tier reaches its namespaces."""
+    def configuration(pods, priority):
+        return (
+            hcl.resource("terraform_data", "v", {"input": {"pods": pods, "priority": priority}})
+            + hcl.block('provider "charon"', {
+                "kubernetes": {"config_path": str(cluster.kubeconfig)},
+                "conventions": {"domain": Expression('"x${terraform_data.v.output.pods}.example.org"')},
+            })
+            + hcl.block('provider "charon"', {
+                "alias": "tables",
+                "kubernetes": {"config_path": str(cluster.kubeconfig)},
+                "conventions": {"tiers": {
+                    "3-edge": {"resource_quota": {"pods": Expression("terraform_data.v.output.pods")}},
+                    names("9-t"): {"priority": Expression("terraform_data.v.output.priority")},
+                }},
+            })
+            + hcl.block('data "charon_kubernetes_object" "o"',
+                        {"api_version": "v1", "kind": "Namespace", "name": "default"})
+            + hcl.block('data "charon_tier_usage" "u"', {"namespace": "default"})
+            + hcl.resource("charon_tier", "b", {"name": names("5-c"), "priority": 4,
+                                                "resource_quota": {"pods": pods}})
+            + namespace(names("c"), "c", tier=Expression("charon_tier.b.name"))
+            + hcl.resource("charon_tier", "t", {"name": names("9-t")}, "provider = charon.tables")
+            + hcl.resource("charon_tier_namespace", "t", {"name": names("t"), "tier": "3-edge"},
+                           "provider = charon.tables")
+        )
+
+    def quotas():
+        return [cluster.get("ResourceQuota", names(n), "tier-quota")["spec"]["hard"]["pods"] for n in "ct"]
+
+    bare.write(configuration("40", 3))
+    bare.apply()
+    assert quotas() == ["40", "40"]
+    bare.write(configuration("50", 3))
+    plan = bare.apply()
+    assert plan.actions["charon_tier_namespace.c"] == plan.actions["charon_tier_namespace.t"] == "update"
+    assert quotas() == ["50", "50"]
+    # A PriorityClass is made anew only where the plan can say so.
+    bare.write(configuration("50", 5))
+    plan = bare.apply(checked=False)
+    assert plan.actions["charon_tier.t"] == "update" and plan.applied.says("Plan again", "waits for another plan")
+    assert bare.apply().actions == {"charon_tier.t": "replace"}
+    assert cluster.get("PriorityClass", None, "tier-" + names("9-t"))["value"] == 5
+    bare.destroy()
+
+
 def test_a_data_source_that_waits_for_apply_feeds_the_provider(bare, cluster, names):
     second = write_kubeconfig(cluster.folder / "later", cluster.server, cluster.ca_file.read_bytes(),
                               {"token": cluster.token})

@@ -318,6 +318,49 @@ provider "charon" {
     stack.destroy()
 
 
+@pytest.mark.each_cli("OpenTofu plans at apply, too, what the server is asked about")
+def test_another_priority_with_create_before_destroy(stack, cluster, names):
+    """One name for both halves: the new PriorityClass takes the place of the former one of ours."""
+    name = names("1-t")
+
+    def write(priority, preemption):
+        stack.write(hcl.resource("charon_tier", "t", {
+            "name": name, "priority": priority, "preemption_policy": preemption, "resource_quota": {"pods": "3"},
+        }, "lifecycle {\n  create_before_destroy = true\n}")
+            + hcl.resource("charon_tier_namespace", "n", {"name": names("n"), "tier": Expression("charon_tier.t.name")}))
+
+    write(3, "PreemptLowerPriority")
+    stack.apply()
+    for priority, preemption in ((4, "PreemptLowerPriority"), (4, "Never")):
+        write(priority, preemption)
+        plan = stack.apply()
+        assert plan.actions["charon_tier.t"] == "replace"
+        assert plan.applied.says("Not deleted: another resource has it now")
+        found = cluster.get("PriorityClass", None, f"tier-{name}")
+        assert (found["value"], found["preemptionPolicy"]) == (priority, preemption)
+    stack.destroy()
+    assert not cluster.has("PriorityClass", None, f"tier-{name}")
+
+
+def test_an_imported_tier_is_quiet_until_something_changes(stack, cluster, names):
+    name = names("6-imp")
+    cluster.api.create({"apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass", "value": 6,
+                        "metadata": {"name": f"tier-{name}", "labels": {"theirs": "1"}}})
+    block = f'import {{\n  to = charon_tier.x\n  id = "{name}"\n}}\n'
+    tier = {"name": name, "priority": 6}
+    stack.write(block + hcl.resource("charon_tier", "x", tier))
+    plan = stack.apply()
+    assert [w.text for w in plan.warnings] == [] and stack.plan().warnings == []
+    stack.write(hcl.resource("charon_tier", "x", tier | {"description": "ours"}))
+    stack.apply()
+    found = cluster.get("PriorityClass", None, f"tier-{name}")
+    assert found["metadata"]["labels"]["theirs"] == "1" and found["metadata"]["labels"]["tier"] == name
+    # From now on what is removed is told.
+    cluster.api.patch("PriorityClass", None, f"tier-{name}", {"metadata": {"labels": {"tier": None}}})
+    assert stack.plan().says("Changed outside of Terraform", "metadata.labels.tier was removed")
+    stack.destroy()
+
+
 def test_a_tier_that_does_not_exist(stack, cluster, names):
     stack.write(hcl.resource("charon_tier_namespace", "x", {"name": names("n"), "tier": "egde"}))
     plan = stack.plan(fails=True)

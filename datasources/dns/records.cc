@@ -71,8 +71,10 @@ const ObjectSpec<RecordsModel>& RecordsModel::Describe() {
 }
 
 const sdk::ResourceInfo& RecordsSource::info() const {
-  static const auto& info = *new sdk::ResourceInfo{
-      .type = "charon_dns_records", .noun = "DNS records", .subcategory = "DNS"};
+  static const auto& info = *new sdk::ResourceInfo{.type = "charon_dns_records",
+                                                   .noun = "DNS records",
+                                                   .subcategory = "DNS",
+                                                   .needs = needs::Dns()};
   return info;
 }
 
@@ -157,8 +159,8 @@ const ObjectSpec<ZoneModel>& ZoneModel::Describe() {
 }
 
 const sdk::ResourceInfo& ZoneSource::info() const {
-  static const auto& info =
-      *new sdk::ResourceInfo{.type = "charon_dns_zone", .noun = "DNS zone", .subcategory = "DNS"};
+  static const auto& info = *new sdk::ResourceInfo{
+      .type = "charon_dns_zone", .noun = "DNS zone", .subcategory = "DNS", .needs = needs::Dns()};
   return info;
 }
 

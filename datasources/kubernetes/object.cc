@@ -48,8 +48,10 @@ const ObjectSpec<ObjectModel>& ObjectModel::Describe() {
 }
 
 const sdk::ResourceInfo& ObjectSource::info() const {
-  static const auto& info = *new sdk::ResourceInfo{
-      .type = "charon_kubernetes_object", .noun = "Kubernetes object", .subcategory = "Kubernetes"};
+  static const auto& info = *new sdk::ResourceInfo{.type = "charon_kubernetes_object",
+                                                   .noun = "Kubernetes object",
+                                                   .subcategory = "Kubernetes",
+                                                   .needs = needs::Kubernetes()};
   return info;
 }
 
@@ -101,7 +103,8 @@ const ObjectSpec<ObjectsModel>& ObjectsModel::Describe() {
 const sdk::ResourceInfo& ObjectsSource::info() const {
   static const auto& info = *new sdk::ResourceInfo{.type = "charon_kubernetes_objects",
                                                    .noun = "Kubernetes objects",
-                                                   .subcategory = "Kubernetes"};
+                                                   .subcategory = "Kubernetes",
+                                                   .needs = needs::Kubernetes()};
   return info;
 }
 

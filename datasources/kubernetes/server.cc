@@ -104,8 +104,10 @@ const ObjectSpec<ServerModel>& ServerModel::Describe() {
 }
 
 const sdk::ResourceInfo& ServerSource::info() const {
-  static const auto& info = *new sdk::ResourceInfo{
-      .type = "charon_kubernetes_server", .noun = "Kubernetes server", .subcategory = "Kubernetes"};
+  static const auto& info = *new sdk::ResourceInfo{.type = "charon_kubernetes_server",
+                                                   .noun = "Kubernetes server",
+                                                   .subcategory = "Kubernetes",
+                                                   .needs = needs::Kubernetes()};
   return info;
 }
 

@@ -194,8 +194,10 @@ const ObjectSpec<StatusModel>& StatusModel::Describe() {
 }
 
 const sdk::ResourceInfo& StatusSource::info() const {
-  static const auto& info = *new sdk::ResourceInfo{
-      .type = "charon_service_status", .noun = "service status", .subcategory = "Services"};
+  static const auto& info = *new sdk::ResourceInfo{.type = "charon_service_status",
+                                                   .noun = "service status",
+                                                   .subcategory = "Services",
+                                                   .needs = needs::Kubernetes()};
   return info;
 }
 
@@ -276,8 +278,10 @@ const ObjectSpec<LiveImageModel>& LiveImageModel::Describe() {
 }
 
 const sdk::ResourceInfo& LiveImageSource::info() const {
-  static const auto& info = *new sdk::ResourceInfo{
-      .type = "charon_live_image", .noun = "live image", .subcategory = "Services"};
+  static const auto& info = *new sdk::ResourceInfo{.type = "charon_live_image",
+                                                   .noun = "live image",
+                                                   .subcategory = "Services",
+                                                   .needs = needs::Kubernetes()};
   return info;
 }
 

@@ -42,8 +42,10 @@ const ObjectSpec<UsageModel>& UsageModel::Describe() {
 }
 
 const sdk::ResourceInfo& UsageSource::info() const {
-  static const auto& info = *new sdk::ResourceInfo{
-      .type = "charon_tier_usage", .noun = "tier usage", .subcategory = "Tiers"};
+  static const auto& info = *new sdk::ResourceInfo{.type = "charon_tier_usage",
+                                                   .noun = "tier usage",
+                                                   .subcategory = "Tiers",
+                                                   .needs = needs::Kubernetes()};
   return info;
 }
 

@@ -114,8 +114,10 @@ const ObjectSpec<NodesModel>& NodesModel::Describe() {
 }
 
 const sdk::ResourceInfo& NodeSource::info() const {
-  static const auto& info =
-      *new sdk::ResourceInfo{.type = "charon_vpn_node", .noun = "VPN node", .subcategory = "VPN"};
+  static const auto& info = *new sdk::ResourceInfo{.type = "charon_vpn_node",
+                                                   .noun = "VPN node",
+                                                   .subcategory = "VPN",
+                                                   .needs = needs::Headscale()};
   return info;
 }
 
@@ -170,8 +172,10 @@ sdk::Outcome<NodeInfo> NodeSource::Read(const sdk::Context& context, const NodeI
 }
 
 const sdk::ResourceInfo& NodesSource::info() const {
-  static const auto& info =
-      *new sdk::ResourceInfo{.type = "charon_vpn_nodes", .noun = "VPN nodes", .subcategory = "VPN"};
+  static const auto& info = *new sdk::ResourceInfo{.type = "charon_vpn_nodes",
+                                                   .noun = "VPN nodes",
+                                                   .subcategory = "VPN",
+                                                   .needs = needs::Headscale()};
   return info;
 }
 

@@ -34,8 +34,10 @@ const ObjectSpec<PolicyModel>& PolicyModel::Describe() {
 }
 
 const sdk::ResourceInfo& PolicySource::info() const {
-  static const auto& info = *new sdk::ResourceInfo{
-      .type = "charon_vpn_policy", .noun = "VPN policy", .subcategory = "VPN"};
+  static const auto& info = *new sdk::ResourceInfo{.type = "charon_vpn_policy",
+                                                   .noun = "VPN policy",
+                                                   .subcategory = "VPN",
+                                                   .needs = needs::Headscale()};
   return info;
 }
 

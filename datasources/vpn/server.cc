@@ -69,8 +69,10 @@ const ObjectSpec<ServerModel>& ServerModel::Describe() {
 }
 
 const sdk::ResourceInfo& UsersSource::info() const {
-  static const auto& info =
-      *new sdk::ResourceInfo{.type = "charon_vpn_users", .noun = "VPN users", .subcategory = "VPN"};
+  static const auto& info = *new sdk::ResourceInfo{.type = "charon_vpn_users",
+                                                   .noun = "VPN users",
+                                                   .subcategory = "VPN",
+                                                   .needs = needs::Headscale()};
   return info;
 }
 
@@ -109,8 +111,10 @@ sdk::Outcome<UsersModel> UsersSource::Read(const sdk::Context& context, const Us
 }
 
 const sdk::ResourceInfo& ServerSource::info() const {
-  static const auto& info = *new sdk::ResourceInfo{
-      .type = "charon_vpn_server", .noun = "VPN server", .subcategory = "VPN"};
+  static const auto& info = *new sdk::ResourceInfo{.type = "charon_vpn_server",
+                                                   .noun = "VPN server",
+                                                   .subcategory = "VPN",
+                                                   .needs = needs::Headscale()};
   return info;
 }
 

@@ -27,8 +27,10 @@ const ObjectSpec<GeneratedSecretModel>& GeneratedSecretModel::Describe() {
 }
 
 const sdk::ResourceInfo& GeneratedSecret::info() const {
-  static const auto& info = *new sdk::ResourceInfo{
-      .type = "charon_generated_secret", .noun = "generated secret", .subcategory = "Kubernetes"};
+  static const auto& info = *new sdk::ResourceInfo{.type = "charon_generated_secret",
+                                                   .noun = "generated secret",
+                                                   .subcategory = "Kubernetes",
+                                                   .needs = {}};
   return info;
 }
 

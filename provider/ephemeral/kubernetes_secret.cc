@@ -38,8 +38,10 @@ const ObjectSpec<KubernetesSecretModel>& KubernetesSecretModel::Describe() {
 }
 
 const sdk::ResourceInfo& KubernetesSecret::info() const {
-  static const auto& info = *new sdk::ResourceInfo{
-      .type = "charon_kubernetes_secret", .noun = "Secret", .subcategory = "Kubernetes"};
+  static const auto& info = *new sdk::ResourceInfo{.type = "charon_kubernetes_secret",
+                                                   .noun = "Secret",
+                                                   .subcategory = "Kubernetes",
+                                                   .needs = needs::Kubernetes()};
   return info;
 }
 

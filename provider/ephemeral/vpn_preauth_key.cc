@@ -55,8 +55,10 @@ const ObjectSpec<M>& VpnPreauthKeyModel::Describe() {
 }
 
 const sdk::ResourceInfo& VpnPreauthKey::info() const {
-  static const auto& info = *new sdk::ResourceInfo{
-      .type = "charon_vpn_preauth_key", .noun = "pre-auth key", .subcategory = "VPN"};
+  static const auto& info = *new sdk::ResourceInfo{.type = "charon_vpn_preauth_key",
+                                                   .noun = "pre-auth key",
+                                                   .subcategory = "VPN",
+                                                   .needs = needs::Headscale()};
   return info;
 }
 

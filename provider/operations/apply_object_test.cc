@@ -183,6 +183,15 @@ TEST_F(ApplyObjectTest, AReplacementDeletesAndMakesAgain) {
   ASSERT_THAT(CreateObject(call_, *cluster_, declared_, options_), IsOk());
 }
 
+// In the plan at apply of OpenTofu, another resource of the run may just delete it.
+TEST_F(ApplyObjectTest, APlanThatSomebodyOvertookIsUnchecked) {
+  Answer(200, Ours());
+  transport_.Answer(409, kNoSuchUid);
+  const absl::StatusOr<bool> checked = CheckUpdate(call_, *cluster_, declared_, options_);
+  ASSERT_THAT(checked, IsOk());
+  EXPECT_FALSE(*checked);
+}
+
 TEST_F(ApplyObjectTest, WhatIsDeletedWhileItIsTakenOverIsMadeAgain) {
   transport_.Answer(409, kExists);
   Answer(200, Ours());

@@ -180,7 +180,7 @@ Context ResourceRunner::MakeContext(const Call& call, absl::string_view operatio
   context.call.listener = diagnostics;
   context.diagnostics = diagnostics;
   context.private_state = private_state;
-  context.provider_config_unknown = provider_.config_unknown();
+  context.provider_config_unknown = !provider_.Unknown(info().needs).empty();
   return context;
 }
 
@@ -230,12 +230,12 @@ StateAnswer ResourceRunner::Read(const Call& call, const ReadRequest& request) {
   answer.state = request.state;
   answer.private_bytes = request.private_bytes;
   answer.identity = request.identity;
-  if (provider_.config_unknown()) {
+  read_in_run_ = provider_.runs();
+  if (!provider_.Unknown(info().needs).empty()) {
     // Nothing can be asked yet; what is known stays. Where core lets us say so, it learns why.
     if (request.capabilities.deferral_allowed) answer.deferred = Defer::kProviderConfigUnknown;
     return answer;
   }
-  read_in_run_ = provider_.runs();
   PrivateState private_state = PrivateState::Parse(request.private_bytes);
   const Context context =
       MakeContext(call, "read", request.state, &answer.diagnostics, &private_state);
@@ -340,7 +340,7 @@ PlanAnswer ResourceRunner::Plan(const Call& call, const PlanRequest& request) {
   }
   answer.private_bytes = private_state.ToBytes();
   if (request.capabilities.deferral_allowed) {
-    if (provider_.config_unknown()) answer.deferred = Defer::kProviderConfigUnknown;
+    if (!provider_.Unknown(info().needs).empty()) answer.deferred = Defer::kProviderConfigUnknown;
     // Terraform allows deferrals in every apply, and refuses them there: "deferred during apply,
     // but not during plan". A configuration with unknown values is how to tell that this is not
     // one.

@@ -989,7 +989,11 @@ TEST_F(AdapterTest, WhatApplyPlansAgainIsNoReplacement) {
   plan(false);  // the apply, or -refresh=false
   Read(kState);
   plan(false);
-  EXPECT_THAT(may, ElementsAre(true, false, true));
+  provider_->CountRun();
+  provider_->set_config_unknown(true);
+  Read(kState);  // nothing can be asked, but this is no apply
+  plan(false);
+  EXPECT_THAT(may, ElementsAre(true, false, true, true));
 }
 
 // The order of calls is core's (protocol 4.3): the delete half gets the private bytes of the create

@@ -37,6 +37,9 @@ struct ResourceInfo {
   std::int64_t version = 0;   // of the state's schema
   Timeouts timeouts{};        // defaults
   std::string import_id{};    // Markdown: "the namespace's name"; empty: cannot be imported
+  // Parts of the provider block without which nothing can be asked: "kubernetes",
+  // "conventions.owner"; "" is all of it.
+  std::vector<std::string> needs = {""};
 };
 
 // What core can do (ClientCapabilities of the protocol).
@@ -204,8 +207,9 @@ class AnyProvider {
   // Contacts nothing. May be called again (debug mode).
   virtual Diagnostics Configure(const Call& call, const Value& config,
                                 const std::string& terraform_version) = 0;
-  // True if the last configuration had unknown values.
-  virtual bool config_unknown() const = 0;
+  // What the last configuration left unknown of `parts` (ResourceInfo::needs), as
+  // "kubernetes.host".
+  virtual std::vector<std::string> Unknown(const std::vector<std::string>& parts) const = 0;
 
   // How often it was configured: each of core's runs through the configuration does so once.
   int runs() const { return runs_; }

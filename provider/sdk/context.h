@@ -46,7 +46,7 @@ struct Context {
   Diagnostics* diagnostics = nullptr;  // for warnings, and for errors beyond the first
   PrivateState* private_state =
       nullptr;  // in plan: what apply will find; elsewhere: what state keeps
-  // The provider block had unknown values: no API can be asked yet.
+  // What the resource needs of the provider block was unknown: no API can be asked yet.
   bool provider_config_unknown = false;
   // This plan repeats, at apply, one that was made and checked before. Terraform tells it by
   // allowing deferrals only there (protocol 4.10); OpenTofu does not tell.

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "provider/base/status.h"
 #include "provider/plan/engine.h"
 #include "provider/sdk/action.h"
@@ -22,18 +23,23 @@ struct Operation {
     context.call = WithTimeout(call, config, "read", info.timeouts.read);
     context.diagnostics = diagnostics;
     context.private_state = &private_state;
-    context.provider_config_unknown = provider.config_unknown();
+    missing = provider.Unknown(info.needs);
+    context.provider_config_unknown = !missing.empty();
+  }
+
+  // FailedPrecondition while what is needed of the provider block is unknown.
+  absl::Status Configured() const {
+    if (missing.empty()) return absl::OkStatus();
+    return WithRemedy(absl::FailedPreconditionError(
+                          absl::StrCat("the provider block has values that are not known yet: ",
+                                       absl::StrJoin(missing, ", "))),
+                      "Apply what those values come from first, or give them literally.");
   }
 
   PrivateState private_state;
   Context context;
+  std::vector<std::string> missing;
 };
-
-absl::Status NotConfigured() {
-  return WithRemedy(
-      absl::FailedPreconditionError("the provider block has values that are not known yet"),
-      "Apply what those values come from first, or give them literally.");
-}
 
 // The table's rules, then the author's.
 template <typename DoValidate>
@@ -60,14 +66,14 @@ StateAnswer DataSourceRunner::Read(const Call& call, const Value& config,
                                    const Capabilities& capabilities) {
   StateAnswer answer;
   Operation operation(call, config, info(), provider_, &answer.diagnostics);
-  if (provider_.config_unknown() && capabilities.deferral_allowed) {
+  if (operation.context.provider_config_unknown && capabilities.deferral_allowed) {
     answer.deferred = Defer::kProviderConfigUnknown;
     answer.state = plan::MarkUnknown(schema(), {config, Value(), config}, config);
     return answer;
   }
   ValueOutcome outcome;
   absl::Status status = Guard([&] {
-    if (provider_.config_unknown()) return NotConfigured();
+    CHARON_RETURN_IF_ERROR(operation.Configured());
     outcome = DoRead(operation.context, config);
     if (outcome.status.ok() && !outcome.state)
       return absl::InternalError("the read ended without a state");
@@ -92,7 +98,7 @@ EphemeralAnswer EphemeralRunner::Open(const Call& call, const Value& config) {
   EphemeralAnswer answer;
   Operation operation(call, config, info(), provider_, &answer.diagnostics);
   ReportFailure(answer.diagnostics, "open", info(), schema(), Guard([&] {
-                  if (provider_.config_unknown()) return NotConfigured();
+                  CHARON_RETURN_IF_ERROR(operation.Configured());
                   return DoOpen(operation.context, config, answer);
                 }));
   answer.private_bytes = operation.private_state.ToBytes();
@@ -131,7 +137,7 @@ Diagnostics ListRunner::List(const Call& call, const ListRequest& request,
   Operation operation(call, request.config, info(), provider_, &diagnostics);
   std::int64_t left = request.limit > 0 ? request.limit : -1;
   ReportFailure(diagnostics, "list", info(), schema(), Guard([&] {
-                  if (provider_.config_unknown()) return NotConfigured();
+                  CHARON_RETURN_IF_ERROR(operation.Configured());
                   return DoList(operation.context, request, [&](ListedObject object) {
                     if (left == 0) return false;
                     if (left > 0) --left;
@@ -150,11 +156,11 @@ Diagnostics ActionRunner::Validate(const Call& call, const Value& config) {
 AnyAction::Planned ActionRunner::Plan(const Call& call, const Value& config,
                                       const Capabilities& capabilities) {
   Planned planned;
-  if (provider_.config_unknown()) {
+  Operation operation(call, config, info(), provider_, &planned.diagnostics);
+  if (operation.context.provider_config_unknown) {
     if (capabilities.deferral_allowed) planned.deferred = Defer::kProviderConfigUnknown;
     return planned;
   }
-  Operation operation(call, config, info(), provider_, &planned.diagnostics);
   ReportFailure(planned.diagnostics, "plan", info(), schema(),
                 Guard([&] { return DoPlan(operation.context, config); }));
   return planned;
@@ -165,7 +171,7 @@ Diagnostics ActionRunner::Invoke(const Call& call, const Value& config, const Pr
   Operation operation(call, config, info(), provider_, &diagnostics);
   operation.context.call = WithTimeout(call, config, "invoke", info().timeouts.update);
   ReportFailure(diagnostics, "invoke", info(), schema(), Guard([&] {
-                  if (provider_.config_unknown()) return NotConfigured();
+                  CHARON_RETURN_IF_ERROR(operation.Configured());
                   return DoInvoke(operation.context, config, progress);
                 }));
   return diagnostics;

@@ -35,7 +35,7 @@ class TinyProvider final : public sdk::AnyProvider {
     }
     return diagnostics;
   }
-  bool config_unknown() const override { return false; }
+  std::vector<std::string> Unknown(const std::vector<std::string>&) const override { return {}; }
 };
 
 struct Thing {

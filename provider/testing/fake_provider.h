@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "provider/sdk/any.h"
 
@@ -17,7 +18,9 @@ class FakeProvider final : public sdk::AnyProvider {
   const ObjectSchema& schema() const override { return schema_; }
   sdk::Diagnostics Validate(const Call&, const Value&) override { return {}; }
   sdk::Diagnostics Configure(const Call&, const Value&, const std::string&) override { return {}; }
-  bool config_unknown() const override { return config_unknown_; }
+  std::vector<std::string> Unknown(const std::vector<std::string>& parts) const override {
+    return config_unknown_ ? parts : std::vector<std::string>();
+  }
 
   ObjectSchema& mutable_schema() { return schema_; }
   void set_config_unknown(bool unknown) { config_unknown_ = unknown; }

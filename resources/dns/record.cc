@@ -455,7 +455,8 @@ const sdk::ResourceInfo& RecordResource::info() const {
                              .import_id =
                                  "`backend/zone/name/type`, such as "
                                  "`cloudflare/example.org/www.example.org/A`; at Route 53 with "
-                                 "`/set_id` if it has one"};
+                                 "`/set_id` if it has one",
+                             .needs = needs::Dns()};
   return info;
 }
 

@@ -187,7 +187,8 @@ const sdk::ResourceInfo& ZoneResource::info() const {
                              .subcategory = "DNS",
                              .import_id =
                                  "`backend/name`, such as `route53/example.org`; `backend/zone_id` "
-                                 "for one of several of that name"};
+                                 "for one of several of that name",
+                             .needs = needs::Dns()};
   return info;
 }
 

@@ -75,6 +75,10 @@ bool SameObjectMoved(const ObjectRef& a, const ObjectRef& b) {
   return SameKindMoved(a.kind, b.kind) && a.name_space == b.name_space && a.name == b.name;
 }
 
+std::string Why(bool same, const std::string& fixed) {
+  return same ? absl::StrCat(fixed, " cannot change") : "it would be another object";
+}
+
 // What cannot be done without a plan that says so. What is lost with an object of another maker's
 // kind nobody knows here.
 absl::Status MustBePlanned(const ObjectRef& former, absl::string_view why) {
@@ -257,7 +261,8 @@ const sdk::ResourceInfo& ManifestResource::info() const {
                              .import_id =
                                  "`apiVersion/Kind/namespace/name`, such as "
                                  "`apps/v1/Deployment/shop/web`, without the namespace for kinds "
-                                 "that have none: `v1/Namespace/shop`"};
+                                 "that have none: `v1/Namespace/shop`",
+                             .needs = needs::OwnedObjects()};
   return info;
 }
 
@@ -384,6 +389,9 @@ absl::Status ManifestResource::Plan(const sdk::Context& context,
         if (context.may_replace) {
           change.RequireReplace(form);
         } else if (OwnsObject(change.prior())) {
+          if (!same || OwnsObject(config)) {
+            CHARON_RETURN_IF_ERROR(At(form, MustBePlanned(former, Why(same, fixed))));
+          }
           context.diagnostics->Warning(
               absl::StrCat("Made anew: ", former.ToString()),
               absl::StrCat(same ? absl::StrCat(fixed, " cannot change in place")
@@ -510,7 +518,7 @@ sdk::Outcome<ManifestModel> ManifestResource::MoveTo(const sdk::Context& context
   CHARON_ASSIGN_OR_RETURN(const auto before, Declared(prior));
   CHARON_ASSIGN_OR_RETURN(const ObjectRef former, kubernetes::RefOf(*before));
   if (OwnsObject(prior)) {
-    CHARON_RETURN_IF_ERROR(At(Form(plan), MustBePlanned(former, "it would be another object")));
+    CHARON_RETURN_IF_ERROR(At(Form(plan), MustBePlanned(former, Why(/*same=*/false, ""))));
   }
   sdk::Outcome<ManifestModel> made = Create(context, plan);
   if (!made.state()) return made;
@@ -542,8 +550,7 @@ sdk::Outcome<ManifestModel> ManifestResource::Update(const sdk::Context& context
     if (!SameObjectMoved(former, ref)) return MoveTo(context, prior, plan);
     if (OwnsObject(prior) && OwnsObject(plan)) fixed = ImmutableChange(**before, *wanted);
     if (!fixed.empty()) {
-      CHARON_RETURN_IF_ERROR(
-          At(Form(plan), MustBePlanned(former, absl::StrCat(fixed, " cannot change"))));
+      CHARON_RETURN_IF_ERROR(At(Form(plan), MustBePlanned(former, Why(/*same=*/true, fixed))));
     }
   }
   operations::ObjectOptions options = Options(plan, ref);

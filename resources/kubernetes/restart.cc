@@ -27,8 +27,10 @@ const ObjectSpec<RestartModel>& RestartModel::Describe() {
 }
 
 const sdk::ResourceInfo& RestartAction::info() const {
-  static const auto& info = *new sdk::ResourceInfo{
-      .type = "charon_kubernetes_restart", .noun = "rolling restart", .subcategory = "Kubernetes"};
+  static const auto& info = *new sdk::ResourceInfo{.type = "charon_kubernetes_restart",
+                                                   .noun = "rolling restart",
+                                                   .subcategory = "Kubernetes",
+                                                   .needs = needs::Kubernetes()};
   return info;
 }
 

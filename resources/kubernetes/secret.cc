@@ -276,7 +276,8 @@ const sdk::ResourceInfo& SecretResource::info() const {
                                                    .noun = "Secret",
                                                    .subcategory = "Kubernetes",
                                                    .timeouts = {},
-                                                   .import_id = "`namespace/name`"};
+                                                   .import_id = "`namespace/name`",
+                                                   .needs = needs::LabelledObjects()};
   return info;
 }
 

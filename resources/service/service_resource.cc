@@ -88,7 +88,8 @@ const sdk::ResourceInfo& ServiceResource::info() const {
                                                    .noun = "service",
                                                    .subcategory = "Services",
                                                    .timeouts = {},
-                                                   .import_id = "`namespace/name`"};
+                                                   .import_id = "`namespace/name`",
+                                                   .needs = {"kubernetes", "conventions"}};
   return info;
 }
 

@@ -26,6 +26,7 @@ using Json = nlohmann::json;
 using kubernetes::ObjectRef;
 
 constexpr char kType[] = "charon_tier_namespace";
+constexpr char kTiers[] = "conventions.tiers";
 constexpr char kDefaultDenyName[] = "default-deny";
 constexpr char kManagedByLabel[] = "app.kubernetes.io/managed-by";
 constexpr char kPodSecurityPrefix[] = "pod-security.kubernetes.io/";
@@ -443,11 +444,17 @@ std::vector<Json> RenderNamespace(const NamespaceModel& model, const Conventions
 }
 
 const sdk::ResourceInfo& NamespaceResource::info() const {
+  static const std::vector<std::string>& needs = *new auto([] {
+    std::vector<std::string> all = needs::LabelledObjects();
+    all.push_back(kTiers);
+    return all;
+  }());
   static const auto& info = *new sdk::ResourceInfo{.type = kType,
                                                    .noun = "tier namespace",
                                                    .subcategory = "Tiers",
                                                    .timeouts = {},
-                                                   .import_id = "the namespace's name"};
+                                                   .import_id = "the namespace's name",
+                                                   .needs = needs};
   return info;
 }
 
@@ -507,8 +514,8 @@ absl::StatusOr<Attr<EffectiveModel>> NamespaceResource::Effective(const sdk::Con
 
   TierProfile profile;
   // Tables of the provider block that are not known yet may say anything of it.
-  bool open = config.tier.IsUnknown() ||
-              (config.tier.IsKnown() && planning && context.provider_config_unknown);
+  bool open =
+      config.tier.IsUnknown() || (config.tier.IsKnown() && planning && !settings->Knows(kTiers));
   if (config.tier.IsKnown() && !open) {
     std::shared_ptr<kubernetes::Cluster> cluster;
     if (!context.provider_config_unknown) {
@@ -566,8 +573,11 @@ absl::Status NamespaceResource::Plan(const sdk::Context& context,
   NamespaceModel planned = change.planned();
   const bool same_source = change.IsUpdate() && change.prior().governance == planned.governance &&
                            change.prior().tier == planned.tier;
-  // What the provider block makes of it shows in the next plan; a change of its own needs it now.
-  if (same_source && context.provider_config_unknown && !change.Changes()) {
+  // A tier that only the cluster knows, which cannot be asked: it has not changed by this run.
+  const std::shared_ptr<const Settings> settings = services_.settings();
+  if (same_source && context.provider_config_unknown && !change.Changes() &&
+      settings->Knows(kTiers) && planned.tier.IsKnown() && !services_.PlannedTier(*planned.tier) &&
+      !settings->conventions.Tier(*planned.tier).ok()) {
     change.KeepPrior("effective");
     return absl::OkStatus();
   }

@@ -46,6 +46,20 @@ Json Render(const TierModel& model, const Conventions& conventions) {
   return object;
 }
 
+// What the server never changes of a PriorityClass (kubernetes 1.36,
+// pkg/apis/scheduling/validation, ValidatePriorityClassUpdate).
+bool IsAnotherClass(const Json& live, const Json& wanted) {
+  return kubernetes::Field(live, "value") != kubernetes::Field(wanted, "value") ||
+         kubernetes::Field(live, "preemptionPolicy") !=
+             kubernetes::Field(wanted, "preemptionPolicy");
+}
+
+// A cluster has one default, which the former class may be.
+Json NotDefault(Json object) {
+  object.erase("globalDefault");
+  return object;
+}
+
 }  // namespace
 
 const ObjectSpec<TierModel>& TierModel::Describe() {
@@ -116,7 +130,8 @@ const sdk::ResourceInfo& TierResource::info() const {
   static const auto& info = *new sdk::ResourceInfo{.type = kType,
                                                    .noun = "tier",
                                                    .subcategory = "Tiers",
-                                                   .import_id = "the tier's name, `3-edge`"};
+                                                   .import_id = "the tier's name, `3-edge`",
+                                                   .needs = needs::LabelledObjects()};
   return info;
 }
 
@@ -128,29 +143,57 @@ operations::ObjectOptions TierResource::Options(const TierModel& model) const {
   return options;
 }
 
-absl::Status TierResource::Plan(const sdk::Context& context, sdk::PlanChange<TierModel>& change) {
-  if (change.IsDestroy() || !change.config().name.IsKnown() || context.provider_config_unknown)
-    return absl::OkStatus();
-  // What the configuration leaves open comes from the tables, so it is known now.
+// What the tables say of the PriorityClass, where the configuration says nothing.
+void TierResource::PlanClass(const sdk::Context& context, const TierProfile& profile,
+                             sdk::PlanChange<TierModel>& change) const {
   const TierModel& config = change.config();
-  const absl::StatusOr<TierProfile> known = services_.settings()->conventions.Tier(*config.name);
-  TierProfile profile = known.ok() ? *known : TierProfile();
-  if (config.priority.IsNull()) {
-    if (!known.ok()) {
+  const Attr<std::int64_t> priority(profile.priority);
+  const Attr<std::string> preemption(
+      std::string(profile.preempts ? "PreemptLowerPriority" : "Never"));
+  const bool other_priority =
+      config.priority.IsNull() && change.IsUpdate() && change.prior().priority != priority;
+  const bool other_preemption = config.preemption_policy.IsNull() && change.IsUpdate() &&
+                                change.prior().preemption_policy != preemption;
+  // Tables that were unknown in the plan: the values stayed what they are, and core takes no
+  // replacement now.
+  if ((other_priority || other_preemption) && !context.may_replace) {
+    context.diagnostics->Warning(
+        "The PriorityClass waits for another plan",
+        absl::StrCat("conventions.tiers gives tier \"", *config.name, "\" the priority ",
+                     profile.priority, " and preemption ", *preemption,
+                     ". That makes its PriorityClass anew, which only a plan that knows these "
+                     "values and has read the tier can announce. Plan again."));
+    return;
+  }
+  if (config.priority.IsNull()) change.Set("priority", priority);
+  if (config.preemption_policy.IsNull()) change.Set("preemption_policy", preemption);
+}
+
+absl::Status TierResource::Plan(const sdk::Context& context, sdk::PlanChange<TierModel>& change) {
+  if (change.IsDestroy() || !change.config().name.IsKnown()) return absl::OkStatus();
+  // What the configuration leaves open comes from the tables.
+  const TierModel& config = change.config();
+  const std::shared_ptr<const Settings> settings = services_.settings();
+  const bool tables_known = settings->Knows("conventions.tiers");
+  const absl::StatusOr<TierProfile> known = settings->conventions.Tier(*config.name);
+  TierProfile profile = known.ok() && tables_known ? *known : TierProfile();
+  if (!tables_known) {
+    if (config.limit_range.IsNull()) change.SetUnknown("limit_range");
+    if (config.resource_quota.IsNull()) change.SetUnknown("resource_quota");
+  } else {
+    if (config.priority.IsNull() && !known.ok()) {
       return At("priority",
                 WithRemedy(absl::InvalidArgumentError(absl::StrCat(
                                "\"", *config.name,
                                "\" is none of the known tiers, so its priority must be given")),
                            "Set priority, or use the name of a built-in tier."));
     }
-    change.Set("priority", Attr<std::int64_t>(profile.priority));
+    PlanClass(context, profile, change);
+    if (config.limit_range.IsNull())
+      change.Set("limit_range", Attr<LimitTable>(profile.limit_range));
+    if (config.resource_quota.IsNull())
+      change.Set("resource_quota", Attr<QuotaTable>(profile.quota));
   }
-  if (config.preemption_policy.IsNull()) {
-    change.Set("preemption_policy",
-               Attr<std::string>(std::string(profile.preempts ? "PreemptLowerPriority" : "Never")));
-  }
-  if (config.limit_range.IsNull()) change.Set("limit_range", Attr<LimitTable>(profile.limit_range));
-  if (config.resource_quota.IsNull()) change.Set("resource_quota", Attr<QuotaTable>(profile.quota));
   change.Set("priority_class", Attr<std::string>("tier-" + *config.name));
   // For namespaces of this run, which are planned before the tier exists.
   profile.name = *config.name;
@@ -170,11 +213,14 @@ absl::Status TierResource::Plan(const sdk::Context& context, sdk::PlanChange<Tie
                    })
         .IgnoreError();  // what is wrong is said below, or by the apply
   }
-  profile.open = config.limit_range.IsUnknown() || config.resource_quota.IsUnknown();
+  const auto open = [&](const auto& table) {
+    return table.IsUnknown() || (table.IsNull() && !tables_known);
+  };
+  profile.open = open(config.limit_range) || open(config.resource_quota);
   if (!taken) services_.NotePlannedTier(profile);
   if (profile.open) return absl::OkStatus();
-  if (!change.IsCreate() || context.planned_before || config.priority.IsUnknown() ||
-      config.preemption_policy.IsUnknown() || config.description.IsUnknown() ||
+  if (!change.IsCreate() || context.planned_before || open(config.priority) ||
+      open(config.preemption_policy) || config.description.IsUnknown() ||
       config.on_conflict.IsUnknown() || config.global_default.IsUnknown()) {
     return absl::OkStatus();
   }
@@ -198,8 +244,22 @@ absl::Status TierResource::Plan(const sdk::Context& context, sdk::PlanChange<Tie
 sdk::Outcome<TierModel> TierResource::Create(const sdk::Context& context, const TierModel& plan) {
   CHARON_ASSIGN_OR_RETURN(const auto cluster, services_.Kubernetes());
   const Json object = Render(plan, services_.settings()->conventions);
-  CHARON_RETURN_IF_ERROR(
-      operations::CreateObject(context, *cluster, object, Options(plan)).status());
+  const operations::ObjectOptions options = Options(plan);
+  absl::Status made = operations::CreateObject(context, *cluster, object, options).status();
+  if (absl::IsInvalidArgument(made)) {
+    const absl::StatusOr<Json> live = cluster->Get(context, RefOf(plan));
+    if (live.ok() && operations::ClaimOf(&*live, options) == operations::Claim::kOurs &&
+        IsAnotherClass(*live, object)) {
+      // The former one of ours: with create_before_destroy it is to go after this, under the same
+      // name. A run that is killed in between has it as deposed, and makes this one again.
+      CHARON_RETURN_IF_ERROR(
+          operations::CheckMakeAnew(context, *cluster, NotDefault(object), options).status());
+      const absl::Status gone = operations::DeleteObject(context, *cluster, RefOf(plan), options);
+      if (!absl::IsNotFound(gone)) CHARON_RETURN_IF_ERROR(gone);
+      made = operations::CreateObject(context, *cluster, object, options).status();
+    }
+  }
+  CHARON_RETURN_IF_ERROR(made);
   return plan;
 }
 
@@ -234,7 +294,9 @@ sdk::Outcome<TierModel> TierResource::Read(const sdk::Context& context, const Ti
       limits = LimitsOf({{"spec", {{"limits", Json::array({item})}}}});
     }
   }
-  if (prior.priority.IsKnown()) {
+  // What was imported is theirs until the first apply that changes it.
+  if (prior.priority.IsKnown() &&
+      operations::ClaimOf(live.get(), Options(prior)) == operations::Claim::kOurs) {
     const Json declared = Render(prior, services_.settings()->conventions);
     WarnOfDrift(context, declared, *live, services_.settings()->field_manager);
   }

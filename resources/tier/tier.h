@@ -45,6 +45,8 @@ class TierResource final : public sdk::Resource<TierModel, TierIdentity> {
 
  private:
   operations::ObjectOptions Options(const TierModel& model) const;
+  void PlanClass(const sdk::Context& context, const TierProfile& profile,
+                 sdk::PlanChange<TierModel>& change) const;
   Services& services_;
 };
 

@@ -25,8 +25,10 @@ const ObjectSpec<NodeExpireModel>& NodeExpireModel::Describe() {
 }
 
 const sdk::ResourceInfo& NodeExpireAction::info() const {
-  static const auto& info = *new sdk::ResourceInfo{
-      .type = "charon_vpn_node_expire", .noun = "expiry of a VPN node", .subcategory = "VPN"};
+  static const auto& info = *new sdk::ResourceInfo{.type = "charon_vpn_node_expire",
+                                                   .noun = "expiry of a VPN node",
+                                                   .subcategory = "VPN",
+                                                   .needs = needs::Headscale()};
   return info;
 }
 
@@ -60,8 +62,10 @@ const ObjectSpec<PurgeStaleModel>& PurgeStaleModel::Describe() {
 }
 
 const sdk::ResourceInfo& PurgeStaleAction::info() const {
-  static const auto& info = *new sdk::ResourceInfo{
-      .type = "charon_vpn_purge_stale", .noun = "purge of stale VPN nodes", .subcategory = "VPN"};
+  static const auto& info = *new sdk::ResourceInfo{.type = "charon_vpn_purge_stale",
+                                                   .noun = "purge of stale VPN nodes",
+                                                   .subcategory = "VPN",
+                                                   .needs = needs::Headscale()};
   return info;
 }
 

@@ -48,7 +48,8 @@ absl::Status CheckPlan(const sdk::Context& context, Services& services,
                        const std::function<absl::Status(headscale::Client&)>& check) {
   const std::shared_ptr<const Settings> settings = services.settings();
   const absl::Status client = services.Headscale().status();
-  if (!client.ok() && settings->complete && settings->plan_checks && !context.planned_before &&
+  if (!client.ok() && settings->configured && settings->Knows("headscale") &&
+      settings->plan_checks && !context.planned_before &&
       services.Claim("warning: no Headscale server")) {
     context.diagnostics->Warning(
         "The Headscale server cannot be asked",

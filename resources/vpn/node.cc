@@ -439,7 +439,8 @@ const sdk::ResourceInfo& NodeResource::info() const {
   static const auto& info = *new sdk::ResourceInfo{.type = "charon_vpn_node",
                                                    .noun = "VPN node",
                                                    .subcategory = "VPN",
-                                                   .import_id = "the node's id, or its host name"};
+                                                   .import_id = "the node's id, or its host name",
+                                                   .needs = needs::Headscale()};
   return info;
 }
 
@@ -829,8 +830,10 @@ std::string NodeResource::SameObject(const NodeModel& model) const {
 }
 
 const sdk::ResourceInfo& NodeList::info() const {
-  static const auto& info =
-      *new sdk::ResourceInfo{.type = "charon_vpn_node", .noun = "VPN node", .subcategory = "VPN"};
+  static const auto& info = *new sdk::ResourceInfo{.type = "charon_vpn_node",
+                                                   .noun = "VPN node",
+                                                   .subcategory = "VPN",
+                                                   .needs = needs::Headscale()};
   return info;
 }
 

@@ -232,7 +232,8 @@ const sdk::ResourceInfo& PolicyResource::info() const {
   static const auto& info = *new sdk::ResourceInfo{.type = "charon_vpn_policy",
                                                    .noun = "VPN policy",
                                                    .subcategory = "VPN",
-                                                   .import_id = "always `policy`"};
+                                                   .import_id = "always `policy`",
+                                                   .needs = needs::Headscale()};
   return info;
 }
 

@@ -200,7 +200,8 @@ const sdk::ResourceInfo& PreauthKeyResource::info() const {
                              .timeouts = {},
                              .import_id =
                                  "the key's id, `17`. What the server hides is not imported: to "
-                                 "deliver it, a new key is made"};
+                                 "deliver it, a new key is made",
+                             .needs = {"headscale", "kubernetes", "conventions"}};
   return info;
 }
 

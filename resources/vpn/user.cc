@@ -172,7 +172,8 @@ const sdk::ResourceInfo& UserResource::info() const {
   static const auto& info = *new sdk::ResourceInfo{.type = "charon_vpn_user",
                                                    .noun = "VPN user",
                                                    .subcategory = "VPN",
-                                                   .import_id = "the user's name, `ci`, or its id"};
+                                                   .import_id = "the user's name, `ci`, or its id",
+                                                   .needs = needs::Headscale()};
   return info;
 }
 

@@ -23,6 +23,7 @@
 namespace charon::kubernetes {
 namespace {
 
+constexpr char kHiddenPayload[] = "charon.internal/kubernetes-hidden";
 constexpr char kMissingPayload[] = "charon.internal/kubernetes-missing";
 // The value of that payload for a 404 that names no object, until discovery has told what it means.
 constexpr absl::string_view kPath = "path";
@@ -186,6 +187,10 @@ class HttpCluster final : public Cluster, private SnapshotSource {
         "listing ", kind.ToString(),
         options.name_space.empty() ? "" : absl::StrCat(" in namespace ", options.name_space));
     auto info = Resolve(call, kind);
+    if (MissingOf(info.status()) == Missing::kVersion) {
+      if (const std::optional<ObjectKind> served = discovery_.Served(call, kind))
+        info = Resolve(call, *served);
+    }
     if (!info.ok()) return Annotate(info.status(), doing);
     auto objects = ListAll(call, *info, options);
     // The state that the pages belong to was forgotten by the server (after five minutes): once
@@ -509,10 +514,66 @@ class HttpCluster final : public Cluster, private SnapshotSource {
   absl::StatusOr<ResourceInfo> AddressOfAny(const Call& call, const ObjectRef& ref,
                                             absl::string_view verb) {
     auto info = Address(call, ref, verb);
+    if (MissingOf(info.status()) == Missing::kKind) {
+      CHARON_RETURN_IF_ERROR(
+          Annotate(CheckHidden(call, ref.kind), absl::StrCat(verb, " ", ref.ToString())));
+    }
     if (MissingOf(info.status()) != Missing::kVersion) return info;
     const std::optional<ObjectKind> served = discovery_.Served(call, ref.kind);
     if (!served) return info;
     return Address(call, {*served, ref.name_space, ref.name}, verb);
+  }
+
+  // A definition that serves no version keeps its objects, and discovery says nothing of either.
+  // Unavailable if `kind` has one. OK too for accounts that may not read definitions: discovery is
+  // all that the server tells them.
+  absl::Status CheckHidden(const Call& call, const ObjectKind& kind) {
+    const std::string group = kind.group();
+    if (!absl::StrContains(group, ".")) return absl::OkStatus();
+    const std::string key = absl::StrCat(group, "/", kind.kind);
+    {
+      absl::MutexLock lock(&mutex_);
+      if (const auto known = hidden_.find(key); known != hidden_.end()) return known->second;
+    }
+    const absl::Status hidden = AskHidden(call, kind);
+    if (hidden.ok() || hidden.GetPayload(kHiddenPayload)) {
+      absl::MutexLock lock(&mutex_);
+      hidden_[key] = hidden;
+    }
+    return hidden;
+  }
+
+  absl::Status AskHidden(const Call& call, const ObjectKind& kind) {
+    // Names and no schemas, which may be megabytes.
+    const auto body = GetPath(call, "/apis/apiextensions.k8s.io/v1/customresourcedefinitions",
+                              "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,"
+                              "application/json");
+    if (absl::IsPermissionDenied(body.status()) || IsUnclearPath(body.status()))
+      return absl::OkStatus();
+    CHARON_RETURN_IF_ERROR(body.status());
+    const Json list = http::ParseJson(*body);
+    for (const Json& item : Field(list, "items")) {
+      const std::string name = Text(item, "metadata.name");
+      if (!absl::EndsWith(name, absl::StrCat(".", kind.group()))) continue;
+      const auto definition =
+          Get(call, {{"apiextensions.k8s.io/v1", "CustomResourceDefinition"}, "", name});
+      if (!definition.ok()) continue;
+      const Json& versions = Field(*definition, "spec.versions");
+      const bool served = std::any_of(versions.begin(), versions.end(), [](const Json& version) {
+        return Field(version, "served") == Json(true);
+      });
+      if (served || Text(*definition, "spec.names.kind") != kind.kind ||
+          Text(*definition, "spec.group") != kind.group())
+        continue;
+      absl::Status hidden = WithRemedy(
+          absl::UnavailableError(absl::StrCat(
+              "CustomResourceDefinition ", name,
+              " serves no version, so that nobody can tell which objects of it there are")),
+          "They are kept. Let it serve a version again, or delete it, and them with it.");
+      hidden.SetPayload(kHiddenPayload, absl::Cord());
+      return hidden;
+    }
+    return absl::OkStatus();
   }
 
   static absl::Status MarkMissingKind(absl::Status status) {
@@ -648,6 +709,8 @@ class HttpCluster final : public Cluster, private SnapshotSource {
   mutable absl::Mutex mutex_;
   std::optional<ServerVersion> version_ ABSL_GUARDED_BY(mutex_);
   std::set<ObjectRef> created_ ABSL_GUARDED_BY(mutex_);
+  // What CheckHidden has found, by group and kind.
+  std::map<std::string, absl::Status> hidden_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace

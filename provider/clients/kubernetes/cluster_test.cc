@@ -383,6 +383,13 @@ TEST_F(ClusterTest, AnObjectIsFoundAndDeletedInTheVersionThatIsServed) {
               R"({"kind":"APIGroupDiscoveryList","items":[{"metadata":{"name":"acme.test"},"versions":[{"version":"v1","resources":[
               {"resource":"foos","responseKind":{"kind":"Foo"},"scope":"Namespaced","verbs":["get"]}]}]}]})"};
     }
+    if (absl::StrContains(request.url, "limit=")) {
+      return http::Response{
+          .status = 200,
+          .body = absl::StrCat(
+              R"({"kind":"FooList","apiVersion":"acme.test/v1","metadata":{},"items":[)", kFoo,
+              "]}")};
+    }
     return http::Response{.status = 200, .body = request.method == "GET" ? kFoo : kDeletedStatus};
   });
   const ObjectRef former{{"acme.test/v1beta1", "Foo"}, "x", "f"};
@@ -392,6 +399,10 @@ TEST_F(ClusterTest, AnObjectIsFoundAndDeletedInTheVersionThatIsServed) {
   EXPECT_THAT(Sent(), ElementsAre("GET /apis", "GET /apis/acme.test/v1/namespaces/x/foos/f",
                                   "GET /apis/acme.test/v1/namespaces/x/foos/f",
                                   "DELETE /apis/acme.test/v1/namespaces/x/foos/f"));
+  const auto listed = cluster_->List(call_, former.kind, {});
+  ASSERT_THAT(listed, IsOk());
+  ASSERT_THAT(*listed, SizeIs(1));
+  EXPECT_EQ(Text(listed->front(), "apiVersion"), "acme.test/v1");
   Json declared = Json::parse(kFoo);
   declared["apiVersion"] = former.kind.api_version;
   const absl::Status refused = cluster_->Apply(call_, declared, {}).status();
@@ -465,6 +476,47 @@ TEST_F(ClusterTest, ServesAKindThatWeDefinedAMomentAgo) {
       .Answer(200, kNoGroups)
       .Answer(404, "404 page not found\n");
   EXPECT_EQ(MissingOf(cluster_->Apply(call_, nut, {}).status()), Missing::kKind);
+}
+
+TEST_F(ClusterTest, WhatADefinitionServesNoMoreIsNotGone) {
+  const auto definition = [](bool served) {
+    return Json{{"apiVersion", "apiextensions.k8s.io/v1"},
+                {"kind", "CustomResourceDefinition"},
+                {"metadata", {{"name", "nuts.own.test"}}},
+                {"spec",
+                 {{"group", "own.test"},
+                  {"names", {{"kind", "Nut"}}},
+                  {"versions", {{{"name", "v1"}, {"served", served}}}}}}};
+  };
+  const Json names = {{"kind", "PartialObjectMetadataList"},
+                      {"items",
+                       {{{"metadata", {{"name", "bolts.own.test"}}}},
+                        {{"metadata", {{"name", "nuts.own.test"}}}}}}};
+  Json bolt = definition(false);
+  bolt["metadata"]["name"] = "bolts.own.test";
+  bolt["spec"]["names"]["kind"] = "Bolt";
+  const ObjectRef nut{{"own.test/v1", "Nut"}, "x", "n"};
+  const auto ask = [&](int status, const Json& list, bool served) {
+    http::FakeTransport transport;
+    const auto cluster = NewCluster(http::Borrow(transport), "");
+    transport.Answer(200, kNoGroups).Answer(status, list.dump());
+    transport.Answer(200, bolt.dump()).Answer(200, definition(served).dump());
+    const absl::Status read = cluster->Get(call_, nut).status();
+    // Asked once a run.
+    const std::size_t requests = transport.requests().size();
+    EXPECT_EQ(cluster->Delete(call_, nut, {}).code(), read.code());
+    EXPECT_EQ(transport.requests().size(), requests);
+    return read;
+  };
+  EXPECT_THAT(ask(200, names, false), StatusIs(absl::StatusCode::kUnavailable,
+                                               HasSubstr("nuts.own.test serves no version")));
+  EXPECT_EQ(MissingOf(ask(200, names, true)), Missing::kKind);
+  const Json forbidden = {{"kind", "Status"},
+                          {"status", "Failure"},
+                          {"reason", "Forbidden"},
+                          {"message", "cannot list"},
+                          {"code", 403}};
+  EXPECT_EQ(MissingOf(ask(403, forbidden, false)), Missing::kKind);
 }
 
 TEST_F(ClusterTest, AsksForTheVersionOnce) {
