@@ -96,15 +96,6 @@ void KeepRenamed(const Json& live, const std::string& from, const std::string& t
   }
 }
 
-// Names of the claims that a StatefulSet makes for each replica.
-std::set<std::string> Volumes(const Json& workload) {
-  std::set<std::string> names;
-  const Json& templates = kubernetes::Field(workload, "spec.volumeClaimTemplates");
-  for (const Json& claim : templates.is_array() ? templates : Json::array())
-    names.insert(kubernetes::Text(claim, "metadata.name"));
-  return names;
-}
-
 // One apply of a service: makes and changes its objects in order, and keeps count of what has been
 // reached.
 class Run {
@@ -471,16 +462,17 @@ class Run {
                        ref.kind.kind, " ", ref.name, " -n ", ref.name_space, " --cascade=orphan"));
     }
     context_.call.log->Info("making a workload anew", {{"object", KeyOf(ref)}});
-    const std::set<std::string> before = Volumes(live), now = Volumes(object);
-    if (!std::includes(before.begin(), before.end(), now.begin(), now.end())) {
+    if (remake.adds_volumes && !ReplacesPods(object)) {
       context_.diagnostics->Warning(
           "Pods keep the volumes that they have",
-          absl::StrCat("The claims of ", KeyOf(ref),
-                       " for each replica are other ones now. Its "
-                       "controller cannot add a volume to a pod that runs, so the pods of before "
-                       "stay without. Delete them one by one, each when the one before is ready: "
-                       "kubectl delete pod ",
-                       ref.name, "-<replica> -n ", ref.name_space),
+          absl::StrCat(
+              KeyOf(ref),
+              " has further claims for each replica. No pod gets a volume while it runs, and the "
+              "controller of StatefulSets does nothing more before each of them has it. Without a "
+              "wait (wait = \"none\"), and with rollout.strategy = \"OnDelete\", apply does not "
+              "replace them: delete them one by one, from replica 0 on, each when the one before "
+              "is ready: kubectl delete pod ",
+              ref.name, "-<replica> -n ", ref.name_space),
           "claims");
     }
     const std::string uid = Text(live, "metadata.uid");
@@ -542,9 +534,18 @@ class Run {
     return "";
   }
 
+  bool Waits() const {
+    return plan_.wait.value_or("rollout") != "none" && plan_.replicas.value_or(1) != 0;  // parked
+  }
+
+  // Whether the pods of this StatefulSet are replaced where it takes that to get a volume to them.
+  bool ReplacesPods(const Json& set) const {
+    return (Waits() || plan_.replicas.value_or(1) == 0) &&
+           Text(set, "spec.updateStrategy.type") != "OnDelete";
+  }
+
   absl::Status AwaitRollout() const {
-    if (plan_.wait.value_or("rollout") == "none") return absl::OkStatus();
-    if (plan_.replicas.value_or(1) == 0) return absl::OkStatus();  // parked
+    if (!Waits()) return absl::OkStatus();
     return operations::WaitUntilReady(
         context_, cluster_, WorkloadRef(plan_),
         {.rollout = true, .conditions = {}, .fields = {}, .replace_stuck = true});
