@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from harness import hcl
+from harness import hcl, proxy
 
 pytestmark = pytest.mark.one_cli("about the provider and the server; where programs differ, lifecycle_test.py and examples_test.py meet it")
 
@@ -95,6 +95,69 @@ def test_an_update_that_was_killed_and_taken_back(stack, cluster, work, names):
     stack.destroy()
     for ref in (role, ("ConfigMap", work, "web-files"), ("ServiceAccount", work, "web")):
         assert not cluster.has(*ref), ref
+
+
+def test_objects_that_an_update_only_added(stack, cluster, front, work):
+    """Nothing that the state knows of is another one then: the workload notes that there is more, before the first of them."""
+    ports = {"ports": {"http": 8080}}
+    more = {"expose": {"lb": {"loadbalancer": {}}}, "disruption_budget": {"max_unavailable": "1"}, "network_policy": {"from_cidrs": ["10.0.0.0/8"]}}
+    added = [("Service", work, "web-lb"), ("PodDisruptionBudget", work, "web"), ("NetworkPolicy", work, "web")]
+
+    def write(**more):
+        stack.write(service(work, "web", **ports, **more))
+
+    def killed(**more):
+        write(**more)
+        front.reset()
+        front.on(proxy.write_about("/services/web-lb", 1), proxy.Hang(acted=True))
+        running = stack.start("apply", "-json", "-input=false", "-auto-approve")
+        cluster.api.eventually(lambda: [e for e in front.log() if e.fault == "Hang"] or running.has_ended(), "its write")
+        running.kill_terraform()
+        stack.finish(running)
+        cluster.api.eventually(lambda: not stack.provider_processes(), "the provider to follow its terraform")
+        front.heal()
+        assert all(cluster.has(*ref) for ref in added)
+
+    write()
+    stack.apply()
+    killed(**more)
+    write()
+    plan = stack.apply()
+    assert told(plan.warnings, f"Interrupted: Deployment/{work}/web"), plan
+    assert not any(cluster.has(*ref) for ref in added)
+
+    # The same again; the other way round with what is there; a state of before, as a backend that was not written to keeps it.
+    killed(**more)
+    write(**more)
+    assert stack.apply().warnings
+    before = stack.state().document
+    write(expose={"np": {"nodeport": {}}}, **{k: v for k, v in more.items() if k != "expose"})
+    assert not stack.apply().warnings
+    assert not cluster.has(*added[0]) and cluster.has("Service", work, "web-np")
+    stack.write_file("terraform.tfstate", json.dumps(before))
+    write(**more)
+    assert told(stack.apply().warnings, "Interrupted")
+    assert cluster.has(*added[0]) and not cluster.has("Service", work, "web-np")
+
+    # What was refused left nothing, and is no interruption.
+    front.reset()
+    front.on(lambda e: e.is_write and not e.is_dry_run and "/services/web-np" in e.target, proxy.Answer(403, "Forbidden", "not this one"))
+    write(**more | {"expose": {"lb": {"loadbalancer": {}}, "np": {"nodeport": {}}}})
+    assert stack.apply(fails=True).says("not this one")
+    front.heal()
+    write(**more)
+    assert not stack.apply().warnings
+
+    # Nobody searches without a reason.
+    front.reset()
+    stack.destroy()
+    assert not [e for e in front.log() if "clusterroles" in e.path]
+    write()
+    stack.apply()
+    killed(**more)
+    write()
+    stack.destroy()
+    assert not any(cluster.has(*ref) for ref in added) and not cluster.has("Service", work, "web")
 
 
 def test_hands_on_what_only_the_service_writes(stack, cluster, work):

@@ -31,6 +31,22 @@ using kubernetes::Quantity;
 
 constexpr char kSettled[] = "settled";
 
+// Hash of the names of all objects of a service, at its workload; under a manager of its own, so
+// that no apply of the workload itself has to know it.
+constexpr char kObjectsAnnotation[] = "charon.internal/objects";
+
+std::string HashOfKeys(const StringMap& objects) {
+  std::vector<std::string> keys;
+  for (const auto& [key, hash] : objects) keys.push_back(key);
+  return Fingerprint(absl::StrJoin(keys, "\n")).substr(0, 12);
+}
+
+// Empty: nothing is noted.
+std::string NotedKeys(const Json& workload) {
+  const Json& annotations = kubernetes::Field(workload, "metadata.annotations");
+  return annotations.is_object() ? annotations.value(kObjectsAnnotation, "") : "";
+}
+
 // The claims that a StatefulSet's controller made for one of its volumes go with nothing: deletes
 // them, or adds them to what was kept.
 absl::Status RemoveReplicaClaims(const Call& call, Cluster& cluster, const ServiceModel& model,
@@ -127,6 +143,16 @@ class Run {
 
   sdk::Outcome<ServiceModel> Apply() {
     absl::Status status = ApplyAll();
+    if (!status.ok() && prior_ != nullptr) {
+      if (took_over_) {
+        // What an earlier run left is still to be searched for.
+        const std::string workload = KeyOf(WorkloadRef(plan_));
+        if (reached_.objects->count(workload) != 0)
+          reached_.objects.value()[workload] = kUnfinished;
+      } else if (noted_) {
+        NoteObjects(*reached_.objects);
+      }
+    }
     StoreSettled(context_, settled_);
     context_.private_state->Erase(kNextData);
     TellKept(context_, kept_);
@@ -184,6 +210,13 @@ class Run {
  private:
   absl::Status ApplyAll() {
     CHARON_ASSIGN_OR_RETURN(Content content, ContentOf(plan_, conventions_));
+    if (prior_ != nullptr && !adopting_ &&
+        HashOfKeys(content.hashes) != HashOfKeys(prior_->objects.value_or({}))) {
+      const auto workload = cluster_.Read(context_, WorkloadRef(plan_));
+      // What an earlier run noted that was killed says already that the state is not all there is.
+      if (workload.ok() && !NotesOtherObjects(**workload, prior_->objects.value_or({})))
+        noted_ = NoteObjects(content.hashes);
+    }
     bool pruned_exposure = false;
     bool rolled_out = false;
     for (std::size_t i = 0; i < content.objects.size(); ++i) {
@@ -206,10 +239,11 @@ class Run {
       const std::string key = KeyOf(content.refs[i]);
       const std::string& hash = content.hashes[key];
       if (!MustWrite(content.objects[i], key, hash)) continue;
+      const bool known = prior_ != nullptr && (adopting_ || reached_.objects->count(key) != 0);
       CHARON_RETURN_IF_ERROR(
           Locate(content.objects[i], WriteCounted(content.objects[i], content.refs[i])));
       reached_.objects.value()[key] = hash;
-      if (prior_ == nullptr && !cluster_.CreatedThisRun(content.refs[i])) took_over_ = true;
+      if (!known && !cluster_.CreatedThisRun(content.refs[i])) took_over_ = true;
     }
     if (!pruned_exposure) CHARON_RETURN_IF_ERROR(Prune(content, /*exposure=*/true));
     if (absl::Status ready = AwaitRollout(); !ready.ok()) {
@@ -217,7 +251,39 @@ class Run {
       return ready;
     }
     CHARON_RETURN_IF_ERROR(Prune(content, /*exposure=*/false));
-    return took_over_ ? RemoveLeftovers(content.hashes, kept_) : absl::OkStatus();
+    if (took_over_) CHARON_RETURN_IF_ERROR(RemoveLeftovers(content.hashes, kept_));
+    if (took_over_ || adopting_) {
+      const auto workload = cluster_.Read(context_, WorkloadRef(plan_));
+      if (workload.ok() && NotesOtherObjects(**workload, content.hashes))
+        NoteObjects(content.hashes);
+    }
+    return absl::OkStatus();
+  }
+
+  // False: there is no workload of ours, or the server does not take it.
+  bool NoteObjects(const StringMap& objects) {
+    Call call = context_.call;
+    call.deadline = std::max(call.deadline, call.clock->Now() + absl::Seconds(5));
+    const ObjectRef ref = WorkloadRef(plan_);
+    const auto live = cluster_.Read(call, ref);
+    if (!live.ok() || operations::ClaimOf(live->get(), options_) == operations::Claim::kForeign)
+      return false;
+    const absl::StatusOr<Json> noted =
+        cluster_.Apply(call,
+                       {{"apiVersion", ref.kind.api_version},
+                        {"kind", ref.kind.kind},
+                        {"metadata",
+                         {{"name", ref.name},
+                          {"namespace", ref.name_space},
+                          {"uid", Text(**live, "metadata.uid")},
+                          {"annotations", {{kObjectsAnnotation, HashOfKeys(objects)}}}}}},
+                       {.manager = absl::StrCat(options_.manager, "-objects"), .force = true});
+    if (!noted.ok()) {
+      call.log->Warn(
+          "what objects a service has could not be noted at its workload",
+          {{"object", ref.ToString()}, {"reason", std::string(noted.status().message())}});
+    }
+    return noted.ok();
   }
 
   // Should it fail, the state says so of what may have been written all the same.
@@ -637,11 +703,17 @@ class Run {
   Attr<StringMap> restart_;  // what the pods are to be started with
   const bool adopting_;
   bool took_over_ = false;
+  bool noted_ = false;  // NoteObjects
   std::map<std::string, std::string> settled_;
   std::vector<std::string> kept_;  // data that is not declared any more
 };
 
 }  // namespace
+
+bool NotesOtherObjects(const Json& workload, const StringMap& objects) {
+  const std::string noted = NotedKeys(workload);
+  return !noted.empty() && noted != HashOfKeys(objects);
+}
 
 absl::StatusOr<std::vector<Json>> ReplicaClaims(const Call& call, Cluster& cluster,
                                                 const ServiceModel& model,
@@ -692,6 +764,11 @@ absl::Status RemoveService(const sdk::Context& context, Services& services,
     return next == "all" ||
            (next.is_array() && std::find(next.begin(), next.end(), key) != next.end());
   };
+  // Without the workload there is nothing to tell whether the state has all that there is.
+  const auto workload = cluster->Read(context, WorkloadRef(prior));
+  if (!workload.ok() && !absl::IsNotFound(workload.status())) return workload.status();
+  const bool may_have_more = Run::IsUnfinished(prior) || !workload.ok() ||
+                             NotesOtherObjects(**workload, prior.objects.value_or({}));
   std::vector<std::string> kept;
   for (const std::string& key : KeysByRemoval(prior.objects.value_or({}))) {
     CHARON_ASSIGN_OR_RETURN(const ObjectRef ref, RefOfKey(key));
@@ -711,7 +788,7 @@ absl::Status RemoveService(const sdk::Context& context, Services& services,
     if (!IsPerReplica(claim) || stays || is_next(ClaimKey(prior, name, true))) continue;
     CHARON_RETURN_IF_ERROR(RemoveReplicaClaims(context, *cluster, prior, name, delete_data, kept));
   }
-  if (Run::IsUnfinished(prior))
+  if (may_have_more)
     CHARON_RETURN_IF_ERROR(
         Run(context, services, *cluster, &prior, nullptr, prior).RemoveLeftovers({}, kept));
   TellKept(context, kept);

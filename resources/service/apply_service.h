@@ -23,6 +23,12 @@ inline constexpr char kUnfinished[] = "unfinished";
 // Private state: set by import and `moved` until the first apply, which takes over what is there.
 inline constexpr char kAdopting[] = "adopting";
 
+// Whether the service that `workload` belongs to has, or may have, other objects than `objects`:
+// the workload notes it in an annotation before an update makes the first of those that come with
+// it, since their names are in no state if the run is killed. Without an annotation it notes
+// nothing.
+bool NotesOtherObjects(const kubernetes::Json& workload, const StringMap& objects);
+
 // Who owns a service's objects.
 operations::ObjectOptions OptionsOf(Services& services, const ServiceModel& model);
 

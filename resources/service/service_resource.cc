@@ -281,6 +281,17 @@ sdk::Outcome<ServiceModel> ServiceResource::Read(const sdk::Context& context,
       model.objects.value()[key] = "changed outside: owner";
       continue;
     }
+    if (key == KeyOf(WorkloadRef(prior)) && NotesOtherObjects(**live, *prior.objects)) {
+      model.objects.value()[key] = kUnfinished;
+      if (hash != kUnfinished) {
+        context.diagnostics->Warning(
+            absl::StrCat("Interrupted: ", key),
+            "It notes that this service has other objects than the state knows: an apply was "
+            "killed. The next one, or destroy, searches for them, and removes what the "
+            "configuration does not have.");
+      }
+      continue;
+    }
     const auto found = declared.find(key);
     // With other conventions than at the last apply it is going to change anyway; then nothing can
     // be told.
