@@ -97,6 +97,18 @@ def test_an_update_that_was_killed_and_taken_back(stack, cluster, work, names):
         assert not cluster.has(*ref), ref
 
 
+def kill_at(stack, cluster, front, text):
+    """Runs an apply and kills terraform when the first write about that text has been done and not been answered."""
+    front.reset()
+    front.on(lambda e: e.is_write and not e.is_dry_run and text in e.target, proxy.Hang(acted=True))
+    running = stack.start("apply", "-json", "-input=false", "-auto-approve")
+    cluster.api.eventually(lambda: [e for e in front.log() if e.fault == "Hang"] or running.has_ended(), f"the write of {text}")
+    running.kill_terraform()
+    stack.finish(running)
+    cluster.api.eventually(lambda: not stack.provider_processes(), "the provider to follow its terraform")
+    front.heal()
+
+
 def test_objects_that_an_update_only_added(stack, cluster, front, work):
     """Nothing that the state knows of is another one then: the workload notes that there is more, before the first of them."""
     ports = {"ports": {"http": 8080}}
@@ -108,14 +120,7 @@ def test_objects_that_an_update_only_added(stack, cluster, front, work):
 
     def killed(**more):
         write(**more)
-        front.reset()
-        front.on(proxy.write_about("/services/web-lb", 1), proxy.Hang(acted=True))
-        running = stack.start("apply", "-json", "-input=false", "-auto-approve")
-        cluster.api.eventually(lambda: [e for e in front.log() if e.fault == "Hang"] or running.has_ended(), "its write")
-        running.kill_terraform()
-        stack.finish(running)
-        cluster.api.eventually(lambda: not stack.provider_processes(), "the provider to follow its terraform")
-        front.heal()
+        kill_at(stack, cluster, front, "/services/web-lb")
         assert all(cluster.has(*ref) for ref in added)
 
     write()
@@ -158,6 +163,66 @@ def test_objects_that_an_update_only_added(stack, cluster, front, work):
     write()
     stack.destroy()
     assert not any(cluster.has(*ref) for ref in added) and not cluster.has("Service", work, "web")
+
+
+def test_generated_values_that_were_made_anew(stack, cluster, front, work):
+    """A rotation is done once, and pods never run with a value that is nowhere any more, wherever the apply was killed."""
+    secret = ("Secret", work, "web-generated")
+
+    def write(trigger):
+        stack.write(service(work, "web", generated_secrets={"KEY": {"rotation_trigger": trigger}, "OTHER": {}}))
+
+    def key():
+        return value(cluster, work, "web-generated", "KEY")
+
+    def templates():
+        return len(cluster.api.list("ReplicaSet", work, "app=web"))
+
+    def started_with_them():
+        """Whether the pods' template is of the values that are there."""
+        note = cluster.get(*secret)["metadata"]["annotations"].get("charon.internal/generated")
+        made_for = cluster.get("Deployment", work, "web")["spec"]["template"]["metadata"].get("annotations", {})
+        return note is None or f"web-generated={json.loads(note)['id']}" == made_for.get("charon.internal/secrets")
+
+    write("1")
+    stack.apply()
+    assert "charon.internal/generated" not in cluster.get(*secret)["metadata"]["annotations"] and templates() == 1
+    first = key()
+
+    # Killed in the rollout, and the same again.
+    write("2")
+    kill_at(stack, cluster, front, "/deployments/web")
+    second = key()
+    assert second != first and templates() == 2
+    plan = stack.apply()
+    assert told(plan.warnings, "Interrupted: Secret/") and key() == second and templates() == 2 and started_with_them(), plan
+
+    # Killed before it, and taken back: the pods get what is there, and the same trigger rotates again.
+    write("3")
+    kill_at(stack, cluster, front, "/secrets/web-generated")
+    third = key()
+    assert third != second and templates() == 2 and not started_with_them()
+    write("2")
+    stack.apply()
+    assert key() == third and templates() == 3 and started_with_them()
+    write("3")
+    stack.apply()
+    assert key() not in {second, third} and templates() == 4 and started_with_them()
+
+    # Somebody's own value is nobody's to roll out; what is lost is made anew, and the pods with it.
+    other = value(cluster, work, "web-generated", "OTHER")
+    cluster.api.patch("Secret", work, "web-generated", {"data": {"OTHER": "eA=="}}, manager="bob")
+    stack.apply(checked=False)
+    assert value(cluster, work, "web-generated", "OTHER") == "x" != other and templates() == 4
+    cluster.api.delete(*secret)
+    result = stack.apply()
+    assert told(result.applied.warnings, "the pods are rolled out with them") and templates() == 5 and started_with_them()
+    cluster.api.patch("Secret", work, "web-generated", {"data": {"KEY": None}}, manager="bob")
+    kill_at(stack, cluster, front, "/secrets/web-generated")
+    assert templates() == 5 and not started_with_them()
+    stack.apply()
+    assert templates() == 6 and started_with_them()
+    stack.destroy()
 
 
 def test_hands_on_what_only_the_service_writes(stack, cluster, work):

@@ -1,6 +1,7 @@
 #include "resources/service/apply_service.h"
 
 #include <algorithm>
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -87,6 +88,33 @@ void StoreSettled(const sdk::Context& context, const std::map<std::string, std::
   } else {
     context.private_state->Set(kSettled, Json(settled).dump());
   }
+}
+
+// What a service notes at its generated Secret once it has made values anew, since neither shows in
+// them: an id, which pods that have them bear, and the rotation_trigger of each.
+constexpr char kGeneratedAnnotation[] = "charon.internal/generated";
+
+Json GeneratedNote(const Json& secret) {
+  const Json& annotations = kubernetes::Field(secret, "metadata.annotations");
+  const std::string text =
+      annotations.is_object() ? annotations.value(kGeneratedAnnotation, "") : "";
+  Json note = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+  return note.is_object() ? note : Json();
+}
+
+std::string NotedTrigger(const Attr<std::string>& trigger) {
+  return trigger.IsKnown() ? Fingerprint(*trigger).substr(0, 12) : "";
+}
+
+std::string GeneratedName(const ServiceModel& model) {
+  return model.NameOrDefault() + "-generated";
+}
+
+// The id of the generated values that the pods of a state were started with; "" for the first ones.
+std::string StartedWith(const ServiceModel& model) {
+  const StringMap restart = model.restart.value_or({});
+  const auto found = restart.find(GeneratedName(model));
+  return found == restart.end() ? "" : found->second;
 }
 
 // The names of Secrets that must exist before pods are rolled out: an operator makes them.
@@ -226,6 +254,11 @@ class Run {
         CHARON_RETURN_IF_ERROR(AwaitSecrets());
         if (!plan_.restart.IsKnown()) {
           CHARON_ASSIGN_OR_RETURN(restart_, Restarts(context_, services_, plan_, reached_.restart));
+          if (generated_id_ && !generated_id_->empty()) {
+            StringMap restart = restart_.value_or({});
+            restart[GeneratedName(plan_)] = *generated_id_;
+            restart_ = Attr<StringMap>(std::move(restart));
+          }
           // The pod template says what it was started with.
           ServiceModel settled = plan_;
           settled.restart = restart_;
@@ -391,7 +424,10 @@ class Run {
     }
     const absl::StatusOr<Json> live = cluster_.Get(context_, ref);
     if (!live.ok() && !absl::IsNotFound(live.status())) return live.status();
+    const Json note = live.ok() ? GeneratedNote(*live) : Json();
+    Json triggers = Json::object();
     std::vector<std::string> lost;
+    bool anew = false;
     for (const auto& [name, wanted] : plan_.generated_secrets.value_or({})) {
       std::string value;
       if (live.ok()) {
@@ -404,7 +440,13 @@ class Run {
         rotate = former != former_->generated_secrets->end() &&
                  former->second.rotation_trigger != wanted.rotation_trigger;
       }
+      triggers[name] = NotedTrigger(wanted.rotation_trigger);
+      // By a run that was killed.
+      if (kubernetes::Field(note, "triggers").is_object() &&
+          note["triggers"].value(name, Json()) == triggers[name])
+        rotate = false;
       if (value.empty() && IsLost(ref, name)) lost.push_back(name);
+      anew = anew || rotate || (value.empty() && IsLost(ref, name));
       if (value.empty() || rotate) {
         CHARON_ASSIGN_OR_RETURN(const std::string made,
                                 operations::GenerateValue(wanted.kind.value_or("alphanumeric"),
@@ -418,13 +460,23 @@ class Run {
     }
     if (live.ok() && !plan_.delete_data.value_or(false)) KeepValues(*live, ref, data);
     object["data"] = std::move(data);
+    if (prior_ != nullptr) {  // else the pods are new as well
+      generated_id_ = kubernetes::Text(note, "id");
+      if (generated_id_->empty()) generated_id_ = StartedWith(*prior_);
+      if (anew) {
+        CHARON_ASSIGN_OR_RETURN(generated_id_, operations::GenerateValue("hex", 12));
+      }
+      if (!generated_id_->empty()) {
+        object["metadata"]["annotations"][kGeneratedAnnotation] =
+            Json{{"id", *generated_id_}, {"triggers", std::move(triggers)}}.dump();
+      }
+    }
     if (!lost.empty()) {
       context_.diagnostics->Warning(
           "Generated values were lost",
           absl::StrCat(KeyOf(ref), " had no value any more for ", absl::StrJoin(lost, ", "),
-                       ", so new ones were made up. Pods that run have the former ones: start them "
-                       "anew (kubectl rollout restart), and set the new ones where the former ones "
-                       "were used."),
+                       ", so new ones were made up, and the pods are rolled out with them. Set the "
+                       "new ones where the former ones were used."),
           "generated_secrets");
     }
     return absl::OkStatus();
@@ -703,7 +755,8 @@ class Run {
   Attr<StringMap> restart_;  // what the pods are to be started with
   const bool adopting_;
   bool took_over_ = false;
-  bool noted_ = false;  // NoteObjects
+  bool noted_ = false;                       // NoteObjects
+  std::optional<std::string> generated_id_;  // if the generated Secret was written
   std::map<std::string, std::string> settled_;
   std::vector<std::string> kept_;  // data that is not declared any more
 };
@@ -805,11 +858,15 @@ std::vector<std::string> RestartSecrets(const ServiceModel& model) {
 
 absl::StatusOr<Attr<StringMap>> Restarts(const sdk::Context& context, Services& services,
                                          const ServiceModel& model, const Attr<StringMap>& prior) {
+  StringMap digests;
+  const std::string generated = GeneratedName(model);
+  if (!model.generated_secrets.value_or({}).empty() && prior.IsKnown() &&
+      prior->count(generated) != 0)
+    digests[generated] = prior->at(generated);
   const std::vector<std::string> names = RestartSecrets(model);
   if (names.empty() || !services.settings()->conventions.reload_annotation.empty())
-    return Attr<StringMap>();
+    return digests.empty() ? Attr<StringMap>() : Attr<StringMap>(std::move(digests));
   CHARON_ASSIGN_OR_RETURN(const auto cluster, services.Kubernetes());
-  StringMap digests;
   for (const std::string& name : names) {
     const auto secret = cluster->Read(context, {{"v1", "Secret"}, *model.name_space, name});
     if (secret.ok()) {
@@ -821,6 +878,11 @@ absl::StatusOr<Attr<StringMap>> Restarts(const sdk::Context& context, Services& 
     }
   }
   return Attr<StringMap>(std::move(digests));
+}
+
+bool NotesOtherValues(const Json& secret, const ServiceModel& model) {
+  const std::string id = kubernetes::Text(GeneratedNote(secret), "id");
+  return !id.empty() && id != StartedWith(model);
 }
 
 std::string ValuesDigest(const Json& secret, const std::string& manager) {

@@ -56,9 +56,14 @@ absl::Status RemoveService(const sdk::Context& context, Services& services,
 // Secrets that pods are restarted for.
 std::vector<std::string> RestartSecrets(const ServiceModel& model);
 
-// The keyed hashes of these Secrets, where no controller of the cluster restarts the pods.
+// What pods are started with: the keyed hashes of these Secrets, where no controller of the cluster
+// restarts the pods, and as before an id of generated values that were made anew.
 absl::StatusOr<Attr<StringMap>> Restarts(const sdk::Context& context, Services& services,
                                          const ServiceModel& model, const Attr<StringMap>& prior);
+
+// Whether an update has made generated values anew that the pods of `model`, a state, were not
+// started with: it did not get as far.
+bool NotesOtherValues(const kubernetes::Json& secret, const ServiceModel& model);
 
 // Private state, by key of an object: a fingerprint of what the server made of it as it was applied
 // (a policy or a webhook rewrote it). As long as that stays, nothing has drifted.
