@@ -42,10 +42,12 @@ std::string HashOfKeys(const StringMap& objects) {
   return Fingerprint(absl::StrJoin(keys, "\n")).substr(0, 12);
 }
 
-// Empty: nothing is noted.
-std::string NotedKeys(const Json& workload) {
-  const Json& annotations = kubernetes::Field(workload, "metadata.annotations");
-  return annotations.is_object() ? annotations.value(kObjectsAnnotation, "") : "";
+// "" if there is none. Its name may have dots, so that it is no part of a path.
+std::string AnnotationOf(const Json& object, const char* name) {
+  const Json& annotations = kubernetes::Field(object, "metadata.annotations");
+  if (!annotations.is_object()) return "";
+  const auto found = annotations.find(name);
+  return found != annotations.end() && found->is_string() ? found->get<std::string>() : "";
 }
 
 // The claims that a StatefulSet's controller made for one of its volumes go with nothing: deletes
@@ -95,10 +97,8 @@ void StoreSettled(const sdk::Context& context, const std::map<std::string, std::
 constexpr char kGeneratedAnnotation[] = "charon.internal/generated";
 
 Json GeneratedNote(const Json& secret) {
-  const Json& annotations = kubernetes::Field(secret, "metadata.annotations");
-  const std::string text =
-      annotations.is_object() ? annotations.value(kGeneratedAnnotation, "") : "";
-  Json note = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+  Json note = Json::parse(AnnotationOf(secret, kGeneratedAnnotation), nullptr,
+                          /*allow_exceptions=*/false);
   return note.is_object() ? note : Json();
 }
 
@@ -238,13 +238,7 @@ class Run {
  private:
   absl::Status ApplyAll() {
     CHARON_ASSIGN_OR_RETURN(Content content, ContentOf(plan_, conventions_));
-    if (prior_ != nullptr && !adopting_ &&
-        HashOfKeys(content.hashes) != HashOfKeys(prior_->objects.value_or({}))) {
-      const auto workload = cluster_.Read(context_, WorkloadRef(plan_));
-      // What an earlier run noted that was killed says already that the state is not all there is.
-      if (workload.ok() && !NotesOtherObjects(**workload, prior_->objects.value_or({})))
-        noted_ = NoteObjects(content.hashes);
-    }
+    if (prior_ != nullptr && !adopting_) NoteBefore(content);
     bool pruned_exposure = false;
     bool rolled_out = false;
     for (std::size_t i = 0; i < content.objects.size(); ++i) {
@@ -291,6 +285,20 @@ class Run {
         NoteObjects(content.hashes);
     }
     return absl::OkStatus();
+  }
+
+  // Before the first object is made that no state has.
+  void NoteBefore(const Content& content) {
+    const StringMap before = prior_->objects.value_or({});
+    if (HashOfKeys(content.hashes) == HashOfKeys(before)) return;
+    const auto workload = cluster_.Read(context_, WorkloadRef(plan_));
+    // What an earlier run noted that was killed says already that the state is not all there is.
+    if (!workload.ok() || NotesOtherObjects(**workload, before)) return;
+    const bool adds =
+        std::any_of(content.hashes.begin(), content.hashes.end(),
+                    [&before](const auto& object) { return before.count(object.first) == 0; });
+    if (adds || !AnnotationOf(**workload, kObjectsAnnotation).empty())
+      noted_ = NoteObjects(content.hashes);
   }
 
   // False: there is no workload of ours, or the server does not take it.
@@ -764,7 +772,7 @@ class Run {
 }  // namespace
 
 bool NotesOtherObjects(const Json& workload, const StringMap& objects) {
-  const std::string noted = NotedKeys(workload);
+  const std::string noted = AnnotationOf(workload, kObjectsAnnotation);
   return !noted.empty() && noted != HashOfKeys(objects);
 }
 
