@@ -70,6 +70,6 @@ bool NotesOtherValues(const kubernetes::Json& secret, const ServiceModel& model)
 std::map<std::string, std::string> ParseSettled(const sdk::Context& context);
 
 // What stands there for a Secret that the service makes: a keyed hash of the values that are ours.
-std::string ValuesDigest(const kubernetes::Json& secret, const std::string& manager);
+std::string ValuesDigest(const kubernetes::Json& secret, const operations::ObjectOptions& options);
 
 }  // namespace charon::service
