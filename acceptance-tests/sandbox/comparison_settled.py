@@ -61,6 +61,22 @@ case("settled deployments", [
                    never_ready="")),
     *at_rest("Deployment", "never", condition("Progressing", "False")),
 ])
+# Made anew around pods that lack a volume: none is made behind the first of them.
+case("settled stateful set around former pods", [
+    create(stateful("web")),
+    until("StatefulSet", "web", is_ready(2)),
+    delete("StatefulSet", "web", {"propagationPolicy": "Orphan"}, ignore=True),
+    Wait(PLURALS["StatefulSet"] + "/web", None),
+    create(stateful("web", claims=True)),
+    *at_rest("StatefulSet", "web", is_ready(2)),
+    delete("Pod", "web-1", ignore=True),
+    Wait(PLURALS["Pod"] + "/web-1", None),
+    *at_rest("StatefulSet", "web", status_of("replicas", 1)),
+    delete("Pod", "web-0", ignore=True),
+    until("StatefulSet", "web", is_ready(2)),
+    *at_rest("PersistentVolumeClaim", "data-web-1", status_of("phase", "Bound")),
+    *at_rest("StatefulSet", "web", is_ready(2)),
+])
 case("settled stateful sets", [
     create(stateful("web", claims=True)),
     *at_rest("StatefulSet", "web", lambda o: is_ready(2)(o) and o["status"].get(

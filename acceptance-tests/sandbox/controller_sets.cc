@@ -114,6 +114,22 @@ absl::Status MakeOrdinal(const Work& work, const Json& set, int ordinal,
   return status;
 }
 
+// As storageMatches of the real controller.
+bool HasVolumes(const Json& set, const Json& pod, int ordinal) {
+  for (const Json& claim_template : Items(set, {"spec", "volumeClaimTemplates"})) {
+    const std::string volume = Text(claim_template, {"metadata", "name"});
+    const std::string name =
+        absl::StrCat(volume, "-", Text(set, {"metadata", "name"}), "-", ordinal);
+    const Json& volumes = Items(pod, {"spec", "volumes"});
+    if (std::none_of(volumes.begin(), volumes.end(), [&](const Json& has) {
+          return Text(has, {"name"}) == volume &&
+                 Text(has, {"persistentVolumeClaim", "claimName"}) == name;
+        }))
+      return false;
+  }
+  return true;
+}
+
 bool Tolerates(const Json& node, const Json& pod_spec) {
   const Json& labels = Members(node, {"metadata", "labels"});
   for (const auto& [key, value] : Members(pod_spec, {"nodeSelector"}).items()) {
@@ -144,7 +160,19 @@ void ReconcileStatefulSet(const Work& work, const Json& set) {
   std::map<int, ObjectPtr> pods;
   for (const ObjectPtr& pod : OwnedPods(work, set)) pods[OrdinalOf(*pod, name)] = pod;
   bool settled = true;  // In order: everything before is ready.
-  for (int ordinal = start; ordinal < start + wanted && (parallel || settled); ++ordinal) {
+  // A pod that lacks a volume, as those that a new set adopts: the controller tries to add it, is
+  // refused, and does nothing more. In parallel that holds from the batch on in which it is: 1 pod,
+  // 2, 4 and so on (Kubernetes v1.36, pkg/controller/statefulset, slowStartBatch).
+  bool refused = false;
+  int batch = 1;
+  int batch_end = start + batch;
+  for (int ordinal = start; ordinal < start + wanted && (parallel || (settled && !refused));
+       ++ordinal) {
+    if (ordinal == batch_end) {
+      if (refused) break;
+      batch *= 2;
+      batch_end += batch;
+    }
     const auto it = pods.find(ordinal);
     if (it == pods.end()) {
       MakeOrdinal(work, set, ordinal, update).IgnoreError();  // tried again in a while
@@ -152,12 +180,21 @@ void ReconcileStatefulSet(const Work& work, const Json& set) {
     } else if (IsFinished(*it->second) && !IsDeleted(*it->second)) {
       work.Delete(*it->second);
       settled = false;
-    } else if (!IsReady(*it->second) || IsDeleted(*it->second)) {
+    } else if (!parallel && (!IsReady(*it->second) || IsDeleted(*it->second))) {
       settled = false;
+    } else if (!HasVolumes(set, *it->second, ordinal)) {
+      refused = true;
+      const std::string pod = Text(*it->second, {"metadata", "name"});
+      work.Event(
+          set, "Warning", "FailedUpdate",
+          absl::StrCat("update Pod ", pod, " in StatefulSet ", name, " failed error: Pod \"", pod,
+                       "\" is invalid: spec: Forbidden: pod updates may not change fields "
+                       "other than `spec.containers[*].image`,"),
+          "statefulset-controller");
     }
   }
   // Scaling down and updating go from the highest ordinal, one at a time.
-  if (parallel || settled) {
+  if (!refused && (parallel || settled)) {
     for (auto it = pods.rbegin(); it != pods.rend(); ++it) {
       const Json& pod = *it->second;
       const bool surplus = it->first >= start + wanted || it->first < start;
@@ -170,7 +207,7 @@ void ReconcileStatefulSet(const Work& work, const Json& set) {
   }
   // An update stuck on a pod that never got ready replaces that pod.
   for (const auto& [ordinal, pod] : pods) {
-    if (!IsReady(*pod) && !IsDeleted(*pod) && !on_delete && ordinal >= partition &&
+    if (!refused && !IsReady(*pod) && !IsDeleted(*pod) && !on_delete && ordinal >= partition &&
         Text(*pod, {"metadata", "labels", kRevisionLabel}) != update) {
       work.Delete(*pod);
     }

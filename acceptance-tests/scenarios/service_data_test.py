@@ -5,7 +5,7 @@ Services that have nothing to do with each other share a stack, since a command 
 import pytest
 
 from entries import RULE, RULES, make_namespace, make_storage_class
-from harness import hcl
+from harness import hcl, proxy
 
 pytestmark = pytest.mark.one_cli("about the provider and the server; where programs differ, lifecycle_test.py and examples_test.py meet it")
 
@@ -83,6 +83,67 @@ def test_a_stateful_set_is_made_anew_only_if_the_server_takes_it(stack, cluster,
     assert live["spec"]["replicas"] == 3
     assert live["spec"]["template"]["spec"]["containers"][0]["image"] == "registry.example.org/app:9"
     assert [size(cluster, work, f"data-db-{ordinal}") for ordinal in range(3)] == ["2Gi"] * 3
+    stack.destroy()
+
+
+def test_a_further_claim_gets_to_each_pod_of_a_stateful_set(stack, cluster, front, work):
+    """No pod gets a volume while it runs: they are replaced in order, also after a kill in between, or that is said."""
+    def claims(*names):
+        return {name: {"mount": f"/{name}", "size": "1Gi", "per_replica": True} for name in names}
+
+    def write(*names, quiet=(), wait="none", **more):
+        stack.write(service(work, "db", kind="statefulset", replicas=3, claims=claims(*names), **more)
+                    + service(work, "all", kind="statefulset", replicas=4, claims=claims(*names), rollout={"pod_management_policy": "Parallel"})
+                    + service(work, "quiet", kind="statefulset", claims=claims(*(quiet or names)), wait=wait))
+
+    def volumes(app):
+        found = {}
+        for pod in cluster.api.list("Pod", work, f"app={app}"):
+            found[pod["metadata"]["name"]] = {v["name"] for v in pod["spec"]["volumes"] if "persistentVolumeClaim" in v}
+        return found
+
+    def ready(app, count):
+        return cluster.get("StatefulSet", work, app)["status"].get("readyReplicas", 0) == count
+
+    write("a")
+    stack.apply()
+    before = {app: pods(cluster, work, app) for app in ("db", "all", "quiet")}
+
+    # Killed with the first pod replaced and the second about to be.
+    write("a", "b", quiet="a")
+    front.reset()
+    front.on(lambda e: e.method == "DELETE" and e.path.endswith("/pods/db-1"), proxy.Hang(acted=False))
+    running = stack.start("apply", "-json", "-input=false", "-auto-approve")
+    cluster.api.eventually(lambda: [e for e in front.log() if e.fault == "Hang"] or running.has_ended(), "the second pod's turn")
+    assert volumes("db") == {"db-0": {"a", "b"}, "db-1": {"a"}, "db-2": {"a"}} and ready("db", 3)
+    cluster.api.eventually(lambda: set(map(frozenset, volumes("all").values())) == {frozenset("ab")} and ready("all", 4), "the other set")
+    running.kill_terraform()
+    stack.finish(running)
+    cluster.api.eventually(lambda: not stack.provider_processes(), "the provider to follow its terraform")
+    front.heal()
+
+    write("a", "b")
+    plan = stack.apply()
+    assert told(plan.warnings, f"Interrupted: StatefulSet/{work}/db"), plan
+    assert f"kubectl delete pod quiet-<replica> -n {work}" in told(plan.applied.warnings, "Pods keep the volumes"), plan.applied
+    assert volumes("db") == {f"db-{ordinal}": {"a", "b"} for ordinal in range(3)}
+    assert volumes("all") == {f"all-{ordinal}": {"a", "b"} for ordinal in range(4)}
+    assert not pods(cluster, work, "db") & before["db"] and not pods(cluster, work, "all") & before["all"]
+    assert all(cluster.has("PersistentVolumeClaim", work, f"b-db-{ordinal}") for ordinal in range(3))
+    # Nobody was to wait for this one.
+    assert pods(cluster, work, "quiet") == before["quiet"]
+
+    # A template that does not start in the same change takes the first pod only, and a correction gets through.
+    write("a", "b", "c", wait="rollout", timeouts={"update": "10s"}, pod=QUICK | {"annotations": {"test/crash-loop": "true"}})
+    plan = stack.plan()
+    assert "one by one" in told(plan.warnings, "The StatefulSet is made anew"), plan
+    result = stack.apply(fails=True)
+    assert "CrashLoopBackOff" in told(result.errors, "update"), result
+    assert "c" not in volumes("db")["db-1"] and "c" not in volumes("db")["db-2"]
+    write("a", "b", "c", wait="rollout")
+    stack.apply()
+    assert volumes("db") == {f"db-{ordinal}": {"a", "b", "c"} for ordinal in range(3)} and ready("db", 3)
+    assert pods(cluster, work, "quiet") != before["quiet"]
     stack.destroy()
 
 

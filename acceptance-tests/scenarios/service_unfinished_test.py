@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from harness import hcl
+from harness import hcl, proxy
 
 pytestmark = pytest.mark.one_cli("about the provider and the server; where programs differ, lifecycle_test.py and examples_test.py meet it")
 
@@ -95,6 +95,134 @@ def test_an_update_that_was_killed_and_taken_back(stack, cluster, work, names):
     stack.destroy()
     for ref in (role, ("ConfigMap", work, "web-files"), ("ServiceAccount", work, "web")):
         assert not cluster.has(*ref), ref
+
+
+def kill_at(stack, cluster, front, text):
+    """Runs an apply and kills terraform when the first write about that text has been done and not been answered."""
+    front.reset()
+    front.on(lambda e: e.is_write and not e.is_dry_run and text in e.target, proxy.Hang(acted=True))
+    running = stack.start("apply", "-json", "-input=false", "-auto-approve")
+    cluster.api.eventually(lambda: [e for e in front.log() if e.fault == "Hang"] or running.has_ended(), f"the write of {text}")
+    running.kill_terraform()
+    stack.finish(running)
+    cluster.api.eventually(lambda: not stack.provider_processes(), "the provider to follow its terraform")
+    front.heal()
+
+
+def test_objects_that_an_update_only_added(stack, cluster, front, work):
+    """Nothing that the state knows of is another one then: the workload notes that there is more, before the first of them."""
+    ports = {"ports": {"http": 8080}}
+    more = {"expose": {"lb": {"loadbalancer": {}}}, "disruption_budget": {"max_unavailable": "1"}, "network_policy": {"from_cidrs": ["10.0.0.0/8"]}}
+    added = [("Service", work, "web-lb"), ("PodDisruptionBudget", work, "web"), ("NetworkPolicy", work, "web")]
+
+    def write(**more):
+        stack.write(service(work, "web", **ports, **more))
+
+    def killed(**more):
+        write(**more)
+        kill_at(stack, cluster, front, "/services/web-lb")
+        assert all(cluster.has(*ref) for ref in added)
+
+    write()
+    stack.apply()
+    killed(**more)
+    write()
+    plan = stack.apply()
+    assert told(plan.warnings, f"Interrupted: Deployment/{work}/web"), plan
+    assert not any(cluster.has(*ref) for ref in added)
+
+    # The same again; the other way round with what is there; a state of before, as a backend that was not written to keeps it.
+    killed(**more)
+    write(**more)
+    assert stack.apply().warnings
+    before = stack.state().document
+    write(expose={"np": {"nodeport": {}}}, **{k: v for k, v in more.items() if k != "expose"})
+    assert not stack.apply().warnings
+    assert not cluster.has(*added[0]) and cluster.has("Service", work, "web-np")
+    stack.write_file("terraform.tfstate", json.dumps(before))
+    write(**more)
+    assert told(stack.apply().warnings, "Interrupted")
+    assert cluster.has(*added[0]) and not cluster.has("Service", work, "web-np")
+
+    # What was refused left nothing, and is no interruption.
+    front.reset()
+    front.on(lambda e: e.is_write and not e.is_dry_run and "/services/web-np" in e.target, proxy.Answer(403, "Forbidden", "not this one"))
+    write(**more | {"expose": {"lb": {"loadbalancer": {}}, "np": {"nodeport": {}}}})
+    assert stack.apply(fails=True).says("not this one")
+    front.heal()
+    write(**more)
+    assert not stack.apply().warnings
+
+    # Nobody searches without a reason.
+    front.reset()
+    stack.destroy()
+    assert not [e for e in front.log() if "clusterroles" in e.path]
+    write()
+    stack.apply()
+    killed(**more)
+    write()
+    stack.destroy()
+    assert not any(cluster.has(*ref) for ref in added) and not cluster.has("Service", work, "web")
+
+
+def test_generated_values_that_were_made_anew(stack, cluster, front, work):
+    """A rotation is done once, and pods never run with a value that is nowhere any more, wherever the apply was killed."""
+    secret = ("Secret", work, "web-generated")
+
+    def write(trigger):
+        stack.write(service(work, "web", generated_secrets={"KEY": {"rotation_trigger": trigger}, "OTHER": {}}))
+
+    def key():
+        return value(cluster, work, "web-generated", "KEY")
+
+    def templates():
+        return len(cluster.api.list("ReplicaSet", work, "app=web"))
+
+    def started_with_them():
+        """Whether the pods' template is of the values that are there."""
+        note = cluster.get(*secret)["metadata"]["annotations"].get("charon.internal/generated")
+        made_for = cluster.get("Deployment", work, "web")["spec"]["template"]["metadata"].get("annotations", {})
+        return note is None or f"web-generated={json.loads(note)['id']}" == made_for.get("charon.internal/secrets")
+
+    write("1")
+    stack.apply()
+    assert "charon.internal/generated" not in cluster.get(*secret)["metadata"]["annotations"] and templates() == 1
+    first = key()
+
+    # Killed in the rollout, and the same again.
+    write("2")
+    kill_at(stack, cluster, front, "/deployments/web")
+    second = key()
+    assert second != first and templates() == 2
+    plan = stack.apply()
+    assert told(plan.warnings, "Interrupted: Secret/") and key() == second and templates() == 2 and started_with_them(), plan
+
+    # Killed before it, and taken back: the pods get what is there, and the same trigger rotates again.
+    write("3")
+    kill_at(stack, cluster, front, "/secrets/web-generated")
+    third = key()
+    assert third != second and templates() == 2 and not started_with_them()
+    write("2")
+    stack.apply()
+    assert key() == third and templates() == 3 and started_with_them()
+    write("3")
+    stack.apply()
+    assert key() not in {second, third} and templates() == 4 and started_with_them()
+
+    # Somebody's own value is nobody's to roll out; what is lost is made anew, and the pods with it.
+    other = value(cluster, work, "web-generated", "OTHER")
+    cluster.api.patch("Secret", work, "web-generated", {"data": {"OTHER": "eA=="}}, manager="bob")
+    stack.apply(checked=False)
+    assert value(cluster, work, "web-generated", "OTHER") == "x" != other and templates() == 4
+    cluster.api.delete(*secret)
+    result = stack.apply()
+    assert told(result.applied.warnings, "the pods are rolled out with them") and templates() == 5 and started_with_them()
+    cluster.api.patch("Secret", work, "web-generated", {"data": {"KEY": None}}, manager="bob")
+    kill_at(stack, cluster, front, "/secrets/web-generated")
+    assert templates() == 5 and not started_with_them()
+    stack.apply()
+    assert templates() == 6 and started_with_them()
+    stack.destroy()
 
 
 def test_hands_on_what_only_the_service_writes(stack, cluster, work):

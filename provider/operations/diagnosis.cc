@@ -180,38 +180,6 @@ Diagnosis DiagnosePodWith(const Json& pod, std::vector<FailedContainer>* failed)
   return diagnosis;
 }
 
-std::string SelectorOf(const Json& object) {
-  std::vector<std::string> terms;
-  const Json& selector = Field(object, "spec.selector");
-  if (!selector.is_object()) return "";
-  // A ReplicationController has the map of labels itself.
-  const bool plain = !selector.contains("matchLabels") && !selector.contains("matchExpressions");
-  const Json& labels = plain ? selector : Field(selector, "matchLabels");
-  if (labels.is_object()) {
-    for (const auto& [key, value] : labels.items()) {
-      if (value.is_string()) terms.push_back(absl::StrCat(key, "=", value.get<std::string>()));
-    }
-  }
-  if (!plain) {
-    for (const Json& expression : Items(selector, "matchExpressions")) {
-      std::vector<std::string> values;
-      for (const Json& value : Items(expression, "values")) {
-        if (value.is_string()) values.push_back(value.get<std::string>());
-      }
-      const std::string key = Text(expression, "key"), op = Text(expression, "operator");
-      if (op == "In" || op == "NotIn") {
-        terms.push_back(
-            absl::StrCat(key, op == "In" ? " in (" : " notin (", absl::StrJoin(values, ","), ")"));
-      } else if (op == "Exists") {
-        terms.push_back(key);
-      } else if (op == "DoesNotExist") {
-        terms.push_back(absl::StrCat("!", key));
-      }
-    }
-  }
-  return absl::StrJoin(terms, ",");
-}
-
 bool OwnedBy(const Json& object, const std::string& uid) {
   for (const Json& owner : Items(object, "metadata.ownerReferences")) {
     if (Text(owner, "uid") == uid) return true;
@@ -234,7 +202,7 @@ class Examiner {
     subjects_.insert(Text(object_, "metadata.uid"));
     if (kind_ == "Pod") {
       AddPod(object_);
-    } else if (const std::string selector = SelectorOf(object_); HasPods() && !selector.empty()) {
+    } else if (const std::string selector = PodSelector(object_); HasPods() && !selector.empty()) {
       LookAtPods(selector);
     }
     LookAtReplicaFailure(object_);
@@ -419,6 +387,38 @@ class Examiner {
 };
 
 }  // namespace
+
+std::string PodSelector(const Json& object) {
+  std::vector<std::string> terms;
+  const Json& selector = Field(object, "spec.selector");
+  if (!selector.is_object()) return "";
+  // A ReplicationController has the map of labels itself.
+  const bool plain = !selector.contains("matchLabels") && !selector.contains("matchExpressions");
+  const Json& labels = plain ? selector : Field(selector, "matchLabels");
+  if (labels.is_object()) {
+    for (const auto& [key, value] : labels.items()) {
+      if (value.is_string()) terms.push_back(absl::StrCat(key, "=", value.get<std::string>()));
+    }
+  }
+  if (!plain) {
+    for (const Json& expression : Items(selector, "matchExpressions")) {
+      std::vector<std::string> values;
+      for (const Json& value : Items(expression, "values")) {
+        if (value.is_string()) values.push_back(value.get<std::string>());
+      }
+      const std::string key = Text(expression, "key"), op = Text(expression, "operator");
+      if (op == "In" || op == "NotIn") {
+        terms.push_back(
+            absl::StrCat(key, op == "In" ? " in (" : " notin (", absl::StrJoin(values, ","), ")"));
+      } else if (op == "Exists") {
+        terms.push_back(key);
+      } else if (op == "DoesNotExist") {
+        terms.push_back(absl::StrCat("!", key));
+      }
+    }
+  }
+  return absl::StrJoin(terms, ",");
+}
 
 Diagnosis DiagnosePod(const Json& pod) { return DiagnosePodWith(pod, nullptr); }
 

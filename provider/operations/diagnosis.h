@@ -25,6 +25,9 @@ struct Diagnosis {
   std::vector<kubernetes::Json> stuck;
 };
 
+// The pods of a workload as a label selector: "app=web,x in (1,2)". Empty if it has none.
+std::string PodSelector(const kubernetes::Json& workload);
+
 // What one pod suffers from, from its status alone. Empty if nothing. `hopeless` as above, but
 // "Unschedulable" counts although a cluster autoscaler may be about to help.
 Diagnosis DiagnosePod(const kubernetes::Json& pod);

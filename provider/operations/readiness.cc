@@ -120,6 +120,10 @@ Verdict StatefulSet(const Json& object) {
   if (Text(object, "status.updateRevision") != Text(object, "status.currentRevision")) {
     return Waiting(absl::StrCat(updated, " of ", wanted, " pods have been updated"));
   }
+  // A set that was made anew has one revision, and the pods that it found may be of another one
+  // (which kubectl does not look at).
+  if (updated < wanted && !Text(object, "status.updateRevision").empty())
+    return Waiting(absl::StrCat(updated, " of ", wanted, " pods have been updated"));
   return Ready();
 }
 

@@ -101,9 +101,10 @@ class ScriptedCluster final : public kubernetes::Cluster {
                              const Json&, absl::string_view) override {
     return absl::UnimplementedError("not in the script");
   }
-  absl::Status Delete(const Call&, const kubernetes::ObjectRef&,
-                      const kubernetes::DeleteOptions&) override {
-    return absl::UnimplementedError("not in the script");
+  absl::Status Delete(const Call&, const kubernetes::ObjectRef& ref,
+                      const kubernetes::DeleteOptions& options) override {
+    asked.push_back(absl::StrCat("DELETE ", ref.kind.kind, " ", ref.name, " ", options.uid));
+    return on_delete ? on_delete(ref) : absl::UnimplementedError("not in the script");
   }
   bool CreatedThisRun(const kubernetes::ObjectRef&) const override { return false; }
   std::string Description() const override { return "scripted"; }
@@ -121,6 +122,7 @@ class ScriptedCluster final : public kubernetes::Cluster {
   std::map<std::string, Json> objects;             // by ref
   std::vector<kubernetes::ResourceInfo> kinds;
   std::vector<std::string> asked;
+  std::function<absl::Status(const kubernetes::ObjectRef&)> on_delete;
 
  private:
   FakeClock& clock_;

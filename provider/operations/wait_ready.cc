@@ -17,6 +17,7 @@
 #include "nlohmann/json.hpp"
 #include "provider/base/status.h"
 #include "provider/operations/diagnosis.h"
+#include "provider/operations/pod_volumes.h"
 #include "provider/operations/readiness.h"
 
 namespace charon::operations {
@@ -91,6 +92,12 @@ class Waiter {
       return true;
     }
     const absl::Duration waited = call_.clock->Now() - started_;
+    if (const absl::Status renewed = GiveVolumes(); !renewed.ok()) {
+      result_ = renewed;
+      return true;
+    }
+    if (pods_lack_volumes_ && verdict->state == Verdict::kReady)
+      *verdict = {Verdict::kWaiting, "a pod lacks a volume of a new claim"};
     if (verdict->state == Verdict::kReady ||
         (verdict->state == Verdict::kNoStatus && waited >= kNoStatusTime) || BindsLater()) {
       result_ = absl::OkStatus();
@@ -123,6 +130,40 @@ class Waiter {
         cluster_.Read(call_, {{"storage.k8s.io/v1", "StorageClass"}, "", name});
     return storage_class.ok() &&
            Text(**storage_class, "volumeBindingMode") == "WaitForFirstConsumer";
+  }
+
+  // Replaces pods that lack a volume, one at a time. The volumes of a set stay as they are, and so
+  // it is enough to look once if none does.
+  absl::Status GiveVolumes() {
+    if (!wait_.replace_stuck || !pods_lack_volumes_ ||
+        !Field(last_, "spec.volumeClaimTemplates").is_array() ||
+        Text(last_, "spec.updateStrategy.type") == "OnDelete") {
+      pods_lack_volumes_ = false;
+      return absl::OkStatus();
+    }
+    const auto pods = cluster_.List(
+        call_, {"v1", "Pod"},
+        {.name_space = ref_.name_space, .label_selector = PodSelector(last_), .limit = 0});
+    if (!pods.ok()) {
+      // Whoever may not see pods waits for what the set says.
+      if (absl::IsPermissionDenied(pods.status())) pods_lack_volumes_ = false;
+      return absl::OkStatus();
+    }
+    const PodsWithoutVolumes found = FindPodsWithoutVolumes(last_, *pods, call_.clock->Now());
+    pods_lack_volumes_ = found.any;
+    if (found.next == nullptr) return absl::OkStatus();
+    const ObjectRef pod{{"v1", "Pod"}, ref_.name_space, Text(*found.next, "metadata.name")};
+    call_.log->Info("deleting a pod that lacks a volume of its set", {{"pod", pod.ToString()}});
+    const absl::Status deleted =
+        cluster_.Delete(call_, pod, {.uid = Text(*found.next, "metadata.uid")});
+    if (!absl::IsPermissionDenied(deleted)) return absl::OkStatus();  // else at the next event
+    return WithRemedy(
+        Annotate(deleted, absl::StrCat(pod.ToString(),
+                                       " lacks a volume of a new claim, which no "
+                                       "pod gets while it runs. Deleting it")),
+        absl::StrCat("Let the provider's account delete pods, or delete them one by one, each when "
+                     "the one before is ready: kubectl delete pod ",
+                     pod.name, " -n ", pod.name_space));
   }
 
   bool LookForTrouble(absl::Duration waited) {
@@ -180,6 +221,7 @@ class Waiter {
   const absl::Time started_;
   absl::Time looked_ = absl::InfinitePast();
   std::optional<absl::Time> hopeless_since_;
+  bool pods_lack_volumes_ = true;  // or so it may be
   Json last_;
   std::string why_ = "nothing was seen of it";
   std::optional<absl::Status> result_;

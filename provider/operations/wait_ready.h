@@ -20,7 +20,9 @@ struct WaitFor {
   std::map<std::string, std::string>
       fields;  // dotted path -> regular expression the value must match whole
   absl::Duration grace = absl::Seconds(30);  // how long a hopeless state may last before it counts
-  bool replace_stuck = false;                // delete pods that are Diagnosis::stuck
+  // Delete the pods of a StatefulSet that its controller would never replace: those that are
+  // Diagnosis::stuck, and those without a volume of its volumeClaimTemplates, one by one.
+  bool replace_stuck = false;
 };
 
 // OK when all of it holds. DeadlineExceeded / FailedPrecondition (hopeless: crash loop, image pull,

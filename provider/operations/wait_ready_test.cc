@@ -131,6 +131,78 @@ TEST_F(WaitTest, GivesUpEarlyOnACrashLoopAndSaysWhy) {
   EXPECT_THAT(cluster_.asked, Contains("LIST Pod shop app=web,x in (1,2)"));
 }
 
+class VolumesTest : public WaitTest {
+ protected:
+  VolumesTest() {
+    rollout_.replace_stuck = true;
+    set_ = Json::parse(R"({"apiVersion":"apps/v1","kind":"StatefulSet",
+      "metadata":{"name":"db","namespace":"shop","uid":"s","generation":1},
+      "spec":{"replicas":2,"selector":{"matchLabels":{"app":"db"}},"volumeClaimTemplates":[{"metadata":{"name":"b"}}]},
+      "status":{"observedGeneration":1,"readyReplicas":2,"updatedReplicas":2,"currentRevision":"r","updateRevision":"r"}})");
+    for (const char* name : {"db-0", "db-1"}) {
+      Json pod = Pod(name, "s", R"({"conditions":[{"type":"Ready","status":"True"}]})");
+      pod["spec"] = {{"volumes", Json::array()}};
+      cluster_.lists["Pod"].push_back(pod);
+    }
+    cluster_.on_delete = [this](const ObjectRef& ref) {
+      for (Json& pod : cluster_.lists["Pod"]) {
+        if (pod["metadata"]["name"] != ref.name) continue;
+        pod["metadata"]["uid"] = "new";
+        pod["spec"]["volumes"] = {
+            {{"name", "b"}, {"persistentVolumeClaim", {{"claimName", "b-" + ref.name}}}}};
+      }
+      return absl::OkStatus();
+    };
+    cluster_.Then(absl::ZeroDuration(), "ADDED", set_);
+  }
+
+  absl::Status Wait() {
+    return WaitUntilReady(call_, cluster_, {{"apps/v1", "StatefulSet"}, "shop", "db"}, rollout_);
+  }
+
+  Json set_;
+};
+
+// The set itself says that all is well.
+TEST_F(VolumesTest, PodsWithoutThemAreReplacedInOrder) {
+  EXPECT_THAT(Wait(), IsOk());
+  EXPECT_THAT(cluster_.asked, ElementsAre("LIST Pod shop app=db", "DELETE Pod db-0 uid-db-0",
+                                          "LIST Pod shop app=db", "DELETE Pod db-1 uid-db-1",
+                                          "LIST Pod shop app=db"));
+}
+
+TEST_F(VolumesTest, OneLookIsEnoughWhereNoneIsWithout) {
+  for (const char* name : {"db-0", "db-1"})
+    ASSERT_THAT(cluster_.on_delete({{"v1", "Pod"}, "shop", name}), IsOk());
+  set_["status"]["readyReplicas"] = 1;
+  cluster_.events.clear();
+  cluster_.Then(absl::ZeroDuration(), "ADDED", set_);
+  cluster_.Then(absl::Seconds(1), "MODIFIED", set_);
+  set_["status"]["readyReplicas"] = 2;
+  cluster_.Then(absl::Seconds(1), "MODIFIED", set_);
+  EXPECT_THAT(Wait(), IsOk());
+  EXPECT_THAT(cluster_.asked, ElementsAre("LIST Pod shop app=db"));
+}
+
+TEST_F(VolumesTest, PodsThatNobodyIsToReplaceStay) {
+  set_["spec"]["updateStrategy"] = {{"type", "OnDelete"}};
+  cluster_.events.clear();
+  cluster_.Then(absl::ZeroDuration(), "ADDED", set_);
+  EXPECT_THAT(Wait(), IsOk());
+  rollout_.replace_stuck = false;
+  EXPECT_THAT(Wait(), IsOk());
+  EXPECT_THAT(cluster_.asked, IsEmpty());
+}
+
+TEST_F(VolumesTest, WhoMayNotDeletePodsIsToldAtOnce) {
+  cluster_.on_delete = [](const ObjectRef&) { return absl::PermissionDeniedError("forbidden"); };
+  const absl::Status status = Wait();
+  EXPECT_THAT(status, StatusIs(absl::StatusCode::kPermissionDenied, HasSubstr("db-0")));
+  EXPECT_THAT(*RemedyOf(status), HasSubstr("kubectl delete pod db-0 -n shop"));
+  cluster_.lists.erase("Pod");
+  EXPECT_THAT(Wait(), IsOk());
+}
+
 TEST_F(WaitTest, TroubleThatPassesWithinTheGraceDoesNotCount) {
   cluster_.Then(absl::ZeroDuration(), "ADDED", Deployment(0));
   cluster_.lists["ReplicaSet"] = {ReplicaSet("new", "2")};

@@ -1,6 +1,7 @@
 #include "resources/service/apply_service.h"
 
 #include <algorithm>
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -30,6 +31,24 @@ using kubernetes::ObjectRef;
 using kubernetes::Quantity;
 
 constexpr char kSettled[] = "settled";
+
+// Hash of the names of all objects of a service, at its workload; under a manager of its own, so
+// that no apply of the workload itself has to know it.
+constexpr char kObjectsAnnotation[] = "charon.internal/objects";
+
+std::string HashOfKeys(const StringMap& objects) {
+  std::vector<std::string> keys;
+  for (const auto& [key, hash] : objects) keys.push_back(key);
+  return Fingerprint(absl::StrJoin(keys, "\n")).substr(0, 12);
+}
+
+// "" if there is none. Its name may have dots, so that it is no part of a path.
+std::string AnnotationOf(const Json& object, const char* name) {
+  const Json& annotations = kubernetes::Field(object, "metadata.annotations");
+  if (!annotations.is_object()) return "";
+  const auto found = annotations.find(name);
+  return found != annotations.end() && found->is_string() ? found->get<std::string>() : "";
+}
 
 // The claims that a StatefulSet's controller made for one of its volumes go with nothing: deletes
 // them, or adds them to what was kept.
@@ -73,6 +92,31 @@ void StoreSettled(const sdk::Context& context, const std::map<std::string, std::
   }
 }
 
+// What a service notes at its generated Secret once it has made values anew, since neither shows in
+// them: an id, which pods that have them bear, and the rotation_trigger of each.
+constexpr char kGeneratedAnnotation[] = "charon.internal/generated";
+
+Json GeneratedNote(const Json& secret) {
+  Json note = Json::parse(AnnotationOf(secret, kGeneratedAnnotation), nullptr,
+                          /*allow_exceptions=*/false);
+  return note.is_object() ? note : Json();
+}
+
+std::string NotedTrigger(const Attr<std::string>& trigger) {
+  return trigger.IsKnown() ? Fingerprint(*trigger).substr(0, 12) : "";
+}
+
+std::string GeneratedName(const ServiceModel& model) {
+  return model.NameOrDefault() + "-generated";
+}
+
+// The id of the generated values that the pods of a state were started with; "" for the first ones.
+std::string StartedWith(const ServiceModel& model) {
+  const StringMap restart = model.restart.value_or({});
+  const auto found = restart.find(GeneratedName(model));
+  return found == restart.end() ? "" : found->second;
+}
+
 // The names of Secrets that must exist before pods are rolled out: an operator makes them.
 std::set<std::string> AwaitedSecrets(const ServiceModel& model) {
   std::set<std::string> names = model.wait_for_secrets.value_or({});
@@ -94,15 +138,6 @@ void KeepRenamed(const Json& live, const std::string& from, const std::string& t
       }
     }
   }
-}
-
-// Names of the claims that a StatefulSet makes for each replica.
-std::set<std::string> Volumes(const Json& workload) {
-  std::set<std::string> names;
-  const Json& templates = kubernetes::Field(workload, "spec.volumeClaimTemplates");
-  for (const Json& claim : templates.is_array() ? templates : Json::array())
-    names.insert(kubernetes::Text(claim, "metadata.name"));
-  return names;
 }
 
 // One apply of a service: makes and changes its objects in order, and keeps count of what has been
@@ -136,6 +171,16 @@ class Run {
 
   sdk::Outcome<ServiceModel> Apply() {
     absl::Status status = ApplyAll();
+    if (!status.ok() && prior_ != nullptr) {
+      if (took_over_) {
+        // What an earlier run left is still to be searched for.
+        const std::string workload = KeyOf(WorkloadRef(plan_));
+        if (reached_.objects->count(workload) != 0)
+          reached_.objects.value()[workload] = kUnfinished;
+      } else if (noted_) {
+        NoteObjects(*reached_.objects);
+      }
+    }
     StoreSettled(context_, settled_);
     context_.private_state->Erase(kNextData);
     TellKept(context_, kept_);
@@ -193,6 +238,7 @@ class Run {
  private:
   absl::Status ApplyAll() {
     CHARON_ASSIGN_OR_RETURN(Content content, ContentOf(plan_, conventions_));
+    if (prior_ != nullptr && !adopting_) NoteBefore(content);
     bool pruned_exposure = false;
     bool rolled_out = false;
     for (std::size_t i = 0; i < content.objects.size(); ++i) {
@@ -202,6 +248,11 @@ class Run {
         CHARON_RETURN_IF_ERROR(AwaitSecrets());
         if (!plan_.restart.IsKnown()) {
           CHARON_ASSIGN_OR_RETURN(restart_, Restarts(context_, services_, plan_, reached_.restart));
+          if (generated_id_ && !generated_id_->empty()) {
+            StringMap restart = restart_.value_or({});
+            restart[GeneratedName(plan_)] = *generated_id_;
+            restart_ = Attr<StringMap>(std::move(restart));
+          }
           // The pod template says what it was started with.
           ServiceModel settled = plan_;
           settled.restart = restart_;
@@ -215,10 +266,11 @@ class Run {
       const std::string key = KeyOf(content.refs[i]);
       const std::string& hash = content.hashes[key];
       if (!MustWrite(content.objects[i], key, hash)) continue;
+      const bool known = prior_ != nullptr && (adopting_ || reached_.objects->count(key) != 0);
       CHARON_RETURN_IF_ERROR(
           Locate(content.objects[i], WriteCounted(content.objects[i], content.refs[i])));
       reached_.objects.value()[key] = hash;
-      if (prior_ == nullptr && !cluster_.CreatedThisRun(content.refs[i])) took_over_ = true;
+      if (!known && !cluster_.CreatedThisRun(content.refs[i])) took_over_ = true;
     }
     if (!pruned_exposure) CHARON_RETURN_IF_ERROR(Prune(content, /*exposure=*/true));
     if (absl::Status ready = AwaitRollout(); !ready.ok()) {
@@ -226,7 +278,53 @@ class Run {
       return ready;
     }
     CHARON_RETURN_IF_ERROR(Prune(content, /*exposure=*/false));
-    return took_over_ ? RemoveLeftovers(content.hashes, kept_) : absl::OkStatus();
+    if (took_over_) CHARON_RETURN_IF_ERROR(RemoveLeftovers(content.hashes, kept_));
+    if (took_over_ || adopting_) {
+      const auto workload = cluster_.Read(context_, WorkloadRef(plan_));
+      if (workload.ok() && NotesOtherObjects(**workload, content.hashes))
+        NoteObjects(content.hashes);
+    }
+    return absl::OkStatus();
+  }
+
+  // Before the first object is made that no state has.
+  void NoteBefore(const Content& content) {
+    const StringMap before = prior_->objects.value_or({});
+    if (HashOfKeys(content.hashes) == HashOfKeys(before)) return;
+    const auto workload = cluster_.Read(context_, WorkloadRef(plan_));
+    // What an earlier run noted that was killed says already that the state is not all there is.
+    if (!workload.ok() || NotesOtherObjects(**workload, before)) return;
+    const bool adds =
+        std::any_of(content.hashes.begin(), content.hashes.end(),
+                    [&before](const auto& object) { return before.count(object.first) == 0; });
+    if (adds || !AnnotationOf(**workload, kObjectsAnnotation).empty())
+      noted_ = NoteObjects(content.hashes);
+  }
+
+  // False: there is no workload of ours, or the server does not take it.
+  bool NoteObjects(const StringMap& objects) {
+    Call call = context_.call;
+    call.deadline = std::max(call.deadline, call.clock->Now() + absl::Seconds(5));
+    const ObjectRef ref = WorkloadRef(plan_);
+    const auto live = cluster_.Read(call, ref);
+    if (!live.ok() || operations::ClaimOf(live->get(), options_) == operations::Claim::kForeign)
+      return false;
+    const absl::StatusOr<Json> noted =
+        cluster_.Apply(call,
+                       {{"apiVersion", ref.kind.api_version},
+                        {"kind", ref.kind.kind},
+                        {"metadata",
+                         {{"name", ref.name},
+                          {"namespace", ref.name_space},
+                          {"uid", Text(**live, "metadata.uid")},
+                          {"annotations", {{kObjectsAnnotation, HashOfKeys(objects)}}}}}},
+                       {.manager = absl::StrCat(options_.manager, "-objects"), .force = true});
+    if (!noted.ok()) {
+      call.log->Warn(
+          "what objects a service has could not be noted at its workload",
+          {{"object", ref.ToString()}, {"reason", std::string(noted.status().message())}});
+    }
+    return noted.ok();
   }
 
   // Should it fail, the state says so of what may have been written all the same.
@@ -334,7 +432,10 @@ class Run {
     }
     const absl::StatusOr<Json> live = cluster_.Get(context_, ref);
     if (!live.ok() && !absl::IsNotFound(live.status())) return live.status();
+    const Json note = live.ok() ? GeneratedNote(*live) : Json();
+    Json triggers = Json::object();
     std::vector<std::string> lost;
+    bool anew = false;
     for (const auto& [name, wanted] : plan_.generated_secrets.value_or({})) {
       std::string value;
       if (live.ok()) {
@@ -347,7 +448,13 @@ class Run {
         rotate = former != former_->generated_secrets->end() &&
                  former->second.rotation_trigger != wanted.rotation_trigger;
       }
+      triggers[name] = NotedTrigger(wanted.rotation_trigger);
+      // By a run that was killed.
+      if (kubernetes::Field(note, "triggers").is_object() &&
+          note["triggers"].value(name, Json()) == triggers[name])
+        rotate = false;
       if (value.empty() && IsLost(ref, name)) lost.push_back(name);
+      anew = anew || rotate || (value.empty() && IsLost(ref, name));
       if (value.empty() || rotate) {
         CHARON_ASSIGN_OR_RETURN(const std::string made,
                                 operations::GenerateValue(wanted.kind.value_or("alphanumeric"),
@@ -361,13 +468,23 @@ class Run {
     }
     if (live.ok() && !plan_.delete_data.value_or(false)) KeepValues(*live, ref, data);
     object["data"] = std::move(data);
+    if (prior_ != nullptr) {  // else the pods are new as well
+      generated_id_ = kubernetes::Text(note, "id");
+      if (generated_id_->empty()) generated_id_ = StartedWith(*prior_);
+      if (anew) {
+        CHARON_ASSIGN_OR_RETURN(generated_id_, operations::GenerateValue("hex", 12));
+      }
+      if (!generated_id_->empty()) {
+        object["metadata"]["annotations"][kGeneratedAnnotation] =
+            Json{{"id", *generated_id_}, {"triggers", std::move(triggers)}}.dump();
+      }
+    }
     if (!lost.empty()) {
       context_.diagnostics->Warning(
           "Generated values were lost",
           absl::StrCat(KeyOf(ref), " had no value any more for ", absl::StrJoin(lost, ", "),
-                       ", so new ones were made up. Pods that run have the former ones: start them "
-                       "anew (kubectl rollout restart), and set the new ones where the former ones "
-                       "were used."),
+                       ", so new ones were made up, and the pods are rolled out with them. Set the "
+                       "new ones where the former ones were used."),
           "generated_secrets");
     }
     return absl::OkStatus();
@@ -472,16 +589,17 @@ class Run {
                        ref.kind.kind, " ", ref.name, " -n ", ref.name_space, " --cascade=orphan"));
     }
     context_.call.log->Info("making a workload anew", {{"object", KeyOf(ref)}});
-    const std::set<std::string> before = Volumes(live), now = Volumes(object);
-    if (!std::includes(before.begin(), before.end(), now.begin(), now.end())) {
+    if (remake.adds_volumes && !ReplacesPods(object)) {
       context_.diagnostics->Warning(
           "Pods keep the volumes that they have",
-          absl::StrCat("The claims of ", KeyOf(ref),
-                       " for each replica are other ones now. Its "
-                       "controller cannot add a volume to a pod that runs, so the pods of before "
-                       "stay without. Delete them one by one, each when the one before is ready: "
-                       "kubectl delete pod ",
-                       ref.name, "-<replica> -n ", ref.name_space),
+          absl::StrCat(
+              KeyOf(ref),
+              " has further claims for each replica. No pod gets a volume while it runs, and the "
+              "controller of StatefulSets does nothing more before each of them has it. Without a "
+              "wait (wait = \"none\"), and with rollout.strategy = \"OnDelete\", apply does not "
+              "replace them: delete them one by one, from replica 0 on, each when the one before "
+              "is ready: kubectl delete pod ",
+              ref.name, "-<replica> -n ", ref.name_space),
           "claims");
     }
     const std::string uid = Text(live, "metadata.uid");
@@ -543,9 +661,18 @@ class Run {
     return "";
   }
 
+  bool Waits() const {
+    return plan_.wait.value_or("rollout") != "none" && plan_.replicas.value_or(1) != 0;  // parked
+  }
+
+  // Whether the pods of this StatefulSet are replaced where it takes that to get a volume to them.
+  bool ReplacesPods(const Json& set) const {
+    return (Waits() || plan_.replicas.value_or(1) == 0) &&
+           Text(set, "spec.updateStrategy.type") != "OnDelete";
+  }
+
   absl::Status AwaitRollout() const {
-    if (plan_.wait.value_or("rollout") == "none") return absl::OkStatus();
-    if (plan_.replicas.value_or(1) == 0) return absl::OkStatus();  // parked
+    if (!Waits()) return absl::OkStatus();
     return operations::WaitUntilReady(
         context_, cluster_, WorkloadRef(plan_),
         {.rollout = true, .conditions = {}, .fields = {}, .replace_stuck = true});
@@ -640,11 +767,18 @@ class Run {
   Attr<StringMap> restart_;  // what the pods are to be started with
   const bool adopting_;
   bool took_over_ = false;
+  bool noted_ = false;                       // NoteObjects
+  std::optional<std::string> generated_id_;  // if the generated Secret was written
   std::map<std::string, std::string> settled_;
   std::vector<std::string> kept_;  // data that is not declared any more
 };
 
 }  // namespace
+
+bool NotesOtherObjects(const Json& workload, const StringMap& objects) {
+  const std::string noted = AnnotationOf(workload, kObjectsAnnotation);
+  return !noted.empty() && noted != HashOfKeys(objects);
+}
 
 absl::StatusOr<std::vector<Json>> ReplicaClaims(const Call& call, Cluster& cluster,
                                                 const ServiceModel& model,
@@ -695,6 +829,11 @@ absl::Status RemoveService(const sdk::Context& context, Services& services,
     return next == "all" ||
            (next.is_array() && std::find(next.begin(), next.end(), key) != next.end());
   };
+  // Without the workload there is nothing to tell whether the state has all that there is.
+  const auto workload = cluster->Read(context, WorkloadRef(prior));
+  if (!workload.ok() && !absl::IsNotFound(workload.status())) return workload.status();
+  const bool may_have_more = Run::IsUnfinished(prior) || !workload.ok() ||
+                             NotesOtherObjects(**workload, prior.objects.value_or({}));
   std::vector<std::string> kept;
   std::vector<ObjectRef> going;
   for (const std::string& key : KeysByRemoval(prior.objects.value_or({}))) {
@@ -722,7 +861,7 @@ absl::Status RemoveService(const sdk::Context& context, Services& services,
     if (!IsPerReplica(claim) || stays || is_next(ClaimKey(prior, name, true))) continue;
     CHARON_RETURN_IF_ERROR(RemoveReplicaClaims(context, *cluster, prior, name, delete_data, kept));
   }
-  if (Run::IsUnfinished(prior))
+  if (may_have_more)
     CHARON_RETURN_IF_ERROR(
         Run(context, services, *cluster, &prior, nullptr, prior).RemoveLeftovers({}, kept));
   TellKept(context, kept);
@@ -739,11 +878,15 @@ std::vector<std::string> RestartSecrets(const ServiceModel& model) {
 
 absl::StatusOr<Attr<StringMap>> Restarts(const sdk::Context& context, Services& services,
                                          const ServiceModel& model, const Attr<StringMap>& prior) {
+  StringMap digests;
+  const std::string generated = GeneratedName(model);
+  if (!model.generated_secrets.value_or({}).empty() && prior.IsKnown() &&
+      prior->count(generated) != 0)
+    digests[generated] = prior->at(generated);
   const std::vector<std::string> names = RestartSecrets(model);
   if (names.empty() || !services.settings()->conventions.reload_annotation.empty())
-    return Attr<StringMap>();
+    return digests.empty() ? Attr<StringMap>() : Attr<StringMap>(std::move(digests));
   CHARON_ASSIGN_OR_RETURN(const auto cluster, services.Kubernetes());
-  StringMap digests;
   for (const std::string& name : names) {
     const auto secret = cluster->Read(context, {{"v1", "Secret"}, *model.name_space, name});
     if (secret.ok()) {
@@ -755,6 +898,11 @@ absl::StatusOr<Attr<StringMap>> Restarts(const sdk::Context& context, Services& 
     }
   }
   return Attr<StringMap>(std::move(digests));
+}
+
+bool NotesOtherValues(const Json& secret, const ServiceModel& model) {
+  const std::string id = kubernetes::Text(GeneratedNote(secret), "id");
+  return !id.empty() && id != StartedWith(model);
 }
 
 std::string ValuesDigest(const Json& secret, const operations::ObjectOptions& options) {

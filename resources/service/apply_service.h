@@ -23,6 +23,12 @@ inline constexpr char kUnfinished[] = "unfinished";
 // Private state: set by import and `moved` until the first apply, which takes over what is there.
 inline constexpr char kAdopting[] = "adopting";
 
+// Whether the service that `workload` belongs to has, or may have, other objects than `objects`:
+// the workload notes it in an annotation before an update makes the first of those that come with
+// it, since their names are in no state if the run is killed. Without an annotation it notes
+// nothing.
+bool NotesOtherObjects(const kubernetes::Json& workload, const StringMap& objects);
+
 // Who owns a service's objects.
 operations::ObjectOptions OptionsOf(Services& services, const ServiceModel& model);
 
@@ -50,9 +56,14 @@ absl::Status RemoveService(const sdk::Context& context, Services& services,
 // Secrets that pods are restarted for.
 std::vector<std::string> RestartSecrets(const ServiceModel& model);
 
-// The keyed hashes of these Secrets, where no controller of the cluster restarts the pods.
+// What pods are started with: the keyed hashes of these Secrets, where no controller of the cluster
+// restarts the pods, and as before an id of generated values that were made anew.
 absl::StatusOr<Attr<StringMap>> Restarts(const sdk::Context& context, Services& services,
                                          const ServiceModel& model, const Attr<StringMap>& prior);
+
+// Whether an update has made generated values anew that the pods of `model`, a state, were not
+// started with: it did not get as far.
+bool NotesOtherValues(const kubernetes::Json& secret, const ServiceModel& model);
 
 // Private state, by key of an object: a fingerprint of what the server made of it as it was applied
 // (a policy or a webhook rewrote it). As long as that stays, nothing has drifted.

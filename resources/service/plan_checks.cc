@@ -205,9 +205,17 @@ absl::Status PlanChecks::MadeAnew(const sdk::Context& context, Cluster& cluster,
       absl::StrCat(
           KeyOf(ref), " cannot be changed in ", absl::StrJoin(remake.fields, ", "),
           remake.around_pods
-              ? ": it is deleted without its pods, which keep running, and made again around them. "
-                "Claims that exist keep their data; what others wrote into it, beyond values that "
-                "are theirs by an *_owner attribute, is not carried over."
+              ? absl::StrCat(
+                    ": it is deleted without its pods, which keep running, and made again around "
+                    "them. ",
+                    remake.adds_volumes
+                        ? "Then they are replaced one by one, from replica 0 on, each when the one "
+                          "before is ready, since no pod gets a volume while it runs (wait = "
+                          "\"none\" and "
+                          "OnDelete leave that to you). "
+                        : "",
+                    "Claims that exist keep their data; what others wrote into it, beyond values "
+                    "that are theirs by an *_owner attribute, is not carried over.")
               : ": an earlier apply that failed left it. It is deleted with its pods and made "
                 "again; claims stay."));
   return absl::OkStatus();

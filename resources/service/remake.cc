@@ -1,5 +1,7 @@
 #include "resources/service/remake.h"
 
+#include <algorithm>
+#include <set>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -49,6 +51,15 @@ std::vector<std::string> FixedFields(const Json& object, const Json& live,
   return fields;
 }
 
+// Names of the claims that a StatefulSet makes for each replica.
+std::set<std::string> Volumes(const Json& workload) {
+  std::set<std::string> names;
+  const Json& templates = Field(workload, "spec.volumeClaimTemplates");
+  for (const Json& claim : templates.is_array() ? templates : Json::array())
+    names.insert(kubernetes::Text(claim, "metadata.name"));
+  return names;
+}
+
 }  // namespace
 
 bool IsAboutFixedFields(const absl::Status& refused) {
@@ -90,6 +101,8 @@ absl::StatusOr<Remake> CheckRemake(const Call& call, kubernetes::Cluster& cluste
   CHARON_ASSIGN_OR_RETURN(const kubernetes::ObjectRef ref, kubernetes::RefOf(object));
   Remake remake;
   remake.fields = FixedFields(object, live, options.manager);
+  const std::set<std::string> before = Volumes(live), now = Volumes(object);
+  remake.adds_volumes = !std::includes(before.begin(), before.end(), now.begin(), now.end());
   remake.around_pods = Field(object, "spec.selector") == Field(live, "spec.selector");
   if (!remake.around_pods) {
     CHARON_RETURN_IF_ERROR(CheckPods(object, live, options));

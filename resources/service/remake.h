@@ -22,6 +22,7 @@ absl::Status CheckPods(const Json& object, const Json& live,
 struct Remake {
   bool checked = false;             // the server was asked, and takes it
   bool around_pods = false;         // which go on running; else they go with the old one
+  bool adds_volumes = false;        // that its pods do not have
   std::vector<std::string> fields;  // what cannot change: "spec.volumeClaimTemplates"
   Json initial;                     // what counts only at creation, with the values it has by now
 };

@@ -703,7 +703,7 @@ const ObjectSpec<ServiceModel>& ServiceModel::Describe() {
         Field(&M::urls, "urls", Computed, "Address of each entry of `expose`."),
         Field(&M::restart, "restart", Computed,
               "Secrets with `on_change = \"restart\"` -> keyed hash of what the pods were started "
-              "with."),
+              "with; with an id, the generated Secret once its values were made anew."),
         sdk::TimeoutsField(&M::timeouts),
     };
     for (auto& row : more) rows.push_back(std::move(row));

@@ -1,5 +1,6 @@
 #include "resources/service/service_resource.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -132,20 +133,31 @@ absl::Status ServiceResource::Plan(const sdk::Context& context,
   }
   ServiceModel wanted = planned;
   wanted.urls = Urls(planned, conventions);
-  const bool restarts = !RestartSecrets(planned).empty() && conventions.reload_annotation.empty();
-  if (!restarts) {
-    wanted.restart = Attr<StringMap>();
-  } else if (change.IsCreate()) {
-    wanted.restart = Attr<StringMap>::Unknown();
+  std::vector<std::string> watched = RestartSecrets(planned);
+  if (!conventions.reload_annotation.empty()) watched.clear();
+  if (change.IsCreate()) {
+    wanted.restart = watched.empty() ? Attr<StringMap>() : Attr<StringMap>::Unknown();
   } else {
     const absl::StatusOr<Attr<StringMap>> now =
         Restarts(context, services_, planned, change.prior().restart);
     wanted.restart = now.ok() ? *now : change.prior().restart;
     // Secrets that are yet to be made are known when they are there.
-    if (wanted.restart.IsKnown() && wanted.restart->size() < RestartSecrets(planned).size())
+    const StringMap known = wanted.restart.value_or({});
+    if (std::any_of(watched.begin(), watched.end(),
+                    [&known](const std::string& name) { return known.count(name) == 0; }))
       wanted.restart = Attr<StringMap>::Unknown();
   }
   CHARON_ASSIGN_OR_RETURN(const Content content, ContentOf(wanted, conventions));
+  // Values may be made anew, which the pods are rolled out for.
+  if (change.IsUpdate() && content.hashes.count(GeneratedKey(planned)) != 0) {
+    const std::string key = GeneratedKey(planned);
+    const StringMap before = change.prior().objects.value_or({});
+    const auto found = before.find(key);
+    if (found == before.end() || found->second != content.hashes.at(key) ||
+        !(change.prior().generated_secrets == planned.generated_secrets) ||
+        context.private_state->Get(kAdopting).has_value())
+      wanted.restart = Attr<StringMap>::Unknown();
+  }
   change.Set("urls", wanted.urls);
   change.Set("restart", wanted.restart);
   change.Set("objects", Attr<StringMap>(content.hashes));
@@ -282,19 +294,39 @@ sdk::Outcome<ServiceModel> ServiceResource::Read(const sdk::Context& context,
       model.objects.value()[key] = "changed outside: owner";
       continue;
     }
+    if (key == KeyOf(WorkloadRef(prior)) && NotesOtherObjects(**live, *prior.objects)) {
+      model.objects.value()[key] = kUnfinished;
+      if (hash != kUnfinished) {
+        context.diagnostics->Warning(
+            absl::StrCat("Interrupted: ", key),
+            "It notes that this service has other objects than the state knows: an apply was "
+            "killed. The next one, or destroy, searches for them, and removes what the "
+            "configuration does not have.");
+      }
+      continue;
+    }
     const auto found = declared.find(key);
     // With other conventions than at the last apply it is going to change anyway; then nothing can
     // be told.
     if (found == declared.end() || content->hashes.at(key) != hash) continue;
     if (found->second->has_values) {
+      if (key == GeneratedKey(prior) && NotesOtherValues(**live, prior)) {
+        model.objects.value()[key] = kUnfinished;
+        context.diagnostics->Warning(
+            absl::StrCat("Interrupted: ", key),
+            "Values were made anew by an apply that did not get as far as the pods. The next one "
+            "rolls them out.",
+            found->second->attribute);
+        continue;
+      }
       const auto known = settled.find(key);
       if (known == settled.end() || known->second == ValuesDigest(**live, options)) continue;
       model.objects.value()[key] = "changed outside: data";
       context.diagnostics->Warning(
           absl::StrCat("Changed outside of Terraform: ", key),
           "Values were changed or taken away. The next apply writes those of env_wo again, and "
-          "makes up what is missing of generated_secrets; a generated value that somebody has "
-          "changed stays as it is.",
+          "makes up what is missing of generated_secrets, for which it rolls the pods out; a "
+          "generated value that somebody has changed stays as it is.",
           found->second->attribute);
       continue;
     }
