@@ -624,13 +624,10 @@ absl::StatusOr<bool> Checked(const Call& call, const absl::Status& checked, cons
                              const ObjectOptions& options) {
   if (checked.ok()) return true;
   CHARON_RETURN_IF_ERROR(call.Alive());
-<<<<<<< HEAD
-  if (!CannotTell(checked)) return ExplainConflict(checked, ref, options);
-=======
   // It was written to, or went, between two requests of the check, as when another resource of this
   // run deletes it: the apply looks again.
-  if (!CannotTell(checked) && !IsPrecondition(checked)) return ExplainConflict(checked, ref);
->>>>>>> fnd8
+  if (!CannotTell(checked) && !IsPrecondition(checked))
+    return ExplainConflict(checked, ref, options);
   call.log->Info("the plan of an object could not be checked by the server",
                  {{"object", ref.ToString()}, {"reason", std::string(checked.message())}});
   return false;

@@ -499,7 +499,7 @@ TEST_F(ClusterTest, WhatADefinitionServesNoMoreIsNotGone) {
   const auto ask = [&](int status, const Json& list, bool served) {
     http::FakeTransport transport;
     const auto cluster = NewCluster(http::Borrow(transport), "");
-    transport.Answer(200, kNoGroups).Answer(status, list.dump());
+    transport.Answer(200, kNoGroups).Answer(404, kNoResource).Answer(status, list.dump());
     transport.Answer(200, bolt.dump()).Answer(200, definition(served).dump());
     const absl::Status read = cluster->Get(call_, nut).status();
     // Asked once a run.
