@@ -178,6 +178,56 @@ def test_import_and_then_a_line_less(stack, cluster, work, made):
 # --- Co-owners ----------------------------------------------------------------------------------------
 
 
+def test_a_namesake_of_what_was_deleted_is_somebody_elses(stack, cluster, work, names):
+    """Somebody deletes what we made and makes another of the same name: neither update nor destroy touches it."""
+    space = names("t")
+
+    def write(**more):
+        stack.write(
+            hcl.resource("charon_kubernetes_manifest", "m", {"manifest": json.dumps(
+                {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "m", "namespace": work}, "data": {"v": "1"}})} | more)
+            + hcl.resource("charon_secret", "s", {"namespace": work, "name": "s", "generate": {"A": {}}} | more)
+            + hcl.resource("charon_tier_namespace", "n", {"name": space, "governance": "external", "governance_wait": "1s"} | more)
+            + hcl.resource("charon_service", "web", {"namespace": work, "name": "web", "image": "registry.example.org/app:1", "files": {"/etc/a": {"content": "x"}},
+                                                     "pod": {"termination_grace_period": "1s"}} | more))
+
+    deployed = deployment(work, image="registry.example.org/other:1", replicas=0)
+    namesakes = [
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "m", "namespace": work}, "data": {"theirs": "precious"}},
+        {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s", "namespace": work}, "data": {"theirs": "eA=="}},
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "web-files", "namespace": work}, "data": {"theirs": "precious"}},
+        deployed,
+    ]
+
+    def others():
+        return {o["metadata"]["name"]: cluster.get(o["kind"], work, o["metadata"]["name"]) for o in namesakes}
+
+    write()
+    stack.apply()
+    for one in namesakes:
+        cluster.api.delete(one["kind"], work, one["metadata"]["name"])
+        cluster.api.create(one, manager="kubectl-create")
+    cluster.api.delete("Namespace", None, space)
+    cluster.api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": space}}, manager="kubectl-create")
+    theirs = others()
+    plan = stack.plan()
+    assert len([w for w in plan.warnings if w.summary.startswith("Deleted outside of Terraform")]) == 5, plan
+    assert set(plan.actions.values()) == {"create"}, plan.actions
+    result = stack.apply(fails=True)
+    assert len([e for e in result.errors if "exists already" in e.text and "on_conflict" in e.text]) >= 4, result
+    assert others() == theirs
+
+    # Without a refresh, too; and a destroy leaves them.
+    stack.destroy("-refresh=false")
+    assert {name: o["metadata"]["uid"] for name, o in others().items()} == {name: o["metadata"]["uid"] for name, o in theirs.items()}
+    assert cluster.has("Namespace", None, space)
+    write(on_conflict="adopt")
+    stack.apply()
+    assert cluster.get("ConfigMap", work, "m")["metadata"]["uid"] == theirs["m"]["metadata"]["uid"]
+    stack.destroy()
+    assert not cluster.has("ConfigMap", work, "m")
+
+
 def test_what_others_write_is_never_seen(stack, cluster, work):
     """Labels, annotations, a sidecar, replicas: none shows in a plan, and all survive our own changes."""
     stack.write(manifest(deployment(work, env={"A": "1"})))

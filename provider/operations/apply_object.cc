@@ -337,13 +337,13 @@ class Applier {
     const auto read = cluster_.Read(call_, ref_);
     if (MissingOf(read.status()) == Missing::kObject && !options_.owner.empty()) return Create();
     CHARON_RETURN_IF_ERROR(read.status());
-    absl::StatusOr<Json> changed = Change(**read);
+    absl::StatusOr<Json> changed = ChangeOurs(**read);
     for (int attempt = 0; attempt < kAttempts && IsPrecondition(changed.status()); ++attempt) {
       // What this run knows of it is out of date.
       absl::StatusOr<Json> live = cluster_.Get(call_, ref_);
       if (MissingOf(live.status()) == Missing::kObject && !options_.owner.empty()) return Create();
       CHARON_RETURN_IF_ERROR(live.status());
-      changed = Change(*std::move(live));
+      changed = ChangeOurs(*std::move(live));
     }
     return Settled(std::move(changed));
   }
@@ -398,6 +398,11 @@ class Applier {
       }
     }
     return absl::InternalError("unknown on_conflict");
+  }
+
+  absl::StatusOr<Json> ChangeOurs(Json live) {
+    if (IsNamesake(live, options_)) return TakeOver(std::move(live));
+    return Change(std::move(live));
   }
 
   // Applies the declaration to `live`, and only to it.
@@ -751,6 +756,21 @@ std::vector<std::string> FormerManagersOf(const Json& live, const ObjectOptions&
   return managers;
 }
 
+bool IsNamesake(const Json& live, const ObjectOptions& options) {
+  return options.applied_before && !options.owner.empty() && MarkOf(live).empty() &&
+         AppliedAs(live, options).empty();
+}
+
+void TellNamesake(const Call& call, const ObjectRef& ref, const Json& live,
+                  const ObjectOptions& options) {
+  if (call.listener == nullptr) return;
+  call.listener->Warn(
+      absl::StrCat("Deleted outside of Terraform: ", ref.ToString()),
+      absl::StrCat("There is another of that name now, which was never this stack's: ",
+                   OwnerText(live, options),
+                   ". It is left as it is, unless on_conflict says what to do with it."));
+}
+
 bool IsMarkedLater(const ObjectRef& ref) {
   return ref.kind.kind == "Deployment" && absl::StartsWith(ref.kind.api_version, "apps/");
 }
@@ -819,6 +839,10 @@ absl::StatusOr<bool> CheckUpdate(const Call& call, Cluster& cluster, const Json&
     return CheckCreate(call, cluster, object, options);
   }
   if (!live.ok()) return Checked(call, live.status(), ref, options);
+  if (IsNamesake(**live, options)) {
+    if (options.on_conflict == OnConflict::kFail) return ExistsStatus(**live, ref, options);
+    if (options.on_conflict == OnConflict::kReplace) return false;
+  }
   if (IsForeign(**live, options) && options.on_conflict != OnConflict::kAdopt) {
     return ForeignStatus(**live, ref, options);
   }
@@ -894,6 +918,10 @@ absl::Status DeleteObject(const Call& call, Cluster& cluster, const ObjectRef& r
       if (status.ok()) return status;
     } else {
       if (IsForeign(*live, options)) return ForeignStatus(*live, ref, options);
+      if (IsNamesake(*live, options)) {
+        TellNamesake(call, ref, *live, options);
+        return absl::OkStatus();
+      }
       if (!IsGoing(*live)) {
         status = cluster.Delete(call, ref, {.propagation = propagation, .uid = UidOf(*live)});
       }

@@ -39,6 +39,9 @@ struct ObjectOptions {
   bool force_conflicts = false;  // take fields from other managers
   // Further marks that count as ours: former spellings of `owner`.
   std::function<bool(absl::string_view mark)> accepts{};
+  // An object of the state that this stack has applied, not only imported: then what has neither
+  // our mark nor any field of ours is another of the same name (IsNamesake).
+  bool applied_before = false;
   bool replaces = false;  // in a plan: what is ours there will be deleted before
   // Fields whose value counts only at creation, as a partial object; null: none. They go in under
   // "<manager>-initial", so that they are never sent again and never removed by a later apply.
@@ -70,6 +73,12 @@ std::string AppliedAs(const Json& live, const ObjectOptions& options);
 // Those whose fields become ours with our first apply: tools that are done with `live`, and our own
 // former name.
 std::vector<std::string> FormerManagersOf(const Json& live, const ObjectOptions& options);
+// Somebody has deleted ours and made another of the same name. It counts as gone: not changed and
+// not deleted, and made again as any object that exists already (on_conflict).
+bool IsNamesake(const Json& live, const ObjectOptions& options);
+// The warning of a refresh that finds one.
+void TellNamesake(const Call& call, const ObjectRef& ref, const Json& live,
+                  const ObjectOptions& options);
 // Whether an object that was adopted gets its mark with the first change only: of a Deployment
 // annotations count in the generation (kubernetes 1.36, pkg/registry/apps/deployment/strategy.go,
 // PrepareForUpdate), of other kinds the spec alone does.
@@ -89,9 +98,9 @@ absl::StatusOr<Json> CreateObject(const Call& call, Cluster& cluster, const Json
                                   const ObjectOptions& options);
 
 // Applies a change of `object`. Migrates former managers first if our manager does not own anything
-// yet (after import or `moved`). Aborted, naming manager, field and the ways out, on a conflict
-// without force_conflicts. FailedPrecondition if another stack has marked it meanwhile. Makes it
-// again if it is gone.
+// yet (after import or `moved`). AlreadyExists for a namesake, as with Create. Aborted, naming
+// manager, field and the ways out, on a conflict without force_conflicts. FailedPrecondition if
+// another stack has marked it meanwhile. Makes it again if it is gone.
 absl::StatusOr<Json> UpdateObject(const Call& call, Cluster& cluster, const Json& object,
                                   const ObjectOptions& options);
 

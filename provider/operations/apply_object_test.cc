@@ -165,6 +165,39 @@ TEST_F(ApplyObjectTest, WhatThisRunAppliedIsNotDeletedByAnotherResource) {
               StatusIs(absl::StatusCode::kAlreadyExists, HasSubstr("another resource")));
 }
 
+// Somebody deleted ours and made another: neither changed nor deleted without being told to.
+TEST_F(ApplyObjectTest, ANamesakeOfWhatWasAppliedBeforeIsNotOurs) {
+  struct : Listener {
+    void Warn(absl::string_view, absl::string_view detail) override { heard.emplace_back(detail); }
+    std::vector<std::string> heard;
+  } user;
+  call_.listener = &user;
+  options_.applied_before = true;
+  const Json theirs =
+      Live("", {Entry("kubectl-create", "Update", Json::parse(R"({"f:data":{"f:n":{}}})"))}, "w");
+  Answer(200, theirs);
+  EXPECT_THAT(UpdateObject(call_, *cluster_, declared_, options_),
+              StatusIs(absl::StatusCode::kAlreadyExists, HasSubstr("managed by kubectl-create")));
+  EXPECT_THAT(CheckUpdate(call_, *cluster_, declared_, options_),
+              StatusIs(absl::StatusCode::kAlreadyExists));
+  EXPECT_THAT(DeleteObject(call_, *cluster_, kRef, options_), IsOk());
+  EXPECT_THAT(user.heard, ElementsAre(HasSubstr("managed by kubectl-create")));
+  EXPECT_THAT(Sent(), ElementsAre("GET"));
+
+  options_.on_conflict = OnConflict::kAdopt;
+  Answer(200, Ours());
+  Answer(200, Ours());
+  EXPECT_THAT(UpdateObject(call_, *cluster_, declared_, options_), IsOk());
+  EXPECT_THAT(Sent(), ElementsAre("GET", "PATCH json-patch", "PATCH"));
+  // What was only imported has neither mark nor fields of ours yet, and what has one of them is
+  // ours.
+  options_.applied_before = false;
+  EXPECT_FALSE(IsNamesake(theirs, options_));
+  options_.applied_before = true;
+  EXPECT_FALSE(IsNamesake(Live(kMark, {}), options_));
+  EXPECT_FALSE(IsNamesake(Live("", {Entry("charon", "Apply", kOurFields)}), options_));
+}
+
 TEST_F(ApplyObjectTest, FieldsThatThisRunSetAreNotGivenUpByAnotherResource) {
   options_.owner.clear();
   const Json live = Live("", {Entry("charon", "Apply", Json::parse(R"({"f:data":{"f:k":{}}})"))});

@@ -28,6 +28,8 @@ constexpr absl::string_view kReport =
 // replacement that was asked for has one.
 constexpr absl::string_view kNextObject = "next";
 constexpr absl::string_view kChangePlanned = "change";
+// In the private state of what was imported or moved, until something is applied.
+constexpr absl::string_view kAdopting = "adopting";
 // Longest time to look at what a failed deletion has left.
 constexpr absl::Duration kLookAround = absl::Seconds(10);
 
@@ -181,6 +183,7 @@ Context ResourceRunner::MakeContext(const Call& call, absl::string_view operatio
   context.diagnostics = diagnostics;
   context.private_state = private_state;
   context.provider_config_unknown = !provider_.Unknown(info().needs).empty();
+  context.adopting = private_state->Get(kAdopting).has_value();
   return context;
 }
 
@@ -437,6 +440,7 @@ StateAnswer ResourceRunner::Apply(const Call& call, const ApplyRequest& request)
   });
   if (status.ok() && !outcome.state)
     status = absl::InternalError("the operation ended without a state");
+  if (status.ok()) private_state.Erase(kAdopting);
   if (outcome.state) {
     bool unknown = false;
     answer.state = NullForUnknown(WithoutWriteOnly(schema(), *std::move(outcome.state)), &unknown);
@@ -495,6 +499,7 @@ StateAnswer ResourceRunner::Import(const Call& call, const ImportRequest& reques
     return answer;
   }
   answer.state = WithoutWriteOnly(schema(), std::move(answer.state));
+  private_state.Set(kAdopting, "1");
   Finish(context, answer, private_state, Value());
   // What the user said and we cannot tell stays as said.
   if (request.identity.IsKnown() && answer.identity.IsKnown()) {
@@ -555,6 +560,7 @@ StateAnswer ResourceRunner::Move(const Call& call, const MoveRequest& request) {
     return answer;
   }
   answer.state = WithoutWriteOnly(schema(), std::move(answer.state));
+  private_state.Set(kAdopting, "1");
   Finish(context, answer, private_state, Value());
   return answer;
 }

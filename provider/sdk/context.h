@@ -55,6 +55,8 @@ struct Context {
   // replacement then. Terraform tells by the above; with OpenTofu it is a plan before which nothing
   // was read in this run, which one with -refresh=false is as well.
   bool may_replace = true;
+  // The state came from an import or a move, and nothing was applied since.
+  bool adopting = false;
   // In the plan of a create: it is the second half of a replacement, so that what is there now will
   // have gone.
   bool replaces = false;

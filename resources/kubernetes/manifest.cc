@@ -554,6 +554,7 @@ sdk::Outcome<ManifestModel> ManifestResource::Update(const sdk::Context& context
     }
   }
   operations::ObjectOptions options = Options(plan, ref);
+  options.applied_before = !context.adopting;
   Json initial;
   if (plan.initial.IsKnown()) {
     CHARON_ASSIGN_OR_RETURN(initial, ParseManifest(*plan.initial));
@@ -585,7 +586,13 @@ sdk::Outcome<ManifestModel> ManifestResource::Read(const sdk::Context& context,
   CHARON_ASSIGN_OR_RETURN(const auto declared, Declared(prior));
   CHARON_ASSIGN_OR_RETURN(const ObjectRef ref, kubernetes::RefOf(*declared));
   CHARON_ASSIGN_OR_RETURN(const std::shared_ptr<const Json> live, cluster->Read(context, ref));
-  const std::string manager = services_.settings()->field_manager;
+  operations::ObjectOptions options = Options(prior, ref);
+  options.applied_before = !context.adopting;
+  if (operations::IsNamesake(*live, options)) {
+    operations::TellNamesake(context, ref, *live, options);
+    return absl::NotFoundError(absl::StrCat(ref.ToString(), " is another object now"));
+  }
+  const std::string& manager = options.manager;
   ManifestModel model = prior;
   if (context.private_state->Get(kImported)) {
     context.private_state->Erase(kImported);
@@ -614,7 +621,9 @@ absl::Status ManifestResource::Delete(const sdk::Context& context, const Manifes
   CHARON_ASSIGN_OR_RETURN(const auto cluster, services_.Kubernetes());
   CHARON_ASSIGN_OR_RETURN(const auto declared, Declared(prior));
   CHARON_ASSIGN_OR_RETURN(const ObjectRef ref, kubernetes::RefOf(*declared));
-  return operations::DeleteObject(context, *cluster, ref, Options(prior, ref));
+  operations::ObjectOptions options = Options(prior, ref);
+  options.applied_before = !context.adopting;
+  return operations::DeleteObject(context, *cluster, ref, options);
 }
 
 absl::StatusOr<ManifestModel> ManifestResource::Import(const sdk::Context& context,

@@ -281,12 +281,14 @@ const sdk::ResourceInfo& SecretResource::info() const {
   return info;
 }
 
-operations::ObjectOptions SecretResource::Options(const SecretModel& model) const {
+operations::ObjectOptions SecretResource::Options(const sdk::Context& context,
+                                                  const SecretModel& model) const {
   operations::ObjectOptions options =
       services_.Ownership(kType, absl::StrCat(*model.name_space, "/", *model.name));
   options.on_conflict = operations::OnConflictFrom(model.on_conflict.value_or("fail"));
   options.force_conflicts = model.force_conflicts.value_or(false);
   options.import_id = absl::StrCat(*model.name_space, "/", *model.name);
+  options.applied_before = !context.adopting;
   return options;
 }
 
@@ -371,7 +373,7 @@ absl::Status SecretResource::CheckPlanned(const sdk::Context& context,
                      !planned.replicate_to.IsUnknown();
   if (!known || context.provider_config_unknown || context.planned_before) return absl::OkStatus();
   const SecretModel* prior = change.IsUpdate() ? &change.prior() : nullptr;
-  const operations::ObjectOptions options = Options(planned);
+  const operations::ObjectOptions options = Options(context, planned);
   const absl::Status checked =
       services_.CheckPlan(context, [&](kubernetes::Cluster& cluster) -> absl::Status {
         const auto read = cluster.Read(context, RefIn(*planned.name_space, planned));
@@ -462,7 +464,7 @@ sdk::Outcome<SecretModel> SecretResource::Apply(const sdk::Context& context,
                                                 const SecretModel* prior, const SecretModel& plan) {
   CHARON_ASSIGN_OR_RETURN(const auto cluster, services_.Kubernetes());
   const Conventions conventions = services_.settings()->conventions;
-  const operations::ObjectOptions options = Options(plan);
+  const operations::ObjectOptions options = Options(context, plan);
   const ObjectRef ref = RefIn(*plan.name_space, plan);
   absl::StatusOr<Json> live = cluster->Get(context, ref);
   if (absl::IsNotFound(live.status())) live = Json();
@@ -497,7 +499,8 @@ sdk::Outcome<SecretModel> SecretResource::Apply(const sdk::Context& context,
     }
     const operations::Claim claim = operations::ClaimOf(&there, options);
     const bool may = claim == operations::Claim::kOurs ||
-                     (!fresh && claim == operations::Claim::kUnclaimed) ||
+                     (!fresh && claim == operations::Claim::kUnclaimed &&
+                      !operations::IsNamesake(there, options)) ||
                      (options.on_conflict == operations::OnConflict::kAdopt);
     absl::StatusOr<Json> applied;
     if (may && operations::MustBeMadeAgain(there, object, options)) {
@@ -561,8 +564,8 @@ sdk::Outcome<SecretModel> SecretResource::Read(const sdk::Context& context,
   const bool imported = prior.keys.IsNull();
   const auto read = cluster->Read(context, ref);
   if (absl::IsNotFound(read.status()) && prior.generate.IsKnown() && !imported) {
-    CHARON_ASSIGN_OR_RETURN(const Json kept,
-                            operations::KeptValues(context, *cluster, ref, Options(prior)));
+    CHARON_ASSIGN_OR_RETURN(
+        const Json kept, operations::KeptValues(context, *cluster, ref, Options(context, prior)));
     if (kept.is_object()) {
       context.diagnostics->Warning(
           absl::StrCat("Unfinished: Secret ", *prior.name_space, "/", *prior.name),
@@ -578,8 +581,13 @@ sdk::Outcome<SecretModel> SecretResource::Read(const sdk::Context& context,
   }
   CHARON_RETURN_IF_ERROR(read.status());
   const std::shared_ptr<const Json>& live = *read;
-  const std::string manager = services_.settings()->field_manager;
-  std::set<std::string> keys = operations::OwnedKeys(*live, Options(prior));
+  const operations::ObjectOptions options = Options(context, prior);
+  if (operations::IsNamesake(*live, options)) {
+    operations::TellNamesake(context, ref, *live, options);
+    return absl::NotFoundError(absl::StrCat(ref.ToString(), " is another object now"));
+  }
+  const std::string& manager = options.manager;
+  std::set<std::string> keys = operations::OwnedKeys(*live, options);
   auto text_map = [&](const char* path) {
     std::map<std::string, std::string> map;
     const Json& object = kubernetes::Field(*live, path);
@@ -690,13 +698,13 @@ absl::Status SecretResource::Delete(const sdk::Context& context, const SecretMod
   // Before the Secret: what fails halfway must not leave a state of something that is gone.
   if (prior.generate.IsKnown()) {
     CHARON_RETURN_IF_ERROR(operations::DropKeptValues(
-        context, *cluster, RefIn(*prior.name_space, prior), Options(prior)));
+        context, *cluster, RefIn(*prior.name_space, prior), Options(context, prior)));
   }
   std::vector<std::string> places = Places(prior);
   std::reverse(places.begin(), places.end());
   for (const std::string& place : places) {
     const absl::Status gone =
-        operations::DeleteObject(context, *cluster, RefIn(place, prior), Options(prior));
+        operations::DeleteObject(context, *cluster, RefIn(place, prior), Options(context, prior));
     if (!gone.ok() && !absl::IsNotFound(gone)) return gone;
   }
   return absl::OkStatus();

@@ -63,7 +63,7 @@ class SecretResource final : public sdk::Resource<SecretModel, SecretIdentity> {
   std::string SameObject(const SecretModel& model) const override;
 
  private:
-  operations::ObjectOptions Options(const SecretModel& model) const;
+  operations::ObjectOptions Options(const sdk::Context& context, const SecretModel& model) const;
   sdk::Outcome<SecretModel> Apply(const sdk::Context& context, const SecretModel* prior,
                                   const SecretModel& plan);
   absl::StatusOr<nlohmann::json> Values(const sdk::Context& context, kubernetes::Cluster& cluster,

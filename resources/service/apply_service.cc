@@ -150,13 +150,13 @@ class Run {
         services_(services),
         cluster_(cluster),
         conventions_(services.settings()->conventions),
-        options_(OptionsOf(services, plan)),
+        options_(OptionsOf(services, plan, context)),
         prior_(prior),
         former_(prior != nullptr ? prior : left),
         plan_(plan),
         reached_(plan),
         restart_(plan.restart.IsKnown() ? plan.restart : Attr<StringMap>()),
-        adopting_(context.private_state->Get(kAdopting).has_value()),
+        adopting_(context.adopting),
         settled_(ParseSettled(context)) {
     reached_.objects = former_ == nullptr ? StringMap() : former_->objects.value_or({});
     reached_.urls = Urls(plan, conventions_);
@@ -187,7 +187,6 @@ class Run {
     // Nothing was made: then there is no service.
     if (!status.ok() && prior_ == nullptr && reached_.objects->empty()) return status;
     if (!status.ok()) return sdk::Outcome<ServiceModel>::Partial(reached_, std::move(status));
-    context_.private_state->Erase(kAdopting);
     reached_.env_wo_version = plan_.env_wo_version;
     reached_.generated_secrets = plan_.generated_secrets;
     reached_.claims = plan_.claims;
@@ -800,12 +799,14 @@ absl::StatusOr<std::vector<Json>> ReplicaClaims(const Call& call, Cluster& clust
   return claims;
 }
 
-operations::ObjectOptions OptionsOf(Services& services, const ServiceModel& model) {
+operations::ObjectOptions OptionsOf(Services& services, const ServiceModel& model,
+                                    const sdk::Context& context) {
   const std::string id = absl::StrCat(*model.name_space, "/", model.NameOrDefault());
   operations::ObjectOptions options = services.Ownership(kType, id);
   options.on_conflict = operations::OnConflictFrom(model.on_conflict.value_or("fail"));
   options.force_conflicts = model.force_conflicts.value_or(false);
   options.import_id = id;
+  options.applied_before = !context.adopting;
   return options;
 }
 
@@ -819,7 +820,7 @@ sdk::Outcome<ServiceModel> ApplyService(const sdk::Context& context, Services& s
 absl::Status RemoveService(const sdk::Context& context, Services& services,
                            const ServiceModel& prior) {
   CHARON_ASSIGN_OR_RETURN(const auto cluster, services.Kubernetes());
-  const operations::ObjectOptions options = OptionsOf(services, prior);
+  const operations::ObjectOptions options = OptionsOf(services, prior, context);
   const bool delete_data = prior.delete_data.value_or(false);
   const std::set<std::string> data = DataKeys(prior);
   // The create half of a replacement takes these again.

@@ -20,9 +20,6 @@ inline constexpr char kType[] = "charon_service";
 // waits, whatever the configuration says then.
 inline constexpr char kUnfinished[] = "unfinished";
 
-// Private state: set by import and `moved` until the first apply, which takes over what is there.
-inline constexpr char kAdopting[] = "adopting";
-
 // Whether the service that `workload` belongs to has, or may have, other objects than `objects`:
 // the workload notes it in an annotation before an update makes the first of those that come with
 // it, since their names are in no state if the run is killed. Without an annotation it notes
@@ -30,7 +27,8 @@ inline constexpr char kAdopting[] = "adopting";
 bool NotesOtherObjects(const kubernetes::Json& workload, const StringMap& objects);
 
 // Who owns a service's objects.
-operations::ObjectOptions OptionsOf(Services& services, const ServiceModel& model);
+operations::ObjectOptions OptionsOf(Services& services, const ServiceModel& model,
+                                    const sdk::Context& context);
 
 // Private state of the create half of a replacement, which the delete half gets: the data that it
 // will take again, as a list of keys, or "all" if that is not known yet.

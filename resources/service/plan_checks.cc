@@ -113,14 +113,14 @@ absl::Status PlanChecks::Selector(const sdk::Context& context,
                                   const ServiceModel& planned,
                                   const std::vector<Rendered>& objects) {
   if (context.planned_before) return absl::OkStatus();
-  const bool same = change.IsUpdate() && !context.private_state->Get(kAdopting) &&
+  const bool same = change.IsUpdate() && !context.adopting &&
                     SelectorOf(change.prior()) == SelectorOf(planned) &&
                     change.prior().PodLabels() == planned.PodLabels();
   const Rendered* workload = WorkloadOf(objects);
   if (same || workload == nullptr) return absl::OkStatus();
   const ObjectRef own = WorkloadRef(planned);
   CHARON_RETURN_IF_ERROR(PlannedSelectors(own, workload->object));
-  const operations::ObjectOptions options = OptionsOf(services_, planned);
+  const operations::ObjectOptions options = OptionsOf(services_, planned, context);
   return services_.CheckPlan(context, [&](Cluster& cluster) -> absl::Status {
     for (const char* kind : {"Deployment", "StatefulSet", "DaemonSet"}) {
       const absl::StatusOr<std::vector<Json>> others =
@@ -151,7 +151,7 @@ absl::Status PlanChecks::DryRun(const sdk::Context& context,
   if (context.planned_before || change.RequiresReplace()) return absl::OkStatus();
   const std::vector<Rendered>& objects = content.objects;
   const StringMap before = change.IsUpdate() ? change.prior().objects.value_or({}) : StringMap();
-  const bool adopting = context.private_state->Get(kAdopting).has_value();
+  const bool adopting = context.adopting;
   const bool restarted = change.IsUpdate() && !(change.prior().restart == planned.restart);
   for (std::size_t i = 0; i < objects.size(); ++i) {
     const std::string key = KeyOf(content.refs[i]);
@@ -160,7 +160,7 @@ absl::Status PlanChecks::DryRun(const sdk::Context& context,
                          (restarted && objects[i].stage == Stage::kWorkload);
     // The values of Secrets are not there yet.
     if (!changes || objects[i].has_values) continue;
-    operations::ObjectOptions options = OptionsOf(services_, planned);
+    operations::ObjectOptions options = OptionsOf(services_, planned, context);
     options.initial = objects[i].initial.is_null() ? nullptr : &objects[i].initial;
     absl::Status checked = services_.CheckPlan(context, [&](Cluster& cluster) -> absl::Status {
       if (objects[i].stage == Stage::kWorkload && change.IsCreate() &&

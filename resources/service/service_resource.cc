@@ -154,8 +154,7 @@ absl::Status ServiceResource::Plan(const sdk::Context& context,
     const StringMap before = change.prior().objects.value_or({});
     const auto found = before.find(key);
     if (found == before.end() || found->second != content.hashes.at(key) ||
-        !(change.prior().generated_secrets == planned.generated_secrets) ||
-        context.private_state->Get(kAdopting).has_value())
+        !(change.prior().generated_secrets == planned.generated_secrets) || context.adopting)
       wanted.restart = Attr<StringMap>::Unknown();
   }
   change.Set("urls", wanted.urls);
@@ -265,7 +264,7 @@ sdk::Outcome<ServiceModel> ServiceResource::Read(const sdk::Context& context,
                                                  const ServiceModel& prior) {
   CHARON_ASSIGN_OR_RETURN(const auto cluster, services_.Kubernetes());
   if (!prior.objects.IsKnown()) return ReadImported(context, *cluster, prior);
-  if (context.private_state->Get(kAdopting)) return prior;
+  if (context.adopting) return prior;
   const Conventions conventions = services_.settings()->conventions;
   const std::string manager = services_.settings()->field_manager;
   std::map<std::string, const Rendered*> declared;
@@ -275,7 +274,7 @@ sdk::Outcome<ServiceModel> ServiceResource::Read(const sdk::Context& context,
       declared[KeyOf(content->refs[i])] = &content->objects[i];
   }
   const std::map<std::string, std::string> settled = ParseSettled(context);
-  const operations::ObjectOptions options = OptionsOf(services_, prior);
+  const operations::ObjectOptions options = OptionsOf(services_, prior, context);
   ServiceModel model = prior;
   bool any = false;
   for (const auto& [key, hash] : *prior.objects) {
@@ -286,6 +285,11 @@ sdk::Outcome<ServiceModel> ServiceResource::Read(const sdk::Context& context,
       continue;
     }
     if (!live.ok()) return live.status();
+    if (operations::IsNamesake(**live, options)) {
+      operations::TellNamesake(context, ref, **live, options);
+      model.objects.value().erase(key);
+      continue;
+    }
     any = any || !IsClaim(ref);
     if (const operations::Claim claim = operations::ClaimOf(live->get(), options);
         claim == operations::Claim::kForeign ||
@@ -441,7 +445,6 @@ absl::StatusOr<ServiceModel> ServiceResource::ReadImported(const sdk::Context& c
                        "\n\nWhat is to stay can be said in extra_manifest_patch."));
     }
     model.objects = StringMap{{KeyOf(WorkloadRef(model)), "imported"}};
-    context.private_state->Set(kAdopting, "1");
     return model;
   }
   return absl::NotFoundError(absl::StrCat("namespace ", *stub.name_space,

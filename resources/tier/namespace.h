@@ -88,6 +88,8 @@ class NamespaceResource final : public sdk::Resource<NamespaceModel, NamespaceId
 
  private:
   operations::ObjectOptions Options(const NamespaceModel& model) const;
+  operations::ObjectOptions OptionsOfItself(const sdk::Context& context,
+                                            const NamespaceModel& model) const;
   absl::StatusOr<Attr<EffectiveModel>> Effective(const sdk::Context& context,
                                                  const NamespaceModel& config, bool planning) const;
   sdk::Outcome<NamespaceModel> Apply(const sdk::Context& context, const NamespaceModel* prior,
