@@ -44,6 +44,12 @@ if(CHARON_SANITIZE)
     -fsanitize=${CHARON_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   target_link_options(charon_options INTERFACE -fsanitize=${CHARON_SANITIZE})
 endif()
+if(CHARON_SANITIZE MATCHES "undefined")
+  # A check before each dereference takes a third of the compiler's time and half of the object
+  # files (gcc 12). A null pointer stops the program without it, AddressSanitizer finds what is
+  # beyond an object, and only bytes are read through casts.
+  target_compile_options(charon_options INTERFACE -fno-sanitize=null,alignment,object-size)
+endif()
 if(CHARON_SANITIZE STREQUAL "thread")
   find_package(absl REQUIRED)
   add_library(charon_tsan_mutex STATIC "${CMAKE_SOURCE_DIR}/cmake/tsan_mutex.cc")

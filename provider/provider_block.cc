@@ -249,8 +249,8 @@ const ObjectSpec<KubernetesModel>& KubernetesModel::Describe() {
                 "Use the service account of the pod that Terraform runs in."),
           Field(&M::field_manager, "field_manager", Optional,
                 "Field manager of server-side apply, `charon` by default. Two stacks that share "
-                "objects need not differ here: "
-                "`conventions.owner` keeps them apart.")
+                "objects need not differ here: `conventions.owner` keeps them apart. With another "
+                "name an object's fields change hands when the object is next changed.")
               .Check(LengthBetween(1, 100)),
       },
       {AtMostOneOf({"config_path", "config_paths"}), AtMostOneOf({"token", "token_file"}),

@@ -104,8 +104,8 @@ def test_hands_on_what_only_the_service_writes(stack, cluster, work):
     def write(owner="one", **more):
         stack.write(
             f'provider "charon" {{\n  conventions = {{ owner = "{owner}" }}\n}}\n'
-            + service(work, "web", **secret, generated_secrets={"KEY": {}}, ports={"http": 80}, **more)
-            + service(work, "gone", generated_secrets={"KEY": {}}, **more))
+            + service(work, "web", **secret, generated_secrets={"KEY": {}}, ports={"http": 80}, **({"expose": {"np": {"nodeport": {}}}} | more))
+            + service(work, "gone", generated_secrets={"KEY": {}}, ports={"http": 80}, **more))
 
     write()
     stack.apply()
@@ -126,12 +126,51 @@ def test_hands_on_what_only_the_service_writes(stack, cluster, work):
     assert value(cluster, work, "gone-generated", "KEY") != kept and value(cluster, work, "web-generated", "KEY")
     assert "8d21" not in shown
 
-    write(owner="two")
+    # Somebody marks one by hand; another is not declared any more when the owner changes.
+    cluster.api.patch("Service", work, "gone", {"metadata": {"annotations": {"charon.internal/owner": "somebody"}}}, manager="kubectl-annotate")
+    write(owner="two", expose={})
     result = stack.plan(fails=True)
     assert told(result.errors, 'on_conflict = "adopt"'), result
-    write(owner="two", on_conflict="adopt")
+    result = stack.destroy(fails=True)
+    assert told(result.errors, 'on_conflict = "adopt"') and cluster.has("Deployment", work, "gone"), result
+    write(owner="two", on_conflict="adopt", expose={})
     stack.apply()
-    for kind, name in (("Deployment", "web"), ("Service", "web"), ("Secret", "web-env"), ("Secret", "gone-generated")):
+    for kind, name in (("Deployment", "web"), ("Service", "web"), ("Service", "gone"), ("Secret", "web-env"), ("Secret", "gone-generated")):
         assert cluster.get(kind, work, name)["metadata"]["annotations"]["charon.internal/owner"].startswith("two/"), (kind, name)
+    assert not cluster.has("Service", work, "web-np")
     stack.destroy()
     assert not cluster.has("Service", work, "web")
+
+
+def test_another_name_of_the_field_manager(stack, cluster, work):
+    """What was applied under the former name is not left behind when the configuration loses it."""
+
+    def write(manager, **more):
+        stack.write(
+            f'provider "charon" {{\n  kubernetes = {{ field_manager = "{manager}" }}\n}}\n'
+            + service(work, "web", image_owner="external", **more)
+            + hcl.resource("charon_secret", "s", {"namespace": work, "name": "s", "generate": {"A": {}}}))
+
+    def managers(kind, name):
+        return {entry["manager"] for entry in cluster.get(kind, work, name)["metadata"]["managedFields"] if not entry.get("subresource")}
+
+    both = {"env": {"A": "1", "B": "2"}, "sidecars": {"side": {"image": "s:1"}}, "generated_secrets": {"KEY": {}, "OLD": {}}}
+    write("charon", **both)
+    stack.apply()
+    key, old = (value(cluster, work, "web-generated", name) for name in ("KEY", "OLD"))
+    made = value(cluster, work, "s", "A")
+
+    write("other", **both)
+    stack.expect_empty()
+    write("other", env={"A": "1"}, generated_secrets={"KEY": {}})
+    plan = stack.apply()
+    assert not told(plan.warnings, "owner's mark"), plan
+    containers = cluster.get("Deployment", work, "web")["spec"]["template"]["spec"]["containers"]
+    assert [(c["name"], [e["name"] for e in c["env"] if "value" in e]) for c in containers] == [("web", ["A"])]
+    assert not {"charon", "charon-initial"} & managers("Deployment", "web")
+    # Values are data: none is made anew, and what is not declared any more is kept.
+    assert [value(cluster, work, "web-generated", name) for name in ("KEY", "OLD")] == [key, old]
+    assert value(cluster, work, "s", "A") == made
+    stack.expect_empty()
+    stack.destroy()
+    assert not cluster.has("Deployment", work, "web")

@@ -32,9 +32,9 @@ using kubernetes::Text;
 // How often a step is repeated because somebody else wrote in between.
 constexpr int kAttempts = 4;
 
-std::string InitialManager(const ObjectOptions& options) {
-  return absl::StrCat(options.manager, "-initial");
-}
+std::string InitialManager(const std::string& manager) { return absl::StrCat(manager, "-initial"); }
+
+std::string InitialManager(const ObjectOptions& options) { return InitialManager(options.manager); }
 
 std::string UidOf(const Json& object) { return Text(object, "metadata.uid"); }
 
@@ -145,27 +145,33 @@ std::string ManagerIn(const std::string& message) {
   return close == std::string::npos ? message : message.substr(open + 1, close - open - 1);
 }
 
-// A conflict with nobody but ourselves: a value that counted only at creation is declared from now
-// on. Or with nobody at all: the server's name for what has no manager, such as what we released
-// (apiserver, managedfields, "before-first-apply").
+// Not with another: with ourselves (a value that counted only at creation is declared from now on),
+// with nobody (the server's name for what has no manager, such as what we released: apiserver,
+// managedfields, "before-first-apply"), or over the mark, when the object is to change hands.
+bool IsOwnConflict(const ApiError::Cause& cause, const ObjectOptions& options) {
+  if (cause.reason != "FieldManagerConflict") return false;
+  const std::string manager = ManagerIn(cause.message);
+  return manager == InitialManager(options) || manager == "before-first-apply" ||
+         (options.on_conflict == OnConflict::kAdopt &&
+          cause.field == absl::StrCat(".metadata.annotations.", kOwnerAnnotation));
+}
+
 bool IsOwnConflict(const absl::Status& status, const ObjectOptions& options) {
   if (!IsFieldConflict(status)) return false;
   const ApiError error = ApiErrorOf(status);
   return std::all_of(
-      error.causes.begin(), error.causes.end(), [&options](const ApiError::Cause& cause) {
-        const std::string manager = ManagerIn(cause.message);
-        return cause.reason == "FieldManagerConflict" &&
-               (manager == InitialManager(options) || manager == "before-first-apply");
-      });
+      error.causes.begin(), error.causes.end(),
+      [&options](const ApiError::Cause& cause) { return IsOwnConflict(cause, options); });
 }
 
 // A conflict over fields, in the words of the user's choices.
-absl::Status ExplainConflict(const absl::Status& status, const ObjectRef& ref) {
+absl::Status ExplainConflict(const absl::Status& status, const ObjectRef& ref,
+                             const ObjectOptions& options) {
   if (!IsFieldConflict(status)) return status;
   std::vector<std::string> fields;
   const ApiError error = ApiErrorOf(status);
   for (const ApiError::Cause& cause : error.causes) {
-    if (cause.reason != "FieldManagerConflict") continue;
+    if (cause.reason != "FieldManagerConflict" || IsOwnConflict(cause, options)) continue;
     fields.push_back(absl::StrCat("- ", cause.field, " belongs to ", ManagerIn(cause.message)));
   }
   return WithRemedy(
@@ -215,10 +221,8 @@ absl::Status ForeignStatus(const Json& live, const ObjectRef& ref, const ObjectO
       absl::FailedPreconditionError(absl::StrCat(
           ref.ToString(), " is not this stack's any more: ", OwnerText(live, options))),
       "Declare it in one stack only: take it out of this one with `terraform state rm`, or a "
-      "removed "
-      "block with lifecycle { destroy = false }. If conventions.owner was changed on purpose, or "
-      "to "
-      "take the object back, set on_conflict = \"adopt\" for one apply.");
+      "removed block with lifecycle { destroy = false }. If conventions.owner was changed on "
+      "purpose, or to take the object back, set on_conflict = \"adopt\" for one apply.");
 }
 
 absl::Status TwiceStatus(const ObjectRef& ref) {
@@ -228,6 +232,10 @@ absl::Status TwiceStatus(const ObjectRef& ref) {
       "Two resources declare the same object: keep one of them.");
 }
 
+bool IsForeign(const Json& live, const ObjectOptions& options) {
+  return !options.owner.empty() && ClaimOf(&live, options) == Claim::kForeign;
+}
+
 bool IsGoing(const Json& live) {
   return kubernetes::Field(live, "metadata.deletionTimestamp").is_string();
 }
@@ -235,15 +243,15 @@ bool IsGoing(const Json& live) {
 bool IsGoing(const absl::StatusOr<Json>& live) { return live.ok() && IsGoing(*live); }
 
 // Of a group of somebody's own: a CustomResourceDefinition's, or an extension server's.
-bool IsCustom(const ObjectRef& ref) {
-  const std::string group = ref.kind.group();
+bool IsCustom(const kubernetes::ObjectKind& kind) {
+  const std::string group = kind.group();
   return absl::StrContains(group, ".") && !absl::EndsWith(group, ".k8s.io");
 }
 
 // How the lists of `live` merge, where only the server knows: in what we have applied to it.
 std::optional<FieldSet> ListsOf(const ObjectRef& ref, const Json& live,
                                 const ObjectOptions& options) {
-  if (options.initial == nullptr || !IsCustom(ref)) return std::nullopt;
+  if (options.initial == nullptr || !IsCustom(ref.kind)) return std::nullopt;
   return kubernetes::AppliedBy(live, options.manager)
       .Union(kubernetes::AppliedBy(live, InitialManager(options)));
 }
@@ -256,8 +264,8 @@ absl::StatusOr<Json> WithInitial(const Call& call, Cluster& cluster, const Objec
   Json object = declared;
   if (options.initial == nullptr) return object;
   FieldSet lists;
-  AddMissing(object, *options.initial, IsCustom(ref) ? &lists : nullptr);
-  if (!IsCustom(ref)) return object;
+  AddMissing(object, *options.initial, IsCustom(ref.kind) ? &lists : nullptr);
+  if (!IsCustom(ref.kind)) return object;
   const std::string list = UnmergedList(declared, *options.initial, &lists);
   if (list.empty()) return object;
   const absl::StatusOr<Json> shown = cluster.Apply(
@@ -374,8 +382,7 @@ class Applier {
   // Applies the declaration to `live`, and only to it.
   absl::StatusOr<Json> Change(Json live) {
     if (!options_.owner.empty()) {
-      if (ClaimOf(&live, options_) == Claim::kForeign &&
-          options_.on_conflict != OnConflict::kAdopt) {
+      if (IsForeign(live, options_) && options_.on_conflict != OnConflict::kAdopt) {
         return ForeignStatus(live, ref_, options_);
       }
       if (kubernetes::AppliedBy(live, options_.manager).empty()) {
@@ -433,7 +440,7 @@ class Applier {
     object.update(values, /*merge_objects=*/true);
     object["metadata"]["uid"] = UidOf(live);
     return ExplainConflict(cluster_.Apply(call_, object, {.manager = options_.manager}).status(),
-                           ref_);
+                           ref_, options_);
   }
 
   absl::StatusOr<Json> Apply(Json object, const std::string& uid) {
@@ -444,7 +451,7 @@ class Applier {
     if (IsOwnConflict(applied.status(), options_)) {
       applied = cluster_.Apply(call_, object, {.manager = options_.manager, .force = true});
     }
-    if (!applied.ok()) return ExplainConflict(applied.status(), ref_);
+    if (!applied.ok()) return ExplainConflict(applied.status(), ref_, options_);
     return applied;
   }
 
@@ -468,13 +475,24 @@ class Applier {
         "own.");
   }
 
-  // Moves what former tools own to our manager, so that our next apply removes what the
-  // configuration does not have. Returns the object afterwards.
+  // Moves what former tools own, and we under another name, to our manager, so that our next apply
+  // removes what the configuration does not have. Returns the object afterwards.
   absl::StatusOr<Json> Migrate(Json live) {
+    const std::string self = AppliedAs(live, options_);
+    if (!self.empty() && self != options_.manager) {
+      CHARON_ASSIGN_OR_RETURN(live, Move(std::move(live), InitialManager(options_),
+                                         {InitialManager(self)}, /*declared=*/nullptr));
+    }
+    const FieldSet declared = kubernetes::FieldsOf(declared_, live);
+    const std::vector<std::string> former = FormerManagersOf(live, options_);
+    return Move(std::move(live), options_.manager, former, &declared);
+  }
+
+  // Moves the fields of the managers `from` to `to`: see MigratedManagedFields.
+  absl::StatusOr<Json> Move(Json live, const std::string& to, const std::vector<std::string>& from,
+                            const FieldSet* declared) {
     for (int attempt = 0;; ++attempt) {
-      const FieldSet declared = kubernetes::FieldsOf(declared_, live);
-      const std::optional<Json> patch = kubernetes::MigrationPatch(
-          live, options_.manager, kubernetes::FormerManagers(live, options_.manager), &declared);
+      const std::optional<Json> patch = kubernetes::MigrationPatch(live, to, from, declared);
       if (!patch) return live;
       absl::StatusOr<Json> patched =
           cluster_.Patch(call_, ref_, PatchType::kJson, *patch, options_.manager);
@@ -543,7 +561,7 @@ class Applier {
     absl::StatusOr<Json> applied =
         cluster_.Apply(call_, object, {.manager = InitialManager(options_)});
     if (!applied.ok()) {
-      return Annotate(ExplainConflict(applied.status(), ref_),
+      return Annotate(ExplainConflict(applied.status(), ref_, options_),
                       "handing over the values that count only at creation");
     }
     return applied;
@@ -588,12 +606,14 @@ bool CannotTell(const absl::Status& status) {
   }
 }
 
-absl::StatusOr<bool> Checked(const Call& call, const absl::Status& checked, const ObjectRef& ref) {
+absl::StatusOr<bool> Checked(const Call& call, const absl::Status& checked, const ObjectRef& ref,
+                             const ObjectOptions& options) {
   if (checked.ok()) return true;
   CHARON_RETURN_IF_ERROR(call.Alive());
   // It was written to, or went, between two requests of the check, as when another resource of this
   // run deletes it: the apply looks again.
-  if (!CannotTell(checked) && !IsPrecondition(checked)) return ExplainConflict(checked, ref);
+  if (!CannotTell(checked) && !IsPrecondition(checked))
+    return ExplainConflict(checked, ref, options);
   call.log->Info("the plan of an object could not be checked by the server",
                  {{"object", ref.ToString()}, {"reason", std::string(checked.message())}});
   return false;
@@ -619,7 +639,7 @@ absl::StatusOr<bool> CheckChange(const Call& call, Cluster& cluster, const Objec
   // What former managers own will have been moved to us by then, so that it conflicts with nobody.
   const bool takes_over = !options.owner.empty() &&
                           kubernetes::AppliedBy(live, options.manager).empty() &&
-                          !kubernetes::FormerManagers(live, options.manager).empty();
+                          !FormerManagersOf(live, options).empty();
   kubernetes::ApplyOptions apply{
       .manager = options.manager, .force = options.force_conflicts || takes_over, .dry_run = true};
   absl::Status checked = cluster.Apply(call, wanted, apply).status();
@@ -629,7 +649,7 @@ absl::StatusOr<bool> CheckChange(const Call& call, Cluster& cluster, const Objec
   }
   // That takes two more writes than a dry run has.
   if (!InTheWayOfNulls(checked, wanted, live, options).is_null()) return false;
-  return Checked(call, checked, ref);
+  return Checked(call, checked, ref, options);
 }
 
 // Gives up the mark and all fields, or all but those of `kept`.
@@ -692,7 +712,31 @@ Claim ClaimOf(const Json* live, const ObjectOptions& options) {
   if (!mark.empty() && !IsOurMark(mark, options)) return Claim::kForeign;
   if (mark.empty() && !options.owner.empty()) return Claim::kUnclaimed;
   // Somebody may have copied the object, annotations and all.
-  return kubernetes::AppliedBy(*live, options.manager).empty() ? Claim::kUnclaimed : Claim::kOurs;
+  return AppliedAs(*live, options).empty() ? Claim::kUnclaimed : Claim::kOurs;
+}
+
+std::string AppliedAs(const Json& live, const ObjectOptions& options) {
+  if (!kubernetes::AppliedBy(live, options.manager).empty()) return options.manager;
+  using Step = kubernetes::FieldStep;
+  const FieldPath mark = {{Step::Kind::kField, "metadata"},
+                          {Step::Kind::kField, "annotations"},
+                          {Step::Kind::kField, kOwnerAnnotation}};
+  const bool ours = !options.owner.empty() && IsOurMark(MarkOf(live), options);
+  if (!ours) return "";
+  for (const kubernetes::ManagerEntry& entry : kubernetes::Managers(live)) {
+    if (entry.operation == "Apply" && entry.subresource.empty() && entry.fields.Contains(mark) &&
+        !kubernetes::IsFormerManager(entry.manager, entry.operation)) {
+      return entry.manager;
+    }
+  }
+  return "";
+}
+
+std::vector<std::string> FormerManagersOf(const Json& live, const ObjectOptions& options) {
+  std::vector<std::string> managers = kubernetes::FormerManagers(live, options.manager);
+  const std::string self = AppliedAs(live, options);
+  if (!self.empty() && self != options.manager) managers.push_back(self);
+  return managers;
 }
 
 bool IsMarkedLater(const ObjectRef& ref) {
@@ -702,9 +746,7 @@ bool IsMarkedLater(const ObjectRef& ref) {
 std::vector<FieldPath> OwnedBeyond(const Json& live, const Json& declared,
                                    const ObjectOptions& options) {
   // Defaults of a CRD are written in the name of whoever applies (seen with Kubernetes 1.36).
-  const std::string api_version = kubernetes::Text(live, "apiVersion");
-  const std::string group = api_version.substr(0, api_version.find('/'));
-  if (absl::StrContains(group, ".") && !absl::EndsWith(group, ".k8s.io")) return {};
+  if (IsCustom({kubernetes::Text(live, "apiVersion"), ""})) return {};
   if (ClaimOf(&live, options) != Claim::kOurs) return {};
   // What once was initial stays ours as well until the next write.
   FieldSet known = kubernetes::FieldsOf(Marked(declared, options), live)
@@ -733,17 +775,17 @@ absl::StatusOr<bool> CheckCreate(const Call& call, Cluster& cluster, const Json&
   CHARON_ASSIGN_OR_RETURN(const ObjectRef ref, kubernetes::RefOf(object));
   if (options.owner.empty()) return CheckUpdate(call, cluster, object, options);
   absl::StatusOr<Json> whole = WithInitial(call, cluster, ref, Marked(object, options), options);
-  if (!whole.ok()) return Checked(call, whole.status(), ref);
+  if (!whole.ok()) return Checked(call, whole.status(), ref, options);
   Json wanted = *std::move(whole);
   wanted["metadata"]["resourceVersion"] = std::string(kubernetes::kMustNotExist);
   const absl::Status made =
       cluster.Apply(call, wanted, {.manager = options.manager, .force = true, .dry_run = true})
           .status();
-  if (!IsPrecondition(made)) return Checked(call, made, ref);
+  if (!IsPrecondition(made)) return Checked(call, made, ref, options);
 
   const absl::StatusOr<Json> live = cluster.Get(call, ref);
   if (MissingOf(live.status()) == Missing::kObject) return false;  // gone in between
-  if (!live.ok()) return Checked(call, live.status(), ref);
+  if (!live.ok()) return Checked(call, live.status(), ref, options);
   if (IsGoing(*live)) return false;
   const bool ours = ClaimOf(&*live, options) == Claim::kOurs;
   if (ours && options.replaces) return false;
@@ -763,9 +805,8 @@ absl::StatusOr<bool> CheckUpdate(const Call& call, Cluster& cluster, const Json&
     if (options.owner.empty()) return false;
     return CheckCreate(call, cluster, object, options);
   }
-  if (!live.ok()) return Checked(call, live.status(), ref);
-  if (!options.owner.empty() && ClaimOf(live->get(), options) == Claim::kForeign &&
-      options.on_conflict != OnConflict::kAdopt) {
+  if (!live.ok()) return Checked(call, live.status(), ref, options);
+  if (IsForeign(**live, options) && options.on_conflict != OnConflict::kAdopt) {
     return ForeignStatus(**live, ref, options);
   }
   return CheckChange(call, cluster, ref, object, **live, options);
@@ -839,8 +880,7 @@ absl::Status DeleteObject(const Call& call, Cluster& cluster, const ObjectRef& r
       }
       if (status.ok()) return status;
     } else {
-      if (ClaimOf(live.get(), options) == Claim::kForeign)
-        return ForeignStatus(*live, ref, options);
+      if (IsForeign(*live, options)) return ForeignStatus(*live, ref, options);
       if (!IsGoing(*live)) {
         status = cluster.Delete(call, ref, {.propagation = propagation, .uid = UidOf(*live)});
       }
@@ -851,6 +891,15 @@ absl::Status DeleteObject(const Call& call, Cluster& cluster, const ObjectRef& r
     CHARON_ASSIGN_OR_RETURN(Json now, cluster.Get(call, ref));
     live = std::make_shared<const Json>(std::move(now));
   }
+}
+
+absl::Status CheckDelete(const Call& call, Cluster& cluster, const ObjectRef& ref,
+                         const ObjectOptions& options) {
+  if (cluster.claims().IsClaimed(ref)) return absl::OkStatus();  // stays
+  const auto live = cluster.Read(call, ref);
+  // What cannot be read is told by the deletion.
+  if (!live.ok() || !IsForeign(**live, options)) return absl::OkStatus();
+  return ForeignStatus(**live, ref, options);
 }
 
 }  // namespace charon::operations

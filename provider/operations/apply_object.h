@@ -66,6 +66,13 @@ enum class Claim {
   kForeign,    // exists with another stack's mark
 };
 Claim ClaimOf(const Json* live, const ObjectOptions& options);
+// The field manager under which this stack has applied `live`: options.manager, or, until that has
+// applied anything, whoever applied our mark: kubernetes.field_manager was another one then. Empty:
+// this stack has not.
+std::string AppliedAs(const Json& live, const ObjectOptions& options);
+// Those whose fields become ours with our first apply: tools that are done with `live`, and our own
+// former name.
+std::vector<std::string> FormerManagersOf(const Json& live, const ObjectOptions& options);
 // Whether an object that was adopted gets its mark with the first change only: of a Deployment
 // annotations count in the generation (kubernetes 1.36, pkg/registry/apps/deployment/strategy.go,
 // PrepareForUpdate), of other kinds the spec alone does.
@@ -128,5 +135,8 @@ absl::Status ReleaseFields(const Call& call, Cluster& cluster, const ObjectRef& 
 absl::Status DeleteObject(const Call& call, Cluster& cluster, const ObjectRef& ref,
                           const ObjectOptions& options,
                           const std::string& propagation = "Background");
+// FailedPrecondition where DeleteObject would refuse because the object is another's.
+absl::Status CheckDelete(const Call& call, Cluster& cluster, const ObjectRef& ref,
+                         const ObjectOptions& options);
 
 }  // namespace charon::operations

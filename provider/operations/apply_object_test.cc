@@ -584,6 +584,15 @@ TEST_F(ApplyObjectTest, AConflictNamesManagerFieldAndWaysOut) {
               StatusIs(absl::StatusCode::kAborted, HasSubstr(".data.k belongs to kubectl-edit")));
   EXPECT_THAT(*RemedyOf(refused.status()), HasSubstr("force_conflicts = true"));
   EXPECT_THAT(kubernetes::ApiErrorOf(refused.status()).causes, SizeIs(1));
+  // We ourselves are nobody to ask.
+  Json both = Json::parse(kConflict);
+  both["details"]["causes"].push_back({{"reason", "FieldManagerConflict"},
+                                       {"message", "conflict with \"charon-initial\" using v1"},
+                                       {"field", ".data.n"}});
+  transport_.Answer(409, both.dump());
+  EXPECT_THAT(UpdateObject(call_, *cluster_, declared_, options_),
+              StatusIs(absl::StatusCode::kAborted,
+                       AllOf(HasSubstr(".data.k"), Not(HasSubstr("charon-initial")))));
 
   options_.force_conflicts = true;
   Answer(200, Ours());

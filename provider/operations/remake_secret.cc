@@ -20,12 +20,12 @@ using kubernetes::Text;
 
 enum class Whose { kOurs, kOthers };
 
-// `live` as our first apply finds it after what former tools own was moved to `manager`.
-Json Migrated(const Json& live, const std::string& manager) {
+// `live` as our first apply finds it after what former managers own was moved to ours.
+Json Migrated(const Json& live, const ObjectOptions& options) {
   Json migrated = live;
-  if (!kubernetes::AppliedBy(live, manager).empty()) return migrated;
+  if (!kubernetes::AppliedBy(live, options.manager).empty()) return migrated;
   if (std::optional<Json> fields = kubernetes::MigratedManagedFields(
-          live, manager, kubernetes::FormerManagers(live, manager))) {
+          live, options.manager, FormerManagersOf(live, options))) {
     migrated["metadata"]["managedFields"] = *std::move(fields);
   }
   return migrated;
@@ -50,10 +50,11 @@ Json Entries(const Json& live, const std::vector<std::string>& place, const std:
 }
 
 // What others wrote into `live`, as a partial object; null if nothing.
-Json OfOthers(const Json& live, const std::string& manager) {
+Json OfOthers(const Json& live, const ObjectOptions& options) {
   Json others;
   if (!live.is_object()) return others;
-  const Json migrated = Migrated(live, manager);
+  const std::string& manager = options.manager;
+  const Json migrated = Migrated(live, options);
   if (Json data = Entries(migrated, {"data"}, manager, Whose::kOthers); !data.empty())
     others["data"] = std::move(data);
   for (const char* map : {"labels", "annotations"}) {
@@ -91,15 +92,15 @@ std::string TypeOf(const Json& secret) {
 
 }  // namespace
 
-std::set<std::string> OwnedKeys(const Json& live, const std::string& manager) {
+std::set<std::string> OwnedKeys(const Json& live, const ObjectOptions& options) {
   std::set<std::string> keys;
-  const Json data = Entries(Migrated(live, manager), {"data"}, manager, Whose::kOurs);
+  const Json data = Entries(Migrated(live, options), {"data"}, options.manager, Whose::kOurs);
   for (const auto& [key, value] : data.items()) keys.insert(key);
   return keys;
 }
 
 // Kubernetes 1.36, pkg/apis/core/validation/validation.go, ValidateSecretUpdate.
-bool MustBeMadeAgain(const Json& live, const Json& object, const std::string& manager) {
+bool MustBeMadeAgain(const Json& live, const Json& object, const ObjectOptions& options) {
   if (!live.is_object()) return false;
   if (TypeOf(live) != TypeOf(object)) return true;
   if (!IsImmutable(live)) return false;
@@ -109,7 +110,7 @@ bool MustBeMadeAgain(const Json& live, const Json& object, const std::string& ma
   for (const auto& [key, value] : data.items()) {
     if (!held.is_object() || !held.contains(key) || held[key] != value) return true;
   }
-  for (const std::string& key : OwnedKeys(live, manager)) {
+  for (const std::string& key : OwnedKeys(live, options)) {
     if (!data.contains(key)) return true;
   }
   return false;
@@ -124,7 +125,7 @@ absl::Status KeepValues(const Call& call, Cluster& cluster, const Json& object, 
   Json kept = Renamed(object, KeptRef(ref).name);
   for (const char* map : {"labels", "annotations"}) kept["metadata"].erase(map);
   kept.erase("immutable");
-  Json others = OfOthers(live, options.manager);
+  Json others = OfOthers(live, options);
   if (others.is_object()) others.erase("metadata");
   ObjectOptions own = options;
   own.on_conflict = OnConflict::kFail;
@@ -163,7 +164,7 @@ absl::StatusOr<Json> RemakeSecret(const Call& call, Cluster& cluster, const Json
     if (!absl::IsNotFound(deleted)) CHARON_RETURN_IF_ERROR(deleted);
     CHARON_RETURN_IF_ERROR(WaitUntilGone(call, cluster, ref, uid));
   }
-  const Json others = OfOthers(source, options.manager);
+  const Json others = OfOthers(source, options);
   ObjectOptions own = options;
   if (!others.is_null()) own.initial = &others;
   return CreateObject(call, cluster, object, own);

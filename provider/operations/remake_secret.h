@@ -15,13 +15,12 @@
 
 namespace charon::operations {
 
-// The keys of `live` that `manager` owns: a key that another writer changed is his. What tools that
-// are done with the Secret own counts as ours until we own anything: our first apply after an
-// import makes it so.
-std::set<std::string> OwnedKeys(const Json& live, const std::string& manager);
+// The keys of `live` that are ours: a key that another writer changed is his. What former managers
+// own counts as ours until we own anything: our first apply makes it so.
+std::set<std::string> OwnedKeys(const Json& live, const ObjectOptions& options);
 
 // Whether Kubernetes refuses to make `object` of `live` (null: there is none).
-bool MustBeMadeAgain(const Json& live, const Json& object, const std::string& manager);
+bool MustBeMadeAgain(const Json& live, const Json& object, const ObjectOptions& options);
 
 // Puts the values of `object`, and those of others in `live`, into the second Secret. To be done
 // before RemakeSecret of the place that has the values.

@@ -58,18 +58,19 @@ Json Wanted(const std::vector<std::string>& keys, bool immutable) {
   return secret;
 }
 
+ObjectOptions Ours() { return {.owner = kMark}; }
+
 TEST(MustBeMadeAgain, IsTrueOfWhatTheServerRefuses) {
   const Json open = Secret("a", {"k"}, {"t"}), frozen = Secret("a", {"k"}, {"t"}, true);
-  EXPECT_FALSE(MustBeMadeAgain(Json(), Wanted({"k"}, true), "charon"));
-  EXPECT_FALSE(MustBeMadeAgain(open, Wanted({"k", "more"}, true), "charon"));
-  EXPECT_FALSE(MustBeMadeAgain(frozen, Wanted({"k"}, true), "charon"));
-  EXPECT_TRUE(MustBeMadeAgain(frozen, Wanted({"k", "more"}, true), "charon"));
-  EXPECT_TRUE(MustBeMadeAgain(frozen, Wanted({"k"}, false), "charon"));
-  EXPECT_TRUE(
-      MustBeMadeAgain(Secret("a", {"k", "former"}, {}, true), Wanted({"k"}, true), "charon"));
+  EXPECT_FALSE(MustBeMadeAgain(Json(), Wanted({"k"}, true), Ours()));
+  EXPECT_FALSE(MustBeMadeAgain(open, Wanted({"k", "more"}, true), Ours()));
+  EXPECT_FALSE(MustBeMadeAgain(frozen, Wanted({"k"}, true), Ours()));
+  EXPECT_TRUE(MustBeMadeAgain(frozen, Wanted({"k", "more"}, true), Ours()));
+  EXPECT_TRUE(MustBeMadeAgain(frozen, Wanted({"k"}, false), Ours()));
+  EXPECT_TRUE(MustBeMadeAgain(Secret("a", {"k", "former"}, {}, true), Wanted({"k"}, true), Ours()));
   Json typed = Wanted({"k"}, false);
   typed["type"] = "example.org/other";
-  EXPECT_TRUE(MustBeMadeAgain(open, typed, "charon"));
+  EXPECT_TRUE(MustBeMadeAgain(open, typed, Ours()));
 }
 
 TEST(KeepValues, PutsThemAsideWithoutLabelsAndRemovesThemInTheSameRun) {

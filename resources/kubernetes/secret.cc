@@ -407,7 +407,7 @@ absl::Status SecretResource::CheckPlanned(const sdk::Context& context,
           absl::Status status;
           if (!main && !fresh) continue;  // as the first
           if (main && (!fresh || operations::ClaimOf(&live, options) == operations::Claim::kOurs) &&
-              operations::MustBeMadeAgain(live, object, options.manager)) {
+              operations::MustBeMadeAgain(live, object, options)) {
             status = operations::CheckMakeAnew(context, cluster, object, options).status();
           } else if (fresh) {
             status = operations::CheckCreate(context, cluster, object, options).status();
@@ -500,7 +500,7 @@ sdk::Outcome<SecretModel> SecretResource::Apply(const sdk::Context& context,
                      (!fresh && claim == operations::Claim::kUnclaimed) ||
                      (options.on_conflict == operations::OnConflict::kAdopt);
     absl::StatusOr<Json> applied;
-    if (may && operations::MustBeMadeAgain(there, object, options.manager)) {
+    if (may && operations::MustBeMadeAgain(there, object, options)) {
       const bool keep = main && plan.generate.IsKnown();
       absl::Status ready = operations::CheckMakeAnew(context, *cluster, object, options).status();
       if (ready.ok() && keep)
@@ -579,7 +579,7 @@ sdk::Outcome<SecretModel> SecretResource::Read(const sdk::Context& context,
   CHARON_RETURN_IF_ERROR(read.status());
   const std::shared_ptr<const Json>& live = *read;
   const std::string manager = services_.settings()->field_manager;
-  std::set<std::string> keys = operations::OwnedKeys(*live, manager);
+  std::set<std::string> keys = operations::OwnedKeys(*live, Options(prior));
   auto text_map = [&](const char* path) {
     std::map<std::string, std::string> map;
     const Json& object = kubernetes::Field(*live, path);

@@ -306,7 +306,7 @@ class Run {
     if (ref.kind.kind == "StatefulSet") CHARON_RETURN_IF_ERROR(GrowReplicaClaims());
     settled_.erase(key);
     if (rendered.has_values) {
-      settled_[key] = ValuesDigest(*live, options.manager);
+      settled_[key] = ValuesDigest(*live, options);
       return absl::OkStatus();
     }
     const std::vector<kubernetes::Difference> rewritten =
@@ -382,7 +382,8 @@ class Run {
   // Values that are not declared any more are data like a claim. Ours only: others may have put
   // theirs beside them.
   void KeepValues(const Json& live, const ObjectRef& ref, Json& data) {
-    const kubernetes::FieldSet applied = kubernetes::AppliedBy(live, options_.manager);
+    const kubernetes::FieldSet applied =
+        kubernetes::AppliedBy(live, operations::AppliedAs(live, options_));
     const Json& there = kubernetes::Field(live, "data");
     if (!there.is_object()) return;
     for (const auto& [name, value] : there.items()) {
@@ -555,6 +556,9 @@ class Run {
     if (former_ == nullptr) return absl::OkStatus();
     const std::set<std::string> data = DataKeys(*former_);
     const bool delete_data = plan_.delete_data.value_or(false);
+    operations::ObjectOptions options = options_;
+    if (options.on_conflict == operations::OnConflict::kAdopt)
+      options.accepts = [](absl::string_view) { return true; };
     for (const std::string& key : KeysByRemoval(former_->objects.value_or({}))) {
       if (content.hashes.count(key) != 0) continue;
       const absl::StatusOr<ObjectRef> ref = RefOfKey(key);
@@ -562,7 +566,7 @@ class Run {
       if (data.count(key) != 0 && !delete_data) {
         kept_.push_back(key);
       } else {
-        const absl::Status deleted = operations::DeleteObject(context_, cluster_, *ref, options_);
+        const absl::Status deleted = operations::DeleteObject(context_, cluster_, *ref, options);
         if (!deleted.ok() && !absl::IsNotFound(deleted))
           return Annotate(deleted, absl::StrCat("removing ", key));
       }
@@ -692,8 +696,8 @@ absl::Status RemoveService(const sdk::Context& context, Services& services,
            (next.is_array() && std::find(next.begin(), next.end(), key) != next.end());
   };
   std::vector<std::string> kept;
+  std::vector<ObjectRef> going;
   for (const std::string& key : KeysByRemoval(prior.objects.value_or({}))) {
-    CHARON_ASSIGN_OR_RETURN(const ObjectRef ref, RefOfKey(key));
     if (data.count(key) != 0) {
       if (is_next(key)) continue;
       if (!delete_data) {
@@ -701,9 +705,17 @@ absl::Status RemoveService(const sdk::Context& context, Services& services,
         continue;
       }
     }
+    CHARON_ASSIGN_OR_RETURN(going.emplace_back(), RefOfKey(key));
+  }
+  // All or nothing: half a service that cannot go on running helps nobody.
+  for (const ObjectRef& ref : going) {
+    const absl::Status may = operations::CheckDelete(context, *cluster, ref, options);
+    if (!may.ok()) return Annotate(may, absl::StrCat("deleting ", KeyOf(ref)));
+  }
+  for (const ObjectRef& ref : going) {
     const absl::Status deleted = operations::DeleteObject(context, *cluster, ref, options);
     if (!deleted.ok() && !absl::IsNotFound(deleted))
-      return Annotate(deleted, absl::StrCat("deleting ", key));
+      return Annotate(deleted, absl::StrCat("deleting ", KeyOf(ref)));
   }
   const bool stays = cluster->claims().IsClaimed(WorkloadRef(prior));  // another resource's now
   for (const auto& [name, claim] : prior.claims.value_or({})) {
@@ -745,10 +757,12 @@ absl::StatusOr<Attr<StringMap>> Restarts(const sdk::Context& context, Services& 
   return Attr<StringMap>(std::move(digests));
 }
 
-std::string ValuesDigest(const Json& secret, const std::string& manager) {
+std::string ValuesDigest(const Json& secret, const operations::ObjectOptions& options) {
   Json ours = {{"metadata", {{"uid", kubernetes::Text(secret, "metadata.uid")}}}};
   ours["data"] = kubernetes::Field(
-      kubernetes::Project(secret, kubernetes::AppliedBy(secret, manager)), "data");
+      kubernetes::Project(secret,
+                          kubernetes::AppliedBy(secret, operations::AppliedAs(secret, options))),
+      "data");
   return kubernetes::SecretDigest(ours);
 }
 

@@ -59,6 +59,6 @@ absl::StatusOr<Attr<StringMap>> Restarts(const sdk::Context& context, Services& 
 std::map<std::string, std::string> ParseSettled(const sdk::Context& context);
 
 // What stands there for a Secret that the service makes: a keyed hash of the values that are ours.
-std::string ValuesDigest(const kubernetes::Json& secret, const std::string& manager);
+std::string ValuesDigest(const kubernetes::Json& secret, const operations::ObjectOptions& options);
 
 }  // namespace charon::service

@@ -30,8 +30,6 @@ bool IsSettled(const ServiceModel& model) {
   return ServiceModel::Describe().Encode(configured).IsWhollyKnown();
 }
 
-// What stands in `objects` for an object that somebody changed, so that the plan's difference says
-// it.
 // The first of them.
 std::string Shown(const std::vector<kubernetes::FieldPath>& paths) {
   constexpr std::size_t kShown = 4;
@@ -44,6 +42,8 @@ std::string Shown(const std::vector<kubernetes::FieldPath>& paths) {
                       more > 0 ? absl::StrCat(" and ", more, " more") : "");
 }
 
+// What stands in `objects` for an object that somebody changed, so that the plan's difference says
+// it.
 std::string DriftText(const std::vector<kubernetes::Difference>& differences) {
   std::vector<kubernetes::FieldPath> paths;
   for (const kubernetes::Difference& difference : differences) paths.push_back(difference.path);
@@ -288,7 +288,7 @@ sdk::Outcome<ServiceModel> ServiceResource::Read(const sdk::Context& context,
     if (found == declared.end() || content->hashes.at(key) != hash) continue;
     if (found->second->has_values) {
       const auto known = settled.find(key);
-      if (known == settled.end() || known->second == ValuesDigest(**live, manager)) continue;
+      if (known == settled.end() || known->second == ValuesDigest(**live, options)) continue;
       model.objects.value()[key] = "changed outside: data";
       context.diagnostics->Warning(
           absl::StrCat("Changed outside of Terraform: ", key),
