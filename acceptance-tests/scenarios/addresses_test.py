@@ -147,14 +147,15 @@ def fixed_objects(work, names, change):
     yield of("v1", "ConfigMap", immutable=True, data={"a": str(change)})
 
 
+@pytest.mark.each_cli("without a refresh OpenTofu's plan looks like the one at apply")
 def test_an_immutable_field_is_a_replacement_in_the_plan_and_in_the_apply(stack, cluster, names, work):
-    for change in (0, 1):
+    for change, options in ((0, ()), (1, ()), (2, ("-refresh=false",))):
         objects = list(fixed_objects(work, names, change))
         if cluster.kind == "sandbox":  # it does not know that these are immutable
             objects = [o for o in objects if o["kind"] not in ("Job",)]
         stack.write("".join(manifest(o["kind"].lower(), o) for o in objects))
         before = {o["kind"]: uid(cluster, o["kind"], o["metadata"].get("namespace"), o["metadata"]["name"]) for o in objects}
-        plan = stack.apply()
+        plan = stack.apply(*options)
         assert set(plan.actions.values()) == {"replace" if change else "create"}, plan.actions
     for o in objects:
         assert uid(cluster, o["kind"], o["metadata"].get("namespace"), o["metadata"]["name"]) not in (None, before[o["kind"]]), o

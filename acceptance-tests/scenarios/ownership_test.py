@@ -274,6 +274,90 @@ def test_an_autoscaler_owns_the_replicas_from_the_start(stack, cluster, work):
     stack.destroy()
 
 
+def test_initial_values_in_lists_of_custom_resources(stack, cluster, names, work):
+    """Only the server knows by which keys their items are told apart, of which one has a default here; and which list
+    is taken as a whole."""
+    group = f"{names('g')}.example.org"
+    text = {"type": "string"}
+    properties = {
+        "keyed": {"type": "array", "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["k", "p"], "items": {
+            "type": "object", "required": ["k"],
+            "properties": {"k": text, "p": {"type": "integer", "default": 1}, "v": text, "tok": text}}},
+        "whole": {"type": "array", "items": {"type": "object", "properties": {"n": {"type": "integer"}}}},
+    }
+    cluster.api.create({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+                        "metadata": {"name": f"gizmos.{group}"}, "spec": {
+                            "group": group, "scope": "Namespaced",
+                            "names": {"plural": "gizmos", "singular": "gizmo", "kind": "Gizmo", "listKind": "GizmoList"},
+                            "versions": [{"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": {
+                                "type": "object", "properties": {"spec": {"type": "object", "properties": properties}}}}}]}})
+    kind = f"{group}/v1/Gizmo"
+    cluster.api.eventually(lambda: cluster.api.send("GET", f"/apis/{group}/v1/gizmos")[0] == 200, "the CRD to be served")
+
+    def write(y, initial, **more):
+        stack.write(manifest({"apiVersion": f"{group}/v1", "kind": "Gizmo", "metadata": {"name": "g", "namespace": work},
+                              "spec": {"keyed": [{"k": "x", "v": "1"}, {"k": "y", "p": 2, "v": y}]} | more},
+                             initial=json.dumps({"spec": initial})))
+
+    def items():
+        return {(i["k"], i["p"]): (i.get("v"), i.get("tok")) for i in cluster.get(kind, work, "g")["spec"]["keyed"]}
+
+    initial = {"keyed": [{"k": "init", "v": "i"}, {"k": "x", "tok": "ours"}]}
+    write("2", initial | {"whole": [{"n": 2}]}, whole=[{"n": 1}])
+    error = stack.plan(fails=True).error
+    assert error.code.startswith("initial") and "whole" in error.text, error
+    write("2", initial)
+    stack.apply()
+    assert items() == {("x", 1): ("1", "ours"), ("y", 2): ("2", None), ("init", 1): ("i", None)}
+    # From now on they are somebody else's: nothing is set back, nothing is taken away.
+    cluster.api.apply({"apiVersion": f"{group}/v1", "kind": "Gizmo", "metadata": {"name": "g", "namespace": work}, "spec": {
+        "keyed": [{"k": "x", "p": 1, "tok": "theirs"}, {"k": "init", "p": 1, "v": "theirs"}]}}, "them", force=True)
+    stack.expect_empty()
+    write("3", initial)
+    assert stack.apply().actions == {ADDRESS: "update"}
+    assert items() == {("x", 1): ("1", "theirs"), ("y", 2): ("3", None), ("init", 1): ("theirs", None)}
+    # An item that nobody declares any more.
+    write("3", {"keyed": [{"k": "x", "tok": "ours"}]})
+    stack.apply()
+    assert items()[("x", 1)] == ("1", "theirs")
+    stack.destroy()
+    cluster.api.delete("CustomResourceDefinition", None, f"gizmos.{group}")
+
+
+def test_a_list_of_the_manifest_and_of_initial_that_has_no_keys(stack, cluster, work):
+    object_ = deployment(work)
+    container = object_["spec"]["template"]["spec"]["containers"][0]
+    container["args"] = ["-v"]
+    initial = {"spec": {"template": {"spec": {"containers": [{"name": "main", "image": "registry.example/web:0", "args": ["-q"]}]}}}}
+    stack.write(manifest(object_, initial=json.dumps(initial)))
+    (error,) = stack.validate(fails=True)
+    assert error.code.startswith("initial") and "spec.template.spec.containers[0].args" in error.text, error
+
+
+def test_a_null_takes_away_what_the_server_filled_in_and_refuses(stack, cluster, work):
+    """As `kubectl apply` has it, without --server-side: that one is refused with the null as without it, writes an empty
+    text for a null in a map, and takes fields from others for one. Elsewhere a null names nothing."""
+    rolling, recreate = {"type": "RollingUpdate"}, {"type": "Recreate", "rollingUpdate": None}
+    for form in ("manifest", "object"):
+        def write(strategy, form=form):
+            object_ = deployment(work, strategy=strategy, revisionHistoryLimit=None, annotations={"note": None})
+            value = json.dumps(object_) if form == "manifest" else object_
+            stack.write(hcl.resource("charon_kubernetes_manifest", "x", {form: value}))
+
+        write(rolling)
+        stack.apply()
+        before = live(cluster, work)
+        assert before["spec"]["strategy"]["rollingUpdate"]["maxSurge"] == "25%"
+        write({"type": "Recreate"})
+        assert stack.plan(fails=True).says("spec.strategy.rollingUpdate", "Forbidden")
+        write(recreate)
+        assert stack.apply().actions == {ADDRESS: "update"}
+        after = live(cluster, work)
+        assert after["spec"]["strategy"] == {"type": "Recreate"} and after["metadata"]["uid"] == before["metadata"]["uid"]
+        assert after["spec"]["revisionHistoryLimit"] == 10 and "note" not in after["metadata"]["annotations"]
+        stack.destroy()
+
+
 def test_replicas_that_are_declared_are_given_up_by_leaving_them_out(stack, cluster, work):
     """Ours at first; an autoscaler takes them; the way out that the message names ends the quarrel."""
     stack.write(manifest(deployment(work, replicas=1)))

@@ -13,6 +13,7 @@
 #include "nlohmann/json.hpp"
 #include "provider/base/fingerprint.h"
 #include "provider/base/status.h"
+#include "provider/operations/list_merge.h"
 #include "provider/operations/wait_ready.h"
 
 namespace charon::operations {
@@ -64,73 +65,6 @@ Json IdentityOf(const ObjectRef& ref) {
   return object;
 }
 
-// The field by which the items of both lists are told apart, as in the built-in kinds; null: there
-// is none.
-const char* MergeKey(const Json& a, const Json& b) {
-  for (const char* key : {"name", "containerPort", "mountPath", "devicePath", "port", "ip", "key",
-                          "uid", "topologyKey", "type"}) {
-    const auto has = [key](const Json& item) {
-      return item.is_object() && item.contains(key) && item[key].is_primitive();
-    };
-    if (std::all_of(a.begin(), a.end(), has) && std::all_of(b.begin(), b.end(), has)) return key;
-  }
-  return nullptr;
-}
-
-// Adds to `base` what only `more` has. Where both have a value, that of `base` stands.
-void AddMissing(Json& base, const Json& more) {
-  if (base.is_object() && more.is_object()) {
-    for (const auto& [key, value] : more.items()) {
-      if (base.contains(key)) {
-        AddMissing(base[key], value);
-      } else {
-        base[key] = value;
-      }
-    }
-    return;
-  }
-  if (!base.is_array() || !more.is_array()) return;
-  const char* key = MergeKey(base, more);
-  if (key == nullptr) return;
-  for (const Json& item : more) {
-    const auto same = std::find_if(base.begin(), base.end(),
-                                   [&](const Json& other) { return other[key] == item[key]; });
-    if (same == base.end()) {
-      base.push_back(item);
-    } else {
-      AddMissing(*same, item);
-    }
-  }
-}
-
-// The list items of `wanted` that `has` does not have, by their keys; null if there are none.
-Json MissingItems(const Json& wanted, const Json& has) {
-  Json missing;
-  if (wanted.is_object() && has.is_object()) {
-    for (const auto& [key, value] : wanted.items()) {
-      if (!value.is_structured()) continue;
-      const auto there = has.find(key);
-      static const Json& nothing = *new Json(Json::array());
-      Json inner = MissingItems(value, there == has.end() && value.is_array() ? nothing
-                                       : there == has.end()                   ? Json()
-                                                                              : *there);
-      if (!inner.is_null()) missing[key] = std::move(inner);
-    }
-  } else if (wanted.is_array() && has.is_array()) {
-    const char* key = MergeKey(wanted, has);
-    if (key == nullptr) return missing;
-    for (const Json& item : wanted) {
-      const auto same = std::find_if(has.begin(), has.end(),
-                                     [&](const Json& other) { return other[key] == item[key]; });
-      Json inner = same == has.end() ? item : MissingItems(item, *same);
-      if (inner.is_null()) continue;
-      inner[key] = item[key];
-      missing.push_back(std::move(inner));
-    }
-  }
-  return missing;
-}
-
 // What `live` has where `declared` says null: the part of `live` with these values, null if there
 // are none. Their dotted paths are added to `paths`.
 Json ValuesAtNulls(const Json& declared, const Json& live, const std::string& prefix,
@@ -173,10 +107,12 @@ absl::Status WithMessage(const absl::Status& status, absl::string_view message) 
 // An apply takes away only what its manager owns, so a null beside a default of the server changes
 // nothing (seen with Kubernetes 1.36: spec.strategy.rollingUpdate of a Deployment that becomes
 // Recreate). If that is all that the server has against it: what is in the way, else null.
-Json InTheWayOfNulls(const absl::Status& refused, const Json& declared, const Json& live) {
+Json InTheWayOfNulls(const absl::Status& refused, const Json& declared, const Json& live,
+                     const ObjectOptions& options) {
   if (!absl::IsInvalidArgument(refused)) return Json();
   std::set<std::string> paths;
-  Json values = ValuesAtNulls(declared, live, "", paths);
+  Json values =
+      ValuesAtNulls(options.nulls != nullptr ? options.nulls() : declared, live, "", paths);
   const ApiError error = ApiErrorOf(refused);
   const bool only =
       std::all_of(error.causes.begin(), error.causes.end(),
@@ -306,6 +242,50 @@ bool IsGoing(const Json& live) {
 
 bool IsGoing(const absl::StatusOr<Json>& live) { return live.ok() && IsGoing(*live); }
 
+// Of a group of somebody's own: a CustomResourceDefinition's, or an extension server's.
+bool IsCustom(const kubernetes::ObjectKind& kind) {
+  const std::string group = kind.group();
+  return absl::StrContains(group, ".") && !absl::EndsWith(group, ".k8s.io");
+}
+
+// How the lists of `live` merge, where only the server knows: in what we have applied to it.
+std::optional<FieldSet> ListsOf(const ObjectRef& ref, const Json& live,
+                                const ObjectOptions& options) {
+  if (options.initial == nullptr || !IsCustom(ref.kind)) return std::nullopt;
+  return kubernetes::AppliedBy(live, options.manager)
+      .Union(kubernetes::AppliedBy(live, InitialManager(options)));
+}
+const FieldSet* OrNull(const std::optional<FieldSet>& lists) { return lists ? &*lists : nullptr; }
+
+// `declared` with the values that count only at creation. Where both have a list of a custom
+// resource, a dry run tells how it merges.
+absl::StatusOr<Json> WithInitial(const Call& call, Cluster& cluster, const ObjectRef& ref,
+                                 const Json& declared, const ObjectOptions& options) {
+  Json object = declared;
+  if (options.initial == nullptr) return object;
+  FieldSet lists;
+  AddMissing(object, *options.initial, IsCustom(ref.kind) ? &lists : nullptr);
+  if (!IsCustom(ref.kind)) return object;
+  const std::string list = UnmergedList(declared, *options.initial, &lists);
+  if (list.empty()) return object;
+  const absl::StatusOr<Json> shown = cluster.Apply(
+      call, object,
+      {.manager = options.manager, .force = true, .dry_run = true, .wants_answer = true});
+  if (!shown.ok()) return Annotate(shown.status(), absl::StrCat("asking how ", list, " merges"));
+  lists = kubernetes::AppliedBy(*shown, options.manager);
+  if (const std::string whole = UnmergedList(declared, *options.initial, &lists); !whole.empty()) {
+    return At("initial",
+              WithRemedy(absl::InvalidArgumentError(absl::StrCat(
+                             "has the list ", whole, ", which ", ref.ToString(),
+                             " has too: the server takes it as a whole, so that what is here would "
+                             "not be set")),
+                         "Write the whole list in one place."));
+  }
+  object = declared;
+  AddMissing(object, *options.initial, &lists);
+  return object;
+}
+
 // One declared object, and what has to happen to it.
 class Applier {
  public:
@@ -361,8 +341,7 @@ class Applier {
 
   // Creates the object, or is refused (IsPrecondition) because it is there: one write, no read.
   absl::StatusOr<Json> Make() {
-    Json object = declared_;
-    if (options_.initial != nullptr) AddMissing(object, *options_.initial);
+    CHARON_ASSIGN_OR_RETURN(Json object, WithInitial(call_, cluster_, ref_, declared_, options_));
     object["metadata"]["resourceVersion"] = std::string(kubernetes::kMustNotExist);
     // Forced, because the server looks for conflicts over fields before it looks at the
     // resourceVersion.
@@ -443,12 +422,13 @@ class Applier {
     CHARON_ASSIGN_OR_RETURN(live, HandOver(std::move(live)));
     CHARON_ASSIGN_OR_RETURN(live, DropVanished(std::move(live)));
     // For a container that is added now, this is the creation: its image goes in, too.
+    const std::optional<FieldSet> lists = ListsOf(ref_, live, options_);
     const Json created =
-        options_.initial == nullptr ? Json() : MissingItems(*options_.initial, live);
+        options_.initial == nullptr ? Json() : MissingItems(*options_.initial, live, OrNull(lists));
     Json object = wanted;
-    if (!created.is_null()) AddMissing(object, created);
+    if (!created.is_null()) AddMissing(object, created, OrNull(lists));
     absl::StatusOr<Json> applied = Apply(object, UidOf(live));
-    const Json unwanted = InTheWayOfNulls(applied.status(), declared_, live);
+    const Json unwanted = InTheWayOfNulls(applied.status(), declared_, live, options_);
     if (!unwanted.is_null()) {
       // They become ours as they are, and the next apply, which does not have them, removes them.
       CHARON_RETURN_IF_ERROR(Own(live, unwanted));
@@ -534,8 +514,8 @@ class Applier {
     const std::string manager = InitialManager(options_);
     for (int attempt = 0;; ++attempt) {
       const FieldSet given = kubernetes::AppliedBy(live, manager);
-      const FieldSet wanted = kubernetes::FieldsOf(*options_.initial, live)
-                                  .Minus(kubernetes::FieldsOf(declared_, live))
+      const FieldSet wanted = FieldsIn(*options_.initial, live)
+                                  .Minus(FieldsIn(declared_, live))
                                   .Intersect(kubernetes::AppliedBy(live, options_.manager))
                                   .Minus(given);
       if (wanted.empty()) return live;
@@ -548,15 +528,21 @@ class Applier {
     }
   }
 
+  // The fields of `part`, which is the declaration or what counts only at creation.
+  FieldSet FieldsIn(const Json& part, const Json& live) const {
+    const std::optional<FieldSet> lists = ListsOf(ref_, live, options_);
+    if (!lists) return kubernetes::FieldsOf(part, live);
+    return kubernetes::FieldsOf(WithWholeKeys(part, declared_, *lists), live);
+  }
+
   // A list item (a container) that neither the declaration nor `initial` names any more would stay,
   // since the values that counted at its creation keep it. They go first, so that the next apply
   // removes it in one piece.
   absl::StatusOr<Json> DropVanished(Json live) {
     const FieldSet given = kubernetes::AppliedBy(live, InitialManager(options_));
     if (given.empty()) return live;
-    FieldSet named = kubernetes::FieldsOf(declared_, live);
-    if (options_.initial != nullptr)
-      named = named.Union(kubernetes::FieldsOf(*options_.initial, live));
+    FieldSet named = FieldsIn(declared_, live);
+    if (options_.initial != nullptr) named = named.Union(FieldsIn(*options_.initial, live));
     FieldSet kept = given;
     for (const FieldPath& path : given.Paths()) {
       const FieldSet* there = &named;
@@ -647,11 +633,13 @@ absl::StatusOr<bool> CheckChange(const Call& call, Cluster& cluster, const Objec
   // Values that count only at creation will have been handed over by then, and stay. Nothing has
   // been yet: without them this apply would take them away.
   if (options.initial != nullptr) {
-    Json initial = *options.initial;
+    const std::optional<FieldSet> lists = ListsOf(ref, live, options);
+    Json initial = lists ? WithWholeKeys(*options.initial, wanted, *lists) : Json(*options.initial);
     initial.update(IdentityOf(ref), /*merge_objects=*/true);
-    AddMissing(wanted, kubernetes::Overlay(initial, live));
-    if (const Json created = MissingItems(*options.initial, live); !created.is_null())
-      AddMissing(wanted, created);
+    AddMissing(wanted, kubernetes::Overlay(initial, live), OrNull(lists));
+    if (const Json created = MissingItems(*options.initial, live, OrNull(lists));
+        !created.is_null())
+      AddMissing(wanted, created, OrNull(lists));
   }
   // What former managers own will have been moved to us by then, so that it conflicts with nobody.
   const bool takes_over = !options.owner.empty() &&
@@ -665,7 +653,7 @@ absl::StatusOr<bool> CheckChange(const Call& call, Cluster& cluster, const Objec
     checked = cluster.Apply(call, wanted, apply).status();
   }
   // That takes two more writes than a dry run has.
-  if (!InTheWayOfNulls(checked, wanted, live).is_null()) return false;
+  if (!InTheWayOfNulls(checked, wanted, live, options).is_null()) return false;
   return Checked(call, checked, ref, options);
 }
 
@@ -778,9 +766,7 @@ bool IsMarkedLater(const ObjectRef& ref) {
 std::vector<FieldPath> OwnedBeyond(const Json& live, const Json& declared,
                                    const ObjectOptions& options) {
   // Defaults of a CRD are written in the name of whoever applies (seen with Kubernetes 1.36).
-  const std::string api_version = kubernetes::Text(live, "apiVersion");
-  const std::string group = api_version.substr(0, api_version.find('/'));
-  if (absl::StrContains(group, ".") && !absl::EndsWith(group, ".k8s.io")) return {};
+  if (IsCustom({kubernetes::Text(live, "apiVersion"), ""})) return {};
   if (ClaimOf(&live, options) != Claim::kOurs) return {};
   // What once was initial stays ours as well until the next write.
   FieldSet known = kubernetes::FieldsOf(Marked(declared, options), live)
@@ -808,8 +794,9 @@ absl::StatusOr<bool> CheckCreate(const Call& call, Cluster& cluster, const Json&
                                  const ObjectOptions& options) {
   CHARON_ASSIGN_OR_RETURN(const ObjectRef ref, kubernetes::RefOf(object));
   if (options.owner.empty()) return CheckUpdate(call, cluster, object, options);
-  Json wanted = Marked(object, options);
-  if (options.initial != nullptr) AddMissing(wanted, *options.initial);
+  absl::StatusOr<Json> whole = WithInitial(call, cluster, ref, Marked(object, options), options);
+  if (!whole.ok()) return Checked(call, whole.status(), ref, options);
+  Json wanted = *std::move(whole);
   wanted["metadata"]["resourceVersion"] = std::string(kubernetes::kMustNotExist);
   const absl::Status made =
       cluster.Apply(call, wanted, {.manager = options.manager, .force = true, .dry_run = true})

@@ -49,6 +49,9 @@ struct ObjectOptions {
   // Every later update has the same fields in `initial`: it hands them over before it applies, so
   // that the creation need not, and is one write.
   bool hand_over_later = false;
+  // The declaration with the nulls that it had, which name nothing: asked where the server refuses
+  // what it has filled in itself, which goes then if a null stands for it.
+  std::function<Json()> nulls{};
 };
 
 // From the attribute on_conflict: "fail", "adopt", "replace"; anything else is kFail.

@@ -994,6 +994,12 @@ TEST_F(AdapterTest, WhatApplyPlansAgainIsNoReplacement) {
   Read(kState);  // nothing can be asked, but this is no apply
   plan(false);
   EXPECT_THAT(may, ElementsAre(true, false, true, true));
+
+  may.clear();
+  SetAskingProgramForTest(CoreProgram::kOpenTofuPlan);
+  provider_->CountRun();
+  plan(false);  // -refresh=false
+  EXPECT_THAT(may, ElementsAre(true));
 }
 
 // The order of calls is core's (protocol 4.3): the delete half gets the private bytes of the create

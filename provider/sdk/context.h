@@ -53,7 +53,7 @@ struct Context {
   bool planned_before = false;
   // False in a plan that may repeat, at apply, one that announced a change in place: core refuses a
   // replacement then. Terraform tells by the above; with OpenTofu it is a plan before which nothing
-  // was read in this run, which one with -refresh=false is as well.
+  // was read in this run, which in `tofu apply -refresh=false` the first one is as well.
   bool may_replace = true;
   // The state came from an import or a move, and nothing was applied since.
   bool adopting = false;

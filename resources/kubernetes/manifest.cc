@@ -15,6 +15,8 @@
 #include "provider/base/status.h"
 #include "provider/clients/kubernetes/ownership.h"
 #include "provider/clients/kubernetes/quantity.h"
+#include "provider/clients/kubernetes/yaml.h"
+#include "provider/operations/list_merge.h"
 #include "provider/operations/readiness.h"
 #include "provider/operations/wait_ready.h"
 #include "provider/schema/checks.h"
@@ -73,6 +75,11 @@ bool HidesName(const Attr<Value>& object) {
 
 bool SameObjectMoved(const ObjectRef& a, const ObjectRef& b) {
   return SameKindMoved(a.kind, b.kind) && a.name_space == b.name_space && a.name == b.name;
+}
+
+// At `form`, if it has no place of its own.
+absl::Status Placed(const Path& form, const absl::Status& status) {
+  return PathOf(status) ? status : At(form, status);
 }
 
 std::string Why(bool same, const std::string& fixed) {
@@ -272,6 +279,14 @@ operations::ObjectOptions ManifestResource::Options(const ManifestModel& model,
   if (!OwnsObject(model)) options.owner.clear();
   options.on_conflict = operations::OnConflictFrom(model.on_conflict.value_or("fail"));
   options.force_conflicts = model.force_conflicts.value_or(false);
+  // Of the caller, for as long as it uses the options.
+  options.nulls = [&model] {
+    const absl::StatusOr<Json> written =
+        model.object.IsKnown()     ? ObjectFromValue(*model.object, /*keep_nulls=*/true)
+        : model.manifest.IsKnown() ? kubernetes::ParseYaml(*model.manifest)
+                                   : absl::StatusOr<Json>(Json());
+    return written.ok() ? *written : Json();
+  };
   // The mark has the version, which may be another one by now, and so may the group of a kind that
   // moved.
   const std::string prefix = services_.Ownership(kType, "").owner;
@@ -329,6 +344,22 @@ absl::Status ManifestResource::Validate(const sdk::Context&, const ManifestModel
     if (!initial.ok()) return At("initial", initial.status());
     if (!initial->is_object())
       return At("initial", absl::InvalidArgumentError("must be a map of fields"));
+    // Of other kinds only the server knows.
+    const auto declared =
+        IsOpen(config) ? absl::StatusOr<std::shared_ptr<const Json>>(nullptr) : Declared(config);
+    if (declared.ok() && *declared != nullptr) {
+      const std::string api_version = kubernetes::Text(**declared, "apiVersion");
+      const std::string list = IsBuiltIn(kubernetes::ObjectKind{api_version, ""}.group())
+                                   ? operations::UnmergedList(**declared, *initial)
+                                   : "";
+      if (!list.empty()) {
+        return At("initial", WithRemedy(absl::InvalidArgumentError(absl::StrCat(
+                                            "has the list ", list, ", which ", Form(config),
+                                            " has too: a list without keys is taken as a whole, "
+                                            "so that what is here would not be set")),
+                                        "Write the whole list in one of them."));
+      }
+    }
   }
   if (config.manifest_wo.IsKnown()) {
     const absl::StatusOr<Json> secret = ParseManifest(*config.manifest_wo);
@@ -444,7 +475,7 @@ absl::Status ManifestResource::Plan(const sdk::Context& context,
     // What a failed create left: the create half replaces it.
     if (!HoldsData(ref.kind.kind)) return absl::OkStatus();
   }
-  return At(form, checked);
+  return Placed(form, checked);
 }
 
 absl::Status ManifestResource::Wait(const sdk::Context& context, kubernetes::Cluster& cluster,
@@ -502,7 +533,7 @@ sdk::Outcome<ManifestModel> ManifestResource::Create(const sdk::Context& context
       live = operations::CreateObject(context, *cluster, *wanted, options);
     }
   }
-  if (!live.ok()) return At(form, live.status());
+  if (!live.ok()) return Placed(form, live.status());
   Settle(context, *declared, *live, options.manager);
   if (absl::Status ready = Wait(context, *cluster, ref, plan); !ready.ok()) {
     return sdk::Outcome<ManifestModel>::Partial(plan, std::move(ready));
@@ -572,7 +603,7 @@ sdk::Outcome<ManifestModel> ManifestResource::Update(const sdk::Context& context
       : gives_up || TakesOver(prior, plan)
           ? operations::CreateObject(context, *cluster, *wanted, options)
           : operations::UpdateObject(context, *cluster, *wanted, options);
-  if (!live.ok()) return At(Form(plan), live.status());
+  if (!live.ok()) return Placed(Form(plan), live.status());
   Settle(context, *declared, *live, options.manager);
   if (absl::Status ready = Wait(context, *cluster, ref, plan); !ready.ok()) {
     return sdk::Outcome<ManifestModel>::Partial(plan, std::move(ready));

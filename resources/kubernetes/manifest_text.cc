@@ -255,12 +255,12 @@ void DropNulls(Json& value) {
   }
 }
 
-absl::StatusOr<Json> ObjectFromValue(const Value& value) {
+absl::StatusOr<Json> ObjectFromValue(const Value& value, bool keep_nulls) {
   CHARON_RETURN_IF_ERROR(CheckNumbersOf64Bits(value));
   CHARON_ASSIGN_OR_RETURN(const std::string text, EncodeAnyJson(value));
   Json object = Json::parse(text, nullptr, /*allow_exceptions=*/false);
   if (object.is_discarded()) return absl::InternalError("an HCL value became invalid JSON");
-  DropNulls(object);
+  if (!keep_nulls) DropNulls(object);
   return object;
 }
 

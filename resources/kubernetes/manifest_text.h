@@ -26,7 +26,7 @@ absl::StatusOr<Json> ParseManifest(absl::string_view text);
 
 // An object from an HCL value of dynamic type; nulls are dropped, as HCL has no other way to leave
 // a field out: what the server or others have there is not ours.
-absl::StatusOr<Json> ObjectFromValue(const Value& value);
+absl::StatusOr<Json> ObjectFromValue(const Value& value, bool keep_nulls = false);
 
 // Removes the null entries of all maps inside `value`.
 void DropNulls(Json& value);

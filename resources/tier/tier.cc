@@ -202,7 +202,8 @@ absl::Status TierResource::Plan(const sdk::Context& context, sdk::PlanChange<Tie
   if (config.resource_quota.IsKnown()) profile.quota = *change.planned().resource_quota;
   // One that somebody else has made stays what it is.
   bool taken = false;
-  if (change.IsCreate() && !context.replaces && config.on_conflict.value_or("fail") == "fail") {
+  if (change.IsCreate() && !context.replaces && !context.provider_config_unknown &&
+      config.on_conflict.value_or("fail") == "fail") {
     services_
         .CheckPlan(context,
                    [&](kubernetes::Cluster& cluster) {
@@ -218,7 +219,7 @@ absl::Status TierResource::Plan(const sdk::Context& context, sdk::PlanChange<Tie
   };
   profile.open = open(config.limit_range) || open(config.resource_quota);
   if (!taken) services_.NotePlannedTier(profile);
-  if (profile.open) return absl::OkStatus();
+  if (profile.open || context.provider_config_unknown) return absl::OkStatus();
   if (!change.IsCreate() || context.planned_before || open(config.priority) ||
       open(config.preemption_policy) || config.description.IsUnknown() ||
       config.on_conflict.IsUnknown() || config.global_default.IsUnknown()) {

@@ -88,7 +88,8 @@ TEST(Namespace, AChangeCountsWhereNobodyElseGoverns) {
 class UnknownParts : public ::testing::Test {
  protected:
   UnknownParts()
-      : services_([](const auto&) -> absl::StatusOr<std::unique_ptr<kubernetes::Cluster>> {
+      : services_([this](const auto&) -> absl::StatusOr<std::unique_ptr<kubernetes::Cluster>> {
+          ++asked_;
           return absl::UnavailableError("no cluster here");
         }) {
     auto provider = std::make_unique<FakeProvider>();
@@ -142,6 +143,7 @@ class UnknownParts : public ::testing::Test {
           "global_default": false, "limit_range": {}, "resource_quota": {"pods": "40"},
           "priority_class": "tier-5-c"})";
 
+  int asked_ = 0;
   Services services_;
   FakeProvider* provider_ = nullptr;
   std::unique_ptr<sdk::Registry> registry_;
@@ -169,6 +171,17 @@ TEST_F(UnknownParts, UnknownTablesSayNothingYet) {
   EXPECT_TRUE(made["priority"].IsUnknown());
   EXPECT_TRUE(made["limit_range"].IsUnknown());
   EXPECT_TRUE(made["resource_quota"].IsUnknown());
+}
+
+// With another owner the stack's own objects would be somebody else's.
+TEST_F(UnknownParts, NobodyIsAskedInTheNameOfAnUnknownOwner) {
+  const char* config = R"({"name": "t", "priority": 1})";
+  Configure({"conventions.owner"}, true);
+  Plan("charon_tier", "", config);
+  EXPECT_EQ(asked_, 0);
+  Configure({}, false);
+  Plan("charon_tier", "", config);
+  EXPECT_GT(asked_, 0);
 }
 
 TEST_F(UnknownParts, APriorityOfUnknownTablesStaysUntilItIsKnownInAPlan) {

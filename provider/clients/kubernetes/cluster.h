@@ -41,6 +41,7 @@ struct ApplyOptions {
   std::string manager = "charon";
   bool force = false;
   bool dry_run = false;
+  bool wants_answer = false;  // of a dry run, which else answers null
 };
 
 // What is missing. NotFound always means that the object is gone, with its namespace or its kind if
