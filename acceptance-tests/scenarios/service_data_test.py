@@ -115,7 +115,8 @@ def test_a_further_claim_gets_to_each_pod_of_a_stateful_set(stack, cluster, fron
     front.on(lambda e: e.method == "DELETE" and e.path.endswith("/pods/db-1"), proxy.Hang(acted=False))
     running = stack.start("apply", "-json", "-input=false", "-auto-approve")
     cluster.api.eventually(lambda: [e for e in front.log() if e.fault == "Hang"] or running.has_ended(), "the second pod's turn")
-    assert volumes("db") == {"db-0": {"a", "b"}, "db-1": {"a"}, "db-2": {"a"}} and ready("db", 3)
+    assert volumes("db") == {"db-0": {"a", "b"}, "db-1": {"a"}, "db-2": {"a"}}
+    cluster.api.eventually(lambda: ready("db", 3), "the first pod, which the second waited for, in the set's status")
     cluster.api.eventually(lambda: set(map(frozenset, volumes("all").values())) == {frozenset("ab")} and ready("all", 4), "the other set")
     running.kill_terraform()
     stack.finish(running)
