@@ -36,6 +36,11 @@ std::string InitialManager(const std::string& manager) { return absl::StrCat(man
 
 std::string InitialManager(const ObjectOptions& options) { return InitialManager(options.manager); }
 
+// Of what is carried over into an object that is made anew: nobody else of ours ever drops it.
+std::string CarryingManager(const ObjectOptions& options) {
+  return absl::StrCat(options.manager, "-carried");
+}
+
 std::string UidOf(const Json& object) { return Text(object, "metadata.uid"); }
 
 std::string MarkOf(const Json& object) {
@@ -151,7 +156,8 @@ std::string ManagerIn(const std::string& message) {
 bool IsOwnConflict(const ApiError::Cause& cause, const ObjectOptions& options) {
   if (cause.reason != "FieldManagerConflict") return false;
   const std::string manager = ManagerIn(cause.message);
-  return manager == InitialManager(options) || manager == "before-first-apply" ||
+  return manager == InitialManager(options) || manager == CarryingManager(options) ||
+         manager == "before-first-apply" ||
          (options.on_conflict == OnConflict::kAdopt &&
           cause.field == absl::StrCat(".metadata.annotations.", kOwnerAnnotation));
 }
@@ -781,6 +787,22 @@ absl::StatusOr<Json> CreateObject(const Call& call, Cluster& cluster, const Json
   CHARON_ASSIGN_OR_RETURN(const RunClaims::Turn turn, cluster.claims().Take(call, ref));
   if (!options.owner.empty() && cluster.claims().IsClaimed(ref)) return TwiceStatus(ref);
   return Claimed(Applier(call, cluster, ref, object, options).Create(), cluster, ref);
+}
+
+absl::StatusOr<Json> CreateCarrying(const Call& call, Cluster& cluster, const Json& object,
+                                    const Json& carried, const ObjectOptions& options) {
+  if (!carried.is_object()) return CreateObject(call, cluster, object, options);
+  // All at once, so that no controller sees it without; then with another owner, then without us.
+  CHARON_ASSIGN_OR_RETURN(const ObjectRef ref, kubernetes::RefOf(object));
+  Json whole = object;
+  AddMissing(whole, carried);
+  CHARON_ASSIGN_OR_RETURN(const Json made, CreateObject(call, cluster, whole, options));
+  Json theirs = carried;
+  theirs.update(IdentityOf(ref), /*merge_objects=*/true);
+  theirs["metadata"]["uid"] = UidOf(made);
+  CHARON_RETURN_IF_ERROR(
+      cluster.Apply(call, theirs, {.manager = CarryingManager(options), .force = true}).status());
+  return UpdateObject(call, cluster, object, options);
 }
 
 absl::StatusOr<Json> UpdateObject(const Call& call, Cluster& cluster, const Json& object,

@@ -100,6 +100,11 @@ std::vector<kubernetes::FieldPath> OwnedBeyond(const Json& live, const Json& dec
 absl::StatusOr<Json> CreateObject(const Call& call, Cluster& cluster, const Json& object,
                                   const ObjectOptions& options);
 
+// The same with `carried` (a partial object; null: nothing), which stays as it is from then on and
+// is not ours: what others wrote into an object that has to be made anew.
+absl::StatusOr<Json> CreateCarrying(const Call& call, Cluster& cluster, const Json& object,
+                                    const Json& carried, const ObjectOptions& options);
+
 // Applies a change of `object`. Migrates former managers first if our manager does not own anything
 // yet (after import or `moved`). AlreadyExists for a namesake, as with Create. Aborted, naming
 // manager, field and the ways out, on a conflict without force_conflicts. FailedPrecondition if

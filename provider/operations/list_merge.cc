@@ -19,7 +19,8 @@ using Kind = FieldStep::Kind;
 // The field by which the items of both lists are told apart, as in the built-in kinds; null: there
 // is none.
 const char* MergeKey(const Json& a, const Json& b) {
-  for (const char* key : {"name", "containerPort", "mountPath", "devicePath", "port", "ip", "key",
+  // A mount and a device have a name, too: that of their volume, which may be there twice.
+  for (const char* key : {"mountPath", "devicePath", "name", "containerPort", "port", "ip", "key",
                           "uid", "topologyKey", "type"}) {
     const auto has = [key](const Json& item) {
       return item.is_object() && item.contains(key) && item[key].is_primitive();
@@ -27,6 +28,12 @@ const char* MergeKey(const Json& a, const Json& b) {
     if (std::all_of(a.begin(), a.end(), has) && std::all_of(b.begin(), b.end(), has)) return key;
   }
   return nullptr;
+}
+
+bool IsSame(const Json& a, const Json& b, const std::string& key) {
+  if (a[key] != b[key]) return false;
+  return (key != "containerPort" && key != "port") ||
+         a.value("protocol", Json("TCP")) == b.value("protocol", Json("TCP"));
 }
 
 // A list itself, as a path.
@@ -158,7 +165,7 @@ void AddMissing(Json& base, const Json& more, const FieldSet* lists) {
   if (key == nullptr) return;
   for (const Json& item : more) {
     const auto same = std::find_if(base.begin(), base.end(),
-                                   [&](const Json& other) { return other[key] == item[key]; });
+                                   [&](const Json& other) { return IsSame(other, item, key); });
     if (same == base.end()) {
       base.push_back(item);
     } else {
@@ -197,7 +204,7 @@ Json MissingItems(const Json& wanted, const Json& has, const FieldSet* lists) {
     if (key == nullptr) return missing;
     for (const Json& item : wanted) {
       const auto same = std::find_if(has.begin(), has.end(),
-                                     [&](const Json& other) { return other[key] == item[key]; });
+                                     [&](const Json& other) { return IsSame(other, item, key); });
       Json inner = same == has.end() ? item : MissingItems(item, *same);
       if (inner.is_null()) continue;
       inner[key] = item[key];

@@ -384,6 +384,7 @@ class Run {
         (!fresh || options.on_conflict == operations::OnConflict::kAdopt)) {
       if (const auto there = cluster_.Read(context_, ref); there.ok()) {
         KeepOrder(**there, object);
+        KeepClaimTemplates(**there, object);
         if (former_ != nullptr)
           KeepRenamed(**there, former_->MainContainer(), plan_.MainContainer(), initial);
         if (fresh) CHARON_RETURN_IF_ERROR(CheckPods(object, **there, options));
@@ -608,7 +609,7 @@ class Run {
     CHARON_RETURN_IF_ERROR(operations::WaitUntilGone(context_, cluster_, ref, uid));
     options.initial = remake.initial.is_null() ? nullptr : &remake.initial;
     if (prior_ == nullptr) took_over_ = true;
-    return operations::CreateObject(context_, cluster_, object, options);
+    return operations::CreateCarrying(context_, cluster_, object, remake.carried, options);
   }
 
   absl::Status AwaitSecrets() {

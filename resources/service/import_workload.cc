@@ -180,6 +180,7 @@ std::vector<std::string> Differences(const Json& seen, const ServiceModel& model
                 {"kind", WorkloadKind(model)},
                 {"spec", AsCreated(rendered.front())["spec"]}};
   KeepOrder(seen, would);
+  KeepClaimTemplates(seen, would);
   Json wanted = would;
   DropUsual(wanted["spec"], "spec");
   std::set<std::string> paths;

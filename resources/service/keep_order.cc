@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "nlohmann/json.hpp"
 #include "provider/clients/kubernetes/object.h"
+#include "provider/clients/kubernetes/ownership.h"
 #include "resources/service/render.h"
 
 namespace charon::service {
@@ -108,7 +109,43 @@ void KeepListOrder(const Json& live, const std::string& name,
   list = std::move(kept);
 }
 
+// Whether `there`, of a server, is the claim template `wanted`.
+bool SameClaim(const Json& wanted, const Json& there) {
+  if (kubernetes::Text(wanted, "metadata.name") != kubernetes::Text(there, "metadata.name"))
+    return false;
+  // What the server, or a client that writes all that it knows, adds without meaning.
+  static const std::set<std::string>& kMeaningless = *new std::set<std::string>{
+      "metadata.namespace", "metadata.creationTimestamp", "spec.volumeMode"};
+  for (const char* part : {"metadata", "spec"}) {
+    const Json& has = kubernetes::Field(there, part);
+    const Json& wants = kubernetes::Field(wanted, part);
+    for (const auto& [name, value] : has.items()) {
+      const bool meaningless = kMeaningless.count(absl::StrCat(part, ".", name)) != 0 &&
+                               (name != "volumeMode" || value == "Filesystem");
+      if (!meaningless && !(wants.is_object() && wants.contains(name)) && !value.empty())
+        return false;
+    }
+    if (!kubernetes::Compare({{part, wants}}, {{part, has}}).empty()) return false;
+  }
+  return kubernetes::Field(wanted, "metadata.annotations") ==
+             kubernetes::Field(there, "metadata.annotations") &&
+         kubernetes::Field(wanted, "metadata.labels") ==
+             kubernetes::Field(there, "metadata.labels");
+}
+
 }  // namespace
+
+void KeepClaimTemplates(const Json& live, Json& workload) {
+  const Json& there = kubernetes::Field(live, "spec.volumeClaimTemplates");
+  const Json& wanted = kubernetes::Field(workload, "spec.volumeClaimTemplates");
+  if (!there.is_array() || !wanted.is_array() || there.size() != wanted.size()) return;
+  for (const Json& claim : wanted) {
+    const bool has = std::any_of(there.begin(), there.end(),
+                                 [&claim](const Json& other) { return SameClaim(claim, other); });
+    if (!has) return;
+  }
+  workload["spec"]["volumeClaimTemplates"] = Json(there);
+}
 
 void KeepOrder(const Json& live, Json& workload) {
   if (!live.is_object() || !workload.is_object()) return;

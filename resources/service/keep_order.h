@@ -1,4 +1,5 @@
-// The order of lists whose order says nothing: as it is on the server.
+// What is to be said as it is on the server, since saying it otherwise would have a price and mean
+// the same: the order of lists, and the claim templates of a StatefulSet.
 #pragma once
 
 #include "nlohmann/json_fwd.hpp"
@@ -11,5 +12,10 @@ namespace charon::service {
 // such lists; what is new stands where rendering put it. Variables come after those that their
 // values refer to, all the same.
 void KeepOrder(const nlohmann::json& live, nlohmann::json& workload);
+
+// A StatefulSet keeps its claim templates for good, to the letter. So `workload` gets those of
+// `live` where they mean the same: a size in other units, another order, or the namespace that
+// hashicorp/kubernetes writes into them and that nobody reads.
+void KeepClaimTemplates(const nlohmann::json& live, nlohmann::json& workload);
 
 }  // namespace charon::service

@@ -12,6 +12,7 @@
 #include "provider/clients/kubernetes/quantity.h"
 #include "provider/operations/quota_fit.h"
 #include "resources/service/apply_service.h"
+#include "resources/service/keep_order.h"
 #include "resources/service/remake.h"
 #include "resources/service/selector_clash.h"
 
@@ -169,9 +170,13 @@ absl::Status PlanChecks::DryRun(const sdk::Context& context,
         if (live.ok()) CHARON_RETURN_IF_ERROR(CheckPods(objects[i].object, **live, options));
       }
       const bool exists = found != before.end() || adopting;
-      return exists
-                 ? operations::CheckUpdate(context, cluster, objects[i].object, options).status()
-                 : operations::CheckCreate(context, cluster, objects[i].object, options).status();
+      Json object = objects[i].object;
+      if (object["kind"] == "StatefulSet") {
+        const auto live = cluster.Read(context, content.refs[i]);
+        if (live.ok()) KeepClaimTemplates(**live, object);
+      }
+      return exists ? operations::CheckUpdate(context, cluster, object, options).status()
+                    : operations::CheckCreate(context, cluster, object, options).status();
     });
     if (absl::IsAborted(checked)) {
       context.diagnostics->Warning("Another manager owns a field", Locate(objects[i], checked));
@@ -214,8 +219,8 @@ absl::Status PlanChecks::MadeAnew(const sdk::Context& context, Cluster& cluster,
                           "\"none\" and "
                           "OnDelete leave that to you). "
                         : "",
-                    "Claims that exist keep their data; what others wrote into it, beyond values "
-                    "that are theirs by an *_owner attribute, is not carried over.")
+                    "Claims that exist keep their data. What others wrote into its pod template "
+                    "stays; beside it only what is theirs by an *_owner attribute does.")
               : ": an earlier apply that failed left it. It is deleted with its pods and made "
                 "again; claims stay."));
   return absl::OkStatus();

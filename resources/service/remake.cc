@@ -11,6 +11,7 @@
 #include "provider/base/status.h"
 #include "provider/clients/kubernetes/object.h"
 #include "provider/clients/kubernetes/ownership.h"
+#include "provider/operations/list_merge.h"
 #include "resources/service/content.h"
 
 namespace charon::service {
@@ -49,6 +50,21 @@ std::vector<std::string> FixedFields(const Json& object, const Json& live,
     if (!same) fields.push_back(path);
   }
   return fields;
+}
+
+// The pod template of `live` without what we would take out of it in place: what others wrote there
+// stays, and so do its pods, as long as the rendering changes nothing.
+Json CarriedOver(const Json& object, const Json& live, const operations::ObjectOptions& options) {
+  kubernetes::FieldSet gone =
+      kubernetes::AppliedBy(live, options.manager).Minus(kubernetes::FieldsOf(object, live));
+  for (const kubernetes::ManagerEntry& entry : kubernetes::Managers(live)) {
+    if (entry.subresource.empty() && entry.manager != options.manager)
+      gone = gone.Minus(entry.fields);
+  }
+  const Json templates = {{"spec", {{"template", Field(live, "spec.template")}}}};
+  kubernetes::FieldSet kept = kubernetes::FieldsOf(templates, live);
+  for (const kubernetes::FieldPath& path : gone.Paths()) kept.Remove(path);
+  return kubernetes::Project(live, kept);
 }
 
 // Names of the claims that a StatefulSet makes for each replica.
@@ -122,6 +138,17 @@ absl::StatusOr<Remake> CheckRemake(const Call& call, kubernetes::Cluster& cluste
     declared["kind"] = object["kind"];
     remake.initial = kubernetes::Overlay(declared, live);
     anew.initial = &remake.initial;
+  }
+  if (remake.around_pods) {
+    remake.carried = CarriedOver(object, live, options);
+    Json whole = object;
+    operations::AddMissing(whole, remake.carried);
+    absl::StatusOr<bool> checked = operations::CheckMakeAnew(call, cluster, whole, anew);
+    if (!absl::IsInvalidArgument(checked.status())) {
+      CHARON_ASSIGN_OR_RETURN(remake.checked, std::move(checked));
+      return remake;
+    }
+    remake.carried = Json();  // it does not go together with what is new
   }
   CHARON_ASSIGN_OR_RETURN(remake.checked, operations::CheckMakeAnew(call, cluster, object, anew));
   return remake;

@@ -25,6 +25,7 @@ struct Remake {
   bool adds_volumes = false;        // that its pods do not have
   std::vector<std::string> fields;  // what cannot change: "spec.volumeClaimTemplates"
   Json initial;                     // what counts only at creation, with the values it has by now
+  Json carried;                     // what others wrote into the pod template: for CreateCarrying
 };
 
 // How to make the workload `live` anew as `object`. `fresh`: no state has it. What CheckPods says,
