@@ -277,6 +277,19 @@ def test_another_version_of_the_kind_is_a_change_in_place(stack, cluster, names,
             {"name": "v1", "storage": False} | version | {"served": False}, {"name": "v2", "storage": True} | version]}})
         cluster.api.eventually(lambda: cluster.api.send("GET", f"/apis/{group}/v1/things")[0] == 404 and
                                not any(r.api_version == f"{group}/v1" for r in cluster.api.resources()), "v1 to go")
+        stack.write(manifest("y", {"apiVersion": f"{group}/v1"} | thing) + hcl.block(
+            'data "charon_kubernetes_objects" "all"', {"api_version": f"{group}/v1", "kind": "Thing", "namespace": work}))
+        stack.expect_empty()
+        # Then it serves none at all. What nobody can see is not gone: it stays in the state.
+        def serve(v2):
+            cluster.api.patch("CustomResourceDefinition", None, f"things.{group}", {"spec": {"versions": [
+                {"name": "v1", "storage": False} | version | {"served": False}, {"name": "v2", "storage": True} | version | {"served": v2}]}})
+            cluster.api.eventually(lambda: any(r.api_version == f"{group}/v2" for r in cluster.api.resources()) == v2, "discovery to follow")
+
+        serve(False)
+        for command in (stack.plan, stack.destroy):
+            assert command(fails=True).says(f"things.{group} serves no version"), command
+        serve(True)
         stack.expect_empty()
         # It cannot be written any more: the plan says so, before anything is deleted for a replacement.
         for spec, options in (({"a": 2}, ()), (thing["spec"], (f"-replace={MANIFEST}.y",))):
