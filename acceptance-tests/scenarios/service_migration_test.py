@@ -52,7 +52,11 @@ def workload(kind: str, name: str, label: str, *, hashicorp: bool = False) -> di
         "template": {"metadata": {"labels": selector}, "spec": pod | (HASHICORP_POD if hashicorp else {})},
     }
     if kind == "StatefulSet":
-        spec |= {"serviceName": f"{name}-headless", "updateStrategy": {"type": "RollingUpdate"}}
+        # hashicorp/kubernetes writes a namespace into its claim templates (kubernetes/structures_persistent_volume_claim.go).
+        claim = {"metadata": {"name": "data"}, "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1024Mi"}}}}
+        claim["metadata"] |= {"namespace": "default"} if hashicorp else {}
+        pod["containers"][0]["volumeMounts"].append({"name": "data", "mountPath": "/data"} | ({"mountPropagation": "None"} if hashicorp else {}))
+        spec |= {"serviceName": f"{name}-headless", "updateStrategy": {"type": "RollingUpdate"}, "volumeClaimTemplates": [claim]}
     elif kind == "DaemonSet":
         del spec["replicas"]
         spec |= {"updateStrategy": {"type": "RollingUpdate"}}
@@ -105,6 +109,8 @@ def configuration(name: str, kind: str, label: str, env: dict[str, str]) -> dict
     }
     if kind != "Deployment":
         attributes["kind"] = kind.lower()
+    if kind == "StatefulSet":
+        attributes["claims"] = {"data": {"mount": "/data", "size": "1Gi", "per_replica": True}}
     if kind == "DaemonSet":
         del attributes["replicas"]
     if label != "app":
