@@ -228,6 +228,38 @@ def test_a_namesake_of_what_was_deleted_is_somebody_elses(stack, cluster, work, 
     assert not cluster.has("ConfigMap", work, "m")
 
 
+def test_what_is_written_back_from_a_backup_is_ours(stack, cluster, kubectl, work):
+    """Mark and all: by `kubectl get -o yaml` and `kubectl create`. What the server never takes out of a claim stays the tool's."""
+    claim = {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "c", "namespace": work},
+             "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}}
+
+    def write(value):
+        labelled = claim | {"metadata": claim["metadata"] | {"labels": {"v": value}}}
+        stack.write(hcl.resource("charon_kubernetes_manifest", "c", {"manifest": json.dumps(labelled)})
+                    + hcl.resource("charon_service", "web", {"namespace": work, "name": "web", "image": "registry.example.org/app:1", "replicas": 0,
+                                                             "claims": {"data": {"mount": "/data", "size": "1Gi"}}, "env": {"V": value}}))
+
+    write("1")
+    stack.apply()
+    for name in ("c", "web-data"):
+        kept = cluster.get("PersistentVolumeClaim", work, name)
+        for server_side in ("managedFields", "uid", "resourceVersion", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds"):
+            kept["metadata"].pop(server_side, None)
+        kept["metadata"].setdefault("annotations", {})["pv.kubernetes.io/bind-completed"] = "yes"
+        kept["spec"] |= {"volumeName": f"pv-{work}-{name}", "storageClassName": "restored", "volumeMode": "Filesystem"}
+        kept.pop("status", None)
+        cluster.api.delete("PersistentVolumeClaim", work, name)
+        kubectl("create", "-f", "-", objects=[kept])
+    uids = {name: cluster.get("PersistentVolumeClaim", work, name)["metadata"]["uid"] for name in ("c", "web-data")}
+    write("2")
+    stack.apply()
+    for name in ("c", "web-data"):
+        live = cluster.get("PersistentVolumeClaim", work, name)
+        assert live["metadata"]["uid"] == uids[name] and live["spec"]["volumeName"] == f"pv-{work}-{name}"
+        assert live["metadata"]["annotations"]["pv.kubernetes.io/bind-completed"] == "yes"
+    stack.destroy()
+
+
 def test_what_others_write_is_never_seen(stack, cluster, work):
     """Labels, annotations, a sidecar, replicas: none shows in a plan, and all survive our own changes."""
     stack.write(manifest(deployment(work, env={"A": "1"})))

@@ -57,7 +57,9 @@ def test_a_stateful_set_is_made_anew_only_if_the_server_takes_it(stack, cluster,
     # Somebody has restarted it, and set a variable.
     cluster.api.patch("StatefulSet", work, "db", {"spec": {"template": {
         "metadata": {"annotations": {"kubectl.kubernetes.io/restartedAt": "2026-01-01T00:00:00Z"}},
-        "spec": {"containers": [{"name": "db", "env": [{"name": "THEIRS", "value": "1"}]}]}}}}, "strategic", "kubectl-rollout")
+        "spec": {"containers": [{"name": "injected", "image": "registry.example.org/side:1"},
+                                {"name": "db", "env": [{"name": "THEIRS", "value": "1"}]}]}}}}, "strategic", "kubectl-rollout")
+    assert cluster.get("StatefulSet", work, "db")["spec"]["template"]["spec"]["containers"][0]["name"] == "injected"
 
     def settled():
         status = cluster.get("StatefulSet", work, "db")["status"]
@@ -85,14 +87,15 @@ def test_a_stateful_set_is_made_anew_only_if_the_server_takes_it(stack, cluster,
     assert live["metadata"]["uid"] != before and pods(cluster, work, "db") == running
     # What others have stays theirs.
     assert live["spec"]["replicas"] == 3
-    assert live["spec"]["template"]["spec"]["containers"][0]["image"] == "registry.example.org/app:9"
+    assert [c["image"] for c in live["spec"]["template"]["spec"]["containers"]] == ["registry.example.org/side:1", "registry.example.org/app:9"]
+    assert live["metadata"]["generation"] == 1  # no moment without it
     # Also after the next change of ours.
     for more in ({}, {"env": {"OURS": "1"}}, {}):
         write("2Gi", **more)
         stack.apply()
         template = cluster.get("StatefulSet", work, "db")["spec"]["template"]
         assert template["metadata"]["annotations"] == {"kubectl.kubernetes.io/restartedAt": "2026-01-01T00:00:00Z"}
-        assert [e["name"] for e in template["spec"]["containers"][0]["env"]] == [*more.get("env", {}), "THEIRS"] or more
+        assert {e["name"] for e in template["spec"]["containers"][1]["env"]} == {*more.get("env", {}), "THEIRS"}
     assert [size(cluster, work, f"data-db-{ordinal}") for ordinal in range(3)] == ["2Gi"] * 3
     stack.destroy()
 

@@ -54,7 +54,7 @@ def workload(kind: str, name: str, label: str, *, hashicorp: bool = False) -> di
     if kind == "StatefulSet":
         # hashicorp/kubernetes writes a namespace into its claim templates (kubernetes/structures_persistent_volume_claim.go).
         claim = {"metadata": {"name": "data"}, "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1024Mi"}}}}
-        claim["metadata"] |= {"namespace": "default"} if hashicorp else {}
+        claim["metadata"] |= {"namespace": "default"} if hashicorp else {"labels": {"l": "m"}}
         pod["containers"][0]["volumeMounts"].append({"name": "data", "mountPath": "/data"} | ({"mountPropagation": "None"} if hashicorp else {}))
         spec |= {"serviceName": f"{name}-headless", "updateStrategy": {"type": "RollingUpdate"}, "volumeClaimTemplates": [claim]}
     elif kind == "DaemonSet":

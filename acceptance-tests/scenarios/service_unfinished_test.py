@@ -277,6 +277,13 @@ def test_another_name_of_the_field_manager(stack, cluster, work):
         stack.write(
             f'provider "charon" {{\n  kubernetes = {{ field_manager = "{manager}" }}\n}}\n'
             + service(work, "web", image_owner="external", **more)
+            + service(work, "set", kind="statefulset", claims={"data": {"mount": "/data", "size": "1Gi", "per_replica": True}})
+            + hcl.resource("charon_kubernetes_manifest", "set", {"manifest": json.dumps(
+                {"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "text", "namespace": work},
+                 "spec": {"replicas": 0, "serviceName": "text", "selector": {"matchLabels": {"app": "text"}},
+                          "template": {"metadata": {"labels": {"app": "text"}}, "spec": {"containers": [{"name": "a", "image": "a:1"}]}},
+                          "volumeClaimTemplates": [{"metadata": {"name": "data"}, "spec": {
+                              "accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}}]}})})
             + hcl.resource("charon_secret", "s", {"namespace": work, "name": "s", "generate": {"A": {}}}))
 
     def managers(kind, name):

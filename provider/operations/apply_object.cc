@@ -743,6 +743,11 @@ std::string AppliedAs(const Json& live, const ObjectOptions& options) {
   return "";
 }
 
+std::string ComparedAs(const Json& live, const ObjectOptions& options) {
+  std::string manager = AppliedAs(live, options);
+  return manager.empty() ? options.manager : manager;
+}
+
 std::vector<std::string> FormerManagersOf(const Json& live, const ObjectOptions& options) {
   std::vector<std::string> managers = kubernetes::FormerManagers(live, options.manager);
   const std::string self = AppliedAs(live, options);
@@ -751,8 +756,17 @@ std::vector<std::string> FormerManagersOf(const Json& live, const ObjectOptions&
 }
 
 bool IsNamesake(const Json& live, const ObjectOptions& options) {
-  return options.applied_before && !options.owner.empty() && MarkOf(live).empty() &&
-         AppliedAs(live, options).empty();
+  if (!options.applied_before || options.owner.empty() || !MarkOf(live).empty() ||
+      !AppliedAs(live, options).empty())
+    return false;
+  // Where the mark comes later, whoever applied it may be us under a former name.
+  const absl::StatusOr<ObjectRef> ref = kubernetes::RefOf(live);
+  if (!ref.ok() || !IsMarkedLater(*ref)) return true;
+  const std::vector<kubernetes::ManagerEntry> managers = kubernetes::Managers(live);
+  return std::none_of(managers.begin(), managers.end(), [](const auto& entry) {
+    return entry.operation == "Apply" && entry.subresource.empty() &&
+           !kubernetes::IsFormerManager(entry.manager, entry.operation);
+  });
 }
 
 void TellNamesake(const Call& call, const ObjectRef& ref, const Json& live,
@@ -789,14 +803,20 @@ absl::StatusOr<Json> CreateObject(const Call& call, Cluster& cluster, const Json
   return Claimed(Applier(call, cluster, ref, object, options).Create(), cluster, ref);
 }
 
+Json WithCarried(const Json& object, const Json& carried) {
+  if (!carried.is_object()) return object;
+  Json whole = carried;
+  Override(whole, object);
+  return whole;
+}
+
 absl::StatusOr<Json> CreateCarrying(const Call& call, Cluster& cluster, const Json& object,
                                     const Json& carried, const ObjectOptions& options) {
   if (!carried.is_object()) return CreateObject(call, cluster, object, options);
   // All at once, so that no controller sees it without; then with another owner, then without us.
   CHARON_ASSIGN_OR_RETURN(const ObjectRef ref, kubernetes::RefOf(object));
-  Json whole = object;
-  AddMissing(whole, carried);
-  CHARON_ASSIGN_OR_RETURN(const Json made, CreateObject(call, cluster, whole, options));
+  CHARON_ASSIGN_OR_RETURN(const Json made,
+                          CreateObject(call, cluster, WithCarried(object, carried), options));
   Json theirs = carried;
   theirs.update(IdentityOf(ref), /*merge_objects=*/true);
   theirs["metadata"]["uid"] = UidOf(made);

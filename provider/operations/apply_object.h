@@ -73,6 +73,8 @@ Claim ClaimOf(const Json* live, const ObjectOptions& options);
 // applied anything, whoever applied our mark: kubernetes.field_manager was another one then. Empty:
 // this stack has not.
 std::string AppliedAs(const Json& live, const ObjectOptions& options);
+// The same, or options.manager where that is empty: under whose name `live` is compared.
+std::string ComparedAs(const Json& live, const ObjectOptions& options);
 // Those whose fields become ours with our first apply: tools that are done with `live`, and our own
 // former name.
 std::vector<std::string> FormerManagersOf(const Json& live, const ObjectOptions& options);
@@ -100,8 +102,10 @@ std::vector<kubernetes::FieldPath> OwnedBeyond(const Json& live, const Json& dec
 absl::StatusOr<Json> CreateObject(const Call& call, Cluster& cluster, const Json& object,
                                   const ObjectOptions& options);
 
-// The same with `carried` (a partial object; null: nothing), which stays as it is from then on and
-// is not ours: what others wrote into an object that has to be made anew.
+// `object` and what `carried` has beside it, in the order of the lists of `carried`.
+Json WithCarried(const Json& object, const Json& carried);
+// CreateObject of both, of which `carried` (a partial object; null: nothing) stays as it is from
+// then on and is not ours: what others wrote into an object that has to be made anew.
 absl::StatusOr<Json> CreateCarrying(const Call& call, Cluster& cluster, const Json& object,
                                     const Json& carried, const ObjectOptions& options);
 

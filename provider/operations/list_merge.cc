@@ -174,6 +174,36 @@ void AddMissing(Json& base, const Json& more, const FieldSet* lists) {
   }
 }
 
+void Override(Json& base, const Json& by) {
+  if (base.is_object() && by.is_object()) {
+    for (const auto& [key, value] : by.items()) {
+      if (base.contains(key)) {
+        Override(base[key], value);
+      } else {
+        base[key] = value;
+      }
+    }
+    return;
+  }
+  const char* key = base.is_array() && by.is_array() ? MergeKey(base, by) : nullptr;
+  if (key == nullptr) {
+    base = by;
+    return;
+  }
+  auto place = base.begin();
+  for (const Json& item : by) {
+    const auto same = std::find_if(base.begin(), base.end(),
+                                   [&](const Json& other) { return IsSame(other, item, key); });
+    if (same == base.end()) {
+      place = base.insert(place, item);
+    } else {
+      Override(*same, item);
+      place = same;
+    }
+    ++place;
+  }
+}
+
 Json MissingItems(const Json& wanted, const Json& has, const FieldSet* lists) {
   Json missing;
   if (wanted.is_object() && has.is_object()) {

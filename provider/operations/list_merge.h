@@ -18,6 +18,10 @@ using kubernetes::Json;
 // Adds to `base` what only `more` has. Where both have a value, that of `base` stands.
 void AddMissing(Json& base, const Json& more, const kubernetes::FieldSet* lists = nullptr);
 
+// Gives `base` what `by` has. Items of lists with keys stay where they are; new ones stand behind
+// those that they follow in `by`. Other lists are those of `by`. Built-in kinds only.
+void Override(Json& base, const Json& by);
+
 // The list items of `wanted` that `has` does not have, by their keys; null if there are none.
 Json MissingItems(const Json& wanted, const Json& has, const kubernetes::FieldSet* lists = nullptr);
 

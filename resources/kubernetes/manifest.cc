@@ -623,7 +623,7 @@ sdk::Outcome<ManifestModel> ManifestResource::Read(const sdk::Context& context,
     operations::TellNamesake(context, ref, *live, options);
     return absl::NotFoundError(absl::StrCat(ref.ToString(), " is another object now"));
   }
-  const std::string& manager = options.manager;
+  const std::string manager = operations::ComparedAs(*live, options);
   ManifestModel model = prior;
   if (context.private_state->Get(kImported)) {
     context.private_state->Erase(kImported);

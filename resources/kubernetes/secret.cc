@@ -586,7 +586,7 @@ sdk::Outcome<SecretModel> SecretResource::Read(const sdk::Context& context,
     operations::TellNamesake(context, ref, *live, options);
     return absl::NotFoundError(absl::StrCat(ref.ToString(), " is another object now"));
   }
-  const std::string& manager = options.manager;
+  const std::string manager = operations::ComparedAs(*live, options);
   std::set<std::string> keys = operations::OwnedKeys(*live, options);
   auto text_map = [&](const char* path) {
     std::map<std::string, std::string> map;

@@ -412,7 +412,10 @@ class Run {
     if (rewritten.empty()) return absl::OkStatus();
     settled_[key] =
         Fingerprint(kubernetes::Overlay(rendered.object, *live, options.manager).dump());
-    return TellRewritten(rendered, key, rewritten);
+    // What we wrote otherwise ourselves (KeepOrder, KeepClaimTemplates) nobody rewrote.
+    const std::vector<kubernetes::Difference> by_others =
+        kubernetes::Compare(object, *live, options.manager);
+    return by_others.empty() ? absl::OkStatus() : TellRewritten(rendered, key, by_others);
   }
 
   static std::string Text(const Json& object, absl::string_view path) {

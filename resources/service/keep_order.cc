@@ -109,28 +109,29 @@ void KeepListOrder(const Json& live, const std::string& name,
   list = std::move(kept);
 }
 
-// Whether `there`, of a server, is the claim template `wanted`.
+// Whether `there`, of a server, is the claim template `wanted` in all that a configuration can say
+// of one. What it cannot say (labels, limits, a namespace, ...) stays as it was made.
 bool SameClaim(const Json& wanted, const Json& there) {
-  if (kubernetes::Text(wanted, "metadata.name") != kubernetes::Text(there, "metadata.name"))
-    return false;
-  // What the server, or a client that writes all that it knows, adds without meaning.
-  static const std::set<std::string>& kMeaningless = *new std::set<std::string>{
-      "metadata.namespace", "metadata.creationTimestamp", "spec.volumeMode"};
-  for (const char* part : {"metadata", "spec"}) {
-    const Json& has = kubernetes::Field(there, part);
-    const Json& wants = kubernetes::Field(wanted, part);
-    for (const auto& [name, value] : has.items()) {
-      const bool meaningless = kMeaningless.count(absl::StrCat(part, ".", name)) != 0 &&
-                               (name != "volumeMode" || value == "Filesystem");
-      if (!meaningless && !(wants.is_object() && wants.contains(name)) && !value.empty())
-        return false;
-    }
-    if (!kubernetes::Compare({{part, wants}}, {{part, has}}).empty()) return false;
-  }
-  return kubernetes::Field(wanted, "metadata.annotations") ==
-             kubernetes::Field(there, "metadata.annotations") &&
-         kubernetes::Field(wanted, "metadata.labels") ==
-             kubernetes::Field(there, "metadata.labels");
+  const auto modes = [](const Json& claim) {
+    std::set<std::string> names;
+    for (const Json& mode : kubernetes::Field(claim, "spec.accessModes")) names.insert(mode.dump());
+    return names;
+  };
+  const auto autoresize = [](const Json& claim) {
+    std::map<std::string, Json> ours;
+    const Json& annotations = kubernetes::Field(claim, "metadata.annotations");
+    for (const auto& [key, value] : Autoresize("").items())
+      if (annotations.is_object() && annotations.contains(key)) ours[key] = annotations[key];
+    return ours;
+  };
+  const auto storage = [](const Json& claim) {
+    return Json{{"spec", {{"resources", kubernetes::Field(claim, "spec.resources")}}}};
+  };
+  return kubernetes::Text(wanted, "metadata.name") == kubernetes::Text(there, "metadata.name") &&
+         kubernetes::Text(wanted, "spec.storageClassName") ==
+             kubernetes::Text(there, "spec.storageClassName") &&
+         modes(wanted) == modes(there) && autoresize(wanted) == autoresize(there) &&
+         kubernetes::Compare(storage(wanted), storage(there)).empty();
 }
 
 }  // namespace

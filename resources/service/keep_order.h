@@ -14,8 +14,8 @@ namespace charon::service {
 void KeepOrder(const nlohmann::json& live, nlohmann::json& workload);
 
 // A StatefulSet keeps its claim templates for good, to the letter. So `workload` gets those of
-// `live` where they mean the same: a size in other units, another order, or the namespace that
-// hashicorp/kubernetes writes into them and that nobody reads.
+// `live` where they say the same: a size in other units, another order, or beside it what no
+// attribute says, such as labels, limits, or the namespace that hashicorp/kubernetes writes.
 void KeepClaimTemplates(const nlohmann::json& live, nlohmann::json& workload);
 
 }  // namespace charon::service

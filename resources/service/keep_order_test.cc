@@ -103,8 +103,10 @@ TEST(KeepClaimTemplates, WhatMeansTheSameIsWrittenAsOnTheServer) {
   };
   EXPECT_TRUE(kept("{}", "{}"));
   EXPECT_TRUE(kept(R"({"namespace": "default"})", R"({"volumeMode": "Filesystem"})"));
-  EXPECT_FALSE(kept(R"({"labels": {"app": "a"}})", "{}"));
-  EXPECT_FALSE(kept("{}", R"({"volumeMode": "Block"})"));
+  EXPECT_TRUE(kept(R"({"labels": {"app": "a"}, "annotations": {"a": "b"}})",
+                   R"({"storageClassName": "", "selector": {"matchLabels": {"a": "b"}}})"));
+  EXPECT_FALSE(kept(R"({"annotations": {"resize.topolvm.io/storage_limit": "9Gi"}})", "{}"));
+  EXPECT_FALSE(kept("{}", R"({"accessModes": ["ReadWriteMany"]})"));
   EXPECT_FALSE(kept("{}", R"({"storageClassName": "fast"})"));
   EXPECT_FALSE(kept("{}", R"({"resources": {"requests": {"storage": "3Gi"}}})"));
   EXPECT_FALSE(kept(R"({"name": "c"})", "{}"));

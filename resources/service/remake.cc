@@ -11,7 +11,6 @@
 #include "provider/base/status.h"
 #include "provider/clients/kubernetes/object.h"
 #include "provider/clients/kubernetes/ownership.h"
-#include "provider/operations/list_merge.h"
 #include "resources/service/content.h"
 
 namespace charon::service {
@@ -116,7 +115,7 @@ absl::StatusOr<Remake> CheckRemake(const Call& call, kubernetes::Cluster& cluste
                                    const operations::ObjectOptions& options, bool fresh) {
   CHARON_ASSIGN_OR_RETURN(const kubernetes::ObjectRef ref, kubernetes::RefOf(object));
   Remake remake;
-  remake.fields = FixedFields(object, live, options.manager);
+  remake.fields = FixedFields(object, live, operations::ComparedAs(live, options));
   const std::set<std::string> before = Volumes(live), now = Volumes(object);
   remake.adds_volumes = !std::includes(before.begin(), before.end(), now.begin(), now.end());
   remake.around_pods = Field(object, "spec.selector") == Field(live, "spec.selector");
@@ -141,9 +140,8 @@ absl::StatusOr<Remake> CheckRemake(const Call& call, kubernetes::Cluster& cluste
   }
   if (remake.around_pods) {
     remake.carried = CarriedOver(object, live, options);
-    Json whole = object;
-    operations::AddMissing(whole, remake.carried);
-    absl::StatusOr<bool> checked = operations::CheckMakeAnew(call, cluster, whole, anew);
+    absl::StatusOr<bool> checked = operations::CheckMakeAnew(
+        call, cluster, operations::WithCarried(object, remake.carried), anew);
     if (!absl::IsInvalidArgument(checked.status())) {
       CHARON_ASSIGN_OR_RETURN(remake.checked, std::move(checked));
       return remake;

@@ -55,7 +55,9 @@ void TellOwner(const sdk::Context& context, const std::string& key, operations::
   const bool foreign = claim == operations::Claim::kForeign;
   context.diagnostics->Warning(
       absl::StrCat("Changed outside of Terraform: ", key),
-      absl::StrCat("It ", foreign ? "has another owner's mark" : "has lost its owner's mark",
+      absl::StrCat("It ",
+                   foreign ? "has another owner's mark"
+                           : "has lost its owner's mark, or was written back by others",
                    " (annotation ", operations::kOwnerAnnotation, "). ",
                    foreign
                        ? "If conventions.owner was changed on purpose, or to take the object back, "
@@ -266,7 +268,6 @@ sdk::Outcome<ServiceModel> ServiceResource::Read(const sdk::Context& context,
   if (!prior.objects.IsKnown()) return ReadImported(context, *cluster, prior);
   if (context.adopting) return prior;
   const Conventions conventions = services_.settings()->conventions;
-  const std::string manager = services_.settings()->field_manager;
   std::map<std::string, const Rendered*> declared;
   const absl::StatusOr<Content> content = ContentOf(prior, conventions);
   if (content.ok()) {
@@ -334,6 +335,7 @@ sdk::Outcome<ServiceModel> ServiceResource::Read(const sdk::Context& context,
           found->second->attribute);
       continue;
     }
+    const std::string manager = operations::ComparedAs(**live, options);
     const std::vector<kubernetes::Difference> differences =
         kubernetes::Compare(found->second->object, **live, manager);
     const auto known = settled.find(key);

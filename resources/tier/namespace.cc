@@ -968,9 +968,11 @@ sdk::Outcome<NamespaceModel> NamespaceResource::Read(const sdk::Context& context
       if (!object.ok() && !absl::IsNotFound(object.status())) return object.status();
       if (!object.ok()) {
         effective.limit_range = LimitTable();
-      } else if (!kubernetes::Compare(LimitRangeObject(name, limits), **object, options.manager)
+      } else if (!kubernetes::Compare(LimitRangeObject(name, limits), **object,
+                                      operations::ComparedAs(**object, options))
                       .empty()) {
-        WarnOfDrift(context, LimitRangeObject(name, limits), **object, options.manager);
+        WarnOfDrift(context, LimitRangeObject(name, limits), **object,
+                    operations::ComparedAs(**object, options));
         effective.limit_range = InWordsOf(limits, LimitsOf(**object));
       }
     }
@@ -979,9 +981,11 @@ sdk::Outcome<NamespaceModel> NamespaceResource::Read(const sdk::Context& context
       if (!object.ok() && !absl::IsNotFound(object.status())) return object.status();
       if (!object.ok()) {
         effective.resource_quota = QuotaTable();
-      } else if (!kubernetes::Compare(QuotaObject(name, quota), **object, options.manager)
+      } else if (!kubernetes::Compare(QuotaObject(name, quota), **object,
+                                      operations::ComparedAs(**object, options))
                       .empty()) {
-        WarnOfDrift(context, QuotaObject(name, quota), **object, options.manager);
+        WarnOfDrift(context, QuotaObject(name, quota), **object,
+                    operations::ComparedAs(**object, options));
         effective.resource_quota = InWordsOf(quota, QuotaOf(**object));
       }
     }
@@ -990,8 +994,9 @@ sdk::Outcome<NamespaceModel> NamespaceResource::Read(const sdk::Context& context
     const auto object = cluster->Read(context, DefaultDenyRef(name));
     if (!object.ok() && !absl::IsNotFound(object.status())) return object.status();
     model.default_deny =
-        object.ok() &&
-        kubernetes::Compare(DefaultDenyObject(name), **object, options.manager).empty();
+        object.ok() && kubernetes::Compare(DefaultDenyObject(name), **object,
+                                           operations::ComparedAs(**object, options))
+                           .empty();
   }
   if (prior.role_bindings.IsKnown()) {
     std::map<std::string, RoleBindingModel> bindings;

@@ -140,7 +140,9 @@ class HttpCluster final : public Cluster, private SnapshotSource {
   }
 
   absl::StatusOr<std::vector<ResourceInfo>> Kinds(const Call& call) override {
-    return discovery_.Kinds(call);
+    CHARON_ASSIGN_OR_RETURN(std::vector<ResourceInfo> kinds, discovery_.Kinds(call));
+    CHARON_RETURN_IF_ERROR(CheckWhole(call, kinds));
+    return kinds;
   }
 
   absl::StatusOr<ServerVersion> Version(const Call& call) override {
@@ -543,11 +545,42 @@ class HttpCluster final : public Cluster, private SnapshotSource {
     return hidden;
   }
 
+  // Names and no schemas, which may be megabytes.
+  absl::StatusOr<std::string> GetDefinitions(const Call& call) {
+    return GetPath(call, "/apis/apiextensions.k8s.io/v1/customresourcedefinitions",
+                   "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,"
+                   "application/json");
+  }
+
+  // Unavailable if `kinds` lacks groups that are defined: a server that has just been started lists
+  // none of them. OK too for accounts that may not read definitions.
+  absl::Status CheckWhole(const Call& call, const std::vector<ResourceInfo>& kinds) {
+    const auto body = GetDefinitions(call);
+    if (absl::IsPermissionDenied(body.status()) || IsUnclearPath(body.status()))
+      return absl::OkStatus();
+    CHARON_RETURN_IF_ERROR(body.status());
+    std::set<std::string> groups;
+    for (const ResourceInfo& info : kinds) groups.insert(info.kind.group());
+    std::set<std::string> defined;
+    const Json list = http::ParseJson(*body);
+    for (const Json& item : Field(list, "items")) {
+      // PLURAL.GROUP
+      const std::string name = Text(item, "metadata.name");
+      const std::string group = name.substr(name.find('.') + 1);
+      if (groups.count(group) != 0 || !defined.insert(group).second) continue;
+      const absl::Status alone =
+          GetPath(call, absl::StrCat("/apis/", group), "application/json").status();
+      if (alone.ok() || !IsUnclearPath(alone)) {
+        return absl::UnavailableError(absl::StrCat(
+            "the server's list of kinds lacks those of ", group,
+            ", which is defined: it was started a moment ago, or its discovery lags behind"));
+      }
+    }
+    return absl::OkStatus();
+  }
+
   absl::Status AskHidden(const Call& call, const ObjectKind& kind) {
-    // Names and no schemas, which may be megabytes.
-    const auto body = GetPath(call, "/apis/apiextensions.k8s.io/v1/customresourcedefinitions",
-                              "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,"
-                              "application/json");
+    const auto body = GetDefinitions(call);
     if (absl::IsPermissionDenied(body.status()) || IsUnclearPath(body.status()))
       return absl::OkStatus();
     CHARON_RETURN_IF_ERROR(body.status());

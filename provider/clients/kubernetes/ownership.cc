@@ -240,6 +240,18 @@ bool IsDefaultSpelledOut(const Json& object, const FieldPath& path) {
   });
 }
 
+// What the server lets nobody take out of a claim once it has it (kubernetes 1.36,
+// pkg/apis/core/validation, ValidatePersistentVolumeClaimUpdate), and what the controllers of
+// volumes note: a claim that was written back from a backup has all of it in the tool's name.
+bool IsOfVolumeControllers(const Json& object, const FieldPath& path) {
+  if (Text(object, "kind") != "PersistentVolumeClaim" || path.size() < 2) return false;
+  if (path[0].text == "spec") return path[1].text != "resources";
+  return path.size() > 2 && path[1].text == "annotations" &&
+         (absl::StartsWith(path[2].text, "pv.kubernetes.io/") ||
+          absl::StartsWith(path[2].text, "volume.kubernetes.io/") ||
+          absl::StartsWith(path[2].text, "volume.beta.kubernetes.io/"));
+}
+
 // What exists nowhere else, and no configuration names: it stays, as nobody's.
 bool IsValueOfSecret(const Json& object, const FieldPath& path) {
   return Text(object, "kind") == "Secret" && !path.empty() && path.front().text == "data";
@@ -284,7 +296,9 @@ std::optional<Json> MigratedManagedFields(const Json& object, absl::string_view 
   if (!moved) return std::nullopt;
   if (declared != nullptr) {
     for (const FieldPath& path : fields.Minus(*declared).Paths()) {
-      if (IsDefaultSpelledOut(object, path) || IsValueOfSecret(object, path)) fields.Remove(path);
+      if (IsDefaultSpelledOut(object, path) || IsOfVolumeControllers(object, path) ||
+          IsValueOfSecret(object, path))
+        fields.Remove(path);
     }
   }
   ours["manager"] = std::string(manager);
