@@ -118,7 +118,7 @@ TEST_P(VpnNode, AMissingKeyIsToldByThePlanOnce) {
                                         "Set HEADSCALE_API_KEY.");
                     });
   Settings settings;
-  settings.complete = true;
+  settings.configured = true;
   services.Configure(settings);
   ResourceHarness one(std::make_unique<NodeResource>(services));
   ResourceHarness other(std::make_unique<NodeResource>(services));
@@ -129,7 +129,7 @@ TEST_P(VpnNode, AMissingKeyIsToldByThePlanOnce) {
                                 HasSubstr("the apply will fail"))));
   EXPECT_THAT(other.warnings(), IsEmpty());
   // What is not known yet may come.
-  settings.complete = false;
+  settings.unknown = {"headscale.api_key"};
   services.Configure(settings);
   one.ApplyToFail(R"({"hostname": "web"})");
   EXPECT_THAT(one.warnings(), IsEmpty());

@@ -38,7 +38,7 @@ struct Vpn {
   // Terraform starts the provider anew: nothing is remembered.
   void NextRun() {
     Settings settings;
-    settings.complete = true;
+    settings.configured = true;
     settings.vpn_base_domain = "mesh.example.org";
     services.Configure(settings);
   }
