@@ -72,5 +72,19 @@ TEST(ListMerge, TellsWhichItemsAreNotThere) {
             Parse(R"({"spec":{"lm":[{"k":"z","p":1,"tok":"t"}]}})"));
 }
 
+// Two mounts of one volume, and two ports of one number, are two.
+TEST(ListMerge, TellsItemsOfBuiltInKindsApart) {
+  Json object =
+      Parse(R"({"volumeMounts":[{"name":"v","mountPath":"/a"},{"name":"v","mountPath":"/b"}],
+                          "ports":[{"containerPort":53},{"containerPort":53,"protocol":"UDP"}]})");
+  AddMissing(object, Parse(R"({"volumeMounts":[{"name":"v","mountPath":"/b","readOnly":true}],
+                               "ports":[{"containerPort":53,"protocol":"UDP","hostPort":1}]})"));
+  EXPECT_EQ(
+      object,
+      Parse(
+          R"({"volumeMounts":[{"name":"v","mountPath":"/a"},{"name":"v","mountPath":"/b","readOnly":true}],
+                              "ports":[{"containerPort":53},{"containerPort":53,"protocol":"UDP","hostPort":1}]})"));
+}
+
 }  // namespace
 }  // namespace charon::operations

@@ -83,5 +83,32 @@ TEST(KeepOrder, TakesAnythingThatIsNotThere) {
             Json::parse(R"({"env": [{"name": "a"}, 2, {"name": 3}]})"));
 }
 
+// The server refuses another spelling of them as it refuses other ones.
+TEST(KeepClaimTemplates, WhatMeansTheSameIsWrittenAsOnTheServer) {
+  const Json wanted = Json::parse(R"({"spec": {"volumeClaimTemplates": [
+      {"metadata": {"name": "a"}, "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}},
+      {"metadata": {"name": "b"}, "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "2Gi"}}}}]}})");
+  const auto kept = [&wanted](const char* a_metadata, const char* a_spec) {
+    Json live = Json::parse(R"({"spec": {"volumeClaimTemplates": [
+        {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "b", "creationTimestamp": null}, "status": {"phase": "Pending"},
+         "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "2Gi"}}, "volumeMode": "Filesystem"}},
+        {"metadata": {"name": "a"}, "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1024Mi"}}}}]}})");
+    Json& a = live["spec"]["volumeClaimTemplates"][1];
+    a["metadata"].update(Json::parse(a_metadata));
+    a["spec"].update(Json::parse(a_spec));
+    Json workload = wanted;
+    KeepClaimTemplates(live, workload);
+    EXPECT_TRUE(workload == live || workload == wanted);
+    return workload == live;
+  };
+  EXPECT_TRUE(kept("{}", "{}"));
+  EXPECT_TRUE(kept(R"({"namespace": "default"})", R"({"volumeMode": "Filesystem"})"));
+  EXPECT_FALSE(kept(R"({"labels": {"app": "a"}})", "{}"));
+  EXPECT_FALSE(kept("{}", R"({"volumeMode": "Block"})"));
+  EXPECT_FALSE(kept("{}", R"({"storageClassName": "fast"})"));
+  EXPECT_FALSE(kept("{}", R"({"resources": {"requests": {"storage": "3Gi"}}})"));
+  EXPECT_FALSE(kept(R"({"name": "c"})", "{}"));
+}
+
 }  // namespace
 }  // namespace charon::service

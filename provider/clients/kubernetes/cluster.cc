@@ -668,8 +668,7 @@ class HttpCluster final : public Cluster, private SnapshotSource {
     }
     if (options.dry_run) {
       // Of the object itself nobody wants to know.
-      if (options.wants_answer)
-        return Annotated(ParseObject(response->body, info, ref), verb, ref);
+      if (options.wants_answer) return Annotated(ParseObject(response->body, info, ref), verb, ref);
       if (absl::StartsWith(response->body, "{")) return Json();
       return Annotate(Stranger(DescribePath(request), response->body),
                       absl::StrCat(verb, " ", ref.ToString()));
