@@ -24,6 +24,8 @@ def test_import_blocks_of_everything_at_once(vpn_stack, headscale, cloudflare, s
     machine.register(headscale.new_key(owner), routes=("10.1.0.0/16",))
     headscale.approve(machine.id, "10.1.0.0/16")
     headscale.set_policy('{"acls": [{"action": "accept", "src": ["*"], "dst": ["*:*"]}]}')
+    headscale.new_key(owner)
+    keys = headscale.keys(owner)
     before = dns.sets(zone)
     vpn_stack.environment |= cloudflare.environment
     vpn_stack.write(
@@ -35,10 +37,12 @@ def test_import_blocks_of_everything_at_once(vpn_stack, headscale, cloudflare, s
         + import_("charon_dns_record.r[each.key]", Expression(f'"cloudflare/{zone}/r${{each.key}}.{zone}/A"'),
                   for_each=Expression('toset(["0", "1", "2"])'))
         + import_("charon_vpn_node.host", machine.id) + import_("charon_vpn_user.owner", owner) + import_("charon_vpn_policy.all", "policy")
+        + import_("charon_vpn_preauth_key.k", keys[-1]["id"])
         + import_("charon_dns_zone.z", f"cloudflare/{zone}") + import_("charon_dns_record.txt", f"cloudflare/{zone}/{zone}/TXT"))
     plan = vpn_stack.plan("-generate-config-out=generated.tf")
     counts = {key: plan.summary[key] for key in ("import", "add", "change", "remove")}
-    assert counts == {"import": 8, "add": 0, "change": 0, "remove": 0}, vpn_stack.show(plan)
+    assert counts == {"import": 9, "add": 0, "change": 0, "remove": 0}, vpn_stack.show(plan)
     vpn_stack.run("apply", "-json", "-input=false", str(plan.file))
     vpn_stack.expect_empty()
     assert vpn_stack.state()["charon_vpn_node.host"]["id"] == machine.id and dns.sets(zone) == before
+    assert headscale.keys(owner) == keys

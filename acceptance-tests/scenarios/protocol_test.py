@@ -1,6 +1,7 @@
 """Calls that the Terraform at hand (1.11) does not make: lists, actions, identity, generated configuration; and
 moves from other providers' resources."""
 
+import copy
 import json
 
 import pytest
@@ -131,6 +132,40 @@ def test_restart_of_what_is_not_there(plugin, names):
     assert [e.WhichOneof("type") for e in events] == ["completed"]
     (diagnostic,) = events[0].completed.diagnostics
     assert diagnostic.severity == 1 and names("nothing") in diagnostic.detail
+
+
+def test_a_restart_that_restarts_nothing_says_so(plugin, cluster, names):
+    make_namespace(cluster, names("work"))
+    paused = deployment(names)
+    paused["spec"]["paused"] = True
+    by_hand = deployment(names) | {"kind": "StatefulSet"}
+    by_hand["spec"] |= {"serviceName": "web", "updateStrategy": {"type": "OnDelete"}}
+    held = copy.deepcopy(by_hand)
+    held["metadata"]["name"] = "held"
+    held["spec"]["updateStrategy"] = {"type": "RollingUpdate", "rollingUpdate": {"partition": 2}}
+    for one in (paused, by_hand, held):
+        cluster.api.create(one)
+
+    def restarted(kind, name):
+        annotations = cluster.get(kind, names("work"), name)["spec"]["template"]["metadata"].get("annotations", {})
+        return "kubectl.kubernetes.io/restartedAt" in annotations
+
+    # As kubectl, which refuses it: no pod would be made, and the wait would be for ever.
+    config = {"kind": "Deployment", "namespace": names("work"), "name": "web"}
+    events = plugin.invoke_action("charon_kubernetes_restart", config)
+    assert [e.WhichOneof("type") for e in events] == ["completed"]
+    (refused,) = events[0].completed.diagnostics
+    assert refused.severity == 1 and "is paused" in refused.detail and "kubectl rollout resume" in refused.detail
+    assert not restarted("Deployment", "web")
+
+    # As kubectl, too, which marks the template: pods that somebody deletes come back new. But none of them was deleted.
+    for name, why in (("web", "OnDelete"), ("held", "partition")):
+        config = {"kind": "StatefulSet", "namespace": names("work"), "name": name}
+        events = plugin.invoke_action("charon_kubernetes_restart", config)
+        assert not [e for e in events if "new and ready" in e.progress.message]
+        (told,) = events[-1].completed.diagnostics
+        assert told.severity == 2 and told.summary == "No pod was restarted" and why in told.detail
+        assert restarted("StatefulSet", name)
 
 
 def test_an_action_plans_with_unknown_configuration(plugin):

@@ -383,9 +383,11 @@ def test_a_field_of_ours_that_somebody_takes_is_told_and_not_fought(stack, clust
     cluster.api.patch("Deployment", work, "web", {"spec": {"replicas": 3}}, manager="someone-by-hand")
     plan = stack.plan()
     assert plan.actions == {ADDRESS: "update"}
-    assert plan.says("someone-by-hand", "spec.replicas", "replicas_owner"), plan
+    # The number is ours although `replicas` is left out, so that leaving it out is no way.
+    ways = 'Leave the field to it (replicas_owner = "external"), or take it over with force_conflicts = true.'
+    assert plan.says("someone-by-hand", "spec.replicas", ways), plan
     result = stack.run("apply", "-json", "-input=false", str(plan.file), codes=(1,))
-    assert result.says("someone-by-hand", "force_conflicts") and workload(cluster, work)["spec"]["replicas"] == 3
+    assert result.says("someone-by-hand", ways) and workload(cluster, work)["spec"]["replicas"] == 3
     stack.write(text(attributes | {"replicas_owner": "external"}))
     stack.apply()
     assert workload(cluster, work)["spec"]["replicas"] == 3

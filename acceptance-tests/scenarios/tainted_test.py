@@ -83,6 +83,27 @@ def test_a_database_keeps_its_claim_and_its_volume(stack, cluster, work):
     stack.destroy()
 
 
+def test_a_wait_that_failed_in_an_update_is_not_forgotten(stack, cluster, work):
+    """What was sent is in the state, and that nobody has seen it ready as well: the same apply again is no success."""
+    stack.write(manifest(workload("Deployment", work), wait={"rollout": True}))
+    stack.apply()
+    broken = {"object_": workload("Deployment", work, BROKEN), "timeouts": {"update": "3s"}}
+    stack.write(manifest(**broken, wait={"rollout": True}))
+    for _ in range(2):
+        result = stack.apply(fails=True)
+        assert result.says("ImagePullBackOff") and result.error.address == ADDRESS, result
+        assert not stack.state().is_tainted(ADDRESS) and stack.state()[ADDRESS]["wait"] is None
+    plan = stack.plan()
+    assert plan.actions == {ADDRESS: "update"} and plan.says("Not ready yet", "waits again"), plan
+    # Nobody waits for what is not asked for any more.
+    stack.write(manifest(**broken))
+    stack.expect_empty()
+    stack.write(manifest(workload("Deployment", work), wait={"rollout": True}))
+    stack.apply()
+    assert stack.state()[ADDRESS]["wait"]["rollout"] is True
+    stack.destroy()
+
+
 def test_a_deployment_that_never_got_ready(stack, cluster, work):
     fail(stack, manifest(workload("Deployment", work, BROKEN), wait={"rollout": True}, timeouts=SHORT),
          "db", "ImagePullBackOff")

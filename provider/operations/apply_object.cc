@@ -174,19 +174,22 @@ bool IsOwnConflict(const absl::Status& status, const ObjectOptions& options) {
 absl::Status ExplainConflict(const absl::Status& status, const ObjectRef& ref,
                              const ObjectOptions& options) {
   if (!IsFieldConflict(status)) return status;
-  std::vector<std::string> fields;
+  std::vector<std::string> fields, lines;
   const ApiError error = ApiErrorOf(status);
   for (const ApiError::Cause& cause : error.causes) {
     if (cause.reason != "FieldManagerConflict" || IsOwnConflict(cause, options)) continue;
-    fields.push_back(absl::StrCat("- ", cause.field, " belongs to ", ManagerIn(cause.message)));
+    fields.push_back(cause.field);
+    lines.push_back(absl::StrCat("- ", cause.field, " belongs to ", ManagerIn(cause.message)));
   }
   return WithRemedy(
       WithMessage(status, absl::StrCat("applying ", ref.ToString(),
                                        ": other field managers own what the configuration sets:\n",
-                                       absl::StrJoin(fields, "\n"))),
-      "Leave the field out if the other should own it, declare it external to set it only at "
-      "creation (an *_owner attribute of a service, \"initial\" of a manifest), or take it over "
-      "with force_conflicts = true.");
+                                       absl::StrJoin(lines, "\n"))),
+      options.ways_out
+          ? options.ways_out(fields)
+          : "Leave the field out if the other should own it, declare it external to set it only at "
+            "creation (an *_owner attribute of a service, \"initial\" of a manifest), or take it "
+            "over with force_conflicts = true.");
 }
 
 // Who has an object that is not ours.

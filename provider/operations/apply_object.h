@@ -37,6 +37,9 @@ struct ObjectOptions {
   std::string import_id{};       // of the resource; empty: the object's own
   bool offers_replace = true;    // whether on_conflict = "replace" exists
   bool force_conflicts = false;  // take fields from other managers
+  // What the user may do about these fields of the configuration, which another manager has, for
+  // the message; empty: what holds for all resources.
+  std::function<std::string(const std::vector<std::string>& fields)> ways_out{};
   // Further marks that count as ours: former spellings of `owner`.
   std::function<bool(absl::string_view mark)> accepts{};
   // An object of the state that this stack has applied, not only imported: then what has neither

@@ -32,6 +32,8 @@ constexpr char kType[] = "charon_kubernetes_manifest";
 // (defaults of a webhook, canonical forms that SameMeaning does not know), by field. As long as
 // that stays, it has not drifted.
 constexpr char kSettled[] = "settled";
+// Private state: set by an apply that did not see the object ready.
+constexpr char kUnready[] = "unready";
 // Private state: set by import, until the first read has filled in the manifest.
 constexpr char kImported[] = "imported";
 
@@ -109,6 +111,14 @@ void Settle(const sdk::Context& context, const Json& declared, const Json& live,
   const kubernetes::Settled settled =
       kubernetes::SettledAs(kubernetes::Compare(declared, live, manager));
   if (!settled.empty()) context.private_state->Set(kSettled, absl::StrJoin(settled, ","));
+}
+
+// A state without `wait`, so that the next plan has it as a change, which waits.
+sdk::Outcome<ManifestModel> NotReady(const sdk::Context& context, ManifestModel reached,
+                                     absl::Status why) {
+  reached.wait = {};
+  context.private_state->Set(kUnready, "1");
+  return sdk::Outcome<ManifestModel>::Partial(std::move(reached), std::move(why));
 }
 
 constexpr absl::string_view kWaysOut =
@@ -236,8 +246,10 @@ const ObjectSpec<ManifestModel>& ManifestModel::Describe() {
               .Check(OneOf({"fail", "adopt", "replace"})),
           Field(&M::force_conflicts, "force_conflicts", Optional,
                 "Take over fields that another field manager owns, instead of an error."),
-          Field(&M::wait, "wait", Optional,
-                "What to wait for after each change; nothing by default."),
+          Field(
+              &M::wait, "wait", Optional,
+              "What to wait for after each change; nothing by default. A wait that failed is left "
+              "out of the state, and is the next plan's change."),
           sdk::TimeoutsField(&M::timeouts),
       },
       {ExactlyOneOf({"manifest", "object"}),
@@ -409,6 +421,14 @@ absl::Status ManifestResource::Plan(const sdk::Context& context,
   CHARON_ASSIGN_OR_RETURN(const ObjectRef ref, kubernetes::RefOf(*wanted));
   if (ref.kind.kind == "ResourceQuota" || ref.kind.kind == "LimitRange")
     services_.NotePlannedQuota(ref.name_space);
+  if (change.IsUpdate() && context.private_state->Get(kUnready) && change.prior().wait.IsNull() &&
+      !config.wait.IsNull() && !context.planned_before) {
+    context.diagnostics->Warning(
+        absl::StrCat("Not ready yet: ", ref.ToString()),
+        "The last apply changed it and ended before it was ready as `wait` says. This one waits "
+        "again.",
+        Path("wait"));
+  }
 
   if (change.IsUpdate() && !IsOpen(change.prior())) {
     const auto before = Declared(change.prior());
@@ -535,8 +555,9 @@ sdk::Outcome<ManifestModel> ManifestResource::Create(const sdk::Context& context
   }
   if (!live.ok()) return Placed(form, live.status());
   Settle(context, *declared, *live, options.manager);
+  context.private_state->Erase(kUnready);
   if (absl::Status ready = Wait(context, *cluster, ref, plan); !ready.ok()) {
-    return sdk::Outcome<ManifestModel>::Partial(plan, std::move(ready));
+    return NotReady(context, plan, std::move(ready));
   }
   return plan;
 }
@@ -605,8 +626,9 @@ sdk::Outcome<ManifestModel> ManifestResource::Update(const sdk::Context& context
           : operations::UpdateObject(context, *cluster, *wanted, options);
   if (!live.ok()) return Placed(Form(plan), live.status());
   Settle(context, *declared, *live, options.manager);
+  context.private_state->Erase(kUnready);
   if (absl::Status ready = Wait(context, *cluster, ref, plan); !ready.ok()) {
-    return sdk::Outcome<ManifestModel>::Partial(plan, std::move(ready));
+    return NotReady(context, plan, std::move(ready));
   }
   return plan;
 }

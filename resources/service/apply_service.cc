@@ -803,6 +803,24 @@ absl::StatusOr<std::vector<Json>> ReplicaClaims(const Call& call, Cluster& clust
   return claims;
 }
 
+std::string WaysOut(const std::vector<std::string>& fields) {
+  std::set<std::string> ways;
+  for (const std::string& field : fields) {
+    const bool of_container = absl::StrContains(field, "ontainers[");
+    if (field == ".spec.replicas") {  // which are rendered in any case, as is an image
+      ways.insert("replicas_owner = \"external\"");
+    } else if (of_container && absl::EndsWith(field, "].image")) {
+      ways.insert("image_owner = \"external\"");
+    } else {
+      if (of_container && absl::StrContains(field, "].resources"))
+        ways.insert("resources_owner = \"external\"");
+      ways.insert("without the attribute that sets it");
+    }
+  }
+  return absl::StrCat("Leave the field to it (", absl::StrJoin(ways, ", "),
+                      "), or take it over with force_conflicts = true.");
+}
+
 operations::ObjectOptions OptionsOf(Services& services, const ServiceModel& model,
                                     const sdk::Context& context) {
   const std::string id = absl::StrCat(*model.name_space, "/", model.NameOrDefault());
@@ -811,6 +829,7 @@ operations::ObjectOptions OptionsOf(Services& services, const ServiceModel& mode
   options.force_conflicts = model.force_conflicts.value_or(false);
   options.import_id = id;
   options.applied_before = !context.adopting;
+  options.ways_out = WaysOut;
   return options;
 }
 

@@ -26,6 +26,10 @@ inline constexpr char kUnfinished[] = "unfinished";
 // nothing.
 bool NotesOtherObjects(const kubernetes::Json& workload, const StringMap& objects);
 
+// What the user may do about fields of a service's objects, as conflicts name them, that another
+// manager has.
+std::string WaysOut(const std::vector<std::string>& fields);
+
 // Who owns a service's objects.
 operations::ObjectOptions OptionsOf(Services& services, const ServiceModel& model,
                                     const sdk::Context& context);

@@ -66,11 +66,15 @@ void TellOwner(const sdk::Context& context, const std::string& key, operations::
                        : "The next apply marks it again."));
 }
 
-constexpr absl::string_view kWaysOut =
-    "Apply sets it back if nobody owns the field. If another manager does, apply refuses to fight "
-    "it: leave the attribute "
-    "out, declare it external (image_owner, replicas_owner, resources_owner), or take it over with "
-    "force_conflicts = true.";
+std::string DriftWaysOut(const std::vector<kubernetes::Difference>& differences) {
+  std::vector<std::string> fields;
+  for (const kubernetes::Difference& difference : differences)
+    fields.push_back(kubernetes::ToString(difference.path));
+  return absl::StrCat(
+      "Apply sets it back if nobody owns the field. If another manager does, apply refuses to "
+      "fight it. ",
+      WaysOut(fields));
+}
 
 }  // namespace
 
@@ -365,7 +369,7 @@ sdk::Outcome<ServiceModel> ServiceResource::Read(const sdk::Context& context,
       model.objects.value()[key] = DriftText(differences);
       context.diagnostics->Warning(
           absl::StrCat("Changed outside of Terraform: ", key),
-          absl::StrCat(operations::DescribeDrift(differences), "\n\n", kWaysOut),
+          absl::StrCat(operations::DescribeDrift(differences), "\n\n", DriftWaysOut(differences)),
           found->second->attribute);
     }
   }

@@ -1119,6 +1119,8 @@ absl::Status NamespaceList::List(
   options.label_selector = absl::StrJoin(selectors, ",");
   CHARON_ASSIGN_OR_RETURN(const std::vector<Json> namespaces,
                           cluster->List(context, {"v1", "Namespace"}, options));
+  sdk::Context reading = context;
+  reading.adopting = true;  // as after an import: whoever made them
   for (const Json& object : namespaces) {
     sdk::Listed<NamespaceModel, NamespaceIdentity> item;
     const std::string name = kubernetes::Text(object, "metadata.name");
@@ -1126,7 +1128,7 @@ absl::Status NamespaceList::List(
     item.display_name = name;
     if (include_resource) {
       CHARON_ASSIGN_OR_RETURN(const NamespaceModel stub, resource_.Import(context, name));
-      const sdk::Outcome<NamespaceModel> read = resource_.Read(context, stub);
+      const sdk::Outcome<NamespaceModel> read = resource_.Read(reading, stub);
       if (absl::IsNotFound(read.status())) continue;
       CHARON_RETURN_IF_ERROR(read.status());
       item.resource = *read.state();

@@ -30,6 +30,12 @@ bool IsFinished(const M& state) {
   return state.used.value_or(false) && !state.reusable.value_or(false);
 }
 
+// Neither delivered nor exposed: a key that was imported, of which nobody knows the text.
+bool GoesNowhere(const M& model) {
+  return model.deliver_to.IsNull() && !model.expose_key.IsUnknown() &&
+         !model.expose_key.value_or(false);
+}
+
 std::string Flags(bool reusable, bool ephemeral, const std::set<std::string>& tags) {
   return absl::StrCat(reusable ? "reusable" : "single-use", ephemeral ? " ephemeral " : " ",
                       absl::StrJoin(tags, ","));
@@ -171,8 +177,7 @@ const ObjectSpec<PreauthKeyModel>& PreauthKeyModel::Describe() {
                 "`adopt` and overwrite it.")
               .Check(OneOf({"fail", "adopt"})),
           Field(&M::expose_key, "expose_key", Optional,
-                "Keep the key in Terraform's state, as `key`.")
-              .ForceNew(),
+                "Keep the key in Terraform's state, as `key`. A change makes a new key."),
           Field(&M::key, "key", Computed, "The key, if `expose_key` is set.")
               .Sensitive()
               .KeepPrior(),
@@ -199,8 +204,10 @@ const sdk::ResourceInfo& PreauthKeyResource::info() const {
                              .subcategory = "VPN",
                              .timeouts = {},
                              .import_id =
-                                 "the key's id, `17`. What the server hides is not imported: to "
-                                 "deliver it, a new key is made",
+                                 "the key's id, `17`. What the server hides is not imported: with "
+                                 "neither `deliver_to` nor `expose_key` the key is watched, not "
+                                 "renewed, and removed with the resource; to deliver it, a new "
+                                 "key is made",
                              .needs = {"headscale", "kubernetes", "conventions"}};
   return info;
 }
@@ -211,15 +218,6 @@ absl::Status PreauthKeyResource::Validate(const sdk::Context&, const M& config) 
     return At("user",
               WithRemedy(absl::InvalidArgumentError("whose machines join with the key is not said"),
                          "Set user, or tags (Headscale 0.28 and later)."));
-  }
-  if (config.deliver_to.IsNull() && !config.expose_key.IsUnknown() &&
-      !config.expose_key.value_or(false)) {
-    return At(
-        "deliver_to",
-        WithRemedy(absl::InvalidArgumentError("the key would be lost: the server shows it once"),
-                   "Set deliver_to, or expose_key = true to have it in the state; for use in this "
-                   "run only, take the "
-                   "ephemeral resource of the same name."));
   }
   if (config.renew_before.IsKnown() && !config.expires_in.IsUnknown()) {
     const auto before = ParseDuration(*config.renew_before),
@@ -237,8 +235,23 @@ absl::Status PreauthKeyResource::Validate(const sdk::Context&, const M& config) 
 absl::Status PreauthKeyResource::Plan(const sdk::Context& context, sdk::PlanChange<M>& change) {
   if (change.IsDestroy()) return absl::OkStatus();
   const M& config = change.config();
+  const bool goes_nowhere = GoesNowhere(config);
+  if (change.IsCreate() && goes_nowhere) {
+    return At(
+        "deliver_to",
+        WithRemedy(absl::InvalidArgumentError("the key would be lost: the server shows it once"),
+                   "Set deliver_to, or expose_key = true to have it in the state; for use in this "
+                   "run only, take the "
+                   "ephemeral resource of the same name. Only a key that was imported needs "
+                   "neither."));
+  }
   if (change.IsUpdate()) {
     const M& prior = change.prior();
+    if (config.expose_key.IsUnknown() ||
+        config.expose_key.value_or(false) != prior.expose_key.value_or(false))
+      change.RequireReplace(Path("expose_key"));
+    // Not known of an imported key.
+    if (config.expires_in.IsNull() && prior.expires_in.IsNull()) change.KeepPrior("expires_in");
     const absl::Time now = context.call.clock->Now();
     const absl::Duration before =
         config.renew_before.IsKnown()
@@ -247,6 +260,7 @@ absl::Status PreauthKeyResource::Plan(const sdk::Context& context, sdk::PlanChan
     const absl::StatusOr<absl::Time> expires = ParseTime(prior.expires_at.value_or(""));
     const bool finished = IsFinished(prior);
     const auto renew = [&](const char* attribute) {
+      if (goes_nowhere) return;          // a new one would be lost
       if (!context.may_replace) return;  // what is due only since the plan has time until the next
       change.SetUnknown(attribute);
       change.RequireReplace(Path(attribute));
@@ -400,7 +414,7 @@ sdk::Outcome<M> PreauthKeyResource::Read(const sdk::Context& context, const M& p
         model.reusable = key.reusable;
         model.ephemeral = key.ephemeral;
         if (IsTextKnown(key)) RegisterSecret(key.key);
-      } else if (!IsFinished(model)) {
+      } else if (!IsFinished(model) && !GoesNowhere(prior)) {
         CHARON_ASSIGN_OR_RETURN(const vpn::Sinks sinks, Sinks(prior));
         bool delivered = true;
         for (const auto& sink : sinks) {

@@ -299,6 +299,35 @@ TEST_P(VpnPreauthKey, IsImportedByItsId) {
   EXPECT_TRUE(key()["key"].IsNull());
 }
 
+// As `import` blocks are planned, with the configuration that Terraform generates: nobody has the
+// key's text, so that nothing can be made of it.
+TEST_P(VpnPreauthKey, AnImportedKeyIsWatchedAndRemoved) {
+  key().Apply(R"({"user": "ops", "reusable": true, "tags": ["tag:infra"], "expose_key": true})");
+  const std::string id = absl::StrCat(server().keys[0].id);
+  NextRunWithoutState();
+  key().Import(id);
+  const std::size_t writes = server().writes().size();
+  const auto config = [](const std::string& more) {
+    return absl::StrCat(R"({"user": "ops", "reusable": true, "tags": ["tag:infra"])", more, "}");
+  };
+  EXPECT_EQ(key().Apply(config("")), core::Action::kNoOp);
+  EXPECT_EQ(key().Apply(config(R"(, "expose_key": false)")), core::Action::kUpdate);
+  NextRun();
+  EXPECT_TRUE(key()["delivered"].IsNull());
+  EXPECT_EQ(key().Apply(config("")), core::Action::kUpdate);
+  EXPECT_EQ(key().Apply(config(R"(, "expires_in": "1h", "renew_before": "5m")")),
+            core::Action::kUpdate);
+  vpn_.clock.Advance(absl::Hours(100));
+  NextRun();
+  EXPECT_EQ(key().Apply(config(R"(, "expires_in": "1h")")), core::Action::kUpdate);
+  EXPECT_THAT(key().ApplyToFail(config(R"(, "rotation_trigger": "2")")),
+              ElementsAre(AllOf(HasSubstr("deliver_to: "), HasSubstr("would be lost"))));
+  EXPECT_EQ(server().writes().size(), writes);
+  EXPECT_EQ(key().Destroy(), core::Action::kDelete);
+  EXPECT_GT(server().writes().size(), writes);
+  EXPECT_EQ(Open(), 0);
+}
+
 TEST_P(VpnPreauthKey, BadInputIsRefused) {
   struct Case {
     std::string config;
