@@ -187,6 +187,7 @@ def test_a_namesake_of_what_was_deleted_is_somebody_elses(stack, cluster, work, 
             hcl.resource("charon_kubernetes_manifest", "m", {"manifest": json.dumps(
                 {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "m", "namespace": work}, "data": {"v": "1"}})} | more)
             + hcl.resource("charon_secret", "s", {"namespace": work, "name": "s", "generate": {"A": {}}} | more)
+            + hcl.resource("charon_tier", "t", {"name": space, "priority": 5} | more)
             + hcl.resource("charon_tier_namespace", "n", {"name": space, "governance": "external", "governance_wait": "1s"} | more)
             + hcl.resource("charon_service", "web", {"namespace": work, "name": "web", "image": "registry.example.org/app:1", "files": {"/etc/a": {"content": "x"}},
                                                      "pod": {"termination_grace_period": "1s"}} | more))
@@ -209,9 +210,12 @@ def test_a_namesake_of_what_was_deleted_is_somebody_elses(stack, cluster, work, 
         cluster.api.create(one, manager="kubectl-create")
     cluster.api.delete("Namespace", None, space)
     cluster.api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": space}}, manager="kubectl-create")
+    tier = {"apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass", "metadata": {"name": f"tier-{space}"}, "value": 77}
+    cluster.api.delete("PriorityClass", None, f"tier-{space}")
+    cluster.api.create(tier, manager="kubectl-create")
     theirs = others()
     plan = stack.plan()
-    assert len([w for w in plan.warnings if w.summary.startswith("Deleted outside of Terraform")]) == 5, plan
+    assert len([w for w in plan.warnings if w.summary.startswith("Deleted outside of Terraform")]) == 6, plan
     assert set(plan.actions.values()) == {"create"}, plan.actions
     result = stack.apply(fails=True)
     assert len([e for e in result.errors if "exists already" in e.text and "on_conflict" in e.text]) >= 4, result
@@ -220,7 +224,8 @@ def test_a_namesake_of_what_was_deleted_is_somebody_elses(stack, cluster, work, 
     # Without a refresh, too; and a destroy leaves them.
     stack.destroy("-refresh=false")
     assert {name: o["metadata"]["uid"] for name, o in others().items()} == {name: o["metadata"]["uid"] for name, o in theirs.items()}
-    assert cluster.has("Namespace", None, space)
+    assert cluster.has("Namespace", None, space) and cluster.get("PriorityClass", None, f"tier-{space}")["value"] == 77
+    cluster.api.delete("PriorityClass", None, f"tier-{space}")
     write(on_conflict="adopt")
     stack.apply()
     assert cluster.get("ConfigMap", work, "m")["metadata"]["uid"] == theirs["m"]["metadata"]["uid"]

@@ -120,7 +120,8 @@ bool SameClaim(const Json& wanted, const Json& there) {
   const auto autoresize = [](const Json& claim) {
     std::map<std::string, Json> ours;
     const Json& annotations = kubernetes::Field(claim, "metadata.annotations");
-    for (const auto& [key, value] : Autoresize("").items())
+    const Json names = Autoresize("");
+    for (const auto& [key, value] : names.items())
       if (annotations.is_object() && annotations.contains(key)) ours[key] = annotations[key];
     return ours;
   };

@@ -269,6 +269,12 @@ sdk::Outcome<TierModel> TierResource::Read(const sdk::Context& context, const Ti
   CHARON_ASSIGN_OR_RETURN(const std::shared_ptr<const Json> live,
                           cluster->Read(context, RefOf(prior)));
   TierModel model = prior;
+  operations::ObjectOptions options = Options(prior);
+  options.applied_before = !context.adopting;
+  if (operations::IsNamesake(*live, options)) {
+    operations::TellNamesake(context, RefOf(prior), *live, options);
+    return absl::NotFoundError(absl::StrCat(RefOf(prior).ToString(), " is another object now"));
+  }
   const Json& value = kubernetes::Field(*live, "value");
   model.priority = value.is_number_integer() ? value.get<std::int64_t>() : 0;
   const std::string policy = kubernetes::Text(*live, "preemptionPolicy");
@@ -297,7 +303,7 @@ sdk::Outcome<TierModel> TierResource::Read(const sdk::Context& context, const Ti
   }
   // What was imported is theirs until the first apply that changes it.
   if (prior.priority.IsKnown() &&
-      operations::ClaimOf(live.get(), Options(prior)) == operations::Claim::kOurs) {
+      operations::ClaimOf(live.get(), options) == operations::Claim::kOurs) {
     const Json declared = Render(prior, services_.settings()->conventions);
     WarnOfDrift(context, declared, *live, services_.settings()->field_manager);
   }
@@ -317,7 +323,9 @@ sdk::Outcome<TierModel> TierResource::Update(const sdk::Context& context, const 
 
 absl::Status TierResource::Delete(const sdk::Context& context, const TierModel& prior) {
   CHARON_ASSIGN_OR_RETURN(const auto cluster, services_.Kubernetes());
-  return operations::DeleteObject(context, *cluster, RefOf(prior), Options(prior));
+  operations::ObjectOptions options = Options(prior);
+  options.applied_before = !context.adopting;
+  return operations::DeleteObject(context, *cluster, RefOf(prior), options);
 }
 
 std::string TierResource::SameObject(const TierModel& model) const {
