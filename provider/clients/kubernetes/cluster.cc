@@ -141,7 +141,13 @@ class HttpCluster final : public Cluster, private SnapshotSource {
 
   absl::StatusOr<std::vector<ResourceInfo>> Kinds(const Call& call) override {
     CHARON_ASSIGN_OR_RETURN(std::vector<ResourceInfo> kinds, discovery_.Kinds(call));
-    CHARON_RETURN_IF_ERROR(CheckWhole(call, kinds));
+    absl::Status whole = CheckWhole(call, kinds);
+    if (!whole.ok()) {
+      // Somebody may have defined more since it was asked for.
+      CHARON_ASSIGN_OR_RETURN(kinds, discovery_.Kinds(call, absl::ZeroDuration()));
+      whole = CheckWhole(call, kinds);
+    }
+    if (!whole.ok()) return whole;
     return kinds;
   }
 

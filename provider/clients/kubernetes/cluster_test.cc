@@ -478,6 +478,43 @@ TEST_F(ClusterTest, ServesAKindThatWeDefinedAMomentAgo) {
   EXPECT_EQ(MissingOf(cluster_->Apply(call_, nut, {}).status()), Missing::kKind);
 }
 
+// What is looked for in a namespace before it is deleted must not be missed.
+TEST_F(ClusterTest, AllKindsAreThoseThatAreDefinedToo) {
+  const std::string definitions =
+      R"({"kind":"PartialObjectMetadataList","items":[{"metadata":{"name":"nuts.own.test"}}]})";
+  const std::string with =
+      R"({"kind":"APIGroupDiscoveryList","items":[{"metadata":{"name":"own.test"},"versions":[{"version":"v1","resources":[
+      {"resource":"nuts","responseKind":{"kind":"Nut"},"scope":"Namespaced","verbs":["get"]}]}]}]})";
+  const std::string group = R"({"kind":"APIGroup","name":"own.test"})";
+  // A server that was just started lists it a moment later, or has not yet.
+  transport_.Answer(200, kNoGroups).Answer(200, kNoGroups).Answer(200, definitions);
+  transport_.Answer(200, group).Answer(200, kNoGroups).Answer(200, with).Answer(200, definitions);
+  const auto later = cluster_->Kinds(call_);
+  ASSERT_THAT(later, IsOk());
+  EXPECT_THAT(*later, SizeIs(1));
+
+  const auto starting = NewCluster(http::Borrow(transport_), "");
+  for (int i = 0; i < 2; ++i) {
+    transport_.Answer(200, kNoGroups).Answer(200, kNoGroups).Answer(200, definitions);
+    transport_.Answer(200, group);
+  }
+  EXPECT_THAT(starting->Kinds(call_),
+              StatusIs(absl::StatusCode::kUnavailable, HasSubstr("lacks those of own.test")));
+
+  // A definition that serves nothing has no group, and an account may not be let in.
+  for (const int status : {404, 403}) {
+    const auto cluster = NewCluster(http::Borrow(transport_), "");
+    transport_.Answer(200, kNoGroups).Answer(200, kNoGroups);
+    if (status == 403) {
+      transport_.Answer(403,
+                        R"({"kind":"Status","status":"Failure","reason":"Forbidden","code":403})");
+    } else {
+      transport_.Answer(200, definitions).Answer(404, "404 page not found\n");
+    }
+    EXPECT_THAT(cluster->Kinds(call_), IsOk()) << status;
+  }
+}
+
 TEST_F(ClusterTest, WhatADefinitionServesNoMoreIsNotGone) {
   const auto definition = [](bool served) {
     return Json{{"apiVersion", "apiextensions.k8s.io/v1"},

@@ -203,10 +203,11 @@ const ResourceInfo* Discovery::Find(const Catalogue& catalogue, const ObjectKind
   return nullptr;
 }
 
-absl::StatusOr<std::vector<ResourceInfo>> Discovery::Kinds(const Call& call) {
+absl::StatusOr<std::vector<ResourceInfo>> Discovery::Kinds(const Call& call,
+                                                           absl::Duration max_age) {
   std::vector<ResourceInfo> kinds;
   for (const Part part : {kCore, kGroups}) {
-    CHARON_ASSIGN_OR_RETURN(auto catalogue, Get(call, part, absl::InfiniteDuration()));
+    CHARON_ASSIGN_OR_RETURN(auto catalogue, Get(call, part, max_age));
     CHARON_ASSIGN_OR_RETURN(catalogue, Fill(call, part, catalogue, ""));
     for (const auto& [name, version] : catalogue->versions) {
       if (version) kinds.insert(kinds.end(), version->begin(), version->end());

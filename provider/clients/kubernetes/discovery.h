@@ -38,7 +38,8 @@ class Discovery {
 
   // Every kind, those without "get" left out. API groups whose server does not answer are left out
   // too.
-  absl::StatusOr<std::vector<ResourceInfo>> Kinds(const Call& call);
+  absl::StatusOr<std::vector<ResourceInfo>> Kinds(
+      const Call& call, absl::Duration max_age = absl::InfiniteDuration());
 
   // What to say when the server found nothing at a path of `kind`. From now on `kind` is no longer
   // taken to be built in.
