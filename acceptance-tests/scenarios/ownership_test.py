@@ -333,30 +333,31 @@ def test_initial_values_in_lists_of_custom_resources(stack, cluster, names, work
 
     def write(y, initial, **more):
         stack.write(manifest({"apiVersion": f"{group}/v1", "kind": "Gizmo", "metadata": {"name": "g", "namespace": work},
-                              "spec": {"keyed": [{"k": "x", "v": "1"}, {"k": "y", "p": 2, "v": y}]} | more},
-                             initial=json.dumps({"spec": initial})))
+                              "spec": {"keyed": [{"k": "x", "v": "1"}, {"k": "y", "p": 2, "v": y}, {"k": "z", "v": "z"}]} | more},
+                             **({"initial": json.dumps({"spec": initial})} if initial else {})))
 
     def items():
         return {(i["k"], i["p"]): (i.get("v"), i.get("tok")) for i in cluster.get(kind, work, "g")["spec"]["keyed"]}
 
-    initial = {"keyed": [{"k": "init", "v": "i"}, {"k": "x", "tok": "ours"}]}
+    initial = {"keyed": [{"k": "init", "v": "i"}, {"k": "x", "tok": "ours"}, {"k": "z", "tok": "ours"}]}
     write("2", initial | {"whole": [{"n": 2}]}, whole=[{"n": 1}])
     error = stack.plan(fails=True).error
     assert error.code.startswith("initial") and "whole" in error.text, error
     write("2", initial)
     stack.apply()
-    assert items() == {("x", 1): ("1", "ours"), ("y", 2): ("2", None), ("init", 1): ("i", None)}
+    assert items() == {("x", 1): ("1", "ours"), ("y", 2): ("2", None), ("init", 1): ("i", None), ("z", 1): ("z", "ours")}
     # From now on they are somebody else's: nothing is set back, nothing is taken away.
     cluster.api.apply({"apiVersion": f"{group}/v1", "kind": "Gizmo", "metadata": {"name": "g", "namespace": work}, "spec": {
         "keyed": [{"k": "x", "p": 1, "tok": "theirs"}, {"k": "init", "p": 1, "v": "theirs"}]}}, "them", force=True)
     stack.expect_empty()
     write("3", initial)
     assert stack.apply().actions == {ADDRESS: "update"}
-    assert items() == {("x", 1): ("1", "theirs"), ("y", 2): ("3", None), ("init", 1): ("theirs", None)}
+    assert items() == {("x", 1): ("1", "theirs"), ("y", 2): ("3", None), ("init", 1): ("theirs", None), ("z", 1): ("z", "ours")}
     # An item that nobody declares any more.
-    write("3", {"keyed": [{"k": "x", "tok": "ours"}]})
-    stack.apply()
-    assert items()[("x", 1)] == ("1", "theirs")
+    for fewer in ({"keyed": [{"k": "x", "tok": "ours"}]}, None):
+        write("3", fewer)
+        stack.apply()
+        assert items()[("x", 1)] == ("1", "theirs") and items()[("z", 1)] == ("z", "ours")
     stack.destroy()
     cluster.api.delete("CustomResourceDefinition", None, f"gizmos.{group}")
 

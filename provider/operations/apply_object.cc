@@ -260,9 +260,10 @@ bool IsCustom(const kubernetes::ObjectKind& kind) {
 // How the lists of `live` merge, where only the server knows: in what we have applied to it.
 std::optional<FieldSet> ListsOf(const ObjectRef& ref, const Json& live,
                                 const ObjectOptions& options) {
-  if (options.initial == nullptr || !IsCustom(ref.kind)) return std::nullopt;
-  return kubernetes::AppliedBy(live, options.manager)
-      .Union(kubernetes::AppliedBy(live, InitialManager(options)));
+  if (!IsCustom(ref.kind)) return std::nullopt;
+  const FieldSet given = kubernetes::AppliedBy(live, InitialManager(options));
+  if (options.initial == nullptr && given.empty()) return std::nullopt;
+  return kubernetes::AppliedBy(live, options.manager).Union(given);
 }
 const FieldSet* OrNull(const std::optional<FieldSet>& lists) { return lists ? &*lists : nullptr; }
 
