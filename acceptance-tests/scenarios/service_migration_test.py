@@ -201,6 +201,24 @@ def test_import_restarts_nothing(stack, cluster, kubectl, names, tool, kind, lab
     then_a_line_goes(stack, cluster, name, kind, label)
 
 
+@pytest.mark.one_cli("what is sent is the same")
+@pytest.mark.parametrize("tool", ["Terraform", "kubectl-apply"])
+def test_a_set_that_is_made_anew_as_it_is_adopted_keeps_its_pods(stack, cluster, kubectl, names, tool):
+    name = names("legacy")
+    before = make(cluster, kubectl, name, "StatefulSet", "app", tool)
+    wanted = configuration(name, "StatefulSet", "app", {"A": "1", "B": "2"}) | {"rollout": {"pod_management_policy": "Parallel"}}
+    stack.write(hcl.resource("charon_service", "x", wanted)
+                + hcl.block("import", {"to": hcl.Expression(ADDRESS), "id": f"{name}/{name}"}))
+    plan = stack.apply()
+    assert any("is made anew" in w.summary for w in plan.warnings), plan
+    live = cluster.get("StatefulSet", name, name)
+    assert live["metadata"]["uid"] != before.live["metadata"]["uid"] and live["spec"]["podManagementPolicy"] == "Parallel"
+    assert live["spec"]["template"] == before.live["spec"]["template"]
+    assert {p["metadata"]["uid"] for p in cluster.api.list("Pod", name)} == before.pods
+    stack.destroy()
+    cluster.api.delete("Namespace", None, name)
+
+
 def full_workload(name: str) -> dict:
     """A pod of many parts, with nothing in the order that our rendering has."""
     object_ = workload("Deployment", name, "run")

@@ -54,15 +54,24 @@ std::vector<std::string> FixedFields(const Json& object, const Json& live,
 // The pod template of `live` without what we would take out of it in place: what others wrote there
 // stays, and so do its pods, as long as the rendering changes nothing.
 Json CarriedOver(const Json& object, const Json& live, const operations::ObjectOptions& options) {
-  kubernetes::FieldSet gone =
-      kubernetes::AppliedBy(live, options.manager).Minus(kubernetes::FieldsOf(object, live));
+  const kubernetes::FieldSet applied = kubernetes::AppliedBy(live, options.manager);
+  kubernetes::FieldSet gone = applied.Minus(kubernetes::FieldsOf(object, live));
   for (const kubernetes::ManagerEntry& entry : kubernetes::Managers(live)) {
     if (entry.subresource.empty() && entry.manager != options.manager)
       gone = gone.Minus(entry.fields);
   }
   const Json templates = {{"spec", {{"template", Field(live, "spec.template")}}}};
   kubernetes::FieldSet kept = kubernetes::FieldsOf(templates, live);
-  for (const kubernetes::FieldPath& path : gone.Paths()) kept.Remove(path);
+  for (const kubernetes::FieldPath& path : gone.Paths()) {
+    const kubernetes::FieldSet* ours = &applied;
+    for (const kubernetes::FieldStep& step : path) {
+      if (ours != nullptr) ours = ours->Child(step);
+    }
+    // A list or map that was ours as such has members that speak for themselves.
+    const bool has_members = ours != nullptr && !ours->children().empty() &&
+                             path.back().kind != kubernetes::FieldStep::Kind::kKey;
+    if (!has_members) kept.Remove(path);
+  }
   return kubernetes::Project(live, kept);
 }
 
