@@ -196,6 +196,16 @@ TEST_F(ApplyObjectTest, ANamesakeOfWhatWasAppliedBeforeIsNotOurs) {
   options_.applied_before = true;
   EXPECT_FALSE(IsNamesake(Live(kMark, {}), options_));
   EXPECT_FALSE(IsNamesake(Live("", {Entry("charon", "Apply", kOurFields)}), options_));
+  // A Deployment that was adopted gets its mark later: who applied it may be us under another name.
+  options_.manager = "team";
+  for (const char* kind : {"Deployment", "StatefulSet"}) {
+    Json adopted = Live("", {Entry("charon", "Apply", kOurFields)});
+    adopted["apiVersion"] = "apps/v1";
+    adopted["kind"] = kind;
+    EXPECT_EQ(IsNamesake(adopted, options_), std::string(kind) != "Deployment") << kind;
+    adopted["metadata"]["managedFields"] = {Entry("kubectl-create", "Update", kOurFields)};
+    EXPECT_TRUE(IsNamesake(adopted, options_)) << kind;
+  }
 }
 
 TEST_F(ApplyObjectTest, FieldsThatThisRunSetAreNotGivenUpByAnotherResource) {
