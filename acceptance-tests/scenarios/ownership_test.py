@@ -233,6 +233,34 @@ def test_a_namesake_of_what_was_deleted_is_somebody_elses(stack, cluster, work, 
     assert not cluster.has("ConfigMap", work, "m")
 
 
+def test_what_governs_a_namespace_is_not_taken_from_others(stack, cluster, names):
+    """Neither what stands in the place of what was deleted, nor what was there before it is declared."""
+    space = names("t")
+
+    def write(**more):
+        stack.write(hcl.resource("charon_tier_namespace", "n", {
+            "name": space, "governance": "internal", "resource_quota": {"pods": "40"}, "governance_wait": "1s"} | more))
+
+    write()
+    stack.apply()
+    quota = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "tier-quota", "namespace": space}, "spec": {"hard": {"pods": "99", "services": "3"}}}
+    policy = {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": "default-deny", "namespace": space},
+              "spec": {"podSelector": {"matchLabels": {"app": "theirs"}}, "policyTypes": ["Egress"]}}
+    cluster.api.delete("ResourceQuota", space, "tier-quota")
+    for one in (quota, policy):
+        cluster.api.create(one, manager="kubectl-create")
+    assert "exists already" in stack.apply(fails=True).error.text
+    cluster.api.delete("ResourceQuota", space, "tier-quota")
+    stack.apply()
+    write(default_deny=True)
+    assert "exists already" in stack.apply(fails=True).error.text
+    assert cluster.get("NetworkPolicy", space, "default-deny")["spec"]["podSelector"] == policy["spec"]["podSelector"]
+    write(default_deny=True, on_conflict="adopt")
+    stack.apply()
+    assert cluster.get("NetworkPolicy", space, "default-deny")["spec"]["podSelector"] == {}
+    stack.destroy()
+
+
 def test_what_is_written_back_from_a_backup_is_ours(stack, cluster, kubectl, work):
     """Mark and all: by `kubectl get -o yaml` and `kubectl create`. What the server never takes out of a claim stays the tool's."""
     claim = {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "c", "namespace": work},

@@ -780,7 +780,13 @@ sdk::Outcome<NamespaceModel> NamespaceResource::Apply(const sdk::Context& contex
   }
 
   const std::vector<Json> objects = RenderNamespace(wanted, conventions);
-  std::set<ObjectRef> declared;
+  std::set<ObjectRef> declared, before_this;
+  if (prior != nullptr && !context.adopting && prior->effective.IsKnown()) {
+    for (const Json& former : RenderNamespace(*prior, conventions)) {
+      const absl::StatusOr<ObjectRef> ref = kubernetes::RefOf(former);
+      if (ref.ok()) before_this.insert(*ref);
+    }
+  }
   for (std::size_t i = 1; i < objects.size(); ++i) {
     const absl::StatusOr<ObjectRef> ref = kubernetes::RefOf(objects[i]);
     if (!ref.ok()) return failed(ref.status());
@@ -796,9 +802,13 @@ sdk::Outcome<NamespaceModel> NamespaceResource::Apply(const sdk::Context& contex
         if (!status.ok() && !absl::IsNotFound(status)) return failed(Locate(objects[i], status));
       }
     }
-    const auto applied = prior == nullptr
-                             ? operations::CreateObject(context, *cluster, objects[i], options)
-                             : operations::UpdateObject(context, *cluster, objects[i], options);
+    // Limits and quota may be there from before they were given up.
+    const bool fresh = prior == nullptr || (!context.adopting && before_this.count(*ref) == 0 &&
+                                            (kind == "NetworkPolicy" || kind == "RoleBinding"));
+    operations::ObjectOptions own = options;
+    own.applied_before = before_this.count(*ref) != 0;
+    const auto applied = fresh ? operations::CreateObject(context, *cluster, objects[i], own)
+                               : operations::UpdateObject(context, *cluster, objects[i], own);
     if (!applied.ok()) return failed(Locate(objects[i], applied.status()));
     if (kind == "LimitRange") reached.effective.value().limit_range = wanted.effective->limit_range;
     if (kind == "ResourceQuota")
