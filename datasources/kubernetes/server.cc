@@ -191,9 +191,8 @@ sdk::Outcome<ServerModel> ServerSource::Read(const sdk::Context& context,
       const std::vector<Json> priority_list,
       ListIfOffered(context, *cluster, {"scheduling.k8s.io/v1", "PriorityClass"}));
   for (const Json& object : priority_list) {
-    const Json& value = kubernetes::Field(object, "value");
     priorities.emplace(kubernetes::Text(object, "metadata.name"),
-                       value.is_number_integer() ? value.get<std::int64_t>() : 0);
+                       kubernetes::Number(object, "value"));
   }
   model.priority_classes = std::move(priorities);
   return model;

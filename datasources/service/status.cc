@@ -59,11 +59,6 @@ std::optional<std::vector<std::int64_t>> Numbers(absl::string_view text) {
   return numbers;
 }
 
-std::int64_t Count(const Json& object, absl::string_view path) {
-  const Json& value = kubernetes::Field(object, path);
-  return value.is_number_integer() ? value.get<std::int64_t>() : 0;
-}
-
 PodStatusModel PodOf(const Json& pod) {
   PodStatusModel model;
   model.phase = kubernetes::Text(pod, "status.phase");
@@ -79,7 +74,8 @@ PodStatusModel PodOf(const Json& pod) {
   std::int64_t restarts = 0;
   const Json& containers = kubernetes::Field(pod, "status.containerStatuses");
   if (containers.is_array()) {
-    for (const Json& container : containers) restarts += Count(container, "restartCount");
+    for (const Json& container : containers)
+      restarts += kubernetes::Number(container, "restartCount");
   }
   model.restarts = restarts;
   const operations::Diagnosis diagnosis = operations::DiagnosePod(pod);
@@ -209,10 +205,12 @@ sdk::Outcome<StatusModel> StatusSource::Read(const sdk::Context& context,
   StatusModel model = config;
   model.kind = kubernetes::Text(workload, "kind");
   const bool daemon = *model.kind == "DaemonSet";
-  model.replicas = Count(workload, daemon ? "status.desiredNumberScheduled" : "spec.replicas");
-  model.ready_replicas = Count(workload, daemon ? "status.numberReady" : "status.readyReplicas");
-  model.updated_replicas =
-      Count(workload, daemon ? "status.updatedNumberScheduled" : "status.updatedReplicas");
+  model.replicas =
+      kubernetes::Number(workload, daemon ? "status.desiredNumberScheduled" : "spec.replicas");
+  model.ready_replicas =
+      kubernetes::Number(workload, daemon ? "status.numberReady" : "status.readyReplicas");
+  model.updated_replicas = kubernetes::Number(
+      workload, daemon ? "status.updatedNumberScheduled" : "status.updatedReplicas");
   std::map<std::string, std::string> images;
   for (const char* list : {"spec.template.spec.initContainers", "spec.template.spec.containers"}) {
     const Json& containers = kubernetes::Field(workload, list);

@@ -23,6 +23,7 @@ using kubernetes::Cluster;
 using kubernetes::Field;
 using kubernetes::Json;
 using kubernetes::ListOptions;
+using kubernetes::Number;
 using kubernetes::Text;
 
 constexpr std::size_t kMostPods = 3;
@@ -49,11 +50,6 @@ const Json& Items(const Json& object, absl::string_view path) {
   static const auto& none = *new Json(Json::array());
   const Json& value = Field(object, path);
   return value.is_array() ? value : none;
-}
-
-std::int64_t Number(const Json& object, absl::string_view path, std::int64_t fallback = 0) {
-  const Json& value = Field(object, path);
-  return value.is_number_integer() ? value.get<std::int64_t>() : fallback;
 }
 
 std::string Shortened(std::string text, std::size_t most = 400) {

@@ -18,16 +18,12 @@ namespace {
 
 using kubernetes::Field;
 using kubernetes::Json;
+using kubernetes::Number;
 using kubernetes::Text;
 
 Verdict Ready() { return {Verdict::kReady, {}}; }
 Verdict Waiting(std::string why) { return {Verdict::kWaiting, std::move(why)}; }
 Verdict Hopeless(std::string why) { return {Verdict::kHopeless, std::move(why)}; }
-
-std::int64_t Number(const Json& object, absl::string_view path, std::int64_t fallback = 0) {
-  const Json& value = Field(object, path);
-  return value.is_number_integer() ? value.get<std::int64_t>() : fallback;
-}
 
 const Json* Condition(const Json& object, absl::string_view type) {
   const Json& conditions = Field(object, "status.conditions");

@@ -17,12 +17,8 @@ namespace {
 
 using kubernetes::Field;
 using kubernetes::Json;
+using kubernetes::Number;
 using kubernetes::Text;
-
-std::int64_t Number(const Json& object, absl::string_view path, std::int64_t fallback) {
-  const Json& value = Field(object, path);
-  return value.is_number_integer() ? value.get<std::int64_t>() : fallback;
-}
 
 // The first of a StatefulSet's pods that are replaced, by their numbers, if not all are.
 std::int64_t Partition(const Json& workload) {

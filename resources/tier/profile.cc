@@ -137,8 +137,7 @@ absl::StatusOr<TierProfile> FindTier(const Call& call, const Conventions& conven
   if (limits.is_object()) {
     for (const auto& [field, table] : limits.items()) profile.limit_range[field] = TableOf(table);
   }
-  const Json& value = kubernetes::Field(*priority_class, "value");
-  profile.priority = value.is_number_integer() ? value.get<std::int64_t>() : 0;
+  profile.priority = kubernetes::Number(*priority_class, "value");
   profile.preempts = kubernetes::Text(*priority_class, "preemptionPolicy") != "Never";
   return profile;
 }

@@ -275,8 +275,7 @@ sdk::Outcome<TierModel> TierResource::Read(const sdk::Context& context, const Ti
     operations::TellNamesake(context, RefOf(prior), *live, options);
     return absl::NotFoundError(absl::StrCat(RefOf(prior).ToString(), " is another object now"));
   }
-  const Json& value = kubernetes::Field(*live, "value");
-  model.priority = value.is_number_integer() ? value.get<std::int64_t>() : 0;
+  model.priority = kubernetes::Number(*live, "value");
   const std::string policy = kubernetes::Text(*live, "preemptionPolicy");
   model.preemption_policy = policy.empty() ? "PreemptLowerPriority" : policy;
   const Json& global_default = kubernetes::Field(*live, "globalDefault");

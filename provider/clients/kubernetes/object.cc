@@ -454,6 +454,11 @@ std::string Text(const Json& object, absl::string_view dotted_path) {
   return value.is_string() ? value.get_ref<const std::string&>() : "";
 }
 
+std::int64_t Number(const Json& object, absl::string_view dotted_path, std::int64_t fallback) {
+  const Json& value = Field(object, dotted_path);
+  return value.is_number_integer() ? value.get<std::int64_t>() : fallback;
+}
+
 absl::Status StatusFromResponse(int http_status, absl::string_view body) {
   if (http_status >= 200 && http_status < 300) return absl::OkStatus();
   ApiError error = ReadError(http_status, body);

@@ -58,6 +58,8 @@ absl::StatusOr<ObjectRef> RefOf(const Json& object);
 const Json& Field(const Json& object, absl::string_view dotted_path);
 // Its text; "" if there is none or it is no string.
 std::string Text(const Json& object, absl::string_view dotted_path);
+// Its integer; the fallback if there is none or it is no integer.
+std::int64_t Number(const Json& object, absl::string_view dotted_path, std::int64_t fallback = 0);
 
 // What the API server refused, read from a v1.Status body.
 struct ApiError {
