@@ -253,8 +253,7 @@ bool IsGoing(const absl::StatusOr<Json>& live) { return live.ok() && IsGoing(*li
 
 // Of a group of somebody's own: a CustomResourceDefinition's, or an extension server's.
 bool IsCustom(const kubernetes::ObjectKind& kind) {
-  const std::string group = kind.group();
-  return absl::StrContains(group, ".") && !absl::EndsWith(group, ".k8s.io");
+  return !kubernetes::IsBuiltInGroup(kind.group());
 }
 
 // How the lists of `live` merge, where only the server knows: in what we have applied to it.

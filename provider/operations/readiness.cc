@@ -66,14 +66,20 @@ Verdict Deployment(const Json& object) {
   const std::int64_t updated = Number(object, "status.updatedReplicas");
   const std::int64_t total = Number(object, "status.replicas");
   const std::int64_t available = Number(object, "status.availableReplicas");
-  const std::string paused =
-      Field(object, "spec.paused") == true ? "; the rollout is paused (spec.paused)" : "";
+  const auto waiting = [&](const std::string& why) {
+    if (Field(object, "spec.paused") != true) return Waiting(why);
+    // Its controller makes no pod until somebody resumes it.
+    return Hopeless(absl::StrCat(why,
+                                 "; the rollout is paused (spec.paused), and goes on after "
+                                 "`kubectl rollout resume deployment/",
+                                 Text(object, "metadata.name"), " -n ",
+                                 Text(object, "metadata.namespace"), "`"));
+  };
   if (updated < wanted) {
-    return Waiting(absl::StrCat(updated, " of ", wanted, " new replicas have been made", paused));
+    return waiting(absl::StrCat(updated, " of ", wanted, " new replicas have been made"));
   }
-  if (total > updated) {
-    return Waiting(absl::StrCat(total - updated, " old replicas are still there", paused));
-  }
+  if (total > updated)
+    return waiting(absl::StrCat(total - updated, " old replicas are still there"));
   if (available < updated) {
     return Waiting(absl::StrCat(available, " of ", updated, " updated replicas are available"));
   }
@@ -248,14 +254,6 @@ std::string Shortened(absl::string_view text) {
   return absl::StrCat(text.substr(0, end), "...");
 }
 
-// The server's own groups; gateway.networking.k8s.io and snapshot.storage.k8s.io are CRDs like any
-// other.
-bool IsBuiltInGroup(absl::string_view group) {
-  if (!absl::StrContains(group, ".") || group == "rbac.authorization.k8s.io") return true;
-  return absl::ConsumeSuffix(&group, ".k8s.io") &&
-         (!absl::StrContains(group, ".") || absl::EndsWith(group, ".apiserver"));
-}
-
 }  // namespace
 
 Verdict JudgeCondition(const Json& object, absl::string_view type, absl::string_view status) {
@@ -329,7 +327,7 @@ Verdict JudgeRollout(const Json& object) {
   if (group == "networking.k8s.io" && kind.kind == "Ingress") return Address(object);
   if (group == "apiextensions.k8s.io") return Definition(object);
   if (group == "apiregistration.k8s.io") return JudgeCondition(object, "Available", "True");
-  return IsBuiltInGroup(group) ? Ready() : Custom(object);
+  return kubernetes::IsBuiltInGroup(group) ? Ready() : Custom(object);
 }
 
 absl::StatusOr<Verdict> Judge(const Json& object, const WaitFor& wait) {

@@ -1,5 +1,7 @@
 #include "provider/clients/kubernetes/object.h"
 
+#include <algorithm>
+#include <array>
 #include <set>
 #include <utility>
 
@@ -340,6 +342,30 @@ std::string ObjectKind::group() const {
 std::string ObjectKind::version() const {
   const std::size_t slash = api_version.find('/');
   return slash == std::string::npos ? api_version : api_version.substr(slash + 1);
+}
+
+bool IsBuiltInGroup(absl::string_view group) {
+  static constexpr std::array<absl::string_view, 19> kGroups = {"admissionregistration.k8s.io",
+                                                                "apiextensions.k8s.io",
+                                                                "apiregistration.k8s.io",
+                                                                "authentication.k8s.io",
+                                                                "authorization.k8s.io",
+                                                                "certificates.k8s.io",
+                                                                "coordination.k8s.io",
+                                                                "discovery.k8s.io",
+                                                                "events.k8s.io",
+                                                                "flowcontrol.apiserver.k8s.io",
+                                                                "internal.apiserver.k8s.io",
+                                                                "metrics.k8s.io",
+                                                                "networking.k8s.io",
+                                                                "node.k8s.io",
+                                                                "rbac.authorization.k8s.io",
+                                                                "resource.k8s.io",
+                                                                "scheduling.k8s.io",
+                                                                "storage.k8s.io",
+                                                                "storagemigration.k8s.io"};
+  return !absl::StrContains(group, ".") ||
+         std::find(kGroups.begin(), kGroups.end(), group) != kGroups.end();
 }
 
 bool SameKindMoved(const ObjectKind& a, const ObjectKind& b) {

@@ -27,6 +27,12 @@ struct ObjectKind {
   friend auto operator<=>(const ObjectKind&, const ObjectKind&) = default;
 };
 
+// Whether the API server itself has the group (Kubernetes 1.36), or a part of every cluster such as
+// metrics.k8s.io: of all others, gateway.networking.k8s.io among them, a CustomResourceDefinition
+// or an extension server decides what their objects look like. Groups without a dot are all built
+// in.
+bool IsBuiltInGroup(absl::string_view group);
+
 // True if both name the same object although the group differs: kinds that moved between groups.
 bool SameKindMoved(const ObjectKind& a, const ObjectKind& b);
 

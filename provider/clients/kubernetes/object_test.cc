@@ -13,6 +13,13 @@ namespace {
 
 using ::testing::HasSubstr;
 
+TEST(IsBuiltInGroup, KnowsTheGroupsOfTheServerItself) {
+  for (const char* group : {"", "apps", "policy", "networking.k8s.io", "rbac.authorization.k8s.io"})
+    EXPECT_TRUE(IsBuiltInGroup(group)) << group;
+  for (const char* group : {"example.com", "gateway.networking.k8s.io", "snapshot.storage.k8s.io"})
+    EXPECT_FALSE(IsBuiltInGroup(group)) << group;
+}
+
 TEST(ObjectRef, ReadsItsOwnText) {
   for (const char* id :
        {"v1/Namespace/shop", "v1/ConfigMap/shop/settings", "apps/v1/Deployment/shop/web",

@@ -27,26 +27,6 @@ bool IsOneOf(const std::array<absl::string_view, n>& names, absl::string_view na
 // (Kubernetes 1.36, x-kubernetes-list-type, x-kubernetes-list-map-keys, x-kubernetes-map-type), as
 // far as objects that people write have it.
 
-constexpr std::array<absl::string_view, 19> kBuiltInGroups = {"admissionregistration.k8s.io",
-                                                              "apiextensions.k8s.io",
-                                                              "apiregistration.k8s.io",
-                                                              "authentication.k8s.io",
-                                                              "authorization.k8s.io",
-                                                              "certificates.k8s.io",
-                                                              "coordination.k8s.io",
-                                                              "discovery.k8s.io",
-                                                              "events.k8s.io",
-                                                              "flowcontrol.apiserver.k8s.io",
-                                                              "internal.apiserver.k8s.io",
-                                                              "networking.k8s.io",
-                                                              "node.k8s.io",
-                                                              "rbac.authorization.k8s.io",
-                                                              "resource.k8s.io",
-                                                              "scheduling.k8s.io",
-                                                              "storage.k8s.io",
-                                                              "storagemigration.k8s.io",
-                                                              "metrics.k8s.io"};
-
 struct KeyedList {
   absl::string_view name;
   std::initializer_list<const char*> keys;
@@ -313,7 +293,7 @@ TypeInfo::TypeInfo(const Json& object) {
   const ObjectKind named{.api_version = Text(object, "apiVersion"), .kind = Text(object, "kind")};
   group = named.group();
   kind = named.kind;
-  built_in = group.find('.') == std::string::npos || IsOneOf(kBuiltInGroups, group);
+  built_in = IsBuiltInGroup(group);
 }
 
 ListShape ShapeOf(const Cursor& cursor, const Place& place, const TypeInfo& type) {
