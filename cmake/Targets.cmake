@@ -6,11 +6,7 @@ set(CMAKE_CXX_EXTENSIONS OFF)
 set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 
-find_program(CHARON_CCACHE ccache)
-if(CHARON_CCACHE)
-  set(CMAKE_CXX_COMPILER_LAUNCHER "${CHARON_CCACHE}")
-  set(CMAKE_C_COMPILER_LAUNCHER "${CHARON_CCACHE}")
-endif()
+include(Ccache)
 
 # Fifty test programs that hold gRPC: linking them takes longer than all else that a warm ccache leaves.
 find_program(CHARON_MOLD mold)
@@ -27,6 +23,7 @@ endif()
 add_library(charon_options INTERFACE)
 target_include_directories(charon_options INTERFACE "${CMAKE_SOURCE_DIR}" "${CMAKE_BINARY_DIR}/generated")
 target_compile_options(charon_options INTERFACE
+  -pthread # everywhere: precompiled headers want the same options
   -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual
   # GCC 12 sees uninitialised strings in every moved std::variant (GCC bugs 105562, 105593).
   $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>
@@ -76,6 +73,9 @@ function(charon_library name)
     target_link_libraries(${target} PUBLIC charon_options ${ARG_PUBLIC} PRIVATE ${ARG_PRIVATE})
     target_sources(${target} PUBLIC FILE_SET HEADERS BASE_DIRS "${CMAKE_SOURCE_DIR}" FILES ${ARG_HEADERS})
     set_target_properties(${target} PROPERTIES VERIFY_INTERFACE_HEADER_SETS ON)
+    if(TARGET charon_precompiled)
+      target_precompile_headers(${target} REUSE_FROM charon_precompiled)
+    endif()
   else()
     add_library(${target} INTERFACE)
     target_link_libraries(${target} INTERFACE charon_options ${ARG_PUBLIC})
@@ -101,6 +101,9 @@ function(charon_test name)
   endif()
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE charon_options ${ARG_LIBS} GTest::gmock GTest::gtest_main)
+  if(TARGET charon_precompiled_test)
+    target_precompile_headers(${name} REUSE_FROM charon_precompiled_test)
+  endif()
   add_test(NAME ${name} COMMAND ${name})
   set_tests_properties(${name} PROPERTIES LABELS ${ARG_LABEL} TIMEOUT 300)
 endfunction()
