@@ -97,6 +97,19 @@ def test_a_stateful_set_is_made_anew_only_if_the_server_takes_it(stack, cluster,
         assert template["metadata"]["annotations"] == {"kubectl.kubernetes.io/restartedAt": "2026-01-01T00:00:00Z"}
         assert {e["name"] for e in template["spec"]["containers"][1]["env"]} == {*more.get("env", {}), "THEIRS"}
     assert [size(cluster, work, f"data-db-{ordinal}") for ordinal in range(3)] == ["2Gi"] * 3
+    # And where the server had filled in more beside what the same change takes out.
+    checked = {"ports": {"http": 8080}, "probes": {"liveness": {"http_get": "/live"}}}
+    write("2Gi", **checked)
+    stack.apply()
+    before = uid(cluster, "StatefulSet", work, "db")
+    write("3Gi", **checked | {"probes": {"liveness": {"tcp_socket": "http"}}})
+    plan = stack.apply()
+    assert "wrote into its pod template stays" in told(plan.warnings, "The StatefulSet is made anew"), plan
+    template = cluster.get("StatefulSet", work, "db")["spec"]["template"]
+    assert uid(cluster, "StatefulSet", work, "db") != before and "kubectl.kubernetes.io/restartedAt" in template["metadata"]["annotations"]
+    side, db = template["spec"]["containers"]
+    assert side["image"] == "registry.example.org/side:1" and {e["name"] for e in db["env"]} == {"THEIRS"}
+    assert "tcpSocket" in db["livenessProbe"] and "httpGet" not in db["livenessProbe"]
     stack.destroy()
 
 
@@ -195,6 +208,10 @@ def test_what_the_server_would_refuse_in_the_apply(stack, cluster, work):
     for volume in ("one-data", "data-many-0"):
         assert f"PersistentVolumeClaim/{work}/{volume}" in text and "cannot grow" in text, plan
     assert "allowVolumeExpansion" in text and "copy the data over" in text
+    # Nor after what goes before it: a replacement would have destroyed the workload by then.
+    stack.write(service(work, "one", kind="statefulset", claims={"data": {"mount": "/data", "size": "2Gi"}}))
+    (error,) = stack.plan("-target=charon_service.one", fails=True).errors
+    assert f"PersistentVolumeClaim/{work}/one-data cannot grow" in error.text and cluster.has("Deployment", work, "one"), error
     # What exists already stops no plan, nor a destroy with it.
     text = told(plan.warnings, "The apply will be unable to create this service")
     assert f"Deployment/{work}/old" in text and "run=old" in text and "app=old" in text and 'selector = { run = "old" }' in text, plan

@@ -153,6 +153,18 @@ def test_objects_that_an_update_only_added(stack, cluster, front, work):
     write(**more)
     assert not stack.apply().warnings
 
+    # Nor is what somebody else took away, whether the configuration goes on having it or not, and whoever has seen it before.
+    cluster.api.delete("NetworkPolicy", work, "web")
+    stack.run("apply", "-refresh-only", "-auto-approve")
+    assert not told(stack.plan().warnings, "Interrupted")
+    cluster.api.delete("Service", work, "web-lb")
+    write(**{k: v for k, v in more.items() if k != "expose"})
+    assert not stack.apply().warnings
+    assert not stack.plan().warnings and stack.plan().actions == {}
+    write(**more)
+    assert not stack.apply().warnings
+    assert all(cluster.has(*ref) for ref in added)
+
     # Nobody searches without a reason.
     front.reset()
     stack.destroy()
@@ -163,6 +175,34 @@ def test_objects_that_an_update_only_added(stack, cluster, front, work):
     write()
     stack.destroy()
     assert not any(cluster.has(*ref) for ref in added) and not cluster.has("Service", work, "web")
+
+
+def test_a_state_that_was_lost(stack, cluster, work):
+    """An import finds all that has the service's mark: the plan tells what the configuration does not have, and nothing stays."""
+    rules = [{"resources": ["nodes"], "verbs": ["list"]}]
+    more = {"expose": {"lb": {"loadbalancer": {}}}, "disruption_budget": {"max_unavailable": "1"}, "identity": {"cluster_rules": rules}}
+    rest = [("Service", work, "web-lb"), ("PodDisruptionBudget", work, "web"), ("ServiceAccount", work, "web"),
+            ("ClusterRole", None, f"{work}-web"), ("ClusterRoleBinding", None, f"{work}-web")]
+    ports = {"ports": {"http": 8080}}
+    imports = hcl.block("import", {"to": hcl.Expression("charon_service.web"), "id": f"{work}/web"})
+    stack.write(service(work, "web", **ports, **more))
+    stack.apply()
+    made = cluster.get("Deployment", work, "web")["metadata"]
+
+    stack.run("state", "rm", "charon_service.web")
+    stack.write(service(work, "web", **ports, **more) + imports)
+    stack.apply()
+    live = cluster.get("Deployment", work, "web")["metadata"]
+    assert (live["uid"], live["generation"]) == (made["uid"], made["generation"]) and all(cluster.has(*ref) for ref in rest)
+
+    stack.run("state", "rm", "charon_service.web")
+    stack.write(service(work, "web", **ports) + imports)
+    plan = stack.apply()
+    (warning,) = told(plan.warnings, "More of this service was found")
+    assert all(f"{kind}/" in warning.text for kind, _, _ in rest), warning
+    assert not any(cluster.has(*ref) for ref in rest) and cluster.has("Service", work, "web")
+    stack.destroy()
+    assert not cluster.has("Deployment", work, "web")
 
 
 def test_generated_values_that_were_made_anew(stack, cluster, front, work):

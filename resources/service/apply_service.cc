@@ -92,6 +92,10 @@ void StoreSettled(const sdk::Context& context, const std::map<std::string, std::
   }
 }
 
+// In private state: what the workload notes, where the state knows less since somebody has deleted
+// the rest.
+constexpr char kNoted[] = "noted";
+
 // What a service notes at its generated Secret once it has made values anew, since neither shows in
 // them: an id, which pods that have them bear, and the rotation_trigger of each.
 constexpr char kGeneratedAnnotation[] = "charon.internal/generated";
@@ -201,25 +205,34 @@ class Run {
                        [](const auto& entry) { return entry.second == kUnfinished; });
   }
 
-  // Such a run may have left what the configuration does not have by now, also outside of the
-  // namespace. Nobody has said that what holds data may go: that is added to `kept`.
-  absl::Status RemoveLeftovers(const StringMap& content, std::vector<std::string>& kept) {
-    ServiceModel found;
-    found.name_space = plan_.name_space;
-    found.name = plan_.NameOrDefault();
-    found.objects = StringMap();
+  // The keys of all objects that have this service's mark, also outside of the namespace.
+  absl::StatusOr<StringMap> FindMarked() {
+    StringMap keys;
     const std::string full_name = absl::StrCat(*plan_.name_space, "-", plan_.NameOrDefault());
     for (const std::string& kind : KindsByRemoval()) {
       CHARON_ASSIGN_OR_RETURN(const std::vector<Json> objects, FindOurs(kind, full_name));
       for (const Json& object : objects) {
-        const std::string key = KeyOf({{ApiVersionOf(kind), kind},
-                                       Text(object, "metadata.namespace"),
-                                       Text(object, "metadata.name")});
-        // What a former state of this very run has was judged already.
-        const bool known = former_ != nullptr && former_->objects.value_or({}).count(key) != 0;
-        if (content.count(key) == 0 && !known) found.objects.value()[key] = "";
+        keys[KeyOf({{ApiVersionOf(kind), kind},
+                    Text(object, "metadata.namespace"),
+                    Text(object, "metadata.name")})] = "";
       }
     }
+    return keys;
+  }
+
+  // Such a run may have left what the configuration does not have by now. Nobody has said that what
+  // holds data may go: that is added to `kept`.
+  absl::Status RemoveLeftovers(const StringMap& content, std::vector<std::string>& kept) {
+    ServiceModel found;
+    found.name_space = plan_.name_space;
+    found.name = plan_.NameOrDefault();
+    CHARON_ASSIGN_OR_RETURN(StringMap marked, FindMarked());
+    // What a former state of this very run has was judged already.
+    const StringMap known = former_ == nullptr ? StringMap() : former_->objects.value_or({});
+    std::erase_if(marked, [&](const auto& object) {
+      return content.count(object.first) != 0 || known.count(object.first) != 0;
+    });
+    found.objects = std::move(marked);
     const std::set<std::string> data = DataKeys(found);
     for (const std::string& key : KeysByRemoval(*found.objects)) {
       if (data.count(key) != 0) {
@@ -278,10 +291,11 @@ class Run {
     }
     CHARON_RETURN_IF_ERROR(Prune(content, /*exposure=*/false));
     if (took_over_) CHARON_RETURN_IF_ERROR(RemoveLeftovers(content.hashes, kept_));
-    if (took_over_ || adopting_) {
+    if (took_over_ || adopting_ || context_.private_state->Get(kNoted)) {
       const auto workload = cluster_.Read(context_, WorkloadRef(plan_));
-      if (workload.ok() && NotesOtherObjects(**workload, content.hashes))
-        NoteObjects(content.hashes);
+      const std::string noted = workload.ok() ? AnnotationOf(**workload, kObjectsAnnotation) : "";
+      if (noted.empty() || noted == HashOfKeys(content.hashes) || NoteObjects(content.hashes))
+        context_.private_state->Erase(kNoted);
     }
     return absl::OkStatus();
   }
@@ -292,7 +306,7 @@ class Run {
     if (HashOfKeys(content.hashes) == HashOfKeys(before)) return;
     const auto workload = cluster_.Read(context_, WorkloadRef(plan_));
     // What an earlier run noted that was killed says already that the state is not all there is.
-    if (!workload.ok() || NotesOtherObjects(**workload, before)) return;
+    if (!workload.ok() || NotesOtherObjects(context_, **workload, before)) return;
     const bool adds =
         std::any_of(content.hashes.begin(), content.hashes.end(),
                     [&before](const auto& object) { return before.count(object.first) == 0; });
@@ -778,9 +792,16 @@ class Run {
 
 }  // namespace
 
-bool NotesOtherObjects(const Json& workload, const StringMap& objects) {
+bool NotesOtherObjects(const sdk::Context& context, const Json& workload,
+                       const StringMap& objects) {
   const std::string noted = AnnotationOf(workload, kObjectsAnnotation);
-  return !noted.empty() && noted != HashOfKeys(objects);
+  return !noted.empty() && noted != HashOfKeys(objects) &&
+         noted != context.private_state->Get(kNoted);
+}
+
+void RememberNote(const sdk::Context& context, const Json& workload) {
+  const std::string noted = AnnotationOf(workload, kObjectsAnnotation);
+  if (!noted.empty()) context.private_state->Set(kNoted, noted);
 }
 
 absl::StatusOr<std::vector<Json>> ReplicaClaims(const Call& call, Cluster& cluster,
@@ -840,6 +861,11 @@ sdk::Outcome<ServiceModel> ApplyService(const sdk::Context& context, Services& s
   return Run(context, services, *cluster, prior, left, plan).Apply();
 }
 
+absl::StatusOr<StringMap> MarkedObjects(const sdk::Context& context, Services& services,
+                                        Cluster& cluster, const ServiceModel& model) {
+  return Run(context, services, cluster, nullptr, nullptr, model).FindMarked();
+}
+
 absl::Status RemoveService(const sdk::Context& context, Services& services,
                            const ServiceModel& prior) {
   CHARON_ASSIGN_OR_RETURN(const auto cluster, services.Kubernetes());
@@ -857,7 +883,7 @@ absl::Status RemoveService(const sdk::Context& context, Services& services,
   const auto workload = cluster->Read(context, WorkloadRef(prior));
   if (!workload.ok() && !absl::IsNotFound(workload.status())) return workload.status();
   const bool may_have_more = Run::IsUnfinished(prior) || !workload.ok() ||
-                             NotesOtherObjects(**workload, prior.objects.value_or({}));
+                             NotesOtherObjects(context, **workload, prior.objects.value_or({}));
   std::vector<std::string> kept;
   std::vector<ObjectRef> going;
   for (const std::string& key : KeysByRemoval(prior.objects.value_or({}))) {

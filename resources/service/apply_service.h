@@ -24,7 +24,16 @@ inline constexpr char kUnfinished[] = "unfinished";
 // the workload notes it in an annotation before an update makes the first of those that come with
 // it, since their names are in no state if the run is killed. Without an annotation it notes
 // nothing.
-bool NotesOtherObjects(const kubernetes::Json& workload, const StringMap& objects);
+bool NotesOtherObjects(const sdk::Context& context, const kubernetes::Json& workload,
+                       const StringMap& objects);
+// For a state that is about to lose objects which somebody has deleted: what `workload` notes of
+// them tells nothing of a killed run, until an apply notes anew.
+void RememberNote(const sdk::Context& context, const kubernetes::Json& workload);
+
+// The keys of all objects that have the mark of this service, whatever a state knows: a list of
+// each kind.
+absl::StatusOr<StringMap> MarkedObjects(const sdk::Context& context, Services& services,
+                                        kubernetes::Cluster& cluster, const ServiceModel& model);
 
 // What the user may do about fields of a service's objects, as conflicts name them, that another
 // manager has.

@@ -188,7 +188,6 @@ absl::Status PlanChecks::DryRun(const sdk::Context& context,
       });
     }
     if (!checked.ok()) return Locate(objects[i], checked);
-    if (change.IsCreate()) continue;
     CHARON_RETURN_IF_ERROR(services_.CheckPlan(
         context, [&](Cluster& cluster) { return Growth(context, cluster, planned, objects[i]); }));
   }
@@ -219,8 +218,13 @@ absl::Status PlanChecks::MadeAnew(const sdk::Context& context, Cluster& cluster,
                           "\"none\" and "
                           "OnDelete leave that to you). "
                         : "",
-                    "Claims that exist keep their data. What others wrote into its pod template "
-                    "stays; beside it only what is theirs by an *_owner attribute does.")
+                    "Claims that exist keep their data. ",
+                    remake.loses_theirs
+                        ? "What others wrote into its pod template goes, since the server does not "
+                          "take it together with this change; only what is theirs by an *_owner "
+                          "attribute stays."
+                        : "What others wrote into its pod template stays; beside it only what is "
+                          "theirs by an *_owner attribute does.")
               : ": an earlier apply that failed left it. It is deleted with its pods and made "
                 "again; claims stay."));
   return absl::OkStatus();

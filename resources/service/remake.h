@@ -23,6 +23,7 @@ struct Remake {
   bool checked = false;             // the server was asked, and takes it
   bool around_pods = false;         // which go on running; else they go with the old one
   bool adds_volumes = false;        // that its pods do not have
+  bool loses_theirs = false;        // what others wrote into the pod template goes
   std::vector<std::string> fields;  // what cannot change: "spec.volumeClaimTemplates"
   Json initial;                     // what counts only at creation, with the values it has by now
   Json carried;                     // what others wrote into the pod template: for CreateCarrying

@@ -282,6 +282,7 @@ sdk::Outcome<ServiceModel> ServiceResource::Read(const sdk::Context& context,
   const operations::ObjectOptions options = OptionsOf(services_, prior, context);
   ServiceModel model = prior;
   bool any = false;
+  std::shared_ptr<const Json> workload;  // that notes no more than the state knows
   for (const auto& [key, hash] : *prior.objects) {
     CHARON_ASSIGN_OR_RETURN(const ObjectRef ref, RefOfKey(key));
     const auto live = cluster->Read(context, ref);
@@ -303,7 +304,10 @@ sdk::Outcome<ServiceModel> ServiceResource::Read(const sdk::Context& context,
       model.objects.value()[key] = "changed outside: owner";
       continue;
     }
-    if (key == KeyOf(WorkloadRef(prior)) && NotesOtherObjects(**live, *prior.objects)) {
+    const bool is_workload = key == KeyOf(WorkloadRef(prior));
+    if (is_workload) workload = *live;
+    if (is_workload && NotesOtherObjects(context, **live, *prior.objects)) {
+      workload = nullptr;
       model.objects.value()[key] = kUnfinished;
       if (hash != kUnfinished) {
         context.diagnostics->Warning(
@@ -373,6 +377,8 @@ sdk::Outcome<ServiceModel> ServiceResource::Read(const sdk::Context& context,
           found->second->attribute);
     }
   }
+  if (workload != nullptr && model.objects->size() < prior.objects->size())
+    RememberNote(context, *workload);
   if (!any)
     return absl::NotFoundError(absl::StrCat("nothing of service ", *prior.name_space, "/",
                                             prior.NameOrDefault(), " is left"));
@@ -450,7 +456,24 @@ absl::StatusOr<ServiceModel> ServiceResource::ReadImported(const sdk::Context& c
                        absl::StrJoin(not_said.fields, "\n- "),
                        "\n\nWhat is to stay can be said in extra_manifest_patch."));
     }
-    model.objects = StringMap{{KeyOf(WorkloadRef(model)), "imported"}};
+    const std::string workload = KeyOf(WorkloadRef(model));
+    model.objects = StringMap{{workload, "imported"}};
+    const operations::ObjectOptions options = OptionsOf(services_, model, context);
+    if (operations::ClaimOf(&*live, options) != operations::Claim::kOurs) return model;
+    // A state has lost it.
+    CHARON_ASSIGN_OR_RETURN(const StringMap marked,
+                            MarkedObjects(context, services_, cluster, model));
+    std::vector<std::string> more;
+    for (const auto& [key, unused] : marked) {
+      if (model.objects.value().emplace(key, "imported").second) more.push_back(key);
+    }
+    if (!more.empty()) {
+      context.diagnostics->Warning(
+          "More of this service was found",
+          absl::StrCat("These have its owner's mark:\n- ", absl::StrJoin(more, "\n- "),
+                       "\n\nThe first apply, as its plan shows, changes those that the "
+                       "configuration makes, and removes all others but data."));
+    }
     return model;
   }
   return absl::NotFoundError(absl::StrCat("namespace ", *stub.name_space,
