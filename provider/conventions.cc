@@ -5,6 +5,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "provider/base/status.h"
 #include "provider/clients/kubernetes/quantity.h"
 
 namespace charon {
@@ -48,9 +49,14 @@ const std::vector<TierProfile>& BuiltInTiers() {
 }
 
 Check QuantityText() {
-  return TextRule(
-      "is a Kubernetes quantity such as \"500m\" or \"4Gi\"",
-      [](absl::string_view text) { return kubernetes::Quantity::Parse(text).status(); });
+  return TextRule("is a Kubernetes quantity such as \"500m\" or \"4Gi\"",
+                  [](absl::string_view text) -> absl::Status {
+                    CHARON_ASSIGN_OR_RETURN(const kubernetes::Quantity amount,
+                                            kubernetes::Quantity::Parse(text));
+                    if (amount >= kubernetes::Quantity()) return absl::OkStatus();
+                    return absl::InvalidArgumentError(
+                        absl::StrCat("\"", text, "\" must not be less than zero"));
+                  });
 }
 
 std::string ShortTierName(absl::string_view name) {

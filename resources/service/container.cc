@@ -118,15 +118,16 @@ const ObjectSpec<MountModel>& MountModel::Describe() {
 
 const ObjectSpec<RequestModel>& RequestModel::Describe() {
   using M = RequestModel;
-  static const auto& spec = *new ObjectSpec<M>(
-      "More about a request.",
-      {
-          Field(&M::port, "port", Optional,
-                "A port by name or number; `http`, or the only one, by default."),
-          Field(&M::scheme, "scheme", Optional, "`HTTP` (default) or `HTTPS`.")
-              .Check(OneOf({"HTTP", "HTTPS"})),
-          Field(&M::headers, "headers", Optional, "Headers of the request."),
-      });
+  static const auto& spec =
+      *new ObjectSpec<M>("More about a request.",
+                         {
+                             Field(&M::port, "port", Optional,
+                                   "A port by name or number; `http`, or the only one, by default.")
+                                 .Check(PortText()),
+                             Field(&M::scheme, "scheme", Optional, "`HTTP` (default) or `HTTPS`.")
+                                 .Check(OneOf({"HTTP", "HTTPS"})),
+                             Field(&M::headers, "headers", Optional, "Headers of the request."),
+                         });
   return spec;
 }
 
@@ -139,7 +140,8 @@ const ObjectSpec<ProbeModel>& ProbeModel::Describe() {
                 "Path of an HTTP request, `/healthz`, that must be answered with 200 to 399.")
               .Check(AbsolutePath()),
           Field(&M::tcp_socket, "tcp_socket", Optional,
-                "A port by name or number that must accept connections."),
+                "A port by name or number that must accept connections.")
+              .Check(PortText()),
           Field(&M::exec, "exec", Optional, "A command that must exit with 0."),
           Field(&M::grpc, "grpc", Optional,
                 "Service to ask for in a gRPC health check; empty for the server as a whole."),
@@ -215,7 +217,9 @@ const ObjectSpec<EnvFromModel>& EnvFromModel::Describe() {
           Field(&M::config_maps, "config_maps", Optional, "ConfigMaps likewise."),
           Field(&M::fields, "fields", Optional,
                 "Name -> field of the pod (`status.podIP`), or resource of the container "
-                "(`limits.memory`)."),
+                "(`limits.memory`).")
+              .Check(EachKey(EnvName()))
+              .Check(EachElement(PodField())),
       });
   return spec;
 }

@@ -10,6 +10,7 @@
 
 #include "provider/schema/checks.h"
 #include "provider/schema/field.h"
+#include "resources/service/checks.h"
 
 namespace charon::service {
 
@@ -157,11 +158,13 @@ std::vector<typename ObjectSpec<M>::Row> ContainerRows(Mode image_mode,
           .Check(OneOf({"terraform", "external"})),
       FieldOf<M>(&C::env, "env", Optional,
                  "Environment variables. `$(NAME)` refers to another one, in any order.")
-          .Check(EachKey(LengthBetween(1, 255))),
+          .Check(EachKey(EnvName())),
       FieldOf<M>(&C::env_secret, "env_secret", Optional,
                  "Environment variables from Secrets, as `secret/key`; `secret/key?` if it may be "
                  "missing. `secret` is a key of "
-                 "`secrets`, `generated`, or the name of any Secret of the namespace."),
+                 "`secrets`, `generated`, or the name of any Secret of the namespace.")
+          .Check(EachKey(EnvName()))
+          .Check(EachElement(SecretReference())),
       FieldOf<M>(&C::env_from, "env_from", Optional,
                  "Environment variables from whole Secrets and ConfigMaps, and from the pod."),
       FieldOf<M>(&C::mounts, "mounts", Optional, "Where volumes are mounted, by path.")

@@ -10,26 +10,13 @@
 #include "absl/strings/strip.h"
 #include "provider/base/ip.h"
 #include "provider/base/status.h"
-#include "provider/schema/checks.h"
+#include "resources/service/checks.h"
+#include "resources/service/container.h"
 
 namespace charon::service {
 namespace {
 
 absl::Status Invalid(absl::string_view message) { return absl::InvalidArgumentError(message); }
-
-Check Networks() {
-  return TextRule("is a network such as `10.1.0.0/16`, or `local`", [](absl::string_view text) {
-    if (text == "local" || IpPrefix::Parse(text)) return absl::OkStatus();
-    if (const auto address = IpAddress::Parse(text)) {
-      return Invalid(absl::StrCat("\"", text, "\" is one address: write \"", text,
-                                  address->v6 ? "/128\"" : "/32\""));
-    }
-    return Invalid(
-        absl::StrCat("\"", text,
-                     "\" is no network: write an address and the length of its prefix, such as "
-                     "\"10.1.0.0/16\", or \"local\""));
-  });
-}
 
 Check Addresses() {
   return TextRule(
@@ -69,20 +56,6 @@ Check BodyLimit() {
         "\"", text,
         "\" must be a size such as \"512k\", \"50m\" or \"5g\" (k, m and g count by 1024), or "
         "\"unlimited\""));
-  });
-}
-
-Check AbsolutePath() {
-  return TextRule("begins with `/`", [](absl::string_view text) {
-    if (absl::StartsWith(text, "/")) return absl::OkStatus();
-    return Invalid(absl::StrCat("\"", text, "\" must begin with \"/\""));
-  });
-}
-
-Check PortText() {
-  return TextRule("is a port by name or number", [](absl::string_view text) {
-    if (!text.empty()) return absl::OkStatus();
-    return Invalid("must be the name or the number of a port, and is empty");
   });
 }
 
@@ -285,8 +258,8 @@ const ObjectSpec<RedirectModel>& RedirectModel::Describe() {
                                     "\" must begin with \"^/\", such as \"^/old/(.*)$\""));
                               })),
           Field(&M::to, "to", Required,
-                "A path of the same host, or a whole URL. With Traefik, `${1}` stands for the "
-                "first group of `from`.")
+                "A path of the same host, or a whole URL. With Traefik, `$${1}` in HCL "
+                "stands for the first group of `from`.")
               .Check(TextRule(
                   "is a path or a URL",
                   [](absl::string_view text) {
@@ -469,8 +442,9 @@ const ObjectSpec<ExposeModel>& ExposeModel::Describe() {
                 "native clients call /api\".")
               .Check(LengthBetween(1, 1000)),
           Field(&M::groups, "groups", Optional,
-                "Groups that get through, as an annotation that the platform's login reads; all "
-                "who are logged in by default.")
+                "Groups that get through, as an annotation that the platform's login reads; if "
+                "unset, all who are logged in.")
+              .Check(NotEmpty("Leave it out for all who are logged in."))
               .Check(EachElement(TextRule("is a name without commas",
                                           [](absl::string_view text) {
                                             if (!text.empty() && !absl::StrContains(text, ","))
@@ -480,10 +454,11 @@ const ObjectSpec<ExposeModel>& ExposeModel::Describe() {
                                                 "\" must be a group's name without commas"));
                                           }))),
           Field(&M::allow, "allow", Optional,
-                "Networks that clients must be in, such as `10.1.0.0/16`; everywhere by default. "
+                "Networks that clients must be in, such as `10.1.0.0/16`; if unset, everywhere. "
                 "`local` alone means the networks that "
                 "`conventions.ingress` calls local, else private addresses (RFC 1918, RFC 4193).")
-              .Check(EachElement(Networks())),
+              .Check(NotEmpty("An empty list would let everybody in: leave it out for that."))
+              .Check(EachElement(Network(/*or_local=*/true))),
           Field(&M::tile, "tile", Optional,
                 "A tile on the dashboard. Give it to one entry of a service."),
           Field(&M::ingress, "ingress", Optional, "What is rarely said about an ingress."),

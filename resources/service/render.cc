@@ -70,14 +70,8 @@ void CheckEnv(const ServiceModel& model, const Named& named, Findings& findings)
   const ContainerModel& c = *named.container;
   for (const auto& [name, value] : c.env.value_or({}))
     claim(name, "env", named.path.Attribute("env").Key(name));
-  for (const auto& [name, value] : c.env_secret.value_or({})) {
-    const Path path = named.path.Attribute("env_secret").Key(name);
-    claim(name, "env_secret", path);
-    if (!absl::StrContains(value, "/")) {
-      findings.Add(path,
-                   absl::StrCat("\"", value, "\" must be \"secret/key\", such as \"db/password\""));
-    }
-  }
+  for (const auto& [name, value] : c.env_secret.value_or({}))
+    claim(name, "env_secret", named.path.Attribute("env_secret").Key(name));
   if (c.env_from.IsKnown()) {
     for (const auto& [name, value] : c.env_from->fields.value_or({})) {
       claim(name, "env_from.fields",

@@ -40,7 +40,12 @@ void RenderBackups(const ServiceModel& model, const Conventions& conventions,
     }
     VolumeModel target;
     target.mount = "/backup";
-    target.existing_claim = backup.to;
+    const auto own = volumes.find(*backup.to);
+    target.existing_claim = own != volumes.end() && own->second.claim.IsKnown()
+                                ? ClaimName(model, *backup.to)
+                                : *backup.to;
+    if (own != volumes.end() && own->second.existing_claim.IsKnown())
+      target.existing_claim = own->second.existing_claim;  // of the first replica
     volumes["backup-target"] = std::move(target);
     job.volumes = std::move(volumes);
     // On the node of the service's pods, if there are any: their claims may be for one node at a

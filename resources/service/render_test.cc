@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "provider/base/status.h"
@@ -442,6 +444,65 @@ TEST(CountOrPercent, IsOfTheSizeThatKubernetesTakes) {
     EXPECT_FALSE(valid(wrong)) << wrong;
 }
 
+TEST(ServiceTable, WhatKubernetesNeverTakesIsRefusedAtItsAttribute) {
+  const auto wrong = [](const char* more) {
+    Json config = {{"namespace", "shop"}, {"image", "x"}};
+    config.update(Json::parse(more));
+    const auto value = DecodeJson(config.dump(), ServiceModel::Describe().schema().type());
+    EXPECT_TRUE(value.ok()) << more << value.status();
+    std::vector<absl::Status> warnings;
+    std::vector<std::string> messages;
+    for (const absl::Status& status :
+         ValidateObject(ServiceModel::Describe().schema(), *value, true, &warnings))
+      messages.push_back(absl::StrCat(PathOf(status)->ToString(), ": ", status.message()));
+    return messages;
+  };
+  constexpr char kBackup[] =
+      R"({"backups": {"n": {"schedule": "%s", "command": ["a"], "to": "nas"}}})";
+  for (const char* schedule :
+       {"0 3 * * *", "*/5 0-6 1,15 JAN MON", "@daily", "@every 1h", " 0  3 * * 7 "})
+    EXPECT_THAT(wrong(absl::StrReplaceAll(kBackup, {{"%s", schedule}}).c_str()), IsEmpty());
+  for (const char* schedule : {"daily", "0 3 * *", "0 0 3 * * *", "", "TZ=UTC 0 3 * * *"})
+    EXPECT_THAT(wrong(absl::StrReplaceAll(kBackup, {{"%s", schedule}}).c_str()),
+                ElementsAre(HasSubstr("backups[\"n\"].schedule: ")))
+        << schedule;
+  for (
+      const char* right :
+      {R"({"env_from": {"fields": {"A": "status.podIP", "B": "limits.memory",
+                                    "C": "metadata.labels['app.kubernetes.io/name']"}}})",
+       R"({"env": {"a.b-c": "1", "1": "2"}, "env_secret": {"A": "db/password", "B": "db/tls.key?"}})",
+       R"({"probes": {"liveness": {"tcp_socket": "80"}}, "metrics": {"port": "http"}})",
+       R"({"resources": {"limits": {"cpu": "0"}}, "pod": {"host_aliases": {"fd00::1": ["nas"]}}})",
+       R"({"identity": {"rules": [{"api_groups": [""], "resources": ["pods"], "verbs": ["*"]}]}})"})
+    EXPECT_THAT(wrong(right), IsEmpty()) << right;
+  const std::pair<const char*, const char*> bad[] = {
+      {R"({"identity": {"namespace_rules": {"": {"rules": [{"resources": ["pods"], "verbs": ["get"]}]}}}})",
+       "identity.namespace_rules[\"\"]: "},
+      {R"({"identity": {"rules": [{"resources": [], "verbs": ["get"]}]}})",
+       "identity.rules[0].resources: is empty"},
+      {R"({"identity": {"rules": [{"resources": ["pods"], "verbs": []}]}})",
+       "identity.rules[0].verbs: is empty"},
+      {R"({"network_policy": {"from_cidrs": ["10.0.0.0"]}})", "write \"10.0.0.0/32\""},
+      {R"({"network_policy": {"to_cidrs": ["local"]}})", "network_policy.to_cidrs: "},
+      {R"({"env_from": {"fields": {"A": "status.podIp"}}})", "env_from.fields[\"A\"]: "},
+      {R"({"env": {"A=B": "x"}})", "env[\"A=B\"]: "},
+      {R"({"env_secret": {"A": "db"}})", "must be \"secret/key\""},
+      {R"({"generated_secrets": {"SESSION KEY": {}}})", "generated_secrets[\"SESSION KEY\"]: "},
+      {R"({"env_wo": {"BAD!": "x"}, "env_wo_version": "1"})", "env_wo[\"BAD!\"]: "},
+      {R"({"resources": {"requests": {"cpu": "-1"}}})", "resources.requests[\"cpu\"]: "},
+      {R"({"metrics": {"port": "90900"}})", "metrics.port: "},
+      {R"({"probes": {"liveness": {"tcp_socket": "80800"}}})", "probes.liveness.tcp_socket: "},
+      {R"({"probes": {"liveness": {"http_get": "/", "request": {"port": "0"}}}})",
+       "probes.liveness.request.port: "},
+      {R"({"pod": {"dns": {"nameservers": ["dns.example.org"]}}})", "pod.dns.nameservers[0]: "},
+      {R"({"pod": {"host_aliases": {"nas": ["10.0.0.2"]}}})", "pod.host_aliases[\"nas\"]: "},
+      {R"({"expose": {"web": {"allow": []}}})", "expose[\"web\"].allow: is empty"},
+      {R"({"expose": {"web": {"groups": []}}})", "expose[\"web\"].groups: is empty"},
+  };
+  for (const auto& [json, message] : bad)
+    EXPECT_THAT(wrong(json), ElementsAre(HasSubstr(message))) << json;
+}
+
 TEST(RenderWorkload, ASingleNodeClaimMeansRecreate) {
   const Json claim = {{"claims", {{"data", {{"size", "1Gi"}}}}}};
   const Json shared = {
@@ -529,6 +590,19 @@ TEST(RenderBackups, FindWhatTheServiceHas) {
   EXPECT_EQ(container["securityContext"]["runAsUser"], 999);
   EXPECT_EQ(spec["tolerations"][0]["key"], "nvidia.com/gpu");
   EXPECT_FALSE(container.contains("resources")) << "the GPU itself is the service's";
+}
+
+TEST(RenderBackups, WriteToAClaimOfTheServiceByItsKey) {
+  const auto target = [](const Json& claims) {
+    const Json spec = BackupPod({{"kind", "statefulset"}, {"claims", claims}});
+    for (const Json& volume : spec["volumes"]) {
+      if (volume["name"] == "backup-target") return volume["persistentVolumeClaim"]["claimName"];
+    }
+    return Json();
+  };
+  EXPECT_EQ(target({{"nas", {{"size", "1Gi"}}}}), "web-nas");
+  EXPECT_EQ(target({{"nas", {{"size", "1Gi"}, {"per_replica", true}}}}), "nas-web-0");
+  EXPECT_EQ(target({{"data", {{"size", "1Gi"}}}}), "nas") << "somebody else's claim";
 }
 
 TEST(RenderBackups, RunAsAnotherImageWantsIt) {

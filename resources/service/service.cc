@@ -173,7 +173,8 @@ const ObjectSpec<ConfigDirModel>& ConfigDirModel::Describe() {
   static const auto& spec = *new ObjectSpec<M>(
       "A directory of files in the main container, from a ConfigMap.",
       {
-          Field(&M::files, "files", Required, "Text of the files, by name."),
+          Field(&M::files, "files", Required, "Text of the files, by name.")
+              .Check(EachKey(DataKey())),
           Field(&M::mode, "mode", Optional, "File mode; `0644` if unset.").Check(FileMode()),
           Field(&M::on_change, "on_change", Optional,
                 "`restart` (default): a change rolls the pods out anew. `none`: the kubelet "
@@ -274,7 +275,8 @@ const ObjectSpec<DnsModel>& DnsModel::Describe() {
           Field(&M::policy, "policy", Optional,
                 "`ClusterFirst`, `Default`, `None` or `ClusterFirstWithHostNet`.")
               .Check(OneOf({"ClusterFirst", "Default", "None", "ClusterFirstWithHostNet"})),
-          Field(&M::nameservers, "nameservers", Optional, "Addresses of name servers."),
+          Field(&M::nameservers, "nameservers", Optional, "Addresses of name servers.")
+              .Check(EachElement(IpText())),
           Field(&M::searches, "searches", Optional, "Search domains."),
           Field(&M::options, "options", Optional,
                 "Resolver options: `{ ndots = \"2\" }`; an empty text for one without a value."),
@@ -331,7 +333,8 @@ const ObjectSpec<PodModel>& PodModel::Describe() {
           Field(&M::security_context, "security_context", Optional,
                 "Privileges of all containers."),
           Field(&M::dns, "dns", Optional, "How the pod resolves names."),
-          Field(&M::host_aliases, "host_aliases", Optional, "Address -> names, as in /etc/hosts."),
+          Field(&M::host_aliases, "host_aliases", Optional, "Address -> names, as in /etc/hosts.")
+              .Check(EachKey(IpText())),
           Field(&M::host_name, "hostname", Optional, "Host name of the pod.").Check(DnsLabel()),
           Field(&M::host_network, "host_network", Optional, "Use the node's network."),
           Field(&M::host_pid, "host_pid", Optional, "See the node's processes."),
@@ -427,11 +430,14 @@ const ObjectSpec<PolicyRuleModel>& PolicyRuleModel::Describe() {
       "What may be done to what.",
       {
           Field(&M::api_groups, "api_groups", Optional,
-                "API groups, `\"\"` for core; core if unset."),
+                "API groups, `\"\"` for core; core if unset.")
+              .Check(NotEmpty("Leave it out for the core group.")),
           Field(&M::resources, "resources", Required,
-                "Resources in the plural, `pods/log` for a part."),
+                "Resources in the plural, `pods/log` for a part.")
+              .Check(NotEmpty("Name the resources that the rule is about.")),
           Field(&M::verbs, "verbs", Required,
-                "`get`, `list`, `watch`, `create`, `update`, `patch`, `delete`, ..."),
+                "`get`, `list`, `watch`, `create`, `update`, `patch`, `delete`, ...")
+              .Check(NotEmpty("Name what the rule allows.")),
           Field(&M::resource_names, "resource_names", Optional, "Only these objects."),
       });
   return spec;
@@ -480,7 +486,8 @@ const ObjectSpec<IdentityModel>& IdentityModel::Describe() {
           Field(&M::rules, "rules", Optional, "Rules in the own namespace."),
           Field(&M::cluster_rules, "cluster_rules", Optional, "Rules in the whole cluster."),
           Field(&M::namespace_rules, "namespace_rules", Optional,
-                "Rules in other namespaces, by namespace."),
+                "Rules in other namespaces, by namespace.")
+              .Check(EachKey(DnsLabel())),
       });
   return spec;
 }
@@ -497,7 +504,7 @@ const ObjectSpec<MetricsModel>& MetricsModel::Describe() {
   static const auto& spec = *new ObjectSpec<M>(
       "Where Prometheus finds metrics.",
       {
-          Field(&M::port, "port", Required, "A port by name or number."),
+          Field(&M::port, "port", Required, "A port by name or number.").Check(PortText()),
           Field(&M::path, "path", Optional, "`/metrics` if unset."),
           Field(&M::style, "style", Optional,
                 "`annotations` (default) on the Service, or `service_monitor` for the Prometheus "
@@ -533,10 +540,12 @@ const ObjectSpec<NetworkPolicyModel>& NetworkPolicyModel::Describe() {
       {
           Field(&M::from_namespaces, "from_namespaces", Optional,
                 "Namespaces that may connect; the own one always may, `[]`: no other one."),
-          Field(&M::from_cidrs, "from_cidrs", Optional, "Networks that may connect."),
+          Field(&M::from_cidrs, "from_cidrs", Optional, "Networks that may connect.")
+              .Check(EachElement(Network())),
           Field(&M::to_namespaces, "to_namespaces", Optional,
                 "Namespaces that the pods may reach; the own one always."),
-          Field(&M::to_cidrs, "to_cidrs", Optional, "Networks that the pods may reach."),
+          Field(&M::to_cidrs, "to_cidrs", Optional, "Networks that the pods may reach.")
+              .Check(EachElement(Network())),
       },
       {AtLeastOneOf({"from_namespaces", "from_cidrs", "to_namespaces", "to_cidrs"})});
   return spec;
@@ -547,7 +556,8 @@ const ObjectSpec<BackupModel>& BackupModel::Describe() {
   static const auto& spec = *new ObjectSpec<M>(
       "A CronJob that saves the service's data; it runs on the node of the service's pods.",
       {
-          Field(&M::schedule, "schedule", Required, "When, as a cron expression: `30 0 * * *`."),
+          Field(&M::schedule, "schedule", Required, "When, as a cron expression: `30 0 * * *`.")
+              .Check(CronSchedule()),
           Field(&M::time_zone, "time_zone", Optional,
                 "Time zone of the schedule, such as `Europe/London`."),
           Field(&M::image, "image", Optional, "Image; that of the service by default."),
@@ -555,10 +565,15 @@ const ObjectSpec<BackupModel>& BackupModel::Describe() {
               &M::command, "command", Required,
               "Command, which finds the service's files and volumes at their places, the target at "
               "`/backup`, and the number to keep in `KEEP`."),
-          Field(&M::env, "env", Optional, "Environment variables."),
+          Field(&M::env, "env", Optional, "Environment variables.").Check(EachKey(EnvName())),
           Field(&M::env_secret, "env_secret", Optional,
-                "Environment variables from Secrets, as in the service."),
-          Field(&M::to, "to", Required, "Claim to write to."),
+                "Environment variables from Secrets, as in the service.")
+              .Check(EachKey(EnvName()))
+              .Check(EachElement(SecretReference())),
+          Field(&M::to, "to", Required,
+                "What to write to: a key of `claims`, or the name of another "
+                "PersistentVolumeClaim of the namespace.")
+              .Check(DnsSubdomain()),
           Field(&M::keep, "keep", Optional, "How many to keep, for the command.")
               .Check(Between(1, 10000)),
       });
@@ -642,10 +657,12 @@ const ObjectSpec<ServiceModel>& ServiceModel::Describe() {
         Field(&M::secrets, "secrets", Optional, "Secrets from External Secrets stores, by key.")
             .Check(EachKey(DnsLabel())),
         Field(&M::generated_secrets, "generated_secrets", Optional,
-              "Values that are made up once in the cluster, by name; environment variables, too."),
+              "Values that are made up once in the cluster, by name; environment variables, too.")
+            .Check(EachKey(DataKey())),
         Field(&M::env_wo, "env_wo", Optional,
               "Secret environment variables, write-only (Terraform and OpenTofu 1.11): kept in the "
               "Secret `<service>-env`.")
+            .Check(EachKey(DataKey()))
             .WriteOnly(),
         Field(&M::env_wo_version, "env_wo_version", Optional,
               "Any text; change it when `env_wo` changes."),
