@@ -408,6 +408,7 @@ SECRET = Entry(
     }),
     write_only=frozenset({"data_wo"}),
     history=frozenset({"revision"}),
+    goes_in_parts=True,
 )
 
 
