@@ -378,6 +378,7 @@ def test_copies_outlive_the_secret_only_in_the_state(stack, cluster, names, end)
 
 @pytest.mark.one_cli("what is sent is the same")
 @pytest.mark.parametrize("action", [proxy.Answer(403, "Forbidden"), proxy.Drop(acted=True), proxy.Drop()], ids=["refused", "answer lost", "lost"])
+@pytest.mark.thorough("each fault, and each way on")
 @pytest.mark.parametrize("then", ["forgotten", "again", "destroyed"])
 def test_a_failed_update_forgets_no_copy(new_stack, cluster, names, action, then):
     """Neither the former ones, which were to go, nor that of which nobody could say whether it was made."""

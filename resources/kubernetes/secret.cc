@@ -17,6 +17,7 @@
 #include "provider/clients/kubernetes/object.h"
 #include "provider/clients/kubernetes/ownership.h"
 #include "provider/operations/generate_value.h"
+#include "provider/operations/late_labels.h"
 #include "provider/operations/remake_secret.h"
 #include "provider/schema/checks.h"
 
@@ -703,8 +704,15 @@ sdk::Outcome<SecretModel> SecretResource::Read(const sdk::Context& context,
   Json declared =
       Render(prior, *prior.name_space, Json::object(), services_.settings()->conventions);
   declared.erase("data");
-  if (const auto differences = kubernetes::Compare(declared, *live, manager);
-      !differences.empty()) {
+  std::vector<kubernetes::Difference> differences = kubernetes::Compare(declared, *live, manager);
+  const std::vector<std::string> late = operations::TakeLateLabels(
+      differences, services_.settings()->conventions.default_labels, manager);
+  if (!late.empty()) {
+    context.diagnostics->Warning(
+        absl::StrCat("Labels to come: Secret ", *prior.name_space, "/", *prior.name),
+        operations::DescribeLateLabels(late));
+  }
+  if (!differences.empty()) {
     context.diagnostics->Warning(
         absl::StrCat("Changed outside of Terraform: Secret ", *prior.name_space, "/", *prior.name),
         absl::StrCat(operations::DescribeDrift(differences),

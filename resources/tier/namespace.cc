@@ -1044,7 +1044,7 @@ sdk::Outcome<NamespaceModel> NamespaceResource::Read(const sdk::Context& context
 
   // What was imported or moved here is theirs until the first apply that changes it.
   if (operations::ClaimOf(&*live, options) == operations::Claim::kOurs)
-    WarnOfDrift(context, NamespaceObject(prior, conventions), *live, options.manager);
+    WarnOfDrift(context, NamespaceObject(prior, conventions), *live, options.manager, conventions);
 
   if (imported) {
     absl::StatusOr<Json> limits = cluster->Get(context, LimitRangeRef(name));
@@ -1104,7 +1104,7 @@ sdk::Outcome<NamespaceModel> NamespaceResource::Read(const sdk::Context& context
                                       operations::ComparedAs(**object, options))
                       .empty()) {
         WarnOfDrift(context, LimitRangeObject(name, limits), **object,
-                    operations::ComparedAs(**object, options));
+                    operations::ComparedAs(**object, options), conventions);
         effective.limit_range = InWordsOf(limits, LimitsOf(**object));
       }
     }
@@ -1117,7 +1117,7 @@ sdk::Outcome<NamespaceModel> NamespaceResource::Read(const sdk::Context& context
                                       operations::ComparedAs(**object, options))
                       .empty()) {
         WarnOfDrift(context, QuotaObject(name, quota), **object,
-                    operations::ComparedAs(**object, options));
+                    operations::ComparedAs(**object, options), conventions);
         effective.resource_quota = InWordsOf(quota, QuotaOf(**object));
       }
     }
