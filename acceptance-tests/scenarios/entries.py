@@ -231,6 +231,7 @@ TIER_NAMESPACE = Entry(
     remove_outside=lambda cluster, a: cluster.api.patch(
         "Namespace", None, a["name"], {"metadata": {"labels": {"team": None}}}
     ),
+    goes_in_parts=True,
 )
 
 
@@ -408,6 +409,7 @@ SECRET = Entry(
     }),
     write_only=frozenset({"data_wo"}),
     history=frozenset({"revision"}),
+    goes_in_parts=True,
 )
 
 

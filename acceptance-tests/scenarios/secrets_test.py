@@ -6,7 +6,7 @@ import json
 import pytest
 
 from entries import make_namespace
-from harness import hcl, leaks
+from harness import hcl, leaks, proxy
 from harness.hcl import Expression
 
 # Long, and with characters that each form of escaping treats its own way.
@@ -338,3 +338,104 @@ def test_an_import_keeps_values_that_no_configuration_names(stack, cluster, work
     stack.write(hcl.resource("charon_secret", "it", {"namespace": work, "name": "made"}))
     stack.apply()
     assert data() == {"p": values["p"]}
+
+
+# --- Copies in other namespaces -------------------------------------------------------------------
+
+
+def places_of(cluster, *namespaces):
+    return {namespace for namespace in namespaces if cluster.has("Secret", namespace, "x")}
+
+
+@pytest.mark.one_cli("what is sent is the same")
+@pytest.mark.parametrize("end", ["destroyed", "made again", "made by another"])
+def test_copies_outlive_the_secret_only_in_the_state(stack, cluster, names, end):
+    work, one, two = (names(key) for key in ("work", "one", "two"))
+    for namespace in (work, one, two):
+        make_namespace(cluster, namespace)
+    stack.write(secrets(made(names, "x", replicate_to=[one, two])))
+    stack.apply()
+    before = data_of(cluster, one, "x")
+    cluster.api.delete("Secret", work, "x")
+    cluster.api.delete("Secret", two, "x")
+    if end == "made by another":
+        cluster.api.create({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "x", "namespace": work}, "stringData": {"p": "theirs"}})
+    plan = stack.plan("-refresh-only")
+    assert [w.address for w in plan.warnings] and "Deleted outside" in plan.warnings[0].text, plan
+    if end == "made again":
+        stack.apply()
+        after = data_of(cluster, work, "x")
+        assert after["p"] != before["p"] and data_of(cluster, one, "x") == data_of(cluster, two, "x") == after
+        stack.destroy()
+    elif end == "destroyed":
+        stack.run("apply", "-refresh-only", "-auto-approve", "-input=false")
+        stack.write("")
+        stack.apply()
+    else:
+        stack.destroy()
+    assert places_of(cluster, work, one, two) == ({work} if end == "made by another" else set())
+
+
+@pytest.mark.one_cli("what is sent is the same")
+@pytest.mark.parametrize("action", [proxy.Answer(403, "Forbidden"), proxy.Drop(acted=True), proxy.Drop()], ids=["refused", "answer lost", "lost"])
+@pytest.mark.thorough("each fault, and each way on")
+@pytest.mark.parametrize("then", ["forgotten", "again", "destroyed"])
+def test_a_failed_update_forgets_no_copy(new_stack, cluster, names, action, then):
+    """Neither the former ones, which were to go, nor that of which nobody could say whether it was made."""
+    front = cluster.proxy()
+    stack = new_stack("stack", kubeconfig=front.kubeconfig, trace=False)
+    work, one, two, three = (names(key) for key in ("work", "one", "two", "three"))
+    for namespace in (work, one, two, three):
+        make_namespace(cluster, namespace)
+
+    def write(*places, trigger="2"):
+        generate = {"p": {"rotation_trigger": trigger}, "q": {"kind": "hex"}}
+        stack.write(secrets(made(names, "x", replicate_to=list(places), generate=generate)))
+
+    write(one, two, trigger="1")
+    stack.apply()
+    write(two, three)
+    for failing in (two, three):
+        plan = stack.plan()
+        about = f"/api/v1/namespaces/{failing}/secrets/x"
+        front.on(proxy.matching("PATCH" if isinstance(action, proxy.Answer) else ".*", about), action, None)
+        stack.run("apply", "-json", "-input=false", str(plan.file), codes=(1,))
+        front.heal()
+        if then == "again" and failing == two:
+            write(two)  # the former value must not stay where the new one did not arrive
+            stack.apply()
+            assert data_of(cluster, two, "x") == data_of(cluster, work, "x")
+            write(one, two)
+            stack.apply()
+            write(two, three, trigger="3")
+    if then == "forgotten":
+        write()
+        stack.apply()
+        assert places_of(cluster, work, one, two, three) == {work}
+    elif then == "again":
+        write(two, three, trigger="3")
+        stack.apply()
+        assert places_of(cluster, work, one, two, three) == {work, two, three}
+        assert data_of(cluster, work, "x") == data_of(cluster, two, "x") == data_of(cluster, three, "x")
+    stack.destroy()
+    assert places_of(cluster, work, one, two, three) == set()
+
+
+@pytest.mark.one_cli("what is sent is the same")
+def test_a_copy_of_another_type_is_made_again_after_a_failure(new_stack, cluster, names):
+    front = cluster.proxy()
+    stack = new_stack("stack", kubeconfig=front.kubeconfig, trace=False)
+    work, one = names("work"), names("one")
+    for namespace in (work, one):
+        make_namespace(cluster, namespace)
+    stack.write(secrets(made(names, "x", replicate_to=[one])))
+    stack.apply()
+    stack.write(secrets(made(names, "x", replicate_to=[one], type="example.org/other")))
+    plan = stack.plan()
+    front.on(proxy.matching("DELETE", f"/api/v1/namespaces/{one}/secrets/x"), proxy.Answer(403, "Forbidden"), None)
+    stack.run("apply", "-json", "-input=false", str(plan.file), codes=(1,))
+    front.heal()
+    stack.apply()
+    assert {cluster.get("Secret", place, "x")["type"] for place in (work, one)} == {"example.org/other"}
+    assert cluster.api.contents(work) == ["Secret/x"]
+    stack.destroy()

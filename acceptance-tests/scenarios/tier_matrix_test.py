@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from harness import hcl
+from entries import make_namespace
+from harness import hcl, proxy
 from harness.hcl import Expression
 
 pytestmark = pytest.mark.one_cli("about the provider and the server; where programs differ, lifecycle_test.py and examples_test.py meet it")
@@ -449,3 +450,158 @@ def test_adoption_of_a_namespace(stack, cluster, names):
     assert "team" not in cluster.get("Namespace", None, name)["metadata"]["labels"]
     stack.destroy()
     assert not cluster.has("Namespace", None, name)
+
+
+# --- Role bindings, also in other namespaces --------------------------------------------------------
+
+
+def binding(role="view", **more):
+    return {"cluster_role": role, "subjects": [{"name": "x"}]} | more
+
+
+def bindings_in(cluster, *namespaces):
+    """Whose binding it is, by namespace and name: ours have the mark."""
+    return {(namespace, name) for namespace in namespaces for name in ("a", "b") if cluster.has("RoleBinding", namespace, name)}
+
+
+@pytest.mark.parametrize("end", ["destroyed", "made again", "made by another"])
+def test_bindings_elsewhere_outlive_the_namespace_only_in_the_state(stack, cluster, names, end):
+    space, other = names("space"), names("other")
+    make_namespace(cluster, other)
+    attributes = {"name": space, "tier": "edge", "default_deny": True,
+                  "role_bindings": {"a": binding(namespace=other), "b": binding()}}
+    stack.write(hcl.resource("charon_tier_namespace", "x", attributes))
+    stack.apply()
+    cluster.api.delete("Namespace", None, space)
+    if end == "made by another":
+        cluster.api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": space}})
+    plan = stack.plan("-refresh-only")
+    assert "Deleted outside" in plan.warnings[0].text, plan
+    if end == "made again":
+        plan = stack.apply()
+        assert plan.actions == {ADDRESS: "update"}
+        assert limits_of(cluster, space) == expected_limits("3-edge")
+        assert cluster.has("NetworkPolicy", space, "default-deny")
+        assert bindings_in(cluster, space, other) == {(other, "a"), (space, "b")}
+        stack.destroy()
+    elif end == "destroyed":
+        stack.run("apply", "-refresh-only", "-auto-approve", "-input=false")
+        stack.write("")
+        stack.apply()
+    else:
+        assert stack.apply(fails=True).says("exists already")
+        assert bindings_in(cluster, space, other) == {(other, "a")}
+        stack.destroy()
+    assert bindings_in(cluster, space, other) == set() and stack.state().resources == {}
+    assert cluster.has("Namespace", None, space) == (end == "made by another")
+
+
+def test_a_bare_namespace_that_is_gone_is_made_again(stack, cluster, names):
+    """Nothing but a binding elsewhere is declared: the plan has a difference all the same."""
+    space, other = names("space"), names("other")
+    make_namespace(cluster, other)
+    stack.write(hcl.resource("charon_tier_namespace", "x", {"name": space, "role_bindings": {"a": binding(namespace=other)}}))
+    stack.apply()
+    cluster.api.delete("Namespace", None, space)
+    stack.apply()
+    assert cluster.has("Namespace", None, space)
+    # Nothing of it is left: then it is simply gone.
+    cluster.api.delete("Namespace", None, space)
+    cluster.api.delete("RoleBinding", other, "a")
+    assert stack.apply().actions == {ADDRESS: "create"}
+    stack.destroy()
+    assert bindings_in(cluster, other) == set()
+
+
+@pytest.mark.parametrize("action", [proxy.Answer(403, "Forbidden"), proxy.Drop(acted=True), proxy.Drop()], ids=["refused", "answer lost", "lost"])
+@pytest.mark.thorough("each fault, and each way on")
+@pytest.mark.parametrize("then", ["forgotten", "again", "destroyed"])
+def test_a_failed_update_forgets_no_binding(new_stack, cluster, names, action, then):
+    """Neither one that moved to another namespace, nor one of which nobody could say whether it was made."""
+    front = cluster.proxy()
+    stack = new_stack("stack", kubeconfig=front.kubeconfig, trace=False)
+    space, other = names("space"), names("other")
+    make_namespace(cluster, other)
+
+    def write(**more):
+        stack.write(hcl.resource("charon_tier_namespace", "x", {"name": space} | more))
+
+    write(role_bindings={"a": binding(namespace=other)})
+    stack.apply()
+    # "a" moves home, "b" is new and fails; then the policy.
+    for failing, more in (("rolebindings/b", {}), ("networkpolicies/default-deny", {"default_deny": True})):
+        write(role_bindings={"a": binding(), "b": binding(namespace=other)}, **more)
+        plan = stack.plan()
+        front.on(proxy.matching("PATCH" if isinstance(action, proxy.Answer) else ".*", f".*/{failing}"), action, None)
+        stack.run("apply", "-json", "-input=false", str(plan.file), codes=(1,))
+        front.heal()
+        if then == "again":
+            stack.apply()
+            assert bindings_in(cluster, space, other) == {(space, "a"), (other, "b")}
+            assert cluster.has("NetworkPolicy", space, "default-deny") == bool(more)
+        elif then == "forgotten":
+            write()
+            stack.apply()
+            assert cluster.api.contents(space) == [] and bindings_in(cluster, space, other) == set()
+    stack.destroy()
+    assert bindings_in(cluster, space, other) == set()
+
+
+def test_what_governs_a_namespace_and_was_made_anew_is_told_in_the_plan(stack, cluster, names):
+    """With the remedy that the apply takes: on_conflict, since none of its fields are ours."""
+    space = names("space")
+    attributes = {"name": space, "default_deny": True, "role_bindings": {"a": binding()}}
+    stack.write(hcl.resource("charon_tier_namespace", "x", attributes))
+    stack.apply()
+    theirs = {
+        "NetworkPolicy": {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",
+                          "metadata": {"name": "default-deny", "namespace": space}, "spec": {"podSelector": {"matchLabels": {"app": "theirs"}}}},
+        "RoleBinding": {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": {"name": "a", "namespace": space},
+                        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "view"}, "subjects": []},
+    }
+    for kind, object_ in theirs.items():
+        name = object_["metadata"]["name"]
+        cluster.api.delete(kind, space, name)
+        cluster.api.create(object_, manager="kubectl-create")
+        text = "".join(w.text for w in stack.plan().warnings)
+        assert f"{kind}/{space}/{name} exists already" in text and 'on_conflict = "adopt"' in text, text
+        assert "force_conflicts" not in text
+        assert stack.apply(fails=True).says("exists already", "on_conflict")
+        assert cluster.get(kind, space, name).get("metadata")["managedFields"][0]["manager"] == "kubectl-create"
+        stack.write(hcl.resource("charon_tier_namespace", "x", attributes | {"on_conflict": "adopt"}))
+        stack.apply()
+        stack.write(hcl.resource("charon_tier_namespace", "x", attributes))
+        stack.apply()
+    assert cluster.get("RoleBinding", space, "a")["subjects"][0]["name"] == "x"
+    stack.destroy()
+
+
+def test_labels_of_conventions_that_came_later_are_no_drift(stack, cluster, names):
+    """Nobody changed anything, so nobody is named; and what is said to bring them does."""
+    space, tier = names("space"), names("tier")
+
+    def write(note, **conventions):
+        notes = {"annotations": {"note": note}} if note else {}
+        stack.write(hcl.block('provider "charon"', {"conventions": conventions})
+                    + hcl.resource("charon_tier", "x", {"name": tier, "priority": 5, "description": f"A tier. {note}"})
+                    + hcl.resource("charon_tier_namespace", "x", {"name": space} | notes)
+                    + hcl.resource("charon_secret", "x", {"name": "x", "namespace": Expression("charon_tier_namespace.x.name"),
+                                                          "generate": {"p": {}}} | notes))
+
+    write("")
+    stack.apply()
+    write("", default_labels={"team": "blue"}, managed_by="us")
+    plan = stack.plan()
+    assert plan.is_empty and not plan.says("Changed outside"), plan
+    assert {w.address for w in plan.warnings} == {ADDRESS, "charon_tier.x", "charon_secret.x"}
+    assert all(w.text.count("team") and "managed-by" in w.text and "next change" in w.text for w in plan.warnings), plan
+    write("a change", default_labels={"team": "blue"}, managed_by="us")
+    stack.apply()
+    for ref in (("Namespace", None, space), ("PriorityClass", None, f"tier-{tier}"), ("Secret", space, "x")):
+        labels = cluster.get(*ref)["metadata"]["labels"]
+        assert labels["team"] == "blue" and labels["app.kubernetes.io/managed-by"] == "us"
+    assert stack.expect_empty().warnings == []
+    # What somebody else made of one is drift.
+    cluster.api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": space, "labels": {"team": "red"}}}, force=True)
+    assert stack.plan().says("Changed outside", "metadata.labels.team was changed by somebody")
+    stack.destroy()

@@ -1,6 +1,7 @@
 #include "resources/kubernetes/secret.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 #include <vector>
 
@@ -16,6 +17,7 @@
 #include "provider/clients/kubernetes/object.h"
 #include "provider/clients/kubernetes/ownership.h"
 #include "provider/operations/generate_value.h"
+#include "provider/operations/late_labels.h"
 #include "provider/operations/remake_secret.h"
 #include "provider/schema/checks.h"
 
@@ -470,8 +472,9 @@ sdk::Outcome<SecretModel> SecretResource::Apply(const sdk::Context& context,
   if (absl::IsNotFound(live.status())) live = Json();
   CHARON_RETURN_IF_ERROR(live.status());
   // What a run that was killed while it made the Secret again has put aside.
-  const bool made_again =
-      prior != nullptr && (prior->immutable.value_or(false) || prior->type != plan.type);
+  const bool unfinished = prior != nullptr && prior->keys.IsKnown() && prior->keys->empty();
+  const bool made_again = prior != nullptr && (unfinished || prior->immutable.value_or(false) ||
+                                               prior->type != plan.type);
   Json kept;
   if (made_again || (live->is_null() && plan.generate.IsKnown())) {
     CHARON_ASSIGN_OR_RETURN(kept, operations::KeptValues(context, *cluster, ref, options));
@@ -483,8 +486,28 @@ sdk::Outcome<SecretModel> SecretResource::Apply(const sdk::Context& context,
   reached.keys = DeclaredKeys(plan);
   const std::int64_t former = prior != nullptr ? prior->revision.value_or(0) : 0;
   if (!plan.revision.IsKnown()) reached.revision = former + 1;
-  std::set<std::string> made;
   const std::vector<std::string> places = Places(plan);
+  // Where copies may be, and where they are still to be written.
+  std::set<std::string> held, unwritten(places.begin() + 1, places.end());
+  if (prior != nullptr) {
+    const std::vector<std::string> former_places = Places(*prior);
+    held.insert(former_places.begin() + 1, former_places.end());
+  }
+  auto partial = [&](absl::Status status) {
+    std::set<std::string> stale;
+    std::set_intersection(held.begin(), held.end(), unwritten.begin(), unwritten.end(),
+                          std::inserter(stale, stale.end()));
+    if (!stale.empty()) {
+      // The next plan has to show that they are not done: by the keys, or, where there are none,
+      // by the places.
+      if (reached.keys->empty()) {
+        for (const std::string& place : stale) held.erase(place);
+      }
+      reached.keys = std::set<std::string>();
+    }
+    reached.replicate_to = held;
+    return sdk::Outcome<SecretModel>::Partial(reached, std::move(status));
+  };
   for (const std::string& place : places) {
     const bool main = place == *plan.name_space;
     const Json object = Render(plan, place, data, conventions);
@@ -494,7 +517,8 @@ sdk::Outcome<SecretModel> SecretResource::Apply(const sdk::Context& context,
       there = *live;
     } else if (made_again && !fresh) {
       const auto read = cluster->Read(context, RefIn(place, plan));
-      if (!read.ok() && !absl::IsNotFound(read.status())) return At("replicate_to", read.status());
+      if (!read.ok() && !absl::IsNotFound(read.status()))
+        return partial(At("replicate_to", read.status()));
       if (read.ok()) there = **read;
     }
     const operations::Claim claim = operations::ClaimOf(&there, options);
@@ -521,21 +545,29 @@ sdk::Outcome<SecretModel> SecretResource::Apply(const sdk::Context& context,
     if (!applied.ok()) {
       const absl::Status status = AtPlace(plan, place, applied.status());
       if (main) return status;
-      reached.replicate_to = made;
-      return sdk::Outcome<SecretModel>::Partial(reached, status);
+      // It may be the answer only that was lost.
+      const absl::StatusOr<Json> now = cluster->Get(context, RefIn(place, plan));
+      if (now.ok() && operations::ClaimOf(&*now, options) == operations::Claim::kOurs) {
+        held.insert(place);
+        if (kubernetes::Compare(object, *now, options.manager).empty()) unwritten.erase(place);
+      } else if (now.ok() || absl::IsNotFound(now.status())) {
+        held.erase(place);
+      } else {
+        held.insert(place);
+      }
+      return partial(status);
     }
-    if (!main) made.insert(place);
+    if (main) continue;
+    held.insert(place);
+    unwritten.erase(place);
   }
   if (prior != nullptr) {
     for (const std::string& place : Places(*prior)) {
       if (IsPlace(plan, place)) continue;
       const absl::Status gone =
           operations::DeleteObject(context, *cluster, RefIn(place, plan), options);
-      if (!gone.ok() && !absl::IsNotFound(gone)) {
-        reached.replicate_to = made;
-        reached.replicate_to.value().insert(place);
-        return sdk::Outcome<SecretModel>::Partial(reached, At("replicate_to", gone));
-      }
+      if (!gone.ok() && !absl::IsNotFound(gone)) return partial(At("replicate_to", gone));
+      held.erase(place);
     }
   }
   if (kept.is_object()) {
@@ -579,13 +611,38 @@ sdk::Outcome<SecretModel> SecretResource::Read(const sdk::Context& context,
       return model;
     }
   }
-  CHARON_RETURN_IF_ERROR(read.status());
-  const std::shared_ptr<const Json>& live = *read;
   const operations::ObjectOptions options = Options(context, prior);
-  if (operations::IsNamesake(*live, options)) {
-    operations::TellNamesake(context, ref, *live, options);
-    return absl::NotFoundError(absl::StrCat(ref.ToString(), " is another object now"));
+  absl::Status there = read.status();
+  if (read.ok() && operations::IsNamesake(**read, options)) {
+    operations::TellNamesake(context, ref, **read, options);
+    there = absl::NotFoundError(absl::StrCat(ref.ToString(), " is another object now"));
   }
+  if (absl::IsNotFound(there) && !imported) {
+    // Its copies are still ours to change and to delete.
+    std::set<std::string> left;
+    for (const std::string& place : prior.replicate_to.value_or({})) {
+      if (place == *prior.name_space) continue;
+      const auto copy = cluster->Read(context, RefIn(place, prior));
+      if (!copy.ok() && !absl::IsNotFound(copy.status())) return copy.status();
+      if (copy.ok() && operations::ClaimOf(&**copy, options) == operations::Claim::kOurs)
+        left.insert(place);
+    }
+    if (!left.empty()) {
+      context.diagnostics->Warning(
+          absl::StrCat("Deleted outside of Terraform: Secret ", *prior.name_space, "/",
+                       *prior.name),
+          absl::StrCat("Its copies are left, with their values, in ", absl::StrJoin(left, ", "),
+                       ". Apply makes the Secret and its values anew, there too. Destroying the "
+                       "resource deletes the copies."),
+          "name");
+      model.type = Attr<std::string>();  // so that each plan shows that it is to be made
+      model.keys = std::set<std::string>();
+      model.replicate_to = std::move(left);
+      return model;
+    }
+  }
+  CHARON_RETURN_IF_ERROR(there);
+  const std::shared_ptr<const Json>& live = *read;
   const std::string manager = operations::ComparedAs(*live, options);
   std::set<std::string> keys = operations::OwnedKeys(*live, options);
   auto text_map = [&](const char* path) {
@@ -647,8 +704,15 @@ sdk::Outcome<SecretModel> SecretResource::Read(const sdk::Context& context,
   Json declared =
       Render(prior, *prior.name_space, Json::object(), services_.settings()->conventions);
   declared.erase("data");
-  if (const auto differences = kubernetes::Compare(declared, *live, manager);
-      !differences.empty()) {
+  std::vector<kubernetes::Difference> differences = kubernetes::Compare(declared, *live, manager);
+  const std::vector<std::string> late = operations::TakeLateLabels(
+      differences, services_.settings()->conventions.default_labels, manager);
+  if (!late.empty()) {
+    context.diagnostics->Warning(
+        absl::StrCat("Labels to come: Secret ", *prior.name_space, "/", *prior.name),
+        operations::DescribeLateLabels(late));
+  }
+  if (!differences.empty()) {
     context.diagnostics->Warning(
         absl::StrCat("Changed outside of Terraform: Secret ", *prior.name_space, "/", *prior.name),
         absl::StrCat(operations::DescribeDrift(differences),
@@ -682,13 +746,18 @@ sdk::Outcome<SecretModel> SecretResource::Read(const sdk::Context& context,
   }
   model.keys = std::move(left);
   if (prior.replicate_to.IsKnown()) {
-    std::set<std::string> there;
+    std::set<std::string> copies;
     for (const std::string& place : *prior.replicate_to) {
-      const absl::Status copy = cluster->Read(context, RefIn(place, prior)).status();
-      if (copy.ok()) there.insert(place);
-      if (!copy.ok() && !absl::IsNotFound(copy)) return copy;
+      const auto copy = cluster->Read(context, RefIn(place, prior));
+      if (!copy.ok() && !absl::IsNotFound(copy.status())) return copy.status();
+      if (!copy.ok()) continue;
+      if (operations::IsNamesake(**copy, options)) {
+        operations::TellNamesake(context, RefIn(place, prior), **copy, options);
+      } else {
+        copies.insert(place);
+      }
     }
-    model.replicate_to = std::move(there);
+    model.replicate_to = std::move(copies);
   }
   return model;
 }

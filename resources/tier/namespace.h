@@ -94,6 +94,8 @@ class NamespaceResource final : public sdk::Resource<NamespaceModel, NamespaceId
                                                  const NamespaceModel& config, bool planning) const;
   sdk::Outcome<NamespaceModel> Apply(const sdk::Context& context, const NamespaceModel* prior,
                                      const NamespaceModel& plan);
+  absl::StatusOr<std::map<std::string, RoleBindingModel>> BindingsElsewhere(
+      const sdk::Context& context, kubernetes::Cluster& cluster, const NamespaceModel& prior) const;
   absl::Status ReadGoverned(const sdk::Context& context, NamespaceModel& model, bool wait) const;
   absl::Status CheckPlanned(const sdk::Context& context,
                             const sdk::PlanChange<NamespaceModel>& change,

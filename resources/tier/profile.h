@@ -50,7 +50,8 @@ absl::StatusOr<TierProfile> FindTier(const Call& call, const Conventions& conven
 
 // Tells the user who changed what `declared` sets, and the ways out. `live` must be there.
 void WarnOfDrift(const sdk::Context& context, const nlohmann::json& declared,
-                 const nlohmann::json& live, const std::string& manager);
+                 const nlohmann::json& live, const std::string& manager,
+                 const Conventions& conventions);
 
 // For tables of quantities.
 bool SameAmounts(const LimitTable& a, const LimitTable& b);

@@ -303,8 +303,9 @@ sdk::Outcome<TierModel> TierResource::Read(const sdk::Context& context, const Ti
   // What was imported is theirs until the first apply that changes it.
   if (prior.priority.IsKnown() &&
       operations::ClaimOf(live.get(), options) == operations::Claim::kOurs) {
-    const Json declared = Render(prior, services_.settings()->conventions);
-    WarnOfDrift(context, declared, *live, services_.settings()->field_manager);
+    const std::shared_ptr<const Settings> settings = services_.settings();
+    WarnOfDrift(context, Render(prior, settings->conventions), *live, settings->field_manager,
+                settings->conventions);
   }
   model.limit_range = InWordsOf(prior.limit_range.value_or({}), std::move(limits));
   model.resource_quota = InWordsOf(prior.resource_quota.value_or({}), std::move(quota));
