@@ -926,7 +926,7 @@ sdk::Outcome<NamespaceModel> NamespaceResource::Apply(const sdk::Context& contex
           ref.ok() && (ref->kind.kind == "LimitRange" || ref->kind.kind == "ResourceQuota");
       if (!ref.ok() || ref->kind.kind == "Namespace" || declared.count(*ref) != 0) continue;
       if (governed && !GovernedHere(wanted)) continue;  // given up above
-      absl::Status status = operations::DeleteObject(context, *cluster, *ref, options);
+      absl::Status status = operations::DeleteObject(context, *cluster, *ref, own_options(*ref));
       if (!status.ok() && !absl::IsNotFound(status)) return failed(Locate(former, status));
       if (ref->kind.kind == "RoleBinding") reached.role_bindings.value().erase(ref->name);
       if (ref->kind.kind == "NetworkPolicy") reached.default_deny = false;
