@@ -188,6 +188,37 @@ def test_a_name_that_is_too_long(stack, work, names):
                attribute=list(attributes)[-1], address=f"{type_}.x")
 
 
+def test_a_status_that_no_condition_has(stack, work, names):
+    stack.write(manifest(object_of(names), wait={"conditions": {"Ready": "true"}}))
+    (error,) = stack.validate(fails=True)
+    assert 'Must be one of "True", "False", "Unknown", not "true"' in error.text and error.code.startswith("wait"), error
+
+
+def test_data_sources_of_what_cannot_be(stack, cluster, work):
+    """`optional` is about the object: v1 and apps are the server's own, and no CRD can bring a kind of theirs."""
+    def of(version, kind, **more):
+        return {"api_version": version, "kind": kind, "namespace": work} | more
+
+    def write(sources):
+        stack.write("".join(hcl.block(f'data "charon_kubernetes_object{"s" if "name" not in source else ""}" "{key}"', source)
+                            for key, source in sources.items()))
+
+    versions = {"future": "v7", "core": "core", "nonsense": "Nonsense Value!", "slashes": "apps/v1/deployments", "empty": ""}
+    wrong = {key: of(version, "ConfigMap", name="x", optional=True) for key, version in versions.items()}
+    write(wrong | {f"{key}s": of(version, "ConfigMap") for key, version in versions.items()})
+    errors = stack.validate(fails=True)
+    assert {(d.address.rpartition(".")[2], d.code.split()[0]) for d in errors} == {
+        (key + s, "api_version") for key in versions for s in ("", "s")}, errors
+    assert all('Must be "v1", or a group and a version such as "apps/v1"' in d.text for d in errors), errors
+
+    write({"one": of("v1", "ConfigMpa", name="x", optional=True), "app": of("apps/v1", "Deploymnet", name="x", optional=True),
+           "all": of("v1", "ConfigMpa"), "come": of("example.org/v1", "Thing", name="x", optional=True),
+           "gone": of("v1", "ConfigMap", name="x", optional=True)})
+    errors = stack.plan(fails=True).errors
+    assert {(d.address.rpartition(".")[2], d.code.split()[0]) for d in errors} == {(key, "kind") for key in ("one", "app", "all")}, errors
+    assert all('o kind "' in d.text for d in errors), errors
+
+
 # --- Found only at apply ---------------------------------------------------------------------------
 
 
@@ -201,6 +232,16 @@ def test_a_definition_that_is_not_there_at_apply(stack, cluster, work, names):
            f' group "{group}".',
            "Install the definition first (and let this object depend on it), or correct apiVersion and kind.")
     assert ADDRESS not in stack.state()
+
+
+def test_a_namespace_that_is_not_there_at_apply(stack, cluster, names):
+    """It may come in the same run, so the plan says nothing."""
+    nowhere = names("nowhere")
+    stack.write(manifest({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x", "namespace": nowhere}}))
+    assert stack.plan().actions == {ADDRESS: "create"}
+    expect(apply(stack).error, "Unable to create Kubernetes object",
+           f'Applying v1/ConfigMap/{nowhere}/x: namespaces "{nowhere}" not found.',
+           "Make it first with a charon_tier_namespace and refer to it (charon_tier_namespace.NAME.name), or correct the name.")
 
 
 def test_an_object_that_exists(stack, cluster, work, names):

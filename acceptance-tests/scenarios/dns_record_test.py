@@ -1,6 +1,7 @@
 """Record sets at every DNS service: the same scenarios on all of them, read back from the service itself."""
 
 import json
+import re
 
 import pytest
 
@@ -370,6 +371,11 @@ def test_bad_input_is_told_before_anything_is_asked(bare_stack):
         "address": ({"name": f"a.{zone}", "type": "A", "values": ["300.1.1.1"]}, "IPv4 address"),
         "label": ({"name": f"{'x' * 64}.{zone}", "type": "A", "values": ["192.0.2.1"]}, "at most 63"),
         "mail": ({"name": f"a.{zone}", "type": "MX", "values": ["mail.example.org"]}, "10 mail.example.org"),
+        "set": ({"name": f"a.{zone}", "type": "A", "values": ["192.0.2.1"], "set_id": "blue"}, '"set_id" needs "weight" or "failover"'),
+        "health": ({"name": f"a.{zone}", "type": "A", "values": ["192.0.2.1"], "set_id": "blue", "weight": 1, "health_check_id": " "},
+                   "none is a blank"),
+        "network": ({"name": f"a.{zone}", "type": "A", "alias": {"name": "192.0.2.0/24", "zone_id": "Z1"}}, "only reverse zones"),
+        "id": ({"name": f"a.{zone}", "type": "A", "alias": {"name": f"b.{zone}", "zone_id": ""}}, "1 to 32 characters"),
     }
     bare_stack.write("\n".join(hcl.resource("charon_dns_record", key, {"zone": zone, **of}) for key, (of, _) in bad.items()))
     found = {d.address.rpartition(".")[2]: d.text for d in bare_stack.validate(fails=True)}
@@ -382,6 +388,39 @@ def test_bad_input_is_told_before_anything_is_asked(bare_stack):
     assert found.keys() == {"name", "values", "ttl"}, found
     for attribute, says in (("name", "outside the zone example.org"), ("values", "300.1.1.1"), ("ttl", "at least 1 second")):
         assert says in found[attribute], found
+
+
+def test_a_mark_beyond_ascii_is_found_again(dns, dns_stack, zone):
+    """Services store punycode; the plan, the change and the removal look for the same name."""
+    def of(address):
+        return config(zone, {"a": {"name": "f1", "type": "A", "values": [address], "ownership": {"owner_id": "home", "prefix": "Größe-"}}})
+
+    mark = f"{'größe-a-f1'.encode('idna').decode()}.{zone}"
+    dns_stack.write(of("192.0.2.1"))
+    dns_stack.apply()
+    dns_stack.expect_empty()
+    assert dns.sets(zone).keys() == {(f"f1.{zone}", "A"), (mark, "TXT")}
+    dns_stack.write(of("192.0.2.2"))
+    assert dns_stack.apply().actions == {"charon_dns_record.a": "update"}
+    assert dns.sets(zone).keys() == {(f"f1.{zone}", "A"), (mark, "TXT")}
+    dns_stack.destroy()
+    assert dns.sets(zone) == {}
+
+
+@pytest.mark.parametrize("dns", ["cloudflare"], indirect=True)
+def test_the_prefix_of_an_apex_can_be_copied_from_the_error(dns, dns_stack, zone):
+    """As it stands there: HCL takes "%{" for the start of a directive."""
+    def of(**more):
+        return hcl.resource("charon_dns_record", "a", {"zone": zone, "name": zone, "type": "A", "values": ["192.0.2.1"],
+                                                       "ownership": {"owner_id": "home"} | more})
+
+    dns_stack.write(of())
+    errors = dns_stack.plan(fails=True).errors
+    assert len(errors) == 1 and errors[0].code.startswith("ownership"), errors
+    prefix = re.search(r'prefix = ("[^"]*")', errors[0].text).group(1)
+    dns_stack.write(of(prefix=hcl.Expression(prefix)))
+    dns_stack.apply()
+    assert dns.sets(zone).keys() == {(zone, "A"), (f"a-owner.{zone}", "TXT")}
 
 
 @pytest.mark.parametrize("dns", ["cloudflare"], indirect=True)

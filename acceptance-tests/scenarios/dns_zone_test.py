@@ -238,6 +238,27 @@ data "charon_dns_zone" "z" {{
     assert dns_stack.state().outputs["owner"] == [["A", "k8s", ["192.0.2.1"]]]
 
 
+@pytest.mark.parametrize("dns", ["cloudflare"], indirect=True)
+def test_a_type_that_no_record_has(dns, dns_stack, names):
+    """An empty list looks like an answer."""
+    zone = f"{names('type')}.example"
+    dns.new_zone(zone)
+    dns.put(zone, f"www.{zone}", "A", ["192.0.2.1"])
+
+    def of(kind):
+        return hcl.block('data "charon_dns_records" "r"', {"zone": zone, "type": kind})
+
+    for kind in ("a", ""):
+        dns_stack.write(of(kind))
+        (error,) = dns_stack.validate(fails=True)
+        assert "Must be a type in capital letters" in error.text and error.code.startswith("type"), error
+    for kind, known in (("A", True), ("MX", True), ("SOA", True), ("TXTT", False)):
+        dns_stack.write(of(kind))
+        warnings = dns_stack.plan().warnings
+        assert [("No record set has the type TXTT" in w.text, w.code.split()[0]) for w in warnings] == (
+            [] if known else [(True, "type")]), warnings
+
+
 @pytest.mark.parametrize("dns", ["cloudflare", "route53"], indirect=True)
 def test_a_zone_that_is_not_there(dns, dns_stack, names):
     dns_stack.write(f'data "charon_dns_zone" "z" {{\n  name = "{names("no")}.example"\n}}\n')
@@ -285,6 +306,8 @@ def test_zones_have_features_of_their_service(bare_stack):
         ({"backend": "rfc2136", "name": "example.org"}, "cannot make"),
         ({"backend": "cloudflare", "name": "example.org", "comment": "x"}, "`comment` is for route53"),
         ({"backend": "route53", "name": "example.org", "account_id": "x"}, "`account_id` is for cloudflare"),
+        ({"backend": "cloudflare", "name": "home"}, "no zone of one label"),
+        ({"backend": "route53", "name": "10.0.0.0/8"}, "only reverse zones"),
         ({"name": "example.org"}, "no DNS service is configured"),
     ):
         errors = "".join(e.text for e in _plan_of(bare_stack, hcl.resource("charon_dns_zone", "z", attributes)))

@@ -1,10 +1,14 @@
 #include "datasources/dns/records.h"
 
+#include <algorithm>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "provider/base/status.h"
 #include "provider/clients/dns/name.h"
+#include "provider/clients/dns/rdata.h"
 #include "provider/clients/rfc2136/client.h"
 #include "provider/schema/checks.h"
 #include "resources/dns/zone.h"
@@ -25,6 +29,33 @@ absl::StatusOr<dns::Zone> ZoneOf(const Call& call, dns::Directory& directory,
   absl::StatusOr<dns::Zone> found = directory.FindZone(call, zone);
   if (!found.ok()) return At(attribute, found.status());
   return found;
+}
+
+Check RecordType() {
+  return TextRule("is a type in capital letters, such as `A` or `SOA`", [](absl::string_view text) {
+    const bool fits = !text.empty() &&
+                      absl::ascii_isupper(static_cast<unsigned char>(text.front())) &&
+                      std::all_of(text.begin(), text.end(), [](unsigned char c) {
+                        return absl::ascii_isupper(c) || absl::ascii_isdigit(c) || c == '-';
+                      });
+    if (fits) return absl::OkStatus();
+    return absl::InvalidArgumentError(absl::StrCat(
+        "must be a type in capital letters, such as \"A\" or \"TXT\", not \"", text, "\""));
+  });
+}
+
+// A zone may have types that cannot be written here: that it has none of them is an answer all the
+// same, but most likely one to a misspelt question.
+void WarnOfStrange(const sdk::Context& context, const std::string& type,
+                   const std::vector<FoundRecordModel>& found) {
+  const std::vector<std::string>& known = dns::KnownTypes();
+  if (!found.empty() || type == "SOA" || std::find(known.begin(), known.end(), type) != known.end())
+    return;
+  context.diagnostics->Warning(
+      "The type is not known",
+      absl::StrCat("No record set has the type ", type, ", and it is none of the usual ones: ",
+                   absl::StrJoin(known, ", "), ", SOA. Correct it if it is misspelt."),
+      Path("type"));
 }
 
 constexpr char kBackendText[] =
@@ -60,7 +91,7 @@ const ObjectSpec<RecordsModel>& RecordsModel::Describe() {
           Field(&M::backend, "backend", OptionalComputed, kBackendText).Check(OneOf(DnsBackends())),
           Field(&M::zone, "zone", Required, "The zone, by name or by the service's id."),
           Field(&M::name, "name", Optional, "Only sets of this name."),
-          Field(&M::type, "type", Optional, "Only sets of this type."),
+          Field(&M::type, "type", Optional, "Only sets of this type.").Check(RecordType()),
           Field(&M::records, "records", Computed, "The sets, sorted by name and type."),
           Field(&M::record_count, "record_count", Computed,
                 "How many records the zone has, all counted."),
@@ -129,6 +160,7 @@ sdk::Outcome<RecordsModel> RecordsSource::Read(const sdk::Context& context,
       found.owner = owner->id;
     records.push_back(std::move(found));
   }
+  if (config.type.IsKnown()) WarnOfStrange(context, *config.type, records);
   answer.records = std::move(records);
   answer.record_count = count;
   answer.record_limit = zone.record_limit;

@@ -2,9 +2,12 @@
 
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "nlohmann/json.hpp"
 #include "provider/base/status.h"
+#include "provider/clients/kubernetes/cluster.h"
 #include "provider/clients/kubernetes/object.h"
 #include "provider/schema/checks.h"
 #include "provider/value/json.h"
@@ -26,6 +29,31 @@ Json ForState(Json object) {
   return object;
 }
 
+// Versions of a CustomResourceDefinition are DNS labels; the group without a name has v1 alone.
+Check ApiVersion() {
+  return TextRule("is `v1` or `group/version`", [](absl::string_view text) {
+    const std::vector<std::string> parts = absl::StrSplit(text, '/');
+    const bool fits = parts.size() == 1
+                          ? text == "v1"
+                          : parts.size() == 2 && DnsSubdomain().run(Value::String(parts[0])).ok() &&
+                                DnsLabel().run(Value::String(parts[1])).ok();
+    if (fits) return absl::OkStatus();
+    return absl::InvalidArgumentError(absl::StrCat(
+        "must be \"v1\", or a group and a version such as \"apps/v1\", not \"", text, "\""));
+  });
+}
+
+absl::Status AtFault(const absl::Status& status) {
+  return kubernetes::MissingOf(status) == kubernetes::Missing::kKind ? At("kind", status) : status;
+}
+
+// A kind that may come with its definition: v1, apps and batch are the server's own, and have no
+// others.
+bool MayCome(const absl::Status& missing, const kubernetes::ObjectKind& kind) {
+  return kubernetes::MissingOf(missing) != kubernetes::Missing::kKind ||
+         absl::StrContains(kind.group(), ".");
+}
+
 }  // namespace
 
 const ObjectSpec<ObjectModel>& ObjectModel::Describe() {
@@ -35,7 +63,8 @@ const ObjectSpec<ObjectModel>& ObjectModel::Describe() {
       "the ephemeral resource "
       "`charon_kubernetes_secret`.",
       {
-          Field(&M::api_version, "api_version", Required, "`v1` or `group/version`."),
+          Field(&M::api_version, "api_version", Required, "Version of the kind.")
+              .Check(ApiVersion()),
           Field(&M::kind, "kind", Required, "Kind of the object."),
           Field(&M::name_space, "namespace", Optional, "Its namespace, if the kind has one."),
           Field(&M::name, "name", Required, "Name of the object."),
@@ -65,8 +94,10 @@ sdk::Outcome<ObjectModel> ObjectSource::Read(const sdk::Context& context,
   const kubernetes::ObjectRef ref{
       {*config.api_version, *config.kind}, config.name_space.value_or(""), *config.name};
   absl::StatusOr<Json> live = cluster->Get(context, ref);
-  if (absl::IsNotFound(live.status()) && config.optional.value_or(false)) return model;
-  CHARON_RETURN_IF_ERROR(live.status());
+  if (absl::IsNotFound(live.status()) && config.optional.value_or(false) &&
+      MayCome(live.status(), ref.kind))
+    return model;
+  if (!live.ok()) return AtFault(live.status());
   const std::string text = ForState(*std::move(live)).dump();
   CHARON_ASSIGN_OR_RETURN(TypedValue typed, DecodeAnyJson(text));
   model.object = Value::Dynamic(std::move(typed.type), std::move(typed.value));
@@ -79,7 +110,8 @@ const ObjectSpec<ObjectsModel>& ObjectsModel::Describe() {
   static const auto& spec = *new ObjectSpec<M>(
       "Objects of one kind, by namespace and selectors. The values of Secrets are left out.",
       {
-          Field(&M::api_version, "api_version", Required, "`v1` or `group/version`."),
+          Field(&M::api_version, "api_version", Required, "Version of the kind.")
+              .Check(ApiVersion()),
           Field(&M::kind, "kind", Required, "Kind of the object."),
           Field(&M::name_space, "namespace", Optional,
                 "Only objects of this namespace; of all by default."),
@@ -120,8 +152,10 @@ sdk::Outcome<ObjectsModel> ObjectsSource::Read(const sdk::Context& context,
   options.label_selector = config.label_selector.value_or("");
   options.field_selector = config.field_selector.value_or("");
   options.limit = static_cast<int>(limit) + 1;  // one more tells whether there are more
-  CHARON_ASSIGN_OR_RETURN(std::vector<Json> objects,
-                          cluster->List(context, {*config.api_version, *config.kind}, options));
+  absl::StatusOr<std::vector<Json>> listed =
+      cluster->List(context, {*config.api_version, *config.kind}, options);
+  if (!listed.ok()) return AtFault(listed.status());
+  std::vector<Json> objects = *std::move(listed);
   model.truncated = objects.size() > limit;
   if (objects.size() > limit) objects.resize(limit);
   std::vector<std::string> names, texts;

@@ -1,7 +1,7 @@
 terraform {
   required_providers {
     charon = {
-      source = "charon/charon"
+      source = "charon/charon" # in no registry yet: "Use it" in README.md says how Terraform finds it
     }
   }
 }

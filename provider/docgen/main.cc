@@ -49,8 +49,8 @@ int main(int argc, char** argv) {
     return status.ok() ? 0 : 1;
   }
   const std::vector<std::string> missing = charon::docgen::MissingExamples(*registry, examples);
-  const std::vector<std::string> stale =
-      charon::docgen::StaleDocs(charon::docgen::RenderDocs(*registry, examples), docs);
+  const std::vector<std::string> stale = charon::docgen::StaleDocs(
+      charon::docgen::RenderDocs(*registry, examples, docs / "guides"), docs);
   for (const std::string& path : missing) std::cerr << (examples / path).string() << ": missing\n";
   for (const std::string& page : stale) std::cerr << (docs / page).string() << "\n";
   if (!stale.empty()) std::cerr << "Run charon-docgen and commit what it writes.\n";

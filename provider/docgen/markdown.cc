@@ -344,11 +344,41 @@ std::string FunctionPage(const sdk::AnyFunction& function, const fs::path& examp
   return page;
 }
 
-std::string IndexPage(const sdk::Registry& registry, const fs::path& examples) {
+// A line for each guide, of its front matter.
+std::string GuidesSection(const fs::path& folder) {
+  std::map<std::string, std::string> lines;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(folder, error)) {
+    const std::vector<std::string> parts =
+        absl::StrSplit(ReadFile(entry.path()).value_or(""), "---\n");
+    if (parts.size() < 3 || !parts[0].empty()) continue;
+    std::string title, description;
+    bool described = false;
+    for (const absl::string_view line : absl::StrSplit(parts[1], '\n')) {
+      if (described)
+        absl::StrAppend(&description, description.empty() ? "" : " ",
+                        absl::StripAsciiWhitespace(line));
+      absl::string_view rest = line;
+      if (absl::ConsumePrefix(&rest, "page_title: "))
+        title = absl::StrReplaceAll(rest, {{"\"", ""}});
+      if (absl::StartsWith(line, "description: |-")) described = true;
+    }
+    if (title.empty()) continue;
+    lines[title] = absl::StrCat("- [", title, "](guides/", entry.path().filename().string(),
+                                "): ", absl::StripAsciiWhitespace(description), "\n");
+  }
+  if (lines.empty()) return "";
+  std::string section = "\n## Guides\n\n";
+  for (const auto& [title, line] : lines) absl::StrAppend(&section, line);
+  return section;
+}
+
+std::string IndexPage(const sdk::Registry& registry, const fs::path& examples,
+                      const fs::path& guides) {
   const ObjectSchema& schema = registry.provider().schema();
   return absl::StrCat(FrontMatter("charon Provider", std::nullopt, schema.description),
                       "# charon Provider\n\n", schema.description, "\n",
-                      ExampleUsage(examples / "provider" / "provider.tf"),
+                      ExampleUsage(examples / "provider" / "provider.tf"), GuidesSection(guides),
                       SchemaSection(schema, nullptr));
 }
 
@@ -379,9 +409,9 @@ std::vector<std::string> PagesIn(const fs::path& out) {
 
 }  // namespace
 
-Pages RenderDocs(const sdk::Registry& registry, const fs::path& examples) {
+Pages RenderDocs(const sdk::Registry& registry, const fs::path& examples, const fs::path& guides) {
   Pages pages;
-  pages["index.md"] = IndexPage(registry, examples);
+  pages["index.md"] = IndexPage(registry, examples, guides);
   for (const auto& [type, resource] : registry.resources()) {
     pages[PathOf(kResource, type)] = ResourcePage(*resource, examples);
   }
@@ -435,7 +465,7 @@ std::vector<std::string> StaleDocs(const Pages& pages, const fs::path& out) {
 
 absl::Status WriteDocs(const sdk::Registry& registry, const fs::path& examples,
                        const fs::path& out) {
-  const Pages pages = RenderDocs(registry, examples);
+  const Pages pages = RenderDocs(registry, examples, out / "guides");
   std::error_code error;
   for (const std::string& path : PagesIn(out)) {
     if (pages.count(path) == 0) fs::remove(out / path, error);

@@ -20,8 +20,10 @@ using Pages = std::map<std::string, std::string>;
 // neighbours import.sh, import.tf, import-by-string-id.tf and import-by-identity.tf,
 // data-sources/TYPE/data-source.tf, ephemeral-resources/TYPE/ephemeral-resource.tf,
 // list-resources/TYPE/list-resource.tfquery.hcl, actions/TYPE/action.tf,
-// functions/NAME/function.tf. What is not there is left out of the page.
-Pages RenderDocs(const sdk::Registry& registry, const std::filesystem::path& examples);
+// functions/NAME/function.tf. What is not there is left out of the page. The index links what has a
+// page_title in the folder `guides`.
+Pages RenderDocs(const sdk::Registry& registry, const std::filesystem::path& examples,
+                 const std::filesystem::path& guides = {});
 
 // The examples that RenderDocs looked for in vain, as paths below `examples`. Everything has one,
 // and a resource that can be imported has one for that.

@@ -426,6 +426,19 @@ TEST_F(MarkdownTest, LeavesAloneWhatIsWrittenByHand) {
   EXPECT_EQ(Read(docs() / "design/decisions/0001.md"), "a decision");
 }
 
+TEST_F(MarkdownTest, TheIndexLinksTheGuides) {
+  Write(docs() / "guides/words.md",
+        "---\npage_title: \"Words\"\nsubcategory: \"Guides\"\ndescription: |-\n  What is "
+        "said.\n---\n\n# Words\n");
+  Write(docs() / "guides/acts.md",
+        "---\npage_title: \"Acts\"\ndescription: |-\n  What is done,\n  and when.\n---\n\n---\n");
+  Write(docs() / "guides/draft.md", "a draft without a title");
+  ASSERT_THAT(WriteDocs(*registry_, examples(), docs()), IsOk());
+  EXPECT_THAT(Read(docs() / "index.md"),
+              HasSubstr("\n## Guides\n\n- [Acts](guides/acts.md): What is done, and when.\n"
+                        "- [Words](guides/words.md): What is said.\n\n## Schema\n"));
+}
+
 TEST_F(MarkdownTest, TouchesOnlyWhatChanges) {
   ASSERT_THAT(WriteDocs(*registry_, examples(), docs()), IsOk());
   const auto time = std::filesystem::file_time_type::clock::now() - std::chrono::hours(1);

@@ -34,6 +34,41 @@ Check DomainName() {
                   [](absl::string_view text) { return dns::CanonicalName(text).status(); });
 }
 
+Check HostName() {
+  return TextRule("is a domain name such as `lb.example.org`",
+                  [](absl::string_view text) { return dns::CanonicalHost(text).status(); });
+}
+
+// As Route 53 has them; it drops blanks, so that the plan would want them for ever.
+Check Id(std::size_t most) {
+  return TextRule(
+      absl::StrCat("is an id of 1 to ", most, " characters without blanks"),
+      [most](absl::string_view text) {
+        const bool fits = !text.empty() && text.size() <= most &&
+                          std::none_of(text.begin(), text.end(), [](unsigned char c) {
+                            return absl::ascii_isspace(c) || absl::ascii_iscntrl(c);
+                          });
+        if (fits) return absl::OkStatus();
+        return absl::InvalidArgumentError(absl::StrCat("\"", text, "\" is no id: it has 1 to ",
+                                                       most, " characters, and none is a blank"));
+      });
+}
+
+// Route 53 has no sets of one name and type without a rule that chooses among them.
+ObjectRule SetsAreChosenFrom() {
+  return {"\"set_id\" needs \"weight\" or \"failover\".", [](const Value& object) {
+            const Value& id = object["set_id"];
+            if (id.IsNull() || id.IsUnknown() || !object["weight"].IsNull() ||
+                !object["failover"].IsNull())
+              return absl::OkStatus();
+            return At("set_id",
+                      WithRemedy(absl::InvalidArgumentError(
+                                     "\"set_id\" needs \"weight\" or \"failover\", by which "
+                                     "Route 53 chooses among the sets of that name and type"),
+                                 "Set one of them as well, or remove `set_id`."));
+          }};
+}
+
 Check Ttl() {
   return Check{
       "is at least 1", [](const Value& value) {
@@ -159,8 +194,8 @@ absl::Status CheckMark(const SetKey& key, const Attr<OwnershipModel>& ownership,
     return At("ownership", WithRemedy(absl::InvalidArgumentError(told), remedy));
   };
   constexpr absl::string_view kOwnLabel =
-      "Give it a label of its own: prefix = \"%{record_type}-owner.\" (--txt-prefix of "
-      "external-dns).";
+      "Give it a label of its own: prefix = \"%%{record_type}-owner.\" (--txt-prefix of "
+      "external-dns, where the sign stands once).";
   if (const absl::Status valid = dns::CanonicalName(name).status(); !valid.ok())
     return fault(valid.message(), kOwnLabel);
   if (!dns::IsInside(name, zone))
@@ -311,9 +346,10 @@ const ObjectSpec<AliasModel>& AliasModel::Describe() {
           Field(&M::name, "name", Required,
                 "Name of the target: a load balancer, distribution, bucket website, or a record of "
                 "the same zone.")
-              .Check(DomainName())
+              .Check(HostName())
               .Same([](const std::string& a, const std::string& b) { return dns::SameName(a, b); }),
-          Field(&M::zone_id, "zone_id", Required, "Id of the hosted zone that the target is in."),
+          Field(&M::zone_id, "zone_id", Required, "Id of the hosted zone that the target is in.")
+              .Check(Id(32)),
           Field(&M::evaluate_target_health, "evaluate_target_health", Optional,
                 "Whether the alias answers only while its target is healthy.")
               .Default(false),
@@ -338,9 +374,10 @@ const ObjectSpec<OwnershipModel>& OwnershipModel::Describe() {
                                      "must have no comma, quote, backslash or equals sign");
                   })),
           Field(&M::prefix, "prefix", Optional,
-                "In front of the first label, as `--txt-prefix`; `%{record_type}` stands for the "
-                "type."),
-          Field(&M::suffix, "suffix", Optional, "Behind the first label, as `--txt-suffix`."),
+                "In front of the first label, as `--txt-prefix`. `%%{record_type}` stands for the "
+                "type: HCL wants the sign twice. Unicode is fine, as in the name."),
+          Field(&M::suffix, "suffix", Optional,
+                "Behind the first label, as `--txt-suffix`; written as `prefix` is."),
           Field(&M::wildcard_replacement, "wildcard_replacement", Optional,
                 "In place of a name's `*`, such as `any`, as `--txt-wildcard-replacement`. "
                 "PowerDNS wants one.")
@@ -411,7 +448,8 @@ const ObjectSpec<RecordModel>& RecordModel::Describe() {
           Field(&M::failover, "failover", Optional, "Route 53: `primary` or `secondary`.")
               .Check(OneOf({"primary", "secondary"})),
           Field(&M::health_check_id, "health_check_id", Optional,
-                "Route 53: the health check that the set depends on."),
+                "Route 53: the health check that the set depends on.")
+              .Check(Id(64)),
           Field(&M::wait_until_live, "wait_until_live", Optional,
                 "Wait until every name server has the change (Route 53: INSYNC). Others are not "
                 "waited for.")
@@ -429,7 +467,8 @@ const ObjectSpec<RecordModel>& RecordModel::Describe() {
           sdk::TimeoutsField(&M::timeouts),
       },
       {ExactlyOneOf({"values", "alias"}), AtMostOneOf({"weight", "failover"}),
-       Needs("weight", "set_id"), Needs("failover", "set_id"), Needs("health_check_id", "set_id")});
+       Needs("weight", "set_id"), Needs("failover", "set_id"), Needs("health_check_id", "set_id"),
+       SetsAreChosenFrom()});
   return spec;
 }
 

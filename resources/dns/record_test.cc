@@ -417,7 +417,9 @@ TEST_F(RecordTest, TheMarkOfAnApexHasALabelOfItsOwn) {
   const std::string apex =
       R"({"zone": "example.org", "name": "example.org", "type": "A", "values": ["192.0.2.1"], "ownership": )";
   EXPECT_THAT(ApplyToFail(*record, apex + R"({"owner_id": "home"}})"),
-              ElementsAre(HasSubstr("outside the zone")));
+              ElementsAre(AllOf(HasSubstr("outside the zone"),
+                                // As one has to write it in HCL.
+                                HasSubstr("prefix = \"%%{record_type}-owner.\""))));
   EXPECT_EQ(Apply(*record, apex + R"({"owner_id": "home", "prefix": "%{record_type}-owner."}})"),
             core::Action::kCreate);
   EXPECT_EQ(fake_.sets(zone_).count({"a-owner.example.org", "TXT", ""}), 1u);
@@ -427,6 +429,21 @@ TEST_F(RecordTest, TheMarkOfAnApexHasALabelOfItsOwn) {
                    R"(.example.org", "type": "A", "values": ["192.0.2.1"], "ownership": )");
   EXPECT_THAT(ApplyToFail(*New(), longest + R"({"owner_id": "home"}})"),
               ElementsAre(HasSubstr("at most 63")));
+}
+
+TEST_F(RecordTest, AMarkBeyondAsciiIsFoundAgain) {
+  auto record = New();
+  const std::string config =
+      Www(R"("values": ["192.0.2.1"], "ownership": {"owner_id": "home", "prefix": "Größe-"})");
+  EXPECT_EQ(Apply(*record, config), core::Action::kCreate);
+  // As services store it.
+  EXPECT_THAT(Live(), UnorderedElementsAre(HasSubstr("xn--grsse-a-www-sfb.example.org TXT"),
+                                           "www.example.org A 192.0.2.1"));
+  NewRun();
+  record->Refresh();
+  EXPECT_EQ(Apply(*record, config), core::Action::kNoOp);
+  record->Destroy();
+  EXPECT_THAT(Live(), IsEmpty());
 }
 
 TEST_F(RecordTest, SomebodyElsesMarkStopsAChangeAndTheRemoval) {
@@ -525,6 +542,18 @@ TEST_F(RecordTest, SaysWhatIsWrong) {
           Case{
               R"({"zone": "example.org", "name": "www.example.org", "type": "A", "values": ["192.0.2.1"], "weight": 10})",
               "", "set_id"},
+          Case{
+              R"({"zone": "example.org", "name": "www.example.org", "type": "A", "values": ["192.0.2.1"], "set_id": "x"})",
+              "set_id", "or \"failover\""},
+          Case{
+              R"({"zone": "example.org", "name": "www.example.org", "type": "A", "values": ["192.0.2.1"], "set_id": "x", "weight": 1, "health_check_id": " "})",
+              "health_check_id", "none is a blank"},
+          Case{
+              R"({"zone": "example.org", "name": "www.example.org", "type": "A", "alias": {"name": "lb.example.net", "zone_id": "Z35SXDOTRQ7X7K "}})",
+              "alias.zone_id", "none is a blank"},
+          Case{
+              R"({"zone": "example.org", "name": "www.example.org", "type": "A", "alias": {"name": "192.0.2.0/24", "zone_id": "Z35SXDOTRQ7X7K"}})",
+              "alias.name", "only reverse zones"},
       }) {
     auto record = New();
     const std::vector<std::string> errors = ApplyToFail(*record, c.config);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
@@ -18,7 +19,7 @@ namespace {
 
 Check DomainName() {
   return TextRule("is a domain name such as `example.org`",
-                  [](absl::string_view text) { return dns::CanonicalName(text).status(); });
+                  [](absl::string_view text) { return dns::CanonicalHost(text).status(); });
 }
 
 // Within this time an apply that was killed is usually gone on with.
@@ -51,6 +52,17 @@ Check MakesZone() {
     return one_of(value);
   };
   return check;
+}
+
+// Cloudflare has zones below a registry's names only, and says no more than "invalid" of others.
+absl::Status CheckCloudflareName(const std::string& text) {
+  CHARON_ASSIGN_OR_RETURN(const std::string name, dns::CanonicalName(text));
+  if (absl::StrContains(name, '.')) return absl::OkStatus();
+  return At("name", WithRemedy(absl::InvalidArgumentError(
+                                   absl::StrCat("\"", text,
+                                                "\" has one label, and Cloudflare takes no zone of "
+                                                "one label")),
+                               "Write the whole name, such as `example.org`."));
 }
 
 // The sets that a zone is made with.
@@ -215,6 +227,8 @@ absl::Status ZoneResource::Plan(const sdk::Context& context, sdk::PlanChange<Zon
   CHARON_RETURN_IF_ERROR(
       only("own_name_servers", !change.config().own_name_servers.IsNull(), "powerdns"));
   if (!change.config().name.IsKnown()) return absl::OkStatus();
+  if (change.IsCreate() && backend == "cloudflare")
+    CHARON_RETURN_IF_ERROR(CheckCloudflareName(*change.config().name));
   const std::string name = dns::CanonicalName(*change.config().name).value_or("");
   change.Set("id", Attr<std::string>(absl::StrCat(backend, "/", name)));
   if (change.IsCreate()) (void)services_.Claim(PlannedZone(backend, name));

@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "provider/clients/dns/fake_backend_for_test.h"
@@ -23,13 +24,13 @@ class ZoneTest : public ::testing::Test {
  public:  // a test can have several
   void TestBody() override {}
 
-  ZoneTest() {
+  explicit ZoneTest(const std::string& service = "route53") {
     services_.Configure(Settings());
     DnsSettings dns;
-    dns.configured = {"route53"};
+    dns.configured = {service};
     services_.dns().Configure(dns);
     auto backend = std::make_unique<FakeBackend>();
-    backend->title = "route53";
+    backend->title = service;
     fake_ = backend.get();
     services_.dns().UseForTest(
         [held = std::make_shared<std::unique_ptr<FakeBackend>>(std::move(backend))](
@@ -185,12 +186,25 @@ TEST_F(ZoneTest, TheCreateHalfOfAReplacementDoesNotTakeWhatTheOtherDeletes) {
               StatusIs(absl::StatusCode::kAlreadyExists));
 }
 
+TEST_F(ZoneTest, WhatOnlySomeServicesTakeIsLeftToThem) {
+  // RFC 2317, and a network of one's own.
+  for (const char* name : {"0/25.2.0.192.in-addr.arpa", "home"}) {
+    EXPECT_EQ(ZoneTest("powerdns").harness_.Apply(absl::StrCat(R"({"name": ")", name, R"("})")),
+              core::Action::kCreate)
+        << name;
+  }
+}
+
 TEST_F(ZoneTest, SaysWhatIsWrong) {
   EXPECT_THAT(harness_.ApplyToFail(R"({"name": "example.org", "account_id": "x"})"),
               ElementsAre(HasSubstr("is for cloudflare")));
   EXPECT_THAT(harness_.ApplyToFail(R"({"name": "example.org", "backend": "rfc2136"})"),
               ElementsAre(HasSubstr("cannot make or delete zones")));
   EXPECT_THAT(harness_.ApplyToFail(R"({"name": "a..b"})"), ElementsAre(HasSubstr("empty label")));
+  EXPECT_THAT(harness_.ApplyToFail(R"({"name": "example.org/a"})"),
+              ElementsAre(HasSubstr("only reverse zones")));
+  EXPECT_THAT(ZoneTest("cloudflare").harness_.ApplyToFail(R"({"name": "home"})"),
+              ElementsAre(AllOf(HasSubstr("no zone of one label"), HasSubstr("example.org"))));
   ZoneResource resource(services_);
   for (const char* id : {"example.org", "rfc2136/example.org", "nowhere/example.org"}) {
     EXPECT_THAT(resource.Import({}, id), StatusIs(absl::StatusCode::kInvalidArgument)) << id;

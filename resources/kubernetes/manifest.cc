@@ -186,7 +186,8 @@ const ObjectSpec<WaitModel>& WaitModel::Describe() {
                 "a load balancer has its "
                 "address, a CRD is established, a Job is complete."),
           Field(&M::conditions, "conditions", Optional,
-                "Until these conditions have these statuses: `{ Ready = \"True\" }`."),
+                "Until these conditions have these statuses: `{ Ready = \"True\" }`.")
+              .Check(EachElement(OneOf({"True", "False", "Unknown"}))),
           Field(&M::fields, "fields", Optional,
                 "Until these fields match these regular expressions: `{ \"status.phase\" = "
                 "\"Running|Succeeded\" }`."),

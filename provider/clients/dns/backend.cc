@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
+#include "provider/clients/dns/name.h"
 #include "provider/clients/dns/rdata.h"
 
 namespace charon::dns {
@@ -89,8 +90,10 @@ std::string OwnerName(const SetKey& key, const Affixes& affixes) {
   const auto fill = [&](absl::string_view affix) {
     return absl::StrReplaceAll(affix, {{kType, type}});
   };
-  const std::string first = absl::StrCat(fill(prefix), split.first, fill(suffix));
-  return split.second.empty() ? first : absl::StrCat(first, ".", split.second);
+  std::string name = absl::StrCat(fill(prefix), split.first, fill(suffix));
+  if (!split.second.empty()) absl::StrAppend(&name, ".", split.second);
+  // Services have punycode for an affix beyond ASCII. What is no name is left to who writes it.
+  return CanonicalName(name).value_or(name);
 }
 
 OwnerPlaces OwnerPlacesOf(const SetKey& key, const Affixes& affixes) {

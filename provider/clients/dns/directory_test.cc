@@ -196,6 +196,10 @@ TEST(Owner, IsReadAndWrittenAsExternalDnsDoes) {
   EXPECT_EQ(OwnerName({"*.example.org", "A", ""}), "a-*.example.org");
   EXPECT_EQ(OwnerName({"www.example.org", "A", ""}, {"X-", "-Own", ""}), "x-a-www-own.example.org");
   EXPECT_EQ(OwnerName({"*.example.org", "A", ""}, {"", "-own", "Any"}), "a-any-own.example.org");
+  // As services tell it, so that the mark is found again.
+  EXPECT_EQ(OwnerName({"www.example.org", "A", ""}, {"Größe.", "", ""}),
+            "xn--grsse-kua.a-www.example.org");
+  EXPECT_EQ(OwnerName({"www.example.org", "A", ""}, {"..", "", ""}), "..a-www.example.org");
 }
 
 TEST(Owner, IsFoundWhereExternalDnsWritesItAndWhereItDidBefore) {

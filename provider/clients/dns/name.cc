@@ -176,6 +176,14 @@ absl::StatusOr<std::string> CanonicalName(absl::string_view text, Escapes escape
   return absl::StrJoin(written, ".");
 }
 
+absl::StatusOr<std::string> CanonicalHost(absl::string_view text) {
+  CHARON_ASSIGN_OR_RETURN(std::string name, CanonicalName(text));
+  if (absl::StrContains(name, '/') && !IsInside(name, "in-addr.arpa") &&
+      !IsInside(name, "ip6.arpa"))
+    return Bad(text, "it contains a \"/\", which only reverse zones have");
+  return name;
+}
+
 bool IsInside(absl::string_view name, absl::string_view zone) {
   if (zone.empty() || name == zone) return true;
   // A dot that is part of a label is written "\046", so a plain one ends a label.

@@ -19,6 +19,11 @@ enum class Escapes { kDecimal, kOctal };
 absl::StatusOr<std::string> CanonicalName(absl::string_view text,
                                           Escapes escapes = Escapes::kDecimal);
 
+// As CanonicalName, of a name that services and hosts have. InvalidArgument too for a "/": only
+// reverse zones of less than 256 addresses have one (RFC 2317, "0/25.2.0.192.in-addr.arpa"), and
+// elsewhere a path or a network was meant.
+absl::StatusOr<std::string> CanonicalHost(absl::string_view text);
+
 // True if `name` is `zone` or below it. Both canonical.
 bool IsInside(absl::string_view name, absl::string_view zone);
 

@@ -394,7 +394,10 @@ class HttpCluster final : public Cluster, private SnapshotSource {
     if (by_kubernetes && Text(body, "details.kind") == "namespaces" &&
         ref->kind != ObjectKind{"v1", "Namespace"}) {
       if (Text(body, "details.name") == ref->name_space)
-        return MarkMissing(std::move(status), "namespace");
+        return MarkMissing(WithRemedy(std::move(status),
+                                      "Make it first with a charon_tier_namespace and refer to it "
+                                      "(charon_tier_namespace.NAME.name), or correct the name."),
+                           "namespace");
     } else if (by_kubernetes && IsAbout(body, ref->name)) {
       return status;
     }

@@ -23,6 +23,7 @@ using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Optional;
 using ::testing::Pair;
 using ::testing::SizeIs;
 using ::testing::StartsWith;
@@ -273,6 +274,7 @@ TEST_F(ClusterTest, TellsApartWhatIsMissing) {
   EXPECT_EQ(MissingOf(no_namespace.status()), Missing::kNamespace);
   EXPECT_THAT(no_namespace,
               StatusIs(absl::StatusCode::kNotFound, HasSubstr("namespaces \"x\" not found")));
+  EXPECT_THAT(RemedyOf(no_namespace.status()), Optional(HasSubstr("charon_tier_namespace")));
   // The namespace itself is an object like any other.
   transport_.Answer(404, kNoNamespace);
   EXPECT_EQ(MissingOf(cluster_->Get(call_, {{"v1", "Namespace"}, "", "x"}).status()),
