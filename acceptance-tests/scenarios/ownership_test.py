@@ -190,8 +190,11 @@ def test_a_namesake_of_what_was_deleted_is_somebody_elses(stack, cluster, work, 
             + hcl.resource("charon_tier", "t", {"name": space, "priority": 5} | more)
             + hcl.resource("charon_tier_namespace", "n", {"name": space, "governance": "external", "governance_wait": "1s"} | more)
             + hcl.resource("charon_service", "web", {"namespace": work, "name": "web", "image": "registry.example.org/app:1", "files": {"/etc/a": {"content": "x"}},
-                                                     "pod": {"termination_grace_period": "1s"}} | more))
+                                                     "pod": {"termination_grace_period": "1s"}} | more)
+            + hcl.resource("charon_kubernetes_manifest", "d", {"manifest": json.dumps(synced), "force_conflicts": True} | more))
 
+    # Made anew by what applies on the server, as Argo CD and Flux do.
+    synced = json.loads(json.dumps(deployment(work, replicas=0)).replace('"web"', '"synced"'))
     deployed = deployment(work, image="registry.example.org/other:1", replicas=0)
     namesakes = [
         {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "m", "namespace": work}, "data": {"theirs": "precious"}},
@@ -208,6 +211,8 @@ def test_a_namesake_of_what_was_deleted_is_somebody_elses(stack, cluster, work, 
     for one in namesakes:
         cluster.api.delete(one["kind"], work, one["metadata"]["name"])
         cluster.api.create(one, manager="kubectl-create")
+    cluster.api.delete("Deployment", work, "synced")
+    cluster.api.apply(synced, manager="argocd-controller")
     cluster.api.delete("Namespace", None, space)
     cluster.api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": space}}, manager="kubectl-create")
     tier = {"apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass", "metadata": {"name": f"tier-{space}"}, "value": 77}
@@ -215,7 +220,7 @@ def test_a_namesake_of_what_was_deleted_is_somebody_elses(stack, cluster, work, 
     cluster.api.create(tier, manager="kubectl-create")
     theirs = others()
     plan = stack.plan()
-    assert len([w for w in plan.warnings if w.summary.startswith("Deleted outside of Terraform")]) == 6, plan
+    assert len([w for w in plan.warnings if w.summary.startswith("Deleted outside of Terraform")]) == 7, plan
     assert set(plan.actions.values()) == {"create"}, plan.actions
     result = stack.apply(fails=True)
     assert len([e for e in result.errors if "exists already" in e.text and "on_conflict" in e.text]) >= 4, result
@@ -224,6 +229,7 @@ def test_a_namesake_of_what_was_deleted_is_somebody_elses(stack, cluster, work, 
     # Without a refresh, too; and a destroy leaves them.
     stack.destroy("-refresh=false")
     assert {name: o["metadata"]["uid"] for name, o in others().items()} == {name: o["metadata"]["uid"] for name, o in theirs.items()}
+    assert cluster.has("Deployment", work, "synced")
     assert cluster.has("Namespace", None, space) and cluster.get("PriorityClass", None, f"tier-{space}")["value"] == 77
     cluster.api.delete("PriorityClass", None, f"tier-{space}")
     write(on_conflict="adopt")

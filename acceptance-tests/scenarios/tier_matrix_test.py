@@ -370,6 +370,26 @@ def test_a_tier_that_does_not_exist(stack, cluster, names):
     assert not cluster.has("Namespace", None, names("n"))
 
 
+def test_a_tier_that_went_holds_up_nobody(stack, new_stack, cluster, names):
+    """Who only plans, or destroys, is told; who changes the namespace needs the tier."""
+    platform = new_stack("platform")
+    platform.write(hcl.resource("charon_tier", "t", {"name": names("own"), "priority": 5, "resource_quota": {"pods": "3"}}))
+    platform.apply()
+    namespace = {"name": names("n"), "tier": names("own")}
+    stack.write(hcl.resource("charon_tier_namespace", "x", namespace))
+    stack.apply()
+    platform.destroy()
+    plan = stack.plan()
+    (warning,) = [w for w in plan.warnings if "is gone" in w.summary]
+    assert plan.actions == {} and names("own") in warning.text and "charon_tier" in warning.text and "tier" in warning.code
+    stack.write(hcl.resource("charon_tier_namespace", "x", namespace | {"labels": {"a": "b"}}))
+    assert stack.plan(fails=True).says(names("own"), "conventions.tiers")
+    assert cluster.get("ResourceQuota", names("n"), "tier-quota")["spec"]["hard"] == {"pods": "3"}
+    stack.write(hcl.resource("charon_tier_namespace", "x", namespace))
+    stack.destroy()
+    assert not cluster.has("Namespace", None, names("n"))
+
+
 # --- The namespace's end ------------------------------------------------------------------------
 
 

@@ -654,8 +654,10 @@ absl::StatusOr<bool> CheckChange(const Call& call, Cluster& cluster, const Objec
   const bool takes_over = !options.owner.empty() &&
                           kubernetes::AppliedBy(live, options.manager).empty() &&
                           !FormerManagersOf(live, options).empty();
-  kubernetes::ApplyOptions apply{
-      .manager = options.manager, .force = options.force_conflicts || takes_over, .dry_run = true};
+  // Under a former name of ours the server drops what is not declared any more, as the apply will.
+  kubernetes::ApplyOptions apply{.manager = ComparedAs(live, options),
+                                 .force = options.force_conflicts || takes_over,
+                                 .dry_run = true};
   absl::Status checked = cluster.Apply(call, wanted, apply).status();
   if (IsOwnConflict(checked, options)) {
     apply.force = true;
@@ -763,8 +765,7 @@ bool IsNamesake(const Json& live, const ObjectOptions& options) {
       !AppliedAs(live, options).empty())
     return false;
   // Where the mark comes later, whoever applied it may be us under a former name.
-  const absl::StatusOr<ObjectRef> ref = kubernetes::RefOf(live);
-  if (!ref.ok() || !IsMarkedLater(*ref)) return true;
+  if (!options.unmarked) return true;
   const std::vector<kubernetes::ManagerEntry> managers = kubernetes::Managers(live);
   return std::none_of(managers.begin(), managers.end(), [](const auto& entry) {
     return entry.operation == "Apply" && entry.subresource.empty() &&

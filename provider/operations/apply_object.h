@@ -45,6 +45,8 @@ struct ObjectOptions {
   // An object of the state that this stack has applied, not only imported: then what has neither
   // our mark nor any field of ours is another of the same name (IsNamesake).
   bool applied_before = false;
+  // It was adopted, and has no mark yet (IsMarkedLater).
+  bool unmarked = false;
   bool replaces = false;  // in a plan: what is ours there will be deleted before
   // Fields whose value counts only at creation, as a partial object; null: none. They go in under
   // "<manager>-initial", so that they are never sent again and never removed by a later apply.

@@ -198,13 +198,12 @@ TEST_F(ApplyObjectTest, ANamesakeOfWhatWasAppliedBeforeIsNotOurs) {
   EXPECT_FALSE(IsNamesake(Live("", {Entry("charon", "Apply", kOurFields)}), options_));
   // A Deployment that was adopted gets its mark later: who applied it may be us under another name.
   options_.manager = "team";
-  for (const char* kind : {"Deployment", "StatefulSet"}) {
+  for (const bool unmarked : {true, false}) {
+    options_.unmarked = unmarked;
     Json adopted = Live("", {Entry("charon", "Apply", kOurFields)});
-    adopted["apiVersion"] = "apps/v1";
-    adopted["kind"] = kind;
-    EXPECT_EQ(IsNamesake(adopted, options_), std::string(kind) != "Deployment") << kind;
+    EXPECT_EQ(IsNamesake(adopted, options_), !unmarked);
     adopted["metadata"]["managedFields"] = {Entry("kubectl-create", "Update", kOurFields)};
-    EXPECT_TRUE(IsNamesake(adopted, options_)) << kind;
+    EXPECT_TRUE(IsNamesake(adopted, options_));
   }
 }
 

@@ -34,6 +34,8 @@ constexpr char kType[] = "charon_kubernetes_manifest";
 constexpr char kSettled[] = "settled";
 // Private state: set by an apply that did not see the object ready.
 constexpr char kUnready[] = "unready";
+// Private state: the object was adopted, and has no mark yet.
+constexpr char kUnmarked[] = "unmarked";
 // Private state: set by import, until the first read has filled in the manifest.
 constexpr char kImported[] = "imported";
 
@@ -93,7 +95,7 @@ std::string Why(bool same, const std::string& fixed) {
 absl::Status MustBePlanned(const ObjectRef& former, absl::string_view why) {
   // A Secret may hold values that others have put there, and that exist nowhere else.
   const bool shared = former.kind.kind == "Secret";
-  if (IsBuiltIn(former.kind.group()) && !HoldsData(former.kind.kind) && !shared)
+  if (kubernetes::IsBuiltInGroup(former.kind.group()) && !HoldsData(former.kind.kind) && !shared)
     return absl::OkStatus();
   return WithRemedy(
       absl::FailedPreconditionError(absl::StrCat(
@@ -104,12 +106,23 @@ absl::Status MustBePlanned(const ObjectRef& former, absl::string_view why) {
       "replacement.");
 }
 
+// What this stack had to do with the object before.
+void SetPast(const sdk::Context& context, operations::ObjectOptions& options) {
+  options.applied_before = !context.adopting;
+  options.unmarked = context.private_state->Get(kUnmarked).has_value();
+}
+
 // Remembers what the server made of `declared`, where that is not what it says.
 void Settle(const sdk::Context& context, const Json& declared, const Json& live,
-            const std::string& manager) {
+            const operations::ObjectOptions& options) {
+  if (operations::ClaimOf(&live, options) == operations::Claim::kUnclaimed) {
+    context.private_state->Set(kUnmarked, "1");
+  } else {
+    context.private_state->Erase(kUnmarked);
+  }
   context.private_state->Erase(kSettled);
   const kubernetes::Settled settled =
-      kubernetes::SettledAs(kubernetes::Compare(declared, live, manager));
+      kubernetes::SettledAs(kubernetes::Compare(declared, live, options.manager));
   if (!settled.empty()) context.private_state->Set(kSettled, absl::StrJoin(settled, ","));
 }
 
@@ -362,9 +375,10 @@ absl::Status ManifestResource::Validate(const sdk::Context&, const ManifestModel
         IsOpen(config) ? absl::StatusOr<std::shared_ptr<const Json>>(nullptr) : Declared(config);
     if (declared.ok() && *declared != nullptr) {
       const std::string api_version = kubernetes::Text(**declared, "apiVersion");
-      const std::string list = IsBuiltIn(kubernetes::ObjectKind{api_version, ""}.group())
-                                   ? operations::UnmergedList(**declared, *initial)
-                                   : "";
+      const std::string list =
+          kubernetes::IsBuiltInGroup(kubernetes::ObjectKind{api_version, ""}.group())
+              ? operations::UnmergedList(**declared, *initial)
+              : "";
       if (!list.empty()) {
         return At("initial", WithRemedy(absl::InvalidArgumentError(absl::StrCat(
                                             "has the list ", list, ", which ", Form(config),
@@ -555,7 +569,7 @@ sdk::Outcome<ManifestModel> ManifestResource::Create(const sdk::Context& context
     }
   }
   if (!live.ok()) return Placed(form, live.status());
-  Settle(context, *declared, *live, options.manager);
+  Settle(context, *declared, *live, options);
   context.private_state->Erase(kUnready);
   if (absl::Status ready = Wait(context, *cluster, ref, plan); !ready.ok()) {
     return NotReady(context, plan, std::move(ready));
@@ -607,7 +621,7 @@ sdk::Outcome<ManifestModel> ManifestResource::Update(const sdk::Context& context
     }
   }
   operations::ObjectOptions options = Options(plan, ref);
-  options.applied_before = !context.adopting;
+  SetPast(context, options);
   Json initial;
   if (plan.initial.IsKnown()) {
     CHARON_ASSIGN_OR_RETURN(initial, ParseManifest(*plan.initial));
@@ -626,7 +640,7 @@ sdk::Outcome<ManifestModel> ManifestResource::Update(const sdk::Context& context
           ? operations::CreateObject(context, *cluster, *wanted, options)
           : operations::UpdateObject(context, *cluster, *wanted, options);
   if (!live.ok()) return Placed(Form(plan), live.status());
-  Settle(context, *declared, *live, options.manager);
+  Settle(context, *declared, *live, options);
   context.private_state->Erase(kUnready);
   if (absl::Status ready = Wait(context, *cluster, ref, plan); !ready.ok()) {
     return NotReady(context, plan, std::move(ready));
@@ -641,7 +655,7 @@ sdk::Outcome<ManifestModel> ManifestResource::Read(const sdk::Context& context,
   CHARON_ASSIGN_OR_RETURN(const ObjectRef ref, kubernetes::RefOf(*declared));
   CHARON_ASSIGN_OR_RETURN(const std::shared_ptr<const Json> live, cluster->Read(context, ref));
   operations::ObjectOptions options = Options(prior, ref);
-  options.applied_before = !context.adopting;
+  SetPast(context, options);
   if (operations::IsNamesake(*live, options)) {
     operations::TellNamesake(context, ref, *live, options);
     return absl::NotFoundError(absl::StrCat(ref.ToString(), " is another object now"));
@@ -676,7 +690,7 @@ absl::Status ManifestResource::Delete(const sdk::Context& context, const Manifes
   CHARON_ASSIGN_OR_RETURN(const auto declared, Declared(prior));
   CHARON_ASSIGN_OR_RETURN(const ObjectRef ref, kubernetes::RefOf(*declared));
   operations::ObjectOptions options = Options(prior, ref);
-  options.applied_before = !context.adopting;
+  SetPast(context, options);
   return operations::DeleteObject(context, *cluster, ref, options);
 }
 

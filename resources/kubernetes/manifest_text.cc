@@ -339,7 +339,7 @@ Json ExportManifest(const Json& live, absl::string_view manager) {
 
 std::string ImmutableChange(const Json& before, const Json& after) {
   const absl::StatusOr<kubernetes::ObjectRef> ref = kubernetes::RefOf(after);
-  if (!ref.ok() || !IsBuiltIn(ref->kind.group())) return "";
+  if (!ref.ok() || !kubernetes::IsBuiltInGroup(ref->kind.group())) return "";
   const std::string& kind = ref->kind.kind;
   auto differs = [&](absl::string_view path) {
     const Json& was = kubernetes::Field(before, path);
@@ -366,11 +366,6 @@ std::string ImmutableChange(const Json& before, const Json& after) {
     }
   }
   return "";
-}
-
-bool IsBuiltIn(const std::string& group) {
-  return group.empty() || group == "apps" || group == "batch" || group == "policy" ||
-         absl::EndsWith(group, ".k8s.io");
 }
 
 }  // namespace charon::kubernetes_resources

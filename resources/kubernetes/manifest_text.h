@@ -94,7 +94,4 @@ Json ExportManifest(const Json& live, absl::string_view manager);
 // The server has the last word in a dry run.
 std::string ImmutableChange(const Json& before, const Json& after);
 
-// True for groups whose kinds are Kubernetes' own.
-bool IsBuiltIn(const std::string& group);
-
 }  // namespace charon::kubernetes_resources

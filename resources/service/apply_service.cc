@@ -96,6 +96,9 @@ void StoreSettled(const sdk::Context& context, const std::map<std::string, std::
 // the rest.
 constexpr char kNoted[] = "noted";
 
+// In private state: the workload was adopted, and has no mark yet.
+constexpr char kUnmarked[] = "unmarked";
+
 // What a service notes at its generated Secret once it has made values anew, since neither shows in
 // them: an id, which pods that have them bear, and the rotation_trigger of each.
 constexpr char kGeneratedAnnotation[] = "charon.internal/generated";
@@ -416,6 +419,13 @@ class Run {
           GrowClaim(*live, Text(rendered.initial, "spec.resources.requests.storage"), ref));
     }
     if (ref.kind.kind == "StatefulSet") CHARON_RETURN_IF_ERROR(GrowReplicaClaims());
+    if (rendered.stage == Stage::kWorkload) {
+      if (operations::ClaimOf(&*live, options_) == operations::Claim::kUnclaimed) {
+        context_.private_state->Set(kUnmarked, "1");
+      } else {
+        context_.private_state->Erase(kUnmarked);
+      }
+    }
     settled_.erase(key);
     if (rendered.has_values) {
       settled_[key] = ValuesDigest(*live, options);
@@ -850,6 +860,7 @@ operations::ObjectOptions OptionsOf(Services& services, const ServiceModel& mode
   options.force_conflicts = model.force_conflicts.value_or(false);
   options.import_id = id;
   options.applied_before = !context.adopting;
+  options.unmarked = context.private_state->Get(kUnmarked).has_value();
   options.ways_out = WaysOut;
   return options;
 }

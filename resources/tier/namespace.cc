@@ -627,7 +627,20 @@ absl::Status NamespaceResource::Plan(const sdk::Context& context,
   // "auto" that found nobody else: what is configured counts, and goes on to.
   NamespaceModel source = change.config();
   if (same_source && governed_here) source.governance = "internal";
-  CHARON_ASSIGN_OR_RETURN(planned.effective, Effective(context, source, /*planning=*/true));
+  absl::StatusOr<Attr<EffectiveModel>> effective = Effective(context, source, /*planning=*/true);
+  // Whoever only wants to plan something else, or to destroy it, needs no tier.
+  if (absl::IsNotFound(effective.status()) && same_source && !change.Changes()) {
+    context.diagnostics->Warning(
+        absl::StrCat("The tier of namespace ", *change.prior().name, " is gone"),
+        absl::StrCat(effective.status().message(),
+                     "\n\nThe namespace keeps what it has got from \"", *planned.tier,
+                     "\". It can be destroyed; before it is changed, make the tier again "
+                     "(charon_tier) or give it another one."),
+        "tier");
+    change.KeepPrior("effective");
+    return absl::OkStatus();
+  }
+  CHARON_ASSIGN_OR_RETURN(planned.effective, std::move(effective));
   if (change.IsUpdate() && planned.effective.IsKnown() && change.prior().effective.IsKnown()) {
     const EffectiveModel& prior = *change.prior().effective;
     EffectiveModel& next = planned.effective.value();
