@@ -91,7 +91,6 @@ class NameServer:
 
     def start(self, folder: pathlib.Path, clock_shift: int = 0) -> None:
         """`clock_shift`: seconds that its clock is ahead."""
-        began = time.monotonic()
         folder.mkdir(parents=True, exist_ok=True)
         with locked(folder):
             record = self.load(folder)
@@ -103,6 +102,7 @@ class NameServer:
             command = [*record["clock"], *self.setup(folder, record)]
             self.save(folder, record)
             log = folder / f"{self.name}.log"
+            began = time.monotonic()  # setting it up may have installed it
             started = processes.spawn(self.name, command, folder, log)
             record["processes"] = [dataclasses.asdict(started)]
             self.save(folder, record)
