@@ -139,7 +139,9 @@ const ObjectSpec<VolumeModel>& VolumeModel::Describe() {
           Field(&M::sub_path, "sub_path", Optional, kSubPath),
           Field(&M::read_only, "read_only", Optional, kReadOnly),
           Field(&M::existing_claim, "existing_claim", Optional, "Name of a claim made elsewhere."),
-          Field(&M::nfs, "nfs", Optional, "A directory of an NFS server."),
+          Field(&M::nfs, "nfs", Optional,
+                "A directory of an NFS server. Its mount is `soft` (unless `inline`): programs get "
+                "errors while the server is away, so it is no place for a database."),
           Field(&M::empty_dir, "empty_dir", Optional, "Scratch space: `{}`."),
           Field(&M::host_path, "host_path", Optional, "A path of the node."),
           Field(&M::config_map, "config_map", Optional, "An existing ConfigMap."),

@@ -426,7 +426,8 @@ const ObjectSpec<NamespaceModel>& NamespaceModel::Describe() {
               .Check(EachKey(DnsSubdomain())),
           Field(&M::default_deny, "default_deny", Optional,
                 "Make a NetworkPolicy `default-deny` that allows only DNS and connections inside "
-                "the namespace.")
+                "the namespace. A service behind an ingress then says who may reach it: "
+                "`network_policy = { from_namespaces = [\"ingress-nginx\"] }`.")
               .Default(false),
           Field(&M::pod_security, "pod_security", Optional,
                 "Pod security admission, as labels of the namespace."),
