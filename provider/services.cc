@@ -51,9 +51,9 @@ void Services::Configure(Settings settings) {
   settings_ = std::make_shared<const Settings>(std::move(settings));
   cluster_ = nullptr;
   headscale_ = nullptr;
-  headscale_unreachable_ = false;
+  headscale_checker_.unreachable = false;
   cluster_id_.reset();
-  unreachable_ = false;
+  cluster_checker_.unreachable = false;
   planned_tiers_.clear();
   planned_quotas_.clear();
   claims_.clear();
@@ -79,25 +79,6 @@ absl::StatusOr<std::shared_ptr<headscale::Client>> Services::Headscale() const {
     CHARON_ASSIGN_OR_RETURN(headscale_, make_headscale_(settings_->headscale));
   }
   return headscale_;
-}
-
-absl::Status Services::CheckHeadscalePlan(
-    const Call& call, const std::function<absl::Status(headscale::Client&)>& check) const {
-  {
-    absl::MutexLock lock(&mutex_);
-    if (!settings_->plan_checks || !settings_->configured || headscale_unreachable_ ||
-        !settings_->Knows("headscale"))
-      return absl::OkStatus();
-  }
-  const absl::StatusOr<std::shared_ptr<headscale::Client>> client = Headscale();
-  if (!client.ok()) return absl::OkStatus();  // told when the server is needed
-  const absl::Status status = check(**client);
-  if (!absl::IsUnavailable(status) && !absl::IsDeadlineExceeded(status)) return status;
-  call.log->Info("the Headscale server does not answer; the plan goes unchecked",
-                 {{"error", std::string(status.message())}});
-  absl::MutexLock lock(&mutex_);
-  headscale_unreachable_ = true;
-  return absl::OkStatus();
 }
 
 std::string Services::ClusterId(const Call& call) const {
@@ -172,23 +153,40 @@ bool Services::PlansQuota(absl::string_view name_space) const {
   return planned_quotas_.count(std::string(name_space)) != 0;
 }
 
-absl::Status Services::CheckPlan(
-    const Call& call, const std::function<absl::Status(kubernetes::Cluster&)>& check) const {
+template <typename Client>
+absl::Status Services::Check(const sdk::Context& context, PlanChecker& checker,
+                             absl::StatusOr<std::shared_ptr<Client>> (Services::*connect)() const,
+                             const std::function<absl::Status(Client&)>& check) const {
   {
     absl::MutexLock lock(&mutex_);
-    if (!settings_->plan_checks || unreachable_ || !settings_->Knows("kubernetes"))
+    if (!settings_->plan_checks || checker.unreachable || !settings_->Knows(checker.part))
       return absl::OkStatus();
   }
-  const absl::StatusOr<std::shared_ptr<kubernetes::Cluster>> cluster = Kubernetes();
-  if (!cluster.ok())
-    return absl::OkStatus();  // a kubeconfig, or a cluster, that this very run may make
-  const absl::Status status = check(**cluster);
-  if (!absl::IsUnavailable(status) && !absl::IsDeadlineExceeded(status)) return status;
-  call.log->Info("the cluster does not answer; the plan goes unchecked",
-                 {{"error", std::string(status.message())}});
-  absl::MutexLock lock(&mutex_);
-  unreachable_ = true;
+  const absl::StatusOr<std::shared_ptr<Client>> client = (this->*connect)();
+  absl::Status status = client.ok() ? check(**client) : client.status();
+  if (client.ok() && !absl::IsUnavailable(status) && !absl::IsDeadlineExceeded(status) &&
+      !absl::IsUnauthenticated(status))
+    return status;
+  CHARON_RETURN_IF_ERROR(context.call.Alive());
+  // At an apply of this plan the error is about to be said.
+  if (checker.unreachable.exchange(true) || context.planned_before) return absl::OkStatus();
+  context.diagnostics->Warning(
+      absl::StrCat("The ", checker.name, " cannot be asked"),
+      Annotate(std::move(status),
+               "It did not check the plan, and the apply will fail unless that changes before"));
   return absl::OkStatus();
+}
+
+absl::Status Services::CheckPlan(
+    const sdk::Context& context,
+    const std::function<absl::Status(kubernetes::Cluster&)>& check) const {
+  return Check(context, cluster_checker_, &Services::Kubernetes, check);
+}
+
+absl::Status Services::CheckHeadscalePlan(
+    const sdk::Context& context,
+    const std::function<absl::Status(headscale::Client&)>& check) const {
+  return Check(context, headscale_checker_, &Services::Headscale, check);
 }
 
 operations::ObjectOptions Services::Ownership(absl::string_view type,

@@ -1,6 +1,7 @@
 // Every API client a resource may ask for, built on first use from the provider block.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
@@ -19,6 +20,7 @@
 #include "provider/conventions.h"
 #include "provider/dns_services.h"
 #include "provider/operations/apply_object.h"
+#include "provider/sdk/context.h"
 
 namespace charon {
 
@@ -81,10 +83,6 @@ class Services {
   // The Headscale server. Errors as headscale::Resolve.
   absl::StatusOr<std::shared_ptr<headscale::Client>> Headscale() const;
 
-  // As CheckPlan, about a plan that concerns the Headscale server.
-  absl::Status CheckHeadscalePlan(
-      const Call& call, const std::function<absl::Status(headscale::Client&)>& check) const;
-
   // Uid of the namespace kube-system: the cluster's own identity. Asked once a run; empty if it
   // cannot be had.
   std::string ClusterId(const Call& call) const;
@@ -115,12 +113,30 @@ class Services {
   void NotePlannedQuota(absl::string_view name_space);
   bool PlansQuota(absl::string_view name_space) const;
 
-  // Asks the cluster about a plan, if checks are wanted and possible now: OK otherwise. A cluster
-  // that does not answer is not asked again in this run.
-  absl::Status CheckPlan(const Call& call,
+  // Asks the cluster about a plan, if checks are wanted and possible now: OK otherwise. One that
+  // cannot be asked (no way to it is configured, it does not answer, it refuses the credentials) is
+  // not asked again in this run, and a warning says so, once: this very run may make it.
+  absl::Status CheckPlan(const sdk::Context& context,
                          const std::function<absl::Status(kubernetes::Cluster&)>& check) const;
 
+  // The same with the Headscale server.
+  absl::Status CheckHeadscalePlan(
+      const sdk::Context& context,
+      const std::function<absl::Status(headscale::Client&)>& check) const;
+
  private:
+  // One of the servers that plans are checked by.
+  struct PlanChecker {
+    const char* name;  // in messages
+    const char* part;  // of the provider block
+    std::atomic<bool> unreachable = false;
+  };
+
+  template <typename Client>
+  absl::Status Check(const sdk::Context& context, PlanChecker& checker,
+                     absl::StatusOr<std::shared_ptr<Client>> (Services::*connect)() const,
+                     const std::function<absl::Status(Client&)>& check) const;
+
   ClusterFactory make_cluster_;
   mutable DnsServices dns_;
   HeadscaleFactory make_headscale_;
@@ -128,9 +144,9 @@ class Services {
   std::shared_ptr<const Settings> settings_ ABSL_GUARDED_BY(mutex_) = std::make_shared<Settings>();
   mutable std::shared_ptr<kubernetes::Cluster> cluster_ ABSL_GUARDED_BY(mutex_);
   mutable std::shared_ptr<headscale::Client> headscale_ ABSL_GUARDED_BY(mutex_);
-  mutable bool headscale_unreachable_ ABSL_GUARDED_BY(mutex_) = false;
   mutable std::optional<std::string> cluster_id_ ABSL_GUARDED_BY(mutex_);
-  mutable bool unreachable_ ABSL_GUARDED_BY(mutex_) = false;
+  mutable PlanChecker cluster_checker_{"cluster", "kubernetes"};
+  mutable PlanChecker headscale_checker_{"Headscale server", "headscale"};
   std::set<std::string> claims_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, TierProfile> planned_tiers_ ABSL_GUARDED_BY(mutex_);
   std::set<std::string> planned_quotas_ ABSL_GUARDED_BY(mutex_);

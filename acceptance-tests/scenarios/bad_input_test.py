@@ -319,15 +319,22 @@ def test_a_webhook_that_does_not_answer(stack, cluster, work, names):
 @pytest.fixture
 def way(stack, cluster, work, names):
     """way(user, ...) writes a kubeconfig and returns the error of an apply with it, and the kubeconfig's description."""
-    def go(user, **options):
+    def go(user, answers=False, **options):
         path = cluster.kubeconfig_for(user, name="way", **options)
         stack.environment["KUBE_CONFIG_PATH"] = str(path)
+        stack.write(manifest(object_of(names)) + hcl.resource(
+            "charon_kubernetes_manifest", "y", {"manifest": json.dumps(object_of(names, name="y"))}))
+        connection = f'context "charon-test", user "charon-test" of {path}'
+        # What cannot be asked now is no reason against a plan, but is said, once. An account that may only read is none
+        # that cannot be asked.
+        plan = stack.plan()
+        assert set(plan.actions.values()) == {"create"}
+        warnings = [(w.summary, connection in w.text) for w in plan.warnings]
+        assert warnings == ([] if answers else [("The cluster cannot be asked", True)]), plan
         stack.write(manifest(object_of(names)))
-        # What cannot be asked now is no reason against a plan.
-        assert stack.plan().actions == {ADDRESS: "create"}
         error = apply(stack).error
         assert ADDRESS not in stack.state()
-        return error, f'context "charon-test", user "charon-test" of {path}'
+        return error, connection
 
     return go
 
@@ -380,7 +387,7 @@ def test_credentials_that_are_refused(way, cluster, work):
 
 def test_a_right_that_is_missing(way, cluster, work, stack, names):
     """403: who lacks which verb on which resource in which namespace."""
-    error, _ = way({"token": cluster.powerless_token})
+    error, _ = way({"token": cluster.powerless_token}, answers=True)
     user = re.search(r'User "([^"]+)"', error.detail)[1]
     expect(error, "Unable to create Kubernetes object",
            f'Applying v1/ConfigMap/{work}/x: configmaps "x" is forbidden: User "{user}" cannot patch resource "configmaps" in'

@@ -36,10 +36,14 @@ def bare(new_stack):
 def test_no_configuration_at_all_validates_and_plans(bare, cluster, names):
     bare.write(namespace(names("n"), tier="edge"))
     assert bare.validate() == []
-    assert bare.plan().actions == {NAMESPACE: "create"}
+    plan = bare.plan()
+    assert plan.actions == {NAMESPACE: "create"}
+    # The plan and the apply say what is missing, as an argument and as a variable.
+    (warning,) = plan.warnings
+    assert warning.summary == "The cluster cannot be asked" and "no Kubernetes cluster is configured" in warning.text
     result = bare.run("apply", "-json", "-input=false", "-auto-approve", codes=(1,))
-    # The error says what is missing, as an argument and as a variable.
-    assert result.says("config_path", "KUBE_CONFIG_PATH"), result
+    for said in (plan, result):
+        assert said.says("config_path", "KUBE_CONFIG_PATH"), said
 
 
 def test_arguments_that_are_unknown_at_plan(bare, cluster, names):

@@ -597,9 +597,6 @@ absl::StatusOr<Json> Claimed(absl::StatusOr<Json> applied, Cluster& cluster, con
 // A dry run that says nothing about the object itself.
 bool CannotTell(const absl::Status& status) {
   switch (status.code()) {
-    case absl::StatusCode::kUnavailable:
-    case absl::StatusCode::kDeadlineExceeded:
-    case absl::StatusCode::kUnauthenticated:
     case absl::StatusCode::kUnimplemented:
       return true;
     case absl::StatusCode::kNotFound:

@@ -44,21 +44,6 @@ absl::StatusOr<std::string> NormalRoute(absl::string_view text) {
   return normal;
 }
 
-absl::Status CheckPlan(const sdk::Context& context, Services& services,
-                       const std::function<absl::Status(headscale::Client&)>& check) {
-  const std::shared_ptr<const Settings> settings = services.settings();
-  const absl::Status client = services.Headscale().status();
-  if (!client.ok() && settings->configured && settings->Knows("headscale") &&
-      settings->plan_checks && !context.planned_before &&
-      services.Claim("warning: no Headscale server")) {
-    context.diagnostics->Warning(
-        "The Headscale server cannot be asked",
-        absl::StrCat("The plan was not checked by it, and the apply will fail: ", client.message(),
-                     ". ", RemedyOf(client).value_or("")));
-  }
-  return services.CheckHeadscalePlan(context, check);
-}
-
 Check Route() {
   return TextRule("is a network prefix",
                   [](absl::string_view text) { return NormalRoute(text).status(); });

@@ -26,9 +26,4 @@ Check Route();
 // The prefix as the server writes it; InvalidArgument if it is none, or has host bits.
 absl::StatusOr<std::string> NormalRoute(absl::string_view text);
 
-// Services::CheckHeadscalePlan, with a warning, once a run, if it is not said how to reach the
-// server.
-absl::Status CheckPlan(const sdk::Context& context, Services& services,
-                       const std::function<absl::Status(headscale::Client&)>& check);
-
 }  // namespace charon::vpn

@@ -539,7 +539,7 @@ absl::Status NodeResource::Plan(const sdk::Context& context, sdk::PlanChange<Nod
       CHARON_RETURN_IF_ERROR(At("user", dialect.Require(Feature::kMoveNode)));
     return absl::OkStatus();
   };
-  if (change.Changes()) CHARON_RETURN_IF_ERROR(CheckPlan(context, services_, check));
+  if (change.Changes()) CHARON_RETURN_IF_ERROR(services_.CheckHeadscalePlan(context, check));
   if (counts && change.IsUpdate() && change.prior().id.IsKnown() &&
       !services_.Claim(PlannedPlace(*change.prior().id))) {
     return DeclaredTwice(config, absl::StrCat(change.prior().given_name.value_or(""), " (id ",

@@ -353,7 +353,7 @@ absl::Status PolicyResource::Plan(const sdk::Context& context,
   CHARON_RETURN_IF_ERROR(Validate(context, config));
   if (context.provider_config_unknown || !change.Changes()) return absl::OkStatus();
   CHARON_ASSIGN_OR_RETURN(const HuJson document, DocumentOf(config));
-  return CheckPlan(context, services_, [&](headscale::Client& client) -> absl::Status {
+  return services_.CheckHeadscalePlan(context, [&](headscale::Client& client) -> absl::Status {
     CHARON_ASSIGN_OR_RETURN(const Found found, Find(context, client));
     acl::Policy after;
     CHARON_RETURN_IF_ERROR(CheckChange(context, client, config, document, found, after));

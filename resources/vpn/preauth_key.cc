@@ -278,7 +278,7 @@ absl::Status PreauthKeyResource::Plan(const sdk::Context& context, sdk::PlanChan
   if (context.provider_config_unknown || !config.user.IsNull() ||
       !(change.IsCreate() || change.RequiresReplace()))
     return absl::OkStatus();
-  return CheckPlan(context, services_, [&](headscale::Client& client) -> absl::Status {
+  return services_.CheckHeadscalePlan(context, [&](headscale::Client& client) -> absl::Status {
     CHARON_ASSIGN_OR_RETURN(const Dialect dialect, client.server().GetDialect(context));
     return At("user", dialect.Require(Feature::kTagOnlyKeys));
   });

@@ -194,7 +194,7 @@ absl::Status UserResource::Plan(const sdk::Context& context, sdk::PlanChange<Use
                          "Write the name that the server shows."));
   }
   if (!config.name.IsKnown() || !change.Changes()) return absl::OkStatus();
-  return CheckPlan(context, services_, [&](headscale::Client& client) -> absl::Status {
+  return services_.CheckHeadscalePlan(context, [&](headscale::Client& client) -> absl::Status {
     CHARON_ASSIGN_OR_RETURN(const headscale::Dialect dialect, client.server().GetDialect(context));
     for (const auto& [name, set] :
          {std::pair<const char*, bool>{"display_name", !config.display_name.IsNull()},
