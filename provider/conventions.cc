@@ -1,8 +1,12 @@
 #include "provider/conventions.h"
 
+#include <iterator>
+#include <optional>
+#include <set>
 #include <utility>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "provider/base/status.h"
@@ -35,6 +39,80 @@ TierProfile BuiltIn(absl::string_view name, std::int64_t priority, bool preempts
   return tier;
 }
 
+// In front of the resource, in a quota of what is requested.
+constexpr absl::string_view kRequests = "requests.";
+
+// None for what is unknown, missing or no quantity.
+std::optional<kubernetes::Quantity> AmountOf(const Value& text) {
+  if (text.kind() != Value::Kind::kString) return std::nullopt;
+  const absl::StatusOr<kubernetes::Quantity> amount = kubernetes::Quantity::Parse(text.string());
+  return amount.ok() ? std::optional(*amount) : std::nullopt;
+}
+
+// Of a limit_range, by field, then resource.
+absl::Status LimitsInOrder(const Value& limits) {
+  static constexpr const char* kAscending[] = {"min", "defaultRequest", "default", "max"};
+  for (const auto* lower = std::begin(kAscending); lower != std::end(kAscending); ++lower) {
+    if (!limits[*lower].IsKnown()) continue;
+    for (const auto& [resource, text] : limits[*lower].mapping()) {
+      const std::optional<kubernetes::Quantity> low = AmountOf(text);
+      for (const auto* upper = lower + 1; low && upper != std::end(kAscending); ++upper) {
+        const Value& bound = limits[*upper][resource];
+        const std::optional<kubernetes::Quantity> high = AmountOf(bound);
+        if (!high || *low <= *high) continue;
+        return At(
+            Path().Key(*lower).Key(resource),
+            absl::InvalidArgumentError(absl::StrCat("\"", text.string(), "\" is more than `",
+                                                    *upper, "` allows: \"", bound.string(), "\"")));
+      }
+    }
+  }
+  return absl::OkStatus();
+}
+
+// Objects that a quota counts by a name of its own.
+bool IsCountOfObjects(absl::string_view resource) {
+  static const auto& names = *new std::set<absl::string_view>{"pods",
+                                                              "resourcequotas",
+                                                              "services",
+                                                              "replicationcontrollers",
+                                                              "secrets",
+                                                              "configmaps",
+                                                              "services.nodeports",
+                                                              "services.loadbalancers",
+                                                              "persistentvolumeclaims"};
+  return names.count(resource) != 0;
+}
+
+bool IsQuotaResource(absl::string_view resource) {
+  static const auto& names = *new std::set<absl::string_view>{"cpu",
+                                                              "memory",
+                                                              "ephemeral-storage",
+                                                              "requests.cpu",
+                                                              "requests.memory",
+                                                              "requests.ephemeral-storage",
+                                                              "limits.cpu",
+                                                              "limits.memory",
+                                                              "limits.ephemeral-storage",
+                                                              "requests.storage"};
+  return names.count(resource) != 0 || IsCountOfObjects(resource) ||
+         absl::StartsWith(resource, "hugepages-") ||
+         absl::StartsWith(resource, "requests.hugepages-") || absl::StrContains(resource, '/');
+}
+
+absl::Status CountsInWholeNumbers(const Value& quota) {
+  for (const auto& [resource, text] : quota.mapping()) {
+    // "count/deployments.apps", and extended resources.
+    const bool counts = IsCountOfObjects(resource) || (absl::StrContains(resource, '/') &&
+                                                       !absl::StartsWith(resource, kRequests));
+    const std::optional<kubernetes::Quantity> amount = AmountOf(text);
+    if (counts && amount && amount->nano() % 1'000'000'000 != 0)
+      return At(Path().Key(resource), absl::InvalidArgumentError(absl::StrCat(
+                                          "\"", text.string(), "\" must be a whole number")));
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 const std::vector<TierProfile>& BuiltInTiers() {
@@ -57,6 +135,45 @@ Check QuantityText() {
                     return absl::InvalidArgumentError(
                         absl::StrCat("\"", text, "\" must not be less than zero"));
                   });
+}
+
+Check ContainerResource() {
+  return TextRule(
+      "is a resource of containers, such as `cpu`, `memory` or `nvidia.com/gpu`",
+      [](absl::string_view text) -> absl::Status {
+        const bool own = text == "cpu" || text == "memory" || text == "ephemeral-storage" ||
+                         absl::StartsWith(text, "hugepages-");
+        if (own || (absl::StrContains(text, '/') && !absl::StartsWith(text, kRequests)))
+          return LabelKey().run(Value::String(std::string(text)));
+        return absl::InvalidArgumentError(absl::StrCat(
+            "\"", text,
+            "\" is no resource of containers: write \"cpu\", \"memory\", \"ephemeral-storage\", "
+            "\"hugepages-2Mi\" or an extended resource such as \"nvidia.com/gpu\""));
+      });
+}
+
+std::vector<Check> LimitRangeChecks() {
+  return {
+      EachKey(OneOf({"default", "defaultRequest", "max", "min"})),
+      EachElement(EachKey(ContainerResource())),
+      EachElement(EachElement(QuantityText())),
+      {"keeps `min` <= `defaultRequest` <= `default` <= `max` for each resource", LimitsInOrder}};
+}
+
+std::vector<Check> QuotaChecks() {
+  return {
+      EachKey(TextRule(
+          "is a resource that a ResourceQuota counts",
+          [](absl::string_view text) -> absl::Status {
+            if (IsQuotaResource(text)) return LabelKey().run(Value::String(std::string(text)));
+            return absl::InvalidArgumentError(absl::StrCat(
+                "\"", text,
+                "\" is nothing that a ResourceQuota counts: write \"requests.cpu\", "
+                "\"limits.memory\", \"requests.storage\", \"pods\", \"requests.nvidia.com/gpu\" or "
+                "\"count/deployments.apps\", say"));
+          })),
+      EachElement(QuantityText()),
+      {"counts objects in whole numbers", CountsInWholeNumbers}};
 }
 
 std::string ShortTierName(absl::string_view name) {

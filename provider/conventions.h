@@ -94,6 +94,15 @@ const std::vector<TierProfile>& BuiltInTiers();
 // The check of an amount: a Kubernetes quantity such as "500m" or "4Gi".
 Check QuantityText();
 
+// The check of a resource that containers request: "cpu", "nvidia.com/gpu".
+Check ContainerResource();
+
+// The checks of a tier's tables (TierProfile), as the server checks a LimitRange of type Container
+// and a ResourceQuota (kubernetes 1.36, pkg/apis/core/validation/validation.go, ValidateLimitRange
+// and ValidateResourceQuotaSpec).
+std::vector<Check> LimitRangeChecks();
+std::vector<Check> QuotaChecks();
+
 // "3-edge" from "3-edge", "edge" from "edge": what follows a leading number and "-".
 std::string ShortTierName(absl::string_view name);
 

@@ -300,11 +300,10 @@ const ObjectSpec<TierModel>& TierModel::Describe() {
           Field(&M::limit_range, "limit_range", Optional,
                 "Limits of each container, by LimitRange field (`default`, `defaultRequest`, "
                 "`max`, `min`), then resource.")
-              .Check(EachKey(OneOf({"default", "defaultRequest", "max", "min"})))
-              .Check(EachElement(EachElement(QuantityText()))),
+              .Check(LimitRangeChecks()),
           Field(&M::resource_quota, "resource_quota", Optional,
                 "Quota of the namespace, by resource: `{ \"requests.cpu\" = \"4\" }`.")
-              .Check(EachElement(QuantityText())),
+              .Check(QuotaChecks()),
       });
   return spec;
 }
@@ -375,8 +374,10 @@ const ObjectSpec<SizeModel>& SizeModel::Describe() {
       "Resources of a container that go by a name.",
       {
           Field(&M::requests, "requests", Optional, "What the scheduler sets aside, by resource.")
+              .Check(EachKey(ContainerResource()))
               .Check(EachElement(QuantityText())),
           Field(&M::limits, "limits", Optional, "What the container may use at most.")
+              .Check(EachKey(ContainerResource()))
               .Check(EachElement(QuantityText())),
       });
   return spec;

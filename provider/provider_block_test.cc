@@ -42,6 +42,24 @@ Conventions Configured(const std::string& conventions) {
   return services.settings()->conventions;
 }
 
+TEST(ConventionsOfTheBlock, HaveTiersThatNamespacesCanHave) {
+  auto tier = [](absl::string_view tables) {
+    return Errors(absl::StrCat(R"({"tiers": {"x": {)", tables, "}}}"));
+  };
+  EXPECT_THAT(tier(R"("resource_quota": {"request.cpu": "4"})"),
+              ElementsAre(AllOf(HasSubstr("\"request.cpu\" is nothing that a ResourceQuota counts"),
+                                HasSubstr("requests.cpu"))));
+  EXPECT_THAT(tier(R"("resource_quota": {"pods": "1.5"})"),
+              ElementsAre(HasSubstr("\"1.5\" must be a whole number")));
+  EXPECT_THAT(tier(R"("limit_range": {"max": {"requests.cpu": "1"}})"),
+              ElementsAre(HasSubstr("\"requests.cpu\" is no resource of containers")));
+  EXPECT_THAT(tier(R"("limit_range": {"default": {"memory": "2Gi"}, "max": {"memory": "1Gi"}})"),
+              ElementsAre(HasSubstr("\"2Gi\" is more than `max` allows: \"1Gi\"")));
+  EXPECT_THAT(tier(R"("limit_range": {"min": {"memory": "1Gi"}, "max": {"cpu": "1"}},
+                      "resource_quota": {"pods": 10, "count/jobs.batch": "1k"})"),
+              IsEmpty());
+}
+
 TEST(ConventionsOfTheBlock, AreWhatTheyWereWithAFixedType) {
   const Conventions found =
       Configured(R"({"owner": "shop", "render_version": "1", "default_labels": {"team": 7},

@@ -313,6 +313,59 @@ def test_a_webhook_that_does_not_answer(stack, cluster, work, names):
     assert plan.error.address == "charon_kubernetes_manifest.y" and plan.says(".daata"), plan
 
 
+TIER_ROWS = {
+    "a prefix that is none": {"resource_quota": {"request.cpu": "4"}},
+    "storage without requests": {"resource_quota": {"storage": "4Gi"}},
+    "limits of hugepages": {"resource_quota": {"limits.hugepages-2Mi": "4Mi"}},
+    "half a pod": {"resource_quota": {"pods": "1500m"}},
+    "half an object": {"resource_quota": {"count/jobs.batch": "1500m"}},
+    "half a device": {"resource_quota": {"example.com/gpu": "1500m"}},
+    "a quota": {"resource_quota": {
+        "cpu": "1500m", "requests.cpu": "1500m", "limits.memory": "1Gi", "requests.storage": "1Gi", "pods": "1k", "services.nodeports": "0",
+        "requests.ephemeral-storage": "1Gi", "hugepages-2Mi": "4Mi", "requests.hugepages-2Mi": "4Mi", "count/jobs.batch": "5",
+        "requests.example.com/gpu": "1", "gold.storageclass.storage.k8s.io/requests.storage": "1Gi"}},
+    "a resource of quotas": {"limit_range": {"max": {"requests.cpu": "1"}}},
+    "storage of a container": {"limit_range": {"default": {"storage": "1Gi"}}},
+    "default above max": {"limit_range": {"default": {"memory": "2Gi"}, "max": {"memory": "1024Mi"}}},
+    "request above default": {"limit_range": {"defaultRequest": {"cpu": "200m"}, "default": {"cpu": "0.1"}}},
+    "request above max": {"limit_range": {"defaultRequest": {"cpu": "2"}, "max": {"cpu": "1"}}},
+    "min above request": {"limit_range": {"min": {"cpu": "2"}, "defaultRequest": {"cpu": "1"}}},
+    "min above default": {"limit_range": {"min": {"cpu": "2"}, "default": {"cpu": "1"}}},
+    "min above max": {"limit_range": {"min": {"cpu": "2"}, "max": {"cpu": "1"}}},
+    "limits": {"limit_range": {
+        "min": {"cpu": "1", "hugepages-2Mi": "2Mi"}, "defaultRequest": {"cpu": "1000m", "memory": "1Gi"}, "default": {"cpu": "1", "memory": "1024Mi"},
+        "max": {"cpu": "1", "ephemeral-storage": "1Gi", "example.com/gpu": "1"}}},
+} | {f"version {version}": {"pod_security": {"version": version}}
+     for version in ("latest", "v1.36", "v1.0", "1.36", "v1.036", "v1.36.0", "v2.0", "v1.")}
+
+
+@pytest.mark.real_only("the sandbox does not judge these")
+def test_what_a_tier_says_is_judged_as_the_server_does(stack, cluster, work, names):
+    """Offline, where it is written down: a tier's namespaces come later."""
+    def taken(row):
+        (attribute, value), = row.items()
+        labels = {f"pod-security.kubernetes.io/enforce-{key}": text for key, text in value.items()}
+        kind, namespace, rest = {
+            "resource_quota": ("ResourceQuota", work, {"spec": {"hard": value}}),
+            "limit_range": ("LimitRange", work, {"spec": {"limits": [{"type": "Container"} | value]}}),
+            "pod_security": ("Namespace", None, {"metadata": {"labels": labels}}),
+        }[attribute]
+        object_ = {"apiVersion": "v1", "kind": kind} | rest
+        object_.setdefault("metadata", {})["name"] = names("x")
+        code, _ = cluster.api.send("POST", f"{cluster.api.resource(kind).path(namespace)}?dryRun=All", object_)
+        return code < 300
+
+    def written(number, row):
+        if "pod_security" in row:
+            return hcl.resource("charon_tier_namespace", f"t{number}", {"name": f"t{number}"} | row)
+        return hcl.resource("charon_tier", f"t{number}", {"name": f"t{number}", "priority": 1} | row)
+
+    stack.write("".join(written(number, row) for number, row in enumerate(TIER_ROWS.values())))
+    refused = {d.address.rpartition(".")[2] for d in stack.validate(fails=True)}
+    assert {what: f"t{number}" not in refused for number, what in enumerate(TIER_ROWS)} == {
+        what: taken(row) for what, row in TIER_ROWS.items()}
+
+
 # --- Ways to the server that do not lead there ------------------------------------------------------
 
 

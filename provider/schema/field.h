@@ -297,6 +297,10 @@ class FieldBuilder {
     schema_.checks.push_back(std::move(check));
     return std::move(*this);
   }
+  FieldBuilder&& Check(const std::vector<charon::Check>& checks) && {
+    schema_.checks.insert(schema_.checks.end(), checks.begin(), checks.end());
+    return std::move(*this);
+  }
   // Values that mean the same to the server: the prior spelling is kept.
   FieldBuilder&& Same(std::function<bool(const T& a, const T& b)> same) && {
     schema_.same = [same = std::move(same)](const Value& a, const Value& b) {

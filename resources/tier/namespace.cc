@@ -4,9 +4,11 @@
 #include <set>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/strip.h"
 #include "nlohmann/json.hpp"
 #include "provider/base/duration.h"
 #include "provider/base/status.h"
@@ -342,6 +344,20 @@ const ObjectSpec<RoleBindingModel>& RoleBindingModel::Describe() {
   return spec;
 }
 
+// pod-security-admission 0.36, api/helpers.go, ParseVersion.
+Check PodSecurityVersion() {
+  return TextRule("is `latest` or a minor version such as `v1.36`", [](absl::string_view text) {
+    absl::string_view minor = text;
+    const bool fits =
+        text == "latest" || (absl::ConsumePrefix(&minor, "v1.") && !minor.empty() &&
+                             std::all_of(minor.begin(), minor.end(), absl::ascii_isdigit) &&
+                             (minor == "0" || minor.front() != '0'));
+    if (fits) return absl::OkStatus();
+    return absl::InvalidArgumentError(absl::StrCat(
+        "must be \"latest\" or a minor version such as \"v1.36\", not \"", text, "\""));
+  });
+}
+
 const ObjectSpec<PodSecurityModel>& PodSecurityModel::Describe() {
   using M = PodSecurityModel;
   auto level = [](Attr<std::string> M::*member, absl::string_view name, absl::string_view text) {
@@ -356,7 +372,8 @@ const ObjectSpec<PodSecurityModel>& PodSecurityModel::Describe() {
           level(&M::audit, "audit", "Record pods below this level in the audit log."),
           level(&M::warn, "warn", "Warn whoever creates pods below this level."),
           Field(&M::version, "version", Optional,
-                "Kubernetes version whose rules hold, `latest` or `v1.36`."),
+                "Kubernetes version whose rules hold; `latest` by default.")
+              .Check(PodSecurityVersion()),
       });
   return spec;
 }
@@ -369,7 +386,7 @@ const ObjectSpec<EffectiveModel>& EffectiveModel::Describe() {
                              Field(&M::governance, "governance", Computed,
                                    "`internal` or `external`: who owns limits and quota."),
                              Field(&M::priority_class, "priority_class", Computed,
-                                   "Name of the tier's PriorityClass."),
+                                   "Name of the tier's PriorityClass, which `charon_tier` makes."),
                              Field(&M::limit_range, "limit_range", Computed,
                                    "Limits of each container, by LimitRange field and resource."),
                              Field(&M::resource_quota, "resource_quota", Computed,
@@ -416,12 +433,11 @@ const ObjectSpec<NamespaceModel>& NamespaceModel::Describe() {
                 "Limits of each container instead of the tier's, by LimitRange field (`default`, "
                 "`defaultRequest`, `max`, "
                 "`min`), then resource. `{}` for none.")
-              .Check(EachKey(OneOf({"default", "defaultRequest", "max", "min"})))
-              .Check(EachElement(EachElement(QuantityText()))),
+              .Check(LimitRangeChecks()),
           Field(&M::resource_quota, "resource_quota", Optional,
                 "Quota instead of the tier's, by resource: `{ \"requests.cpu\" = \"4\" }`. `{}` "
                 "for none.")
-              .Check(EachElement(QuantityText())),
+              .Check(QuotaChecks()),
           Field(&M::role_bindings, "role_bindings", Optional, "RoleBindings by name.")
               .Check(EachKey(DnsSubdomain())),
           Field(&M::default_deny, "default_deny", Optional,

@@ -96,12 +96,11 @@ const ObjectSpec<TierModel>& TierModel::Describe() {
                 "Limits of each container in the tier's namespaces, by LimitRange field "
                 "(`default`, `defaultRequest`, `max`, "
                 "`min`), then resource.")
-              .Check(EachKey(OneOf({"default", "defaultRequest", "max", "min"})))
-              .Check(EachElement(EachElement(QuantityText())))
+              .Check(LimitRangeChecks())
               .Same([](const LimitTable& a, const LimitTable& b) { return SameAmounts(a, b); }),
           Field(&M::resource_quota, "resource_quota", OptionalComputed,
                 "Quota of each namespace of the tier, by resource: `{ \"requests.cpu\" = \"4\" }`.")
-              .Check(EachElement(QuantityText()))
+              .Check(QuotaChecks())
               .Same([](const QuotaTable& a, const QuotaTable& b) { return SameAmounts(a, b); }),
           Field(&M::priority_class, "priority_class", Computed,
                 "Name of the PriorityClass, for pods that name one.")
