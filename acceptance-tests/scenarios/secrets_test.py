@@ -439,3 +439,31 @@ def test_a_copy_of_another_type_is_made_again_after_a_failure(new_stack, cluster
     assert {cluster.get("Secret", place, "x")["type"] for place in (work, one)} == {"example.org/other"}
     assert cluster.api.contents(work) == ["Secret/x"]
     stack.destroy()
+
+
+# --- Values of other Secrets ----------------------------------------------------------------------
+
+
+@pytest.mark.one_cli("what is sent is the same")
+def test_a_rotation_reaches_what_is_copied_in_the_same_run(stack, cluster, work):
+    def write(trigger):
+        stack.write(secrets(
+            {"name": "source", "namespace": work, "generate": {"p": {"rotation_trigger": trigger}}},
+            {"name": "copy", "namespace": work, "copy": {"p": {
+                "secret": Expression("charon_secret.source.name"), "revision": Expression("charon_secret.source.revision")}}}))
+
+    write("1")
+    stack.apply()
+    write("2")
+    assert stack.apply().actions == {"charon_secret.source": "update", "charon_secret.copy": "update"}
+    assert data_of(cluster, work, "copy") == data_of(cluster, work, "source")
+    assert stack.state()["charon_secret.copy"]["revision"] == 2
+    stack.expect_empty()
+    stack.destroy()
+
+
+@pytest.mark.one_cli("the same answer")
+def test_a_type_without_a_name_is_refused(stack, cluster, work):
+    stack.write(secrets({"name": "x", "namespace": work, "type": ""}))
+    error, = stack.validate(fails=True)
+    assert "Opaque" in error.text and error.code.startswith("type"), error

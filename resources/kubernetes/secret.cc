@@ -199,6 +199,11 @@ const ObjectSpec<SecretKeyModel>& SecretKeyModel::Describe() {
           Field(&M::name_space, "namespace", Optional, "Its namespace; this Secret's by default.")
               .Check(DnsLabel()),
           Field(&M::key, "key", Optional, "Its key; the same as here by default."),
+          Field(
+              &M::revision, "revision", Optional,
+              "Revision of the `charon_secret` to copy from, such as "
+              "`charon_secret.database.revision`: what it gives a new value is then copied in the "
+              "same apply. Without it the next plan finds the change."),
       });
   return spec;
 }
@@ -295,6 +300,10 @@ operations::ObjectOptions SecretResource::Options(const sdk::Context& context,
 }
 
 absl::Status SecretResource::Validate(const sdk::Context&, const SecretModel& config) {
+  if (config.type.IsKnown() && config.type->empty()) {
+    return At("type", WithRemedy(absl::InvalidArgumentError("must not be empty"),
+                                 "Leave it out: the type is \"Opaque\" then."));
+  }
   std::map<std::string, const char*> from;
   auto claim = [&](const std::string& key, const char* attribute) -> absl::Status {
     const auto [found, fresh] = from.emplace(key, attribute);

@@ -22,6 +22,7 @@ struct GenerateModel {
 
 struct SecretKeyModel {
   Attr<std::string> secret, name_space, key;
+  Attr<std::int64_t> revision;
   static const ObjectSpec<SecretKeyModel>& Describe();
   friend bool operator==(const SecretKeyModel&, const SecretKeyModel&) = default;
 };
