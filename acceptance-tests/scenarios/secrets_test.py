@@ -441,6 +441,33 @@ def test_a_copy_of_another_type_is_made_again_after_a_failure(new_stack, cluster
     stack.destroy()
 
 
+@pytest.mark.one_cli("what is sent is the same")
+def test_keys_go_also_under_another_field_manager(stack, cluster, names):
+    work, one = names("work"), names("one")
+    for namespace in (work, one):
+        make_namespace(cluster, namespace)
+
+    def write(manager, **generate):
+        stack.write(hcl.block('provider "charon"', {"kubernetes": {"field_manager": manager}}) + "".join(
+            hcl.resource("charon_secret", name, {"name": name, "namespace": work, "replicate_to": [one], "generate": generate,
+                                                 "immutable": name == "fixed"}) for name in ("x", "fixed")))
+
+    write("charon", p={}, q={})
+    stack.apply()
+    for place in (work, one):
+        cluster.api.patch("Secret", place, "x", {"stringData": {"theirs": "of somebody"}})
+    before = {name: data_of(cluster, work, name) for name in ("x", "fixed")}
+    write("other", p={})
+    stack.apply()
+    for place in (work, one):
+        assert data_of(cluster, place, "x") == {"p": before["x"]["p"], "theirs": "of somebody"}, place
+        assert data_of(cluster, place, "fixed") == {"p": before["fixed"]["p"]}, place
+        managers = {entry["manager"] for entry in cluster.get("Secret", place, "x")["metadata"]["managedFields"]}
+        assert managers == {"other", "somebody"}, place
+    stack.expect_empty()
+    stack.destroy()
+
+
 # --- Values of other Secrets ----------------------------------------------------------------------
 
 

@@ -74,6 +74,21 @@ std::string ValueOf(const Json& secret, const std::string& key) {
   return data.is_object() ? data.value(key, "") : "";
 }
 
+// The name under which keys have to go from `there` that `data` does not have any more: the former
+// one, since a change of managers leaves the values of Secrets. Empty: there are none.
+std::string FormerNameToRemove(const Json& there, const Json& data,
+                               const operations::ObjectOptions& options) {
+  if (!there.is_object()) return "";
+  std::string former = operations::AppliedAs(there, options);
+  if (former.empty() || former == options.manager) return "";
+  operations::ObjectOptions as_former = options;
+  as_former.manager = former;
+  const std::set<std::string> owned = operations::OwnedKeys(there, as_former);
+  const bool more = std::any_of(owned.begin(), owned.end(),
+                                [&data](const std::string& key) { return !data.contains(key); });
+  return more ? former : "";
+}
+
 void RegisterValue(const std::string& base64) {
   std::string plain;
   if (absl::Base64Unescape(base64, &plain)) RegisterSecret(plain);
@@ -524,10 +539,10 @@ sdk::Outcome<SecretModel> SecretResource::Apply(const sdk::Context& context,
     Json there;
     if (main) {
       there = *live;
-    } else if (made_again && !fresh) {
+    } else if (!fresh) {
       const auto read = cluster->Read(context, RefIn(place, plan));
       if (!read.ok() && !absl::IsNotFound(read.status()))
-        return partial(At("replicate_to", read.status()));
+        return partial(AtPlace(plan, place, read.status()));
       if (read.ok()) there = **read;
     }
     const operations::Claim claim = operations::ClaimOf(&there, options);
@@ -536,7 +551,8 @@ sdk::Outcome<SecretModel> SecretResource::Apply(const sdk::Context& context,
                       !operations::IsNamesake(there, options)) ||
                      (options.on_conflict == operations::OnConflict::kAdopt);
     absl::StatusOr<Json> applied;
-    if (may && operations::MustBeMadeAgain(there, object, options)) {
+    const std::string former_name = may ? FormerNameToRemove(there, data, options) : "";
+    if (may && (main || made_again) && operations::MustBeMadeAgain(there, object, options)) {
       const bool keep = main && plan.generate.IsKnown();
       absl::Status ready = operations::CheckMakeAnew(context, *cluster, object, options).status();
       if (ready.ok() && keep)
@@ -548,8 +564,19 @@ sdk::Outcome<SecretModel> SecretResource::Apply(const sdk::Context& context,
     } else if (main && there.is_null() && kept.is_object()) {
       applied = operations::RemakeSecret(context, *cluster, object, there, kept, options);
     } else {
-      applied = fresh ? operations::CreateObject(context, *cluster, object, options)
-                      : operations::UpdateObject(context, *cluster, object, options);
+      absl::Status removed;
+      if (!former_name.empty()) {
+        operations::ObjectOptions as_former = options;
+        as_former.manager = former_name;
+        removed = operations::UpdateObject(context, *cluster, object, as_former).status();
+      }
+      if (!removed.ok()) {
+        applied = removed;
+      } else if (fresh && former_name.empty()) {
+        applied = operations::CreateObject(context, *cluster, object, options);
+      } else {
+        applied = operations::UpdateObject(context, *cluster, object, options);
+      }
     }
     if (!applied.ok()) {
       const absl::Status status = AtPlace(plan, place, applied.status());
