@@ -293,6 +293,59 @@ def test_a_secret_is_killed_while_it_is_made_again(new_stack, cluster, front, na
 
 
 @pytest.mark.parametrize("victim", ["terraform", "provider"])
+def test_a_secret_is_killed_while_it_gets_another_copy(new_stack, cluster, front, names, victim):
+    """At each write: a copy that nobody declares any more goes, and the others have the values of the Secret."""
+    def text(own, *places):
+        return hcl.resource("charon_secret", own("s"), {
+            "name": own("s"), "namespace": own("work"), "replicate_to": [own(place) for place in places],
+            "copy": {"token": {"secret": "source"}},
+        })
+
+    def write_source(own, value):
+        cluster.api.patch("Secret", own("work"), "source", {"stringData": {"token": value}})
+
+    def prepare(own):
+        for place in ("work", "one", "two"):
+            make_namespace(cluster, own(place))
+        cluster.api.create({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "source", "namespace": own("work")},
+                            "stringData": {"token": "first"}})
+
+    def values(own):
+        found = {place: cluster.get("Secret", own(place), own("s")) for place in ("work", "one", "two")}
+        return {place: secret["data"]["token"] for place, secret in found.items() if secret}
+
+    prepare(names)
+    stack = new_stack("undisturbed", kubeconfig=front.kubeconfig)
+    stack.write(text(names, "one"))
+    creation = count_writes(stack, front, names("s"))
+    write_source(names, "second")
+    stack.write(text(names, "one", "two"))
+    change = count_writes(stack, front, names("s"))
+    stack.destroy()
+    assert creation >= 2 and change >= 3
+    for step, writes in enumerate((creation, change)):
+        for number, group in enumerate(lanes(writes)):
+            stack = new_stack(f"step{step}group{number}", kubeconfig=front.kubeconfig)
+            for own, _, _ in group:
+                prepare(own)
+            if step == 1:
+                stack.write("".join(text(own, "one") for own, _, _ in group))
+                stack.apply("-parallelism=64")
+                for own, _, _ in group:
+                    write_source(own, "second")
+            stack.write("".join(text(own, *("one", "two")[:step + 1]) for own, _, _ in group))
+            apply_and_kill(stack, front, victim, [(own("s"), at, acted) for own, at, acted in group])
+            # What was to be added is not wanted any more.
+            stack.write("".join(text(own, *("one",)[:step]) for own, _, _ in group))
+            stack.apply("-parallelism=64")
+            for own, at, acted in group:
+                where = f"after a kill at write {at} of step {step}, {acted=}"
+                found = values(own)
+                assert found.keys() == ({"work", "one"} if step else {"work"}) and len(set(found.values())) == 1, where
+            stack.destroy("-parallelism=64")
+
+
+@pytest.mark.parametrize("victim", ["terraform", "provider"])
 def test_killed_during_destroy(stack, cluster, front, victim, exclusive):
     """Of an instance of every entry, when the server has deleted something of each and nobody knows."""
     subjects = [(entry, Names()) for entry in ENTRIES]

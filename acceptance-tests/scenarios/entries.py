@@ -405,7 +405,7 @@ SECRET = Entry(
     prepare=_secret_prepare,
     unset_with={"data_wo": ("data_wo_version",)},
     not_imported=frozenset({
-        "data_wo", "data_wo_version", "generate", "copy", "replicate_to", "on_conflict", "force_conflicts", "timeouts",
+        "data_wo", "data_wo_version", "generate", "copy", "on_conflict", "force_conflicts", "timeouts",
     }),
     write_only=frozenset({"data_wo"}),
     history=frozenset({"revision"}),

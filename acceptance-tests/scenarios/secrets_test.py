@@ -362,10 +362,10 @@ def test_copies_outlive_the_secret_only_in_the_state(stack, cluster, names, end)
         cluster.api.create({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "x", "namespace": work}, "stringData": {"p": "theirs"}})
     plan = stack.plan("-refresh-only")
     assert [w.address for w in plan.warnings] and "Deleted outside" in plan.warnings[0].text, plan
+    assert f"the generated values of the copies in {one}" in plan.warnings[-1].text, plan
     if end == "made again":
         stack.apply()
-        after = data_of(cluster, work, "x")
-        assert after["p"] != before["p"] and data_of(cluster, one, "x") == data_of(cluster, two, "x") == after
+        assert all(data_of(cluster, place, "x") == before for place in (work, one, two))  # consumers have these values
         stack.destroy()
     elif end == "destroyed":
         stack.run("apply", "-refresh-only", "-auto-approve", "-input=false")
@@ -439,3 +439,126 @@ def test_a_copy_of_another_type_is_made_again_after_a_failure(new_stack, cluster
     assert {cluster.get("Secret", place, "x")["type"] for place in (work, one)} == {"example.org/other"}
     assert cluster.api.contents(work) == ["Secret/x"]
     stack.destroy()
+
+
+@pytest.mark.one_cli("what is sent is the same")
+def test_a_copy_that_differs_is_seen_and_set_back(stack, cluster, names):
+    """By the ownership of fields, as in the Secret itself."""
+    work, one, two = (names(key) for key in ("work", "one", "two"))
+    for namespace in (work, one, two):
+        make_namespace(cluster, namespace)
+    given = {"data_wo": {"given": GIVEN}, "data_wo_version": "1"}
+    stack.write(secrets(made(names, "x", replicate_to=[one, two], **given), made(names, "empty", replicate_to=[one])))
+    stack.apply()
+    before = data_of(cluster, work, "x")
+    cluster.api.patch("Secret", one, "x", {"data": {"p": None}, "stringData": {"theirs": "of somebody"}})
+    cluster.api.patch("Secret", two, "x", {"stringData": {"theirs": "of somebody"}})
+    cluster.api.patch("Secret", one, "empty", {"data": None})
+    plan = stack.plan()
+    assert plan.actions == {"charon_secret.empty": "update", "charon_secret.x": "update"} and len(plan.warnings) == 2, plan
+    told = {w.address: w.text for w in plan.warnings}
+    assert all(part in told["charon_secret.x"] for part in ("Changed outside", f"{one}/x", ".data.p was removed")), plan
+    stack.apply()
+    assert data_of(cluster, one, "empty") == data_of(cluster, work, "empty")
+    theirs = {"theirs": "of somebody"}
+    assert data_of(cluster, one, "x") == data_of(cluster, two, "x") == before | theirs and data_of(cluster, work, "x") == before
+
+    for key in ("p", "given"):
+        cluster.api.patch("Secret", two, "x", {"stringData": {key: HIDDEN}})
+    for _ in range(2):  # what an apply did not do is still to be done
+        plan = stack.plan()
+        assert plan.actions == {"charon_secret.x": "update"}, plan
+        text = "".join(w.text for w in plan.warnings)
+        assert all(f".data.{key} was changed by somebody" in text for key in ("p", "given")) and ".data.q" not in text, plan
+        assert "Another manager owns a field" in text, plan
+        assert stack.apply(fails=True).says(f"{two}/x", "belongs to somebody", "force_conflicts = true")
+    stack.write(secrets(made(names, "x", replicate_to=[one, two], force_conflicts=True, **given)))
+    stack.apply()
+    assert data_of(cluster, two, "x") == before | theirs
+    stack.expect_empty()
+    assert leaks.find([before["p"], before["q"], HIDDEN], stack.config, stack.logs, stack.plans) == []
+    stack.destroy()
+
+
+@pytest.mark.one_cli("what is sent is the same")
+def test_what_becomes_of_a_generated_key_that_somebody_took(stack, cluster, names):
+    """As the warning says."""
+    work, one = names("work"), names("one")
+    for namespace in (work, one):
+        make_namespace(cluster, namespace)
+
+    def write(trigger, **more):
+        stack.write(secrets(made(names, "x", replicate_to=[one], generate={"p": {"rotation_trigger": trigger}, "q": {}}, **more)))
+
+    write("1")
+    stack.apply()
+    before = data_of(cluster, work, "x")
+    cluster.api.patch("Secret", work, "x", {"data": {"q": None}, "stringData": {"p": "a value of theirs"}})
+    text = "".join(w.text for w in stack.plan().warnings)
+    assert all(part in text for part in (
+        "somebody removed or took over the keys p, q", "keeps the value that p has", "q has in a copy")), text
+    stack.apply()
+    assert data_of(cluster, work, "x") == data_of(cluster, one, "x") == before | {"p": "a value of theirs"}
+    stack.expect_empty()
+    write("2")
+    assert stack.apply(fails=True).says(f"{work}/x", "belongs to somebody", "force_conflicts = true")
+    write("2", force_conflicts=True)
+    stack.apply()
+    after = data_of(cluster, work, "x")
+    assert after["p"] not in (before["p"], "a value of theirs") and after["q"] == before["q"]
+    stack.destroy()
+
+
+@pytest.mark.one_cli("what is sent is the same")
+def test_keys_go_also_under_another_field_manager(stack, cluster, names):
+    work, one = names("work"), names("one")
+    for namespace in (work, one):
+        make_namespace(cluster, namespace)
+
+    def write(manager, **generate):
+        stack.write(hcl.block('provider "charon"', {"kubernetes": {"field_manager": manager}}) + "".join(
+            hcl.resource("charon_secret", name, {"name": name, "namespace": work, "replicate_to": [one], "generate": generate,
+                                                 "immutable": name == "fixed"}) for name in ("x", "fixed")))
+
+    write("charon", p={}, q={})
+    stack.apply()
+    for place in (work, one):
+        cluster.api.patch("Secret", place, "x", {"stringData": {"theirs": "of somebody"}})
+    before = {name: data_of(cluster, work, name) for name in ("x", "fixed")}
+    write("other", p={})
+    stack.apply()
+    for place in (work, one):
+        assert data_of(cluster, place, "x") == {"p": before["x"]["p"], "theirs": "of somebody"}, place
+        assert data_of(cluster, place, "fixed") == {"p": before["fixed"]["p"]}, place
+        managers = {entry["manager"] for entry in cluster.get("Secret", place, "x")["metadata"]["managedFields"]}
+        assert managers == {"other", "somebody"}, place
+    stack.expect_empty()
+    stack.destroy()
+
+
+# --- Values of other Secrets ----------------------------------------------------------------------
+
+
+@pytest.mark.one_cli("what is sent is the same")
+def test_a_rotation_reaches_what_is_copied_in_the_same_run(stack, cluster, work):
+    def write(trigger):
+        stack.write(secrets(
+            {"name": "source", "namespace": work, "generate": {"p": {"rotation_trigger": trigger}}},
+            {"name": "copy", "namespace": work, "copy": {"p": {
+                "secret": Expression("charon_secret.source.name"), "revision": Expression("charon_secret.source.revision")}}}))
+
+    write("1")
+    stack.apply()
+    write("2")
+    assert stack.apply().actions == {"charon_secret.source": "update", "charon_secret.copy": "update"}
+    assert data_of(cluster, work, "copy") == data_of(cluster, work, "source")
+    assert stack.state()["charon_secret.copy"]["revision"] == 2
+    stack.expect_empty()
+    stack.destroy()
+
+
+@pytest.mark.one_cli("the same answer")
+def test_a_type_without_a_name_is_refused(stack, cluster, work):
+    stack.write(secrets({"name": "x", "namespace": work, "type": ""}))
+    error, = stack.validate(fails=True)
+    assert "Opaque" in error.text and error.code.startswith("type"), error

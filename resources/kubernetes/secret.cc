@@ -28,6 +28,9 @@ using Json = nlohmann::json;
 using kubernetes::ObjectRef;
 
 constexpr char kType[] = "charon_secret";
+// Of the Secret in its own namespace: where it has copies, or had them. Written before they are, so
+// that what a killed run has made is found.
+constexpr char kCopiesAnnotation[] = "charon.internal/copies";
 
 ObjectRef RefIn(const std::string& name_space, const SecretModel& model) {
   return {{"v1", "Secret"}, name_space, *model.name};
@@ -40,6 +43,34 @@ std::vector<std::string> Places(const SecretModel& model) {
     if (other != *model.name_space) places.push_back(other);
   }
   return places;
+}
+
+// The same without its own.
+std::set<std::string> CopyPlaces(const SecretModel& model) {
+  const std::vector<std::string> places = Places(model);
+  return {places.begin() + 1, places.end()};
+}
+
+// The copies of `live` that no state has: ours, noted, and not `known`.
+absl::StatusOr<std::set<std::string>> FindCopies(const Call& call, kubernetes::Cluster& cluster,
+                                                 const SecretModel& model, const Json& live,
+                                                 const std::set<std::string>& known,
+                                                 const operations::ObjectOptions& options) {
+  std::set<std::string> found;
+  const Json& annotations = kubernetes::Field(live, "metadata.annotations");
+  if (!annotations.is_object() || operations::ClaimOf(&live, options) != operations::Claim::kOurs)
+    return found;
+  for (const absl::string_view noted :
+       absl::StrSplit(annotations.value(kCopiesAnnotation, ""), ',', absl::SkipEmpty())) {
+    const std::string place(noted);
+    if (place == *model.name_space || known.count(place) != 0) continue;
+    const auto copy = cluster.Read(call, RefIn(place, model));
+    // A note may be older than the right to look there.
+    if (absl::IsNotFound(copy.status()) || absl::IsPermissionDenied(copy.status())) continue;
+    CHARON_RETURN_IF_ERROR(copy.status());
+    if (operations::ClaimOf(copy->get(), options) == operations::Claim::kOurs) found.insert(place);
+  }
+  return found;
 }
 
 // The keys that the configuration declares.
@@ -72,6 +103,40 @@ Json Render(const SecretModel& model, const std::string& name_space, const Json&
 std::string ValueOf(const Json& secret, const std::string& key) {
   const Json& data = kubernetes::Field(secret, "data");
   return data.is_object() ? data.value(key, "") : "";
+}
+
+// What `copy` has otherwise than the Secret `live`, of these keys.
+std::vector<kubernetes::Difference> CompareCopy(const Json& copy, const Json& live,
+                                                const std::set<std::string>& keys,
+                                                const operations::ObjectOptions& options) {
+  Json data = Json::object();
+  for (const std::string& key : keys) data[key] = ValueOf(live, key);
+  return kubernetes::Compare({{"apiVersion", "v1"}, {"kind", "Secret"}, {"data", data}}, copy,
+                             operations::ComparedAs(copy, options));
+}
+
+// True if `there` has a key of `data` that is not ours.
+bool IsContested(const Json& there, const Json& data, const operations::ObjectOptions& options) {
+  const std::set<std::string> owned = operations::OwnedKeys(there, options);
+  for (const auto& [key, value] : data.items()) {
+    if (!ValueOf(there, key).empty() && owned.count(key) == 0) return true;
+  }
+  return false;
+}
+
+// The name under which keys have to go from `there` that `data` does not have any more: the former
+// one, since a change of managers leaves the values of Secrets. Empty: there are none.
+std::string FormerNameToRemove(const Json& there, const Json& data,
+                               const operations::ObjectOptions& options) {
+  if (!there.is_object()) return "";
+  std::string former = operations::AppliedAs(there, options);
+  if (former.empty() || former == options.manager) return "";
+  operations::ObjectOptions as_former = options;
+  as_former.manager = former;
+  const std::set<std::string> owned = operations::OwnedKeys(there, as_former);
+  const bool more = std::any_of(owned.begin(), owned.end(),
+                                [&data](const std::string& key) { return !data.contains(key); });
+  return more ? former : "";
 }
 
 void RegisterValue(const std::string& base64) {
@@ -199,6 +264,11 @@ const ObjectSpec<SecretKeyModel>& SecretKeyModel::Describe() {
           Field(&M::name_space, "namespace", Optional, "Its namespace; this Secret's by default.")
               .Check(DnsLabel()),
           Field(&M::key, "key", Optional, "Its key; the same as here by default."),
+          Field(
+              &M::revision, "revision", Optional,
+              "Revision of the `charon_secret` to copy from, such as "
+              "`charon_secret.database.revision`: what it gives a new value is then copied in the "
+              "same apply. Without it the next plan finds the change."),
       });
   return spec;
 }
@@ -295,6 +365,10 @@ operations::ObjectOptions SecretResource::Options(const sdk::Context& context,
 }
 
 absl::Status SecretResource::Validate(const sdk::Context&, const SecretModel& config) {
+  if (config.type.IsKnown() && config.type->empty()) {
+    return At("type", WithRemedy(absl::InvalidArgumentError("must not be empty"),
+                                 "Leave it out: the type is \"Opaque\" then."));
+  }
   std::map<std::string, const char*> from;
   auto claim = [&](const std::string& key, const char* attribute) -> absl::Status {
     const auto [found, fresh] = from.emplace(key, attribute);
@@ -409,7 +483,12 @@ absl::Status SecretResource::CheckPlanned(const sdk::Context& context,
           const bool fresh = prior == nullptr || !IsPlace(*prior, place);
           const bool main = place == *planned.name_space;
           absl::Status status;
-          if (!main && !fresh) continue;  // as the first
+          if (!main && !fresh) {  // as the first, but for what others own
+            const auto copy = cluster.Read(context, RefIn(place, planned));
+            if (!copy.ok() || !IsContested(**copy, data, options) ||
+                operations::MustBeMadeAgain(**copy, object, options))
+              continue;
+          }
           if (main && (!fresh || operations::ClaimOf(&live, options) == operations::Claim::kOurs) &&
               operations::MustBeMadeAgain(live, object, options)) {
             status = operations::CheckMakeAnew(context, cluster, object, options).status();
@@ -431,6 +510,30 @@ absl::Status SecretResource::CheckPlanned(const sdk::Context& context,
     return absl::OkStatus();
   }
   return checked;
+}
+
+absl::Status SecretResource::TakeFromCopies(const sdk::Context& context,
+                                            kubernetes::Cluster& cluster, const SecretModel& prior,
+                                            const SecretModel& plan, Json& source) const {
+  const operations::ObjectOptions options = Options(context, prior);
+  std::set<std::string> missing;
+  for (const auto& [key, wanted] : plan.generate.value_or({})) {
+    const bool known = prior.generate.IsKnown() && prior.generate->count(key) != 0;
+    if (known && ValueOf(source, key).empty() && !IsRotated(&prior, key, wanted))
+      missing.insert(key);
+  }
+  for (const std::string& place : CopyPlaces(prior)) {
+    if (missing.empty()) break;
+    const absl::StatusOr<Json> copy = cluster.Get(context, RefIn(place, prior));
+    if (absl::IsNotFound(copy.status())) continue;
+    if (!copy.ok()) return At("replicate_to", copy.status());
+    if (operations::ClaimOf(&*copy, options) != operations::Claim::kOurs) continue;
+    for (const std::string& key : operations::OwnedKeys(*copy, options)) {
+      const std::string value = ValueOf(*copy, key);
+      if (!value.empty() && missing.erase(key) != 0) source["data"][key] = value;
+    }
+  }
+  return absl::OkStatus();
 }
 
 // The values to apply, base64 by key. `live` is what the Secret holds now (null if it is not
@@ -479,7 +582,9 @@ sdk::Outcome<SecretModel> SecretResource::Apply(const sdk::Context& context,
   if (made_again || (live->is_null() && plan.generate.IsKnown())) {
     CHARON_ASSIGN_OR_RETURN(kept, operations::KeptValues(context, *cluster, ref, options));
   }
-  const Json& source = live->is_null() ? kept : *live;
+  Json source = live->is_null() ? kept : *live;
+  if (prior != nullptr)
+    CHARON_RETURN_IF_ERROR(TakeFromCopies(context, *cluster, *prior, plan, source));
   CHARON_ASSIGN_OR_RETURN(const Json data, Values(context, *cluster, prior, plan, source));
 
   SecretModel reached = plan;
@@ -488,16 +593,26 @@ sdk::Outcome<SecretModel> SecretResource::Apply(const sdk::Context& context,
   if (!plan.revision.IsKnown()) reached.revision = former + 1;
   const std::vector<std::string> places = Places(plan);
   // Where copies may be, and where they are still to be written.
-  std::set<std::string> held, unwritten(places.begin() + 1, places.end());
-  if (prior != nullptr) {
-    const std::vector<std::string> former_places = Places(*prior);
-    held.insert(former_places.begin() + 1, former_places.end());
+  std::set<std::string> held, unwritten = CopyPlaces(plan);
+  if (prior != nullptr) held = CopyPlaces(*prior);
+  if (live->is_object()) {
+    CHARON_ASSIGN_OR_RETURN(const std::set<std::string> found,
+                            FindCopies(context, *cluster, plan, *live, held, options));
+    held.insert(found.begin(), found.end());
   }
+  std::set<std::string> noted = unwritten;
+  noted.insert(held.begin(), held.end());
+  const std::set<std::string> former_places = held;
   auto partial = [&](absl::Status status) {
     std::set<std::string> stale;
     std::set_intersection(held.begin(), held.end(), unwritten.begin(), unwritten.end(),
                           std::inserter(stale, stale.end()));
-    if (!stale.empty()) {
+    // Those that were to go have the former values.
+    const bool outdated = !plan.revision.IsKnown() &&
+                          std::any_of(held.begin(), held.end(), [&plan](const std::string& place) {
+                            return !IsPlace(plan, place);
+                          });
+    if (!stale.empty() || outdated) {
       // The next plan has to show that they are not done: by the keys, or, where there are none,
       // by the places.
       if (reached.keys->empty()) {
@@ -510,15 +625,17 @@ sdk::Outcome<SecretModel> SecretResource::Apply(const sdk::Context& context,
   };
   for (const std::string& place : places) {
     const bool main = place == *plan.name_space;
-    const Json object = Render(plan, place, data, conventions);
+    Json object = Render(plan, place, data, conventions);
+    if (main && !noted.empty())
+      object["metadata"]["annotations"][kCopiesAnnotation] = absl::StrJoin(noted, ",");
     const bool fresh = prior == nullptr || !IsPlace(*prior, place);
     Json there;
     if (main) {
       there = *live;
-    } else if (made_again && !fresh) {
+    } else if (!fresh) {
       const auto read = cluster->Read(context, RefIn(place, plan));
       if (!read.ok() && !absl::IsNotFound(read.status()))
-        return partial(At("replicate_to", read.status()));
+        return partial(AtPlace(plan, place, read.status()));
       if (read.ok()) there = **read;
     }
     const operations::Claim claim = operations::ClaimOf(&there, options);
@@ -527,7 +644,8 @@ sdk::Outcome<SecretModel> SecretResource::Apply(const sdk::Context& context,
                       !operations::IsNamesake(there, options)) ||
                      (options.on_conflict == operations::OnConflict::kAdopt);
     absl::StatusOr<Json> applied;
-    if (may && operations::MustBeMadeAgain(there, object, options)) {
+    const std::string former_name = may ? FormerNameToRemove(there, data, options) : "";
+    if (may && (main || made_again) && operations::MustBeMadeAgain(there, object, options)) {
       const bool keep = main && plan.generate.IsKnown();
       absl::Status ready = operations::CheckMakeAnew(context, *cluster, object, options).status();
       if (ready.ok() && keep)
@@ -539,8 +657,19 @@ sdk::Outcome<SecretModel> SecretResource::Apply(const sdk::Context& context,
     } else if (main && there.is_null() && kept.is_object()) {
       applied = operations::RemakeSecret(context, *cluster, object, there, kept, options);
     } else {
-      applied = fresh ? operations::CreateObject(context, *cluster, object, options)
-                      : operations::UpdateObject(context, *cluster, object, options);
+      absl::Status removed;
+      if (!former_name.empty()) {
+        operations::ObjectOptions as_former = options;
+        as_former.manager = former_name;
+        removed = operations::UpdateObject(context, *cluster, object, as_former).status();
+      }
+      if (!removed.ok()) {
+        applied = removed;
+      } else if (fresh && former_name.empty()) {
+        applied = operations::CreateObject(context, *cluster, object, options);
+      } else {
+        applied = operations::UpdateObject(context, *cluster, object, options);
+      }
     }
     if (!applied.ok()) {
       const absl::Status status = AtPlace(plan, place, applied.status());
@@ -561,14 +690,12 @@ sdk::Outcome<SecretModel> SecretResource::Apply(const sdk::Context& context,
     held.insert(place);
     unwritten.erase(place);
   }
-  if (prior != nullptr) {
-    for (const std::string& place : Places(*prior)) {
-      if (IsPlace(plan, place)) continue;
-      const absl::Status gone =
-          operations::DeleteObject(context, *cluster, RefIn(place, plan), options);
-      if (!gone.ok() && !absl::IsNotFound(gone)) return partial(At("replicate_to", gone));
-      held.erase(place);
-    }
+  for (const std::string& place : former_places) {
+    if (IsPlace(plan, place)) continue;
+    const absl::Status gone =
+        operations::DeleteObject(context, *cluster, RefIn(place, plan), options);
+    if (!gone.ok() && !absl::IsNotFound(gone)) return partial(At("replicate_to", gone));
+    held.erase(place);
   }
   if (kept.is_object()) {
     const absl::Status gone = operations::DropKeptValues(context, *cluster, ref, options);
@@ -631,9 +758,10 @@ sdk::Outcome<SecretModel> SecretResource::Read(const sdk::Context& context,
       context.diagnostics->Warning(
           absl::StrCat("Deleted outside of Terraform: Secret ", *prior.name_space, "/",
                        *prior.name),
-          absl::StrCat("Its copies are left, with their values, in ", absl::StrJoin(left, ", "),
-                       ". Apply makes the Secret and its values anew, there too. Destroying the "
-                       "resource deletes the copies."),
+          absl::StrCat("Apply makes it again",
+                       prior.generate.IsKnown() ? ", with the generated values of the copies in "
+                                                : "; its copies are left in ",
+                       absl::StrJoin(left, ", "), ". Destroying the resource deletes the copies."),
           "name");
       model.type = Attr<std::string>();  // so that each plan shows that it is to be made
       model.keys = std::set<std::string>();
@@ -665,7 +793,7 @@ sdk::Outcome<SecretModel> SecretResource::Read(const sdk::Context& context,
       std::map<std::string, std::string> mine;
       for (auto& [key, value] : text_map(absl::StrCat("metadata.", map).c_str())) {
         const bool conventional = key == "app.kubernetes.io/managed-by" ||
-                                  key == operations::kOwnerAnnotation ||
+                                  key == operations::kOwnerAnnotation || key == kCopiesAnnotation ||
                                   conventions.default_labels.count(key) != 0;
         const bool applied =
             owned.Contains({Step{Step::Kind::kField, "metadata"}, Step{Step::Kind::kField, map},
@@ -684,6 +812,9 @@ sdk::Outcome<SecretModel> SecretResource::Read(const sdk::Context& context,
           owned.Contains({Step{Step::Kind::kField, "data"}, Step{Step::Kind::kField, *key}});
       key = applied ? std::next(key) : keys.erase(key);
     }
+    CHARON_ASSIGN_OR_RETURN(std::set<std::string> copies,
+                            FindCopies(context, *cluster, prior, *live, {}, options));
+    if (!copies.empty()) model.replicate_to = std::move(copies);
     model.keys = std::move(keys);
     model.revision = 1;
     return model;
@@ -735,30 +866,76 @@ sdk::Outcome<SecretModel> SecretResource::Read(const sdk::Context& context,
     for (const kubernetes::ManagerEntry& entry : kubernetes::Managers(*live)) {
       if (entry.manager != manager && entry.subresource.empty()) owners.insert(entry.manager);
     }
+    std::vector<std::string> changed, removed, others;
+    for (const std::string& key : lost) {
+      const bool generated = prior.generate.IsKnown() && prior.generate->count(key) != 0;
+      (!generated ? others : ValueOf(*live, key).empty() ? removed : changed).push_back(key);
+    }
+    std::string text = absl::StrCat(
+        owners.empty() ? "Somebody" : absl::StrJoin(owners, ", "), " removed or took over ",
+        lost.size() == 1 ? "the key " : "the keys ", absl::StrJoin(lost, ", "), ".");
+    if (!changed.empty()) {
+      absl::StrAppend(&text, " Apply keeps the value that ", absl::StrJoin(changed, ", "),
+                      changed.size() == 1 ? " has" : " have",
+                      " now as the generated one. For a new one change rotation_trigger, with "
+                      "force_conflicts = true if another manager owns the key.");
+    }
+    if (!removed.empty()) {
+      absl::StrAppend(&text, " Apply sets the value that ", absl::StrJoin(removed, ", "),
+                      removed.size() == 1 ? " has" : " have",
+                      " in a copy (replicate_to), or else makes up a new one.");
+    }
+    if (!others.empty()) {
+      absl::StrAppend(&text, " Apply sets ", absl::StrJoin(others, ", "),
+                      " again; if another manager owns ", others.size() == 1 ? "it" : "them",
+                      " now, leave ", others.size() == 1 ? "it" : "them",
+                      " out or use force_conflicts = true.");
+    }
     context.diagnostics->Warning(
         absl::StrCat("Changed outside of Terraform: Secret ", *prior.name_space, "/", *prior.name),
-        absl::StrCat(owners.empty() ? "Somebody" : absl::StrJoin(owners, ", "),
-                     " removed or took over ", lost.size() == 1 ? "the key " : "the keys ",
-                     absl::StrJoin(lost, ", "),
-                     ". Apply sets them again; if another manager owns them now, leave them out or "
-                     "use force_conflicts = true."),
-        "keys");
+        text, "keys");
   }
-  model.keys = std::move(left);
-  if (prior.replicate_to.IsKnown()) {
-    std::set<std::string> copies;
-    for (const std::string& place : *prior.replicate_to) {
-      const auto copy = cluster->Read(context, RefIn(place, prior));
-      if (!copy.ok() && !absl::IsNotFound(copy.status())) return copy.status();
-      if (!copy.ok()) continue;
-      if (operations::IsNamesake(**copy, options)) {
-        operations::TellNamesake(context, RefIn(place, prior), **copy, options);
-      } else {
-        copies.insert(place);
-      }
+  std::set<std::string> copies, differing;
+  for (const std::string& place : prior.replicate_to.value_or({})) {
+    const auto copy = cluster->Read(context, RefIn(place, prior));
+    if (!copy.ok() && !absl::IsNotFound(copy.status())) return copy.status();
+    if (!copy.ok()) continue;
+    if (operations::IsNamesake(**copy, options)) {
+      operations::TellNamesake(context, RefIn(place, prior), **copy, options);
+      continue;
     }
-    model.replicate_to = std::move(copies);
+    copies.insert(place);
+    // Where an apply failed the state has no keys.
+    const std::vector<kubernetes::Difference> drift =
+        CompareCopy(**copy, *live, prior.keys->empty() ? keys : left, options);
+    if (drift.empty()) continue;
+    for (const kubernetes::Difference& difference : drift) {
+      if (difference.path.size() == 1) differing = left;  // it has no data at all
+      differing.insert(difference.path.back().text);
+    }
+    context.diagnostics->Warning(
+        absl::StrCat("Changed outside of Terraform: Secret ", place, "/", *prior.name),
+        absl::StrCat("This copy of Secret ", *prior.name_space, "/", *prior.name,
+                     " has other values:\n", operations::DescribeDrift(drift),
+                     "\n\nApply copies them again. If another manager owns them, apply refuses to "
+                     "fight it: take the namespace out of replicate_to, or use force_conflicts = "
+                     "true."),
+        "replicate_to");
   }
+  CHARON_ASSIGN_OR_RETURN(const std::set<std::string> found,
+                          FindCopies(context, *cluster, prior, *live, CopyPlaces(prior), options));
+  if (!found.empty()) {
+    context.diagnostics->Warning(
+        absl::StrCat("Unfinished: Secret ", *prior.name_space, "/", *prior.name),
+        absl::StrCat(
+            "An apply was stopped after it had made copies in ", absl::StrJoin(found, ", "),
+            ". The next one updates those that replicate_to names, and deletes the others."),
+        "replicate_to");
+    copies.insert(found.begin(), found.end());
+  }
+  if (prior.replicate_to.IsKnown() || !copies.empty()) model.replicate_to = std::move(copies);
+  for (const std::string& key : differing) left.erase(key);
+  model.keys = std::move(left);
   return model;
 }
 

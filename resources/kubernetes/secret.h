@@ -22,6 +22,7 @@ struct GenerateModel {
 
 struct SecretKeyModel {
   Attr<std::string> secret, name_space, key;
+  Attr<std::int64_t> revision;
   static const ObjectSpec<SecretKeyModel>& Describe();
   friend bool operator==(const SecretKeyModel&, const SecretKeyModel&) = default;
 };
@@ -69,6 +70,10 @@ class SecretResource final : public sdk::Resource<SecretModel, SecretIdentity> {
   absl::StatusOr<nlohmann::json> Values(const sdk::Context& context, kubernetes::Cluster& cluster,
                                         const SecretModel* prior, const SecretModel& plan,
                                         const nlohmann::json& live) const;
+  // Adds to the data of `source` the values to generate that it lacks and a copy of ours still has.
+  absl::Status TakeFromCopies(const sdk::Context& context, kubernetes::Cluster& cluster,
+                              const SecretModel& prior, const SecretModel& plan,
+                              nlohmann::json& source) const;
   // Asks the server about the plan, with values in place of those that are not made yet.
   absl::Status CheckPlanned(const sdk::Context& context,
                             const sdk::PlanChange<SecretModel>& change) const;

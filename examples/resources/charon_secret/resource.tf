@@ -39,7 +39,11 @@ resource "charon_secret" "nextcloud" {
   data_wo_version = "1" # change it together with the value
 
   copy = {
-    POSTGRES_PASSWORD = { secret = charon_secret.database.name, key = "password" }
+    POSTGRES_PASSWORD = {
+      secret   = charon_secret.database.name
+      key      = "password"
+      revision = charon_secret.database.revision # a rotation there is copied in the same apply
+    }
   }
 }
 
