@@ -689,8 +689,6 @@ TEST_F(ApplyObjectTest, WhatCannotBeCheckedIsNoErrorOfThePlan) {
   };
   transport_.Answer(404, kNoNamespace);
   EXPECT_TRUE(tells_nothing());
-  transport_.Fail(absl::UnavailableError("refused"));
-  EXPECT_TRUE(tells_nothing());
   transport_.Answer(
       403,
       R"({"kind":"Status","status":"Failure","message":"configmaps \"a\" is forbidden: User \"u\" cannot patch resource \"configmaps\" in API group \"\" in the namespace \"x\"","reason":"Forbidden","code":403})");
@@ -699,6 +697,10 @@ TEST_F(ApplyObjectTest, WhatCannotBeCheckedIsNoErrorOfThePlan) {
       400,
       R"({"kind":"Status","status":"Failure","message":"admission webhook \"w.e.org\" does not support dry run","reason":"BadRequest","code":400})");
   EXPECT_TRUE(tells_nothing());
+  // A cluster that cannot be asked is the caller's to tell.
+  transport_.Fail(absl::UnavailableError("refused"));
+  EXPECT_THAT(CheckCreate(call_, *cluster_, declared_, options_),
+              StatusIs(absl::StatusCode::kUnavailable));
   // The control run: an admission plugin that refuses the object.
   transport_.Answer(
       403,

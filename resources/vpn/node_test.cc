@@ -125,7 +125,7 @@ TEST_P(VpnNode, AMissingKeyIsToldByThePlanOnce) {
   one.ApplyToFail(R"({"hostname": "web"})");
   other.ApplyToFail(R"({"hostname": "db"})");
   EXPECT_THAT(one.warnings(),
-              ElementsAre(AllOf(HasSubstr("there is no API key. Set HEADSCALE_API_KEY"),
+              ElementsAre(AllOf(HasSubstr("there is no API key.\n\nSet HEADSCALE_API_KEY"),
                                 HasSubstr("the apply will fail"))));
   EXPECT_THAT(other.warnings(), IsEmpty());
   // What is not known yet may come.
