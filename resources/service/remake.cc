@@ -95,6 +95,33 @@ absl::Status CheckPods(const Json& object, const Json& live,
                     "on_conflict = \"replace\" deletes it, and its pods, first.")));
 }
 
+absl::Status CheckClaim(const Rendered& rendered, const Json& live,
+                        const operations::ObjectOptions& options) {
+  if (operations::ClaimOf(&live, options) != operations::Claim::kOurs) return absl::OkStatus();
+  CHARON_ASSIGN_OR_RETURN(const kubernetes::ObjectRef ref, kubernetes::RefOf(rendered.object));
+  const std::string wanted = kubernetes::Text(rendered.object, "spec.volumeName");
+  const std::string there = kubernetes::Text(live, "spec.volumeName");
+  if (!wanted.empty() && there != wanted) {
+    return WithRemedy(
+        absl::AlreadyExistsError(absl::StrCat(
+            KeyOf(ref), " exists already, from an entry of \"claims\" of that name, and holds ",
+            there.empty() ? "its data" : absl::StrCat("the data of volume ", there),
+            ". A claim keeps its volume for good")),
+        absl::StrCat("Give this volume another name. If nobody needs that data any more: apply "
+                     "once without the volume, delete the claim with kubectl delete "
+                     "persistentvolumeclaim ",
+                     ref.name, " -n ", ref.name_space, ", and apply with the volume."));
+  }
+  if (rendered.keeps_data && there == absl::StrCat(ref.name_space, "-", ref.name)) {
+    return WithRemedy(absl::AlreadyExistsError(
+                          absl::StrCat(KeyOf(ref), " exists already, for the NFS export of volume ",
+                                       there, ". A claim keeps its volume for good")),
+                      "Give this claim another name, or apply once without it: the claim of an "
+                      "export goes with its entry of \"volumes\".");
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<Remake> CheckRemake(const Call& call, kubernetes::Cluster& cluster,
                                    const Json& object, const Json& live,
                                    const operations::ObjectOptions& options, bool fresh) {
