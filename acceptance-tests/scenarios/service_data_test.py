@@ -335,6 +335,109 @@ def test_a_replacement_takes_the_data_along(stack, cluster, work):
     assert not cluster.has("PersistentVolumeClaim", work, "one-data") and not cluster.has("Secret", work, "one-generated")
 
 
+def test_the_data_of_a_replacement_that_is_not_made(stack, cluster, front, work):
+    """The service is gone, and the first thing that the new one needs is refused: the claims are told, and go with it or are taken."""
+    claims = {"data": {"mount": "/data", "size": "1Gi"}}
+    each = {"data": claims["data"] | {"per_replica": True}}
+
+    def write(label=None):
+        stack.write("".join(
+            service(work, name, files={"/etc/a": {"content": "1"}}, delete_data=True,
+                    selector={"instance": f"{name}-{label}"} if label else None, **more)
+            for name, more in (("one", {"claims": claims}), ("many", {"claims": each, "kind": "statefulset"}))))
+
+    def refused(label):
+        write(label)
+        front.reset()
+        front.on(lambda e: e.method == "PATCH" and "/configmaps/" in e.path and not e.is_dry_run,
+                 proxy.Answer(403, "Forbidden", "refused by a test"), times=None)
+        result = stack.apply(fails=True)
+        front.heal()
+        return result
+
+    def there():
+        return [cluster.has("PersistentVolumeClaim", work, name) and uid(cluster, "PersistentVolumeClaim", work, name)
+                for name in ("one-data", "data-many-0")]
+
+    write()
+    stack.apply()
+    before = there()
+    kept = told(refused("a").warnings, "Data was kept")
+    for claim in ("one-data", "data-many-<replica>"):
+        assert f"PersistentVolumeClaim/{work}/{claim}" in kept and "delete_data = true" in kept, kept
+    assert there() == before and all(stack.state().is_tainted(f"charon_service.{name}") for name in ("one", "many"))
+    # Again, and then it is made: with the data that there was.
+    refused("a")
+    assert there() == before
+    write("a")
+    stack.apply()
+    assert there() == before and stack.plan().actions == {}
+    # Or it is given up.
+    refused("b")
+    stack.destroy()
+    cluster.api.eventually(lambda: there() == [False, False], "the claims to go")
+
+
+def test_a_volume_by_the_name_of_a_claim_that_is_there(stack, cluster, work):
+    """A claim keeps its volume: an export by the same name, or a claim by that of an export, has another way out."""
+    claims = {"data": {"mount": "/data", "size": "1Gi"}}
+    nfs = {"data": {"mount": "/data", "nfs": {"path": "/x", "server": "192.0.2.1"}}}
+
+    def refused(attribute, *pieces, **more):
+        stack.write(service(work, "web", **more))
+        plan = stack.plan()
+        text = told(plan.warnings, "The apply will be unable to")
+        assert all(piece in text for piece in (f"PersistentVolumeClaim/{work}/web-data exists already", *pieces)), plan
+        assert told(plan.warnings, "Another manager owns") == ""
+        result = stack.apply(fails=True)
+        assert result.says(*pieces) and all(attribute in e.code for e in result.errors), result
+
+    stack.write(service(work, "web", claims=claims))
+    stack.apply()
+    delete = f"kubectl delete persistentvolumeclaim web-data -n {work}"
+    refused("volumes", "from an entry of \"claims\"", "another name", delete, volumes=nfs)
+    stack.write(service(work, "web"))
+    stack.apply()
+    refused("volumes", delete, volumes=nfs)
+    stack.destroy()
+    refused("volumes", delete, volumes=nfs)
+    # As it says.
+    stack.write(service(work, "web"))
+    stack.apply()
+    cluster.api.delete("PersistentVolumeClaim", work, "web-data")
+    cluster.api.eventually(lambda: not cluster.has("PersistentVolumeClaim", work, "web-data"), "the claim to go")
+    stack.write(service(work, "web", volumes=nfs, wait="none"))
+    stack.apply()
+    refused("claims", "for the NFS export", "apply once without it", claims=claims)
+    stack.write(service(work, "web"))
+    stack.apply()
+    stack.write(service(work, "web", claims=claims))
+    stack.apply()
+    stack.destroy()
+
+
+def test_a_backup_without_a_claim_to_write_to(stack, cluster, work):
+    def write(to, **more):
+        stack.write(service(work, "web", claims={"data": {"mount": "/data", "size": "1Gi"}}, backups={
+            "night": {"schedule": "@daily", "command": ["save"], "to": to}}, **more))
+
+    summary = "A backup has nothing to write to"
+    write("dta")
+    plan = stack.plan()
+    (warning,) = [w for w in plan.warnings if w.summary == summary]
+    assert 'backups["night"].to' in warning.text and f'amespace {work} has no PersistentVolumeClaim "dta"' in warning.text, warning
+    assert 'only "data"' in warning.text and "backups" in warning.code
+    stack.apply()
+    # Told when it comes, not with every plan.
+    write("dta", labels={"a": "b"})
+    write("data")
+    assert told(stack.apply().warnings, summary) == ""
+    write("web-data")
+    assert told(stack.apply().warnings, summary) == ""
+    assert stack.plan().actions == {}
+    stack.destroy()
+
+
 # --- What a create left ---------------------------------------------------------------------------
 
 

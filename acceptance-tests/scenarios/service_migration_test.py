@@ -219,6 +219,42 @@ def test_a_set_that_is_made_anew_as_it_is_adopted_keeps_its_pods(stack, cluster,
     cluster.api.delete("Namespace", None, name)
 
 
+@pytest.mark.one_cli("what is sent is the same")
+@pytest.mark.parametrize("kind", ["Deployment", "StatefulSet"])
+@pytest.mark.parametrize("tool", ["Terraform", "kubectl-apply", "kubectl-server-side"])
+def test_a_change_together_with_the_adoption(stack, cluster, kubectl, names, tool, kind):
+    """What the former tool has set and the configuration has otherwise goes in the same apply, where the two cannot be together: ports of
+    one name, two kinds of a probe, two strategies, a volume of two sources."""
+    name = names("legacy")
+    cluster.api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+    old = workload(kind, name, "app", hashicorp=tool == "Terraform")
+    old["spec"]["template"]["spec"]["containers"][0]["livenessProbe"] = {"httpGet": {"path": "/", "port": "http"}, "initialDelaySeconds": 7}
+    if kind == "Deployment":
+        old["spec"]["strategy"]["rollingUpdate"] = {"maxSurge": 1, "maxUnavailable": 0}
+    TOOLS[tool](cluster, kubectl, [service(name, "app"), old])
+    wanted = configuration(name, kind, "app", {"A": "1"}) | {
+        "ports": {"http": 9090}, "service": {"ports": {"http": 8080}}, "probes": {"liveness": {"tcp_socket": "http"}},
+        "rollout": {"strategy": "Recreate" if kind == "Deployment" else "OnDelete"}, "wait": "none"}
+    wanted["volumes"] = {"scratch": {"mount": "/scratch", "host_path": {"path": "/tmp"}}}
+    imported = hcl.block("import", {"to": hcl.Expression(ADDRESS), "id": f"{name}/{name}"})
+    # What the apply would not get through either is still seen in the plan.
+    stack.write(hcl.resource("charon_service", "x", wanted | {"extra_manifest_patch": "spec: { minReadySeconds: -1 }"}) + imported)
+    (error,) = stack.plan(fails=True).errors
+    assert "minReadySeconds" in error.text and "ports" not in error.text, error
+    stack.write(hcl.resource("charon_service", "x", wanted) + imported)
+    plan = stack.apply()
+    assert "importing" in plan.changes[ADDRESS]
+    spec = cluster.get(f"apps/v1/{kind}", name, name)["spec"]
+    (main,) = spec["template"]["spec"]["containers"]
+    assert [(p["name"], p["containerPort"]) for p in main["ports"]] == [("http", 9090)]
+    assert "tcpSocket" in main["livenessProbe"] and "httpGet" not in main["livenessProbe"]
+    assert spec.get("strategy", spec.get("updateStrategy"))["type"] in ("Recreate", "OnDelete")
+    assert [set(v) for v in spec["template"]["spec"]["volumes"] if v["name"] == "scratch"] == [{"name", "hostPath"}]
+    assert [p["port"] for p in cluster.get("Service", name, name)["spec"]["ports"]] == [8080]
+    stack.destroy()
+    cluster.api.delete("Namespace", None, name)
+
+
 def full_workload(name: str) -> dict:
     """A pod of many parts, with nothing in the order that our rendering has."""
     object_ = workload("Deployment", name, "run")

@@ -76,6 +76,21 @@ WRONG = {
     "a StatefulSet that is recreated": (
         {"kind": "statefulset", "rollout": {"strategy": "Recreate"}},
         ["rollout.strategy", "a StatefulSet has no strategy Recreate, only RollingUpdate and OnDelete"]),
+    "bytes that are none": (
+        {"files": {"/etc/logo": {"content_base64": "not base64!"}}},
+        ['files["/etc/logo"].content_base64', "is no base64", "filebase64"]),
+    "a file at the root": (
+        {"files": {"/": {"content": "x"}}}, ['files["/"]', "is the root of the container's files, and no file", "/etc/app/app.conf"]),
+    "a directory at the root": (
+        {"config_dirs": {"//": {"files": {"a": "x"}}}}, ['config_dirs["//"]', "is the root of the container's files"]),
+    "a patch that is no map": (
+        {"extra_manifest_patch": "just a text"}, ["must be a map of fields", "yamlencode"]),
+    "a patch that cannot be read": (
+        {"extra_manifest_patch": "spec: {"}, ["Line 1", "yamlencode"]),
+    "a backup to a volume that is no claim": (
+        {"volumes": {"share": {"mount": "/s", "nfs": {"path": "/x", "server": "192.0.2.1"}}},
+         "backups": {"night": {"schedule": "@daily", "command": ["save"], "to": "share"}}},
+        ['backups["night"].to', '"share" is a key of "volumes"', 'The claim of that volume is "web-share"']),
     "a DaemonSet that sleeps": (
         {"kind": "daemonset", "scale_to_zero": {}}, ["a DaemonSet has a pod on every node", "Leave scale_to_zero out"]),
 }
@@ -270,6 +285,37 @@ def test_two_workloads_that_would_take_each_others_pods(stack, cluster, names):
         "namespace": name, "image": "example.test/api:1"}))
     (error,) = stack.plan(fails=True).errors
     assert f'amespace {name} has two services "{name}" in this configuration' in error.text and "Give one of them another name" in error.text
+    cluster.api.delete("Namespace", None, name)
+
+
+# What Kubernetes alone refuses, the attribute that the error points at, and pieces of its text.
+REFUSED = {
+    "resources that are above their limits": (
+        {"resources": {"requests": {"memory": "2Gi"}, "limits": {"memory": "1Gi"}}}, "resources",
+        ["resources.requests", "must be less than or equal to memory limit"]),
+    "an amount of a sidecar that is none": (
+        {"sidecars": {"side": {"resources": {"limits": {"cpu": "much"}}}}}, "sidecars", ["sidecars", "quantit"]),
+    "a path of a volume that leads out of it": (
+        {"claims": {"data": {"mount": "/data", "sub_path": "../x", "size": "1Gi"}}}, "claims", ['claims["data"].sub_path', "'..'"]),
+    "two names of one port": (
+        {"ports": {"a": "8080", "b": "8080"}}, "ports", ["8080"]),
+    "a host that is none": (
+        {"ports": {"http": 8080}, "expose": {"web": {"host": "a_b.example.org", "auth": "none", "auth_reason": "a test"}}}, "expose", ["a_b.example.org"]),
+    "a size below zero": (
+        {"claims": {"data": {"mount": "/data", "size": "-1Gi"}}}, "claims", ["-1Gi"]),
+    "a class that is no name": (
+        {"claims": {"data": {"mount": "/data", "size": "1Gi", "storage_class": "No Name"}}}, "claims", ['claims["data"]', "No Name"]),
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_what_kubernetes_refuses_is_told_at_the_attribute(stack, cluster, names, what):
+    name = names("refused")
+    namespace(cluster, name)
+    attributes, root, pieces = REFUSED[what]
+    stack.write(service(namespace=name, **attributes))
+    found = stack.plan(fails=True).errors
+    assert any(all(piece in d.text for piece in pieces) and d.code.startswith(root) for d in found), found
     cluster.api.delete("Namespace", None, name)
 
 

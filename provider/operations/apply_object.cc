@@ -295,6 +295,60 @@ absl::StatusOr<Json> WithInitial(const Call& call, Cluster& cluster, const Objec
   return object;
 }
 
+// Whether an update moves fields of former managers to ours before it applies.
+bool TakesOver(const Json& live, const ObjectOptions& options) {
+  return !options.owner.empty() && kubernetes::AppliedBy(live, options.manager).empty() &&
+         !FormerManagersOf(live, options).empty();
+}
+
+// The first part of `path` that has nothing of either set: what the server filled in below it means
+// nothing without what is gone.
+FieldPath Vanished(const FieldPath& path, const FieldSet& wanted, const FieldSet& theirs) {
+  const FieldSet *ours = &wanted, *others = &theirs;
+  for (std::size_t i = 0; i < path.size(); ++i) {
+    if (ours != nullptr) ours = ours->Child(path[i]);
+    if (others != nullptr) others = others->Child(path[i]);
+    if (ours == nullptr && others == nullptr)
+      return {path.begin(), path.begin() + static_cast<std::ptrdiff_t>(i) + 1};
+  }
+  return path;
+}
+
+// What a resource declares of an object: all but what the server writes.
+Json DeclarablePart(const Json& object) {
+  Json part = object;
+  for (const char* field : {"apiVersion", "kind", "metadata", "status"}) part.erase(field);
+  for (const char* field : {"labels", "annotations"}) {
+    const Json& map = kubernetes::Field(object, absl::StrCat("metadata.", field));
+    if (map.is_object()) part["metadata"][field] = map;
+  }
+  return part;
+}
+
+// A JSON patch that makes `live` what it is after the fields of former managers have become ours
+// and `wanted` was applied: one dry run cannot do both.
+Json TakeOverPatch(const Json& wanted, const Json& live, const ObjectOptions& options) {
+  const Json before = DeclarablePart(live);
+  Json after = WithCarried(DeclarablePart(wanted),
+                           LeftOf(before, wanted, Migrated(wanted, live, options), options));
+  DropNulls(after);
+  Json patch = Json::array();
+  const auto replace = [&patch](const Json& from, const Json& to, const std::string& at) {
+    for (const auto& [key, value] : from.items()) {
+      if (key != "metadata" && !to.contains(key))
+        patch.push_back({{"op", "remove"}, {"path", absl::StrCat(at, "/", key)}});
+    }
+    for (const auto& [key, value] : to.items()) {
+      if (key != "metadata")
+        patch.push_back({{"op", "add"}, {"path", absl::StrCat(at, "/", key)}, {"value", value}});
+    }
+  };
+  replace(before, after, "");
+  replace(before.value("metadata", Json::object()), after.value("metadata", Json::object()),
+          "/metadata");
+  return patch;
+}
+
 // One declared object, and what has to happen to it.
 class Applier {
  public:
@@ -648,9 +702,7 @@ absl::StatusOr<bool> CheckChange(const Call& call, Cluster& cluster, const Objec
       AddMissing(wanted, created, OrNull(lists));
   }
   // What former managers own will have been moved to us by then, so that it conflicts with nobody.
-  const bool takes_over = !options.owner.empty() &&
-                          kubernetes::AppliedBy(live, options.manager).empty() &&
-                          !FormerManagersOf(live, options).empty();
+  const bool takes_over = TakesOver(live, options);
   // Under a former name of ours the server drops what is not declared any more, as the apply will.
   kubernetes::ApplyOptions apply{.manager = ComparedAs(live, options),
                                  .force = options.force_conflicts || takes_over,
@@ -662,6 +714,15 @@ absl::StatusOr<bool> CheckChange(const Call& call, Cluster& cluster, const Objec
   }
   // That takes two more writes than a dry run has.
   if (!InTheWayOfNulls(checked, wanted, live, options).is_null()) return false;
+  // Refused together with what the apply takes out before: a probe of another kind, a port of the
+  // same name.
+  if (absl::IsInvalidArgument(checked) && takes_over) {
+    if (IsCustom(ref.kind)) return false;  // only the server knows how its lists merge
+    checked = cluster
+                  .Patch(call, ref, PatchType::kJson, TakeOverPatch(wanted, live, options),
+                         options.manager, /*dry_run=*/true)
+                  .status();
+  }
   return Checked(call, checked, ref, options);
 }
 
@@ -877,6 +938,40 @@ absl::StatusOr<bool> CheckUpdate(const Call& call, Cluster& cluster, const Json&
     return ForeignStatus(**live, ref, options);
   }
   return CheckChange(call, cluster, ref, object, **live, options);
+}
+
+Json Migrated(const Json& object, const Json& live, const ObjectOptions& options) {
+  if (!TakesOver(live, options)) return live;
+  const FieldSet declared = kubernetes::FieldsOf(Marked(object, options), live);
+  std::optional<Json> entries = kubernetes::MigratedManagedFields(
+      live, options.manager, FormerManagersOf(live, options), &declared);
+  if (!entries) return live;
+  Json migrated = live;
+  migrated["metadata"]["managedFields"] = *std::move(entries);
+  return migrated;
+}
+
+Json LeftOf(const Json& part, const Json& object, const Json& live, const ObjectOptions& options) {
+  const FieldSet applied = kubernetes::AppliedBy(live, options.manager);
+  const FieldSet wanted = kubernetes::FieldsOf(object, live);
+  FieldSet theirs;
+  for (const kubernetes::ManagerEntry& entry : kubernetes::Managers(live)) {
+    if (entry.subresource.empty() && entry.manager != options.manager)
+      theirs = theirs.Union(entry.fields);
+  }
+  const FieldSet gone = applied.Minus(wanted).Minus(theirs);
+  FieldSet kept = kubernetes::FieldsOf(part, live);
+  for (const FieldPath& path : gone.Paths()) {
+    const FieldSet* ours = &applied;
+    for (const kubernetes::FieldStep& step : path) {
+      if (ours != nullptr) ours = ours->Child(step);
+    }
+    // A list or map that was ours as such has members that speak for themselves.
+    const bool has_members = ours != nullptr && !ours->children().empty() &&
+                             path.back().kind != kubernetes::FieldStep::Kind::kKey;
+    if (!has_members) kept.Remove(Vanished(path, wanted, theirs));
+  }
+  return kubernetes::Project(live, kept);
 }
 
 absl::StatusOr<bool> CheckMakeAnew(const Call& call, Cluster& cluster, const Json& object,

@@ -128,6 +128,13 @@ absl::StatusOr<bool> CheckCreate(const Call& call, Cluster& cluster, const Json&
 absl::StatusOr<bool> CheckUpdate(const Call& call, Cluster& cluster, const Json& object,
                                  const ObjectOptions& options);
 
+// `live` with its fields owned as they will be when an update applies `object`: what former
+// managers have is ours. As it is where nothing of it moves.
+Json Migrated(const Json& object, const Json& live, const ObjectOptions& options);
+// `part` of `live` without what our next apply of `object` takes out of it: what others wrote
+// stays, and so does what the server filled in beside it.
+Json LeftOf(const Json& part, const Json& object, const Json& live, const ObjectOptions& options);
+
 // Whether the server would make `object` if the one that has its name were not there: a dry run
 // under another name, which no message shows. False if it cannot be told.
 absl::StatusOr<bool> CheckMakeAnew(const Call& call, Cluster& cluster, const Json& object,

@@ -833,6 +833,53 @@ TEST_F(ApplyObjectTest, DeletingFieldsAppliesNothing) {
           R"({"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a","namespace":"x","uid":"u"}})"));
 }
 
+TEST_F(ApplyObjectTest, APlanOfAnAdoptionLeavesOutWhatTheApplyTakesAway) {
+  const Json declared = Json::parse(
+      R"({"apiVersion":"v1","kind":"Service","metadata":{"name":"a","namespace":"x"},
+          "spec":{"ports":[{"name":"http","port":80,"protocol":"TCP"}],"selector":{"app":"a"}}})");
+  Json live = Live("", {});
+  live["kind"] = "Service";
+  live.erase("data");
+  live["spec"] = Json::parse(
+      R"({"clusterIP":"10.0.0.1","selector":{"app":"a"},"ports":[
+          {"name":"http","port":8080,"protocol":"TCP","targetPort":8080},
+          {"name":"theirs","port":9,"protocol":"TCP"}]})");
+  const auto port = [](int number) {
+    return Json{{absl::StrCat("k:{\"port\":", number, ",\"protocol\":\"TCP\"}"),
+                 {{".", Json::object()}, {"f:name", Json::object()}, {"f:port", Json::object()}}}};
+  };
+  live["metadata"]["managedFields"] = {
+      Entry("kubectl-create", "Update", {{"f:spec", {{"f:ports", port(8080)}}}}),
+      Entry("controller", "Update", {{"f:spec", {{"f:ports", port(9)}}}})};
+  constexpr char kTwice[] =
+      R"({"kind":"Status","status":"Failure","message":"Service \"a\" is invalid: spec.ports[1].name: Duplicate value: \"http\"","reason":"Invalid","details":{"name":"a","kind":"Service","causes":[{"reason":"FieldValueDuplicate","message":"Duplicate value: \"http\"","field":"spec.ports[1].name"}]},"code":422})";
+  options_.on_conflict = OnConflict::kAdopt;
+  Answer(200, live);
+  transport_.Answer(422, kTwice);
+  Answer(200, live);
+  const auto checked = CheckUpdate(call_, *cluster_, declared, options_);
+  ASSERT_THAT(checked, IsOk());
+  EXPECT_TRUE(*checked);
+  EXPECT_THAT(Sent(),
+              ElementsAre("GET", "PATCH force=true dryRun=All", "PATCH dryRun=All json-patch"));
+  Json spec;
+  for (const Json& change : Body(2)) {
+    if (change["path"] == "/spec") spec = change["value"];
+  }
+  EXPECT_EQ(spec["clusterIP"], "10.0.0.1");
+  ASSERT_THAT(spec["ports"], SizeIs(2));
+  EXPECT_EQ(spec["ports"][0]["name"], "http");
+  EXPECT_EQ(spec["ports"][0]["port"], 80);
+  EXPECT_EQ(spec["ports"][1]["name"], "theirs");
+  // What is refused then, the apply would be, too.
+  Answer(200, live);
+  transport_.Answer(422, kTwice);
+  transport_.Answer(422, kTwice);
+  const auto fresh = kubernetes::NewCluster(http::Borrow(transport_), "");
+  EXPECT_THAT(CheckUpdate(call_, *fresh, declared, options_).status(),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("Duplicate value")));
+}
+
 TEST(ClaimOf, NeedsManagerAndMark) {
   ObjectOptions options;
   options.owner = kMark;

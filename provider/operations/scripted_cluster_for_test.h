@@ -98,7 +98,7 @@ class ScriptedCluster final : public kubernetes::Cluster {
     return absl::UnimplementedError("not in the script");
   }
   absl::StatusOr<Json> Patch(const Call&, const kubernetes::ObjectRef&, kubernetes::PatchType,
-                             const Json&, absl::string_view) override {
+                             const Json&, absl::string_view, bool) override {
     return absl::UnimplementedError("not in the script");
   }
   absl::Status Delete(const Call&, const kubernetes::ObjectRef& ref,

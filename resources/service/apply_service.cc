@@ -19,6 +19,7 @@
 #include "provider/clients/kubernetes/secret_digest.h"
 #include "provider/operations/generate_value.h"
 #include "provider/operations/wait_ready.h"
+#include "resources/service/attribute_of.h"
 #include "resources/service/content.h"
 #include "resources/service/keep_order.h"
 #include "resources/service/remake.h"
@@ -191,8 +192,8 @@ class Run {
     StoreSettled(context_, settled_);
     context_.private_state->Erase(kNextData);
     TellKept(context_, kept_);
-    // Nothing was made: then there is no service.
-    if (!status.ok() && prior_ == nullptr && reached_.objects->empty()) return status;
+    // Nothing was made, and nothing is left of a former one: then there is no service.
+    if (!status.ok() && former_ == nullptr && reached_.objects->empty()) return status;
     if (!status.ok()) return sdk::Outcome<ServiceModel>::Partial(reached_, std::move(status));
     reached_.env_wo_version = plan_.env_wo_version;
     reached_.generated_secrets = plan_.generated_secrets;
@@ -253,6 +254,7 @@ class Run {
  private:
   absl::Status ApplyAll() {
     CHARON_ASSIGN_OR_RETURN(Content content, ContentOf(plan_, conventions_));
+    CHARON_RETURN_IF_ERROR(CheckExports(content));
     if (prior_ != nullptr && !adopting_) NoteBefore(content);
     bool pruned_exposure = false;
     bool rolled_out = false;
@@ -282,8 +284,7 @@ class Run {
       const std::string& hash = content.hashes[key];
       if (!MustWrite(content.objects[i], key, hash)) continue;
       const bool known = prior_ != nullptr && (adopting_ || reached_.objects->count(key) != 0);
-      CHARON_RETURN_IF_ERROR(
-          Locate(content.objects[i], WriteCounted(content.objects[i], content.refs[i])));
+      CHARON_RETURN_IF_ERROR(WriteLocated(content.objects[i], content.refs[i]));
       reached_.objects.value()[key] = hash;
       if (!known && !cluster_.CreatedThisRun(content.refs[i])) took_over_ = true;
     }
@@ -341,6 +342,34 @@ class Run {
           {{"object", ref.ToString()}, {"reason", std::string(noted.status().message())}});
     }
     return noted.ok();
+  }
+
+  // Should it fail, the attribute is named.
+  absl::Status WriteLocated(const Rendered& rendered, const ObjectRef& ref) {
+    absl::Status written = WriteCounted(rendered, ref);
+    if (written.ok()) return written;
+    const auto live = cluster_.Read(context_, ref);
+    if (live.ok() && IsClaim(ref)) {
+      if (absl::Status why = CheckClaim(rendered, **live, options_); !why.ok())
+        written = std::move(why);
+    }
+    return Locate(plan_, rendered, live.ok() ? **live : Json(), written);
+  }
+
+  // The claim of an export goes with its volume: nothing of the two is made where the claim is
+  // there already and holds other data.
+  absl::Status CheckExports(const Content& content) {
+    for (std::size_t i = 0; i < content.objects.size(); ++i) {
+      const Rendered& rendered = content.objects[i];
+      const std::string key = KeyOf(content.refs[i]);
+      if (!IsClaim(content.refs[i]) || rendered.keeps_data ||
+          !MustWrite(rendered, key, content.hashes.at(key)))
+        continue;
+      const auto live = cluster_.Read(context_, content.refs[i]);
+      if (live.ok())
+        CHARON_RETURN_IF_ERROR(At(rendered.attribute, CheckClaim(rendered, **live, options_)));
+    }
+    return absl::OkStatus();
   }
 
   // Should it fail, the state says so of what may have been written all the same.
@@ -788,7 +817,7 @@ class Run {
   const Conventions conventions_;
   const operations::ObjectOptions options_;
   const ServiceModel* prior_;
-  const ServiceModel* former_;  // the prior one, or what a create left that failed
+  const ServiceModel* former_;  // the prior one, or what it or a create left that failed
   const ServiceModel& plan_;
   ServiceModel reached_;
   Attr<StringMap> restart_;  // what the pods are to be started with
@@ -878,7 +907,7 @@ absl::StatusOr<StringMap> MarkedObjects(const sdk::Context& context, Services& s
 }
 
 absl::Status RemoveService(const sdk::Context& context, Services& services,
-                           const ServiceModel& prior) {
+                           const ServiceModel& prior, std::vector<std::string>& passed_on) {
   CHARON_ASSIGN_OR_RETURN(const auto cluster, services.Kubernetes());
   const operations::ObjectOptions options = OptionsOf(services, prior, context);
   const bool delete_data = prior.delete_data.value_or(false);
@@ -899,7 +928,10 @@ absl::Status RemoveService(const sdk::Context& context, Services& services,
   std::vector<ObjectRef> going;
   for (const std::string& key : KeysByRemoval(prior.objects.value_or({}))) {
     if (data.count(key) != 0) {
-      if (is_next(key)) continue;
+      if (is_next(key)) {
+        passed_on.push_back(key);
+        continue;
+      }
       if (!delete_data) {
         kept.push_back(key);
         continue;
@@ -919,7 +951,11 @@ absl::Status RemoveService(const sdk::Context& context, Services& services,
   }
   const bool stays = cluster->claims().IsClaimed(WorkloadRef(prior));  // another resource's now
   for (const auto& [name, claim] : prior.claims.value_or({})) {
-    if (!IsPerReplica(claim) || stays || is_next(ClaimKey(prior, name, true))) continue;
+    if (!IsPerReplica(claim) || stays) continue;
+    if (const std::string key = ClaimKey(prior, name, true); is_next(key)) {
+      passed_on.push_back(key);
+      continue;
+    }
     CHARON_RETURN_IF_ERROR(RemoveReplicaClaims(context, *cluster, prior, name, delete_data, kept));
   }
   if (may_have_more)

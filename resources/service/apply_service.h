@@ -48,8 +48,8 @@ operations::ObjectOptions OptionsOf(Services& services, const ServiceModel& mode
 inline constexpr char kNextData[] = "next-data";
 
 // Makes the service (`prior` is nullptr), or what has changed of it, and waits until it is ready.
-// `left` is what a create left that failed, if there was one. What was reached is in the outcome
-// also if something fails.
+// `left` is what a create left that failed, or the delete half of a replacement, if there was one.
+// What was reached is in the outcome also if something fails.
 sdk::Outcome<ServiceModel> ApplyService(const sdk::Context& context, Services& services,
                                         const ServiceModel* prior, const ServiceModel* left,
                                         const ServiceModel& plan);
@@ -61,8 +61,10 @@ absl::StatusOr<std::vector<kubernetes::Json>> ReplicaClaims(const Call& call,
                                                             const std::string& volume);
 
 // Exposure first. What holds data stays unless `delete_data` says otherwise; what was kept is told.
+// What stays because the create half of a replacement takes it again is added to `passed_on`, as
+// keys.
 absl::Status RemoveService(const sdk::Context& context, Services& services,
-                           const ServiceModel& prior);
+                           const ServiceModel& prior, std::vector<std::string>& passed_on);
 
 // Secrets that pods are restarted for.
 std::vector<std::string> RestartSecrets(const ServiceModel& model);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -98,6 +99,17 @@ Check SecretReference() {
         absl::StrSplit(absl::StripSuffix(text, "?"), absl::MaxSplits('/', 1));
     if (parts.size() == 2 && !parts[0].empty() && IsKey(parts[1])) return absl::OkStatus();
     return Invalid(absl::StrCat("\"", text, "\" must be \"secret/key\", such as \"db/password\""));
+  });
+}
+
+bool IsBase64(absl::string_view text) {
+  std::string plain(text);
+  std::erase_if(plain, [](char c) { return c == '\n' || c == '\r'; });
+  absl::string_view digits = plain;
+  if (digits.size() % 4 != 0) return false;
+  if (absl::ConsumeSuffix(&digits, "=")) absl::ConsumeSuffix(&digits, "=");
+  return std::all_of(digits.begin(), digits.end(), [](char c) {
+    return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '+' || c == '/';
   });
 }
 

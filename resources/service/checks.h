@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "absl/strings/string_view.h"
 #include "provider/schema/checks.h"
 
 namespace charon::service {
@@ -21,6 +22,8 @@ Check EnvName();
 Check DataKey();
 // `secret/key`, of an environment variable.
 Check SecretReference();
+// With its padding and without spaces (Go's encoding/base64, StdEncoding).
+bool IsBase64(absl::string_view text);
 // Five fields, or a word such as `@daily`; what the fields say is left to the server.
 Check CronSchedule();
 // What the downward API offers as an environment variable: a field of the pod, or a resource of the

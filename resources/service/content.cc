@@ -160,9 +160,4 @@ std::string GeneratedKey(const ServiceModel& model) {
   return KeyOf({{"v1", "Secret"}, *model.name_space, model.NameOrDefault() + "-generated"});
 }
 
-absl::Status Locate(const Rendered& rendered, const absl::Status& status) {
-  if (status.ok() || rendered.attribute.empty()) return status;
-  return At(rendered.attribute, status);
-}
-
 }  // namespace charon::service

@@ -62,7 +62,4 @@ std::string GeneratedKey(const ServiceModel& model);
 bool IsClaim(const kubernetes::ObjectRef& ref);
 bool IsPerReplica(const ClaimModel& claim);
 
-// `status` with the attribute that the object comes from.
-absl::Status Locate(const Rendered& rendered, const absl::Status& status);
-
 }  // namespace charon::service

@@ -12,6 +12,7 @@
 #include "provider/clients/kubernetes/quantity.h"
 #include "provider/operations/quota_fit.h"
 #include "resources/service/apply_service.h"
+#include "resources/service/attribute_of.h"
 #include "resources/service/keep_order.h"
 #include "resources/service/remake.h"
 #include "resources/service/selector_clash.h"
@@ -163,11 +164,29 @@ absl::Status PlanChecks::DryRun(const sdk::Context& context,
     if (!changes || objects[i].has_values) continue;
     operations::ObjectOptions options = OptionsOf(services_, planned, context);
     options.initial = objects[i].initial.is_null() ? nullptr : &objects[i].initial;
+    const auto located = [&](const absl::Status& status) {
+      Json live;
+      services_
+          .CheckPlan(context,
+                     [&](Cluster& cluster) {
+                       const auto there = cluster.Read(context, content.refs[i]);
+                       if (there.ok()) live = **there;
+                       return absl::OkStatus();
+                     })
+          .IgnoreError();
+      return Locate(planned, objects[i], live, status);
+    };
+    // The create half of a replacement: what is there may go before.
+    const bool goes = context.replaces || IsGoing(WorkloadRef(planned));
     absl::Status checked = services_.CheckPlan(context, [&](Cluster& cluster) -> absl::Status {
       if (objects[i].stage == Stage::kWorkload && change.IsCreate() &&
           options.on_conflict == operations::OnConflict::kAdopt && !IsGoing(content.refs[i])) {
         const auto live = cluster.Read(context, content.refs[i]);
         if (live.ok()) CHARON_RETURN_IF_ERROR(CheckPods(objects[i].object, **live, options));
+      }
+      if (IsClaim(content.refs[i]) && !goes) {
+        const auto live = cluster.Read(context, content.refs[i]);
+        if (live.ok()) CHARON_RETURN_IF_ERROR(CheckClaim(objects[i], **live, options));
       }
       const bool exists = found != before.end() || adopting;
       Json object = objects[i].object;
@@ -179,7 +198,7 @@ absl::Status PlanChecks::DryRun(const sdk::Context& context,
                     : operations::CheckCreate(context, cluster, object, options).status();
     });
     if (absl::IsAborted(checked)) {
-      context.diagnostics->Warning("Another manager owns a field", Locate(objects[i], checked));
+      context.diagnostics->Warning("Another manager owns a field", located(checked));
       continue;
     }
     if (objects[i].stage == Stage::kWorkload && IsAboutFixedFields(checked)) {
@@ -187,9 +206,49 @@ absl::Status PlanChecks::DryRun(const sdk::Context& context,
         return MadeAnew(context, cluster, objects[i], options, change.IsCreate());
       });
     }
-    if (!checked.ok()) return Locate(objects[i], checked);
+    if (!checked.ok()) return located(checked);
     CHARON_RETURN_IF_ERROR(services_.CheckPlan(
         context, [&](Cluster& cluster) { return Growth(context, cluster, planned, objects[i]); }));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status PlanChecks::BackupTargets(const sdk::Context& context,
+                                       const sdk::PlanChange<ServiceModel>& change,
+                                       const ServiceModel& planned, const Content& content) const {
+  if (context.planned_before) return absl::OkStatus();
+  const StringMap before = change.IsUpdate() ? change.prior().objects.value_or({}) : StringMap();
+  for (const auto& [key, backup] : planned.backups.value_or({})) {
+    const std::string job = KeyOf({{"batch/v1", "CronJob"},
+                                   *planned.name_space,
+                                   absl::StrCat(planned.NameOrDefault(), "-", key)});
+    const auto was = before.find(job);
+    if (was != before.end() && was->second == content.hashes.at(job)) continue;
+    const std::map<std::string, ClaimModel> own = planned.claims.value_or({});
+    const ObjectRef target{{"v1", "PersistentVolumeClaim"}, *planned.name_space, *backup.to};
+    if (own.count(*backup.to) != 0 || content.hashes.count(KeyOf(target)) != 0) continue;
+    CHARON_RETURN_IF_ERROR(services_.CheckPlan(context, [&](Cluster& cluster) -> absl::Status {
+      const auto live = cluster.Read(context, target);
+      // Without a namespace, this run makes it, and whatever is to be in it.
+      if (kubernetes::MissingOf(live.status()) != kubernetes::Missing::kObject)
+        return absl::IsUnavailable(live.status()) ? live.status() : absl::OkStatus();
+      if (!cluster.Read(context, {{"v1", "Namespace"}, "", *planned.name_space}).ok())
+        return absl::OkStatus();
+      std::vector<std::string> names;
+      for (const auto& [name, claim] : own) names.push_back(absl::StrCat("\"", name, "\""));
+      context.diagnostics->Warning(
+          "A backup has nothing to write to",
+          At(Path("backups").Key(key).Attribute("to"),
+             WithRemedy(
+                 absl::NotFoundError(absl::StrCat(
+                     "namespace ", *planned.name_space, " has no PersistentVolumeClaim \"",
+                     *backup.to, "\", and \"claims\" has ",
+                     names.empty() ? "none" : absl::StrCat("only ", absl::StrJoin(names, ", ")),
+                     ": the backup's pods wait until there is one")),
+                 "If something else makes it, nothing is to be done. Else name a key of "
+                 "\"claims\", or a claim that there is.")));
+      return absl::OkStatus();
+    }));
   }
   return absl::OkStatus();
 }

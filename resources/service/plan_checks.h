@@ -38,6 +38,11 @@ class PlanChecks {
   absl::Status DryRun(const sdk::Context& context, const sdk::PlanChange<ServiceModel>& change,
                       const ServiceModel& planned, const Content& content) const;
 
+  // Tells of backups that have no claim to write to yet. A warning: the same run may make it.
+  absl::Status BackupTargets(const sdk::Context& context,
+                             const sdk::PlanChange<ServiceModel>& change,
+                             const ServiceModel& planned, const Content& content) const;
+
   // Tells before the apply what would not fit. A warning: the same run may raise a quota or add a
   // node.
   absl::Status Fit(const sdk::Context& context, const sdk::PlanChange<ServiceModel>& change,

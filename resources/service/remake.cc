@@ -51,47 +51,6 @@ std::vector<std::string> FixedFields(const Json& object, const Json& live,
   return fields;
 }
 
-// The first part of `path` that has nothing of either set: what the server filled in below it means
-// nothing without what is gone.
-kubernetes::FieldPath Vanished(const kubernetes::FieldPath& path,
-                               const kubernetes::FieldSet& wanted,
-                               const kubernetes::FieldSet& theirs) {
-  const kubernetes::FieldSet *ours = &wanted, *others = &theirs;
-  for (std::size_t i = 0; i < path.size(); ++i) {
-    if (ours != nullptr) ours = ours->Child(path[i]);
-    if (others != nullptr) others = others->Child(path[i]);
-    if (ours == nullptr && others == nullptr)
-      return {path.begin(), path.begin() + static_cast<std::ptrdiff_t>(i) + 1};
-  }
-  return path;
-}
-
-// The pod template of `live` without what we would take out of it in place: what others wrote there
-// stays, and so do its pods, as long as the rendering changes nothing.
-Json CarriedOver(const Json& object, const Json& live, const operations::ObjectOptions& options) {
-  const kubernetes::FieldSet applied = kubernetes::AppliedBy(live, options.manager);
-  const kubernetes::FieldSet wanted = kubernetes::FieldsOf(object, live);
-  kubernetes::FieldSet theirs;
-  for (const kubernetes::ManagerEntry& entry : kubernetes::Managers(live)) {
-    if (entry.subresource.empty() && entry.manager != options.manager)
-      theirs = theirs.Union(entry.fields);
-  }
-  const kubernetes::FieldSet gone = applied.Minus(wanted).Minus(theirs);
-  const Json templates = {{"spec", {{"template", Field(live, "spec.template")}}}};
-  kubernetes::FieldSet kept = kubernetes::FieldsOf(templates, live);
-  for (const kubernetes::FieldPath& path : gone.Paths()) {
-    const kubernetes::FieldSet* ours = &applied;
-    for (const kubernetes::FieldStep& step : path) {
-      if (ours != nullptr) ours = ours->Child(step);
-    }
-    // A list or map that was ours as such has members that speak for themselves.
-    const bool has_members = ours != nullptr && !ours->children().empty() &&
-                             path.back().kind != kubernetes::FieldStep::Kind::kKey;
-    if (!has_members) kept.Remove(Vanished(path, wanted, theirs));
-  }
-  return kubernetes::Project(live, kept);
-}
-
 // Names of the claims that a StatefulSet makes for each replica.
 std::set<std::string> Volumes(const Json& workload) {
   std::set<std::string> names;
@@ -136,6 +95,33 @@ absl::Status CheckPods(const Json& object, const Json& live,
                     "on_conflict = \"replace\" deletes it, and its pods, first.")));
 }
 
+absl::Status CheckClaim(const Rendered& rendered, const Json& live,
+                        const operations::ObjectOptions& options) {
+  if (operations::ClaimOf(&live, options) != operations::Claim::kOurs) return absl::OkStatus();
+  CHARON_ASSIGN_OR_RETURN(const kubernetes::ObjectRef ref, kubernetes::RefOf(rendered.object));
+  const std::string wanted = kubernetes::Text(rendered.object, "spec.volumeName");
+  const std::string there = kubernetes::Text(live, "spec.volumeName");
+  if (!wanted.empty() && there != wanted) {
+    return WithRemedy(
+        absl::AlreadyExistsError(absl::StrCat(
+            KeyOf(ref), " exists already, from an entry of \"claims\" of that name, and holds ",
+            there.empty() ? "its data" : absl::StrCat("the data of volume ", there),
+            ". A claim keeps its volume for good")),
+        absl::StrCat("Give this volume another name. If nobody needs that data any more: apply "
+                     "once without the volume, delete the claim with kubectl delete "
+                     "persistentvolumeclaim ",
+                     ref.name, " -n ", ref.name_space, ", and apply with the volume."));
+  }
+  if (rendered.keeps_data && there == absl::StrCat(ref.name_space, "-", ref.name)) {
+    return WithRemedy(absl::AlreadyExistsError(
+                          absl::StrCat(KeyOf(ref), " exists already, for the NFS export of volume ",
+                                       there, ". A claim keeps its volume for good")),
+                      "Give this claim another name, or apply once without it: the claim of an "
+                      "export goes with its entry of \"volumes\".");
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<Remake> CheckRemake(const Call& call, kubernetes::Cluster& cluster,
                                    const Json& object, const Json& live,
                                    const operations::ObjectOptions& options, bool fresh) {
@@ -165,7 +151,10 @@ absl::StatusOr<Remake> CheckRemake(const Call& call, kubernetes::Cluster& cluste
     anew.initial = &remake.initial;
   }
   if (remake.around_pods) {
-    remake.carried = CarriedOver(object, live, options);
+    // What others wrote there stays, and so do its pods, as long as the rendering changes nothing.
+    const Json templates = {{"spec", {{"template", Field(live, "spec.template")}}}};
+    remake.carried =
+        operations::LeftOf(templates, object, operations::Migrated(object, live, options), options);
     absl::StatusOr<bool> checked = operations::CheckMakeAnew(
         call, cluster, operations::WithCarried(object, remake.carried), anew);
     if (!absl::IsInvalidArgument(checked.status())) {

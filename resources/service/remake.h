@@ -1,5 +1,5 @@
-// A workload that cannot become what is wanted, because of what it was made with: it is made anew,
-// but never deleted before the server is known to take the new one.
+// What cannot become what is wanted, because of what it was made with. A workload is made anew, but
+// never deleted before the server is known to take the new one; a claim stays.
 #pragma once
 
 #include <string>
@@ -18,6 +18,11 @@ bool IsAboutFixedFields(const absl::Status& refused);
 // with the ways out: no manager can change that.
 absl::Status CheckPods(const Json& object, const Json& live,
                        const operations::ObjectOptions& options);
+
+// AlreadyExists, with the ways out, if `live` is a claim with a volume of its own and `rendered` is
+// that of an NFS export, or the other way round.
+absl::Status CheckClaim(const Rendered& rendered, const Json& live,
+                        const operations::ObjectOptions& options);
 
 struct Remake {
   bool checked = false;             // the server was asked, and takes it

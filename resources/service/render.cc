@@ -15,6 +15,7 @@
 #include "absl/time/time.h"
 #include "provider/base/duration.h"
 #include "provider/base/status.h"
+#include "provider/clients/kubernetes/yaml.h"
 #include "resources/service/strategic_merge.h"
 
 namespace charon::service {
@@ -215,6 +216,68 @@ void CheckFileMount(const ServiceModel& model, const MountModel& mount, const Pa
     findings.Add(at.Attribute("sub_path"),
                  absl::StrCat("\"", *mount.volume, "\" is a file, which has no paths inside"),
                  "Leave it out.");
+  }
+}
+
+// What is mounted over the root of the container's files hides its image.
+void CheckRoot(const ServiceModel& model, Findings& findings) {
+  const auto check = [&](const char* attribute, const auto& by_path, const char* what) {
+    for (const auto& [path, entry] : by_path.value_or({})) {
+      if (!Place(path).empty()) continue;
+      findings.Add(
+          Path(attribute).Key(path),
+          absl::StrCat("\"", path, "\" is the root of the container's files, and no ", what),
+          absl::StrCat("Name a ", what, " below it, such as \"/etc/app",
+                       std::string(attribute) == "files" ? "/app.conf" : "", "\"."));
+    }
+  };
+  check("files", model.files, "file");
+  check("config_dirs", model.config_dirs, "directory of the service's own");
+}
+
+// Not in the table, since a text that stands for an unknown one in a plan (PlanPartly) is no
+// base64.
+void CheckBytes(const ServiceModel& model, Findings& findings) {
+  for (const auto& [path, file] : model.files.value_or({})) {
+    if (!file.content_base64.IsKnown() || IsBase64(*file.content_base64)) continue;
+    findings.Add(Path("files").Key(path).Attribute("content_base64"), "is no base64",
+                 "Write filebase64(\"...\") or base64encode(\"...\"); text as it is goes into "
+                 "content.");
+  }
+}
+
+void CheckPatch(const ServiceModel& model, Findings& findings) {
+  if (!model.extra_manifest_patch.IsKnown()) return;
+  const absl::StatusOr<Json> patch = kubernetes::ParseYaml(*model.extra_manifest_patch);
+  if (patch.ok() && patch->is_object()) return;
+  findings.Add("extra_manifest_patch",
+               patch.ok() ? "must be a map of fields" : patch.status().message(),
+               "Write it as yamlencode({ spec = { ... } }), or as the text of such a map.");
+}
+
+// A key of `volumes` is no claim that a backup could write to.
+void CheckBackups(const ServiceModel& model, Findings& findings) {
+  for (const auto& [key, backup] : model.backups.value_or({})) {
+    if (!backup.to.IsKnown() || model.claims.IsUnknown() ||
+        model.claims.value_or({}).count(*backup.to) != 0)
+      continue;
+    const std::map<std::string, VolumeModel> volumes = model.volumes.value_or({});
+    const auto found = volumes.find(*backup.to);
+    if (found == volumes.end() || found->second.existing_claim.IsUnknown()) continue;
+    const VolumeModel& volume = found->second;
+    const std::string existing = volume.existing_claim.value_or("");
+    if (existing == *backup.to) continue;
+    const bool pair = volume.nfs.IsKnown() && !volume.nfs->in_line.IsUnknown() &&
+                      !volume.nfs->in_line.value_or(false) && model.name_space.IsKnown() &&
+                      !model.name.IsUnknown();
+    const std::string claim = pair ? ClaimName(model, *backup.to) : existing;
+    findings.Add(
+        Path("backups").Key(key).Attribute("to"),
+        absl::StrCat("\"", *backup.to,
+                     "\" is a key of \"volumes\"; a backup writes to a key of \"claims\", or "
+                     "to another PersistentVolumeClaim by its own name"),
+        claim.empty() ? "Name one of these."
+                      : absl::StrCat("The claim of that volume is \"", claim, "\"."));
   }
 }
 
@@ -566,6 +629,10 @@ std::vector<absl::Status> CheckService(const ServiceModel& config) {
   CheckVolumes(config, findings);
   CheckRollout(config, findings);
   CheckSecrets(config, findings);
+  CheckRoot(config, findings);
+  CheckBytes(config, findings);
+  CheckPatch(config, findings);
+  CheckBackups(config, findings);
   if (config.files.IsKnown()) {
     std::map<std::string, std::string> keys;
     for (const auto& [path, file] : *config.files) {

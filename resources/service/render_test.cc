@@ -76,6 +76,36 @@ std::vector<std::string> Messages(const Json& config) {
   return messages;
 }
 
+TEST(CheckService, TextsThatStandForSomethingElse) {
+  const auto bytes = [](const char* text) {
+    return Messages({{"files", {{"/etc/a", {{"content_base64", text}}}}}});
+  };
+  for (const char* good : {"", "YQ==", "YWI=", "YWJj", "YWJj\nYWJj\n", "+/+/"})
+    EXPECT_THAT(bytes(good), IsEmpty()) << good;
+  for (const char* bad : {"YQ", "YQ=", "Y===", "YWJj YWJj", "YW-_", "=YWJ"})
+    EXPECT_THAT(bytes(bad), ElementsAre("files[\"/etc/a\"].content_base64: is no base64")) << bad;
+  const auto patch = [](const char* text) { return Messages({{"extra_manifest_patch", text}}); };
+  EXPECT_THAT(patch("spec: {replicas: 1}"), IsEmpty());
+  EXPECT_THAT(patch(R"({"spec": {}})"), IsEmpty());
+  for (const char* bad : {"[1]", "text", ""}) EXPECT_THAT(patch(bad), ::testing::SizeIs(1)) << bad;
+}
+
+TEST(CheckService, ABackupWritesToAClaim) {
+  const auto to = [](const char* target) {
+    return Messages(
+        {{"claims", {{"data", {{"mount", "/d"}, {"size", "1Gi"}}}}},
+         {"volumes",
+          {{"tmp", {{"empty_dir", Json::object()}}},
+           {"old", {{"existing_claim", "old"}}},
+           {"other", {{"existing_claim", "elsewhere"}}}}},
+         {"backups", {{"b", {{"schedule", "@daily"}, {"command", {"save"}}, {"to", target}}}}}});
+  };
+  for (const char* good : {"data", "old", "elsewhere", "of-somebody"})
+    EXPECT_THAT(to(good), IsEmpty()) << good;
+  EXPECT_THAT(to("tmp"), ElementsAre(HasSubstr("backups[\"b\"].to: \"tmp\" is a key of")));
+  EXPECT_THAT(to("other"), ElementsAre(HasSubstr("\"other\" is a key of")));
+}
+
 TEST(RenderService, SmallestIsADeploymentOfOne) {
   const std::vector<Rendered> objects = Render(Json::object());
   EXPECT_THAT(Names(objects), ElementsAre("Deployment/web"));

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <tuple>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -49,6 +50,10 @@ std::string DriftText(const std::vector<kubernetes::Difference>& differences) {
   std::vector<kubernetes::FieldPath> paths;
   for (const kubernetes::Difference& difference : differences) paths.push_back(difference.path);
   return absl::StrCat("changed outside: ", Shown(paths));
+}
+
+std::string FullName(const ServiceModel& model) {
+  return absl::StrCat(*model.name_space, "/", model.NameOrDefault());
 }
 
 void TellOwner(const sdk::Context& context, const std::string& key, operations::Claim claim) {
@@ -182,6 +187,7 @@ absl::Status ServiceResource::Plan(const sdk::Context& context,
   CHARON_RETURN_IF_ERROR(PlanPods(context, change, wanted, content));
   CHARON_RETURN_IF_ERROR(checks_.Selector(context, change, wanted, content.objects));
   CHARON_RETURN_IF_ERROR(checks_.DryRun(context, change, wanted, content));
+  CHARON_RETURN_IF_ERROR(checks_.BackupTargets(context, change, wanted, content));
   return checks_.Fit(context, change, wanted, content.objects);
 }
 
@@ -247,12 +253,27 @@ void ServiceResource::NoteNextData(const sdk::Context& context, const ServiceMod
 sdk::Outcome<ServiceModel> ServiceResource::Create(const sdk::Context& context,
                                                    const ServiceModel& plan) {
   std::optional<ServiceModel> left;
+  std::vector<std::string> passed_on;
   {
     absl::MutexLock lock(&mutex_);
     if (auto found = left_.extract(SameObject(plan)); !found.empty())
       left = std::move(found.mapped());
+    if (auto found = passed_on_.extract(FullName(plan)); !found.empty() && !left)
+      std::tie(left, passed_on) = std::move(found.mapped());
   }
-  return ApplyService(context, services_, nullptr, left ? &*left : nullptr, plan);
+  sdk::Outcome<ServiceModel> outcome =
+      ApplyService(context, services_, nullptr, left ? &*left : nullptr, plan);
+  if (!outcome.ok() && !passed_on.empty()) {
+    context.diagnostics->Warning(
+        "Data was kept",
+        absl::StrCat("The service that was to be replaced is gone; these of it hold data and are "
+                     "still there:\n- ",
+                     absl::StrJoin(passed_on, "\n- "), "\n\nThe next apply takes them again. ",
+                     plan.delete_data.value_or(false)
+                         ? "If the service is destroyed, they go with it (delete_data = true)."
+                         : "If the service is destroyed, they stay."));
+  }
+  return outcome;
 }
 
 void ServiceResource::Spare(const sdk::Context&, const ServiceModel& prior) {
@@ -296,7 +317,8 @@ sdk::Outcome<ServiceModel> ServiceResource::Read(const sdk::Context& context,
       model.objects.value().erase(key);
       continue;
     }
-    any = any || !IsClaim(ref);
+    // What is to go with the service is part of it: forgotten, it would stay for good.
+    any = any || !IsClaim(ref) || prior.delete_data.value_or(false);
     if (const operations::Claim claim = operations::ClaimOf(live->get(), options);
         claim == operations::Claim::kForeign ||
         (claim == operations::Claim::kUnclaimed && !operations::IsMarkedLater(ref))) {
@@ -379,6 +401,12 @@ sdk::Outcome<ServiceModel> ServiceResource::Read(const sdk::Context& context,
   }
   if (workload != nullptr && model.objects->size() < prior.objects->size())
     RememberNote(context, *workload);
+  for (const auto& [name, claim] : prior.claims.value_or({})) {
+    if (any || !IsPerReplica(claim) || !prior.delete_data.value_or(false)) continue;
+    CHARON_ASSIGN_OR_RETURN(const std::vector<Json> claims,
+                            ReplicaClaims(context, *cluster, prior, name));
+    any = !claims.empty();
+  }
   if (!any)
     return absl::NotFoundError(absl::StrCat("nothing of service ", *prior.name_space, "/",
                                             prior.NameOrDefault(), " is left"));
@@ -386,7 +414,25 @@ sdk::Outcome<ServiceModel> ServiceResource::Read(const sdk::Context& context,
 }
 
 absl::Status ServiceResource::Delete(const sdk::Context& context, const ServiceModel& prior) {
-  return RemoveService(context, services_, prior);
+  std::vector<std::string> passed_on;
+  CHARON_RETURN_IF_ERROR(RemoveService(context, services_, prior, passed_on));
+  if (passed_on.empty()) return absl::OkStatus();
+  const auto stays = [&passed_on](const std::string& key) {
+    return std::find(passed_on.begin(), passed_on.end(), key) != passed_on.end();
+  };
+  ServiceModel left = prior;
+  left.generated_secrets = {};  // to be made anew only by an update
+  StringMap objects = prior.objects.value_or({});
+  std::erase_if(objects, [&stays](const auto& object) { return !stays(object.first); });
+  left.objects = std::move(objects);
+  std::map<std::string, ClaimModel> claims = prior.claims.value_or({});
+  std::erase_if(claims, [&](const auto& claim) {
+    return !stays(ClaimKey(prior, claim.first, IsPerReplica(claim.second)));
+  });
+  left.claims = std::move(claims);
+  absl::MutexLock lock(&mutex_);
+  passed_on_.insert_or_assign(FullName(prior), std::pair(std::move(left), std::move(passed_on)));
+  return absl::OkStatus();
 }
 
 absl::StatusOr<ServiceModel> ServiceResource::Import(const sdk::Context&, const std::string& id) {

@@ -60,6 +60,10 @@ class ServiceResource final : public sdk::Resource<ServiceModel, ServiceIdentity
   // What creates left that failed, by SameObject: from the delete half of a replacement until its
   // create half.
   std::map<std::string, ServiceModel> left_ ABSL_GUARDED_BY(mutex_);
+  // What delete halves left for their create halves, by namespace and name: the service reduced to
+  // that, and its keys for a message.
+  std::map<std::string, std::pair<ServiceModel, std::vector<std::string>>> passed_on_
+      ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace charon::service

@@ -233,13 +233,14 @@ class HttpCluster final : public Cluster, private SnapshotSource {
   }
 
   absl::StatusOr<Json> Patch(const Call& call, const ObjectRef& ref, PatchType type,
-                             const Json& patch, absl::string_view manager) override {
+                             const Json& patch, absl::string_view manager, bool dry_run) override {
     CHARON_ASSIGN_OR_RETURN(const ResourceInfo info, Address(call, ref, "patching"));
     http::Request request;
     request.method = "PATCH";
     request.url = PathOf(info, ref.name_space, ref.name);
     AddQuery(request.url, "fieldManager", manager);
     AddQuery(request.url, "fieldValidation", "Strict");
+    if (dry_run) AddQuery(request.url, "dryRun", "All");
     const char* content_type = type == PatchType::kMerge ? "application/merge-patch+json"
                                : type == PatchType::kJson
                                    ? "application/json-patch+json"
@@ -248,9 +249,10 @@ class HttpCluster final : public Cluster, private SnapshotSource {
     request.body = Dump(patch);
     auto response = Send(call, request, &ref);
     if (!response.ok()) {
-      snapshot_.Unsure(ref);
+      if (!dry_run) snapshot_.Unsure(ref);
       return Annotated<Json>(ExplainMissing(call, ref.kind, response.status()), "patching", ref);
     }
+    if (dry_run) return Json();
     auto stored = ParseObject(response->body, info, ref);
     if (stored.ok()) Wrote(call, ref, *stored, std::move(response->body));
     return Annotated(std::move(stored), "patching", ref);

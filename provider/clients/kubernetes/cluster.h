@@ -123,8 +123,10 @@ class Cluster {
   virtual absl::StatusOr<Json> Create(const Call& call, const Json& object,
                                       const ApplyOptions& options) = 0;
 
+  // Returns the object as stored. The answer of a dry run has nothing but its verdict.
   virtual absl::StatusOr<Json> Patch(const Call& call, const ObjectRef& ref, PatchType type,
-                                     const Json& patch, absl::string_view manager) = 0;
+                                     const Json& patch, absl::string_view manager,
+                                     bool dry_run = false) = 0;
 
   // OK also means "accepted": finalizers may keep the object for a while. NotFound if it is not
   // there.
