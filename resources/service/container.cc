@@ -96,8 +96,10 @@ const ObjectSpec<ResourcesModel>& ResourcesModel::Describe() {
           Field(&M::size, "size", Optional,
                 "One of `conventions.sizes`; what is said beside it replaces its amounts."),
           Field(&M::requests, "requests", Optional, "What the scheduler sets aside.")
+              .Check(EachKey(ContainerResource()))
               .Check(EachElement(QuantityText())),
           Field(&M::limits, "limits", Optional, "What the container may use at most.")
+              .Check(EachKey(ContainerResource()))
               .Check(EachElement(QuantityText())),
       });
   return spec;
