@@ -31,7 +31,7 @@ SERVICES = {
     "set": ({"kind": "statefulset"}, False, False),
     "daemon": ({"kind": "daemonset"}, False, False),
     "saved": ({"claims": {"data": {"mount": "/data", "size": "1Gi"}}, "delete_data": True,
-               "backups": {"nightly": {"schedule": "0 3 * * *", "command": ["dump"], "to": "backup"}}}, False, False),
+               "backups": {"nightly": {"schedule": "0 3 * * *", "command": ["dump"], "to": "data"}}}, False, False),
 }
 KINDS = {"set": "StatefulSet", "daemon": "DaemonSet"}
 
