@@ -336,6 +336,16 @@ def test_what_cannot_be_asked_is_not_gone(bare, cluster, names):
     front.on(proxy.matching(path="/apis"), proxy.Answer(200, body=json.dumps(kinds).encode()), None)
     front.on(proxy.matching(path=f"/apis/{group}/.*"), proxy.Answer(503, "ServiceUnavailable", "service unavailable"), None)
     refuses(f"destroy -auto-approve -refresh=false -target={foo}", f"extension server behind {group}/v1", "does not answer")
+    # A kind of which nothing can be told is no reason not to check the others.
+    more = bare.write_file("more.tf", "".join(
+        hcl.resource("charon_kubernetes_manifest", label, {"manifest": json.dumps(
+            head | {"metadata": {"name": "y", "namespace": names("n")}})}, *rest)
+        for label, head, rest in (
+            ("other", {"apiVersion": f"{group}/v1", "kind": "Foo"}, ()),
+            ("wrong", {"apiVersion": "v1", "kind": "ConfigMap", "daata": {}}, ("depends_on = [charon_kubernetes_manifest.other]",)))))
+    plan = bare.plan("-refresh=false", fails=True)
+    assert plan.error.address == "charon_kubernetes_manifest.wrong" and plan.says(".daata") and plan.warnings == [], plan
+    more.unlink()
 
     front.reset()
     bare.destroy()

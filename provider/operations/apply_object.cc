@@ -653,6 +653,8 @@ bool CannotTell(const absl::Status& status) {
   switch (status.code()) {
     case absl::StatusCode::kUnimplemented:
       return true;
+    case absl::StatusCode::kUnavailable:
+      return kubernetes::IsHidden(status);
     case absl::StatusCode::kNotFound:
       return MissingOf(status) == Missing::kKind || MissingOf(status) == Missing::kNamespace;
     case absl::StatusCode::kPermissionDenied:

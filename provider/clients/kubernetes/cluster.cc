@@ -23,7 +23,6 @@
 namespace charon::kubernetes {
 namespace {
 
-constexpr char kHiddenPayload[] = "charon.internal/kubernetes-hidden";
 constexpr char kMissingPayload[] = "charon.internal/kubernetes-missing";
 // The value of that payload for a 404 that names no object, until discovery has told what it means.
 constexpr absl::string_view kPath = "path";
@@ -549,7 +548,7 @@ class HttpCluster final : public Cluster, private SnapshotSource {
       if (const auto known = hidden_.find(key); known != hidden_.end()) return known->second;
     }
     const absl::Status hidden = AskHidden(call, kind);
-    if (hidden.ok() || hidden.GetPayload(kHiddenPayload)) {
+    if (hidden.ok() || IsHidden(hidden)) {
       absl::MutexLock lock(&mutex_);
       hidden_[key] = hidden;
     }
@@ -767,6 +766,8 @@ Missing MissingOf(const absl::Status& status) {
   if (!payload) return Missing::kObject;
   return *payload == "kind" ? Missing::kKind : Missing::kNamespace;
 }
+
+bool IsHidden(const absl::Status& status) { return status.GetPayload(kHiddenPayload).has_value(); }
 
 std::unique_ptr<Cluster> NewCluster(std::unique_ptr<http::Transport> transport,
                                     std::string description, ClusterOptions options) {

@@ -51,6 +51,10 @@ struct ApplyOptions {
 enum class Missing { kNothing, kObject, kNamespace, kKind, kVersion };
 Missing MissingOf(const absl::Status& status);
 
+// Unavailable, although the API server answers: it cannot tell which objects of the kind there are,
+// since the kind's extension server is silent or its definition serves no version.
+bool IsHidden(const absl::Status& status);
+
 struct DeleteOptions {
   std::string propagation = "Background";  // "Foreground", "Orphan"
   std::string uid{};                       // precondition; empty: none

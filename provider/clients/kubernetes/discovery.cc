@@ -349,7 +349,9 @@ absl::Status Discovery::MissingStatus(const ObjectKind& kind, const Catalogue& c
   if (!silent.empty()) {
     absl::StrAppend(&message, ": the extension server behind ", Shortened(silent, 10),
                     " does not answer (see the conditions of its APIService)");
-    return absl::UnavailableError(message);
+    absl::Status hidden = absl::UnavailableError(message);
+    hidden.SetPayload(kHiddenPayload, absl::Cord());
+    return hidden;
   }
   if (!elsewhere.empty()) {
     absl::StrAppend(&message, "; the server has one in ", Shortened(elsewhere, 3));

@@ -21,6 +21,9 @@
 
 namespace charon::kubernetes {
 
+// Of a status that IsHidden.
+inline constexpr char kHiddenPayload[] = "charon.internal/kubernetes-hidden";
+
 // The kinds of one server, asked for once and kept for the run. Kinds that every server has under
 // the same name are known without asking. Safe for concurrent use; several callers share one
 // request.
