@@ -6,7 +6,10 @@ from conftest import shared_folder
 from harness import hcl, nameservers
 from harness.hcl import Expression
 
-pytestmark = pytest.mark.one_cli("about the provider and the service; the examples meet the other program")
+pytestmark = [
+    pytest.mark.one_cli("about the provider and the service; the examples meet the other program"),
+    pytest.mark.thorough("goes deep where others go broad"),
+]
 
 
 def record(key, /, **attributes):

@@ -41,7 +41,7 @@ def address(entry):
 
 PROVIDERS_OWN = pytest.mark.one_cli("what the provider does; how the programs ask for it, the others show")
 
-THOROUGH = pytest.mark.thorough("every attribute, every write")
+THOROUGH = pytest.mark.thorough("every attribute, every write, every way")
 
 
 def text(entry: Entry, attributes, *more: str) -> str:
@@ -265,6 +265,7 @@ def test_import_gives_the_same_state(entry, address, stack, new_stack, names):
     imported.destroy()
 
 
+@THOROUGH
 def test_import_block_with_generated_configuration(entry, address, stack, new_stack, names):
     attributes = entry.importable(names)
     stack.write(text(entry, attributes))
@@ -335,6 +336,7 @@ def test_changed_outside_is_shown(entry, address, stack, cluster, names):
     stack.destroy()
 
 
+@THOROUGH
 @PROVIDERS_OWN
 def test_removed_outside_is_put_back(entry, address, stack, cluster, names):
     """A field of ours that somebody removed is nobody's, so it simply comes back."""
@@ -366,6 +368,7 @@ def test_deleting_what_is_gone_succeeds(entry, stack, cluster, names):
     assert stack.state().resources == {}
 
 
+@THOROUGH
 def test_unknown_inputs_plan(entry, address, stack, cluster, names):
     attributes = entry.full(names)
     source = hcl.resource("terraform_data", "source", {"input": attributes})

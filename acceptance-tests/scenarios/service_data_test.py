@@ -7,7 +7,10 @@ import pytest
 from entries import RULE, RULES, make_namespace, make_storage_class
 from harness import hcl, proxy
 
-pytestmark = pytest.mark.one_cli("about the provider and the server; where programs differ, lifecycle_test.py and examples_test.py meet it")
+pytestmark = [
+    pytest.mark.one_cli("about the provider and the server; where programs differ, lifecycle_test.py and examples_test.py meet it"),
+    pytest.mark.thorough("goes deep where others go broad"),
+]
 
 UNCHECKED = 'provider "charon" {\n  plan_checks = "off"\n}\n'
 SHORT = {"create": "3s", "update": "5s"}

@@ -11,7 +11,10 @@ from harness.cli import squeezed
 from harness.operators import ExternalSecrets, Reloader
 from harness.webhook import Webhook
 
-pytestmark = pytest.mark.one_cli("about the provider and the server; where programs differ, lifecycle_test.py and examples_test.py meet it")
+pytestmark = [
+    pytest.mark.one_cli("about the provider and the server; where programs differ, lifecycle_test.py and examples_test.py meet it"),
+    pytest.mark.thorough("goes deep where others go broad"),
+]
 
 ADDRESS = "charon_service.x"
 

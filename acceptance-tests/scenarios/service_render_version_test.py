@@ -13,7 +13,10 @@ from harness.projection import applied
 from service_examples_test import at_version
 from service_migration_test import TOOLS, Before, workload
 
-pytestmark = pytest.mark.one_cli("what is rendered does not depend on the program")
+pytestmark = [
+    pytest.mark.one_cli("what is rendered does not depend on the program"),
+    pytest.mark.thorough("goes deep where others go broad"),
+]
 
 RULES = [{"resources": ["pods"], "verbs": ["get"]}]
 FIELDS = ("automountServiceAccountToken", "enableServiceLinks")

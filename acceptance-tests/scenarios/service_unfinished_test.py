@@ -8,7 +8,10 @@ import pytest
 
 from harness import hcl, proxy
 
-pytestmark = pytest.mark.one_cli("about the provider and the server; where programs differ, lifecycle_test.py and examples_test.py meet it")
+pytestmark = [
+    pytest.mark.one_cli("about the provider and the server; where programs differ, lifecycle_test.py and examples_test.py meet it"),
+    pytest.mark.thorough("goes deep where others go broad"),
+]
 
 QUICK = {"termination_grace_period": "1s"}
 NEVER = QUICK | {"annotations": {"test/never-ready": ""}}

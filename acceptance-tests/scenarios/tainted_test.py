@@ -7,7 +7,10 @@ import pytest
 
 from harness import hcl
 
-pytestmark = pytest.mark.one_cli("about the provider and the server; where programs differ, lifecycle_test.py and examples_test.py meet it")
+pytestmark = [
+    pytest.mark.one_cli("about the provider and the server; where programs differ, lifecycle_test.py and examples_test.py meet it"),
+    pytest.mark.thorough("goes deep where others go broad"),
+]
 
 ADDRESS = "charon_kubernetes_manifest.x"
 SHORT = {"create": "3s", "update": "1m"}

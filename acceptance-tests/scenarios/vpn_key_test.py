@@ -10,7 +10,10 @@ from harness import hcl, leaks
 from harness.front import Front
 from harness.hcl import Expression
 
-pytestmark = pytest.mark.one_cli("about the provider and the server")
+pytestmark = [
+    pytest.mark.one_cli("about the provider and the server"),
+    pytest.mark.thorough("goes deep where others go broad"),
+]
 
 
 def key(label, **attributes):

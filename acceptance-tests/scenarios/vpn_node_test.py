@@ -8,7 +8,10 @@ from harness import hcl
 from harness.front import Front
 from harness.hcl import Expression
 
-pytestmark = pytest.mark.one_cli("about the provider and the server")
+pytestmark = [
+    pytest.mark.one_cli("about the provider and the server"),
+    pytest.mark.thorough("goes deep where others go broad"),
+]
 
 TAGS = ("tag:infra", "tag:more", "tag:else")
 

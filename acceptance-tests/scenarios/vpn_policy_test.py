@@ -14,7 +14,9 @@ from harness.cli import ROOT
 from harness.front import Front
 from harness.headscale import SERVERS
 
-pytestmark = [pytest.mark.one_cli("about the provider and the server"), pytest.mark.own_server("a server has one policy")]
+pytestmark = [pytest.mark.one_cli("about the provider and the server"),
+              pytest.mark.own_server("a server has one policy"),
+              pytest.mark.thorough("goes deep where others go broad")]
 
 VERDICTS = json.loads((ROOT / "provider/clients/headscale/policy/testdata/verdicts.json").read_text())
 
