@@ -161,19 +161,19 @@ std::vector<Check> LimitRangeChecks() {
 }
 
 std::vector<Check> QuotaChecks() {
-  return {
-      EachKey(TextRule(
-          "is a resource that a ResourceQuota counts",
-          [](absl::string_view text) -> absl::Status {
-            if (IsQuotaResource(text)) return LabelKey().run(Value::String(std::string(text)));
-            return absl::InvalidArgumentError(absl::StrCat(
-                "\"", text,
-                "\" is nothing that a ResourceQuota counts: write \"requests.cpu\", "
-                "\"limits.memory\", \"requests.storage\", \"pods\", \"requests.nvidia.com/gpu\" or "
-                "\"count/deployments.apps\", say"));
-          })),
-      EachElement(QuantityText()),
-      {"counts objects in whole numbers", CountsInWholeNumbers}};
+  return {EachKey(TextRule(
+              "is a resource that a ResourceQuota counts",
+              [](absl::string_view text) -> absl::Status {
+                if (IsQuotaResource(text)) return LabelKey().run(Value::String(std::string(text)));
+                return absl::InvalidArgumentError(absl::StrCat(
+                    "\"", text,
+                    "\" is nothing that a ResourceQuota counts. Such are \"requests.cpu\", "
+                    "\"limits.memory\", \"requests.storage\", \"pods\", "
+                    "\"requests.nvidia.com/gpu\" and "
+                    "\"count/deployments.apps\""));
+              })),
+          EachElement(QuantityText()),
+          {"counts objects in whole numbers", CountsInWholeNumbers}};
 }
 
 std::string ShortTierName(absl::string_view name) {
