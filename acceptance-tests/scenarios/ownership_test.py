@@ -178,6 +178,37 @@ def test_import_and_then_a_line_less(stack, cluster, work, made):
     stack.destroy()
 
 
+def test_a_line_goes_although_a_tool_cleared_who_owns_what(stack, cluster, kubectl, work):
+    """Without managedFields nobody owns anything; the server would give all of it to "before-first-apply" for ever."""
+    address = "charon_service.web"
+
+    def write(lines):
+        settings = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "settings", "namespace": work}, "data": lines}
+        service = hcl.resource("charon_service", "web", {
+            "name": "web", "namespace": work, "image": "registry.example/web:1", "env": lines, "wait": "none"})
+        stack.write(manifest(settings) + service)
+
+    def now():
+        return cluster.get("ConfigMap", work, "settings")["data"], env_of(live(cluster, work))
+
+    write({"A": "1", "B": "2"})
+    stack.apply()
+    for name in ("configmap/settings", "deployment/web"):
+        kubectl("patch", name, "-n", work, "--type=json", "-p", '[{"op":"replace","path":"/metadata/managedFields","value":[{}]}]')
+    assert "managedFields" not in cluster.get("ConfigMap", work, "settings")["metadata"]
+    assert stack.plan().actions == {}
+
+    write({"A": "1"})
+    assert stack.apply().actions == {ADDRESS: "update", address: "update"}
+    assert now() == ({"A": "1"}, {"A": "1"})
+    write({"C": "3"})
+    stack.apply()
+    assert now() == ({"C": "3"}, {"C": "3"})
+    owners = {entry["manager"] for entry in cluster.get("ConfigMap", work, "settings")["metadata"]["managedFields"]}
+    assert owners == {"charon"}
+    stack.destroy()
+
+
 # --- Co-owners ----------------------------------------------------------------------------------------
 
 

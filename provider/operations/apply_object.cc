@@ -456,6 +456,7 @@ class Applier {
       if (kubernetes::AppliedBy(live, options_.manager).empty()) {
         CHARON_ASSIGN_OR_RETURN(live, Migrate(std::move(live)));
         if (MarkOf(live).empty() && IsMarkedLater(ref_)) return AdoptQuietly(std::move(live));
+        CHARON_ASSIGN_OR_RETURN(live, Reclaim(std::move(live)));
       }
     }
     return Write(std::move(live), declared_);
@@ -554,6 +555,23 @@ class Applier {
     const FieldSet declared = kubernetes::FieldsOf(declared_, live);
     const std::vector<std::string> former = FormerManagersOf(live, options_);
     return Move(std::move(live), options_.manager, former, &declared);
+  }
+
+  // Somebody cleared metadata.managedFields of what is ours. With our next apply the server would
+  // give every field a second owner, "before-first-apply", and what leaves the configuration later
+  // would stay for ever. So what we declare, and declared before, becomes ours again first.
+  absl::StatusOr<Json> Reclaim(Json live) {
+    for (int attempt = 0;; ++attempt) {
+      if (!kubernetes::Managers(live).empty() || !IsOurMark(MarkOf(live), options_)) return live;
+      FieldSet fields = kubernetes::FieldsOf(declared_, live);
+      if (options_.before) fields = fields.Union(kubernetes::FieldsOf(options_.before(), live));
+      absl::StatusOr<Json> patched = cluster_.Patch(
+          call_, ref_, PatchType::kJson,
+          kubernetes::ClaimPatch(live, options_.manager, Text(declared_, "apiVersion"), fields),
+          options_.manager);
+      if (!absl::IsAborted(patched.status()) || attempt == kAttempts) return patched;
+      CHARON_ASSIGN_OR_RETURN(live, cluster_.Get(call_, ref_));
+    }
   }
 
   // Moves the fields of the managers `from` to `to`: see MigratedManagedFields.

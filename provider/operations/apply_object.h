@@ -57,6 +57,9 @@ struct ObjectOptions {
   // The declaration with the nulls that it had, which name nothing: asked where the server refuses
   // what it has filled in itself, which goes then if a null stands for it.
   std::function<Json()> nulls{};
+  // What this stack declared of it before; null: not known. Asked where the object has lost all
+  // notes of who owns what.
+  std::function<Json()> before{};
 };
 
 // From the attribute on_conflict: "fail", "adopt", "replace"; anything else is kFail.

@@ -618,6 +618,30 @@ TEST_F(ApplyObjectTest, AnImportedObjectIsTakenFromItsFormerTool) {
   EXPECT_THAT(Sent(), ElementsAre("GET", "PATCH json-patch", "PATCH"));
 }
 
+TEST_F(ApplyObjectTest, WhatLostItsOwnersIsClaimedAgainWithWhatWasDeclaredBefore) {
+  Json live = Live(kMark, {});
+  live["metadata"].erase("managedFields");
+  options_.before = [this] {
+    Json before = declared_;
+    before["data"]["n"] = "3";
+    return before;
+  };
+  Answer(200, live);
+  Answer(200, Ours());
+  Answer(200, Ours());
+  ASSERT_THAT(UpdateObject(call_, *cluster_, declared_, options_), IsOk());
+  EXPECT_THAT(Sent(), ElementsAre("GET", "PATCH json-patch", "PATCH"));
+  const Json claim = Body(1)[0]["value"];
+  ASSERT_EQ(claim.size(), 1);
+  EXPECT_EQ(claim[0]["manager"], "charon");
+  EXPECT_EQ(claim[0]["operation"], "Apply");
+  EXPECT_EQ(claim[0]["apiVersion"], "v1");
+  EXPECT_EQ(claim[0]["fieldsV1"]["f:data"], Json::parse(R"({"f:k":{},"f:n":{}})"));
+  EXPECT_TRUE(
+      claim[0]["fieldsV1"]["f:metadata"]["f:annotations"].contains("f:charon.internal/owner"));
+  EXPECT_FALSE(Body(2)["data"].contains("n")) << "so that this takes it away";
+}
+
 TEST_F(ApplyObjectTest, AConflictNamesManagerFieldAndWaysOut) {
   Answer(200, Ours());
   transport_.Answer(409, kConflict);

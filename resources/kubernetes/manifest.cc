@@ -612,7 +612,8 @@ sdk::Outcome<ManifestModel> ManifestResource::Update(const sdk::Context& context
   CHARON_ASSIGN_OR_RETURN(const auto wanted, Complete(plan));
   CHARON_ASSIGN_OR_RETURN(const ObjectRef ref, kubernetes::RefOf(*wanted));
   std::string fixed;  // what makes it another object of the same name
-  if (const auto before = Declared(prior); before.ok()) {
+  const auto before = Declared(prior);
+  if (before.ok()) {
     CHARON_ASSIGN_OR_RETURN(const ObjectRef former, kubernetes::RefOf(**before));
     if (!SameObjectMoved(former, ref)) return MoveTo(context, prior, plan);
     if (OwnsObject(prior) && OwnsObject(plan)) fixed = ImmutableChange(**before, *wanted);
@@ -622,6 +623,7 @@ sdk::Outcome<ManifestModel> ManifestResource::Update(const sdk::Context& context
   }
   operations::ObjectOptions options = Options(plan, ref);
   SetPast(context, options);
+  if (before.ok()) options.before = [&before] { return **before; };
   Json initial;
   if (plan.initial.IsKnown()) {
     CHARON_ASSIGN_OR_RETURN(initial, ParseManifest(*plan.initial));

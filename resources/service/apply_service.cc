@@ -413,6 +413,17 @@ class Run {
     return KeyOf({{"v1", "Secret"}, *plan_.name_space, plan_.NameOrDefault() + "-env"});
   }
 
+  // The object of that key as the prior state has it, by the conventions of today; null: none.
+  Json Before(const std::string& key) const {
+    if (prior_ == nullptr) return nullptr;
+    const absl::StatusOr<Content> content = ContentOf(*prior_, conventions_);
+    if (!content.ok()) return nullptr;
+    for (std::size_t i = 0; i < content->objects.size(); ++i) {
+      if (KeyOf(content->refs[i]) == key) return content->objects[i].object;
+    }
+    return nullptr;
+  }
+
   absl::Status Write(const Rendered& rendered, const ObjectRef& ref) {
     Json object = rendered.object;
     if (rendered.has_values) CHARON_RETURN_IF_ERROR(FillIn(ref, object));
@@ -425,6 +436,7 @@ class Run {
       options.on_conflict = operations::OnConflict::kAdopt;
     }
     const std::string key = KeyOf(ref);
+    options.before = [this, &key] { return Before(key); };
     const bool fresh = prior_ == nullptr || (!adopting_ && reached_.objects->count(key) == 0);
     if (rendered.stage == Stage::kWorkload &&
         (!fresh || options.on_conflict == operations::OnConflict::kAdopt)) {

@@ -118,13 +118,13 @@ class Projection {
 
 std::optional<Json> PatchTo(std::optional<Json> managed_fields, const Json& object) {
   if (!managed_fields) return std::nullopt;
-  // "replace", not "test": a failed test is a 422, an outdated resourceVersion a 409.
-  return Json::array({{{"op", "replace"},
-                       {"path", "/metadata/managedFields"},
-                       {"value", *std::move(managed_fields)}},
-                      {{"op", "replace"},
-                       {"path", "/metadata/resourceVersion"},
-                       {"value", Text(object, "metadata.resourceVersion")}}});
+  // "replace", not "test": a failed test is a 422, an outdated resourceVersion a 409. "add"
+  // replaces what there is.
+  return Json::array(
+      {{{"op", "add"}, {"path", "/metadata/managedFields"}, {"value", *std::move(managed_fields)}},
+       {{"op", "replace"},
+        {"path", "/metadata/resourceVersion"},
+        {"value", Text(object, "metadata.resourceVersion")}}});
 }
 
 }  // namespace
@@ -352,6 +352,16 @@ std::optional<Json> MigrationPatch(const Json& object, absl::string_view manager
 std::optional<Json> ReleasePatch(const Json& object, const std::vector<std::string>& managers,
                                  const std::vector<FieldPath>* fields) {
   return PatchTo(ReleasedManagedFields(object, managers, fields), object);
+}
+
+Json ClaimPatch(const Json& object, absl::string_view manager, absl::string_view api_version,
+                const FieldSet& fields) {
+  return *PatchTo(Json::array({{{"manager", manager},
+                                {"operation", "Apply"},
+                                {"apiVersion", api_version},
+                                {"fieldsType", "FieldsV1"},
+                                {"fieldsV1", fields.ToJson()}}}),
+                  object);
 }
 
 }  // namespace charon::kubernetes

@@ -146,5 +146,9 @@ std::optional<Json> MigrationPatch(const Json& object, absl::string_view manager
                                    const FieldSet* declared = nullptr);
 std::optional<Json> ReleasePatch(const Json& object, const std::vector<std::string>& managers,
                                  const std::vector<FieldPath>* fields = nullptr);
+// The same for an object without managedFields: `fields`, named as in `api_version`, become what
+// `manager` has applied.
+Json ClaimPatch(const Json& object, absl::string_view manager, absl::string_view api_version,
+                const FieldSet& fields);
 
 }  // namespace charon::kubernetes
