@@ -185,6 +185,12 @@ std::string ShortTierName(absl::string_view name) {
   return std::string(name);
 }
 
+std::map<std::string, std::string> Conventions::Labels() const {
+  std::map<std::string, std::string> labels = default_labels;
+  labels[kManagedByLabel] = managed_by;
+  return labels;
+}
+
 absl::StatusOr<TierProfile> Conventions::Tier(absl::string_view name) const {
   std::vector<std::string> known;
   auto matches = [&](const TierProfile& tier) {

@@ -16,6 +16,8 @@ namespace charon {
 // Ways of rendering that this build has: 1 to this (docs/design/decisions/0010-render-versions.md).
 inline constexpr int kNewestRenderVersion = 2;
 
+inline constexpr char kManagedByLabel[] = "app.kubernetes.io/managed-by";
+
 // What a tier gives to a namespace. Amounts are Kubernetes quantities.
 struct TierProfile {
   std::string name;  // "3-edge": also the value of the `tier` label
@@ -82,6 +84,9 @@ struct Conventions {
   std::map<std::string, std::string> default_labels;
   std::map<std::string, TierProfile>
       tiers;  // own table, by full name; in front of the built-in one
+
+  // Of every object that a typed resource makes: default_labels, and managed_by as one.
+  std::map<std::string, std::string> Labels() const;
 
   // The tier called `name` in full ("3-edge") or in short ("edge"). NotFound, listing those there
   // are.

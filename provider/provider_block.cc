@@ -433,8 +433,10 @@ const ObjectSpec<ConventionsModel>& ConventionsModel::Describe() {
               .Check(LabelKey()),
           Field(&M::wait_for_image, "wait_for_image", Optional,
                 "Image of that init container; it needs `sh` and `nc`."),
-          Field(&M::default_labels, "default_labels", Optional,
-                "Labels of every object that a typed resource makes.")
+          Field(
+              &M::default_labels, "default_labels", Optional,
+              "Labels of every object that a typed resource makes. A change reaches those that are "
+              "there, which the plan shows (`labels_all`).")
               .Check(EachKey(LabelKey()))
               .Check(EachElement(LabelValue())),
           Field(&M::tiers, "tiers", Optional,

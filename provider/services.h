@@ -40,6 +40,10 @@ struct Settings {
   // What of `unknown` concerns `part`, which is "kubernetes", "conventions.tiers", or "" for all.
   std::vector<std::string> UnknownIn(absl::string_view part) const;
   bool Knows(absl::string_view part) const { return UnknownIn(part).empty(); }
+  // Whether conventions.Labels() are known.
+  bool KnowsLabels() const {
+    return Knows("conventions.managed_by") && Knows("conventions.default_labels");
+  }
 };
 
 // What ResourceInfo::needs of a resource says: where it is, and what marks an object as ours.

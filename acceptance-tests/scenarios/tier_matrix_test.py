@@ -594,34 +594,3 @@ def test_what_governs_a_namespace_and_was_made_anew_is_told_in_the_plan(stack, c
         stack.apply()
     assert cluster.get("RoleBinding", space, "a")["subjects"][0]["name"] == "x"
     stack.destroy()
-
-
-def test_labels_of_conventions_that_came_later_are_no_drift(stack, cluster, names):
-    """Nobody changed anything, so nobody is named; and what is said to bring them does."""
-    space, tier = names("space"), names("tier")
-
-    def write(note, **conventions):
-        notes = {"annotations": {"note": note}} if note else {}
-        stack.write(hcl.block('provider "charon"', {"conventions": conventions})
-                    + hcl.resource("charon_tier", "x", {"name": tier, "priority": 5, "description": f"A tier. {note}"})
-                    + hcl.resource("charon_tier_namespace", "x", {"name": space} | notes)
-                    + hcl.resource("charon_secret", "x", {"name": "x", "namespace": Expression("charon_tier_namespace.x.name"),
-                                                          "generate": {"p": {}}} | notes))
-
-    write("")
-    stack.apply()
-    write("", default_labels={"team": "blue"}, managed_by="us")
-    plan = stack.plan()
-    assert plan.is_empty and not plan.says("Changed outside"), plan
-    assert {w.address for w in plan.warnings} == {ADDRESS, "charon_tier.x", "charon_secret.x"}
-    assert all(w.text.count("team") and "managed-by" in w.text and "next change" in w.text for w in plan.warnings), plan
-    write("a change", default_labels={"team": "blue"}, managed_by="us")
-    stack.apply()
-    for ref in (("Namespace", None, space), ("PriorityClass", None, f"tier-{tier}"), ("Secret", space, "x")):
-        labels = cluster.get(*ref)["metadata"]["labels"]
-        assert labels["team"] == "blue" and labels["app.kubernetes.io/managed-by"] == "us"
-    assert stack.expect_empty().warnings == []
-    # What somebody else made of one is drift.
-    cluster.api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": space, "labels": {"team": "red"}}}, force=True)
-    assert stack.plan().says("Changed outside", "metadata.labels.team was changed by somebody")
-    stack.destroy()

@@ -66,6 +66,14 @@ class PlanChange {
     SetValue(name, EncodeAttr(value));
   }
   void SetUnknown(absl::string_view name) { SetValue(name, Value::Unknown()); }
+  // The same for what Read finds out. Null in the prior state, because it has not been read since
+  // there is the attribute, or because it is somebody else's until the first change: that alone
+  // changes nothing. To be called when everything else is decided.
+  template <typename T>
+  void SetUnlessUnread(absl::string_view name, const Attr<T>& value) {
+    if (IsUpdate() && draft_.prior[name].IsNull() && !Changes()) return;
+    Set(name, value);
+  }
   // A map of which some values are not known yet: those that are nullopt.
   void SetPartly(absl::string_view name,
                  const std::map<std::string, std::optional<std::string>>& texts) {

@@ -17,7 +17,7 @@
 #include "provider/clients/kubernetes/object.h"
 #include "provider/clients/kubernetes/ownership.h"
 #include "provider/operations/generate_value.h"
-#include "provider/operations/late_labels.h"
+#include "provider/operations/labels.h"
 #include "provider/operations/remake_secret.h"
 #include "provider/schema/checks.h"
 
@@ -26,6 +26,7 @@ namespace {
 
 using Json = nlohmann::json;
 using kubernetes::ObjectRef;
+using operations::Labels;
 
 constexpr char kType[] = "charon_secret";
 // Of the Secret in its own namespace: where it has copies, or had them. Written before they are, so
@@ -82,12 +83,16 @@ std::set<std::string> DeclaredKeys(const SecretModel& model) {
   return keys;
 }
 
+// Of the Secret and of its copies.
+Labels LabelsFor(const SecretModel& model, const Conventions& conventions) {
+  Labels labels = conventions.Labels();
+  for (const auto& [key, value] : model.labels.value_or({})) labels[key] = value;
+  return labels;
+}
+
 // The Secret in `name_space` with `data` (base64 values by key).
 Json Render(const SecretModel& model, const std::string& name_space, const Json& data,
-            const Conventions& conventions) {
-  Json labels = conventions.default_labels;
-  labels["app.kubernetes.io/managed-by"] = conventions.managed_by;
-  for (const auto& [key, value] : model.labels.value_or({})) labels[key] = value;
+            const Labels& labels) {
   Json metadata = {{"name", *model.name}, {"namespace", name_space}, {"labels", labels}};
   if (model.annotations.IsKnown()) metadata["annotations"] = *model.annotations;
   Json object = {{"apiVersion", "v1"},
@@ -105,14 +110,21 @@ std::string ValueOf(const Json& secret, const std::string& key) {
   return data.is_object() ? data.value(key, "") : "";
 }
 
-// What `copy` has otherwise than the Secret `live`, of these keys.
+// What `copy` has otherwise than the Secret `live`, of these keys, and than `labels`, with `former`
+// ones in the state.
 std::vector<kubernetes::Difference> CompareCopy(const Json& copy, const Json& live,
                                                 const std::set<std::string>& keys,
+                                                const Labels& labels,
+                                                const std::optional<Labels>& former,
                                                 const operations::ObjectOptions& options) {
   Json data = Json::object();
   for (const std::string& key : keys) data[key] = ValueOf(live, key);
-  return kubernetes::Compare({{"apiVersion", "v1"}, {"kind", "Secret"}, {"data", data}}, copy,
-                             operations::ComparedAs(copy, options));
+  const std::string manager = operations::ComparedAs(copy, options);
+  Json wanted = {{"apiVersion", "v1"}, {"kind", "Secret"}, {"data", data}};
+  if (!labels.empty()) wanted["metadata"]["labels"] = labels;
+  std::vector<kubernetes::Difference> differences = kubernetes::Compare(wanted, copy, manager);
+  operations::DropExpectedLabels(differences, former, manager);
+  return differences;
 }
 
 // True if `there` has a key of `data` that is not ours.
@@ -299,8 +311,10 @@ const ObjectSpec<SecretModel>& SecretModel::Describe() {
                 "Values by key, write-only (Terraform and OpenTofu 1.11): read at apply, stored "
                 "only in the cluster.")
               .WriteOnly(),
-          Field(&M::data_wo_version, "data_wo_version", Optional,
-                "Any text; change it when `data_wo` changes, since Terraform cannot see that."),
+          Field(
+              &M::data_wo_version, "data_wo_version", Optional,
+              "Any text; change it when `data_wo` changes, since Terraform cannot see that. Until "
+              "then the values that the Secret has stay."),
           Field(&M::generate, "generate", Optional,
                 "Values by key that are made up once. A value that the Secret already has is kept; "
                 "only a change of "
@@ -325,6 +339,9 @@ const ObjectSpec<SecretModel>& SecretModel::Describe() {
           Field(&M::revision, "revision", Computed,
                 "Counts the changes of values, so that what depends on them can follow: in a pod "
                 "annotation, for example."),
+          Field(&M::labels_all, "labels_all", Computed,
+                "All labels that this resource gives the Secret and its copies: `labels`, and "
+                "those of the provider block's `conventions`."),
           sdk::TimeoutsField(&M::timeouts),
       },
       {RequiredTogether({"data_wo", "data_wo_version"})});
@@ -434,8 +451,13 @@ absl::Status SecretResource::Plan(const sdk::Context& context,
     } else {
       change.KeepPrior("revision");
     }
-    if (!change.Changes()) return absl::OkStatus();
   }
+  const std::shared_ptr<const Settings> settings = services_.settings();
+  const bool labels_known = settings->KnowsLabels() && !config.labels.IsUnknown();
+  change.SetUnlessUnread("labels_all", labels_known
+                                           ? Attr<Labels>(LabelsFor(config, settings->conventions))
+                                           : Attr<Labels>::Unknown());
+  if (change.IsUpdate() && !change.Changes()) return absl::OkStatus();
   return keys_known ? CheckPlanned(context, change) : absl::OkStatus();
 }
 
@@ -450,6 +472,9 @@ absl::Status SecretResource::CheckPlanned(const sdk::Context& context,
   if (!known || context.provider_config_unknown || context.planned_before) return absl::OkStatus();
   const SecretModel* prior = change.IsUpdate() ? &change.prior() : nullptr;
   const operations::ObjectOptions options = Options(context, planned);
+  const Labels labels = LabelsFor(planned, services_.settings()->conventions);
+  planned.keys = DeclaredKeys(planned);
+  const bool values_stay = prior != nullptr && !ChangesValues(*prior, planned);
   const absl::Status checked =
       services_.CheckPlan(context, [&](kubernetes::Cluster& cluster) -> absl::Status {
         const auto read = cluster.Read(context, RefIn(*planned.name_space, planned));
@@ -459,7 +484,9 @@ absl::Status SecretResource::CheckPlanned(const sdk::Context& context,
         Json data = Json::object();
         for (const auto& [key, value] : planned.data_wo.value_or({})) {
           RegisterSecret(value);
-          data[key] = absl::Base64Escape(value);
+          const std::string held = values_stay ? ValueOf(live, key) : "";
+          data[key] = held.empty() ? absl::Base64Escape(value) : held;
+          RegisterValue(held);
         }
         for (const auto& [key, wanted] : planned.generate.value_or({})) {
           const std::string value = IsRotated(prior, key, wanted) ? "" : ValueOf(live, key);
@@ -479,7 +506,7 @@ absl::Status SecretResource::CheckPlanned(const sdk::Context& context,
             context.diagnostics->Warning("What is copied is not there yet", value.status());
         }
         for (const std::string& place : Places(planned)) {
-          const Json object = Render(planned, place, data, services_.settings()->conventions);
+          const Json object = Render(planned, place, data, labels);
           const bool fresh = prior == nullptr || !IsPlace(*prior, place);
           const bool main = place == *planned.name_space;
           absl::Status status;
@@ -542,9 +569,14 @@ absl::StatusOr<Json> SecretResource::Values(const sdk::Context& context,
                                             kubernetes::Cluster& cluster, const SecretModel* prior,
                                             const SecretModel& plan, const Json& live) const {
   Json data = Json::object();
+  // Another label must not bring other values: what is read at each apply may be another one each
+  // time, which makes an immutable Secret anew.
+  const bool values_stay = prior != nullptr && plan.revision.IsKnown();
   for (const auto& [key, value] : plan.data_wo.value_or({})) {
     RegisterSecret(value);
-    data[key] = absl::Base64Escape(value);
+    const std::string held = values_stay ? ValueOf(live, key) : "";
+    data[key] = held.empty() ? absl::Base64Escape(value) : held;
+    RegisterValue(held);
   }
   for (const auto& [key, wanted] : plan.generate.value_or({})) {
     std::string value = ValueOf(live, key);
@@ -568,7 +600,6 @@ absl::StatusOr<Json> SecretResource::Values(const sdk::Context& context,
 sdk::Outcome<SecretModel> SecretResource::Apply(const sdk::Context& context,
                                                 const SecretModel* prior, const SecretModel& plan) {
   CHARON_ASSIGN_OR_RETURN(const auto cluster, services_.Kubernetes());
-  const Conventions conventions = services_.settings()->conventions;
   const operations::ObjectOptions options = Options(context, plan);
   const ObjectRef ref = RefIn(*plan.name_space, plan);
   absl::StatusOr<Json> live = cluster->Get(context, ref);
@@ -589,6 +620,7 @@ sdk::Outcome<SecretModel> SecretResource::Apply(const sdk::Context& context,
 
   SecretModel reached = plan;
   reached.keys = DeclaredKeys(plan);
+  reached.labels_all = LabelsFor(plan, services_.settings()->conventions);
   const std::int64_t former = prior != nullptr ? prior->revision.value_or(0) : 0;
   if (!plan.revision.IsKnown()) reached.revision = former + 1;
   const std::vector<std::string> places = Places(plan);
@@ -625,7 +657,7 @@ sdk::Outcome<SecretModel> SecretResource::Apply(const sdk::Context& context,
   };
   for (const std::string& place : places) {
     const bool main = place == *plan.name_space;
-    Json object = Render(plan, place, data, conventions);
+    Json object = Render(plan, place, data, *reached.labels_all);
     if (main && !noted.empty())
       object["metadata"]["annotations"][kCopiesAnnotation] = absl::StrJoin(noted, ",");
     const bool fresh = prior == nullptr || !IsPlace(*prior, place);
@@ -785,16 +817,19 @@ sdk::Outcome<SecretModel> SecretResource::Read(const sdk::Context& context,
   model.type = kubernetes::Text(*live, "type");
   const Json& immutable = kubernetes::Field(*live, "immutable");
   model.immutable = immutable.is_boolean() && immutable.get<bool>();
+  const Conventions conventions = services_.settings()->conventions;
+  // What was imported is theirs until the first apply that changes it.
+  const bool shows_labels =
+      !context.adopting || operations::ClaimOf(live.get(), options) == operations::Claim::kOurs;
   if (imported) {
     const kubernetes::FieldSet owned = kubernetes::AppliedBy(*live, manager);
-    const Conventions conventions = services_.settings()->conventions;
+    const Labels given = conventions.Labels();
     auto own = [&](const char* map) {
       using Step = kubernetes::FieldStep;
       std::map<std::string, std::string> mine;
       for (auto& [key, value] : text_map(absl::StrCat("metadata.", map).c_str())) {
-        const bool conventional = key == "app.kubernetes.io/managed-by" ||
-                                  key == operations::kOwnerAnnotation || key == kCopiesAnnotation ||
-                                  conventions.default_labels.count(key) != 0;
+        const bool conventional = key == operations::kOwnerAnnotation || key == kCopiesAnnotation ||
+                                  given.count(key) != 0;
         const bool applied =
             owned.Contains({Step{Step::Kind::kField, "metadata"}, Step{Step::Kind::kField, map},
                             Step{Step::Kind::kField, key}});
@@ -805,6 +840,8 @@ sdk::Outcome<SecretModel> SecretResource::Read(const sdk::Context& context,
     };
     model.labels = own("labels");
     model.annotations = own("annotations");
+    if (shows_labels)
+      model.labels_all = operations::LiveLabels(*live, LabelsFor(model, conventions), std::nullopt);
     // What a former tool wrote is nobody's until the configuration names it.
     for (auto key = keys.begin(); key != keys.end();) {
       using Step = kubernetes::FieldStep;
@@ -832,17 +869,13 @@ sdk::Outcome<SecretModel> SecretResource::Read(const sdk::Context& context,
       }
     }
   }
-  Json declared =
-      Render(prior, *prior.name_space, Json::object(), services_.settings()->conventions);
+  const Labels labels = LabelsFor(prior, conventions);
+  const std::optional<Labels>& former = prior.labels_all.optional();
+  if (shows_labels) model.labels_all = operations::LiveLabels(*live, labels, former);
+  Json declared = Render(prior, *prior.name_space, Json::object(), labels);
   declared.erase("data");
   std::vector<kubernetes::Difference> differences = kubernetes::Compare(declared, *live, manager);
-  const std::vector<std::string> late = operations::TakeLateLabels(
-      differences, services_.settings()->conventions.default_labels, manager);
-  if (!late.empty()) {
-    context.diagnostics->Warning(
-        absl::StrCat("Labels to come: Secret ", *prior.name_space, "/", *prior.name),
-        operations::DescribeLateLabels(late));
-  }
+  operations::DropExpectedLabels(differences, former, manager);
   if (!differences.empty()) {
     context.diagnostics->Warning(
         absl::StrCat("Changed outside of Terraform: Secret ", *prior.name_space, "/", *prior.name),
@@ -905,18 +938,26 @@ sdk::Outcome<SecretModel> SecretResource::Read(const sdk::Context& context,
       continue;
     }
     copies.insert(place);
+    const bool ours = operations::ClaimOf(&**copy, options) == operations::Claim::kOurs;
+    if (ours && model.labels_all.IsKnown()) {
+      operations::ShowLabelsOf(**copy, labels, operations::ComparedAs(**copy, options),
+                               model.labels_all.value());
+    }
     // Where an apply failed the state has no keys.
     const std::vector<kubernetes::Difference> drift =
-        CompareCopy(**copy, *live, prior.keys->empty() ? keys : left, options);
+        CompareCopy(**copy, *live, prior.keys->empty() ? keys : left, ours ? labels : Labels(),
+                    former, options);
     if (drift.empty()) continue;
     for (const kubernetes::Difference& difference : drift) {
+      const std::string& part = difference.path.front().text;
+      if (part != "data") continue;
       if (difference.path.size() == 1) differing = left;  // it has no data at all
       differing.insert(difference.path.back().text);
     }
     context.diagnostics->Warning(
         absl::StrCat("Changed outside of Terraform: Secret ", place, "/", *prior.name),
         absl::StrCat("This copy of Secret ", *prior.name_space, "/", *prior.name,
-                     " has other values:\n", operations::DescribeDrift(drift),
+                     " has other values or labels:\n", operations::DescribeDrift(drift),
                      "\n\nApply copies them again. If another manager owns them, apply refuses to "
                      "fight it: take the namespace out of replicate_to, or use force_conflicts = "
                      "true."),

@@ -29,7 +29,7 @@ struct SecretKeyModel {
 
 struct SecretModel {
   Attr<std::string> name, name_space, type, data_wo_version, on_conflict;
-  Attr<std::map<std::string, std::string>> labels, annotations, data_wo;
+  Attr<std::map<std::string, std::string>> labels, annotations, data_wo, labels_all;
   Attr<std::map<std::string, GenerateModel>> generate;
   Attr<std::map<std::string, SecretKeyModel>> copy;
   Attr<std::set<std::string>> replicate_to, keys;

@@ -537,9 +537,8 @@ Path VolumePath(const std::string& name, const VolumeModel& volume) {
 }
 
 Json LabelsOf(const ServiceModel& model, const Conventions& conventions) {
-  Json labels = conventions.default_labels;
+  Json labels = conventions.Labels();
   labels["app.kubernetes.io/name"] = model.NameOrDefault();
-  labels["app.kubernetes.io/managed-by"] = conventions.managed_by;
   for (const auto& [key, value] : model.labels.value_or({})) labels[key] = value;
   return labels;
 }

@@ -14,6 +14,7 @@
 #include "provider/base/status.h"
 #include "provider/clients/kubernetes/object.h"
 #include "provider/clients/kubernetes/ownership.h"
+#include "provider/operations/labels.h"
 #include "provider/schema/checks.h"
 #include "resources/tier/profile.h"
 
@@ -26,11 +27,11 @@ constexpr char kNameLabel[] = "kubernetes.io/metadata.name";
 
 using Json = nlohmann::json;
 using kubernetes::ObjectRef;
+using operations::Labels;
 
 constexpr char kType[] = "charon_tier_namespace";
 constexpr char kTiers[] = "conventions.tiers";
 constexpr char kDefaultDenyName[] = "default-deny";
-constexpr char kManagedByLabel[] = "app.kubernetes.io/managed-by";
 constexpr char kPodSecurityPrefix[] = "pod-security.kubernetes.io/";
 
 const char* const kPodSecurityModes[] = {"enforce", "audit", "warn"};
@@ -63,9 +64,9 @@ std::map<std::string, std::string> PodSecurityLabels(const PodSecurityModel& mod
   return labels;
 }
 
-Json NamespaceObject(const NamespaceModel& model, const Conventions& conventions) {
-  Json labels = conventions.default_labels;
-  labels[kManagedByLabel] = conventions.managed_by;
+// Of the Namespace.
+Labels LabelsFor(const NamespaceModel& model, const Conventions& conventions) {
+  Labels labels = conventions.Labels();
   if (model.tier.IsKnown()) {
     const absl::StatusOr<TierProfile> tier = conventions.Tier(*model.tier);
     labels[kTierLabel] = tier.ok() ? tier->name : *model.tier;
@@ -74,6 +75,21 @@ Json NamespaceObject(const NamespaceModel& model, const Conventions& conventions
     for (const auto& [key, value] : PodSecurityLabels(*model.pod_security)) labels[key] = value;
   }
   for (const auto& [key, value] : model.labels.value_or({})) labels[key] = value;
+  return labels;
+}
+
+// Unknown while anything is that they come from.
+Attr<Labels> PlannedLabels(const NamespaceModel& planned, const Settings& settings) {
+  const bool known =
+      settings.KnowsLabels() && !planned.labels.IsUnknown() && !planned.tier.IsUnknown() &&
+      (planned.tier.IsNull() || settings.Knows(kTiers)) && !planned.pod_security.IsUnknown() &&
+      (planned.pod_security.IsNull() ||
+       PodSecurityModel::Describe().Encode(*planned.pod_security).IsWhollyKnown());
+  if (!known) return Attr<Labels>::Unknown();
+  return Attr<Labels>(LabelsFor(planned, settings.conventions));
+}
+
+Json NamespaceObject(const NamespaceModel& model, const Labels& labels) {
   Json metadata = {{"name", *model.name}, {"labels", labels}};
   if (model.annotations.IsKnown()) metadata["annotations"] = *model.annotations;
   return {{"apiVersion", "v1"}, {"kind", "Namespace"}, {"metadata", metadata}};
@@ -232,6 +248,7 @@ NamespaceModel WhatIsLeft(const sdk::Context& context, const NamespaceModel& pri
   model.governance = Attr<std::string>();
   if (model.labels.IsKnown()) model.labels = std::map<std::string, std::string>();
   if (model.annotations.IsKnown()) model.annotations = std::map<std::string, std::string>();
+  if (model.labels_all.IsKnown()) model.labels_all = Labels();
   if (model.effective.IsKnown()) {
     model.effective.value().limit_range = LimitTable();
     model.effective.value().resource_quota = QuotaTable();
@@ -458,6 +475,10 @@ const ObjectSpec<NamespaceModel>& NamespaceModel::Describe() {
                 "Take over fields that another field manager owns, instead of an error."),
           Field(&M::effective, "effective", Computed,
                 "What holds for the namespace, tier and own values taken together."),
+          Field(&M::labels_all, "labels_all", Computed,
+                "All labels that this resource gives the namespace: `labels`, those of `tier` and "
+                "`pod_security`, and those of the provider block's `conventions`. What else it "
+                "makes has those of `conventions`."),
           sdk::TimeoutsField(&M::timeouts),
       });
   return spec;
@@ -475,7 +496,7 @@ const ObjectSpec<NamespaceIdentity>& NamespaceIdentity::Describe() {
 }
 
 std::vector<Json> RenderNamespace(const NamespaceModel& model, const Conventions& conventions) {
-  std::vector<Json> objects = {NamespaceObject(model, conventions)};
+  std::vector<Json> objects = {NamespaceObject(model, LabelsFor(model, conventions))};
   if (GovernedHere(model)) {
     const LimitTable limits = model.effective->limit_range.value_or({});
     const QuotaTable quota = model.effective->resource_quota.value_or({});
@@ -486,11 +507,8 @@ std::vector<Json> RenderNamespace(const NamespaceModel& model, const Conventions
   for (const auto& [name, binding] : model.role_bindings.value_or({})) {
     objects.push_back(RoleBindingObject(*model.name, name, binding));
   }
-  for (std::size_t i = 1; i < objects.size(); ++i) {
-    Json labels = conventions.default_labels;
-    labels[kManagedByLabel] = conventions.managed_by;
-    objects[i]["metadata"]["labels"] = std::move(labels);
-  }
+  for (std::size_t i = 1; i < objects.size(); ++i)
+    objects[i]["metadata"]["labels"] = conventions.Labels();
   return objects;
 }
 
@@ -630,15 +648,27 @@ absl::Status NamespaceResource::Plan(const sdk::Context& context,
                                      sdk::PlanChange<NamespaceModel>& change) {
   if (change.IsDestroy()) return absl::OkStatus();
   NamespaceModel planned = change.planned();
+  planned.labels_all = PlannedLabels(planned, *services_.settings());
+  CHARON_ASSIGN_OR_RETURN(const bool complete, PlanEffective(context, change, planned));
+  change.SetUnlessUnread("labels_all", planned.labels_all);
+  return complete ? CheckPlanned(context, change, planned) : absl::OkStatus();
+}
+
+// Decides `effective`. False: it stays as it was, because the tier cannot be had.
+absl::StatusOr<bool> NamespaceResource::PlanEffective(const sdk::Context& context,
+                                                      sdk::PlanChange<NamespaceModel>& change,
+                                                      NamespaceModel& planned) const {
   const bool same_source = change.IsUpdate() && change.prior().governance == planned.governance &&
                            change.prior().tier == planned.tier;
   // A tier that only the cluster knows, which cannot be asked: it has not changed by this run.
   const std::shared_ptr<const Settings> settings = services_.settings();
-  if (same_source && context.provider_config_unknown && !change.Changes() &&
+  const bool same_labels = change.IsUpdate() && (change.prior().labels_all.IsNull() ||
+                                                 change.prior().labels_all == planned.labels_all);
+  if (same_source && context.provider_config_unknown && !change.Changes() && same_labels &&
       settings->Knows(kTiers) && planned.tier.IsKnown() && !services_.PlannedTier(*planned.tier) &&
       !settings->conventions.Tier(*planned.tier).ok()) {
     change.KeepPrior("effective");
-    return absl::OkStatus();
+    return false;
   }
   const bool governed_here = change.IsUpdate() && GovernedHere(change.prior());
   // "auto" that found nobody else: what is configured counts, and goes on to.
@@ -655,7 +685,7 @@ absl::Status NamespaceResource::Plan(const sdk::Context& context,
                      "(charon_tier) or give it another one."),
         "tier");
     change.KeepPrior("effective");
-    return absl::OkStatus();
+    return false;
   }
   CHARON_ASSIGN_OR_RETURN(planned.effective, std::move(effective));
   if (change.IsUpdate() && planned.effective.IsKnown() && change.prior().effective.IsKnown()) {
@@ -679,7 +709,7 @@ absl::Status NamespaceResource::Plan(const sdk::Context& context,
                            EffectiveModel::Describe().Encode(*change.prior().effective) ==
                                EffectiveModel::Describe().Encode(*planned.effective);
   if (!same_limits && planned.name.IsKnown()) services_.NotePlannedQuota(*planned.name);
-  return CheckPlanned(context, change, planned);
+  return true;
 }
 
 // Asks a reachable server whether it would take what changes.
@@ -691,7 +721,7 @@ absl::Status NamespaceResource::CheckPlanned(const sdk::Context& context,
     return absl::OkStatus();
   const Value value = NamespaceModel::Describe().Encode(planned);
   // Unknown parts cannot be rendered; the namespace itself mostly can.
-  for (const char* name : {"name", "labels", "annotations", "tier", "pod_security"}) {
+  for (const char* name : {"name", "labels_all", "annotations"}) {
     if (!value[name].IsWhollyKnown()) return absl::OkStatus();
   }
   operations::ObjectOptions options = Options(planned);
@@ -699,12 +729,15 @@ absl::Status NamespaceResource::CheckPlanned(const sdk::Context& context,
   const absl::Status checked =
       services_.CheckPlan(context, [&](kubernetes::Cluster& cluster) -> absl::Status {
         if (change.IsCreate()) {
-          const Json object = NamespaceObject(planned, conventions);
+          const Json object = NamespaceObject(planned, *planned.labels_all);
           return Locate(object,
                         operations::CheckCreate(context, cluster, object, options).status());
         }
         if (!value.IsWhollyKnown()) return absl::OkStatus();
         const std::vector<Json> before = RenderNamespace(change.prior(), conventions);
+        // The labels that all of them have are among these.
+        const bool relabelled =
+            change.prior().labels_all.IsKnown() && change.prior().labels_all != planned.labels_all;
         auto is_of_before = [&](const ObjectRef& ref) {
           return std::any_of(before.begin(), before.end(), [&](const Json& object) {
             const absl::StatusOr<ObjectRef> other = kubernetes::RefOf(object);
@@ -712,7 +745,8 @@ absl::Status NamespaceResource::CheckPlanned(const sdk::Context& context,
           });
         };
         for (const Json& object : RenderNamespace(planned, conventions)) {
-          if (std::find(before.begin(), before.end(), object) != before.end()) continue;
+          if (!relabelled && std::find(before.begin(), before.end(), object) != before.end())
+            continue;
           CHARON_ASSIGN_OR_RETURN(const ObjectRef ref, kubernetes::RefOf(object));
           const bool fresh =
               !context.adopting && IsMadeByCreation(ref.kind.kind) && !is_of_before(ref);
@@ -811,8 +845,9 @@ sdk::Outcome<NamespaceModel> NamespaceResource::Apply(const sdk::Context& contex
     NamespaceModel config = plan;
     CHARON_ASSIGN_OR_RETURN(wanted.effective, Effective(context, config, /*planning=*/false));
   }
+  wanted.labels_all = LabelsFor(wanted, conventions);
   // The namespace itself comes first: what governs it may be generated by its creation.
-  const Json object = NamespaceObject(wanted, conventions);
+  const Json object = NamespaceObject(wanted, *wanted.labels_all);
   const operations::ObjectOptions itself = OptionsOfItself(context, plan);
   const auto made = prior == nullptr || IsGone(*prior)
                         ? operations::CreateObject(context, *cluster, object, itself)
@@ -1015,16 +1050,15 @@ sdk::Outcome<NamespaceModel> NamespaceResource::Read(const sdk::Context& context
 
   NamespaceModel model = prior;
   const bool imported = !prior.effective.IsKnown();
-  const std::map<std::string, std::string> labels =
-      TextMap(kubernetes::Field(*live, "metadata.labels"));
+  const Labels labels = operations::LabelsOf(*live);
   const std::map<std::string, std::string> annotations =
       TextMap(kubernetes::Field(*live, "metadata.annotations"));
   auto label = [&](const std::string& key) {
     const auto found = labels.find(key);
     return found == labels.end() ? Attr<std::string>() : Attr<std::string>(found->second);
   };
+  const bool ours = operations::ClaimOf(&*live, options) == operations::Claim::kOurs;
   if (imported && !prior.labels.IsKnown()) {
-    const bool ours = operations::ClaimOf(&*live, options) == operations::Claim::kOurs;
     const kubernetes::FieldSet owned = kubernetes::AppliedBy(*live, options.manager);
     auto mine = [&](const char* map, const std::string& key) {
       using Step = kubernetes::FieldStep;
@@ -1073,8 +1107,13 @@ sdk::Outcome<NamespaceModel> NamespaceResource::Read(const sdk::Context& context
   }
 
   // What was imported or moved here is theirs until the first apply that changes it.
-  if (operations::ClaimOf(&*live, options) == operations::Claim::kOurs)
-    WarnOfDrift(context, NamespaceObject(prior, conventions), *live, options.manager, conventions);
+  const Labels declared = LabelsFor(imported ? model : prior, conventions);
+  const std::optional<Labels>& former = prior.labels_all.optional();
+  if (ours || !context.adopting) model.labels_all = operations::LiveLabels(*live, declared, former);
+  if (ours) {
+    const Json object = NamespaceObject(prior, LabelsFor(prior, conventions));
+    WarnOfDrift(context, object, *live, options.manager, former);
+  }
 
   if (imported) {
     absl::StatusOr<Json> limits = cluster->Get(context, LimitRangeRef(name));
@@ -1082,8 +1121,9 @@ sdk::Outcome<NamespaceModel> NamespaceResource::Read(const sdk::Context& context
     auto is = [&](const absl::StatusOr<Json>& object, operations::Claim claim) {
       return object.ok() && operations::ClaimOf(&*object, options) == claim;
     };
-    const bool ours = is(limits, operations::Claim::kOurs) || is(quota, operations::Claim::kOurs);
-    const bool external = (limits.ok() || quota.ok()) && !ours;
+    const bool governed =
+        is(limits, operations::Claim::kOurs) || is(quota, operations::Claim::kOurs);
+    const bool external = (limits.ok() || quota.ok()) && !governed;
     model.governance = external ? "external" : "internal";
     EffectiveModel effective;
     effective.governance = model.governance;
@@ -1120,6 +1160,19 @@ sdk::Outcome<NamespaceModel> NamespaceResource::Read(const sdk::Context& context
     return model;
   }
 
+  // The labels of what is ours beside the Namespace.
+  auto see_labels = [&](const Json& object) {
+    if (!model.labels_all.IsKnown() ||
+        operations::ClaimOf(&object, options) != operations::Claim::kOurs)
+      return;
+    const std::string manager = operations::ComparedAs(object, options);
+    operations::ShowLabelsOf(object, conventions.Labels(), manager, model.labels_all.value());
+    const Json given = {
+        {"kind", kubernetes::Text(object, "kind")},
+        {"metadata",
+         {{"name", kubernetes::Text(object, "metadata.name")}, {"labels", conventions.Labels()}}}};
+    WarnOfDrift(context, given, object, manager, former);
+  };
   if (GovernedHere(prior)) {
     EffectiveModel& effective = model.effective.value();
     const LimitTable limits = prior.effective->limit_range.value_or({});
@@ -1128,26 +1181,28 @@ sdk::Outcome<NamespaceModel> NamespaceResource::Read(const sdk::Context& context
     if (!limits.empty()) {
       const auto object = cluster->Read(context, LimitRangeRef(name));
       if (!object.ok() && !absl::IsNotFound(object.status())) return object.status();
+      if (object.ok()) see_labels(**object);
       if (!object.ok()) {
         effective.limit_range = LimitTable();
       } else if (!kubernetes::Compare(LimitRangeObject(name, limits), **object,
                                       operations::ComparedAs(**object, options))
                       .empty()) {
         WarnOfDrift(context, LimitRangeObject(name, limits), **object,
-                    operations::ComparedAs(**object, options), conventions);
+                    operations::ComparedAs(**object, options), former);
         effective.limit_range = InWordsOf(limits, LimitsOf(**object));
       }
     }
     if (!quota.empty()) {
       const auto object = cluster->Read(context, QuotaRef(name));
       if (!object.ok() && !absl::IsNotFound(object.status())) return object.status();
+      if (object.ok()) see_labels(**object);
       if (!object.ok()) {
         effective.resource_quota = QuotaTable();
       } else if (!kubernetes::Compare(QuotaObject(name, quota), **object,
                                       operations::ComparedAs(**object, options))
                       .empty()) {
         WarnOfDrift(context, QuotaObject(name, quota), **object,
-                    operations::ComparedAs(**object, options), conventions);
+                    operations::ComparedAs(**object, options), former);
         effective.resource_quota = InWordsOf(quota, QuotaOf(**object));
       }
     }
@@ -1162,6 +1217,7 @@ sdk::Outcome<NamespaceModel> NamespaceResource::Read(const sdk::Context& context
   if (prior.default_deny.value_or(true)) {
     const auto object = cluster->Read(context, DefaultDenyRef(name));
     if (!object.ok() && !absl::IsNotFound(object.status())) return object.status();
+    if (object.ok()) see_labels(**object);
     model.default_deny = object.ok() && !is_another(**object) &&
                          kubernetes::Compare(DefaultDenyObject(name), **object,
                                              operations::ComparedAs(**object, options))
@@ -1172,8 +1228,9 @@ sdk::Outcome<NamespaceModel> NamespaceResource::Read(const sdk::Context& context
     for (const auto& [key, binding] : *prior.role_bindings) {
       const auto object = cluster->Read(context, RoleBindingRef(name, key, binding));
       if (!object.ok() && !absl::IsNotFound(object.status())) return object.status();
-      if (object.ok() && !is_another(**object))
-        bindings[key] = RoleBindingOf(**object, name, &binding);
+      if (!object.ok() || is_another(**object)) continue;
+      bindings[key] = RoleBindingOf(**object, name, &binding);
+      see_labels(**object);
     }
     model.role_bindings = std::move(bindings);
   }

@@ -42,7 +42,7 @@ struct EffectiveModel {
 
 struct NamespaceModel {
   Attr<std::string> name, tier, governance, governance_wait, on_conflict;
-  Attr<std::map<std::string, std::string>> labels, annotations, resource_quota;
+  Attr<std::map<std::string, std::string>> labels, annotations, resource_quota, labels_all;
   Attr<std::map<std::string, std::map<std::string, std::string>>> limit_range;
   Attr<std::map<std::string, RoleBindingModel>> role_bindings;
   Attr<PodSecurityModel> pod_security;
@@ -97,6 +97,9 @@ class NamespaceResource final : public sdk::Resource<NamespaceModel, NamespaceId
   absl::StatusOr<std::map<std::string, RoleBindingModel>> BindingsElsewhere(
       const sdk::Context& context, kubernetes::Cluster& cluster, const NamespaceModel& prior) const;
   absl::Status ReadGoverned(const sdk::Context& context, NamespaceModel& model, bool wait) const;
+  absl::StatusOr<bool> PlanEffective(const sdk::Context& context,
+                                     sdk::PlanChange<NamespaceModel>& change,
+                                     NamespaceModel& planned) const;
   absl::Status CheckPlanned(const sdk::Context& context,
                             const sdk::PlanChange<NamespaceModel>& change,
                             const NamespaceModel& planned) const;

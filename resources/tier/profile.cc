@@ -9,7 +9,6 @@
 #include "provider/clients/kubernetes/ownership.h"
 #include "provider/clients/kubernetes/quantity.h"
 #include "provider/operations/apply_object.h"
-#include "provider/operations/late_labels.h"
 #include "provider/schema/checks.h"
 
 namespace charon::tier {
@@ -144,16 +143,10 @@ absl::StatusOr<TierProfile> FindTier(const Call& call, const Conventions& conven
 }
 
 void WarnOfDrift(const sdk::Context& context, const Json& declared, const Json& live,
-                 const std::string& manager, const Conventions& conventions) {
+                 const std::string& manager,
+                 const std::optional<operations::Labels>& former_labels) {
   std::vector<kubernetes::Difference> differences = kubernetes::Compare(declared, live, manager);
-  const std::vector<std::string> late =
-      operations::TakeLateLabels(differences, conventions.default_labels, manager);
-  if (!late.empty()) {
-    context.diagnostics->Warning(
-        absl::StrCat("Labels to come: ", kubernetes::Text(declared, "kind"), " ",
-                     kubernetes::Text(declared, "metadata.name")),
-        operations::DescribeLateLabels(late));
-  }
+  operations::DropExpectedLabels(differences, former_labels, manager);
   if (differences.empty()) return;
   context.diagnostics->Warning(
       absl::StrCat("Changed outside of Terraform: ", kubernetes::Text(declared, "kind"), " ",

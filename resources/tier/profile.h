@@ -12,6 +12,7 @@
 #include "provider/base/call.h"
 #include "provider/clients/kubernetes/cluster.h"
 #include "provider/conventions.h"
+#include "provider/operations/labels.h"
 #include "provider/schema/schema.h"
 #include "provider/sdk/context.h"
 
@@ -49,9 +50,10 @@ absl::StatusOr<TierProfile> FindTier(const Call& call, const Conventions& conven
                                      kubernetes::Cluster* cluster, absl::string_view name);
 
 // Tells the user who changed what `declared` sets, and the ways out. `live` must be there.
+// `former_labels`: labels_all of the state.
 void WarnOfDrift(const sdk::Context& context, const nlohmann::json& declared,
                  const nlohmann::json& live, const std::string& manager,
-                 const Conventions& conventions);
+                 const std::optional<operations::Labels>& former_labels);
 
 // For tables of quantities.
 bool SameAmounts(const LimitTable& a, const LimitTable& b);

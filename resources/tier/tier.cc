@@ -6,6 +6,7 @@
 #include "nlohmann/json.hpp"
 #include "provider/base/status.h"
 #include "provider/clients/kubernetes/object.h"
+#include "provider/operations/labels.h"
 #include "provider/schema/checks.h"
 #include "resources/tier/profile.h"
 
@@ -22,15 +23,18 @@ kubernetes::ObjectRef RefOf(const TierModel& model) {
   return {{"scheduling.k8s.io/v1", "PriorityClass"}, "", profile.priority_class()};
 }
 
+operations::Labels LabelsFor(const TierModel& model, const Conventions& conventions) {
+  operations::Labels labels = conventions.Labels();
+  labels[kTierLabel] = *model.name;
+  return labels;
+}
+
 // The PriorityClass of a wholly known model.
-Json Render(const TierModel& model, const Conventions& conventions) {
+Json Render(const TierModel& model, const operations::Labels& labels) {
   TierProfile profile;
   profile.name = *model.name;
   profile.limit_range = model.limit_range.value_or({});
   profile.quota = model.resource_quota.value_or({});
-  Json labels = conventions.default_labels;
-  labels["app.kubernetes.io/managed-by"] = conventions.managed_by;
-  labels[kTierLabel] = profile.name;
   Json object = {{"apiVersion", "scheduling.k8s.io/v1"},
                  {"kind", "PriorityClass"},
                  {"metadata",
@@ -105,6 +109,9 @@ const ObjectSpec<TierModel>& TierModel::Describe() {
           Field(&M::priority_class, "priority_class", Computed,
                 "Name of the PriorityClass, for pods that name one.")
               .KeepPrior(),
+          Field(&M::labels_all, "labels_all", Computed,
+                "All labels that this resource gives the PriorityClass: `tier`, and those of the "
+                "provider block's `conventions`."),
           Field(&M::force_conflicts, "force_conflicts", Optional,
                 "Take over fields that another field manager owns, instead of an error."),
           Field(&M::on_conflict, "on_conflict", Optional,
@@ -194,6 +201,10 @@ absl::Status TierResource::Plan(const sdk::Context& context, sdk::PlanChange<Tie
       change.Set("resource_quota", Attr<QuotaTable>(profile.quota));
   }
   change.Set("priority_class", Attr<std::string>("tier-" + *config.name));
+  using operations::Labels;
+  change.SetUnlessUnread("labels_all", settings->KnowsLabels()
+                                           ? Attr<Labels>(LabelsFor(config, settings->conventions))
+                                           : Attr<Labels>::Unknown());
   // For namespaces of this run, which are planned before the tier exists.
   profile.name = *config.name;
   // In the words that the tier has.
@@ -232,7 +243,7 @@ absl::Status TierResource::Plan(const sdk::Context& context, sdk::PlanChange<Tie
   planned.resource_quota = profile.quota;
   const absl::Status checked = services_.CheckPlan(context, [&](kubernetes::Cluster& cluster) {
     return operations::CheckCreate(context, cluster,
-                                   Render(planned, services_.settings()->conventions),
+                                   Render(planned, LabelsFor(planned, settings->conventions)),
                                    Options(planned))
         .status();
   });
@@ -243,7 +254,9 @@ absl::Status TierResource::Plan(const sdk::Context& context, sdk::PlanChange<Tie
 
 sdk::Outcome<TierModel> TierResource::Create(const sdk::Context& context, const TierModel& plan) {
   CHARON_ASSIGN_OR_RETURN(const auto cluster, services_.Kubernetes());
-  const Json object = Render(plan, services_.settings()->conventions);
+  TierModel reached = plan;
+  reached.labels_all = LabelsFor(plan, services_.settings()->conventions);
+  const Json object = Render(plan, *reached.labels_all);
   const operations::ObjectOptions options = Options(plan);
   absl::Status made = operations::CreateObject(context, *cluster, object, options).status();
   if (absl::IsInvalidArgument(made)) {
@@ -260,7 +273,7 @@ sdk::Outcome<TierModel> TierResource::Create(const sdk::Context& context, const 
     }
   }
   CHARON_RETURN_IF_ERROR(made);
-  return plan;
+  return reached;
 }
 
 sdk::Outcome<TierModel> TierResource::Read(const sdk::Context& context, const TierModel& prior) {
@@ -300,12 +313,13 @@ sdk::Outcome<TierModel> TierResource::Read(const sdk::Context& context, const Ti
     }
   }
   // What was imported is theirs until the first apply that changes it.
-  if (prior.priority.IsKnown() &&
-      operations::ClaimOf(live.get(), options) == operations::Claim::kOurs) {
-    const std::shared_ptr<const Settings> settings = services_.settings();
-    WarnOfDrift(context, Render(prior, settings->conventions), *live, settings->field_manager,
-                settings->conventions);
-  }
+  const bool ours = operations::ClaimOf(live.get(), options) == operations::Claim::kOurs;
+  const std::shared_ptr<const Settings> settings = services_.settings();
+  const operations::Labels labels = LabelsFor(prior, settings->conventions);
+  const std::optional<operations::Labels>& former = prior.labels_all.optional();
+  if (ours || !context.adopting) model.labels_all = operations::LiveLabels(*live, labels, former);
+  if (prior.priority.IsKnown() && ours)
+    WarnOfDrift(context, Render(prior, labels), *live, settings->field_manager, former);
   model.limit_range = InWordsOf(prior.limit_range.value_or({}), std::move(limits));
   model.resource_quota = InWordsOf(prior.resource_quota.value_or({}), std::move(quota));
   return model;
@@ -314,10 +328,12 @@ sdk::Outcome<TierModel> TierResource::Read(const sdk::Context& context, const Ti
 sdk::Outcome<TierModel> TierResource::Update(const sdk::Context& context, const TierModel&,
                                              const TierModel& plan) {
   CHARON_ASSIGN_OR_RETURN(const auto cluster, services_.Kubernetes());
-  const Json object = Render(plan, services_.settings()->conventions);
+  TierModel reached = plan;
+  reached.labels_all = LabelsFor(plan, services_.settings()->conventions);
+  const Json object = Render(plan, *reached.labels_all);
   CHARON_RETURN_IF_ERROR(
       operations::UpdateObject(context, *cluster, object, Options(plan)).status());
-  return plan;
+  return reached;
 }
 
 absl::Status TierResource::Delete(const sdk::Context& context, const TierModel& prior) {

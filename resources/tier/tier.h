@@ -16,7 +16,7 @@ struct TierModel {
   Attr<std::int64_t> priority;
   Attr<bool> global_default, force_conflicts;
   Attr<std::map<std::string, std::map<std::string, std::string>>> limit_range;
-  Attr<std::map<std::string, std::string>> resource_quota;
+  Attr<std::map<std::string, std::string>> resource_quota, labels_all;
   static const ObjectSpec<TierModel>& Describe();
 };
 

@@ -173,6 +173,29 @@ TEST_F(UnknownParts, UnknownTablesSayNothingYet) {
   EXPECT_TRUE(made["resource_quota"].IsUnknown());
 }
 
+TEST_F(UnknownParts, LabelsOfConventionsArePlannedOnceTheyAreKnown) {
+  const auto planned = [this](const char* labels_all) {
+    const std::string prior = absl::StrCat(std::string(kTier, sizeof(kTier) - 2), R"(,
+        "labels_all": )",
+                                           labels_all, "}");
+    return Plan("charon_tier", prior,
+                R"({"name": "5-c", "priority": 4, "resource_quota": {"pods": "40"}})")
+        .planned["labels_all"];
+  };
+  const char* now = R"({"app.kubernetes.io/managed-by": "charon", "tier": "5-c"})";
+  const char* former = R"({"app.kubernetes.io/managed-by": "charon", "team": "x", "tier": "5-c"})";
+  Configure({"conventions.domain"}, false);
+  const Value known = planned(now);
+  EXPECT_EQ(known.mapping().size(), 2u);
+  EXPECT_EQ(planned(former), known);
+  // Of a state from before there was the attribute, until it is read.
+  EXPECT_TRUE(planned("null").IsNull());
+  for (const char* unknown : {"conventions.managed_by", "conventions.default_labels"}) {
+    Configure({unknown}, true);
+    EXPECT_TRUE(planned(now).IsUnknown());
+  }
+}
+
 // With another owner the stack's own objects would be somebody else's.
 TEST_F(UnknownParts, NobodyIsAskedInTheNameOfAnUnknownOwner) {
   const char* config = R"({"name": "t", "priority": 1})";

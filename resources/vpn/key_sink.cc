@@ -169,15 +169,12 @@ class SecretSink final : public KeySink {
   }
 
   Json Render(const KeyIntent& intent, const std::string* key) const {
-    const Conventions conventions = services_.settings()->conventions;
-    Json labels = conventions.default_labels;
-    labels["app.kubernetes.io/managed-by"] = conventions.managed_by;
     Json object = {{"apiVersion", "v1"},
                    {"kind", "Secret"},
                    {"metadata",
                     {{"name", ref_.name},
                      {"namespace", ref_.name_space},
-                     {"labels", labels},
+                     {"labels", services_.settings()->conventions.Labels()},
                      {"annotations", {{kIntentAnnotation, IntentToJson(intent, options_.owner)}}}}},
                    {"type", "Opaque"}};
     if (key != nullptr) object["data"] = {{key_, absl::Base64Escape(*key)}};
