@@ -41,6 +41,12 @@ def descendants(ancestor: int) -> list[int]:
     return found
 
 
+def is_stopped(pid: int) -> bool:
+    """Whether none of its threads goes on: after SIGSTOP, or since it has ended."""
+    threads = [_read(str(stat)) for stat in pathlib.Path(f"/proc/{pid}/task").glob("*/stat")]
+    return all(stat.rpartition(b")")[2].split()[:1] in ([b"T"], [b"Z"], [b"X"], []) for stat in threads)
+
+
 def memory_peak(pid: int) -> int:
     """Most resident memory so far, in bytes; 0 if the process is gone."""
     for line in _read(f"/proc/{pid}/status").decode(errors="replace").splitlines():

@@ -100,7 +100,19 @@ class Running:
         return self._process.poll() is not None
 
     def kill_terraform(self) -> None:
-        """kill -9: nothing is written any more, and nobody tells the provider to end."""
+        """kill -9: nothing is written any more, and nobody tells the provider to end.
+
+        Not while it writes the state: programs empty the file before they put the next state together
+        (statemgr.Filesystem.writeState), and a kill in between loses all of it, whatever a provider does.
+        """
+        while not self.has_ended():
+            self._process.send_signal(signal.SIGSTOP)
+            while not processes.is_stopped(self.pid):
+                time.sleep(0.001)
+            if self._stack.state_is_whole():
+                break
+            self._process.send_signal(signal.SIGCONT)
+            time.sleep(0.01)
         self._process.kill()
 
     def kill_provider(self) -> None:
@@ -336,6 +348,18 @@ class Stack:
             return State(json.loads((self.config / "terraform.tfstate").read_text()))
         except FileNotFoundError:
             return State({})
+
+    def state_is_whole(self) -> bool:
+        """False while the file is being written. It is empty as well from the lock on until there is a first state."""
+        file = self.config / "terraform.tfstate"
+        try:
+            json.loads(file.read_text())
+        except FileNotFoundError:
+            return True
+        except ValueError:
+            about = file.stat()
+            return about.st_size == 0 and time.time() - about.st_mtime > 1
+        return True
 
     def show(self, plan: Plan) -> str:
         """A saved plan as a user sees it."""

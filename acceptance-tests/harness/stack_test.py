@@ -1,13 +1,16 @@
 """The harness around the real programs, without our provider: resources that are built in."""
 
+import json
 import signal
+import subprocess
+import sys
 import time
 
 import pytest
 
 from harness import cli, processes
 from harness.errors import CommandFailed
-from harness.stack import Stack
+from harness.stack import Running, Stack
 
 MAIN = """
 resource "terraform_data" "a" {
@@ -109,6 +112,38 @@ def test_killed_programs_are_waited_for(stack):
     while processes.all_with_environment(marker):
         assert time.monotonic() < deadline
         time.sleep(0.02)
+
+
+WRITER = """
+import sys, time
+with open(sys.argv[1], "w") as state:
+    while True:
+        state.seek(0)
+        state.truncate(0)
+        time.sleep(0.01)
+        state.write('{"serial": 1, "resources": [')
+        state.flush()
+        time.sleep(0.01)
+        state.write(']}')
+        state.flush()
+        time.sleep(0.002)
+"""
+
+
+def test_nothing_is_killed_while_it_writes_the_state(stack):
+    file = stack.config / "terraform.tfstate"
+    for _ in range(10):
+        process = subprocess.Popen([sys.executable, "-c", WRITER, str(file)])
+        while not file.exists():
+            time.sleep(0.001)
+        Running(stack, process, [], "", None).kill_terraform()
+        assert process.wait() == -signal.SIGKILL
+        assert json.loads(file.read_text()) == {"serial": 1, "resources": []}
+    # One that waits for its first state has nothing to lose.
+    file.write_text("")
+    process = subprocess.Popen(["sleep", "60"])
+    Running(stack, process, [], "", None).kill_terraform()
+    assert process.wait() == -signal.SIGKILL and file.read_text() == ""
 
 
 def test_arguments_of_short_processes_are_seen(stack):

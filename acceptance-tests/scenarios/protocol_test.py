@@ -79,6 +79,17 @@ def test_a_list_of_an_unknown_kind_says_so(plugin):
     assert "example.org/v1" in events[0].diagnostic[0].detail
 
 
+@pytest.mark.sandbox_only("asks no server")
+def test_a_list_of_a_version_that_none_is_says_so_before_it_asks(plugin):
+    block = plugin.schema.list_resource_schemas["charon_kubernetes_manifest"].block
+    for version in ("v2", "apps", "apps/v1/x", "Apps/v1", ""):
+        (error,) = plugin.call("ValidateListResourceConfig", plugin.request(
+            "ValidateListResourceConfig", type_name="charon_kubernetes_manifest",
+            config=plugin.value(block, {"api_version": version, "kind": "Deployment"}))).diagnostics
+        assert [step.attribute_name for step in error.attribute.steps] == ["api_version"], error
+        assert f'ust be "v1", or a group and a version such as "apps/v1", not "{version}"' in error.detail
+
+
 # --- Actions ------------------------------------------------------------------------------------
 
 

@@ -381,6 +381,28 @@ def test_the_data_of_a_replacement_that_is_not_made(stack, cluster, front, work)
     cluster.api.eventually(lambda: there() == [False, False], "the claims to go")
 
 
+def test_the_data_of_a_replacement_of_which_one_half_was_done(stack, cluster, work):
+    """What only the new service needs fails beside: the old one is gone, no create was asked for, and the next apply takes its claim."""
+    fails = 'resource "terraform_data" "needed" {\n  provisioner "local-exec" {\n    command = "false"\n  }\n}\n'
+
+    def write(**more):
+        stack.write(service(work, "one", claims={"data": {"mount": "/data", "size": "1Gi"}}, delete_data=True, **more)
+                    + (fails if "depends_on" in more else ""))
+
+    write()
+    stack.apply()
+    before = uid(cluster, "PersistentVolumeClaim", work, "one-data")
+    write(selector={"instance": "one"}, depends_on=hcl.Expression("[terraform_data.needed]"))
+    stack.apply(fails=True)
+    assert "charon_service.one" not in stack.state().resources and not cluster.has("Deployment", work, "one")
+    assert uid(cluster, "PersistentVolumeClaim", work, "one-data") == before
+    write(selector={"instance": "one"})
+    stack.apply()
+    assert uid(cluster, "PersistentVolumeClaim", work, "one-data") == before
+    assert stack.destroy().warnings == []
+    cluster.api.eventually(lambda: not cluster.has("PersistentVolumeClaim", work, "one-data"), "the claim to go with the service")
+
+
 def test_a_volume_by_the_name_of_a_claim_that_is_there(stack, cluster, work):
     """A claim keeps its volume: an export by the same name, or a claim by that of an export, has another way out."""
     claims = {"data": {"mount": "/data", "size": "1Gi"}}

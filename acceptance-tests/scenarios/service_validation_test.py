@@ -319,6 +319,33 @@ def test_what_kubernetes_refuses_is_told_at_the_attribute(stack, cluster, names,
     cluster.api.delete("Namespace", None, name)
 
 
+def test_all_that_kubernetes_refuses_is_told_at_its_attribute(stack, cluster, names):
+    """What it finds in one object at once is an error each; what has no attribute is one more."""
+    name = names("refused")
+    namespace(cluster, name)
+    wrong = {
+        "resources": {"requests": {"memory": "2Gi"}, "limits": {"memory": "1Gi"}},
+        "claims": {"data": {"mount": "/data", "sub_path": "../x", "size": "1Gi"}},
+        "sidecars": {"side": {"image": "example.test/side:1", "resources": {"requests": {"cpu": "2"}, "limits": {"cpu": "1"}}}},
+    }
+    expected = {"resources": ["resources.requests", "must be less than or equal to memory limit"],
+                "claims": ['claims["data"].sub_path', "'..'"],
+                "sidecars": ['sidecars["side"].resources', "must be less than or equal to cpu limit"]}
+
+    stack.write(service(namespace=name, **wrong))
+    found = stack.plan(fails=True).errors
+    assert len(found) == len(expected), found
+    for root, pieces in expected.items():
+        (error,) = [d for d in found if d.code.startswith(root)]
+        assert error.summary == "Unable to plan service" and all(piece in error.text for piece in pieces), error
+        # Each says its own, and no more.
+        assert not any(other[-1] in error.text for key, other in expected.items() if key != root), error
+    # In the server's order: containers as they are in the pod.
+    said = [next(root for root in expected if d.code.startswith(root)) for d in found]
+    assert said.index("resources") < said.index("sidecars"), said
+    cluster.api.delete("Namespace", None, name)
+
+
 @pytest.mark.sandbox_only("asks no server")
 def test_a_size_that_the_platform_does_not_have(stack, cluster):
     provider = 'provider "charon" {\n  conventions = { sizes = { small = { requests = { cpu = "1m" } } } }\n}\n'

@@ -4,13 +4,13 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
 #include "nlohmann/json.hpp"
 #include "provider/base/status.h"
 #include "provider/clients/kubernetes/cluster.h"
 #include "provider/clients/kubernetes/object.h"
 #include "provider/schema/checks.h"
 #include "provider/value/json.h"
+#include "resources/kubernetes/api_version.h"
 
 namespace charon::kubernetes_data {
 namespace {
@@ -27,20 +27,6 @@ Json ForState(Json object) {
     }
   }
   return object;
-}
-
-// Versions of a CustomResourceDefinition are DNS labels; the group without a name has v1 alone.
-Check ApiVersion() {
-  return TextRule("is `v1` or `group/version`", [](absl::string_view text) {
-    const std::vector<std::string> parts = absl::StrSplit(text, '/');
-    const bool fits = parts.size() == 1
-                          ? text == "v1"
-                          : parts.size() == 2 && DnsSubdomain().run(Value::String(parts[0])).ok() &&
-                                DnsLabel().run(Value::String(parts[1])).ok();
-    if (fits) return absl::OkStatus();
-    return absl::InvalidArgumentError(absl::StrCat(
-        "must be \"v1\", or a group and a version such as \"apps/v1\", not \"", text, "\""));
-  });
 }
 
 absl::Status AtFault(const absl::Status& status) {
@@ -64,7 +50,7 @@ const ObjectSpec<ObjectModel>& ObjectModel::Describe() {
       "`charon_kubernetes_secret`.",
       {
           Field(&M::api_version, "api_version", Required, "Version of the kind.")
-              .Check(ApiVersion()),
+              .Check(kubernetes_resources::ApiVersion()),
           Field(&M::kind, "kind", Required, "Kind of the object."),
           Field(&M::name_space, "namespace", Optional, "Its namespace, if the kind has one."),
           Field(&M::name, "name", Required, "Name of the object."),
@@ -111,7 +97,7 @@ const ObjectSpec<ObjectsModel>& ObjectsModel::Describe() {
       "Objects of one kind, by namespace and selectors. The values of Secrets are left out.",
       {
           Field(&M::api_version, "api_version", Required, "Version of the kind.")
-              .Check(ApiVersion()),
+              .Check(kubernetes_resources::ApiVersion()),
           Field(&M::kind, "kind", Required, "Kind of the object."),
           Field(&M::name_space, "namespace", Optional,
                 "Only objects of this namespace; of all by default."),

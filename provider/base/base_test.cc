@@ -1,5 +1,6 @@
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -8,6 +9,7 @@
 #include "provider/base/log.h"
 #include "provider/base/path.h"
 #include "provider/base/redact.h"
+#include "provider/base/several.h"
 #include "provider/base/status.h"
 
 namespace charon {
@@ -41,6 +43,26 @@ TEST(Status, AnnotateKeepsCodePathAndRemedy) {
 TEST(Status, FirstRemedyWins) {
   const absl::Status status = WithRemedy(WithRemedy(absl::NotFoundError("x"), "inner"), "outer");
   EXPECT_EQ(RemedyOf(status), "inner");
+}
+
+TEST(Status, SeveralAreOneEach) {
+  const absl::Status several = At(
+      "outer", WithRemedy(Annotate(Several({At("a", WithRemedy(absl::NotFoundError("x: 1"), "r")),
+                                            absl::AbortedError("y\n2")}),
+                                   "doing it"),
+                          "s"));
+  EXPECT_EQ(several.code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(several.message(), "doing it: x: 1\ndoing it: y\n2");
+  EXPECT_EQ(PathOf(several)->ToString(), "outer.a");
+  EXPECT_EQ(RemedyOf(several), "r");
+  const std::vector<absl::Status> each = EachOf(several);
+  ASSERT_EQ(each.size(), 2U);
+  EXPECT_EQ(each[0], At("outer", At("a", WithRemedy(absl::NotFoundError("doing it: x: 1"), "r"))));
+  EXPECT_EQ(each[1], At("outer", WithRemedy(absl::AbortedError("doing it: y\n2"), "s")));
+  // One is itself.
+  EXPECT_EQ(Several({each[1]}), each[1]);
+  ASSERT_EQ(EachOf(each[1]).size(), 1U);
+  EXPECT_EQ(EachOf(each[1])[0], each[1]);
 }
 
 TEST(Redact, HidesRegisteredSecretsInEveryForm) {

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "provider/base/redact.h"
+#include "provider/base/several.h"
 #include "provider/base/status.h"
 
 namespace charon::sdk {
@@ -44,11 +45,15 @@ void Diagnostics::Warning(absl::string_view summary, absl::string_view detail, P
 }
 
 void Diagnostics::Error(absl::string_view summary, const absl::Status& status) {
-  if (!status.ok()) list_.push_back(FromStatus(Diagnostic::Severity::kError, summary, status));
+  if (status.ok()) return;
+  for (const absl::Status& one : EachOf(status))
+    list_.push_back(FromStatus(Diagnostic::Severity::kError, summary, one));
 }
 
 void Diagnostics::Warning(absl::string_view summary, const absl::Status& status) {
-  if (!status.ok()) list_.push_back(FromStatus(Diagnostic::Severity::kWarning, summary, status));
+  if (status.ok()) return;
+  for (const absl::Status& one : EachOf(status))
+    list_.push_back(FromStatus(Diagnostic::Severity::kWarning, summary, one));
 }
 
 void Diagnostics::Append(Diagnostics other) {

@@ -3,6 +3,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "provider/base/redact.h"
+#include "provider/base/several.h"
 #include "provider/base/status.h"
 #include "provider/sdk/context.h"
 
@@ -36,6 +37,20 @@ TEST(Diagnostics, CarryPathAndRemedy) {
   EXPECT_EQ(diagnostic.summary, "Unable to do it");
   EXPECT_EQ(diagnostic.detail, "The name is taken.\n\nChoose another one.");
   EXPECT_EQ(diagnostic.path, Path("name"));
+}
+
+TEST(Diagnostics, SeveralAreOneEach) {
+  const absl::Status several =
+      Several({At("name", absl::NotFoundError("it is gone")), absl::AbortedError("it is another")});
+  Diagnostics diagnostics;
+  diagnostics.Error("e", several);
+  diagnostics.Warning("w", several);
+  ASSERT_THAT(diagnostics.list(), SizeIs(4));
+  EXPECT_EQ(diagnostics.list()[0].path, Path("name"));
+  EXPECT_EQ(diagnostics.list()[0].detail, "It is gone.");
+  EXPECT_EQ(diagnostics.list()[1].detail, "It is another.");
+  EXPECT_EQ(diagnostics.list()[1].path, Path());
+  EXPECT_EQ(diagnostics.list()[3].summary, "w");
 }
 
 TEST(Diagnostics, SayNothingOfSuccess) {

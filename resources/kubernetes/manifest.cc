@@ -20,6 +20,7 @@
 #include "provider/operations/readiness.h"
 #include "provider/operations/wait_ready.h"
 #include "provider/schema/checks.h"
+#include "resources/kubernetes/api_version.h"
 #include "resources/kubernetes/manifest_text.h"
 
 namespace charon::kubernetes_resources {
@@ -782,18 +783,19 @@ std::vector<sdk::MoveSource<ManifestModel>> ManifestResource::MoveSources() cons
 
 const ObjectSpec<ManifestListModel>& ManifestListModel::Describe() {
   using M = ManifestListModel;
-  static const auto& spec = *new ObjectSpec<M>(
-      "Objects of one kind.",
-      {
-          Field(&M::api_version, "api_version", Required, "`v1` or `group/version`."),
-          Field(&M::kind, "kind", Required, "Kind of the object."),
-          Field(&M::name_space, "namespace", Optional,
-                "Only objects of this namespace; of all by default."),
-          Field(&M::label_selector, "label_selector", Optional,
-                "Only objects that match, as kubectl's `-l`."),
-          Field(&M::field_selector, "field_selector", Optional,
-                "Only objects that match, as kubectl's `--field-selector`."),
-      });
+  static const auto& spec =
+      *new ObjectSpec<M>("Objects of one kind.",
+                         {
+                             Field(&M::api_version, "api_version", Required, "Version of the kind.")
+                                 .Check(ApiVersion()),
+                             Field(&M::kind, "kind", Required, "Kind of the object."),
+                             Field(&M::name_space, "namespace", Optional,
+                                   "Only objects of this namespace; of all by default."),
+                             Field(&M::label_selector, "label_selector", Optional,
+                                   "Only objects that match, as kubectl's `-l`."),
+                             Field(&M::field_selector, "field_selector", Optional,
+                                   "Only objects that match, as kubectl's `--field-selector`."),
+                         });
   return spec;
 }
 

@@ -15,7 +15,9 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "nlohmann/json.hpp"
+#include "provider/base/several.h"
 #include "provider/base/status.h"
+#include "provider/clients/kubernetes/causes.h"
 #include "provider/clients/kubernetes/object.h"
 #include "resources/service/keep_order.h"
 
@@ -528,6 +530,18 @@ Path CommonPart(const Path& a, const Path& b) {
   return common;
 }
 
+// What the server refuses of one attribute, or of none that can be told.
+struct Refusal {
+  Path path;
+  std::vector<kubernetes::ApiError::Cause> causes;
+
+  bool Says(const kubernetes::ApiError::Cause& cause) const {
+    return std::any_of(causes.begin(), causes.end(), [&cause](const auto& said) {
+      return said.field == cause.field && said.message == cause.message;
+    });
+  }
+};
+
 // As much of `path` as the configuration says.
 Path Said(const ServiceModel& model, const Path& path) {
   const Value value = ServiceModel::Describe().Encode(model);
@@ -571,13 +585,37 @@ Path AttributeOf(const ServiceModel& model, const Rendered& rendered, const Json
 absl::Status Locate(const ServiceModel& model, const Rendered& rendered, const Json& live,
                     const absl::Status& status) {
   if (status.ok()) return status;
-  if (!PathOf(status)) {
-    for (const kubernetes::ApiError::Cause& cause : kubernetes::ApiErrorOf(status).causes) {
-      if (const Path path = AttributeOf(model, rendered, live, cause.field); !path.empty())
-        return At(path, status);
+  const absl::Status of_object =
+      rendered.attribute.empty() ? status : At(rendered.attribute, status);
+  if (PathOf(status)) return of_object;
+  std::vector<Refusal> refusals;
+  for (const kubernetes::ApiError::Cause& cause : kubernetes::ApiErrorOf(status).causes) {
+    const Path path = AttributeOf(model, rendered, live, cause.field);
+    if (!absl::IsInvalidArgument(status)) {
+      if (!path.empty()) return At(path, status);
+      continue;
+    }
+    const auto same = std::find_if(refusals.begin(), refusals.end(), [&](const Refusal& refusal) {
+      return refusal.path == path && (path.empty() || refusal.Says(cause));
+    });
+    if (same == refusals.end()) {
+      refusals.push_back({path, {cause}});
+    } else if (!same->Says(cause)) {
+      same->causes.push_back(cause);
     }
   }
-  return rendered.attribute.empty() ? status : At(rendered.attribute, status);
+  const auto first = std::find_if(refusals.begin(), refusals.end(),
+                                  [](const Refusal& refusal) { return !refusal.path.empty(); });
+  if (first == refusals.end()) return of_object;
+  std::vector<absl::Status> located;
+  for (const Refusal& refusal : refusals) {
+    absl::Status only = kubernetes::OnlyAbout(status, refusal.causes);
+    // One whose message cannot be taken apart is told once.
+    if (refusals.size() > 1 && only.message() == status.message()) return At(first->path, status);
+    located.push_back(
+        At(refusal.path.empty() ? rendered.attribute : refusal.path, std::move(only)));
+  }
+  return Several(located);
 }
 
 }  // namespace charon::service

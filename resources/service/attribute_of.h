@@ -17,8 +17,10 @@ namespace charon::service {
 Path AttributeOf(const ServiceModel& model, const Rendered& rendered, const Json& live,
                  absl::string_view field);
 
-// `status`, an answer about the object, with the attribute that is at fault: that of the first
-// field which the server names, else what the object comes from.
+// `status`, an answer about the object, with the attribute that is at fault: what the object comes
+// from, or that of a field which the server names. Where it refuses several, one status for each
+// that has an attribute, and one for the others, in the server's order (base/several.h); of
+// a conflict, the first is named.
 absl::Status Locate(const ServiceModel& model, const Rendered& rendered, const Json& live,
                     const absl::Status& status);
 

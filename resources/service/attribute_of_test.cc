@@ -1,10 +1,15 @@
 #include "resources/service/attribute_of.h"
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
+#include "absl/strings/cord.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "provider/base/several.h"
 #include "provider/base/status.h"
 #include "provider/clients/kubernetes/object.h"
 #include "provider/value/json.h"
@@ -12,6 +17,9 @@
 
 namespace charon::service {
 namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 
 ServiceModel Service(const Json& config) {
   const absl::StatusOr<Value> value =
@@ -213,20 +221,100 @@ TEST_F(AttributeOfTest, WhatOnlyThePatchSays) {
   EXPECT_EQ(OfPod("priorityClassName"), "pod.priority_class");
 }
 
-TEST_F(AttributeOfTest, AStatusIsLocatedByItsFirstFieldThatHasOne) {
-  const absl::StatusOr<std::vector<Rendered>> objects = RenderService(model_, {});
-  ASSERT_TRUE(objects.ok());
-  const Rendered& workload = *WorkloadOf(*objects);
-  const absl::Status refused = kubernetes::StatusFromResponse(
-      422, R"({"kind": "Status", "status": "Failure", "reason": "Invalid", "code": 422,
-        "message": "StatefulSet \"web\" is invalid", "details": {"causes": [
-          {"reason": "FieldValueInvalid", "field": "spec.unheardOf", "message": "m"},
-          {"reason": "FieldValueInvalid", "field": "spec.template.spec.containers[0].image", "message": "m"}]}})");
-  EXPECT_EQ(PathOf(Locate(model_, workload, {}, refused)), Path("image"));
+struct Cause {
+  std::string field, message;
+};
+
+class LocateTest : public AttributeOfTest {
+ protected:
+  LocateTest() {
+    const absl::StatusOr<std::vector<Rendered>> objects = RenderService(model_, {});
+    EXPECT_TRUE(objects.ok()) << objects.status();
+    workload_ = *WorkloadOf(*objects);
+  }
+  // As the server words it (apimachinery, field.ErrorList.ToAggregate): each once.
+  static absl::Status Refused(const std::vector<Cause>& causes, int code = 422) {
+    Json list = Json::array();
+    std::vector<std::string> texts;
+    for (const auto& [field, message] : causes) {
+      list.push_back({{"reason", "FieldValueInvalid"}, {"field", field}, {"message", message}});
+      const std::string text = absl::StrCat(field, ": ", message);
+      if (std::find(texts.begin(), texts.end(), text) == texts.end()) texts.push_back(text);
+    }
+    const std::string all = absl::StrJoin(texts, ", ");
+    const Json body = {
+        {"kind", "Status"},
+        {"reason", code == 422 ? "Invalid" : "Conflict"},
+        {"message", absl::StrCat("StatefulSet.apps \"web\" is invalid: ",
+                                 texts.size() > 1 ? absl::StrCat("[", all, "]") : all)},
+        {"details", {{"causes", std::move(list)}}}};
+    return Annotate(kubernetes::StatusFromResponse(code, body.dump()), "applying web");
+  }
+  // "attribute | message" of each.
+  std::vector<std::string> Told(const absl::Status& status) const {
+    std::vector<std::string> told;
+    for (const absl::Status& one : EachOf(Locate(model_, workload_, {}, status)))
+      told.push_back(absl::StrCat(PathOf(one).value_or(Path()).ToString(), " | ", one.message()));
+    return told;
+  }
+
+  Rendered workload_;
+};
+
+constexpr char kImage[] = "spec.template.spec.containers[0].image";
+constexpr char kPriority[] = "spec.template.spec.priorityClassName";
+
+TEST_F(LocateTest, EachCauseStandsAtItsAttributeOnceInTheServersOrder) {
+  const std::string head = "applying web: StatefulSet.apps \"web\" is invalid:";
+  EXPECT_THAT(Told(Refused({{kPriority, "m"},
+                            {"spec.unheardOf", "u"},
+                            {kImage, "m"},
+                            {kPriority, "m"},
+                            {"spec.unheardOf", "u"},
+                            {kImage, "n"},
+                            {"status.x", "v"}})),
+              ElementsAre(absl::StrCat("pod.priority_class | ", head, " ", kPriority, ": m"),
+                          absl::StrCat(" | ", head, "\n- spec.unheardOf: u\n- status.x: v"),
+                          absl::StrCat("image | ", head, " ", kImage, ": m"),
+                          absl::StrCat("image | ", head, " ", kImage, ": n")));
+  EXPECT_THAT(Told(Refused({{kImage, "m"}, {kImage, "m"}})),
+              ElementsAre(absl::StrCat("image | ", head, " ", kImage, ": m")));
+  // None has an attribute: as the server says it, at what the object is from.
+  workload_.attribute = Path("claims");
+  EXPECT_THAT(Told(Refused({{"a", "m"}, {"b", "n"}})),
+              ElementsAre(absl::StrCat("claims | ", head, "\n- a: m\n- b: n")));
+  EXPECT_THAT(Told(Refused({{"a", "m"}, {kImage, "n"}})),
+              ElementsAre(absl::StrCat("claims | ", head, " a: m"),
+                          absl::StrCat("image | ", head, " ", kImage, ": n")));
+}
+
+TEST_F(LocateTest, SchemaErrorsAreTakenApartToo) {
+  const Json body = {
+      {"kind", "Status"},
+      {"code", 500},
+      {"message",
+       "failed to create typed patch object (shop/web; apps/v1, Kind=StatefulSet): errors:\n"
+       "  .spec.template.spec.containers[name=\"web\"].image: expected string, got &{1}\n"
+       "  .spec.replicas: expected numeric, got &{x}"}};
+  EXPECT_THAT(Told(kubernetes::StatusFromResponse(500, body.dump())),
+              ElementsAre("image | .spec.template.spec.containers[name=\"web\"].image: expected "
+                          "string, got 1",
+                          "replicas | .spec.replicas: expected numeric, got x"));
+}
+
+TEST_F(LocateTest, WhatCannotBeTakenApartIsOne) {
+  const std::vector<Cause> causes = {{"spec.unheardOf", "u"}, {kPriority, "m"}, {kImage, "m"}};
+  const absl::Status conflict = Refused(causes, 409);
+  EXPECT_THAT(Told(conflict),
+              ElementsAre(absl::StrCat("pod.priority_class | ", conflict.message())));
+  absl::Status other = absl::InvalidArgumentError("in words of its own");
+  Refused(causes).ForEachPayload(
+      [&](absl::string_view url, const absl::Cord& payload) { other.SetPayload(url, payload); });
+  EXPECT_THAT(Told(other), ElementsAre("pod.priority_class | in words of its own"));
   // What has an attribute keeps it.
-  EXPECT_EQ(PathOf(Locate(model_, workload, {}, At("selector", refused))), Path("selector"));
-  EXPECT_EQ(PathOf(Locate(model_, workload, {}, absl::InternalError("x"))), std::nullopt);
-  EXPECT_EQ(Locate(model_, workload, {}, absl::OkStatus()), absl::OkStatus());
+  EXPECT_THAT(Told(At("selector", Refused(causes))), ElementsAre(HasSubstr("selector | ")));
+  EXPECT_THAT(Told(absl::InternalError("x")), ElementsAre(" | x"));
+  EXPECT_EQ(Locate(model_, workload_, {}, absl::OkStatus()), absl::OkStatus());
 }
 
 }  // namespace

@@ -13,6 +13,7 @@
 #include "absl/strings/strip.h"
 #include "nlohmann/json.hpp"
 #include "provider/base/status.h"
+#include "provider/clients/kubernetes/causes.h"
 #include "provider/clients/kubernetes/field_set.h"
 #include "provider/clients/kubernetes/utf8.h"
 #include "provider/http/parse_json.h"
@@ -184,23 +185,12 @@ void Shorten(ApiError& error) {
 // server says about its own inner life before a schema error.
 void BreakLines(ApiError& error) {
   if (error.causes.empty()) return;
-  std::string message;
   const std::size_t open = error.message.find(" is invalid: [");
   if (IsSchemaError(error)) {
-    if (error.causes.size() == 1) {
-      error.message = absl::StrCat(error.causes[0].field, ": ", error.causes[0].message);
-      return;
-    }
-    message = "these fields are not as the kind has them:";
+    error.message = internal::OfCauses("", error.causes);
   } else if (error.reason == "Invalid" && open != std::string::npos && error.causes.size() > 1) {
-    message = absl::StrCat(error.message.substr(0, open), " is invalid:");
-  } else {
-    return;
+    error.message = internal::OfCauses(error.message.substr(0, open), error.causes);
   }
-  for (const ApiError::Cause& cause : error.causes) {
-    absl::StrAppend(&message, "\n- ", cause.field, ": ", cause.message);
-  }
-  error.message = std::move(message);
 }
 
 constexpr absl::string_view kWebhookFailed = "failed calling webhook \"";

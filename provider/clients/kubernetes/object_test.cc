@@ -1,12 +1,14 @@
 #include "provider/clients/kubernetes/object.h"
 
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
 #include "provider/base/status.h"
+#include "provider/clients/kubernetes/causes.h"
 
 namespace charon::kubernetes {
 namespace {
@@ -234,6 +236,16 @@ TEST(StatusFromResponse, SeveralCausesHaveALineEach) {
   EXPECT_EQ(status.message(),
             "Service \"w\" is invalid:\n- spec.ports[0].port: Invalid value: 0: too small\n"
             "- spec.type: Unsupported value: \"X\"");
+  // Of some alone, in the context that was put in front.
+  const absl::Status told = Annotate(status, "applying w");
+  const std::vector<ApiError::Cause> causes = ApiErrorOf(told).causes;
+  const absl::Status first = OnlyAbout(told, {causes[0]});
+  EXPECT_EQ(
+      first.message(),
+      "applying w: Service \"w\" is invalid: spec.ports[0].port: Invalid value: 0: too small");
+  EXPECT_EQ(first.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(OnlyAbout(told, causes), told);
+  EXPECT_EQ(OnlyAbout(absl::UnknownError("x"), causes), absl::UnknownError("x"));
 }
 
 TEST(StatusFromResponse, AMissingRightComesWithWhatToGrant) {
