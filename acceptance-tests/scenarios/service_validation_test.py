@@ -43,6 +43,21 @@ WRONG = {
     "no authentication, and no reason": (
         {"ports": {"http": 8080}, "expose": {"web": {"host": "a.example.org", "auth": "none"}}},
         ["auth_reason", "none"]),
+    "no authentication, and a reason that says nothing": (
+        {"ports": {"http": 8080}, "expose": {"web": {"host": "a.example.org", "auth": "none", "auth_reason": "  "}}},
+        ["auth_reason", "it must be said why"]),
+    "a volume where the backups have their target": (
+        {"claims": {"data": {"mount": "/backup", "size": "1Gi"}, "target": {"size": "1Gi"}},
+         "backups": {"nightly": {"schedule": "0 3 * * *", "to": "target", "command": ["true"]}}},
+        ["claims[\"data\"].mount", '"/backup" is where the jobs of "backups" have their target', "take another one here"]),
+    "a variable of a backup from two sources": (
+        {"claims": {"target": {"size": "1Gi"}}, "backups": {"nightly": {
+            "schedule": "0 3 * * *", "to": "target", "command": ["true"], "env": {"A": "1"}, "env_secret": {"A": "db/a"}}}},
+        ['the environment variable "A" of the backup is given by "env" as well', "keep one"]),
+    "the number of a backup's copies, said twice": (
+        {"claims": {"target": {"size": "1Gi"}}, "backups": {"nightly": {
+            "schedule": "0 3 * * *", "to": "target", "command": ["true"], "keep": 7, "env": {"KEEP": "3"}}}},
+        ['the environment variable "KEEP" of the backup is given by "keep" as well', "keep one"]),
     "a port that is none": (
         {"ports": {"wg": "51820/udp"}}, ['ports["wg"]', '"51820/udp" must be a port from 1 to 65535', '"51820/UDP"']),
     "a login for a load balancer": (

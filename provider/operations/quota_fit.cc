@@ -111,7 +111,7 @@ bool IsScoped(const Json& quota) {
   return (scopes.is_array() && !scopes.empty()) || !Field(quota, "spec.scopeSelector").is_null();
 }
 
-void CompareWithQuota(const Json& quota, const PodDemand& demand, const Needs& pod,
+void CompareWithQuota(const Json& quota, std::int64_t pods, bool surge, const Needs& pod,
                       const Amounts& own_by_resource, std::vector<std::string>& problems) {
   const std::string name = kubernetes::Text(quota, "metadata.name");
   const Amounts used = kubernetes::QuantitiesOf(Field(quota, "status.used"));
@@ -129,14 +129,16 @@ void CompareWithQuota(const Json& quota, const PodDemand& demand, const Needs& p
     Quantity others = in_use == used.end() ? Quantity() : in_use->second;
     if (own != own_by_resource.end()) others = others - own->second;
     if (others < Quantity()) others = Quantity();
-    const std::int64_t pods = demand.replicas + demand.surge;
     const Quantity wanted = Times(*each, pods);
     if (!(hard < others + wanted)) continue;
-    problems.push_back(absl::StrCat(
-        "ResourceQuota ", name, ": ", resource, " is ", hard.ToString(), ", others use ",
-        others.ToString(), ", so ", (hard < others ? Quantity() : hard - others).ToString(),
-        " are left; ", pods, pods == 1 ? " pod needs " : " pods (surge included) need ",
-        wanted.ToString()));
+    problems.push_back(absl::StrCat("ResourceQuota ", name, ": ", resource, " is ", hard.ToString(),
+                                    ", others use ", others.ToString(), ", so ",
+                                    (hard < others ? Quantity() : hard - others).ToString(),
+                                    " are left; ", pods,
+                                    pods == 1 ? " pod needs "
+                                    : surge   ? " pods (surge included) need "
+                                              : " pods need ",
+                                    wanted.ToString()));
   }
 }
 
@@ -212,6 +214,41 @@ bool NodeMatches(const Json& node, const Json& selector) {
     if (!labels.is_object() || !labels.contains(key) || labels[key] != value) return false;
   }
   return true;
+}
+
+// Kubernetes, "Taints and Tolerations".
+bool Tolerates(const Json& toleration, const Json& taint) {
+  const std::string effect = toleration.value("effect", ""), key = toleration.value("key", "");
+  if (!effect.empty() && effect != taint.value("effect", "")) return false;
+  const bool exists = toleration.value("operator", "") == "Exists";
+  if (key.empty()) return exists;
+  if (key != taint.value("key", "")) return false;
+  return exists || toleration.value("value", "") == taint.value("value", "");
+}
+
+// Whether a DaemonSet has a pod there. It tolerates by itself what the node controller taints with
+// (pkg/controller/daemon/util/daemonset_util.go, AddOrUpdateDaemonPodTolerations, v1.36).
+bool TakesDaemon(const Json& node, const Json& pod_spec) {
+  if (!NodeMatches(node, Field(pod_spec, "nodeSelector"))) return false;
+  const Json& taints = Field(node, "spec.taints");
+  const Json& tolerations = Field(pod_spec, "tolerations");
+  if (!taints.is_array()) return true;
+  return std::all_of(taints.begin(), taints.end(), [&](const Json& taint) {
+    if (taint.value("effect", "") == "PreferNoSchedule") return true;
+    if (absl::StartsWith(taint.value("key", ""), "node.kubernetes.io/")) return true;
+    return tolerations.is_array() &&
+           std::any_of(tolerations.begin(), tolerations.end(),
+                       [&](const Json& one) { return Tolerates(one, taint); });
+  });
+}
+
+std::int64_t PodsOf(const PodDemand& demand, const absl::StatusOr<std::vector<Json>>& nodes) {
+  if (!demand.on_each_node) return demand.replicas + demand.surge;
+  constexpr char kRequired[] =
+      "affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution";
+  if (!nodes.ok() || !Field(*demand.pod_spec, kRequired).is_null()) return 1;
+  return std::count_if(nodes->begin(), nodes->end(),
+                       [&](const Json& node) { return TakesDaemon(node, *demand.pod_spec); });
 }
 
 void CompareWithNodes(const std::vector<Json>& nodes, const Json& pod_spec, const Needs& pod,
@@ -290,6 +327,9 @@ absl::StatusOr<QuotaFit> CheckQuotaFit(const Call& call, kubernetes::Cluster& cl
   const Needs pod = NeedsOfPod(*demand.pod_spec, defaults);
   for (const Json& range : ranges)
     CompareWithLimitRange(range, *demand.pod_spec, defaults, fit.problems);
+  // Whoever may not see nodes is not told about them.
+  const absl::StatusOr<std::vector<Json>> nodes = cluster.List(call, {"v1", "Node"}, {});
+  const std::int64_t pods = PodsOf(demand, nodes);
 
   if (std::any_of(quotas.begin(), quotas.end(),
                   [](const Json& quota) { return !IsScoped(quota); })) {
@@ -308,11 +348,9 @@ absl::StatusOr<QuotaFit> CheckQuotaFit(const Call& call, kubernetes::Cluster& cl
             Add(own, {{resource, *each}});
         }
       }
-      CompareWithQuota(quota, demand, pod, own, fit.problems);
+      if (pods > 0) CompareWithQuota(quota, pods, demand.surge > 0, pod, own, fit.problems);
     }
   }
-  const absl::StatusOr<std::vector<Json>> nodes = cluster.List(call, {"v1", "Node"}, {});
-  // Whoever may not see nodes is not told about them.
   if (nodes.ok()) CompareWithNodes(*nodes, *demand.pod_spec, pod, fit.problems);
   return fit;
 }

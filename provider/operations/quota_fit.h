@@ -19,6 +19,7 @@ struct PodDemand {
   const kubernetes::Json* pod_spec = nullptr;  // spec of the pod template
   std::int64_t replicas = 1;
   std::int64_t surge = 0;                       // pods above that during a rollout
+  bool on_each_node = false;                    // a DaemonSet's: `replicas` is what the nodes say
   std::map<std::string, std::string> selector;  // labels of the pods that these will replace
 };
 
@@ -33,7 +34,9 @@ struct QuotaFit {
 // sum of their containers or, if that is more, an init container, with the namespace's LimitRange
 // defaults filled in as the server does) with the headroom of each ResourceQuota, to which the pods
 // that will be replaced do not count, and one pod with the largest schedulable node that its node
-// selector allows. Quotas with scopes are passed over. At most five requests.
+// selector allows. Where each node is to have a pod, those count that its node selector and its
+// tolerations allow (one, if nobody may see the nodes or a required affinity decides). Quotas with
+// scopes are passed over. At most five requests.
 absl::StatusOr<QuotaFit> CheckQuotaFit(const Call& call, kubernetes::Cluster& cluster,
                                        absl::string_view name_space, const PodDemand& demand);
 

@@ -132,6 +132,46 @@ TEST_F(QuotaFitTest, OnePodMustFitOnOneNode) {
       ElementsAre("no node has the labels gpu=yes"));
 }
 
+TEST_F(QuotaFitTest, ADaemonSetHasAPodOnEachNodeThatTakesIt) {
+  Quota({{"pods", "1"}}, {});
+  const auto node = [](const Json& labels, const Json& taints) {
+    return Json{{"metadata", {{"labels", labels}}},
+                {"spec", {{"taints", taints}}},
+                {"status", {{"allocatable", {{"memory", "8Gi"}}}}}};
+  };
+  const Json gpu = {{"key", "gpu"}, {"value", "yes"}, {"effect", "NoSchedule"}};
+  const Json rather_not = {{"key", "old"}, {"effect", "PreferNoSchedule"}};
+  const Json closed = {{"key", "node.kubernetes.io/unschedulable"}, {"effect", "NoSchedule"}};
+  cluster_.lists["Node"] = {node({{"disk", "ssd"}}, Json::array()),
+                            node({}, Json::array({rather_not, closed})),
+                            node({}, Json::array({gpu}))};
+  const auto problems = [&](const Json& more) {
+    Json spec = Json::parse(R"({"containers": [{"name": "a"}]})");
+    spec.update(more);
+    return CheckQuotaFit(call_, cluster_, "shop", {.pod_spec = &spec, .on_each_node = true})
+        .value()
+        .problems;
+  };
+  EXPECT_THAT(problems(Json::object()), ElementsAre(HasSubstr("2 pods need 2")));
+  EXPECT_THAT(problems({{"nodeSelector", {{"disk", "ssd"}}}}), IsEmpty());
+  for (const Json& toleration :
+       {Json{{"operator", "Exists"}}, Json{{"key", "gpu"}, {"operator", "Exists"}},
+        Json{{"key", "gpu"}, {"value", "yes"}, {"effect", "NoSchedule"}}}) {
+    EXPECT_THAT(problems({{"tolerations", Json::array({toleration})}}),
+                ElementsAre(HasSubstr("3 pods need 3")))
+        << toleration;
+  }
+  for (const Json& toleration :
+       {Json{{"key", "gpu"}, {"value", "no"}}, Json{{"key", "old"}, {"operator", "Exists"}},
+        Json{{"key", "gpu"}, {"operator", "Exists"}, {"effect", "NoExecute"}}}) {
+    EXPECT_THAT(problems({{"tolerations", Json::array({toleration})}}),
+                ElementsAre(HasSubstr("2 pods need 2")))
+        << toleration;
+  }
+  cluster_.lists.erase("Node");
+  EXPECT_THAT(problems(Json::object()), IsEmpty()) << "nobody may see the nodes: at least one";
+}
+
 TEST_F(QuotaFitTest, ANamespaceThatIsYetToBeMadeIsUnchecked) {
   cluster_.objects.clear();
   EXPECT_FALSE(Fit(kOneGi).checked);

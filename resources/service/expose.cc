@@ -129,7 +129,11 @@ ObjectRule OpenDoorNeedsAReason() {
         const Value& auth = object["auth"];
         if (!auth.IsKnown() || (auth.string() != "app" && auth.string() != "none"))
           return absl::OkStatus();
-        if (!object["auth_reason"].IsNull()) return absl::OkStatus();
+        const Value& reason = object["auth_reason"];
+        const bool says_nothing =
+            reason.IsNull() ||
+            (reason.IsKnown() && absl::StripAsciiWhitespace(reason.string()).empty());
+        if (!says_nothing) return absl::OkStatus();
         return At(
             "auth_reason",
             WithRemedy(Invalid(absl::StrCat("the setting auth = \"", auth.string(),

@@ -26,7 +26,7 @@ using kubernetes::Quantity;
 
 // Pods above the number of replicas during a rollout (Kubernetes: a quarter by default, rounded
 // up).
-std::int64_t Surge(const ServiceModel& model, const Json& workload) {
+std::int64_t Surge(const ServiceModel& model, const Json& workload, std::int64_t replicas) {
   if (workload["kind"] != "Deployment" ||
       kubernetes::Text(workload, "spec.strategy.type") != "RollingUpdate")
     return 0;
@@ -36,7 +36,18 @@ std::int64_t Surge(const ServiceModel& model, const Json& workload) {
   std::int64_t number = 0;
   if (!absl::SimpleAtoi(digits, &number)) return 0;
   if (digits.size() == text.size()) return number;
-  return (model.replicas.value_or(1) * number + 99) / 100;
+  return (replicas * number + 99) / 100;
+}
+
+// Whether the pods that there are will be replaced: not where the first ones are made, nor where
+// only their number changes.
+bool IsRolledOut(const sdk::PlanChange<ServiceModel>& change, const ServiceModel& planned,
+                 const Json& workload, const Conventions& conventions) {
+  if (!change.IsUpdate()) return planned.on_conflict.value_or("") == "adopt";
+  const absl::StatusOr<std::vector<Rendered>> before = RenderService(change.prior(), conventions);
+  const Rendered* former = before.ok() ? WorkloadOf(*before) : nullptr;
+  return former == nullptr ||
+         AsCreated(*former)["spec"]["template"] != workload["spec"]["template"];
 }
 
 absl::Status Clash(const ObjectRef& other, absl::string_view what, absl::string_view clash,
@@ -354,7 +365,7 @@ absl::Status PlanChecks::Fit(const sdk::Context& context,
   const auto hash_of = [&key](const Attr<StringMap>& hashes) {
     return hashes.IsKnown() && hashes->count(key) != 0 ? hashes->at(key) : std::string();
   };
-  if (context.planned_before || planned.replicas.value_or(1) == 0) return absl::OkStatus();
+  if (context.planned_before) return absl::OkStatus();
   const Rendered* workload = WorkloadOf(objects);
   if (workload == nullptr) return absl::OkStatus();
   if (change.IsUpdate() && hash_of(change.prior().objects) == HashOf(*workload))
@@ -362,10 +373,21 @@ absl::Status PlanChecks::Fit(const sdk::Context& context,
   const Json object = AsCreated(*workload);
   operations::PodDemand demand{.pod_spec = &object["spec"]["template"]["spec"],
                                .replicas = planned.replicas.value_or(1),
-                               .surge = Surge(planned, object),
+                               .surge = 0,
+                               .on_each_node = WorkloadKind(planned) == "DaemonSet",
                                .selector = SelectorOf(planned)};
+  const bool somebody_scales =
+      planned.replicas_owner.value_or("terraform") == "external" || planned.scale_to_zero.IsKnown();
+  const bool rolls = IsRolledOut(change, planned, object, services_.settings()->conventions);
   operations::QuotaFit fit;
   CHARON_RETURN_IF_ERROR(services_.CheckPlan(context, [&](Cluster& cluster) -> absl::Status {
+    if (somebody_scales) {
+      // The number that counts is the one that there is.
+      if (const auto live = cluster.Read(context, WorkloadRef(planned)); live.ok())
+        demand.replicas = kubernetes::Number(**live, "spec.replicas", demand.replicas);
+    }
+    if (demand.replicas == 0) return absl::OkStatus();
+    if (rolls) demand.surge = Surge(planned, object, demand.replicas);
     absl::StatusOr<operations::QuotaFit> found =
         operations::CheckQuotaFit(context, cluster, *planned.name_space, demand);
     // Whoever may not read quotas is not told about them.

@@ -255,9 +255,55 @@ void CheckPatch(const ServiceModel& model, Findings& findings) {
                "Write it as yamlencode({ spec = { ... } }), or as the text of such a map.");
 }
 
+// The jobs mount what the service does, and their target at kBackupMount.
+void CheckBackupPlace(const ServiceModel& model, Findings& findings) {
+  const auto check = [&](const std::string& path, const std::string& volume, const Path& at) {
+    if (Place(path) != kBackupMount) return;
+    // The target itself, where it is for all backups.
+    const auto& backups = model.backups.value_or({});
+    if (std::all_of(backups.begin(), backups.end(), [&](const auto& entry) {
+          return entry.second.to.IsUnknown() || entry.second.to.value_or("") == volume;
+        }))
+      return;
+    findings.Add(at,
+                 absl::StrCat("\"", path, "\" is where the jobs of \"backups\" have their target"),
+                 "Two volumes cannot be mounted on one path: take another one here.");
+  };
+  for (const auto& [name, volume] : model.VolumesByName()) {
+    if (volume.mount.IsKnown())
+      check(*volume.mount, name, VolumePath(name, volume).Attribute("mount"));
+  }
+  for (const auto& [path, mount] : model.mounts.value_or({}))
+    check(path, mount.volume.value_or(""), Path("mounts").Key(path));
+  for (const auto& [path, dir] : model.config_dirs.value_or({}))
+    check(path, "", Path("config_dirs").Key(path));
+  for (const auto& [path, file] : model.files.value_or({}))
+    check(path, "", Path("files").Key(path));
+}
+
+// One variable of a job from two sources.
+void CheckBackupEnv(const BackupModel& backup, const Path& at, Findings& findings) {
+  const StringMap env = backup.env.value_or({}), secret = backup.env_secret.value_or({});
+  const auto twice = [&](const Path& path, const std::string& name, const char* also) {
+    findings.Add(path,
+                 absl::StrCat("the environment variable \"", name,
+                              "\" of the backup is given by \"", also, "\" as well"),
+                 "A variable has one source: keep one.");
+  };
+  for (const auto& [name, value] : secret) {
+    if (env.count(name) != 0) twice(at.Attribute("env_secret").Key(name), name, "env");
+  }
+  if (!backup.keep.IsKnown()) return;
+  if (env.count(kBackupKeep) != 0) twice(at.Attribute("env").Key(kBackupKeep), kBackupKeep, "keep");
+  if (secret.count(kBackupKeep) != 0)
+    twice(at.Attribute("env_secret").Key(kBackupKeep), kBackupKeep, "keep");
+}
+
 // A key of `volumes` is no claim that a backup could write to.
 void CheckBackups(const ServiceModel& model, Findings& findings) {
+  if (model.backups.IsKnown() && !model.backups->empty()) CheckBackupPlace(model, findings);
   for (const auto& [key, backup] : model.backups.value_or({})) {
+    CheckBackupEnv(backup, Path("backups").Key(key), findings);
     if (!backup.to.IsKnown() || model.claims.IsUnknown() ||
         model.claims.value_or({}).count(*backup.to) != 0)
       continue;
@@ -375,6 +421,12 @@ bool IsRolling(const ServiceModel& model) {
          "RollingUpdate";
 }
 
+// With no pod above the number of replicas the old one ends first.
+bool EndsBeforeItStarts(const ServiceModel& model) {
+  const Attr<std::string> surge = model.rollout.value_or({}).max_surge;
+  return surge.IsUnknown() || surge.value_or("") == "0" || surge.value_or("") == "0%";
+}
+
 void CheckSharing(const ServiceModel& model, const std::string& name, const VolumeModel& volume,
                   Findings& findings) {
   const Sharing sharing = SharingOf(volume);
@@ -385,14 +437,15 @@ void CheckSharing(const ServiceModel& model, const std::string& name, const Volu
   const bool rolling = IsRolling(model);
   if (several && (rolling || sharing == Sharing::kOnePod)) {
     findings.Add(VolumePath(name, volume), SharedBy(model, sharing), kWaysToShare);
-  } else if (WorkloadKind(model) == "Deployment" && rolling) {
+  } else if (WorkloadKind(model) == "Deployment" && rolling && !EndsBeforeItStarts(model)) {
     findings.Add(
         "rollout",
         absl::StrCat("RollingUpdate starts the new pod while the old one holds the ",
                      sharing == Sharing::kOnePod ? "ReadWriteOncePod" : "ReadWriteOnce",
                      " claim of volume \"", name, "\": the rollout hangs ",
                      sharing == Sharing::kOnePod ? "" : "as soon as they are on two nodes"),
-        "Leave rollout.strategy out (then it is Recreate), or use a ReadWriteMany claim.");
+        "Leave rollout.strategy out (then it is Recreate), set max_surge = \"0\" and "
+        "max_unavailable = \"1\", or use a ReadWriteMany claim.");
   }
 }
 

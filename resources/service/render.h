@@ -100,6 +100,10 @@ void RenderStorage(const ServiceModel& model, const Conventions& conventions,
 Json ClaimSpec(const ClaimModel& claim, const Conventions& conventions);
 // The annotations of a claim that the pvc-autoresizer may grow up to `limit`.
 Json Autoresize(const std::string& limit);
+// Where the jobs of `backups` have their target, and the variable that says how many copies to
+// keep.
+inline constexpr char kBackupMount[] = "/backup";
+inline constexpr char kBackupKeep[] = "KEEP";
 inline constexpr char kAutoresizeLimit[] = "resize.topolvm.io/storage_limit";
 std::string ClaimName(const ServiceModel& model, const std::string& volume);
 

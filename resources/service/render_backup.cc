@@ -31,7 +31,7 @@ void RenderBackups(const ServiceModel& model, const Conventions& conventions,
     if (job.pod.IsKnown()) job.pod.value().labels = job.pod.value().annotations = Attr<StringMap>();
     job.files = model.files;
     job.config_dirs = model.config_dirs;
-    if (backup.keep.IsKnown()) job.env.value().emplace("KEEP", absl::StrCat(*backup.keep));
+    if (backup.keep.IsKnown()) job.env.value().emplace(kBackupKeep, absl::StrCat(*backup.keep));
     // The claim of a replica goes by another name than that of the service.
     for (auto& [name, volume] : volumes) {
       if (!volume.claim.IsKnown() || !volume.claim->per_replica.value_or(false)) continue;
@@ -39,7 +39,7 @@ void RenderBackups(const ServiceModel& model, const Conventions& conventions,
       volume.claim = Attr<ClaimModel>();
     }
     VolumeModel target;
-    target.mount = "/backup";
+    target.mount = kBackupMount;
     const auto own = volumes.find(*backup.to);
     target.existing_claim = own != volumes.end() && own->second.claim.IsKnown()
                                 ? ClaimName(model, *backup.to)

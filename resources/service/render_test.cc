@@ -784,6 +784,11 @@ TEST(CheckService, RefusesRollingUpdatesOfAClaimOfOneNode) {
                                     "at a time, but there are 3 replicas")));
   EXPECT_THAT(Messages({{"rollout", rolling}, {"claims", claims}}),
               ElementsAre(HasSubstr("rollout: RollingUpdate starts the new pod while")));
+  for (const char* none : {"0", "0%"}) {
+    Json ends_first = rolling;
+    ends_first.update({{"max_surge", none}, {"max_unavailable", "1"}});
+    EXPECT_THAT(Messages({{"rollout", ends_first}, {"claims", claims}}), IsEmpty()) << none;
+  }
   EXPECT_THAT(Messages({{"kind", "statefulset"}, {"replicas", 2}, {"claims", claims}}),
               ElementsAre(HasSubstr("but there are 2 replicas")));
   EXPECT_THAT(Messages({{"kind", "daemonset"}, {"claims", claims}}),
