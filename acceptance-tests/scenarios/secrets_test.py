@@ -117,6 +117,39 @@ def test_a_token_in_the_provider_block_stays_out_of_logs(stack, cluster, names):
     assert leaks.find([cluster.token], stack.config, stack.logs, stack.plans) == []
 
 
+def test_a_write_only_value_of_what_cannot_change_replaces_it(stack, cluster, work):
+    """Of an immutable Secret, and of a Pod; the server's answer about a Pod quotes the value that it had."""
+
+    def write(version, value, label):
+        secret = {"apiVersion": "v1", "kind": "Secret", "immutable": True,
+                  "metadata": {"name": "x", "namespace": work, "labels": {"a": label}}}
+        pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p", "namespace": work}}
+        inside = {"spec": {"containers": [{"name": "a", "image": "registry.example/a:1", "env": [{"name": "X", "value": value}]}]}}
+        stack.write(
+            hcl.resource("charon_kubernetes_manifest", "x", {
+                "manifest": json.dumps(secret), "manifest_wo": json.dumps({"stringData": {"hidden": value}}),
+                "manifest_wo_version": version})
+            + hcl.resource("charon_kubernetes_manifest", "p", {
+                "manifest": json.dumps(pod), "manifest_wo": json.dumps(inside), "manifest_wo_version": version}))
+
+    write("1", GIVEN, "1")
+    stack.apply()
+    uid = cluster.get("Secret", work, "x")["metadata"]["uid"]
+    write("1", GIVEN, "2")
+    assert stack.apply().actions == {"charon_kubernetes_manifest.x": "update"}
+    assert cluster.get("Secret", work, "x")["metadata"]["uid"] == uid
+    assert data_of(cluster, work, "x") == {"hidden": GIVEN}
+
+    write("2", ROTATED, "2")
+    result = stack.apply()
+    assert result.actions == {"charon_kubernetes_manifest.x": "replace", "charon_kubernetes_manifest.p": "replace"}
+    assert data_of(cluster, work, "x") == {"hidden": ROTATED}
+    (container,) = cluster.get("Pod", work, "p")["spec"]["containers"]
+    assert container["env"][0]["value"] == ROTATED
+    assert stack.plan().actions == {}
+    stack.destroy()
+
+
 # --- Keys that go ---------------------------------------------------------------------------------
 
 

@@ -148,7 +148,8 @@ TEST_F(QuotaFitTest, ADaemonSetHasAPodOnEachNodeThatTakesIt) {
   const auto problems = [&](const Json& more) {
     Json spec = Json::parse(R"({"containers": [{"name": "a"}]})");
     spec.update(more);
-    return CheckQuotaFit(call_, cluster_, "shop", {.pod_spec = &spec, .on_each_node = true})
+    return CheckQuotaFit(call_, cluster_, "shop",
+                         {.pod_spec = &spec, .on_each_node = true, .selector = {}})
         .value()
         .problems;
   };

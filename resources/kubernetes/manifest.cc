@@ -57,6 +57,30 @@ absl::Status CheckFields(const ManifestModel& model, const Json& declared) {
   return At("initial", kubernetes::CheckQuantities(initial));
 }
 
+// What the server says of a field that nobody can change in place (kubernetes 1.36,
+// pkg/apis/core/validation: ValidateImmutableField, ValidateServiceClusterIPsRelatedFields,
+// ValidatePodUpdate).
+bool IsAboutFixedFields(const absl::Status& status) {
+  if (!absl::IsInvalidArgument(status)) return false;
+  for (const char* text :
+       {"immutable", "may not change once set", "pod updates may not change fields other than"}) {
+    if (absl::StrContains(status.message(), text)) return true;
+  }
+  return false;
+}
+
+// The field of which the change makes another object; "" if there is none. What is in no state can
+// be compared by its version only.
+std::string FixedChange(const ManifestModel& prior, const ManifestModel& planned,
+                        const Json& before, const Json& after) {
+  std::string fixed = ImmutableChange(before, after);
+  const bool other_values = planned.manifest_wo.IsKnown() &&
+                            planned.manifest_wo_version.IsKnown() &&
+                            !(planned.manifest_wo_version == prior.manifest_wo_version);
+  if (fixed.empty() && other_values) fixed = FrozenContent(before);
+  return fixed;
+}
+
 bool IsOpen(const ManifestModel& model) {
   return model.manifest.IsUnknown() || model.object.IsUnknown() ||
          (model.object.IsKnown() && !model.object->IsWhollyKnown());
@@ -446,15 +470,20 @@ absl::Status ManifestResource::Plan(const sdk::Context& context,
         Path("wait"));
   }
 
+  // Core passes over a replacement for an attribute that does not change.
+  Path changed = form;
   if (change.IsUpdate() && !IsOpen(change.prior())) {
     const auto before = Declared(change.prior());
     if (before.ok()) {
       CHARON_ASSIGN_OR_RETURN(const ObjectRef former, kubernetes::RefOf(**before));
+      CHARON_ASSIGN_OR_RETURN(const auto declared, Declared(config));
+      if (**before == *declared) changed = Path("manifest_wo_version");
       const bool same = SameObjectMoved(former, ref);
-      const std::string fixed = same ? ImmutableChange(**before, *wanted) : "";
+      const std::string fixed =
+          same ? FixedChange(change.prior(), config, **before, *declared) : "";
       if (!same || !fixed.empty()) {
         if (context.may_replace) {
-          change.RequireReplace(form);
+          change.RequireReplace(changed);
         } else if (OwnsObject(change.prior())) {
           if (!same || OwnsObject(config)) {
             CHARON_RETURN_IF_ERROR(At(form, MustBePlanned(former, Why(same, fixed))));
@@ -503,9 +532,9 @@ absl::Status ManifestResource::Plan(const sdk::Context& context,
     context.diagnostics->Warning("Another manager owns a field", At(form, checked));
     return absl::OkStatus();
   }
-  if (absl::IsInvalidArgument(checked) && absl::StrContains(checked.message(), "immutable")) {
+  if (IsAboutFixedFields(checked)) {
     if (change.IsUpdate()) {
-      if (context.may_replace) change.RequireReplace(form);
+      if (context.may_replace) change.RequireReplace(changed);
       return absl::OkStatus();
     }
     // What a failed create left: the create half replaces it.
@@ -560,8 +589,7 @@ sdk::Outcome<ManifestModel> ManifestResource::Create(const sdk::Context& context
     }
   }
   absl::StatusOr<Json> live = operations::CreateObject(context, *cluster, *wanted, options);
-  if (absl::IsInvalidArgument(live.status()) &&
-      absl::StrContains(live.status().message(), "immutable") && !HoldsData(ref.kind.kind)) {
+  if (IsAboutFixedFields(live.status()) && !HoldsData(ref.kind.kind)) {
     // What a failed create left behind cannot become this: Terraform has announced its replacement.
     const absl::StatusOr<Json> left = cluster->Get(context, ref);
     if (left.ok() && operations::ClaimOf(&*left, options) == operations::Claim::kOurs) {
@@ -617,7 +645,8 @@ sdk::Outcome<ManifestModel> ManifestResource::Update(const sdk::Context& context
   if (before.ok()) {
     CHARON_ASSIGN_OR_RETURN(const ObjectRef former, kubernetes::RefOf(**before));
     if (!SameObjectMoved(former, ref)) return MoveTo(context, prior, plan);
-    if (OwnsObject(prior) && OwnsObject(plan)) fixed = ImmutableChange(**before, *wanted);
+    if (OwnsObject(prior) && OwnsObject(plan))
+      fixed = FixedChange(prior, plan, **before, *declared);
     if (!fixed.empty()) {
       CHARON_RETURN_IF_ERROR(At(Form(plan), MustBePlanned(former, Why(/*same=*/true, fixed))));
     }

@@ -71,6 +71,7 @@ constexpr ImmutableField kImmutable[] = {
     {"StorageClass", "reclaimPolicy"},
     {"StorageClass", "volumeBindingMode"},
     {"Secret", "type"},
+    {"Service", "spec.clusterIP"},
     {"PersistentVolumeClaim", "spec.accessModes"},
     {"PersistentVolumeClaim", "spec.selector"},
     {"PersistentVolumeClaim", "spec.storageClassName"},
@@ -337,6 +338,13 @@ Json ExportManifest(const Json& live, absl::string_view manager) {
   return object;
 }
 
+std::string FrozenContent(const Json& object) {
+  const absl::StatusOr<kubernetes::ObjectRef> ref = kubernetes::RefOf(object);
+  if (!ref.ok() || !ref->kind.group().empty()) return "";
+  const bool has_content = ref->kind.kind == "Secret" || ref->kind.kind == "ConfigMap";
+  return has_content && kubernetes::Field(object, "immutable") == true ? "data" : "";
+}
+
 std::string ImmutableChange(const Json& before, const Json& after) {
   const absl::StatusOr<kubernetes::ObjectRef> ref = kubernetes::RefOf(after);
   if (!ref.ok() || !kubernetes::IsBuiltInGroup(ref->kind.group())) return "";
@@ -360,7 +368,7 @@ std::string ImmutableChange(const Json& before, const Json& after) {
         return absl::StrCat("spec.", name);
     }
   }
-  if ((kind == "Secret" || kind == "ConfigMap") && kubernetes::Field(before, "immutable") == true) {
+  if (!FrozenContent(before).empty()) {
     for (const char* field : {"data", "binaryData", "immutable"}) {
       if (kubernetes::Field(before, field) != kubernetes::Field(after, field)) return field;
     }

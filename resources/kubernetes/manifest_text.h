@@ -93,5 +93,8 @@ Json ExportManifest(const Json& live, absl::string_view manager);
 // The first field whose change Kubernetes refuses for this kind; "" if there is none that is known.
 // The server has the last word in a dry run.
 std::string ImmutableChange(const Json& before, const Json& after);
+// "data" if the content of `object` cannot change at all: an immutable Secret or ConfigMap. Else
+// "".
+std::string FrozenContent(const Json& object);
 
 }  // namespace charon::kubernetes_resources

@@ -160,12 +160,19 @@ void AddSchemaCauses(ApiError& error) {
 }
 
 // "Invalid value: {...}: field is immutable" quotes whole pod templates: the value is shortened,
-// and so is the message that consists of such causes.
+// and so is the message that consists of such causes. What stands behind a line break is a
+// comparison of the old object with the new one (of pods, claims, volumes), with values that only
+// the server has, and nobody else knows for secrets: nothing of it is told.
 void Shorten(ApiError& error) {
   constexpr std::size_t kMost = 300, kOfValue = 100;
   constexpr absl::string_view kLead = "Invalid value: ";
   bool shortened = false;
   for (ApiError::Cause& cause : error.causes) {
+    if (const std::size_t line = cause.message.find('\n'); line != std::string::npos) {
+      cause.message = std::string(absl::StripTrailingAsciiWhitespace(
+          absl::StripSuffix(absl::string_view(cause.message).substr(0, line), ":")));
+      shortened = true;
+    }
     absl::string_view text = cause.message;
     if (text.size() <= kMost || !absl::ConsumePrefix(&text, kLead)) continue;
     const std::size_t reason = text.rfind(": ");
@@ -175,7 +182,11 @@ void Shorten(ApiError& error) {
     shortened = true;
   }
   const std::size_t invalid = error.message.find(" is invalid: ");
-  if (!shortened || error.causes.size() != 1 || invalid == std::string::npos) return;
+  if (!shortened || invalid == std::string::npos) return;
+  if (error.causes.size() != 1) {
+    error.message = internal::OfCauses(error.message.substr(0, invalid), error.causes);
+    return;
+  }
   error.message =
       absl::StrCat(error.message.substr(0, invalid), " is invalid: ", error.causes[0].field, ": ",
                    error.causes[0].message);

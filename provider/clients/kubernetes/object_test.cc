@@ -295,6 +295,30 @@ TEST(StatusFromResponse, QuotesNoWholePodTemplate) {
   }
 }
 
+TEST(StatusFromResponse, QuotesNothingOfAComparisonOfObjects) {
+  const std::string cause =
+      "pod updates may not change fields other than `spec.containers[*].image`\n  core.PodSpec{\n"
+      "-     Value: \"hunter2\",\n+     Value: \"hunter3\",\n  }\n";
+  Json body = {{"message", absl::StrCat("Pod \"p\" is invalid: spec: Forbidden: ", cause)},
+               {"reason", "Invalid"},
+               {"details",
+                {{"causes",
+                  {{{"reason", "FieldValueForbidden"},
+                    {"field", "spec"},
+                    {"message", absl::StrCat("Forbidden: ", cause)}}}}}}};
+  const absl::Status one = StatusFromResponse(422, body.dump());
+  EXPECT_EQ(one.message(),
+            "Pod \"p\" is invalid: spec: Forbidden: pod updates may not change fields other than "
+            "`spec.containers[*].image`");
+  EXPECT_THAT(ApiErrorOf(one).causes[0].message, testing::Not(HasSubstr("hunter")));
+  body["message"] = absl::StrCat("Pod \"p\" is invalid: [spec: Forbidden: ", cause, ", x: bad]");
+  body["details"]["causes"].push_back({{"field", "x"}, {"message", "bad"}});
+  EXPECT_EQ(
+      StatusFromResponse(422, body.dump()).message(),
+      "Pod \"p\" is invalid:\n- spec: Forbidden: pod updates may not change fields other than "
+      "`spec.containers[*].image`\n- x: bad");
+}
+
 TEST(ObjectRef, NoNameIsAWayToAnotherObject) {
   for (const char* name : {".", "..", "a/b", "a/../b", "a%2Fb"}) {
     for (const char* field : {"name", "namespace"}) {
