@@ -35,6 +35,11 @@ def servers(folder) -> dict[str, int]:
     return {stack: record["pid"] for stack, record in records.items() if processes.name(record["pid"]) == "charon-sandbox"}
 
 
+def test_services(quickstart):
+    said = quickstart("services")
+    assert "Apply complete!" in said and "No changes." in said
+
+
 def test_stacks_stand_side_by_side_and_go_together(quickstart):
     """Two of them make the same tiers, namespaces too: each has a server of its own."""
     assert "Apply complete!" in quickstart("tiers")
@@ -52,7 +57,7 @@ def test_stacks_stand_side_by_side_and_go_together(quickstart):
     began = time.monotonic()
     again = quickstart("tiers")
     assert "It runs since an earlier quickstart" in again and "Apply complete! Resources: 0 added, 0 changed, 0 destroyed." in again
-    assert time.monotonic() - began < 60  # less than 20 s on a quiet machine
+    assert time.monotonic() - began < 20
     assert servers(quickstart.folder) == both
 
     quickstart("clean")
