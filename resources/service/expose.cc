@@ -130,9 +130,10 @@ ObjectRule OpenDoorNeedsAReason() {
         if (!auth.IsKnown() || (auth.string() != "app" && auth.string() != "none"))
           return absl::OkStatus();
         const Value& reason = object["auth_reason"];
+        // An empty one is too short anyway.
         const bool says_nothing =
-            reason.IsNull() ||
-            (reason.IsKnown() && absl::StripAsciiWhitespace(reason.string()).empty());
+            reason.IsNull() || (reason.IsKnown() && !reason.string().empty() &&
+                                absl::StripAsciiWhitespace(reason.string()).empty());
         if (!says_nothing) return absl::OkStatus();
         return At(
             "auth_reason",

@@ -680,8 +680,10 @@ TEST(ExposeTable, AnOpenDoorNeedsAReason) {
   EXPECT_THAT(Wrong(R"({"auth": "none"})"),
               ElementsAre(AllOf(HasSubstr("auth_reason: "), HasSubstr("lets everybody through"))));
   EXPECT_THAT(Wrong(R"({"auth": "app"})"), ElementsAre(HasSubstr("auth = \"app\"")));
-  EXPECT_THAT(Wrong(R"({"auth": "app", "auth_reason": ""})"),
-              ElementsAre(HasSubstr("auth_reason: ")));
+  for (const char* blank : {"", "  "}) {
+    EXPECT_THAT(Wrong(absl::StrCat(R"({"auth": "app", "auth_reason": ")", blank, R"("})").c_str()),
+                ElementsAre(HasSubstr("auth_reason: ")));
+  }
 }
 
 TEST(ExposeTable, AttributesBelongToTheirKind) {
