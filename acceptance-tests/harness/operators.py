@@ -222,6 +222,43 @@ class ExternalSecrets(Operator):
             raise ApiError("PATCH", path, code, answer)
 
 
+class Certificates(Operator):
+    """cert-manager's part for Ingresses (ingress-shim): a Certificate for each entry of `tls`, owned by the Ingress, in the
+    name of the issuer that its annotation names; and the Secret of it, which no owner takes along."""
+
+    kind = "networking.k8s.io/v1/Ingress"
+    manager = "cert-manager-certificates"
+    ISSUERS = {"cert-manager.io/cluster-issuer": "ClusterIssuer", "cert-manager.io/issuer": "Issuer"}
+
+    def reconcile(self, object_: dict[str, Any]) -> None:
+        metadata = object_["metadata"]
+        annotations = metadata.get("annotations", {})
+        for annotation, issuer_kind in self.ISSUERS.items():
+            if annotation not in annotations or "deletionTimestamp" in metadata:
+                continue
+            for entry in object_["spec"].get("tls", ()):
+                self.api.apply({
+                    "apiVersion": "cert-manager.io/v1", "kind": "Certificate",
+                    "metadata": {
+                        "name": entry["secretName"], "namespace": metadata["namespace"],
+                        "ownerReferences": [{
+                            "apiVersion": object_["apiVersion"], "kind": object_["kind"], "name": metadata["name"],
+                            "uid": metadata["uid"], "controller": True, "blockOwnerDeletion": True,
+                        }],
+                    },
+                    "spec": {
+                        "secretName": entry["secretName"], "dnsNames": entry["hosts"],
+                        "issuerRef": {"group": "cert-manager.io", "kind": issuer_kind, "name": annotations[annotation]},
+                    },
+                }, manager=self.manager, force=True)
+                self.api.apply({
+                    "apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/tls",
+                    "metadata": {"name": entry["secretName"], "namespace": metadata["namespace"],
+                                 "annotations": {"cert-manager.io/issuer-name": annotations[annotation]}},
+                    "data": {key: base64.b64encode(key.encode()).decode() for key in ("tls.crt", "tls.key")},
+                }, manager=self.manager, force=True)
+
+
 class Reloader(Operator):
     """Restarts the pods of Deployments that name a Secret in their annotation, when it changes."""
 

@@ -102,6 +102,7 @@ TIER = Entry(
         "resource_quota": {"requests.cpu": "4", "pods": "30"},
         "on_conflict": "adopt",
         "force_conflicts": False,
+        "timeouts": {"create": "1m", "update": "1m", "delete": "1m"},
     },
     troubled=_tier,
     objects=lambda a: [("PriorityClass", None, f"tier-{a['name']}")],
@@ -117,12 +118,13 @@ TIER = Entry(
         "resource_quota": [Update({"requests.cpu": "8", "requests.memory": "8Gi"}), Update({})],
         "on_conflict": [Update("fail")],
         "force_conflicts": [Update(True)],
+        "timeouts": [Update({"delete": "2m"})],
         "preemption_policy": [Update("PreemptLowerPriority", "replace")],
         "priority": [Update(2000, "replace")],
         "name": [Update(names("other"), "replace")],
     },
     unset={"preemption_policy": "replace"},
-    not_imported=frozenset({"on_conflict", "force_conflicts"}),
+    not_imported=frozenset({"on_conflict", "force_conflicts", "timeouts"}),
     change_outside=lambda cluster, a: cluster.api.patch(
         "PriorityClass", None, f"tier-{a['name']}", {"description": "somebody else's"}
     ),

@@ -8,7 +8,7 @@ import yaml
 
 from harness import hcl, leaks, operators
 from harness.cli import squeezed
-from harness.operators import ExternalSecrets, Reloader
+from harness.operators import Certificates, ExternalSecrets, Reloader
 from harness.webhook import Webhook
 
 pytestmark = [
@@ -162,6 +162,40 @@ def test_a_secret_that_never_comes_is_told_with_what_its_operator_says(stack, cl
     assert f"Waiting for v1/Secret/{name}/{name}-app to be made" in text
     assert "SecretSyncedError: could not get secret data from provider" in text
     assert not cluster.has("apps/v1/Deployment", name, name)
+    clear(stack, cluster, name)
+
+
+# --- Certificates that an operator makes -----------------------------------------------------------
+
+
+def test_a_certificate_of_an_issuer(stack, cluster, names, crds):
+    """What cert-manager makes for an Ingress is its own: the plan is empty beside it, and another issuer is one change of the Ingress."""
+    name = names("certified")
+    crds("Certificate", "ClusterIssuer")
+
+    def write(issuer: str) -> None:
+        stack.write(provider(owner=name) + namespace(name) + service(
+            name="web", image="registry.example/web:1", ports={"http": 8080}, wait="none",
+            expose={"web": {"host": "web.example.org", "auth": "app", "auth_reason": "has users of its own",
+                            "ingress": {"tls": {"issuer": issuer}}}}))
+
+    def certificate():
+        return cluster.get("cert-manager.io/v1/Certificate", name, "web-tls")
+
+    with Certificates(cluster.api, name):
+        write("letsencrypt-staging")
+        stack.apply()
+        cluster.api.eventually(lambda: cluster.has("Secret", name, "web-tls"), "the certificate's Secret")
+        assert certificate()["spec"]["dnsNames"] == ["web.example.org"]
+        assert not any("web-tls" in key for key in stack.state()[ADDRESS]["objects"])
+        assert stack.plan().actions == {}
+
+        write("letsencrypt")
+        before = cluster.mark()
+        stack.apply()
+        assert [(r.method, r.path.split("/")[-2]) for r in cluster.writes(before)] == [("PATCH", "ingresses")]
+        cluster.api.eventually(lambda: certificate()["spec"]["issuerRef"]["name"] == "letsencrypt", "the new issuer")
+        assert stack.plan().actions == {}
     clear(stack, cluster, name)
 
 

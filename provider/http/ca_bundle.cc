@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdlib>
+#include <functional>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -23,21 +24,24 @@ constexpr std::array<const char*, 6> kPlaces = {
     "/etc/ssl/cert.pem",                                  // Alpine, BSD
 };
 
-bool IsReadable(const char* path) { return access(path, R_OK) == 0; }
-
 }  // namespace
 
 absl::StatusOr<std::string> SystemCaBundle() {
+  return SystemCaBundle([](const std::string& path) { return access(path.c_str(), R_OK) == 0; });
+}
+
+absl::StatusOr<std::string> SystemCaBundle(
+    const std::function<bool(const std::string& path)>& is_readable) {
   constexpr absl::string_view kRemedy =
       "Install the ca-certificates package, or set SSL_CERT_FILE to the bundle's path.";
   if (const char* path = std::getenv("SSL_CERT_FILE"); path != nullptr && *path != '\0') {
-    if (IsReadable(path)) return std::string(path);
+    if (is_readable(path)) return std::string(path);
     return WithRemedy(absl::FailedPreconditionError(absl::StrCat(
                           "the CA bundle ", path, " (from SSL_CERT_FILE) cannot be read")),
                       "Correct SSL_CERT_FILE, or unset it.");
   }
   for (const char* path : kPlaces) {
-    if (IsReadable(path)) return std::string(path);
+    if (is_readable(path)) return std::string(path);
   }
   return WithRemedy(
       absl::FailedPreconditionError(

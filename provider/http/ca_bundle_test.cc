@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <fstream>
+#include <set>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -41,6 +42,23 @@ TEST_F(CaBundleTest, AWrongSslCertFileIsNotPassedOver) {
   EXPECT_THAT(SystemCaBundle(),
               StatusIs(absl::StatusCode::kFailedPrecondition,
                        AllOf(HasSubstr("/nonexistent/ca.pem"), HasSubstr("SSL_CERT_FILE"))));
+}
+
+TEST_F(CaBundleTest, IsLookedForWhereDebianAlpineAndRhelHaveIt) {
+  std::set<std::string> there;
+  const auto find = [&there] {
+    return SystemCaBundle([&there](const std::string& path) { return there.count(path) != 0; });
+  };
+  EXPECT_THAT(find(), StatusIs(absl::StatusCode::kFailedPrecondition,
+                               AllOf(HasSubstr("/etc/ssl/certs/ca-certificates.crt"),
+                                     HasSubstr("/etc/ssl/cert.pem"))));
+  EXPECT_THAT(RemedyOf(find().status()).value_or(""), HasSubstr("SSL_CERT_FILE"));
+  for (const char* place :
+       {"/etc/ssl/cert.pem", "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+        "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/certs/ca-certificates.crt"}) {
+    there.insert(place);  // each goes before those that are there already
+    EXPECT_THAT(find(), IsOkAndHolds(place));
+  }
 }
 
 TEST_F(CaBundleTest, IsWhatServersAreCheckedAgainst) {

@@ -91,7 +91,10 @@ struct TransportOptions {
 absl::StatusOr<std::unique_ptr<Transport>> NewCurlTransport(TransportOptions options);
 
 // The file that holds this machine's CA bundle: SSL_CERT_FILE, then the usual places of Debian,
-// Alpine and RHEL. NotFound, naming the places, if there is none.
+// Alpine and RHEL. FailedPrecondition, naming the places, if there is none.
 absl::StatusOr<std::string> SystemCaBundle();
+// The same where `is_readable` says which of the files can be read.
+absl::StatusOr<std::string> SystemCaBundle(
+    const std::function<bool(const std::string& path)>& is_readable);
 
 }  // namespace charon::http

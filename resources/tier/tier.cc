@@ -118,6 +118,7 @@ const ObjectSpec<TierModel>& TierModel::Describe() {
                 "What to do if the PriorityClass exists and is not this stack's: `fail` (default), "
                 "`adopt` or `replace`.")
               .Check(OneOf({"fail", "adopt", "replace"})),
+          sdk::TimeoutsField(&M::timeouts),
       });
   return spec;
 }

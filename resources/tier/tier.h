@@ -17,6 +17,7 @@ struct TierModel {
   Attr<bool> global_default, force_conflicts;
   Attr<std::map<std::string, std::map<std::string, std::string>>> limit_range;
   Attr<std::map<std::string, std::string>> resource_quota, labels_all;
+  Attr<sdk::TimeoutsModel> timeouts;
   static const ObjectSpec<TierModel>& Describe();
 };
 
