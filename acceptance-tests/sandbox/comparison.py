@@ -92,13 +92,13 @@ class Both:
     """A real server and a sandbox of our own beside it."""
 
     def __init__(self, real_server, folder):
-        record = real_server.start()
-        self._sandbox = SandboxCluster(folder)
-        self.kubeconfigs = {"real": record["kubeconfig"], "sandbox": self._sandbox.kubeconfig}
+        self.real_record = real_server.start()
+        self.sandbox_cluster = SandboxCluster(folder)
+        self.kubeconfigs = {"real": self.real_record["kubeconfig"], "sandbox": self.sandbox_cluster.kubeconfig}
         self.real, self.sandbox = (Server(path) for path in self.kubeconfigs.values())
 
     def stop(self):
-        self._sandbox.close()
+        self.sandbox_cluster.close()
 
 
 VOLATILE = {"uid", "resourceVersion", "creationTimestamp", "deletionTimestamp", "time",

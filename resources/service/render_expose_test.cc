@@ -681,7 +681,7 @@ TEST(ExposeTable, AnOpenDoorNeedsAReason) {
               ElementsAre(AllOf(HasSubstr("auth_reason: "), HasSubstr("lets everybody through"))));
   EXPECT_THAT(Wrong(R"({"auth": "app"})"), ElementsAre(HasSubstr("auth = \"app\"")));
   for (const char* blank : {"", "  "}) {
-    EXPECT_THAT(Wrong(absl::StrCat(R"({"auth": "app", "auth_reason": ")", blank, R"("})").c_str()),
+    EXPECT_THAT(Wrong(absl::StrCat(R"({"auth": "app", "auth_reason": ")", blank, R"("})")),
                 ElementsAre(HasSubstr("auth_reason: ")));
   }
 }
