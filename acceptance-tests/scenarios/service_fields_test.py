@@ -15,11 +15,12 @@ import yaml
 from entries import give_gpus, make_namespace
 from examples import EXAMPLES, text
 from harness import hcl
-from service_examples_test import GOLDEN, expect_golden, raise_version
+from service_examples_test import GOLDEN, VERSIONS, expect_golden, expect_rendering, raise_version
 
 pytestmark = pytest.mark.one_cli("about the provider and the server; where programs differ, lifecycle_test.py and examples_test.py meet it")
 
 ROWS = pathlib.Path(__file__).parent / "rows"
+RENDERED = pathlib.Path(__file__).parent / "rendered"
 NAMESPACE = "every-row"
 GROUPS = [f"G{number}" for number in range(17)]
 # Types whose every field has a line, and the section that has it.
@@ -141,6 +142,18 @@ def test_every_row_has_attributes_and_a_golden_rendering(stack, cluster):
         written = "\n".join(of_group(blocks(), line.group))
         said = {attribute.rpartition(".")[2] for attribute in line.attributes}
         assert not {name for name in said if not re.search(rf"\b{name}\b", written)}, f"{line}: rows/main.tf does not say it"
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_what_is_beyond_pods_is_rendered_as_ever(bare_stack, version):
+    """Exposure by each controller, identity and operations: golden/*/nginx.yaml and traefik.yaml."""
+    bare_stack.config.joinpath("required.tf").unlink(missing_ok=True)
+    bare_stack.environment["TF_VAR_render_version"] = str(version)
+    bare_stack.write(text(RENDERED))
+    bare_stack.apply(checked=False)
+    outputs = bare_stack.state().outputs
+    for controller in ("nginx", "traefik"):
+        expect_rendering(json.loads(outputs[controller]), controller, version)
 
 
 def test_every_row_is_applied(stack, cluster, crds):
