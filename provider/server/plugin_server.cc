@@ -12,8 +12,9 @@
 #include "provider/base/log.h"
 #include "provider/base/status.h"
 #include "provider/server/auto_mtls.h"
+#include "provider/server/call_queue.h"
+#include "provider/server/host_methods.h"
 #include "provider/server/listener.h"
-#include "provider/server/plugin_services.h"
 
 namespace charon::server {
 namespace {
@@ -23,9 +24,6 @@ constexpr int kMaxMessageBytes = 256 << 20;
 // How long after the grace a handler may take to notice that it was cancelled.
 constexpr absl::Duration kCancelled = absl::Milliseconds(100);
 constexpr int kPortAttempts = 100;
-// Idle threads kept for calls: Terraform's parallelism and a few. gRPC's default keeps two, and
-// makes and ends a thread for almost every other call of a large apply.
-constexpr int kMostIdleThreads = 12;
 
 // What gRPC has to say (a client whose certificate is refused, for one) in the form of our own log.
 void ForwardLog(gpr_log_func_args* line) {
@@ -52,13 +50,14 @@ std::shared_ptr<grpc::ServerCredentials> Credentials(const HostSettings& host,
 
 class PluginServer::Impl {
  public:
-  Impl(grpc::Service& provider, std::function<void()> on_shutdown)
-      : provider_(provider), on_shutdown_(std::move(on_shutdown)) {}
+  Impl(Methods methods, std::function<void()> on_shutdown) : methods_(std::move(methods)) {
+    methods_.merge(HostMethods(std::move(on_shutdown)));
+  }
 
   ~Impl() {
     if (server_ != nullptr) Shutdown(absl::ZeroDuration());
     if (ender_.joinable()) ender_.join();
-    if (services_ != nullptr) services_->Drain();
+    queue_.reset();
     server_.reset();
   }
 
@@ -88,7 +87,7 @@ class PluginServer::Impl {
 
   bool Shutdown(absl::Duration grace) {
     if (!ender_.joinable()) {
-      services_->EndStreams();
+      queue_->End();
       ender_ = std::thread([this, deadline = absl::ToChronoTime(absl::Now() + grace)] {
         server_->Shutdown(deadline);
         ended_.Notify();
@@ -130,7 +129,7 @@ class PluginServer::Impl {
   }
 
   bool Listen(Address address, const std::shared_ptr<grpc::ServerCredentials>& credentials) {
-    auto services = std::make_unique<PluginServices>(on_shutdown_);
+    auto queue = std::make_unique<CallQueue>(methods_);
     grpc::ServerBuilder builder;
     int port = 0;
     builder.AddListeningPort(address.grpc_target(), credentials, &port);
@@ -140,24 +139,21 @@ class PluginServer::Impl {
     builder.AddChannelArgument(GRPC_ARG_HTTP2_BDP_PROBE, 0);
     // Statistics of every call that nobody asks for.
     builder.AddChannelArgument(GRPC_ARG_ENABLE_CHANNELZ, 0);
-    builder.SetSyncServerOption(grpc::ServerBuilder::MAX_POLLERS, kMostIdleThreads);
     builder.SetMaxReceiveMessageSize(kMaxMessageBytes);
     builder.SetMaxSendMessageSize(kMaxMessageBytes);
-    builder.RegisterService(&provider_);
-    services->Register(builder);
+    queue->Register(builder);
     server_ = builder.BuildAndStart();
     if (server_ == nullptr) return false;
     if (address.network == Address::Network::kTcp) address.text = absl::StrCat("127.0.0.1:", port);
     address_ = std::move(address);
-    services_ = std::move(services);
-    services_->Start();
+    queue_ = std::move(queue);
+    queue_->Start();
     return true;
   }
 
-  grpc::Service& provider_;
-  const std::function<void()> on_shutdown_;
+  Methods methods_;
   std::unique_ptr<SocketFolder> folder_;
-  std::unique_ptr<PluginServices> services_;
+  std::unique_ptr<CallQueue> queue_;
   std::unique_ptr<grpc::Server> server_;
   Address address_;
   std::string certificate_;
@@ -169,8 +165,8 @@ PluginServer::PluginServer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) 
 PluginServer::~PluginServer() = default;
 
 absl::StatusOr<std::unique_ptr<PluginServer>> PluginServer::Start(
-    const HostSettings& host, grpc::Service& provider, std::function<void()> on_shutdown) {
-  auto impl = std::make_unique<Impl>(provider, std::move(on_shutdown));
+    const HostSettings& host, Methods methods, std::function<void()> on_shutdown) {
+  auto impl = std::make_unique<Impl>(std::move(methods), std::move(on_shutdown));
   CHARON_RETURN_IF_ERROR(impl->Start(host));
   return std::unique_ptr<PluginServer>(new PluginServer(std::move(impl)));
 }

@@ -7,24 +7,21 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "provider/server/exchange.h"
 #include "provider/server/handshake.h"
-
-namespace grpc {
-class Service;
-}  // namespace grpc
 
 namespace charon::server {
 
 // Serves from Start on. Thread-safe.
 class PluginServer {
  public:
-  // Serves `provider` and the services of PluginServices on a Unix socket, or where none can be had
+  // Serves `methods` and those of HostMethods on a Unix socket, or where none can be had
   // on TCP, loopback only. With `host.client_certificate` every client must prove that it holds it;
   // without one the server speaks plain text, as the host asked, but then on a Unix socket only,
   // because any local user could connect to TCP. `on_shutdown` must only signal. FailedPrecondition
   // or InvalidArgument, for the user to read, if no place to listen can be had.
   static absl::StatusOr<std::unique_ptr<PluginServer>> Start(const HostSettings& host,
-                                                             grpc::Service& provider,
+                                                             Methods methods,
                                                              std::function<void()> on_shutdown);
 
   PluginServer(const PluginServer&) = delete;

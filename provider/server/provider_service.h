@@ -7,10 +7,8 @@
 #include <string>
 
 #include "absl/time/time.h"
+#include "provider/server/exchange.h"
 
-namespace grpc {
-class Service;
-}  // namespace grpc
 namespace charon::sdk {
 class Registry;
 }  // namespace charon::sdk
@@ -26,7 +24,7 @@ class ProviderService {
                   std::function<std::unique_ptr<sdk::Registry>()> make_registry);
   ~ProviderService();
 
-  grpc::Service& service();
+  Methods methods();
 
   // Makes the registry now, if no call did yet.
   void Prepare();

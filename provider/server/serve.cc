@@ -111,7 +111,7 @@ int Serve(const PluginInfo& info, const RegistryFactory& make_registry, const Ho
 
   ProviderService provider(info.address, make_registry);
   absl::StatusOr<std::unique_ptr<PluginServer>> started = PluginServer::Start(
-      host, provider.service(), [&events] { events.Notify(ProcessEvent::kShutdown); });
+      host, provider.methods(), [&events] { events.Notify(ProcessEvent::kShutdown); });
   if (!started.ok()) {
     Print(STDERR_FILENO,
           absl::StrCat("[ERROR] ", ProgramName(info), " cannot start: ", started.status().message(),

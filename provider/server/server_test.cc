@@ -1,5 +1,6 @@
 // Real gRPC over a Unix socket with mutual TLS, against the tiny provider.
 
+#include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/grpcpp.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -42,7 +43,7 @@ class Served : public ::testing::Test {
   }
 
   void Start() {
-    auto started = PluginServer::Start(host_, provider_.service(), [this] { ++shutdowns_; });
+    auto started = PluginServer::Start(host_, provider_.methods(), [this] { ++shutdowns_; });
     ASSERT_TRUE(started.ok()) << started.status();
     server_ = *std::move(started);
     channel_ = Connect(server_->address().grpc_target(), server_->certificate(), &identity_);
@@ -185,7 +186,7 @@ TEST_F(Served, TcpWithMutualTlsWhereNoUnixSocketCanBeHad) {
 
   // A second one gets a port of its own.
   ProviderService other("x", MakeTinyRegistry);
-  const auto second = PluginServer::Start(host_, other.service(), [] {});
+  const auto second = PluginServer::Start(host_, other.methods(), [] {});
   ASSERT_TRUE(second.ok()) << second.status();
   EXPECT_NE((*second)->address().text, server_->address().text);
 }
@@ -193,7 +194,7 @@ TEST_F(Served, TcpWithMutualTlsWhereNoUnixSocketCanBeHad) {
 TEST_F(Served, PlainTextOverTcpIsRefusedAndSaysWhatToDo) {
   host_.client_certificate.clear();
   host_.socket_folder = "/dev/null/nowhere";
-  const auto started = PluginServer::Start(host_, provider_.service(), [] {});
+  const auto started = PluginServer::Start(host_, provider_.methods(), [] {});
   ASSERT_TRUE(absl::IsFailedPrecondition(started.status())) << started.status();
   EXPECT_THAT(std::string(started.status().message()), HasSubstr("/dev/null/nowhere"));
 }
@@ -392,7 +393,7 @@ TEST_F(Served, ExceptionOfTheRegistryIsADiagnosticToo) {
   ProviderService broken("x", []() -> std::unique_ptr<sdk::Registry> {
     throw std::runtime_error("no registry today");
   });
-  const auto started = PluginServer::Start(host_, broken.service(), [] {});
+  const auto started = PluginServer::Start(host_, broken.methods(), [] {});
   ASSERT_TRUE(started.ok()) << started.status();
   const auto stub = tfplugin6::Provider::NewStub(
       Connect((*started)->address().grpc_target(), (*started)->certificate(), &identity_));
@@ -698,6 +699,66 @@ TEST_F(Served, StopEndsWaitsAndGoesOnServing) {
   ASSERT_TRUE(
       Call(&tfplugin6::Provider::Stub::ApplyResourceChange, CreateRequest("fine"), &response).ok());
   EXPECT_THAT(response.diagnostics(), IsEmpty());
+}
+
+TEST_F(Served, CallsThatWaitHoldNoOther) {
+  constexpr int kWaiting = 40;  // more than a machine has cores, and than Terraform's default
+  std::atomic<int> ended = 0;
+  std::vector<std::thread> waiting;
+  for (int i = 0; i < kWaiting; ++i) {
+    waiting.emplace_back([&] {
+      tfplugin6::ApplyResourceChange::Response response;
+      EXPECT_TRUE(
+          Call(&tfplugin6::Provider::Stub::ApplyResourceChange, CreateRequest("wait"), &response)
+              .ok());
+      ++ended;
+    });
+  }
+  tfplugin6::ApplyResourceChange::Response response;
+  EXPECT_TRUE(
+      Call(&tfplugin6::Provider::Stub::ApplyResourceChange, CreateRequest("fine"), &response).ok());
+  tfplugin6::GetMetadata::Response metadata;
+  EXPECT_TRUE(
+      Call(&tfplugin6::Provider::Stub::GetMetadata, tfplugin6::GetMetadata::Request(), &metadata)
+          .ok());
+  EXPECT_LT(ended, kWaiting) << "they wait for a minute";
+  const absl::Time deadline = absl::Now() + absl::Seconds(30);
+  while (ended < kWaiting && absl::Now() < deadline) {
+    tfplugin6::StopProvider::Response stopped;
+    ASSERT_TRUE(
+        Call(&tfplugin6::Provider::Stub::StopProvider, tfplugin6::StopProvider::Request(), &stopped)
+            .ok());
+  }
+  EXPECT_EQ(ended, kWaiting);
+  for (std::thread& thread : waiting) thread.join();
+}
+
+TEST_F(Served, RequestsThatCannotBeDecodedAreRefused) {
+  grpc::GenericStub stub(channel_);
+  const auto status_of = [&](const std::string& method, const std::string& bytes) {
+    grpc::CompletionQueue queue;
+    grpc::ClientContext context;
+    Limit(context);
+    const grpc::Slice slice(bytes);
+    const auto call = stub.PrepareUnaryCall(&context, method, grpc::ByteBuffer(&slice, 1), &queue);
+    grpc::ByteBuffer response;
+    grpc::Status status;
+    void* tag = nullptr;
+    bool ok = false;
+    call->StartCall();
+    call->Finish(&response, &status, nullptr);
+    EXPECT_TRUE(queue.Next(&tag, &ok));
+    return status;
+  };
+  for (const char* method : {"ReadResource", "ValidateResourceConfig", "StopProvider"}) {
+    const grpc::Status status = status_of(absl::StrCat("/tfplugin6.Provider/", method), "\xff");
+    EXPECT_EQ(status.error_code(), grpc::StatusCode::INTERNAL);
+    EXPECT_THAT(status.error_message(), HasSubstr(method));
+  }
+  EXPECT_EQ(status_of("/grpc.health.v1.Health/Watch", "\xff").error_code(),
+            grpc::StatusCode::INTERNAL);
+  EXPECT_EQ(status_of("/tfplugin6.Provider/Nonsense", "").error_code(),
+            grpc::StatusCode::UNIMPLEMENTED);
 }
 
 TEST_F(Served, StateStoresAreNotOffered) {
