@@ -26,6 +26,9 @@ WRONG = {
     "two volumes on one path": (
         {"volumes": {"a": {"mount": "/data", "empty_dir": {}}, "b": {"mount": "/data", "empty_dir": {}}}},
         ['"/data" of container web is the place of volume "a" already', "cannot be mounted on one path"]),
+    "one key of two Secrets that become variables": (
+        {"secrets": {key: {"store": "vault", "values": {"TOKEN": f"{key}#token"}} for key in ("a", "b")}, "env_from": {"secrets": ["a", "b"]}},
+        ['the environment variable "TOKEN" of container web is in the Secrets "a" and "b"', "keep one"]),
     "a file where a volume is": (
         {"volumes": {"a": {"mount": "/etc/x", "empty_dir": {}}}, "files": {"/etc/x": {"content": "1"}}},
         ['"/etc/x" of container web is the place of volume "a" already']),
@@ -187,6 +190,16 @@ def test_a_render_version_that_there_is_not_is_explained(stack, cluster, version
 
 def namespace(cluster, name: str, **labels: str) -> None:
     cluster.api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}})
+
+
+@pytest.mark.sandbox_only("asks no server")
+def test_two_entries_that_take_the_same_requests(stack, cluster):
+    entry = {"host": "app", "auth": "none", "auth_reason": "a test"}
+    stack.write(hcl.block('provider "charon"', {"plan_checks": "off", "conventions": {"domain": "example.org"}})
+                + service(ports={"http": 8080}, expose={"api": entry | {"paths": ["/api", "/"]}, "web": entry | {"host": "app.example.org"}}))
+    (error,) = stack.plan(fails=True).errors
+    assert 'Requests to app.example.org/ are those of expose["api"] already' in error.text and "make one entry of the two" in error.text, error
+    assert 'expose["web"]: ' in error.text and error.code.startswith("expose"), error
 
 
 def test_a_changed_claim_template_is_explained_and_loses_nothing(stack, cluster, names):
@@ -358,6 +371,18 @@ def test_all_that_kubernetes_refuses_is_told_at_its_attribute(stack, cluster, na
     # In the server's order: containers as they are in the pod.
     said = [next(root for root in expected if d.code.startswith(root)) for d in found]
     assert said.index("resources") < said.index("sidecars"), said
+    cluster.api.delete("Namespace", None, name)
+
+
+def test_what_is_refused_of_two_objects_is_in_one_plan(stack, cluster, names):
+    name = names("refused")
+    namespace(cluster, name)
+    stack.write(service(namespace=name, resources={"requests": {"memory": "2Gi"}, "limits": {"memory": "1Gi"}},
+                        claims={"data": {"mount": "/data", "size": "1Gi", "storage_class": "No Name"}}))
+    found = stack.plan(fails=True).errors
+    # The claim is made before the workload.
+    assert [d.code.split()[0] for d in found] == ["claims", "resources"], found
+    assert "No Name" in found[0].text and "must be less than or equal to memory limit" in found[1].text, found
     cluster.api.delete("Namespace", None, name)
 
 

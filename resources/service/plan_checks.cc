@@ -8,6 +8,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
 #include "nlohmann/json.hpp"
+#include "provider/base/several.h"
 #include "provider/base/status.h"
 #include "provider/clients/kubernetes/quantity.h"
 #include "provider/operations/quota_fit.h"
@@ -60,6 +61,12 @@ absl::Status Clash(const ObjectRef& other, absl::string_view what, absl::string_
                                                 "selector = { \"app.kubernetes.io/instance\" = "
                                                 "\"...\" }",
                                                 way_out)));
+}
+
+// Whether the server refused this object, and may refuse another one for reasons of its own.
+bool IsAboutTheObject(const absl::Status& status) {
+  return absl::IsInvalidArgument(status) || absl::IsAlreadyExists(status) ||
+         absl::IsPermissionDenied(status);
 }
 
 }  // namespace
@@ -166,6 +173,7 @@ absl::Status PlanChecks::DryRun(const sdk::Context& context,
   const StringMap before = change.IsUpdate() ? change.prior().objects.value_or({}) : StringMap();
   const bool adopting = context.adopting;
   const bool restarted = change.IsUpdate() && !(change.prior().restart == planned.restart);
+  std::vector<absl::Status> refused;
   for (std::size_t i = 0; i < objects.size(); ++i) {
     const std::string key = KeyOf(content.refs[i]);
     const auto found = before.find(key);
@@ -217,11 +225,15 @@ absl::Status PlanChecks::DryRun(const sdk::Context& context,
         return MadeAnew(context, cluster, objects[i], options, change.IsCreate());
       });
     }
+    if (IsAboutTheObject(checked)) {
+      for (absl::Status& status : EachOf(located(checked))) refused.push_back(std::move(status));
+      continue;
+    }
     if (!checked.ok()) return located(checked);
     CHARON_RETURN_IF_ERROR(services_.CheckPlan(
         context, [&](Cluster& cluster) { return Growth(context, cluster, planned, objects[i]); }));
   }
-  return absl::OkStatus();
+  return refused.empty() ? absl::OkStatus() : Several(refused);
 }
 
 absl::Status PlanChecks::BackupTargets(const sdk::Context& context,

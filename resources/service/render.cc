@@ -91,6 +91,42 @@ void CheckEnv(const ServiceModel& model, const Named& named, Findings& findings)
   }
 }
 
+// The keys of a Secret of the service's own that the configuration names.
+std::vector<std::string> KnownKeys(const ServiceModel& model, const std::string& reference) {
+  std::vector<std::string> keys;
+  if (reference == "generated") {
+    for (const auto& [name, secret] : model.generated_secrets.value_or({})) keys.push_back(name);
+  }
+  const auto& secrets = model.secrets.value_or({});
+  if (const auto own = secrets.find(reference); own != secrets.end()) {
+    const StoreSecretModel& secret = own->second;
+    // With templates the Secret has only these.
+    const auto& named = secret.render.IsNull() ? secret.values : secret.render;
+    for (const auto& [name, entry] : named.value_or({})) keys.push_back(name);
+  }
+  return keys;
+}
+
+// Secrets of the service's own whose keys all become variables: of two with one key Kubernetes
+// takes the last.
+void CheckEnvSecrets(const ServiceModel& model, const Named& named, Findings& findings) {
+  const StringList references = named.container->env_from.value_or({}).secrets.value_or({});
+  std::map<std::string, std::string> from;
+  std::int64_t index = 0;
+  for (const std::string& reference : references) {
+    const Path path = named.path.Attribute("env_from").Attribute("secrets").Index(index++);
+    for (const std::string& name : KnownKeys(model, reference)) {
+      const auto [found, fresh] = from.emplace(name, reference);
+      if (fresh) continue;
+      findings.Add(
+          path,
+          absl::StrCat("the environment variable \"", name, "\" of container ", named.name,
+                       " is in the Secrets \"", found->second, "\" and \"", reference, "\""),
+          "Kubernetes takes that of the last one, silently: keep one.");
+    }
+  }
+}
+
 // Whether `port` may be one of the container's: a number need not be declared.
 bool HasPort(const ContainerModel& container, const std::string& port) {
   std::int64_t number = 0;
@@ -674,6 +710,7 @@ std::vector<absl::Status> CheckService(const ServiceModel& config) {
       }
     }
     CheckEnv(config, named, findings);
+    CheckEnvSecrets(config, named, findings);
     CheckProbes(named, findings);
     CheckHooks(named, findings);
     CheckMounts(config, named, findings);

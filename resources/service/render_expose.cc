@@ -12,6 +12,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -847,6 +848,32 @@ absl::Status CheckNames(const std::vector<Rendered>& objects) {
   return absl::OkStatus();
 }
 
+// Of two entries that take the same requests a controller serves one, or refuses both.
+absl::Status CheckRoutes(const std::vector<Rendered>& objects) {
+  std::map<std::tuple<std::string, std::string, std::string>, Path> seen;
+  for (const Rendered& rendered : objects) {
+    if (rendered.object["kind"] != "Ingress") continue;
+    const Json& spec = rendered.object["spec"];
+    const std::string by = spec.value("ingressClassName", "");
+    for (const Json& rule : spec["rules"]) {
+      for (const Json& route : rule["http"]["paths"]) {
+        const std::string host = rule["host"], path = route["path"];
+        const auto [found, fresh] =
+            seen.try_emplace(std::tuple(by, host, path), rendered.attribute);
+        // Several objects of one entry are ours to order.
+        if (fresh || found->second == rendered.attribute) continue;
+        return At(
+            rendered.attribute,
+            WithRemedy(Invalid(absl::StrCat("requests to ", host, path, " are those of ",
+                                            found->second.ToString(), " already")),
+                       "Take another host or other paths, another ingress.ingress_class, or make "
+                       "one entry of the two."));
+      }
+    }
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 std::int64_t UsualServicePort(const std::string& name, const Port& port) {
@@ -865,6 +892,7 @@ absl::Status RenderExposure(const ServiceModel& model, const Conventions& conven
     CHARON_RETURN_IF_ERROR(render(model, conventions, entry, expose, ports, objects));
   }
   CHARON_RETURN_IF_ERROR(CheckNames(objects));
+  CHARON_RETURN_IF_ERROR(CheckRoutes(objects));
   for (Rendered& object : objects) out.push_back(std::move(object));
   return absl::OkStatus();
 }

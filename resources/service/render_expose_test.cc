@@ -351,6 +351,26 @@ TEST(Ingress, AHostWithoutADotNeedsADomain) {
   EXPECT_THAT(Refused(Echo(R"({"host": "echo.home.arpa"})"), conventions), IsOk());
 }
 
+TEST(Ingress, TwoEntriesDoNotTakeTheSameRequests) {
+  const auto with = [](const char* second) {
+    return absl::StrCat(R"({"namespace": "a", "ports": {"http": "80"}, "expose": {
+        "web": {"host": "a.example.org", "paths": ["/", "/api"]}, "more": )",
+                        second, "}}");
+  };
+  EXPECT_THAT(Refused(with(R"({"host": "b.example.org",
+                               "ingress": {"hosts": ["a.example.org"]}, "paths": ["/api"]})"),
+                      Nginx()),
+              AllOf(StatusIs(absl::StatusCode::kInvalidArgument,
+                             HasSubstr("requests to a.example.org/api are those of "
+                                       "expose[\"more\"] already")),
+                    StatusIsAt("expose[\"web\"]")));
+  // Another place, or another controller.
+  EXPECT_THAT(Refused(with(R"({"host": "a.example.org", "paths": ["/app"]})"), Nginx()), IsOk());
+  EXPECT_THAT(
+      Refused(with(R"({"host": "a.example.org", "ingress": {"ingress_class": "inner"}})"), Nginx()),
+      IsOk());
+}
+
 TEST(Ingress, PortsThatCannotBeMeantAreErrors) {
   EXPECT_THAT(Refused(R"({"namespace": "a", "ports": {"x": "1", "y": "2"}, "expose": {"web": {}}})",
                       Nginx()),
@@ -620,7 +640,7 @@ TEST(Exposure, RemovingAnEntryRemovesExactlyItsObjects) {
   const std::string head = R"({"namespace": "echo", "ports": {"http": "8080"}, "expose": {)";
   const std::string web = R"("web": {"ingress": {"rate_limit": {"average": 5}}})";
   const std::string lan =
-      R"("lan": {"auth": "none", "auth_reason": "LAN", "allow": ["10.0.0.0/8"], "ingress": {"body_limit": "1m"}})";
+      R"("lan": {"host": "lan", "auth": "none", "auth_reason": "LAN", "allow": ["10.0.0.0/8"], "ingress": {"body_limit": "1m"}})";
   const std::string l4 = R"("l4": {"loadbalancer": {}})";
   const Objects all = Render(head + web + "," + lan + "," + l4 + "}}", Traefik());
   const Objects without = Render(head + web + "," + l4 + "}}", Traefik());

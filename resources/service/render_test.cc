@@ -708,6 +708,18 @@ TEST(CheckService, NamesTwiceGivenVariables) {
       ElementsAre(HasSubstr("given by \"env\" as well")));
 }
 
+TEST(CheckService, NamesKeysThatTwoSecretsHave) {
+  Json values = {{"a", {{"values", {{"TOKEN", "x#y"}, {"ONE", "x#z"}}}}},
+                 {"b", {{"values", {{"TOKEN", "v#w"}, {"TWO", "v#u"}}}}}};
+  EXPECT_THAT(
+      Messages({{"secrets", values}, {"env_from", {{"secrets", {"a", "other", "b"}}}}}),
+      ElementsAre("env_from.secrets[2]: the environment variable \"TOKEN\" of container web "
+                  "is in the Secrets \"a\" and \"b\""));
+  EXPECT_THAT(Messages({{"secrets", values}, {"env_from", {{"secrets", {"a"}}}}}), IsEmpty());
+  values["b"]["render"] = {{"URL", "{{ .TOKEN }}"}};
+  EXPECT_THAT(Messages({{"secrets", values}, {"env_from", {{"secrets", {"a", "b"}}}}}), IsEmpty());
+}
+
 TEST(CheckService, FindsTwoVolumesOnOnePath) {
   EXPECT_THAT(
       Messages({{"volumes",
