@@ -55,7 +55,9 @@ void Services::Configure(Settings settings) {
   cluster_id_.reset();
   cluster_checker_.unreachable = false;
   planned_tiers_.clear();
+  planned_secrets_.clear();
   planned_quotas_.clear();
+  planned_pod_security_.clear();
   claims_.clear();
 }
 
@@ -146,6 +148,18 @@ bool Services::PlansSecret(absl::string_view secret) const {
 void Services::NotePlannedQuota(absl::string_view name_space) {
   absl::MutexLock lock(&mutex_);
   planned_quotas_.emplace(name_space);
+}
+
+void Services::NotePlannedPodSecurity(absl::string_view name_space, absl::string_view level) {
+  absl::MutexLock lock(&mutex_);
+  planned_pod_security_.insert_or_assign(std::string(name_space), std::string(level));
+}
+
+std::optional<std::string> Services::PlannedPodSecurity(absl::string_view name_space) const {
+  absl::MutexLock lock(&mutex_);
+  const auto found = planned_pod_security_.find(std::string(name_space));
+  if (found == planned_pod_security_.end()) return std::nullopt;
+  return found->second;
 }
 
 bool Services::PlansQuota(absl::string_view name_space) const {

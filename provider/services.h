@@ -117,6 +117,11 @@ class Services {
   void NotePlannedQuota(absl::string_view name_space);
   bool PlansQuota(absl::string_view name_space) const;
 
+  // Namespaces that this run makes, or whose Pod Security Standard it changes, with the level that
+  // they will enforce; "" for none.
+  void NotePlannedPodSecurity(absl::string_view name_space, absl::string_view level);
+  std::optional<std::string> PlannedPodSecurity(absl::string_view name_space) const;
+
   // Asks the cluster about a plan, if checks are wanted and possible now: OK otherwise. One that
   // cannot be asked (no way to it is configured, it does not answer, it refuses the credentials) is
   // not asked again in this run, and a warning says so, once: this very run may make it.
@@ -154,6 +159,7 @@ class Services {
   std::set<std::string> claims_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, TierProfile> planned_tiers_ ABSL_GUARDED_BY(mutex_);
   std::set<std::string> planned_quotas_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, std::string> planned_pod_security_ ABSL_GUARDED_BY(mutex_);
   std::set<std::string> planned_secrets_ ABSL_GUARDED_BY(mutex_);
 };
 

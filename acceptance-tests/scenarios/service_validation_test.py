@@ -277,6 +277,39 @@ def test_privileged_where_the_namespace_forbids_it_names_the_container(stack, cl
     cluster.api.delete("Namespace", None, name)
 
 
+# What a service has, the attribute that the warning points at, and what it says.
+AGAINST_BASELINE = {
+    "a privileged container": (
+        {"sidecars": {"vpn": {"security_context": {"privileged": True}}}}, "sidecars", 'container "vpn" is privileged'),
+    "a privileged init container": (
+        {"init_containers": [{"name": "sysctl", "security_context": {"privileged": True}}]}, "init_containers", 'container "sysctl" is privileged'),
+    "the node's network": ({"pod": {"host_network": True}}, "pod", "the pods have hostNetwork"),
+    "a path of the node": (
+        {"volumes": {"dev": {"mount": "/dev/dri", "host_path": {"path": "/dev/dri"}}}}, "volumes", 'volume "dev" is a path of the node'),
+}
+
+
+@pytest.mark.parametrize("what", AGAINST_BASELINE)
+def test_pods_that_a_namespace_of_the_same_run_forbids(stack, cluster, names, what):
+    """The namespace is not there yet, so the server cannot be asked; of the pods that it would take, nothing is said."""
+    attributes, root, text = AGAINST_BASELINE[what]
+    name = names("strict")
+
+    def warnings(**security: str) -> list:
+        place = hcl.resource("charon_tier_namespace", "here", {"name": name, "on_conflict": "adopt"} | ({"pod_security": security} if security else {}))
+        stack.write(place + service(namespace=hcl.Expression("charon_tier_namespace.here.name"), **attributes))
+        return [d for d in stack.plan().diagnostics if d.summary == "The pods will be refused"]
+
+    (warning,) = warnings(enforce="baseline")
+    assert text in warning.text and 'level "baseline" that this plan gives it' in squeezed(warning.text), warning
+    assert warning.code.startswith(root), warning
+    assert not warnings() and not warnings(enforce="privileged") and not warnings(warn="restricted")
+    # Nor of one that is to be allowed by this run.
+    namespace(cluster, name, **{"pod-security.kubernetes.io/enforce": "restricted"})
+    assert not warnings(enforce="privileged")
+    cluster.api.delete("Namespace", None, name)
+
+
 def test_two_workloads_that_would_take_each_others_pods(stack, cluster, names):
     name = names("shop")
     namespace(cluster, name)

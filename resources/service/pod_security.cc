@@ -1,6 +1,7 @@
 #include "resources/service/pod_security.h"
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -53,11 +54,59 @@ Path ContainerIn(absl::string_view message, const ServiceModel& model) {
   return Path("security_context");
 }
 
+struct Violation {
+  std::string text;
+  Path attribute;
+};
+
+// What all levels but "privileged" forbid first of all (Kubernetes, "Pod Security Standards":
+// privileged containers, host namespaces, hostPath volumes). Not the whole standard: that is the
+// server's to judge, and a namespace that is not there yet has none that could be asked.
+std::optional<Violation> AgainstBaseline(const Json& pod, const ServiceModel& model) {
+  for (const char* list : {"initContainers", "containers"}) {
+    for (const Json& container : pod.value(list, Json::array())) {
+      if (!container.value("/securityContext/privileged"_json_pointer, false)) continue;
+      const std::string text =
+          absl::StrCat("container \"", container["name"].get<std::string>(), "\" is privileged");
+      return Violation{text, ContainerIn(text, model)};
+    }
+  }
+  for (const auto& [field, attribute] :
+       {std::pair("hostNetwork", "host_network"), std::pair("hostPID", "host_pid")}) {
+    if (pod.value(field, false))
+      return Violation{absl::StrCat("the pods have ", field), Path("pod").Attribute(attribute)};
+  }
+  for (const auto& [name, volume] : model.volumes.value_or({})) {
+    if (volume.host_path.IsKnown())
+      return Violation{absl::StrCat("volume \"", name, "\" is a path of the node"),
+                       VolumePath(name, volume)};
+  }
+  return std::nullopt;
+}
+
+void WarnOfPlanned(const sdk::Context& context, const ServiceModel& model, const Json& pod,
+                   const std::string& level) {
+  if (level.empty() || level == "privileged") return;
+  const std::optional<Violation> violation = AgainstBaseline(pod, model);
+  if (!violation) return;
+  context.diagnostics->Warning(
+      "The pods will be refused",
+      absl::StrCat("Namespace ", *model.name_space, " takes no such pods with the level \"", level,
+                   "\" that this plan gives it: ", violation->text,
+                   "\n\nLeave it out, or set pod_security = { enforce = \"privileged\" } in the "
+                   "namespace."),
+      violation->attribute);
+}
+
 }  // namespace
 
 absl::Status WarnOfPodSecurity(const sdk::Context& context, const Services& services,
                                const ServiceModel& model, const Rendered& workload) {
   if (context.planned_before) return absl::OkStatus();
+  if (const auto level = services.PlannedPodSecurity(*model.name_space)) {
+    WarnOfPlanned(context, model, AsCreated(workload)["spec"]["template"]["spec"], *level);
+    return absl::OkStatus();
+  }
   return services.CheckPlan(context, [&](kubernetes::Cluster& cluster) -> absl::Status {
     const auto place = cluster.Read(context, {{"v1", "Namespace"}, "", *model.name_space});
     if (!place.ok()) return absl::IsUnavailable(place.status()) ? place.status() : absl::OkStatus();

@@ -644,6 +644,17 @@ absl::StatusOr<Attr<EffectiveModel>> NamespaceResource::Effective(const sdk::Con
   return Attr<EffectiveModel>(effective);
 }
 
+namespace {
+
+// Of the Pod Security Standards; "" if none is enforced.
+std::string EnforcedLevel(const Attr<Labels>& labels) {
+  const Labels all = labels.value_or({});
+  const auto found = all.find(absl::StrCat(kPodSecurityPrefix, "enforce"));
+  return found == all.end() ? "" : found->second;
+}
+
+}  // namespace
+
 absl::Status NamespaceResource::Plan(const sdk::Context& context,
                                      sdk::PlanChange<NamespaceModel>& change) {
   if (change.IsDestroy()) return absl::OkStatus();
@@ -651,6 +662,12 @@ absl::Status NamespaceResource::Plan(const sdk::Context& context,
   planned.labels_all = PlannedLabels(planned, *services_.settings());
   CHARON_ASSIGN_OR_RETURN(const bool complete, PlanEffective(context, change, planned));
   change.SetUnlessUnread("labels_all", planned.labels_all);
+  if (planned.name.IsKnown() && planned.labels_all.IsKnown()) {
+    const std::string level = EnforcedLevel(planned.labels_all);
+    // One that is taken over may have a level that this configuration does not know.
+    if (change.IsUpdate() ? level != EnforcedLevel(change.prior().labels_all) : !level.empty())
+      services_.NotePlannedPodSecurity(*planned.name, level);
+  }
   return complete ? CheckPlanned(context, change, planned) : absl::OkStatus();
 }
 
