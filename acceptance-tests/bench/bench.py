@@ -543,8 +543,8 @@ def make_foreign(cluster, count):
     """Objects of others, of kinds without controllers of their own, so that the control plane stays quiet."""
     kinds = (("ConfigMap", "v1", {"data": {"key": "value " * 20}}), ("ServiceAccount", "v1", {}),
              ("Role", "rbac.authorization.k8s.io/v1", {"rules": []}),
-             ("PodDisruptionBudget", "policy/v1", {"spec": {"maxUnavailable": 1, "selector": {
-                 "matchLabels": {"app": "none"}}}}))
+             ("Ingress", "networking.k8s.io/v1", {"spec": {"defaultBackend": {"service": {
+                 "name": "none", "port": {"number": 80}}}}}))
     each = count // len(kinds)
     for kind, version, body in kinds:
         for start in range(0, each, 2000):
