@@ -1,6 +1,8 @@
-"""Objects that a server refuses, and nearly all the reasons it gives."""
+"""Objects and changes that a server refuses, and nearly all the reasons it gives."""
 
-from comparison_cases import deployment, obj, pod_spec, pod_template, refused
+from comparison_cases import (
+    PLURALS, apply, case, create, deployment, get, obj, patch, pod_spec, pod_template, put_changed,
+    refused)
 
 refused("refused deployments 1", [
     deployment(replicas=-1),
@@ -335,3 +337,45 @@ refused("refused the rest", [
             "metrics": [{"type": "Foo"}, {"type": "Resource"}]}),
     obj("Lease", "l", spec={"leaseDurationSeconds": 0}),
 ])
+
+
+# ---- what cannot be changed ----------------------------------------------------------------
+
+NODES = {"required": {"nodeSelectorTerms": [{"matchExpressions": [
+    {"key": "kubernetes.io/os", "operator": "In", "values": ["linux"]}]}]}}
+
+
+def volume(**spec):
+    return obj("PersistentVolume", "{ns}", spec={
+        "capacity": {"storage": "1Gi"}, "accessModes": ["ReadWriteOnce"],
+        "storageClassName": "none", "hostPath": {"path": "/a"}, **spec})
+
+
+def change(kind, name, spec):
+    return patch(kind, name, {"spec": spec})
+
+
+case("volumes that exist", [
+    create(volume(hostPath=None), "?dryRun=All"),
+    create(volume(nfs={"server": "s", "path": "/"}), "?dryRun=All"),
+    create(volume()),
+    change("PersistentVolume", "{ns}", {"hostPath": {"path": "/b"}}),
+    change("PersistentVolume", "{ns}", {"hostPath": {"type": "Directory"}}),
+    change("PersistentVolume", "{ns}", {"hostPath": None, "nfs": {"server": "s", "path": "/"}}),
+    change("PersistentVolume", "{ns}", {"hostPath": None}),
+    change("PersistentVolume", "{ns}", {"nfs": {"server": "s", "path": "/"}}),
+    change("PersistentVolume", "{ns}", {"volumeMode": "Block"}),
+    change("PersistentVolume", "{ns}", {"volumeMode": "Block", "hostPath": {"path": "/b"}}),
+    apply(volume(hostPath={"path": "/b"}), force=True),
+    apply(volume(hostPath={"path": "/b"}), force=True, query="&dryRun=All"),
+    put_changed("PersistentVolume", "{ns}", lambda o: o["spec"]["hostPath"].update(path="/b"), 2),
+    # These may change, node affinity until it is set.
+    change("PersistentVolume", "{ns}", {
+        "capacity": {"storage": "2Gi"}, "accessModes": ["ReadOnlyMany"], "storageClassName": "other",
+        "persistentVolumeReclaimPolicy": "Delete", "mountOptions": ["ro"]}),
+    change("PersistentVolume", "{ns}", {"nodeAffinity": NODES}),
+    change("PersistentVolume", "{ns}", {"nodeAffinity": {"required": {"nodeSelectorTerms": [
+        {"matchExpressions": [{"key": "kubernetes.io/os", "operator": "Exists"}]}]}}}),
+    change("PersistentVolume", "{ns}", {"nodeAffinity": None}),
+    get("PersistentVolume", "{ns}"),
+], cleanup=[("DELETE", PLURALS["PersistentVolume"] + "/{ns}")])

@@ -1,11 +1,13 @@
 #include <algorithm>
 #include <set>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 #include "absl/time/time.h"
 #include "names.h"
 #include "quantity.h"
@@ -98,6 +100,36 @@ void CheckIntOrPercent(const Json& parent, const char* field, const std::string&
   } else if (percent > 100 && std::string(field) != "maxSurge") {
     errors.Invalid(at, *value, "must not be greater than 100%");
   }
+}
+
+std::string InGo(const Json* value, absl::string_view shape) {
+  if (value == nullptr || value->is_null()) return "null";
+  if (shape.empty()) return Dump(*value);
+  std::string out;
+  if (value->is_array()) {
+    for (const Json& one : *value) absl::StrAppend(&out, out.empty() ? "" : ",", InGo(&one, shape));
+    return absl::StrCat("[", out, "]");
+  }
+  while (!shape.empty()) {
+    const std::size_t end = std::min(shape.find_first_of(" ("), shape.size());
+    const std::string name(shape.substr(0, end));
+    shape.remove_prefix(end);
+    absl::string_view inner;
+    if (absl::ConsumePrefix(&shape, "(")) {
+      std::size_t size = 0;
+      for (int depth = 1; depth > 0; ++size) {
+        depth += shape[size] == '(' ? 1 : shape[size] == ')' ? -1 : 0;
+      }
+      inner = shape.substr(0, size - 1);
+      shape.remove_prefix(size);
+    }
+    absl::ConsumePrefix(&shape, " ");
+    std::string key = name;
+    key[0] = absl::ascii_tolower(static_cast<unsigned char>(key[0]));
+    absl::StrAppend(&out, out.empty() ? "" : ",", Quote(name), ":",
+                    InGo(Find(*value, {key.c_str()}), inner));
+  }
+  return absl::StrCat("{", out, "}");
 }
 
 void CheckPort(const Json& port, const std::string& path, FieldErrors& errors) {
