@@ -7,6 +7,7 @@ of its own there, so that the audit log tells whose requests are whose.
 
 import dataclasses
 import fcntl
+import ipaddress
 import json
 import os
 import pathlib
@@ -318,6 +319,11 @@ class Names:
     def mark(self) -> str:
         """What they have in common, and nobody else's name has."""
         return self._run
+
+    @property
+    def network(self) -> str:
+        """A prefix that no other test routes: of machines that offer the same one, a server has one serve it."""
+        return str(ipaddress.ip_network(f"fd{self._run[:2]}:{self._run[2:6]}:{self._run[6:]}00::/48"))
 
     def are_in(self, text: str) -> bool:
         """Whether a name of these occurs in it."""

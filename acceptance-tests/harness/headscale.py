@@ -116,6 +116,17 @@ class Headscale:
             return sorted(route["prefix"] for route in routes if route["enabled"])
         return sorted(self.node(id_)["approvedRoutes"])
 
+    def offered_routes(self, id_: str) -> list[str]:
+        """What its machine offers, approved or not; sorted as text."""
+        if self.is_old:
+            routes = self.ask("GET", f"node/{id_}/routes")["routes"]
+            return sorted(route["prefix"] for route in routes if route["advertised"])
+        return sorted(self.node(id_)["availableRoutes"])
+
+    def wait_for_routes(self, id_: str, *routes: str) -> None:
+        """They come with the machine's first request for the map, and 0.23 approves none before."""
+        self.eventually(lambda: set(routes) <= set(self.offered_routes(id_)), f"node {id_} to offer {', '.join(routes)}")
+
     def keys(self, user: str) -> list[dict[str, Any]]:
         """The keys of a user, by name."""
         if self.version in ("0.23", "0.26"):

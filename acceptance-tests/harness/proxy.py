@@ -132,13 +132,17 @@ class Delay:
 @dataclasses.dataclass(frozen=True)
 class Call:
     """Calls `function(exchange)`: "before" the server sees the request, when it has "acted" and the
-    client does not know yet, or when the client has been "answered". The exchange goes on after it."""
+    client does not know yet, or when the client has been "answered". The exchange goes on after it.
+
+    A client that has its answer does not wait for `function`: `prepare(exchange)` is called before it is sent."""
 
     function: Callable[[Exchange], None]
     when: str = "acted"
+    prepare: Callable[[Exchange], None] | None = None
 
     def __post_init__(self):
         assert self.when in ("before", "acted", "answered")
+        assert self.prepare is None or self.when == "answered"
 
 
 Action = Answer | Drop | Cut | Hang | Delay | Call
@@ -441,6 +445,8 @@ class Proxy(Steering):
                 raise _Gone
             case Call(when="acted") as call:
                 call.function(exchange)
+            case Call(when="answered", prepare=prepare) if prepare is not None:
+                prepare(exchange)
         exchange.status = response.status
         _send(client, response.status, headers, body, exchange.method == "HEAD")
         if isinstance(action, Call) and action.when == "answered":

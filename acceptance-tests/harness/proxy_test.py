@@ -204,6 +204,20 @@ def test_calls_at_each_moment(client, front, server, when):
     assert known == [{"before": (0, False, 0), "acted": (1, True, 0), "answered": (1, True, 201)}[when]]
 
 
+def test_what_is_prepared_is_done_before_the_client_knows(client, front):
+    known, go_on = [], threading.Event()
+    front.on(proxy.write(1), Call(lambda e: known.append(e.status), "answered", lambda e: (go_on.wait(5), known.append(e.status))))
+    answers = []
+    asking = threading.Thread(target=lambda: answers.append(client("POST", "/1", b"")[0]))
+    asking.start()
+    asking.join(0.1)
+    assert answers == known == []
+    go_on.set()
+    asking.join()
+    client("GET", "/2")
+    assert answers == [201] and known == [0, 201]
+
+
 def test_delays(client, front):
     front.on(proxy.everything, Delay(0.2))
     began = time.monotonic()

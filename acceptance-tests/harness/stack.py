@@ -99,6 +99,15 @@ class Running:
     def has_ended(self) -> bool:
         return self._process.poll() is not None
 
+    def hold(self) -> None:
+        """Stops terraform until `go_on`; its provider goes on and finds that nobody listens."""
+        self._process.send_signal(signal.SIGSTOP)
+        while not processes.is_stopped(self.pid):
+            time.sleep(0.001)
+
+    def go_on(self) -> None:
+        self._process.send_signal(signal.SIGCONT)
+
     def kill_terraform(self) -> None:
         """kill -9: nothing is written any more, and nobody tells the provider to end.
 
@@ -106,12 +115,10 @@ class Running:
         (statemgr.Filesystem.writeState), and a kill in between loses all of it, whatever a provider does.
         """
         while not self.has_ended():
-            self._process.send_signal(signal.SIGSTOP)
-            while not processes.is_stopped(self.pid):
-                time.sleep(0.001)
+            self.hold()
             if self._stack.state_is_whole():
                 break
-            self._process.send_signal(signal.SIGCONT)
+            self.go_on()
             time.sleep(0.01)
         self._process.kill()
 

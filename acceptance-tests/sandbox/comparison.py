@@ -153,13 +153,24 @@ def plain(value):
     return value
 
 
+def without_structs(text):
+    """A complaint without what the sandbox words otherwise: differences of Go structs, which it does
+    not have, and pod templates, which it prints with the API's names."""
+    text = re.sub(r"Invalid value: \{.*\"[Cc]ontainers\":\[.*\}: field is immutable$",
+                  "Invalid value: <pods>: field is immutable", text)
+    return re.sub(r"(is immutable after creation)\n.*", r"\1", text, flags=re.DOTALL)
+
+
 def normalise_status(body):
     """A Status: causes are a set, the rest as it is."""
     body = copy.deepcopy(body)
     details = body.get("details") or {}
     # The server collects some complaints in random order; the causes below hold all of them.
-    body["message"] = re.sub(r"( is invalid: \[).*", r"\1...]", body.get("message", ""))
+    body["message"] = re.sub(r"( is invalid: \[).*", r"\1...]",
+                             without_structs(body.get("message", "")), flags=re.DOTALL)
     if "causes" in details:
+        for cause in details["causes"]:
+            cause["message"] = without_structs(cause["message"])
         details["causes"] = sorted(details["causes"], key=lambda c: json.dumps(c, sort_keys=True))
     if details.get("uid"):
         details["uid"] = "<uid>"

@@ -67,6 +67,7 @@ PLURALS = {
     "ResourceQuota": "/api/v1/namespaces/{ns}/resourcequotas",
     "ServiceAccount": "/api/v1/namespaces/{ns}/serviceaccounts",
     "PersistentVolumeClaim": "/api/v1/namespaces/{ns}/persistentvolumeclaims",
+    "PersistentVolume": "/api/v1/persistentvolumes",
     "Namespace": "/api/v1/namespaces",
     "Deployment": "/apis/apps/v1/namespaces/{ns}/deployments",
     "StatefulSet": "/apis/apps/v1/namespaces/{ns}/statefulsets",

@@ -1,6 +1,9 @@
-"""Objects that a server refuses, and nearly all the reasons it gives."""
+"""Objects and changes that a server refuses, and nearly all the reasons it gives."""
 
-from comparison_cases import deployment, obj, pod_spec, pod_template, refused
+from comparison import JSON_PATCH
+from comparison_cases import (
+    PLURALS, apply, case, create, deployment, get, has_condition, obj, patch, pod_spec,
+    pod_template, put_changed, refused, until)
 
 refused("refused deployments 1", [
     deployment(replicas=-1),
@@ -334,4 +337,167 @@ refused("refused the rest", [
             "scaleTargetRef": {"kind": "Deployment", "name": "x"},
             "metrics": [{"type": "Foo"}, {"type": "Resource"}]}),
     obj("Lease", "l", spec={"leaseDurationSeconds": 0}),
+])
+
+
+# ---- what cannot be changed ----------------------------------------------------------------
+
+NODES = {"required": {"nodeSelectorTerms": [{"matchExpressions": [
+    {"key": "kubernetes.io/os", "operator": "In", "values": ["linux"]}]}]}}
+
+
+def volume(**spec):
+    return obj("PersistentVolume", "{ns}", spec={
+        "capacity": {"storage": "1Gi"}, "accessModes": ["ReadWriteOnce"],
+        "storageClassName": "none", "hostPath": {"path": "/a"}, **spec})
+
+
+def change(kind, name, spec):
+    return patch(kind, name, {"spec": spec})
+
+
+case("volumes that exist", [
+    create(volume(hostPath=None), "?dryRun=All"),
+    create(volume(nfs={"server": "s", "path": "/"}), "?dryRun=All"),
+    create(volume()),
+    change("PersistentVolume", "{ns}", {"hostPath": {"path": "/b"}}),
+    change("PersistentVolume", "{ns}", {"hostPath": {"type": "Directory"}}),
+    change("PersistentVolume", "{ns}", {"hostPath": None, "nfs": {"server": "s", "path": "/"}}),
+    change("PersistentVolume", "{ns}", {"hostPath": None}),
+    change("PersistentVolume", "{ns}", {"nfs": {"server": "s", "path": "/"}}),
+    change("PersistentVolume", "{ns}", {"volumeMode": "Block"}),
+    change("PersistentVolume", "{ns}", {"volumeMode": "Block", "hostPath": {"path": "/b"}}),
+    apply(volume(hostPath={"path": "/b"}), force=True),
+    apply(volume(hostPath={"path": "/b"}), force=True, query="&dryRun=All"),
+    put_changed("PersistentVolume", "{ns}", lambda o: o["spec"]["hostPath"].update(path="/b"), 2),
+    # These may change, node affinity until it is set.
+    change("PersistentVolume", "{ns}", {
+        "capacity": {"storage": "2Gi"}, "accessModes": ["ReadOnlyMany"],
+        "storageClassName": "other", "persistentVolumeReclaimPolicy": "Delete",
+        "mountOptions": ["ro"]}),
+    change("PersistentVolume", "{ns}", {"nodeAffinity": NODES}),
+    change("PersistentVolume", "{ns}", {"nodeAffinity": {"required": {"nodeSelectorTerms": [
+        {"matchExpressions": [{"key": "kubernetes.io/os", "operator": "Exists"}]}]}}}),
+    change("PersistentVolume", "{ns}", {"nodeAffinity": None}),
+    get("PersistentVolume", "{ns}"),
+], cleanup=[("DELETE", PLURALS["PersistentVolume"] + "/{ns}")])
+
+
+def job(name="j", spec=None, metadata=None, **container):
+    body = obj("Job", name, spec={
+        **(spec or {}), **pod_template({"restartPolicy": "Never"}, **container)})
+    body["spec"]["template"]["metadata"].update(metadata or {})
+    return body
+
+
+def change_pods(name, **spec):
+    return change("Job", name, {"template": {"spec": spec}})
+
+
+def change_container(name, **fields):
+    return patch("Job", name, [
+        {"op": "add", "path": f"/spec/template/spec/containers/0/{key}", "value": value}
+        for key, value in fields.items()], JSON_PATCH)
+
+
+def without_generated(body):
+    """A Job as its author wrote it."""
+    del body["spec"]["selector"]
+    body["spec"]["template"]["metadata"]["labels"] = {"app": "web"}
+
+
+IGNORED = {"rules": [{"action": "Ignore", "onPodConditions": [
+    {"type": "DisruptionTarget", "status": "True"}]}]}
+FIRST_INDEX = {"rules": [{"succeededIndexes": "0"}]}
+ENOUGH = {"rules": [{"succeededCount": 1}]}
+case("jobs that exist", [
+    create(job()),
+    change_container("j", image="example.test/app:2"),
+    change_container("j", env=[{"name": "A", "value": "b"}]),
+    change_container("j", resources={"limits": {"cpu": "1"}}),
+    change_pods("j", terminationGracePeriodSeconds=5),
+    change_pods("j", nodeSelector={"a": "b"}),
+    change_pods("j", nodeSelector={}),
+    change("Job", "j", {"template": {"metadata": {"labels": {"more": "x"}}}}),
+    change("Job", "j", {"template": {"metadata": {"annotations": {"more": "x"}}}}),
+    apply(job(), force=True),
+    apply(job(image="example.test/app:2"), force=True),
+    apply(job(image="example.test/app:2"), force=True, query="&dryRun=All"),
+    put_changed("Job", "j", lambda o: o["spec"]["template"]["spec"].update(hostname="x"), 0),
+    put_changed("Job", "j", without_generated, 0),
+    change("Job", "j", {"selector": {"matchLabels": {"a": "b"}}}),
+    change("Job", "j", {"selector": None}),
+    change("Job", "j", {"manualSelector": True}),
+    change("Job", "j", {"completionMode": "Indexed"}),
+    change("Job", "j", {"completions": 3}),
+    change("Job", "j", {"completions": 3, "parallelism": 3}),
+    change("Job", "j", {"completions": None}),
+    change("Job", "j", {"podFailurePolicy": IGNORED}),
+    change("Job", "j", {"backoffLimitPerIndex": 1}),
+    change("Job", "j", {"managedBy": "example.test/other"}),
+    change("Job", "j", {"successPolicy": ENOUGH}),
+    change("Job", "j", {"completions": 3, "completionMode": "Indexed",
+                        "template": {"spec": {"hostname": "x"}}}),
+    # These may change.
+    change("Job", "j", {"podReplacementPolicy": "Failed"}),
+    change("Job", "j", {"parallelism": 2, "backoffLimit": 3, "activeDeadlineSeconds": 100,
+                        "ttlSecondsAfterFinished": 1000}),
+    change("Job", "j", {"suspend": True}),
+    change("Job", "j", {"suspend": False}),
+    get("Job", "j"),
+])
+case("indexed jobs that exist", [
+    create(job(spec={"completionMode": "Indexed"}), "?dryRun=All"),
+    create(job(spec={
+        "completionMode": "Indexed", "completions": 2, "parallelism": 2, "backoffLimitPerIndex": 1,
+        "podFailurePolicy": IGNORED, "successPolicy": FIRST_INDEX})),
+    change("Job", "j", {"completions": 3}),
+    change("Job", "j", {"completions": 3, "parallelism": 3}),
+    change("Job", "j", {"podFailurePolicy": None}),
+    change("Job", "j", {"podFailurePolicy": {"rules": [
+        {"action": "FailJob", "onExitCodes": {"operator": "In", "values": [1, 2]}}]}}),
+    change("Job", "j", {"backoffLimitPerIndex": 2}),
+    change("Job", "j", {"successPolicy": ENOUGH}),
+    change("Job", "j", {"successPolicy": None}),
+    change_container("j", image="example.test/app:2"),
+    get("Job", "j"),
+])
+
+
+def at_rest(job_):
+    return has_condition("Suspended")(job_) and not job_["status"].get("active")
+
+
+case("suspended jobs", [
+    create(job(spec={"suspend": True})),
+    until("Job", "j", at_rest),
+    change_container("j", image="example.test/app:2"),
+    change_container("j", resources={"limits": {"cpu": "1"}}),
+    change_container("j", image="example.test/app:2", resources={"limits": {"cpu": "2"}}),
+    change_pods("j", nodeSelector={"a": "b"}, tolerations=[{"operator": "Exists"}],
+                schedulingGates=[{"name": "example.test/gate"}]),
+    change("Job", "j", {"template": {"metadata": {
+        "labels": {"more": "x"}, "annotations": {"more": "x"}}}}),
+    change_pods("j", affinity={"nodeAffinity": {
+        "requiredDuringSchedulingIgnoredDuringExecution": NODES["required"]}}),
+    change_pods("j", affinity={"podAntiAffinity": {
+        "requiredDuringSchedulingIgnoredDuringExecution": [
+            {"topologyKey": "a", "labelSelector": {"matchLabels": {"a": "b"}}}]}}),
+    change_pods("j", affinity=None),
+    change_pods("j", terminationGracePeriodSeconds=5),
+    change("Job", "j", {"completions": 3}),
+    apply(job(spec={"suspend": True}, image="example.test/app:2"), force=True),
+    # What the Job was before the change decides.
+    change("Job", "j", {"suspend": False, "template": {"spec": {"nodeSelector": {"c": "d"}}}}),
+    change_pods("j", nodeSelector={"e": "f"}),
+    get("Job", "j"),
+    # One that has had pods.
+    create(job("ran", metadata={"annotations": {"test/never-ready": ""}})),
+    until("Job", "ran", lambda o: o.get("status", {}).get("active") == 1),
+    change("Job", "ran", {"suspend": True}),
+    until("Job", "ran", at_rest),
+    change_pods("ran", nodeSelector={"a": "b"}),
+    change_container("ran", resources={"limits": {"cpu": "1"}}),
+    change_container("ran", image="example.test/app:2"),
+    get("Job", "ran"),
 ])

@@ -207,7 +207,7 @@ TABLES = [*PLURALS.values()] + [
     "/apis/apps/v1/namespaces/{ns}/replicasets", "/api/v1/namespaces/{ns}/endpoints",
     "/apis/discovery.k8s.io/v1/namespaces/{ns}/endpointslices",
     "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings",
-    "/api/v1/persistentvolumes", "/api/v1/nodes"]
+    "/api/v1/nodes"]
 case("tables", [
     create(deployment("web", replicas=1)),
     create(stateful("set", 1, claims=True)),

@@ -1,6 +1,7 @@
 #include "defaults.h"
 
 #include <algorithm>
+#include <limits>
 #include <string>
 
 #include "absl/strings/escaping.h"
@@ -218,7 +219,8 @@ void DefaultJobSpec(Json& spec, bool in_template) {
     spec["parallelism"] = 1;
   }
   Default(spec, "parallelism", 1);
-  Default(spec, "backoffLimit", 6);
+  Default(spec, "backoffLimit",
+          spec.contains("backoffLimitPerIndex") ? std::numeric_limits<std::int32_t>::max() : 6);
   Default(spec, "completionMode", "NonIndexed");
   Default(spec, "suspend", false);
   Default(spec, "podReplacementPolicy",

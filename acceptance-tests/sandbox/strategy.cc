@@ -258,13 +258,6 @@ void PrepareForUpdate(Cluster& cluster, const Resource& resource, absl::string_v
     }
   } else if (key == "/services") {
     AllocateService(cluster, live, object);
-  } else if (key == "batch/jobs") {
-    for (const char* name : {"selector"}) {
-      if (const Json* before = Find(live, {"spec", name});
-          before != nullptr && !object["spec"].contains(name)) {
-        object["spec"][name] = *before;
-      }
-    }
   } else if (key == "/serviceaccounts" && !object.contains("secrets") && live.contains("secrets")) {
     object["secrets"] = live["secrets"];
   }

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/string_view.h"
 #include "json.h"
 #include "kinds.h"
 #include "status.h"
@@ -25,6 +26,11 @@ void CheckSelector(const Json& selector, const std::string& path, FieldErrors& e
 void CheckIntOrPercent(const Json& parent, const char* field, const std::string& path,
                        FieldErrors& errors);
 void CheckPort(const Json& port, const std::string& path, FieldErrors& errors);
+
+// A struct of the server's own as it prints one: "{"Required":{"NodeSelectorTerms":null}}". `shape`
+// names its members in their order, and theirs: "Required(NodeSelectorTerms(Key Operator))"; what
+// is missing is null, and of a list each element has the shape.
+std::string InGo(const Json* value, absl::string_view shape);
 
 // ---- pods ----
 void ValidatePodSpec(const Json& spec, const std::string& path, FieldErrors& errors);

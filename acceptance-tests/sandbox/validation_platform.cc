@@ -496,6 +496,31 @@ void ValidateClaim(const Json& object, FieldErrors& errors) {
   CheckOneOf(spec, "volumeMode", "spec", {"Block", "Filesystem"}, errors);
 }
 
+// What a volume is on: all of its spec that volumes of every kind do not have in common.
+Json VolumeSource(const Json& volume) {
+  Json source = Members(volume, {"spec"});
+  for (const char* field : {"accessModes", "capacity", "claimRef", "mountOptions", "nodeAffinity",
+                            "persistentVolumeReclaimPolicy", "storageClassName",
+                            "volumeAttributesClassName", "volumeMode"}) {
+    source.erase(field);
+  }
+  return source;
+}
+
+void ValidateVolume(const Json& object, FieldErrors& errors) {
+  const Json source = VolumeSource(object);
+  if (source.empty()) {
+    errors.Required("spec", "must specify a volume type");
+    return;
+  }
+  const std::string first = source.contains("hostPath") ? "hostPath" : source.begin().key();
+  for (const auto& [name, value] : source.items()) {
+    if (name != first) {
+      errors.Forbidden(absl::StrCat("spec.", name), "may not specify more than 1 volume type");
+    }
+  }
+}
+
 void ValidateAutoscaler(const Json& object, FieldErrors& errors) {
   const Json& spec = Members(object, {"spec"});
   const std::int64_t least = Integer(spec, {"minReplicas"}, 1);
@@ -601,6 +626,33 @@ void ValidateClaimUpdate(const Json& object, const Json& live, FieldErrors& erro
   }
 }
 
+void ValidateVolumeUpdate(const Json& object, const Json& live, FieldErrors& errors) {
+  ValidateVolume(object, errors);  // Checked twice by the server.
+  const Json before = VolumeSource(live);
+  Json after = VolumeSource(object);
+  // This may be added.
+  if (Find(before, {"csi", "controllerExpandSecretRef"}) == nullptr) {
+    Erase(after, {"csi", "controllerExpandSecretRef"});
+  }
+  if (before != after) {
+    errors.Forbidden("spec.persistentvolumesource",
+                     "spec.persistentvolumesource is immutable after creation");
+  }
+  const std::string mode = Text(object, {"spec", "volumeMode"});
+  if (mode != Text(live, {"spec", "volumeMode"})) {
+    errors.Invalid("volumeMode", mode, "field is immutable");
+  }
+  const Json* old_nodes = Find(live, {"spec", "nodeAffinity"});
+  const Json* nodes = Find(object, {"spec", "nodeAffinity"});
+  if (old_nodes != nullptr && (nodes == nullptr || *nodes != *old_nodes)) {
+    errors.InvalidStruct("nodeAffinity",
+                         InGo(nodes,
+                              "Required(NodeSelectorTerms(MatchExpressions(Key Operator Values) "
+                              "MatchFields(Key Operator Values)))"),
+                         "field is immutable, except for updating from beta label to GA");
+  }
+}
+
 }  // namespace
 
 void ValidatePlatform(const Resource& resource, const Json& object, FieldErrors& errors) {
@@ -612,6 +664,7 @@ void ValidatePlatform(const Resource& resource, const Json& object, FieldErrors&
   if (key == "/resourcequotas") ValidateQuota(object, errors);
   if (key == "/limitranges") ValidateLimitRange(object, errors);
   if (key == "/persistentvolumeclaims") ValidateClaim(object, errors);
+  if (key == "/persistentvolumes") ValidateVolume(object, errors);
   if (key == rbac + "roles") ValidateRules(object, true, errors);
   if (key == rbac + "clusterroles") ValidateRules(object, false, errors);
   if (key == rbac + "rolebindings") ValidateBinding(object, true, errors);
@@ -655,6 +708,8 @@ void ValidatePlatformUpdate(const Resource& resource, const Json& object, const 
     }
   } else if (key == "/persistentvolumeclaims") {
     ValidateClaimUpdate(object, live, errors);
+  } else if (key == "/persistentvolumes") {
+    ValidateVolumeUpdate(object, live, errors);
   } else if (key == "rbac.authorization.k8s.io/rolebindings" ||
              key == "rbac.authorization.k8s.io/clusterrolebindings") {
     if (Members(object, {"roleRef"}) != Members(live, {"roleRef"})) {

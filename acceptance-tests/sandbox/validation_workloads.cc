@@ -1,11 +1,13 @@
 #include <algorithm>
 #include <set>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 #include "absl/time/time.h"
 #include "names.h"
 #include "quantity.h"
@@ -98,6 +100,36 @@ void CheckIntOrPercent(const Json& parent, const char* field, const std::string&
   } else if (percent > 100 && std::string(field) != "maxSurge") {
     errors.Invalid(at, *value, "must not be greater than 100%");
   }
+}
+
+std::string InGo(const Json* value, absl::string_view shape) {
+  if (value == nullptr || value->is_null()) return "null";
+  if (shape.empty()) return Dump(*value);
+  std::string out;
+  if (value->is_array()) {
+    for (const Json& one : *value) absl::StrAppend(&out, out.empty() ? "" : ",", InGo(&one, shape));
+    return absl::StrCat("[", out, "]");
+  }
+  while (!shape.empty()) {
+    const std::size_t end = std::min(shape.find_first_of(" ("), shape.size());
+    const std::string name(shape.substr(0, end));
+    shape.remove_prefix(end);
+    absl::string_view inner;
+    if (absl::ConsumePrefix(&shape, "(")) {
+      std::size_t size = 0;
+      for (int depth = 1; depth > 0; ++size) {
+        depth += shape[size] == '(' ? 1 : shape[size] == ')' ? -1 : 0;
+      }
+      inner = shape.substr(0, size - 1);
+      shape.remove_prefix(size);
+    }
+    absl::ConsumePrefix(&shape, " ");
+    std::string key = name;
+    key[0] = absl::ascii_tolower(static_cast<unsigned char>(key[0]));
+    absl::StrAppend(&out, out.empty() ? "" : ",", Quote(name), ":",
+                    InGo(Find(*value, {key.c_str()}), inner));
+  }
+  return absl::StrCat("{", out, "}");
 }
 
 void CheckPort(const Json& port, const std::string& path, FieldErrors& errors) {
@@ -256,6 +288,10 @@ void ValidateDaemonSet(const Json& spec, FieldErrors& errors) {
   }
 }
 
+constexpr char kFailurePolicy[] =
+    "Rules(Action OnExitCodes(ContainerName Operator Values) OnPodConditions(Type Status))";
+constexpr char kSuccessPolicy[] = "Rules(SucceededIndexes SucceededCount)";
+
 void ValidateJobSpec(const Json& spec, const std::string& path, bool in_template,
                      FieldErrors& errors) {
   for (const char* field : {"parallelism", "completions", "activeDeadlineSeconds", "backoffLimit",
@@ -263,18 +299,31 @@ void ValidateJobSpec(const Json& spec, const std::string& path, bool in_template
     CheckNonNegative(spec, field, path, errors);
   }
   CheckOneOf(spec, "completionMode", path, {"NonIndexed", "Indexed"}, errors);
-  if (!in_template) {
-    const Json& chosen = Members(spec, {"selector", "matchLabels"});
-    if (!Flag(spec, {"manualSelector"}) &&
-        (chosen.size() != 1 || !chosen.contains("batch.kubernetes.io/controller-uid"))) {
-      errors.Invalid(path + ".selector", Members(spec, {"selector"}),
-                     "`selector` not auto-generated");
+  if (Text(spec, {"completionMode"}) == "Indexed") {
+    if (Find(spec, {"completions"}) == nullptr) {
+      errors.Required(path + ".completions", "when completion mode is Indexed");
     }
+  } else {
+    const char* wrong = "requires indexed completion mode";
+    if (const Json* limit = Find(spec, {"backoffLimitPerIndex"})) {
+      errors.Invalid(path + ".backoffLimitPerIndex", *limit, wrong);
+    }
+    if (const Json* policy = Find(spec, {"successPolicy"})) {
+      errors.InvalidStruct(path + ".successPolicy", InGo(policy, kSuccessPolicy), wrong);
+    }
+  }
+  if (const std::string replacement = Text(spec, {"podReplacementPolicy"});
+      Find(spec, {"podFailurePolicy"}) != nullptr && !replacement.empty() &&
+      replacement != "Failed") {
+    errors.NotSupported(path + ".podReplacementPolicy", replacement, {"Failed"});
+  }
+  if (!in_template) {
     const Json* selector = Find(spec, {"selector"});
-    const Json* labels = Find(spec, {"template", "metadata", "labels"});
-    if (selector != nullptr && labels != nullptr &&
-        !LabelSelector::FromJson(selector).Matches(*labels)) {
-      errors.Invalid(path + ".template.metadata.labels", *labels,
+    if (selector == nullptr) errors.Required(path + ".selector");
+    const Json& labels = Members(spec, {"template", "metadata", "labels"});
+    // Without a selector, none matches.
+    if (selector == nullptr || !LabelSelector::FromJson(selector).Matches(labels)) {
+      errors.Invalid(path + ".template.metadata.labels", labels.empty() ? Json() : labels,
                      "`selector` does not match template `labels`");
     }
   }
@@ -286,6 +335,16 @@ void ValidateJobSpec(const Json& spec, const std::string& path, bool in_template
   } else if (policy != "OnFailure" && policy != "Never") {
     errors.NotSupported(at, policy, {"OnFailure", "Never"});
   }
+}
+
+void ValidateJob(const Json& spec, FieldErrors& errors) {
+  const Json* selector = Find(spec, {"selector"});
+  const Json& chosen = Members(spec, {"selector", "matchLabels"});
+  if (selector != nullptr && !Flag(spec, {"manualSelector"}) &&
+      (chosen.size() != 1 || !chosen.contains("batch.kubernetes.io/controller-uid"))) {
+    errors.Invalid("spec.selector", *selector, "`selector` not auto-generated");
+  }
+  ValidateJobSpec(spec, "spec", false, errors);
 }
 
 // Five fields of a cron line, each made of digits, names, * , - and /.
@@ -345,6 +404,61 @@ void Immutable(const Json& object, const Json& live, JsonPath path, const std::s
   errors.Invalid(name, value == nullptr ? Json() : *value, "field is immutable");
 }
 
+// Whether a Job has no pods and its controller knows that it is suspended.
+bool IsAtRest(const Json& job) {
+  if (!Flag(job, {"spec", "suspend"}) || Integer(job, {"status", "active"}) > 0) return false;
+  if (Find(job, {"status", "startTime"}) == nullptr) return true;
+  for (const Json& condition : Items(job, {"status", "conditions"})) {
+    if (Text(condition, {"type"}) == "Suspended" && Text(condition, {"status"}) == "True") {
+      return true;
+    }
+  }
+  return false;
+}
+
+// What is fixed about the pods of a Job at rest: all but where they run and how much they get.
+Json FixedPodSpec(const Json& job) {
+  Json spec = Members(job, {"spec", "template", "spec"});
+  for (const char* field : {"nodeSelector", "tolerations", "schedulingGates"}) spec.erase(field);
+  Erase(spec, {"affinity", "nodeAffinity"});
+  if (Members(spec, {"affinity"}).empty()) spec.erase("affinity");
+  for (const char* list : {"containers", "initContainers"}) {
+    if (!spec.contains(list)) continue;
+    for (Json& container : spec[list]) container.erase("resources");
+  }
+  return spec;
+}
+
+void ValidateJobUpdate(const Json& object, const Json& live, FieldErrors& errors) {
+  const Json& spec = Members(object, {"spec"});
+  ValidateJobSpec(spec, "spec", false, errors);  // Checked twice by the server.
+  if (Text(spec, {"completionMode"}) != "Indexed") {
+    Immutable(object, live, {"spec", "completions"}, "spec.completions", errors);
+  } else if (const Json* completions = Find(spec, {"completions"});
+             completions != nullptr && Differs(object, live, {"spec", "completions"}) &&
+             *completions != Integer(spec, {"parallelism"})) {
+    errors.Invalid("spec.completions", *completions,
+                   "can only be modified in tandem with spec.parallelism");
+  }
+  Immutable(object, live, {"spec", "selector"}, "spec.selector", errors);
+  if (!IsAtRest(live)) {
+    Immutable(object, live, {"spec", "template"}, "spec.template", errors);
+  } else if (FixedPodSpec(object) != FixedPodSpec(live)) {
+    errors.Invalid("spec.template.spec", Members(spec, {"template", "spec"}), "field is immutable");
+  }
+  for (const char* field : {"completionMode", "backoffLimitPerIndex", "managedBy"}) {
+    Immutable(object, live, {"spec", field}, absl::StrCat("spec.", field), errors);
+  }
+  const std::pair<const char*, const char*> policies[] = {{"podFailurePolicy", kFailurePolicy},
+                                                          {"successPolicy", kSuccessPolicy}};
+  for (const auto& [field, shape] : policies) {
+    if (Differs(object, live, {"spec", field})) {
+      errors.InvalidStruct(absl::StrCat("spec.", field), InGo(Find(spec, {field}), shape),
+                           "field is immutable");
+    }
+  }
+}
+
 }  // namespace
 
 void ValidateWorkload(const Resource& resource, const Json& object, FieldErrors& errors) {
@@ -365,7 +479,7 @@ void ValidateWorkload(const Resource& resource, const Json& object, FieldErrors&
   } else if (key == "apps/daemonsets") {
     ValidateDaemonSet(spec, errors);
   } else if (key == "batch/jobs") {
-    ValidateJobSpec(spec, "spec", false, errors);
+    ValidateJob(spec, errors);
   } else if (key == "batch/cronjobs") {
     ValidateCronJob(object, errors);
   }
@@ -395,12 +509,7 @@ void ValidateWorkloadUpdate(const Resource& resource, const Json& object, const 
           "'minReadySeconds' are forbidden");
     }
   } else if (key == "batch/jobs") {
-    Immutable(object, live, {"spec", "selector"}, "spec.selector", errors);
-    if (!Flag(live, {"spec", "suspend"})) {
-      Immutable(object, live, {"spec", "template"}, "spec.template", errors);
-    }
-    Immutable(object, live, {"spec", "completionMode"}, "spec.completionMode", errors);
-    Immutable(object, live, {"spec", "completions"}, "spec.completions", errors);
+    ValidateJobUpdate(object, live, errors);
   } else if (key == "/pods") {
     // Images, deadlines and tolerations may change, and that is nearly all.
     Json before = Members(live, {"spec"});

@@ -91,20 +91,25 @@ def apply_and_kill(stack, front, victim, strikes, command="apply") -> None:
 
 
 def apply_and_kill_when_answered(stack, front, victim, text, number) -> None:
-    """Kills when the provider has been answered the n-th write about that text; after the last one core may not know yet."""
+    """Kills when the provider has been answered the n-th write about that text, of which core does not know yet: it is held
+    from before the answer on, or a command that has no more to do would be over before the kill."""
     stack.allowed = DEAD
     front.reset()
     struck = threading.Event()
 
     def kill(_):
-        (running.kill_terraform if victim == "terraform" else running.kill_provider)()
-        struck.set()
+        try:
+            assert not running.has_ended()
+            (running.kill_terraform if victim == "terraform" else running.kill_provider)()
+            struck.set()
+        finally:
+            running.go_on()
 
-    front.on(proxy.write_about(text, number), proxy.Call(kill, "answered"))
+    front.on(proxy.write_about(text, number), proxy.Call(kill, "answered", lambda _: running.hold()))
     running = stack.start("apply", "-json", "-input=false", "-auto-approve", "-parallelism=64")
     result = stack.finish(running)
-    assert struck.is_set()
-    # After the last answer of all, core may know already, and terraform may have ended by itself.
+    assert struck.wait(10), f"no kill; writes: {[str(e) for e in front.writes()]}; {result}"  # its thread may be behind
+    # The provider may have passed on the last answer of all, and then nothing is amiss.
     assert result.code in {0, -signal.SIGKILL if victim == "terraform" else 1}, result
     wait_until(lambda: not stack.provider_processes(), "the provider to follow its terraform")
     front.heal()

@@ -13,13 +13,13 @@ pytestmark = pytest.mark.one_cli("about the provider and the server")
 
 @pytest.mark.each_cli("what a user meets first")
 def test_what_there_is(vpn_stack, headscale, names):
-    owner, idle = headscale.new_user(names("u")), headscale.new_user(names("idle"))
+    owner, idle, route = headscale.new_user(names("u")), headscale.new_user(names("idle")), names.network
     machine, off = headscale.machine(names("host")), headscale.machine(names("off"))
     key = headscale.new_key(owner)
-    machine.register(key, routes=("10.1.0.0/16",))
+    machine.register(key, routes=(route,))
     off.register(key)
-    headscale.eventually(lambda: "10.1.0.0/16" in str(headscale.ask("GET", "routes") if headscale.is_old else machine.node), "the route")
-    headscale.approve(machine.id, "10.1.0.0/16")
+    headscale.wait_for_routes(machine.id, route)
+    headscale.approve(machine.id, route)
     off.offline()
     headscale.eventually(lambda: not off.node["online"], "the machine to be offline", 60)
     mark = headscale.mark()
@@ -40,7 +40,7 @@ def test_what_there_is(vpn_stack, headscale, names):
     assert outputs["server"]["endpoint"] == headscale.endpoint
     assert len(outputs["server"]["next_changes"]) >= 2 and outputs["server"]["next_version"] == f"0.{int(headscale.version[2:]) + 1}"
     assert outputs["node"]["online"] and outputs["node"]["ipv4"] == machine.ipv4 and outputs["node"]["user"] == owner
-    assert outputs["node"]["approved_routes"] == outputs["node"]["served_routes"] == ["10.1.0.0/16"]
+    assert outputs["node"]["approved_routes"] == outputs["node"]["served_routes"] == [route]
     assert outputs["offline"] == [off.node["givenName"]]
     assert outputs["users"] == [sorted([machine.id, off.id]), []]
     if headscale.counts_requests:

@@ -13,8 +13,7 @@ def test_a_machine_registers_moves_and_goes(headscale, names):
     node = machine.register(key, routes=("10.1.0.0/16",))
     assert node["givenName"] == host
     assert machine.ipv4.startswith("100.64.")
-    # Routes come with the machine's first request for the map.
-    headscale.eventually(lambda: "10.1.0.0/16" in str(headscale.ask("GET", "routes") if headscale.is_old else machine.node), "the route")
+    headscale.wait_for_routes(machine.id, "10.1.0.0/16")
     headscale.approve(machine.id, "10.1.0.0/16")
     assert headscale.approved_routes(machine.id) == ["10.1.0.0/16"]
     machine.logout()

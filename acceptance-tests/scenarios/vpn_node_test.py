@@ -190,7 +190,7 @@ def test_what_is_said_twice_or_too_late_spoils_nothing(vpn_stack, headscale, nam
     machine = headscale.machine(names("host"))
     routes = ["10.1.0.0/16", "0.0.0.0/0", "::/0"]
     machine.register(headscale.new_key(owner), routes=tuple(routes))
-    headscale.eventually(lambda: "10.1.0.0/16" in str(headscale.ask("GET", "routes") if headscale.is_old else machine.node), "the route")
+    headscale.wait_for_routes(machine.id, "10.1.0.0/16")
     wanted = {"hostname": machine.hostname, "given_name": names("aa"), "routes": ["10.1.0.0/16"]}
     vpn_stack.write(node("one", **wanted) + node("two", hostname=machine.hostname.upper(), given_name=names("bb"),
                                                  depends_on=[Expression("charon_vpn_node.one")]))
@@ -221,7 +221,7 @@ def test_killed_in_the_middle_goes_on(vpn_stack, headscale, names, tags):
     owner = headscale.new_user(names("u"))
     machine = headscale.machine(names("host"))
     machine.register(headscale.new_key(owner), routes=("10.1.0.0/16",))
-    headscale.eventually(lambda: headscale.ask("GET", "routes")["routes"] if headscale.is_old else machine.node["availableRoutes"], "the route")
+    headscale.wait_for_routes(machine.id, "10.1.0.0/16")
     front = Front(headscale.endpoint)
     vpn_stack.environment["HEADSCALE_ENDPOINT"] = front.url
     vpn_stack.write(node("host", hostname=machine.hostname, given_name=names("front"), tags=["tag:infra"], routes=["10.1.0.0/16"]))
