@@ -23,27 +23,82 @@ ROWS = pathlib.Path(__file__).parent / "rows"
 RENDERED = pathlib.Path(__file__).parent / "rendered"
 NAMESPACE = "every-row"
 GROUPS = [f"G{number}" for number in range(17)]
-# Types whose every field has a line, and the section that has it.
+# Types whose every field has a line, the section that has it, and what the line calls it a field of, if the type is not the section's own.
 TYPES = {
-    "apps.v1.DeploymentSpec": "The workload",
-    "apps.v1.StatefulSetSpec": "The workload",
-    "apps.v1.DaemonSetSpec": "The workload",
-    "core.v1.PodSpec": "The pod",
-    "core.v1.PodDNSConfig": "The pod",
-    "core.v1.Container": "A container",
-    "core.v1.ContainerPort": "A container",
-    "core.v1.EnvVarSource": "A container",
-    "core.v1.VolumeMount": "A container",
-    "core.v1.Probe": "A container",
-    "core.v1.LifecycleHandler": "A container",
-    "core.v1.PodSecurityContext": "Security contexts",
-    "core.v1.SecurityContext": "Security contexts",
-    "core.v1.Volume": "Volumes",
-    "core.v1.EmptyDirVolumeSource": "Volumes",
-    "core.v1.SecretVolumeSource": "Volumes",
+    "apps.v1.DeploymentSpec": ("The workload", ""),
+    "apps.v1.StatefulSetSpec": ("The workload", ""),
+    "apps.v1.DaemonSetSpec": ("The workload", ""),
+    "core.v1.PodSpec": ("The pod", ""),
+    "core.v1.PodDNSConfig": ("The pod", ""),
+    "core.v1.PodDNSConfigOption": ("The pod", "options"),
+    "core.v1.HostAlias": ("The pod", "hostAliases"),
+    "core.v1.LocalObjectReference": ("The pod", "imagePullSecrets"),
+    "core.v1.Toleration": ("The pod", "tolerations"),
+    "core.v1.Container": ("A container", ""),
+    "core.v1.ContainerPort": ("A container", ""),
+    "core.v1.EnvVar": ("A container", "env"),
+    "core.v1.EnvVarSource": ("A container", ""),
+    "core.v1.SecretKeySelector": ("A container", "secretKeyRef"),
+    "core.v1.ObjectFieldSelector": ("A container", "fieldRef"),
+    "core.v1.ResourceFieldSelector": ("A container", "resourceFieldRef"),
+    "core.v1.EnvFromSource": ("A container", "envFrom"),
+    "core.v1.ConfigMapEnvSource": ("A container", "configMapRef"),
+    "core.v1.SecretEnvSource": ("A container", "secretRef"),
+    "core.v1.ResourceRequirements": ("A container", "resources"),
+    "core.v1.VolumeMount": ("A container", ""),
+    "core.v1.Probe": ("A container", ""),
+    "core.v1.Lifecycle": ("A container", "lifecycle"),
+    "core.v1.LifecycleHandler": ("A container", ""),
+    "core.v1.ExecAction": ("A container", "exec"),
+    "core.v1.GRPCAction": ("A container", "grpc"),
+    "core.v1.HTTPGetAction": ("A container", "httpGet"),
+    "core.v1.HTTPHeader": ("A container", "httpHeaders"),
+    "core.v1.SleepAction": ("A container", "sleep"),
+    "core.v1.TCPSocketAction": ("A container", "tcpSocket"),
+    "core.v1.PodSecurityContext": ("Security contexts", ""),
+    "core.v1.SecurityContext": ("Security contexts", ""),
+    "core.v1.Capabilities": ("Security contexts", "capabilities"),
+    "core.v1.SeccompProfile": ("Security contexts", "seccompProfile"),
+    "core.v1.Sysctl": ("Security contexts", "sysctls"),
+    "core.v1.Volume": ("Volumes", ""),
+    "core.v1.ConfigMapVolumeSource": ("Volumes", ""),
+    "core.v1.EmptyDirVolumeSource": ("Volumes", ""),
+    "core.v1.HostPathVolumeSource": ("Volumes", "hostPath"),
+    "core.v1.KeyToPath": ("Volumes", "items"),
+    "core.v1.NFSVolumeSource": ("Volumes", "nfs"),
+    "core.v1.PersistentVolumeClaimVolumeSource": ("Volumes", "persistentVolumeClaim"),
+    "core.v1.SecretVolumeSource": ("Volumes", ""),
 }
-# What a list's or map's own line says.
-WITHIN = {"containerPort", "protocol", "mountPath", "name", "options", "secretName"}
+# Where the attribute of a list, a map or an object says these as well.
+WITHIN = {
+    "core.v1.PodDNSConfig": {"options"},
+    "core.v1.PodDNSConfigOption": {"name", "value"},
+    "core.v1.HostAlias": {"ip", "hostnames"},
+    "core.v1.LocalObjectReference": {"name"},
+    "core.v1.Toleration": {"key", "operator", "value", "effect"},
+    "core.v1.ContainerPort": {"name", "containerPort", "protocol"},
+    "core.v1.EnvVar": {"name", "value", "valueFrom"},
+    "core.v1.SecretKeySelector": {"name", "key"},
+    "core.v1.ObjectFieldSelector": {"fieldPath"},
+    "core.v1.ResourceFieldSelector": {"resource"},
+    "core.v1.EnvFromSource": {"configMapRef", "secretRef"},
+    "core.v1.ConfigMapEnvSource": {"name"},
+    "core.v1.SecretEnvSource": {"name"},
+    "core.v1.ResourceRequirements": {"limits", "requests"},
+    "core.v1.VolumeMount": {"name", "mountPath"},
+    "core.v1.Lifecycle": {"postStart", "preStop"},
+    "core.v1.ExecAction": {"command"},
+    "core.v1.HTTPHeader": {"name", "value"},
+    "core.v1.SleepAction": {"seconds"},
+    "core.v1.Capabilities": {"add", "drop"},
+    "core.v1.SeccompProfile": {"type", "localhostProfile"},
+    "core.v1.Sysctl": {"name", "value"},
+    "core.v1.Volume": {"name"},
+    "core.v1.ConfigMapVolumeSource": {"name"},
+    "core.v1.KeyToPath": {"key", "path"},
+    "core.v1.PersistentVolumeClaimVolumeSource": {"claimName"},
+    "core.v1.SecretVolumeSource": {"secretName"},
+}
 
 
 class Line:
@@ -51,6 +106,7 @@ class Line:
         fields, says, group = (cell.strip() for cell in line.strip("|").split("|"))
         self.section, self.group, self.says = section, group, says
         self.fields = re.findall(r"`([^`]+)`", fields)
+        self.of = re.findall(r"`([^`]+)`", fields.partition(" of ")[2])
         # In backticks and with a place in the schema: no name of a command or a kind.
         self.attributes = re.findall(r"`([a-z_]+(?:\.(?:[a-z_]+|\*))*)`", says) if says.split(":")[0] not in ("patch", "no") else []
 
@@ -76,14 +132,29 @@ def schemas(cluster) -> dict:
     return {name.removeprefix("io.k8s.api."): schema for name, schema in document["components"]["schemas"].items()}
 
 
+def types_in(value) -> set[str]:
+    """The types that a part of a schema refers to."""
+    if isinstance(value, dict):
+        own = {value["$ref"].rpartition("/")[2].removeprefix("io.k8s.api.")} if "$ref" in value else set()
+        return own.union(*map(types_in, value.values()))
+    return set().union(*map(types_in, value)) if isinstance(value, list) else set()
+
+
 @pytest.mark.real_only("the real server knows all fields")
 def test_every_field_has_a_line(cluster):
+    """Of a pod: every field down to where a line leaves the rest to the patch."""
     known = schemas(cluster)
-    missing = [
-        f"{type_}.{field}" for type_, section in TYPES.items() for field in sorted(known[type_]["properties"])
-        if field not in WITHIN and field not in {f for line in table() if line.section == section for f in line.fields}
-    ]
+    missing, reached = [], set()
+    for type_, (section, of) in TYPES.items():
+        for field in sorted(known[type_]["properties"]):
+            lines = [line for line in table()
+                     if line.section == section and field in line.fields and field not in line.of and (not of or of in line.of)]
+            if not lines and field not in WITHIN.get(type_, set()):
+                missing.append(f"{type_}.{field}")
+            if type_.startswith("core.") and not any(re.search(r"^no:|\bpatch\b", line.says) for line in lines):
+                reached |= {inner for inner in types_in(known[type_]["properties"][field]) if "properties" in known[inner]}
     assert not missing, "docs/guides/services.md says nothing about them"
+    assert not reached - set(TYPES), "docs/guides/services.md says nothing about the fields of these types"
     fields = {field for schema in known.values() for field in schema.get("properties", {})}
     assert not [line for line in table() if set(line.fields) - fields], "docs/guides/services.md has fields that there are not"
 

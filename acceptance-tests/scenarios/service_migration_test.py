@@ -352,7 +352,7 @@ def test_a_configuration_to_start_from(stack, cluster, kubectl, names):
 MOVED = {
     "kubernetes_deployment": "Deployment", "kubernetes_deployment_v1": "Deployment",
     "kubernetes_stateful_set": "StatefulSet", "kubernetes_stateful_set_v1": "StatefulSet",
-    "kubernetes_daemonset": "DaemonSet",
+    "kubernetes_daemonset": "DaemonSet", "kubernetes_daemon_set_v1": "DaemonSet",
 }
 
 

@@ -340,6 +340,35 @@ def test_an_image_updater_has_the_image(stack, cluster, front, work):
     stack.destroy()
 
 
+def test_the_live_image_is_that_of_any_container(stack, cluster, work):
+    """Of the main one without a name, of sidecars and init containers by theirs."""
+    image = "registry.example.org/{}:{}".format
+    attributes = {"namespace": work, "name": "web", "image": image("web", 1), "init_containers": [
+        {"name": "setup", "image": image("setup", 1)},
+        {"name": "proxy", "image": image("proxy", 1), "image_owner": "external", "restart_policy": "Always"}]}
+    stack.write(hcl.resource("charon_service", "x", attributes))
+    stack.apply()
+    cluster.api.patch("Deployment", work, "web", {"spec": {"template": {"spec": {"initContainers": [
+        {"name": "proxy", "image": image("proxy", 9)}]}}}}, "strategic", "keel")
+    asked = {"main": {}, "setup": {"container": "setup", "floor": "2"}, "proxy": {"container": "proxy", "floor": "2"}}
+
+    def found(**more) -> str:
+        return hcl.resource("charon_service", "x", attributes) + "".join(
+            hcl.block(f'data "charon_live_image" "{name}"', {"namespace": work, "workload": "Deployment/web"} | config)
+            + hcl.block(f'output "{name}"', {"value": hcl.Expression(f"[for k in [\"image\", \"set_by\"] : data.charon_live_image.{name}[k]]")})
+            for name, config in (asked | more).items())
+
+    stack.write(found())
+    stack.apply(checked=False)
+    assert stack.state().outputs == {
+        "main": [image("web", 1), "charon"], "setup": [image("setup", 2), "charon"], "proxy": [image("proxy", 9), "keel"]}
+    stack.write(found(none={"container": "nobody"}))
+    (error,) = stack.plan(fails=True).errors
+    assert 'has no container "nobody"; it has web, setup, proxy' in error.text, error
+    stack.write(hcl.resource("charon_service", "x", attributes))
+    stack.destroy()
+
+
 def test_an_autoscaler_has_the_resources(stack, cluster, front, work):
     attributes = service(work, resources={"requests": {"memory": "64Mi"}}, resources_owner="external")
     stack.write(text(attributes))

@@ -105,6 +105,23 @@ WRONG = {
         {"extra_manifest_patch": "just a text"}, ["must be a map of fields", "yamlencode"]),
     "a patch that cannot be read": (
         {"extra_manifest_patch": "spec: {"}, ["Line 1", "yamlencode"]),
+    "a patch of the replicas that an autoscaler has": (
+        {"replicas_owner": "external", "extra_manifest_patch": "spec: { replicas: 3 }"},
+        ['the patch sets spec.replicas, which replicas_owner = "external" leaves to somebody else',
+         "Take it out of the patch", 'replicas_owner = "terraform"']),
+    "a patch of the replicas that a scaler to zero has": (
+        {"scale_to_zero": {}, "extra_manifest_patch": "spec: { replicas: 3 }"},
+        ["the patch sets spec.replicas, which scale_to_zero leaves to somebody else", "leave scale_to_zero out"]),
+    "a patch of the image that an updater has": (
+        {"image_owner": "external",
+         "extra_manifest_patch": "spec: { template: { spec: { containers: [{ name: web, image: example.test/web:2 }] } } }"},
+        ['the patch sets spec.template.spec.containers[name="web"].image, which image_owner = "external"',
+         "Take it out of the patch", 'image_owner = "terraform"']),
+    "a patch of the resources that an autoscaler has": (
+        {"sidecars": {"log": {"image": "example.test/log:1", "resources_owner": "external"}},
+         "extra_manifest_patch": "spec: { template: { spec: { containers: [{ name: log, resources: { limits: { cpu: 1 } } }] } } }"},
+        ['sets spec.template.spec.containers[name="log"].resources.limits, which sidecars["log"].resources_owner = "external"',
+         'set sidecars["log"].resources_owner = "terraform"']),
     "a backup to a volume that is no claim": (
         {"volumes": {"share": {"mount": "/s", "nfs": {"path": "/x", "server": "192.0.2.1"}}},
          "backups": {"night": {"schedule": "@daily", "command": ["save"], "to": "share"}}},
@@ -122,6 +139,17 @@ def test_the_message(stack, cluster, what):
     found = stack.validate(fails=True)
     # Each points at a line of its own, not at where the resource begins.
     assert any(all(piece.lower() in d.text.lower() for piece in pieces) and not d.code.startswith("resource ") for d in found), found
+
+
+@pytest.mark.sandbox_only("asks no server")
+def test_a_patch_that_only_the_plan_knows(stack, cluster):
+    """To `validate` a variable is unknown."""
+    stack.write('variable "patch" {\n  default = "spec: { replicas: 3 }"\n}\n'
+                + service(replicas_owner="external", extra_manifest_patch=hcl.Expression("var.patch")))
+    assert stack.validate() == []
+    (error,) = stack.plan(fails=True).errors
+    assert "The patch sets spec.replicas" in error.text and "replicas_owner" in error.text, error
+    assert error.code.startswith("extra_manifest_patch"), error
 
 
 # Conventions, and each error: its path and pieces of its text.

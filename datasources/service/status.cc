@@ -83,6 +83,35 @@ PodStatusModel PodOf(const Json& pod) {
   return model;
 }
 
+struct LiveContainer {
+  std::string path;  // as kubernetes::ToString writes it
+  std::string image;
+};
+
+// The container that `config` names: names are of one container in a pod, init containers among
+// them. Without a name the only one, whatever runs before it or beside it as an init container.
+absl::StatusOr<LiveContainer> FindContainer(const Json& workload, const LiveImageModel& config) {
+  std::optional<LiveContainer> found;
+  std::vector<std::string> names;
+  std::vector<std::string> lists = {"spec.template.spec.containers"};
+  if (config.container.IsKnown()) lists.push_back("spec.template.spec.initContainers");
+  for (const std::string& at : lists) {
+    for (const Json& container : kubernetes::Field(workload, at)) {
+      names.push_back(kubernetes::Text(container, "name"));
+      if (config.container.IsKnown() && *config.container != names.back()) continue;
+      found = LiveContainer{absl::StrCat(".", at, "[name=\"", names.back(), "\"]"),
+                            kubernetes::Text(container, "image")};
+    }
+  }
+  if (found && (config.container.IsKnown() || names.size() == 1)) return *std::move(found);
+  return At("container", absl::NotFoundError(absl::StrCat(
+                             *config.workload, " has ",
+                             config.container.IsKnown()
+                                 ? absl::StrCat("no container \"", *config.container, "\"; it has ")
+                                 : "several containers: ",
+                             absl::StrJoin(names, ", "))));
+}
+
 // Of what follows a "-".
 bool IsPreRelease(absl::string_view suffix) {
   constexpr absl::string_view kWords[] = {"alpha", "beta",     "rc",      "pre",    "preview",
@@ -263,7 +292,8 @@ const ObjectSpec<LiveImageModel>& LiveImageModel::Describe() {
           Field(&M::workload, "workload", Required,
                 "The workload as `Kind/name`: `Deployment/nextcloud`."),
           Field(&M::container, "container", Optional,
-                "Name of the container; the only one by default."),
+                "Name of the container, which may be an init container; by default the only one "
+                "that is none."),
           Field(&M::floor, "floor", Optional, "Lowest tag to answer, such as `32.0.9`."),
           Field(
               &M::image, "image", Computed,
@@ -312,32 +342,11 @@ sdk::Outcome<LiveImageModel> LiveImageSource::Read(const sdk::Context& context,
     return model;
   }
   CHARON_RETURN_IF_ERROR(workload.status());
-  const Json& containers = kubernetes::Field(*workload, "spec.template.spec.containers");
-  std::vector<std::string> names;
-  std::string image;
-  for (const Json& container : containers.is_array() ? containers : Json::array()) {
-    names.push_back(container.value("name", ""));
-    if (!config.container.IsKnown() || *config.container == names.back())
-      image = container.value("image", "");
-  }
-  const bool found = config.container.IsKnown()
-                         ? std::find(names.begin(), names.end(), *config.container) != names.end()
-                         : names.size() == 1;
-  if (!found) {
-    return At("container",
-              absl::NotFoundError(absl::StrCat(
-                  *config.workload, " has ",
-                  config.container.IsKnown()
-                      ? absl::StrCat("no container \"", *config.container, "\"; it has ")
-                      : "several containers: ",
-                  absl::StrJoin(names, ", "))));
-  }
-  const std::string container = config.container.IsKnown() ? *config.container : names.front();
+  CHARON_ASSIGN_OR_RETURN(const LiveContainer live, FindContainer(*workload, config));
+  const std::string& image = live.image;
   for (const kubernetes::ManagerEntry& entry : kubernetes::Managers(*workload)) {
     for (const kubernetes::FieldPath& path : entry.fields.Paths()) {
-      const std::string text = kubernetes::ToString(path);
-      if (absl::StrContains(text, absl::StrCat("\"", container, "\"")) &&
-          absl::EndsWith(text, ".image"))
+      if (kubernetes::ToString(path) == absl::StrCat(live.path, ".image"))
         model.declared_by = entry.manager;
     }
   }

@@ -24,11 +24,12 @@ namespace {
 // Errors collected with their paths.
 class Findings {
  public:
-  void Add(Path path, absl::string_view message, absl::string_view remedy = "") {
+  void Add(const Path& path, absl::string_view message, absl::string_view remedy = "") {
     absl::Status status = absl::InvalidArgumentError(message);
     if (!remedy.empty()) status = WithRemedy(std::move(status), remedy);
-    found_.push_back(At(std::move(path), std::move(status)));
+    Add(path, std::move(status));
   }
+  void Add(const Path& path, absl::Status status) { found_.push_back(At(path, std::move(status))); }
   std::vector<absl::Status> Take() { return std::move(found_); }
 
  private:
@@ -282,10 +283,32 @@ void CheckBytes(const ServiceModel& model, Findings& findings) {
   }
 }
 
+// What the patch sets of a container although an owner attribute leaves it to somebody else.
+void CheckPatchedContainer(const Named& named, const Json& patched, const std::string& at,
+                           Findings& findings) {
+  const auto check = [&](const Attr<std::string>& owner, const char* attribute, const char* field) {
+    if (!owner.IsKnown() || *owner != "external" || kubernetes::Field(patched, field).is_null())
+      return;
+    const std::string path = named.path.Attribute(attribute).ToString();
+    findings.Add(Path(),
+                 absl::StrCat("the patch sets ", at, ".", field, ", which ", path,
+                              " = \"external\" leaves to somebody else"),
+                 absl::StrCat("Take it out of the patch, or set ", path, " = \"terraform\"."));
+  };
+  check(named.container->image_owner, "image_owner", "image");
+  // `claims`, of devices, is nothing that an autoscaler sets.
+  check(named.container->resources_owner, "resources_owner", "resources.requests");
+  check(named.container->resources_owner, "resources_owner", "resources.limits");
+}
+
 void CheckPatch(const ServiceModel& model, Findings& findings) {
   if (!model.extra_manifest_patch.IsKnown()) return;
   const absl::StatusOr<Json> patch = kubernetes::ParseYaml(*model.extra_manifest_patch);
-  if (patch.ok() && patch->is_object()) return;
+  if (patch.ok() && patch->is_object()) {
+    for (absl::Status& status : CheckPatchOwners(model, *patch))
+      findings.Add("extra_manifest_patch", std::move(status));
+    return;
+  }
   findings.Add("extra_manifest_patch",
                patch.ok() ? "must be a map of fields" : patch.status().message(),
                "Write it as yamlencode({ spec = { ... } }), or as the text of such a map.");
@@ -691,6 +714,36 @@ std::string SecretName(const ServiceModel& model, const std::string& reference) 
   if (model.secrets.IsKnown() && model.secrets->count(reference) != 0)
     return absl::StrCat(model.NameOrDefault(), "-", reference);
   return reference;
+}
+
+std::vector<absl::Status> CheckPatchOwners(const ServiceModel& model, const Json& patch) {
+  Findings findings;
+  Json patched = Json::object();                        // nothing but what the patch sets
+  if (!StrategicMerge(patched, patch).ok()) return {};  // told where it is merged
+  const bool external = model.replicas_owner.value_or("") == "external";
+  if ((external || model.scale_to_zero.IsKnown()) &&
+      !kubernetes::Field(patched, "spec.replicas").is_null()) {
+    findings.Add(Path(),
+                 absl::StrCat("the patch sets spec.replicas, which ",
+                              external ? "replicas_owner = \"external\"" : "scale_to_zero",
+                              " leaves to somebody else"),
+                 absl::StrCat("Take it out of the patch, or ",
+                              external ? "set replicas_owner = \"terraform\"."
+                                       : "leave scale_to_zero out."));
+  }
+  const std::vector<Named> containers = ContainersOf(model);
+  for (const char* list : {"containers", "initContainers"}) {
+    const std::string at = absl::StrCat("spec.template.spec.", list);
+    for (const Json& container : kubernetes::Field(patched, at)) {
+      const std::string name = kubernetes::Text(container, "name");
+      // Names are of one container in a pod, whichever list it is in.
+      const auto named = std::find_if(containers.begin(), containers.end(),
+                                      [&name](const Named& one) { return one.name == name; });
+      if (named == containers.end()) continue;
+      CheckPatchedContainer(*named, container, absl::StrCat(at, "[name=\"", name, "\"]"), findings);
+    }
+  }
+  return findings.Take();
 }
 
 std::vector<absl::Status> CheckService(const ServiceModel& config) {

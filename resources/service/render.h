@@ -49,6 +49,11 @@ Json AsCreated(const Rendered& rendered);
 // status an error, each with its path.
 std::vector<absl::Status> CheckService(const ServiceModel& config);
 
+// What `patch`, the parsed `extra_manifest_patch`, sets although `replicas_owner`, an `image_owner`
+// or a `resources_owner` leaves it to somebody else: it would be ours with the first apply. Without
+// a path.
+std::vector<absl::Status> CheckPatchOwners(const ServiceModel& model, const Json& patch);
+
 // What works where all pods get to one node and hangs elsewhere: several pods with one
 // ReadWriteOnce claim. For a warning, with its path and remedy.
 std::optional<absl::Status> MayNotFitOnTwoNodes(const ServiceModel& model);

@@ -1008,6 +1008,60 @@ TEST(CheckService, PatchesLeaveTheIdentityAlone) {
             "which the items of this list are told apart");
 }
 
+TEST(CheckService, APatchLeavesToOthersWhatIsTheirs) {
+  const auto text = [](const absl::Status& status) {
+    return PathOf(status).value_or(Path()).ToString() + ": " + std::string(status.message());
+  };
+  const auto expect = [&](Json config, const char* patch, const std::vector<std::string>& wanted) {
+    config["extra_manifest_patch"] = patch;
+    EXPECT_EQ(Messages(config), wanted) << patch;
+    // And when the patch was not known before.
+    const absl::Status status = RenderService(Service(config), {}).status();
+    EXPECT_EQ(status.ok() ? "" : text(status), wanted.empty() ? "" : wanted[0]) << patch;
+  };
+  const Json external = {
+      {"replicas_owner", "external"},
+      {"image_owner", "external"},
+      {"sidecars", {{"log", {{"image", "log:1"}, {"resources_owner", "external"}}}}},
+      {"init_containers",
+       Json::array({{{"name", "a"}}, {{"name", "b"}, {"image_owner", "external"}}})}};
+  const auto theirs = [](const char* field, const char* owner) {
+    return absl::StrCat("extra_manifest_patch: the patch sets ", field, ", which ", owner,
+                        " leaves to somebody else");
+  };
+  expect(external, "spec: {replicas: 2}",
+         {theirs("spec.replicas", "replicas_owner = \"external\"")});
+  expect(
+      external, "spec: {template: {spec: {containers: [{name: web, image: x}]}}}",
+      {theirs("spec.template.spec.containers[name=\"web\"].image", "image_owner = \"external\"")});
+  expect(external,
+         "spec: {template: {spec: {containers: [{name: log, image: x, resources: {limits: {}}}]}}}",
+         {theirs("spec.template.spec.containers[name=\"log\"].resources.limits",
+                 "sidecars[\"log\"].resources_owner = \"external\"")});
+  expect(external,
+         "spec: {template: {spec: {initContainers: [{name: a, image: x}, {name: b, image: x}]}}}",
+         {theirs("spec.template.spec.initContainers[name=\"b\"].image",
+                 "init_containers[1].image_owner = \"external\"")});
+  expect({{"scale_to_zero", Json::object()}}, "spec: {replicas: 2}",
+         {theirs("spec.replicas", "scale_to_zero")});
+  // What takes nothing from them: nulls, items that go, devices, containers that only a patch has.
+  for (const char* patch :
+       {"spec: {replicas: null}",
+        "spec: {template: {spec: {containers: [{name: web, image: null, resources: {limits: "
+        "{}}}]}}}",
+        "spec: {template: {spec: {containers: [{name: web, $patch: delete, image: x}]}}}",
+        "spec: {template: {spec: {containers: [{name: log, resources: {claims: [{name: a}]}}]}}}",
+        "spec: {template: {spec: {containers: [{name: more, image: x}]}}}"})
+    expect(external, patch, {});
+  expect({{"replicas_owner", "terraform"}}, "spec: {replicas: 2}", {});
+  expect({{"image_owner", "terraform"}},
+         "spec: {template: {spec: {containers: [{name: web, image: x}]}}}", {});
+
+  ServiceModel model = Service({{"extra_manifest_patch", "spec: {replicas: 2}"}});
+  model.replicas_owner = Attr<std::string>::Unknown();
+  EXPECT_THAT(CheckService(model), IsEmpty());
+}
+
 // Merged, or the error.
 std::string Merged(const char* base, const char* patch) {
   Json merged = Json::parse(base);

@@ -84,10 +84,12 @@ Json NetworkPolicy(const ServiceModel& model, const Conventions& conventions) {
   return object;
 }
 
-// What other objects and the state know the workload by has to stay.
-absl::Status PatchWorkload(const std::string& text, Json& workload) {
-  CHARON_ASSIGN_OR_RETURN(const Json patch, kubernetes::ParseYaml(text));
+// What other objects and the state know the workload by has to stay, and what an owner attribute
+// leaves to others is theirs.
+absl::Status PatchWorkload(const ServiceModel& model, Json& workload) {
+  CHARON_ASSIGN_OR_RETURN(const Json patch, kubernetes::ParseYaml(*model.extra_manifest_patch));
   if (!patch.is_object()) return absl::InvalidArgumentError("must be a map of fields");
+  for (const absl::Status& wrong : CheckPatchOwners(model, patch)) return wrong;
   const Json before = workload;
   CHARON_RETURN_IF_ERROR(StrategicMerge(workload, patch));
   const std::pair<const char*, const char*> fixed[] = {{"apiVersion", "kind"},
@@ -178,8 +180,7 @@ absl::Status RenderWorkload(const ServiceModel& model, const Conventions& conven
   }
   object["spec"] = std::move(spec);
   if (model.extra_manifest_patch.IsKnown()) {
-    CHARON_RETURN_IF_ERROR(
-        At("extra_manifest_patch", PatchWorkload(*model.extra_manifest_patch, object)));
+    CHARON_RETURN_IF_ERROR(At("extra_manifest_patch", PatchWorkload(model, object)));
   }
   out.push_back({.stage = Stage::kWorkload,
                  .attribute = {},

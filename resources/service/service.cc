@@ -672,7 +672,10 @@ const ObjectSpec<ServiceModel>& ServiceModel::Describe() {
             &M::wait_for_secrets, "wait_for_secrets", Optional,
             "Secrets that somebody else makes and that must exist before the pods are rolled out.")
             .Check(EachElement(DnsSubdomain())),
-        Field(&M::files, "files", Optional, "Files in the main container, by path.")
+        Field(&M::files, "files", Optional,
+              "Files in the main container, by path. They and `config_dirs` make ConfigMaps, since "
+              "their content is in the state; a secret file is a key of a Secret that "
+              "`volumes.*.secret` mounts.")
             .Check(EachKey(AbsolutePath())),
         Field(&M::config_dirs, "config_dirs", Optional,
               "Directories of files in the main container, by path.")
