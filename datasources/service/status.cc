@@ -59,30 +59,6 @@ std::optional<std::vector<std::int64_t>> Numbers(absl::string_view text) {
   return numbers;
 }
 
-PodStatusModel PodOf(const Json& pod) {
-  PodStatusModel model;
-  model.phase = kubernetes::Text(pod, "status.phase");
-  model.node = kubernetes::Text(pod, "spec.nodeName");
-  bool ready = false;
-  const Json& conditions = kubernetes::Field(pod, "status.conditions");
-  if (conditions.is_array()) {
-    for (const Json& condition : conditions) {
-      if (condition.value("type", "") == "Ready") ready = condition.value("status", "") == "True";
-    }
-  }
-  model.ready = ready;
-  std::int64_t restarts = 0;
-  const Json& containers = kubernetes::Field(pod, "status.containerStatuses");
-  if (containers.is_array()) {
-    for (const Json& container : containers)
-      restarts += kubernetes::Number(container, "restartCount");
-  }
-  model.restarts = restarts;
-  const operations::Diagnosis diagnosis = operations::DiagnosePod(pod);
-  model.trouble = diagnosis.lines.empty() ? "" : diagnosis.lines.front();
-  return model;
-}
-
 struct LiveContainer {
   std::string path;  // as kubernetes::ToString writes it
   std::string image;
@@ -122,6 +98,31 @@ bool IsPreRelease(absl::string_view suffix) {
 }
 
 }  // namespace
+
+PodStatusModel PodOf(const Json& pod) {
+  PodStatusModel model;
+  model.phase = kubernetes::Text(pod, "status.phase");
+  model.node = kubernetes::Text(pod, "spec.nodeName");
+  bool ready = false;
+  const Json& conditions = kubernetes::Field(pod, "status.conditions");
+  if (conditions.is_array()) {
+    for (const Json& condition : conditions) {
+      if (condition.value("type", "") == "Ready") ready = condition.value("status", "") == "True";
+    }
+  }
+  model.ready = ready;
+  std::int64_t restarts = 0;
+  for (const char* list : {"status.containerStatuses", "status.initContainerStatuses"}) {
+    const Json& containers = kubernetes::Field(pod, list);
+    if (!containers.is_array()) continue;
+    for (const Json& container : containers)
+      restarts += kubernetes::Number(container, "restartCount");
+  }
+  model.restarts = restarts;
+  const operations::Diagnosis diagnosis = operations::DiagnosePod(pod);
+  model.trouble = diagnosis.lines.empty() ? "" : diagnosis.lines.front();
+  return model;
+}
 
 std::string RepositoryOf(const std::string& image) {
   const std::string plain = image.substr(0, image.find('@'));
@@ -183,7 +184,9 @@ const ObjectSpec<PodStatusModel>& PodStatusModel::Describe() {
           Field(&M::phase, "phase", Computed, "`Pending`, `Running`, `Succeeded` or `Failed`."),
           Field(&M::ready, "ready", Computed, "Whether it takes traffic."),
           Field(&M::node, "node", Computed, "Node that it runs on; empty if none yet."),
-          Field(&M::restarts, "restarts", Computed, "Restarts of its containers, together."),
+          Field(&M::restarts, "restarts", Computed,
+                "Restarts of its containers, native sidecars and other init containers among them, "
+                "together."),
           Field(&M::trouble, "trouble", Computed, "What it suffers from; empty if nothing."),
       });
   return spec;

@@ -34,6 +34,9 @@ struct StatusModel {
   static const ObjectSpec<StatusModel>& Describe();
 };
 
+// How a pod (v1, as the server has it) does.
+PodStatusModel PodOf(const kubernetes::Json& pod);
+
 // How a service does now: what changes by itself, and so is not in the resource.
 class StatusSource final : public sdk::DataSource<StatusModel> {
  public:

@@ -6,6 +6,22 @@
 namespace charon::service_data {
 namespace {
 
+TEST(Pods, SayHowTheyDo) {
+  const PodStatusModel pod = PodOf(kubernetes::Json::parse(R"({
+    "spec": {"nodeName": "n1"},
+    "status": {"phase": "Running",
+      "conditions": [{"type": "PodScheduled", "status": "True"}, {"type": "Ready", "status": "False"}],
+      "initContainerStatuses": [{"name": "proxy", "restartCount": 3}],
+      "containerStatuses": [{"name": "web", "restartCount": 1}, {"name": "log", "restartCount": 2}]}})"));
+  EXPECT_EQ(*pod.phase, "Running");
+  EXPECT_EQ(*pod.node, "n1");
+  EXPECT_FALSE(*pod.ready);
+  EXPECT_EQ(*pod.restarts, 6) << "native sidecars restart as others do";
+  const PodStatusModel waiting = PodOf(kubernetes::Json::parse(R"({"status": {}})"));
+  EXPECT_EQ(*waiting.restarts, 0);
+  EXPECT_FALSE(*waiting.ready);
+}
+
 TEST(CompareVersions, GoesByTheNumbersAndByWhatComesBeforeARelease) {
   const struct {
     const char *lower, *higher;
