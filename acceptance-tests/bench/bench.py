@@ -451,8 +451,16 @@ class Bench:
             plan, asked = self.counted(cluster, lambda: run.plan(times=1))
             plan = least([plan, run.plan(times=2)])
             self.commands.add(f"no-op plan of {of}", "charon_service", plan, asked)
+            # The same state and schema, and a provider that answers at once: what is Terraform's own.
+            floor = Run(self.folder / "services-null", self.null, cluster.kubeconfig, self.terraform,
+                        {"CHARON_BENCH_NULL": "charon_service"})
+            write_services(floor.folder, count, "off")
+            shutil.copy(run.folder / "terraform.tfstate", floor.folder)
+            floor_plan = floor.plan()
+            self.commands.add(f"no-op plan of {of}", "does nothing", floor_plan)
             self.bars.add(f"no-op plan of {of} ({kinds})",
-                          f"provider {plan.cpu:.2f} CPU s; {sum(asked)} requests; wall {plan.wall:.1f} s",
+                          f"provider {plan.cpu:.2f} CPU s; {sum(asked)} requests; wall {plan.wall:.1f} s beside "
+                          f"{floor_plan.wall:.1f} s of a provider that does nothing",
                           "<= 0.6 CPU s, <= 40 requests, <= 1.5 s",
                           plan.cpu <= 0.6 and sum(asked) <= 40 and plan.wall <= 1.5)
 

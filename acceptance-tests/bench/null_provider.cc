@@ -1,12 +1,15 @@
 // A provider that does nothing, built from the same SDK and server: what Terraform itself costs. It
 // offers the text form of charon_kubernetes_manifest and no more, so that the same configuration
-// runs on it.
+// runs on it; or, with CHARON_BENCH_NULL=charon_service, that resource with its whole schema.
+#include <cstdlib>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "provider/schema/field.h"
 #include "provider/sdk/registry.h"
 #include "provider/server/serve.h"
+#include "resources/service/service.h"
 
 namespace {
 
@@ -46,27 +49,37 @@ struct ManifestModel {
   }
 };
 
-class Manifest final : public sdk::Resource<ManifestModel> {
+template <typename Model>
+class Nothing final : public sdk::Resource<Model> {
  public:
-  const sdk::ResourceInfo& info() const override {
-    static const auto& info = *new sdk::ResourceInfo{
-        .type = "charon_kubernetes_manifest", .noun = "nothing", .subcategory = "Bench"};
-    return info;
+  explicit Nothing(std::string type) {
+    info_.type = std::move(type);
+    info_.noun = "nothing";
+    info_.subcategory = "Bench";
   }
-  sdk::Outcome<ManifestModel> Create(const sdk::Context&, const ManifestModel& plan) override {
+
+  const sdk::ResourceInfo& info() const override { return info_; }
+  sdk::Outcome<Model> Create(const sdk::Context&, const Model& plan) override { return plan; }
+  sdk::Outcome<Model> Read(const sdk::Context&, const Model& prior) override { return prior; }
+  sdk::Outcome<Model> Update(const sdk::Context&, const Model&, const Model& plan) override {
     return plan;
   }
-  sdk::Outcome<ManifestModel> Read(const sdk::Context&, const ManifestModel& prior) override {
-    return prior;
-  }
-  sdk::Outcome<ManifestModel> Update(const sdk::Context&, const ManifestModel&,
-                                     const ManifestModel& plan) override {
-    return plan;
-  }
-  absl::Status Delete(const sdk::Context&, const ManifestModel&) override {
-    return absl::OkStatus();
-  }
+  absl::Status Delete(const sdk::Context&, const Model&) override { return absl::OkStatus(); }
+
+ private:
+  sdk::ResourceInfo info_;
 };
+
+std::unique_ptr<sdk::Registry> MakeRegistry() {
+  auto registry = std::make_unique<sdk::Registry>(std::make_unique<Block>());
+  const char* what = std::getenv("CHARON_BENCH_NULL");
+  if (what != nullptr && std::string(what) == "charon_service") {
+    registry->Add(std::make_unique<Nothing<charon::service::ServiceModel>>(what));
+  } else {
+    registry->Add(std::make_unique<Nothing<ManifestModel>>("charon_kubernetes_manifest"));
+  }
+  return registry;
+}
 
 }  // namespace
 
@@ -75,10 +88,5 @@ int main(int argc, char** argv) {
                                    {.name = "charon",
                                     .version = CHARON_VERSION,
                                     .address = "registry.terraform.io/charon/charon"},
-                                   [] {
-                                     auto registry =
-                                         std::make_unique<sdk::Registry>(std::make_unique<Block>());
-                                     registry->Add(std::make_unique<Manifest>());
-                                     return registry;
-                                   });
+                                   MakeRegistry);
 }
