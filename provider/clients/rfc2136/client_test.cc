@@ -11,6 +11,7 @@
 #include "gtest/gtest.h"
 #include "provider/base/status.h"
 #include "provider/clients/dns/client_for_test.h"
+#include "provider/clients/rfc2136/message.h"
 #include "provider/testing/status_matchers.h"
 // Last: it makes macros of true and false, which are not for gMock.
 #include <ldns/ldns.h>
@@ -300,6 +301,24 @@ TEST(Server, IsReadAsUsersWriteIt) {
 }
 
 // Every type that a configuration may have is known to the library.
+// A signature whose algorithm is none that we know: RFC 8945, section 4.2. (Under ASan also: what
+// ldns took out of the message for the check is not lost.)
+TEST(Message, ASignatureOfAnotherAlgorithmIsNone) {
+  using namespace std::string_literals;
+  const std::string wire =
+      "\0\7\x84\0\0\0\0\0\0\0\0\1"s        // id 7, an authoritative answer, one more record:
+      "\0\0\xfa\0\xff\0\0\0\0"s            // ".", TSIG, class ANY, TTL 0
+      "\0\x1b\5other\3alg\0"s              // 27 bytes: "other.alg."
+      "\0\0\0\0\0\0\1\x2c\0\0\0\7\0\0\0"s  // time 0, fudge 300, no MAC, id 7, no error,
+      "\0"s;                               // no other data
+  Query query;
+  query.id = 7;
+  query.mac = "\0\x20"s + std::string(32, 'm');
+  EXPECT_THAT(ReadAnswer(wire, query, {"k", "c2VjcmV0", "hmac-sha256"}, /*first=*/true),
+              StatusIs(absl::StatusCode::kUnauthenticated, HasSubstr("signature")));
+  EXPECT_THAT(ReadAnswer(wire, query, {}, /*first=*/true), IsOk()) << "nobody asked for one";
+}
+
 TEST(Message, CanWriteEveryType) {
   const std::map<std::string, std::string> values = {
       {"A", "192.0.2.1"},

@@ -202,7 +202,7 @@ absl::StatusOr<Answer> ReadAnswer(absl::string_view wire, Query& query, const Ts
   answer.rcode = ldns_pkt_get_rcode(raw);
   answer.rcode_name = TakeText(ldns_pkt_rcode2str(ldns_pkt_get_rcode(raw)));
   answer.authoritative = ldns_pkt_aa(raw);
-  const ldns_rr* tsig = ldns_pkt_tsig(raw);
+  ldns_rr* tsig = ldns_pkt_tsig(raw);
   if (tsig != nullptr) {
     answer.is_signed = true;
     answer.tsig_error = static_cast<int>(Number(tsig, 5));
@@ -227,6 +227,9 @@ absl::StatusOr<Answer> ReadAnswer(absl::string_view wire, Query& query, const Ts
         ldns_rdf_new_frm_data(LDNS_RDF_TYPE_INT16_DATA, query.mac.size(), query.mac.data()));
     const bool good = ldns_pkt_tsig_verify_next(raw, bytes, wire.size(), WithDot(key.name).c_str(),
                                                 key.secret.c_str(), mac.get(), first ? 0 : 1);
+    // ldns takes the signature out for this, and where it does not know the algorithm (or cannot
+    // compute with it) does not put it back.
+    if (ldns_pkt_tsig(raw) == nullptr) ldns_pkt_set_tsig(raw, tsig);
     if (!good) return absl::UnauthenticatedError("the signature of the server's answer is wrong");
     query.mac = next_mac;
   }
