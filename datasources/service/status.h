@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "provider/clients/kubernetes/object.h"
 #include "provider/schema/field.h"
 #include "provider/sdk/data_source.h"
 #include "provider/services.h"
