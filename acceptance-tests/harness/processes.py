@@ -26,12 +26,16 @@ def all_with_environment(setting: str) -> list[int]:
     ]
 
 
+def cpu_seconds(pid: int) -> float:
+    """What it has used so far; 0 if it is gone."""
+    fields = _fields(pid)
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK") if fields else 0
+
+
 def descendants(ancestor: int) -> list[int]:
     children: dict[int, list[int]] = {}
     for pid in _all():
-        # The name in parentheses may itself contain blanks and parentheses.
-        fields = _read(f"/proc/{pid}/stat").decode(errors="replace").rpartition(")")[2].split()
-        if fields:
+        if fields := _fields(pid):
             children.setdefault(int(fields[1]), []).append(pid)
     found, left = [], [ancestor]
     while left:
@@ -79,6 +83,12 @@ def recorded_arguments(file: pathlib.Path) -> Iterator[None]:
 
 def _all() -> list[int]:
     return [int(entry) for entry in os.listdir("/proc") if entry.isdigit()]
+
+
+def _fields(pid: int) -> list[str]:
+    """Those of /proc/PID/stat (proc_pid_stat(5)) from the third one, the state, on; none if the process is gone."""
+    # The second one, the name in parentheses, may itself contain blanks and parentheses.
+    return _read(f"/proc/{pid}/stat").decode(errors="replace").rpartition(")")[2].split()
 
 
 def _read(path: str) -> bytes:
