@@ -30,6 +30,8 @@ def pytest_addoption(parser):
                     help="where scenarios run: sandbox, real or both with a comma (CHARON_REAL=1: both)")
     group.addoption("--real", action="store_const", dest="clusters", const="sandbox,real",
                     help="short for --clusters sandbox,real")
+    group.addoption("--leave-to-real", action="store_true",
+                    help="of what runs against the real servers too, leave out what is thorough, and the first of two programs")
     group.addoption("--clis", default="terraform,tofu", help="what applies them: terraform, tofu or both")
 
 
@@ -41,7 +43,8 @@ def pytest_configure(config):
         "versions(*names): the VPN servers that it says something about, such as 0.29",
         "each_cli(why): with each program although its file is one_cli, the second one at one DNS service or VPN server",
         "own_server(why): shares no real Headscale with other tests",
-        "thorough(why): takes long for what it adds to the others; `./test --quick` leaves it out",
+        "thorough(why): takes long for what it adds to the others: `./test --quick` leaves it out, `./test` runs it once,"
+        " against the real server if it can",
         "every_pair(why): with each program on each cluster; other tests meet the second program on the sandbox only",
     ):
         config.addinivalue_line("markers", marker)
@@ -76,13 +79,17 @@ def headscales(metafunc, kinds: list[str]) -> list[str]:
     return [f"{kind}-{version}" for kind in kinds for version in known[kind] if not marker or version in marker.args]
 
 
+def parameters_of(item) -> dict:
+    return getattr(item, "callspec", None) and item.callspec.params or {}
+
+
 def pytest_collection_modifyitems(config, items):
     """Drops what has no cluster left to run against, which pytest would report as skipped."""
-    first = config.getoption("clis").split(",")[0]
+    first, *others = config.getoption("clis").split(",")
     wants_real = "real" in config.getoption("clusters").split(",")
 
     def runs(item) -> bool:
-        parameters = getattr(item, "callspec", None) and item.callspec.params or {}
+        parameters = parameters_of(item)
         # A fixture without any parameter left has a mark instead of one.
         if not all(isinstance(parameters.get(name, ""), str) for name in ("cluster", "headscale")):
             return False
@@ -101,8 +108,22 @@ def pytest_collection_modifyitems(config, items):
         return kinds != {"real"} and not (elsewhere and item.get_closest_marker("each_cli"))
 
     kept = [item for item in items if runs(item)]
+    if config.getoption("leave_to_real"):
+        ids = {item.nodeid for item in kept}
+        kept = [item for item in kept if not (
+            runs_against_real(item) and parameters_of(item).get("cli", first) == first
+            and (item.get_closest_marker("thorough")
+                 or any(item.nodeid.replace(f"[{first}-", f"[{other}-") in ids - {item.nodeid} for other in others)))]
     config.hook.pytest_deselected(items=[item for item in items if item not in kept])
     items[:] = sorted(kept, key=turn) if os.environ.get("PYTEST_XDIST_WORKER") else kept
+
+
+def runs_against_real(item) -> bool:
+    """Whether this test of the sandbox is one of a real server too."""
+    parameters = parameters_of(item)
+    server, _, version = parameters.get("headscale", parameters.get("cluster", "")).partition("-")
+    return (server == "sandbox" and not item.get_closest_marker("sandbox_only")
+            and (not version or version in headscale_module.REAL_VERSIONS))
 
 
 def turn(item) -> float:

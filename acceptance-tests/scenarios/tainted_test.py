@@ -14,6 +14,7 @@ pytestmark = [
 
 ADDRESS = "charon_kubernetes_manifest.x"
 SHORT = {"create": "3s", "update": "1m"}
+TILL_PULLED = {"create": "10s", "update": "1m"}  # a busy machine too has got as far as the image by then
 
 
 def manifest(object_, **more):
@@ -69,7 +70,7 @@ def correct(stack, text):
 
 def test_a_database_keeps_its_claim_and_its_volume(stack, cluster, work):
     """An image that cannot be pulled, with a claim that is bound: all of it is still the same after the correction."""
-    fail(stack, manifest(database(work, BROKEN), wait={"rollout": True}, timeouts=SHORT), "db", "ImagePullBackOff")
+    fail(stack, manifest(database(work, BROKEN), wait={"rollout": True}, timeouts=TILL_PULLED), "db", "ImagePullBackOff")
     held = ("PersistentVolumeClaim", work, "data-db-0")
     cluster.api.eventually(lambda: cluster.get(*held)["status"].get("phase") == "Bound", "the claim to be bound")
     before = cluster.get(*held)
@@ -108,7 +109,7 @@ def test_a_wait_that_failed_in_an_update_is_not_forgotten(stack, cluster, work):
 
 
 def test_a_deployment_that_never_got_ready(stack, cluster, work):
-    fail(stack, manifest(workload("Deployment", work, BROKEN), wait={"rollout": True}, timeouts=SHORT),
+    fail(stack, manifest(workload("Deployment", work, BROKEN), wait={"rollout": True}, timeouts=TILL_PULLED),
          "db", "ImagePullBackOff")
     before = uid(cluster, "Deployment", work, "db")
     correct(stack, manifest(workload("Deployment", work), wait={"rollout": True}))
@@ -173,7 +174,7 @@ def test_a_replacement_that_somebody_asked_for_is_one(stack, cluster, work):
 
 def test_the_corrected_apply_fails_too(stack, cluster, work):
     """Wrong twice, then right: still the same claim."""
-    fail(stack, manifest(database(work, BROKEN), wait={"rollout": True}, timeouts=SHORT), "ImagePullBackOff")
+    fail(stack, manifest(database(work, BROKEN), wait={"rollout": True}, timeouts=TILL_PULLED), "ImagePullBackOff")
     held = ("PersistentVolumeClaim", work, "data-db-0")
     before = uid(cluster, *held), uid(cluster, "StatefulSet", work, "db")
     fail(stack, manifest(database(work, {"test/crash-loop": "true"}), wait={"rollout": True}, timeouts=SHORT), "db-0")
