@@ -116,6 +116,35 @@ def test_a_stateful_set_is_made_anew_only_if_the_server_takes_it(stack, cluster,
     stack.destroy()
 
 
+def test_what_a_set_was_made_anew_with_can_be_taken_out(stack, cluster, work):
+    """Carried over is what others wrote, and nothing that the configuration has or the server fills in."""
+    def write(**more):
+        stack.write(service(work, "db", kind="statefulset", **more))
+
+    def container(name):
+        return next((c for c in cluster.get("StatefulSet", work, "db")["spec"]["template"]["spec"]["containers"] if c["name"] == name), None)
+
+    full = {"command": ["a", "b"], "env": {"A": "1", "B": "2"}, "sidecars": {"s": {"image": "registry.example.org/s:1"}},
+            "pod": {"termination_grace_period": "1s", "annotations": {"note": "n"}}}
+    write(**full, rollout={"pod_management_policy": "Parallel"})
+    stack.apply()
+    first = cluster.get("StatefulSet", work, "db")
+    cluster.api.patch("StatefulSet", work, "db", {"spec": {"template": {"spec": {"containers": [
+        {"name": "db", "env": [{"name": "THEIRS", "value": "x"}]}]}}}}, "strategic")
+    write(**full)
+    plan = stack.apply()
+    assert told(plan.warnings, "The StatefulSet is made anew"), plan
+    assert cluster.get("StatefulSet", work, "db")["metadata"]["uid"] != first["metadata"]["uid"]
+
+    write(env={"A": "3"}, pod={"termination_grace_period": "1s"})
+    stack.apply()
+    now = cluster.get("StatefulSet", work, "db")["spec"]["template"]
+    assert container("s") is None and "command" not in container("db")
+    assert {e["name"]: e["value"] for e in container("db")["env"]} == {"A": "3", "THEIRS": "x"}
+    assert "note" not in now["metadata"].get("annotations", {})
+    stack.destroy()
+
+
 def test_a_further_claim_gets_to_each_pod_of_a_stateful_set(stack, cluster, front, work):
     """No pod gets a volume while it runs: they are replaced in order, also after a kill in between, or that is said."""
     def claims(*names):

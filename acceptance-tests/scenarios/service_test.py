@@ -464,6 +464,41 @@ def test_a_wait_that_fails_is_corrected(stack, cluster, work, failure):
     stack.destroy()
 
 
+@pytest.mark.parametrize("before", ("by another name", "without a name"))
+@pytest.mark.thorough("waits for a rollout that fails")
+def test_a_service_leads_to_the_pods_that_run_until_others_do(stack, cluster, work, before):
+    """A name for a port comes with new pods: those of before, which do not have it, are reached while they run."""
+    def target():
+        return [port["targetPort"] for port in cluster.get("Service", work, "web")["spec"]["ports"]]
+
+    attributes = service(work, service={"ports": {"web": 80}}, on_conflict="adopt", force_conflicts=True,
+                         timeouts={"create": "15s", "update": "15s"})
+    if before == "by another name":
+        stack.write(text(attributes | {"ports": {"http": "8080"}, "service": {"ports": {"http": 80}}}))
+        stack.apply()
+        assert target() == ["http"]
+    else:
+        labels = {"app": "web"}
+        cluster.api.create({
+            "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web", "namespace": work},
+            "spec": {"selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels}, "spec": {"containers": [
+                {"name": "web", "image": IMAGE, "ports": [{"containerPort": 8080}]}]}}}})
+        cluster.api.create({
+            "apiVersion": "v1", "kind": "Service", "metadata": {"name": "web", "namespace": work},
+            "spec": {"selector": labels, "ports": [{"port": 80, "targetPort": 8080}]}})
+        cluster.api.eventually(lambda: workload(cluster, work).get("status", {}).get("readyReplicas") == 1, "the pod of before to be ready")
+
+    failing = QUICK | {"annotations": {"test/image-pull-error": "true"}}
+    stack.write(text(attributes | {"ports": {"web": "8080"}, "pod": failing}))
+    for _ in range(2):  # also where an earlier run has got as far as the pods
+        assert stack.apply(fails=True).says("ImagePullBackOff")
+        assert target() == [8080]
+    stack.write(text(attributes | {"ports": {"web": "8080"}}))
+    stack.apply()
+    assert target() == ["web"]
+    stack.destroy()
+
+
 def test_a_quota_that_the_same_run_changes_is_unchecked(stack, cluster, names):
     name = names("work")
 

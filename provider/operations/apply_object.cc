@@ -41,6 +41,17 @@ std::string CarryingManager(const ObjectOptions& options) {
   return absl::StrCat(options.manager, "-carried");
 }
 
+// Of the object itself, not of its status; what was carried over counts as theirs.
+FieldSet OwnedByOthers(const Json& live, const ObjectOptions& options) {
+  FieldSet theirs;
+  for (const kubernetes::ManagerEntry& entry : kubernetes::Managers(live)) {
+    if (entry.subresource.empty() && entry.manager != options.manager &&
+        entry.manager != InitialManager(options))
+      theirs = theirs.Union(entry.fields);
+  }
+  return theirs;
+}
+
 std::string UidOf(const Json& object) { return Text(object, "metadata.uid"); }
 
 std::string MarkOf(const Json& object) {
@@ -893,17 +904,24 @@ Json WithCarried(const Json& object, const Json& carried) {
 }
 
 absl::StatusOr<Json> CreateCarrying(const Call& call, Cluster& cluster, const Json& object,
-                                    const Json& carried, const ObjectOptions& options) {
+                                    const Json& carried, const Json& former,
+                                    const ObjectOptions& options) {
   if (!carried.is_object()) return CreateObject(call, cluster, object, options);
   // All at once, so that no controller sees it without; then with another owner, then without us.
   CHARON_ASSIGN_OR_RETURN(const ObjectRef ref, kubernetes::RefOf(object));
   CHARON_ASSIGN_OR_RETURN(const Json made,
                           CreateObject(call, cluster, WithCarried(object, carried), options));
-  Json theirs = carried;
-  theirs.update(IdentityOf(ref), /*merge_objects=*/true);
-  theirs["metadata"]["uid"] = UidOf(made);
-  CHARON_RETURN_IF_ERROR(
-      cluster.Apply(call, theirs, {.manager = CarryingManager(options), .force = true}).status());
+  // Not what the server fills in, nor what is declared: a second owner would keep it for good.
+  const FieldSet theirs = OwnedByOthers(Migrated(object, former, options), options)
+                              .Intersect(kubernetes::FieldsOf(carried, made))
+                              .Minus(kubernetes::FieldsOf(Marked(object, options), made));
+  if (!theirs.empty()) {
+    Json kept = kubernetes::Project(made, theirs);
+    kept.update(IdentityOf(ref), /*merge_objects=*/true);
+    kept["metadata"]["uid"] = UidOf(made);
+    CHARON_RETURN_IF_ERROR(
+        cluster.Apply(call, kept, {.manager = CarryingManager(options), .force = true}).status());
+  }
   return UpdateObject(call, cluster, object, options);
 }
 
@@ -974,11 +992,8 @@ Json Migrated(const Json& object, const Json& live, const ObjectOptions& options
 Json LeftOf(const Json& part, const Json& object, const Json& live, const ObjectOptions& options) {
   const FieldSet applied = kubernetes::AppliedBy(live, options.manager);
   const FieldSet wanted = kubernetes::FieldsOf(object, live);
-  FieldSet theirs;
-  for (const kubernetes::ManagerEntry& entry : kubernetes::Managers(live)) {
-    if (entry.subresource.empty() && entry.manager != options.manager)
-      theirs = theirs.Union(entry.fields);
-  }
+  const FieldSet theirs =
+      OwnedByOthers(live, options).Union(kubernetes::AppliedBy(live, InitialManager(options)));
   const FieldSet gone = applied.Minus(wanted).Minus(theirs);
   FieldSet kept = kubernetes::FieldsOf(part, live);
   for (const FieldPath& path : gone.Paths()) {

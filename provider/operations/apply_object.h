@@ -112,10 +112,12 @@ absl::StatusOr<Json> CreateObject(const Call& call, Cluster& cluster, const Json
 
 // `object` and what `carried` has beside it, in the order of the lists of `carried`.
 Json WithCarried(const Json& object, const Json& carried);
-// CreateObject of both, of which `carried` (a partial object; null: nothing) stays as it is from
-// then on and is not ours: what others wrote into an object that has to be made anew.
+// CreateObject of both. What of `carried` (a partial object; null: nothing) others own in `former`,
+// which is made anew by that, stays as it is from then on and is not ours; what `object` declares
+// is ours alone.
 absl::StatusOr<Json> CreateCarrying(const Call& call, Cluster& cluster, const Json& object,
-                                    const Json& carried, const ObjectOptions& options);
+                                    const Json& carried, const Json& former,
+                                    const ObjectOptions& options);
 
 // Applies a change of `object`. Migrates former managers first if our manager does not own anything
 // yet (after import or `moved`). AlreadyExists for a namesake, as with Create. Aborted, naming

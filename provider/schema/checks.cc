@@ -158,6 +158,14 @@ Check PositiveDuration() {
   });
 }
 
+Check NonNegativeDuration() {
+  return TextRule("is a duration such as \"30s\", \"5m\" or \"0s\"", [](absl::string_view text) {
+    CHARON_ASSIGN_OR_RETURN(const absl::Duration duration, ParseDuration(text));
+    if (duration >= absl::ZeroDuration()) return absl::OkStatus();
+    return Invalid(absl::StrCat("\"", text, "\" must not be negative"));
+  });
+}
+
 Check EachElement(Check check) {
   // Of a map of maps, too, "each is ..." is about the innermost.
   Check each{absl::StartsWith(check.text, "each ") ? check.text

@@ -29,6 +29,8 @@ Check LabelValue();
 Check LabelKey();
 // Go's duration syntax, positive: "30s", "5m", "1h30m".
 Check PositiveDuration();
+// The same, or "0s".
+Check NonNegativeDuration();
 // Every element of a list or set, every value of a map.
 Check EachElement(Check check);
 // Every key of a map.

@@ -48,6 +48,7 @@ TEST(Checks, OfTexts) {
        {"a", "A_b", "example.com/a", "a.b/c_d"},
        {"", "/a", "a/", "a/b/c", "Ex.com/a", "a b", absl::StrCat("x/", label64)},
        "is no label or annotation key"},
+      {NonNegativeDuration(), {"0s", "0", "30s", "1h30m"}, {"-1s", "5", "7d", "", "inf"}, ""},
       {PositiveDuration(), {"30s", "1h30m", "1.5h", "1ms"}, {"0s", "-1s", "30", "7d", "", "s"}, ""},
   };
   for (const TextCase& row : table) {

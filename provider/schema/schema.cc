@@ -250,6 +250,29 @@ void ValidateNested(const AttributeSchema& attribute, const Value& value, const 
   }
 }
 
+// Also beside elements that are unknown, because of which nothing is decoded yet.
+void RefuseNullElements(const Value& value, const Type& type, const Path& place,
+                        std::vector<absl::Status>* errors) {
+  if (!value.IsKnown() || !type.IsCollection()) return;
+  const auto visit = [&](const Value& element, const Path& path, absl::string_view way_out) {
+    if (element.IsNull()) {
+      errors->push_back(At(path, absl::InvalidArgumentError(absl::StrCat(
+                                     "The element must not be null. Leave it out: ", way_out))));
+    }
+    RefuseNullElements(element, type.element(), path, errors);
+  };
+  if (type.kind() == Type::Kind::kMap) {
+    for (const auto& [key, element] : value.mapping())
+      visit(element, place.Key(key), "{ for key, value in ... : key => value if value != null }");
+    return;
+  }
+  std::int64_t index = 0;
+  for (const Value& element : value.sequence()) {
+    visit(element, type.kind() == Type::Kind::kList ? place.Index(index++) : place,
+          "[for value in ... : value if value != null]");
+  }
+}
+
 void ValidateAttributes(const ObjectSchema& schema, const Value& config, const Path& path,
                         bool write_only_allowed, bool secret, std::vector<absl::Status>* errors,
                         std::vector<absl::Status>* warnings) {
@@ -294,6 +317,8 @@ void ValidateAttributes(const ObjectSchema& schema, const Value& config, const P
     }
     if (attribute.nested != nullptr) {
       ValidateNested(attribute, value, place, write_only_allowed, hidden, errors, warnings);
+    } else {
+      RefuseNullElements(value, attribute.type, place, errors);
     }
     if (attribute.shape != nullptr) {
       std::vector<absl::Status> misfits;

@@ -91,6 +91,8 @@ TEST(ValidateObject, FindsEachMistakeAtItsPlace) {
       {R"({"name": "a", "id": "<unknown>"})", "id: \"id\" is set by the provider"},
       {R"({"name": "a", "labels": {"a b": "c"}})", "labels[\"a b\"]: "},
       {R"({"name": "a", "labels": {"a": "-"}})", "labels[\"a\"]: "},
+      {R"({"name": "a", "labels": {"a": "<unknown>", "b": null}})",
+       "labels[\"b\"]: The element must not be null. Leave it out: { for key"},
       {R"({"name": "a", "ports": [{"number": 1}, {"number": 0}]})",
        "ports[1].number: must lie between"},
       {R"({"name": "a", "ports": [{}]})", "ports[0].number: \"number\" is required"},

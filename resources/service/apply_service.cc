@@ -258,6 +258,7 @@ class Run {
     if (prior_ != nullptr && !adopting_) NoteBefore(content);
     bool pruned_exposure = false;
     bool rolled_out = false;
+    std::vector<std::size_t> by_number;  // Services that go on leading to numbers for now
     for (std::size_t i = 0; i < content.objects.size(); ++i) {
       const Rendered& rendered = content.objects[i];
       if (rendered.stage == Stage::kWorkload && !rolled_out) {
@@ -284,14 +285,22 @@ class Run {
       const std::string& hash = content.hashes[key];
       if (!MustWrite(content.objects[i], key, hash)) continue;
       const bool known = prior_ != nullptr && (adopting_ || reached_.objects->count(key) != 0);
-      CHARON_RETURN_IF_ERROR(WriteLocated(content.objects[i], content.refs[i]));
-      reached_.objects.value()[key] = hash;
+      Rendered now = content.objects[i];
+      if (KeepNumbers(content, content.refs[i], now.object)) by_number.push_back(i);
+      CHARON_RETURN_IF_ERROR(WriteLocated(now, content.refs[i]));
+      reached_.objects.value()[key] = now.object == content.objects[i].object ? hash : kUnfinished;
       if (!known && !cluster_.CreatedThisRun(content.refs[i])) took_over_ = true;
     }
     if (!pruned_exposure) CHARON_RETURN_IF_ERROR(Prune(content, /*exposure=*/true));
     if (absl::Status ready = AwaitRollout(); !ready.ok()) {
       reached_.objects.value()[KeyOf(WorkloadRef(plan_))] = kUnfinished;
       return ready;
+    }
+    again_ = true;
+    for (const std::size_t i : by_number) {
+      CHARON_RETURN_IF_ERROR(WriteLocated(content.objects[i], content.refs[i]));
+      const std::string key = KeyOf(content.refs[i]);
+      reached_.objects.value()[key] = content.hashes[key];
     }
     CHARON_RETURN_IF_ERROR(Prune(content, /*exposure=*/false));
     if (took_over_) CHARON_RETURN_IF_ERROR(RemoveLeftovers(content.hashes, kept_));
@@ -302,6 +311,64 @@ class Run {
         context_.private_state->Erase(kNoted);
     }
     return absl::OkStatus();
+  }
+
+  // A port's name that the pods get with the coming rollout leads to none of those that run until
+  // then. Where they listen on the same number, `service` names that instead, and is written again
+  // once they are gone. True: it has been changed.
+  bool KeepNumbers(const Content& content, const ObjectRef& ref, Json& service) {
+    const bool fresh = prior_ == nullptr && options_.on_conflict != operations::OnConflict::kAdopt;
+    if (ref.kind.kind != "Service" || fresh || !Waits()) return false;
+    const auto live = cluster_.Read(context_, ref);
+    if (!live.ok() || !kubernetes::Field(**live, "spec.ports").is_array()) return false;
+    const auto workload =
+        std::find_if(content.objects.begin(), content.objects.end(),
+                     [](const Rendered& object) { return object.stage == Stage::kWorkload; });
+    if (workload == content.objects.end()) return false;
+    bool changed = false;
+    for (Json& port : service["spec"]["ports"]) {
+      const Json wanted = port.value("targetPort", Json());
+      const Json number = ContainerPort(workload->object, wanted, port);
+      if (!wanted.is_string() || number.is_null()) continue;
+      for (const Json& before : kubernetes::Field(**live, "spec.ports")) {
+        if (before.value("port", Json()) != port["port"] ||
+            before.value("protocol", "TCP") != port["protocol"])
+          continue;
+        Json leads_to = before.value("targetPort", Json());
+        if (leads_to == wanted) continue;
+        if (leads_to.is_string()) leads_to = ContainerPort(Running(), leads_to, port);
+        if (leads_to != number) continue;
+        port["targetPort"] = number;
+        changed = true;
+      }
+    }
+    return changed;
+  }
+
+  // The workload as it was before this run wrote it; null: none was there.
+  const Json& Running() {
+    if (!running_) {
+      const auto live = cluster_.Read(context_, WorkloadRef(plan_));
+      running_ = live.ok() ? **live : Json();
+    }
+    return *running_;
+  }
+
+  // The number of the port of that name that a workload's containers have; null: none has it.
+  static Json ContainerPort(const Json& workload, const Json& name, const Json& like) {
+    for (const char* containers :
+         {"spec.template.spec.containers", "spec.template.spec.initContainers"}) {
+      const Json& list = kubernetes::Field(workload, containers);
+      if (!list.is_array()) continue;
+      for (const Json& container : list) {
+        for (const Json& port : container.value("ports", Json::array())) {
+          if (port.value("name", Json()) == name &&
+              port.value("protocol", "TCP") == like.value("protocol", "TCP"))
+            return port.value("containerPort", Json());
+        }
+      }
+    }
+    return nullptr;
   }
 
   // Before the first object is made that no state has.
@@ -437,7 +504,8 @@ class Run {
     }
     const std::string key = KeyOf(ref);
     options.before = [this, &key] { return Before(key); };
-    const bool fresh = prior_ == nullptr || (!adopting_ && reached_.objects->count(key) == 0);
+    const bool fresh =
+        !again_ && (prior_ == nullptr || (!adopting_ && reached_.objects->count(key) == 0));
     if (rendered.stage == Stage::kWorkload &&
         (!fresh || options.on_conflict == operations::OnConflict::kAdopt)) {
       if (const auto there = cluster_.Read(context_, ref); there.ok()) {
@@ -677,7 +745,7 @@ class Run {
     CHARON_RETURN_IF_ERROR(operations::WaitUntilGone(context_, cluster_, ref, uid));
     options.initial = remake.initial.is_null() ? nullptr : &remake.initial;
     if (prior_ == nullptr) took_over_ = true;
-    return operations::CreateCarrying(context_, cluster_, object, remake.carried, options);
+    return operations::CreateCarrying(context_, cluster_, object, remake.carried, live, options);
   }
 
   absl::Status AwaitSecrets() {
@@ -838,6 +906,8 @@ class Run {
   bool noted_ = false;                       // NoteObjects
   std::optional<std::string> generated_id_;  // if the generated Secret was written
   std::map<std::string, std::string> settled_;
+  std::optional<Json> running_;
+  bool again_ = false;             // what is written now was written by this run already
   std::vector<std::string> kept_;  // data that is not declared any more
 };
 

@@ -152,7 +152,7 @@ const ObjectSpec<ProbeModel>& ProbeModel::Describe() {
                 "to the only one."),
           Field(&M::initial_delay, "initial_delay", Optional,
                 "Wait after the start, such as `30s`.")
-              .Check(PositiveDuration()),
+              .Check(NonNegativeDuration()),
           Field(&M::period, "period", Optional, "Time between two probes; 10s if unset.")
               .Check(PositiveDuration()),
           Field(&M::timeout, "timeout", Optional, "Time for an answer; 1s if unset.")
@@ -191,7 +191,7 @@ const ObjectSpec<HookModel>& HookModel::Describe() {
               .Check(AbsolutePath()),
           Field(&M::request, "request", Optional, "More about the request of `http_get`."),
           Field(&M::sleep, "sleep", Optional, "Just wait, such as `5s` (Kubernetes 1.30).")
-              .Check(PositiveDuration()),
+              .Check(NonNegativeDuration()),
       },
       {ExactlyOneOf({"exec", "http_get", "sleep"}), Needs("request", "http_get")});
   return spec;

@@ -397,12 +397,14 @@ const ObjectSpec<LoadBalancerModel>& LoadBalancerModel::Describe() {
   static const auto& spec = *[] {
     std::vector<ObjectSpec<M>::Row> rows = OuterRows<M>();
     rows.push_back(Field(&M::address, "address", Optional,
-                         "Address, of a pool of MetalLB; any free one by default.")
+                         "Address, of a pool of MetalLB, or `IPv4,IPv6`; any free one by default.")
                        .Check(Addresses()));
-    rows.push_back(Field(&M::share_address, "share_address", Optional,
-                         "Any text: Services with the same text may share one address (MetalLB), "
-                         "if their ports differ.")
-                       .Check(LengthBetween(1, 253)));
+    rows.push_back(
+        Field(&M::share_address, "share_address", Optional,
+              "Any text: Services with the same text may share one address (MetalLB) if their "
+              "ports differ, and `external_traffic_policy` is `Cluster` or the pods are "
+              "the same.")
+            .Check(LengthBetween(1, 253)));
     return new ObjectSpec<M>("A load balancer with an address of its own.", std::move(rows));
   }();
   return spec;

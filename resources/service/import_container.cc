@@ -303,7 +303,8 @@ void FillInContainer(const Json& container, ContainerModel& model,
 
 Attr<std::string> DurationOf(const Json& seconds) {
   const Attr<std::int64_t> number = WholeNumber(seconds);
-  if (number.IsNull() || *number <= 0) return {};
+  if (number.IsNull() || *number < 0) return {};
+  if (*number == 0) return "0s";
   if (*number % 3600 == 0) return absl::StrCat(*number / 3600, "h");
   return *number % 60 == 0 ? absl::StrCat(*number / 60, "m") : absl::StrCat(*number, "s");
 }

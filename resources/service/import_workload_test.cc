@@ -221,7 +221,7 @@ TEST(ImportWorkload, ThePodIsFoundWhole) {
 TEST(ImportWorkload, WhatHasNoAttributeIsNamed) {
   ServiceModel model = Stub();
   Json workload = Workload(R"js({
-    "automountServiceAccountToken": false, "terminationGracePeriodSeconds": 0,
+    "automountServiceAccountToken": false, "terminationGracePeriodSeconds": -1,
     "volumes": [{"name": "p", "projected": {"sources": [{"secret": {"name": "x"}}]}}, {"name": "c", "configMap": {"name": "c", "items": [{"key": "a", "path": "a", "mode": 256}]}},
                 {"name": "ok", "emptyDir": {}}],
     "affinity": {"nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 1, "preference": {"matchExpressions": [{"key": "a", "operator": "Exists"}]}}]}},

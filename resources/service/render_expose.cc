@@ -784,6 +784,16 @@ absl::StatusOr<std::vector<ServicePort>> ChosenPorts(const OuterServiceModel& ou
   return chosen;
 }
 
+// A Service has addresses of the cluster's first family alone unless it says more, and MetalLB
+// gives it none of another (https://metallb.io/usage/#ipv6-and-dual-stack-services).
+void SetFamilies(absl::string_view addresses, Json& spec) {
+  bool v4 = false, v6 = false;
+  for (const absl::string_view address : absl::StrSplit(addresses, ','))
+    (absl::StrContains(address, ':') ? v6 : v4) = true;
+  if (v4 && v6) spec["ipFamilyPolicy"] = "RequireDualStack";
+  if (v6 && !v4) spec["ipFamilies"] = Json::array({"IPv6"});
+}
+
 absl::Status RenderOuterService(const ServiceModel& model, const Conventions& conventions,
                                 const std::string& entry, const ExposeModel& expose,
                                 const std::vector<ServicePort>& ports, std::vector<Rendered>& out) {
@@ -807,7 +817,10 @@ absl::Status RenderOuterService(const ServiceModel& model, const Conventions& co
     spec["type"] = "LoadBalancer";
     if (const auto networks = AllowedNetworks(expose); !networks.empty())
       spec["loadBalancerSourceRanges"] = networks;
-    if (balancer.address.IsKnown()) annotations["metallb.io/loadBalancerIPs"] = *balancer.address;
+    if (balancer.address.IsKnown()) {
+      annotations["metallb.io/loadBalancerIPs"] = *balancer.address;
+      SetFamilies(*balancer.address, spec);
+    }
     if (balancer.share_address.IsKnown())
       annotations["metallb.io/allow-shared-ip"] = *balancer.share_address;
   } else {

@@ -603,6 +603,21 @@ TEST(LoadBalancer, HasBothProtocolsItsAddressAndItsPolicy) {
     "metallb.io/loadBalancerIPs": "10.1.0.20", "metallb.io/allow-shared-ip": "media"})"));
 }
 
+TEST(LoadBalancer, AddressesSayWhichFamiliesTheServiceHas) {
+  const auto spec_with = [](const std::string& address) {
+    Json spec = Render(std::string(kFrigate) +
+                           R"({"l4": {"loadbalancer": {"ports": ["rtsp"], "address": ")" + address +
+                           R"("}}}})",
+                       Nginx())
+                    .Find("Service", "frigate-l4")["spec"];
+    for (const char* other : {"type", "selector", "ports"}) spec.erase(other);
+    return spec;
+  };
+  EXPECT_EQ(spec_with("10.1.0.20"), Json::object());
+  EXPECT_EQ(spec_with("10.1.0.20,fd00::20"), Parsed(R"({"ipFamilyPolicy": "RequireDualStack"})"));
+  EXPECT_EQ(spec_with("fd00::20"), Parsed(R"({"ipFamilies": ["IPv6"]})"));
+}
+
 TEST(NodePort, NumbersHoldForAllProtocolsOfAPort) {
   const Objects objects = Render(
       std::string(kFrigate) +

@@ -135,7 +135,9 @@ Json Probe(const ContainerModel& container, const ProbeModel& model) {
     probe["grpc"] = {{"port", port}};
     if (!model.grpc->empty()) probe["grpc"]["service"] = *model.grpc;
   }
-  if (model.initial_delay.IsKnown()) probe["initialDelaySeconds"] = Seconds(*model.initial_delay);
+  // The server drops a 0 that means the same as nothing, here and of minReadySeconds.
+  if (const auto wait = Seconds(model.initial_delay.value_or("0s")); wait != 0)
+    probe["initialDelaySeconds"] = wait;
   if (model.period.IsKnown()) probe["periodSeconds"] = Seconds(*model.period);
   if (model.timeout.IsKnown()) probe["timeoutSeconds"] = Seconds(*model.timeout);
   if (model.success_threshold.IsKnown()) probe["successThreshold"] = *model.success_threshold;

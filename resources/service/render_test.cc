@@ -380,6 +380,17 @@ TEST(RenderPod, ProbesInSeconds) {
             Json::parse(R"({"grpc": {"port": 9090, "service": "shop.Web"}})"));
 }
 
+TEST(RenderPod, NoTimeAtAllIsSaidWhereItDiffersFromNothing) {
+  const Json spec =
+      PodSpec({{"ports", {{"http", "8080"}}},
+               {"probes", {{"liveness", {{"http_get", "/up"}, {"initial_delay", "0s"}}}}},
+               {"pod", {{"termination_grace_period", "0s"}}},
+               {"scheduling", {{"tolerations", {{{"toleration_period", "0s"}}}}}}});
+  EXPECT_FALSE(spec["containers"][0]["livenessProbe"].contains("initialDelaySeconds"));
+  EXPECT_EQ(spec["terminationGracePeriodSeconds"], 0);
+  EXPECT_EQ(spec["tolerations"][0]["tolerationSeconds"], 0);
+}
+
 TEST(RenderPod, RequestsGoToThePortHttpOrToTheOnlyOne) {
   const auto port = [](Json ports, Json probe) {
     return PodSpec(

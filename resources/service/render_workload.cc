@@ -149,7 +149,8 @@ absl::Status RenderWorkload(const ServiceModel& model, const Conventions& conven
   } else {
     spec["updateStrategy"] = Strategy(model, kind);
   }
-  if (rollout.min_ready.IsKnown()) spec["minReadySeconds"] = Seconds(*rollout.min_ready);
+  if (const auto wait = Seconds(rollout.min_ready.value_or("0s")); wait != 0)
+    spec["minReadySeconds"] = wait;
   if (rollout.revision_history_limit.IsKnown())
     spec["revisionHistoryLimit"] = *rollout.revision_history_limit;
   if (kind == "StatefulSet") {

@@ -258,7 +258,7 @@ const ObjectSpec<RolloutModel>& RolloutModel::Describe() {
                 "Deployment: time without progress that counts as failure; 10m if unset.")
               .Check(PositiveDuration()),
           Field(&M::min_ready, "min_ready", Optional, "How long a pod must be ready to count.")
-              .Check(PositiveDuration()),
+              .Check(NonNegativeDuration()),
           Field(&M::revision_history_limit, "revision_history_limit", Optional,
                 "Old revisions to keep; 10 if unset.")
               .Check(Between(0, 1000)),
@@ -329,8 +329,8 @@ const ObjectSpec<PodModel>& PodModel::Describe() {
           Field(&M::priority_class, "priority_class", Optional,
                 "PriorityClass; policies decide if unset."),
           Field(&M::termination_grace_period, "termination_grace_period", Optional,
-                "Time to stop, such as `90s`; 30s if unset.")
-              .Check(PositiveDuration()),
+                "Time to stop, such as `90s`; 30s if unset, at once with `0s`.")
+              .Check(NonNegativeDuration()),
           Field(&M::runtime_class, "runtime_class", Optional, "RuntimeClass, such as `nvidia`."),
           Field(&M::security_context, "security_context", Optional,
                 "Privileges of all containers."),
@@ -362,8 +362,9 @@ const ObjectSpec<TolerationModel>& TolerationModel::Describe() {
           Field(&M::effect, "effect", Optional,
                 "`NoSchedule`, `PreferNoSchedule` or `NoExecute`; every effect if unset.")
               .Check(OneOf({"NoSchedule", "PreferNoSchedule", "NoExecute"})),
-          Field(&M::seconds, "toleration_period", Optional, "For NoExecute: how long.")
-              .Check(PositiveDuration()),
+          Field(&M::seconds, "toleration_period", Optional,
+                "For NoExecute: how long; for ever if unset.")
+              .Check(NonNegativeDuration()),
       });
   return spec;
 }
