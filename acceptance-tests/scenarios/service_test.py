@@ -499,6 +499,44 @@ def test_a_service_leads_to_the_pods_that_run_until_others_do(stack, cluster, wo
     stack.destroy()
 
 
+@pytest.mark.parametrize("owned", ("image_owner", "resources_owner"))
+@pytest.mark.thorough("other tests meet what is set at creation; here it goes")
+def test_a_container_with_what_was_set_at_its_creation_can_go(stack, cluster, work, owned):
+    """By removing it or by its new name, also after another change, and as the only one of its list."""
+    more = {"image": "registry.example.org/side:1", "resources": {"limits": {"memory": "64Mi"}}, owned: "external"}
+    whole = service(work, init_containers=[{"name": "first"} | more], sidecars={"side": more}, wait="none",
+                    resources={"limits": {"memory": "64Mi"}}) | {owned: "external"}
+
+    def there(field):
+        return [c["name"] for c in workload(cluster, work)["spec"]["template"]["spec"].get(field, [])]
+
+    stack.write(text(whole))
+    stack.apply()
+    stack.write(text(whole | {"env": {"MODE": "b"}}))
+    stack.apply()
+    assert (there("initContainers"), there("containers")) == (["first"], ["web", "side"])
+    stack.write(text({k: v for k, v in whole.items() if k not in ("init_containers", "sidecars")}))
+    stack.apply()
+    assert (there("initContainers"), there("containers")) == ([], ["web"])
+    stack.write(text({k: v for k, v in whole.items() if k not in ("init_containers", "sidecars")} | {"pod": QUICK | {"container_name": "main"}}))
+    stack.apply()
+    assert there("containers") == ["main"]
+    stack.destroy()
+
+
+@pytest.mark.thorough("goes deep where others go broad")
+def test_what_a_create_wrote_that_a_policy_changed_is_known(stack, cluster, work, folder):
+    """on_server_rewrite = "error" refuses what is there by then."""
+    stack.write(text(service(work, image="registry.example.org/web:2", files={"/etc/a": {"content": "a"}}, claims=CLAIMS, delete_data=True,
+                             on_server_rewrite="error", wait="none")))
+    with mutating(cluster, folder / "webhook", "Deployment", work, {"spec": {"template": {"spec": {"containers": [{"name": "web", "image": "other:1"}]}}}}):
+        stack.apply(fails=True)
+    assert f"Deployment/{work}/web" in stack.state()[ADDRESS]["objects"] and cluster.has("Deployment", work, "web")
+    stack.destroy()
+    for ref in (("Deployment", work, "web"), ("ConfigMap", work, "web-files"), ("PersistentVolumeClaim", work, "web-data")):
+        assert not cluster.has(*ref)
+
+
 def test_a_quota_that_the_same_run_changes_is_unchecked(stack, cluster, names):
     name = names("work")
 

@@ -387,6 +387,12 @@ class Applier {
     return Settled(std::move(made));
   }
 
+  // Whether the next write takes a list item out that values of its creation keep.
+  bool DropsItems(const Json& live) const {
+    const FieldSet given = kubernetes::AppliedBy(live, InitialManager(options_));
+    return !(KeptOf(given, live) == given);
+  }
+
   absl::StatusOr<Json> Update() {
     const auto read = cluster_.Read(call_, ref_);
     if (MissingOf(read.status()) == Missing::kObject && !options_.owner.empty()) return Create();
@@ -628,26 +634,36 @@ class Applier {
   }
 
   // A list item (a container) that neither the declaration nor `initial` names any more would stay,
-  // since the values that counted at its creation keep it. They go first, so that the next apply
-  // removes it in one piece.
+  // since the values that counted at its creation keep it. They become ours first, as they are, so
+  // that the next apply removes it in one piece: without its image it would be refused.
   absl::StatusOr<Json> DropVanished(Json live) {
     const FieldSet given = kubernetes::AppliedBy(live, InitialManager(options_));
-    if (given.empty()) return live;
+    const FieldSet kept = KeptOf(given, live);
+    if (kept == given) return live;
+    Json object = kubernetes::Project(
+        live, kubernetes::AppliedBy(live, options_.manager).Union(given.Minus(kept)));
+    object.update(IdentityOf(ref_), /*merge_objects=*/true);
+    CHARON_ASSIGN_OR_RETURN(live, Apply(std::move(object), UidOf(live)));
+    return ApplyInitial(live, kept);
+  }
+
+  // Of what counted only at creation, `given`: what is not of an item that goes.
+  FieldSet KeptOf(const FieldSet& given, const Json& live) const {
+    if (given.empty()) return given;
     FieldSet named = FieldsIn(declared_, live);
     if (options_.initial != nullptr) named = named.Union(FieldsIn(*options_.initial, live));
     FieldSet kept = given;
     for (const FieldPath& path : given.Paths()) {
       const FieldSet* there = &named;
-      for (std::size_t i = 0; i < path.size() && there != nullptr; ++i) {
-        there = there->Child(path[i]);
-        const bool item = path[i].kind == kubernetes::FieldStep::Kind::kKey;
-        if (there == nullptr && item)
+      for (std::size_t i = 0; i < path.size(); ++i) {
+        if (there != nullptr) there = there->Child(path[i]);
+        if (path[i].kind != kubernetes::FieldStep::Kind::kKey) continue;
+        if (there == nullptr)  // maybe with its whole list
           kept.Remove(FieldPath(path.begin(), path.begin() + static_cast<std::ptrdiff_t>(i) + 1));
-        if (item) break;
+        break;
       }
     }
-    if (kept == given) return live;
-    return ApplyInitial(live, kept);
+    return kept;
   }
 
   // Makes `fields`, with the values of `live`, what the second manager owns.
@@ -745,6 +761,10 @@ absl::StatusOr<bool> CheckChange(const Call& call, Cluster& cluster, const Objec
   }
   // That takes two more writes than a dry run has.
   if (!InTheWayOfNulls(checked, wanted, live, options).is_null()) return false;
+  // Nor can it take an item out that values of its creation keep.
+  if (absl::IsInvalidArgument(checked) &&
+      Applier(call, cluster, ref, object, options).DropsItems(live))
+    return false;
   // Refused together with what the apply takes out before: a probe of another kind, a port of the
   // same name.
   if (absl::IsInvalidArgument(checked) && takes_over) {

@@ -450,7 +450,7 @@ class Run {
       if (key == GeneratedKey(plan_)) reached_.generated_secrets = plan_.generated_secrets;
     } else if (absl::IsAborted(written)) {
       // Refused because of who owns what: nothing was written.
-    } else if (known || (prior_ != nullptr && IsMade(ref))) {
+    } else if (known || IsMade(ref)) {
       reached_.objects.value()[key] = kUnfinished;
     }
     return written;

@@ -257,8 +257,7 @@ Json Mounts(const ServiceModel& model, const ContainerModel& container, bool mai
   return list;
 }
 
-Json Resources(const ServiceModel& model, const ContainerModel& container,
-               const Conventions& conventions, bool main) {
+Json Resources(const ContainerModel& container, const Conventions& conventions) {
   Json resources = Json::object();
   if (container.resources.IsKnown()) {
     // CheckSizes has seen that there is one of that name.
@@ -272,14 +271,16 @@ Json Resources(const ServiceModel& model, const ContainerModel& container,
     set("requests", profile.requests, container.resources->requests);
     set("limits", profile.limits, container.resources->limits);
   }
-  if (main && model.gpu.IsKnown()) {
-    resources["limits"][conventions.gpu_count_resource] =
-        absl::StrCat(model.gpu->count.value_or(1));
-    if (model.gpu->memory_mib.IsKnown()) {
-      resources["limits"][conventions.gpu_memory_resource] = absl::StrCat(*model.gpu->memory_mib);
-    }
-  }
   return resources;
+}
+
+// Ours whoever owns the rest: what sets resources to the use knows cpu and memory alone.
+void AddGpu(const ServiceModel& model, const Conventions& conventions, Json& container) {
+  if (!model.gpu.IsKnown()) return;
+  Json& limits = container["resources"]["limits"];
+  limits[conventions.gpu_count_resource] = absl::StrCat(model.gpu->count.value_or(1));
+  if (model.gpu->memory_mib.IsKnown())
+    limits[conventions.gpu_memory_resource] = absl::StrCat(*model.gpu->memory_mib);
 }
 
 Parts Container(const ServiceModel& model, const ContainerModel& container, const std::string& name,
@@ -302,11 +303,12 @@ Parts Container(const ServiceModel& model, const ContainerModel& container, cons
   set("env", Environment(model, container, name, main));
   set("envFrom", EnvironmentSources(model, container, main));
   set("volumeMounts", Mounts(model, container, main));
-  if (Json resources = Resources(model, container, conventions, main); !resources.empty()) {
+  if (Json resources = Resources(container, conventions); !resources.empty()) {
     (container.resources_owner.value_or("terraform") == "external" ? initial
                                                                    : object)["resources"] =
         std::move(resources);
   }
+  if (main) AddGpu(model, conventions, object);
   if (container.probes.IsKnown()) {
     if (container.probes->liveness.IsKnown())
       object["livenessProbe"] = Probe(container, *container.probes->liveness);
@@ -445,7 +447,7 @@ Json Toleration(const TolerationModel& toleration) {
   Json entry = Json::object();
   if (toleration.key.IsKnown()) entry["key"] = *toleration.key;
   entry["operator"] = toleration.op.value_or(toleration.value.IsKnown() ? "Equal" : "Exists");
-  if (toleration.value.IsKnown()) entry["value"] = *toleration.value;
+  if (toleration.value.IsKnown() && !toleration.value->empty()) entry["value"] = *toleration.value;
   if (toleration.effect.IsKnown()) entry["effect"] = *toleration.effect;
   if (toleration.seconds.IsKnown()) entry["tolerationSeconds"] = Seconds(*toleration.seconds);
   return entry;
