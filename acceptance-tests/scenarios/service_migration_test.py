@@ -51,6 +51,9 @@ def workload(kind: str, name: str, label: str, *, hashicorp: bool = False) -> di
         "replicas": 2, "selector": {"matchLabels": selector},
         "template": {"metadata": {"labels": selector}, "spec": pod | (HASHICORP_POD if hashicorp else {})},
     }
+    if not hashicorp:  # as charts render what nobody has set
+        pod |= {"affinity": {}, "dnsConfig": {}, "securityContext": {}}
+        pod["containers"][0] |= {"securityContext": {}, "lifecycle": {}}
     if kind == "StatefulSet":
         # hashicorp/kubernetes writes a namespace into its claim templates (kubernetes/structures_persistent_volume_claim.go).
         claim = {"metadata": {"name": "data"}, "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1024Mi"}}}}
