@@ -222,6 +222,29 @@ def test_a_set_that_is_made_anew_as_it_is_adopted_keeps_its_pods(stack, cluster,
     cluster.api.delete("Namespace", None, name)
 
 
+@pytest.mark.one_cli("what is found is the same")
+@pytest.mark.parametrize("governing", ["own", "other"])
+def test_a_set_keeps_the_service_that_names_its_pods(stack, cluster, kubectl, names, governing):
+    """Another one would make the set anew, and its pods would lose their names in DNS."""
+    name = names("legacy")
+    cluster.api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+    old, headless = workload("StatefulSet", name, "app"), service(name, "app")
+    headless["metadata"]["name"] = old["spec"]["serviceName"] = name if governing == "own" else f"{name}-peers"
+    headless["spec"] |= {"clusterIP": "None", "publishNotReadyAddresses": True}
+    TOOLS["kubectl-server-side"](cluster, kubectl, [old, headless])
+    before = Before(cluster, "StatefulSet", name)
+    stack.write(hcl.block("import", {"to": hcl.Expression(ADDRESS), "id": f"{name}/{name}"}))
+    plan = stack.plan("-generate-config-out=generated.tf")
+    assert not [w for w in plan.warnings if "anew" in w.summary or "no attribute" in w.summary], plan
+    stack.apply()
+    before.same_pods()
+    spec = cluster.get("Service", name, headless["metadata"]["name"])["spec"]
+    assert spec["clusterIP"] == "None"
+    assert spec.get("publishNotReadyAddresses", False) is (governing == "other")
+    stack.destroy()
+    cluster.api.delete("Namespace", None, name)
+
+
 @pytest.mark.one_cli("what is sent is the same")
 @pytest.mark.parametrize("kind", ["Deployment", "StatefulSet"])
 @pytest.mark.parametrize("tool", ["Terraform", "kubectl-apply", "kubectl-server-side"])

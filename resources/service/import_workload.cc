@@ -171,6 +171,14 @@ Attr<std::map<std::string, ClaimModel>> ReplicaClaims(const Json& templates) {
                         : Attr<std::map<std::string, ClaimModel>>(std::move(claims));
 }
 
+// What the pods of a set are called in DNS. It cannot change: the set would be made anew.
+void KeepServiceName(const std::string& governing, ServiceModel& model) {
+  if (governing == HeadlessName(model)) return;
+  Json patch = Json::parse(model.extra_manifest_patch.value_or("{}"));
+  patch["spec"]["serviceName"] = governing.empty() ? Json() : Json(governing);
+  model.extra_manifest_patch = patch.dump();
+}
+
 // Where the service's workload would differ from what was seen, both ways.
 std::vector<std::string> Differences(const Json& seen, const ServiceModel& model,
                                      const Conventions& conventions) {
@@ -242,6 +250,7 @@ NotSaid FillInFromWorkload(const Json& workload, const Conventions& conventions,
     pod.container_name = main_name;
     model.pod = std::move(pod);
   }
+  if (Text(seen, "kind") == "StatefulSet") KeepServiceName(Text(spec, "serviceName"), model);
   DropUsual(seen["spec"], "spec");
   not_said.fields = Differences(seen, model, conventions);
   return not_said;

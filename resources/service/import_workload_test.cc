@@ -6,6 +6,7 @@
 #include <fstream>
 #include <functional>
 #include <iterator>
+#include <map>
 #include <ostream>
 #include <string>
 #include <utility>
@@ -329,6 +330,33 @@ TEST(ImportService, PortsThatAreNotTheUsualOnesAreSaid) {
           model),
       IsEmpty());
   EXPECT_TRUE(model.service.IsNull());
+}
+
+// Pods are known by that name in DNS, and a set cannot change it.
+TEST(ImportWorkload, ASetKeepsTheServiceThatNamesItsPods) {
+  for (const auto& [governing, patch] :
+       std::map<std::string, Json>{{"web-headless", {}},
+                                   {"peers", R"({"spec":{"serviceName":"peers"}})"},
+                                   {"", R"({"spec":{"serviceName":null}})"}}) {
+    ServiceModel model = Stub();
+    model.kind = "statefulset";
+    Json set = Workload(R"({"containers": [{"name": "web", "image": "a:1"}]})");
+    set["spec"].erase("strategy");
+    set["spec"]["updateStrategy"] = {{"type", "RollingUpdate"}};
+    if (!governing.empty()) set["spec"]["serviceName"] = governing;
+    EXPECT_THAT(FillInFromWorkload(set, {}, model).fields, IsEmpty()) << governing;
+    EXPECT_EQ(Found(model).value("extra_manifest_patch", Json()), patch) << governing;
+    ExpectValid(model);
+  }
+  Conventions conventions;
+  conventions.render_version = 2;
+  ServiceModel model = Stub();
+  model.kind = "statefulset";
+  Json set = Workload(R"({"containers": [{"name": "web", "image": "a:1"}]})");
+  set["spec"]["serviceName"] = "peers";
+  FillInFromWorkload(set, conventions, model);
+  EXPECT_EQ(Json::parse(*model.extra_manifest_patch)["spec"]["serviceName"], "peers");
+  EXPECT_TRUE(Json::parse(*model.extra_manifest_patch)["spec"].contains("template"));
 }
 
 TEST(ImportWorkload, LeavesOutWhatLooksSecret) {
