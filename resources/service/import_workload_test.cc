@@ -359,6 +359,25 @@ TEST(ImportWorkload, ASetKeepsTheServiceThatNamesItsPods) {
   EXPECT_TRUE(Json::parse(*model.extra_manifest_patch)["spec"].contains("template"));
 }
 
+// Other controllers read them.
+TEST(ImportMetadata, LabelsAndAnnotationsOfFormerToolsAreSaid) {
+  Conventions conventions;
+  conventions.default_labels = {{"stage", "test"}};
+  const Json workload = Json::parse(R"({"metadata": {
+    "labels": {"team": "a", "app.kubernetes.io/name": "web", "app.kubernetes.io/managed-by": "Helm", "helm.sh/chart": "w-1", "stage": "prod", "app.kubernetes.io/part-of": "shop"},
+    "annotations": {"keel.sh/policy": "minor", "deployment.kubernetes.io/revision": "3", "meta.helm.sh/release-name": "r",
+                    "kubectl.kubernetes.io/last-applied-configuration": "{}", "charon.internal/owner": "x"}}})");
+  const Json service = Json::parse(
+      R"({"metadata": {"labels": {"team": "b", "monitored": "yes", "service.kubernetes.io/service-proxy-name": "x"}, "annotations": {"example.org/pool": "p"}}})");
+  ServiceModel model = Stub();
+  FillInMetadata(workload, service, conventions, {.owner = "o"}, model);
+  EXPECT_EQ(Found(model), Json::parse(R"({"annotations": {"keel.sh/policy": "minor"},
+    "labels": {"team": "a", "monitored": "yes", "app.kubernetes.io/part-of": "shop"}})"));
+  model = Stub();
+  FillInMetadata(Json::object(), Json(), conventions, {.owner = "o"}, model);
+  EXPECT_EQ(Found(model), Json::object());
+}
+
 TEST(ImportWorkload, LeavesOutWhatLooksSecret) {
   ServiceModel model = Stub();
   EXPECT_THAT(
