@@ -95,6 +95,13 @@ void AllocateService(Cluster& cluster, const Json& live, Json& object)
   const bool with_node_ports =
       type == "NodePort" ||
       (type == "LoadBalancer" && Flag(spec, {"allocateLoadBalancerNodePorts"}, true));
+  // Given up with the type, unless the client changes it (pkg/registry/core/service/strategy.go,
+  // dropTypeDependentFields).
+  if (const Json* before = Find(live, {"spec", "externalTrafficPolicy"});
+      before != nullptr && type == "ClusterIP" && Text(live, {"spec", "type"}) != type &&
+      Items(spec, {"externalIPs"}).empty() &&
+      spec.value("externalTrafficPolicy", Json()) == *before)
+    spec.erase("externalTrafficPolicy");
   if (!spec.contains("ports") || !spec["ports"].is_array()) return;
   for (Json& port : spec["ports"]) {
     if (!port.is_object()) continue;

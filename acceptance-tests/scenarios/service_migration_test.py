@@ -51,6 +51,9 @@ def workload(kind: str, name: str, label: str, *, hashicorp: bool = False) -> di
         "replicas": 2, "selector": {"matchLabels": selector},
         "template": {"metadata": {"labels": selector}, "spec": pod | (HASHICORP_POD if hashicorp else {})},
     }
+    if not hashicorp:  # as charts render what nobody has set
+        pod |= {"affinity": {}, "dnsConfig": {}, "securityContext": {}}
+        pod["containers"][0] |= {"securityContext": {}, "lifecycle": {}}
     if kind == "StatefulSet":
         # hashicorp/kubernetes writes a namespace into its claim templates (kubernetes/structures_persistent_volume_claim.go).
         claim = {"metadata": {"name": "data"}, "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1024Mi"}}}}
@@ -219,6 +222,31 @@ def test_a_set_that_is_made_anew_as_it_is_adopted_keeps_its_pods(stack, cluster,
     cluster.api.delete("Namespace", None, name)
 
 
+@pytest.mark.one_cli("what is found is the same")
+@pytest.mark.parametrize("governing", ["own", "other"])
+def test_a_set_keeps_the_service_that_names_its_pods(stack, cluster, kubectl, names, governing):
+    """Another one would make the set anew, and its pods would lose their names in DNS."""
+    name = names("legacy")
+    cluster.api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+    old, headless = workload("StatefulSet", name, "app"), service(name, "app")
+    headless["metadata"]["name"] = old["spec"]["serviceName"] = name if governing == "own" else f"{name}-peers"
+    headless["spec"] |= {"clusterIP": "None", "publishNotReadyAddresses": True}
+    TOOLS["kubectl-server-side"](cluster, kubectl, [old, headless])
+    before = Before(cluster, "StatefulSet", name)
+    stack.write(hcl.block("import", {"to": hcl.Expression(ADDRESS), "id": f"{name}/{name}"}))
+    plan = stack.plan("-generate-config-out=generated.tf")
+    assert not [w for w in plan.warnings if "anew" in w.summary or "no attribute" in w.summary], plan
+    taken = [w for w in plan.warnings if "takes something away" in w.summary]
+    assert ["- spec.publishNotReadyAddresses" in w.detail for w in taken] == [True] * (governing == "own"), plan
+    stack.apply()
+    before.same_pods()
+    spec = cluster.get("Service", name, headless["metadata"]["name"])["spec"]
+    assert spec["clusterIP"] == "None"
+    assert spec.get("publishNotReadyAddresses", False) is (governing == "other")
+    stack.destroy()
+    cluster.api.delete("Namespace", None, name)
+
+
 @pytest.mark.one_cli("what is sent is the same")
 @pytest.mark.parametrize("kind", ["Deployment", "StatefulSet"])
 @pytest.mark.parametrize("tool", ["Terraform", "kubectl-apply", "kubectl-server-side"])
@@ -251,6 +279,96 @@ def test_a_change_together_with_the_adoption(stack, cluster, kubectl, names, too
     assert spec.get("strategy", spec.get("updateStrategy"))["type"] in ("Recreate", "OnDelete")
     assert [set(v) for v in spec["template"]["spec"]["volumes"] if v["name"] == "scratch"] == [{"name", "hostPath"}]
     assert [p["port"] for p in cluster.get("Service", name, name)["spec"]["ports"]] == [8080]
+    stack.destroy()
+    cluster.api.delete("Namespace", None, name)
+
+
+@pytest.mark.one_cli("what is found is the same")
+def test_labels_and_annotations_stay(stack, cluster, kubectl, names):
+    """What other controllers read of the workload is found; with it, nothing of it changes."""
+    name = names("legacy")
+    cluster.api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+    old, own = workload("Deployment", name, "app"), service(name, "app")
+    old["metadata"] |= {"labels": {"team": "infra", "app.kubernetes.io/part-of": "shop"}, "annotations": {"keel.sh/policy": "minor"}}
+    own["metadata"] |= {"labels": {"monitored": "yes"}, "annotations": {"example.org/pool": "blue"}}
+    own["spec"] |= {"sessionAffinity": "ClientIP"}
+    own["spec"]["ports"][0]["name"] = "www"
+    by_helm_too = copy.deepcopy([old, own])
+    for object_ in by_helm_too:
+        object_["metadata"].setdefault("labels", {})["app.kubernetes.io/managed-by"] = "Helm"
+        object_["metadata"].setdefault("annotations", {})["meta.helm.sh/release-name"] = "r"
+    create(cluster, by_helm_too, "helm")
+    before = Before(cluster, "Deployment", name)
+    kubectl("annotate", "-n", name, f"deployment/{name}", "example.org/by-hand=1")
+    stack.write(hcl.block("import", {"to": hcl.Expression(ADDRESS), "id": f"{name}/{name}"}))
+    plan = stack.plan("-generate-config-out=generated.tf")
+    (warning,) = [w for w in plan.warnings if w.summary == f"Adopting Service/{name}/{name} takes something away"]
+    assert [line for line in warning.detail.splitlines() if line.startswith("- ")] == [
+        "- metadata.annotations.example.org/pool", '- spec.ports[port=80,protocol="TCP"].name', "- spec.sessionAffinity",
+        "- spec.sessionAffinityConfig.clientIP.timeoutSeconds"], warning
+    assert not [w for w in plan.warnings if f"Deployment/{name}/{name}" in w.summary], plan
+    for policy in ("minor", "major"):
+        stack.write_file("generated.tf", (stack.config / "generated.tf").read_text().replace("minor", policy))
+        stack.apply()
+        live = before.same_pods()["metadata"]
+        assert {"team": "infra", "app.kubernetes.io/part-of": "shop"}.items() <= live["labels"].items()
+        assert {"keel.sh/policy": policy, "example.org/by-hand": "1"}.items() <= live["annotations"].items()
+    assert not [key for key in live["annotations"] if "helm" in key]
+    assert cluster.get("Service", name, name)["metadata"]["labels"]["monitored"] == "yes"
+    stack.destroy()
+    cluster.api.delete("Namespace", None, name)
+
+
+@pytest.mark.one_cli("what is told is the same")
+def test_an_adoption_tells_what_goes(stack, cluster, kubectl, names):
+    name = names("legacy")
+    cluster.api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+    old, own = workload("Deployment", name, "app"), service(name, "app")
+    old["metadata"]["annotations"] = {"keel.sh/policy": "minor", "reloader.stakater.com/auto": "true"}
+    own["spec"]["sessionAffinity"] = "ClientIP"
+    TOOLS["kubectl-apply"](cluster, kubectl, [old, own])
+    before = Before(cluster, "Deployment", name)
+    both = configuration(name, "Deployment", "app", {"A": "1", "B": "2"}) | {"on_conflict": "adopt", "annotations": {"keel.sh/policy": "minor"}}
+    stack.write(hcl.resource("charon_service", "x", both))
+    told = {w.summary: w.detail for w in stack.apply().warnings if "takes something away" in w.summary}
+    assert set(told) == {f"Adopting {kind}/{name}/{name} takes something away" for kind in ("Deployment", "Service")}
+    lines = [line for detail in told.values() for line in detail.splitlines() if line.startswith("- ")]
+    assert sorted(lines)[:2] == ["- metadata.annotations.reloader.stakater.com/auto", "- spec.sessionAffinity"], lines
+    before.same_pods()
+    assert not stack.plan().warnings
+    stack.destroy()
+    cluster.api.delete("Namespace", None, name)
+
+
+@pytest.mark.one_cli("what is refused is the same")
+@pytest.mark.parametrize("way", ["import", "adopt"])
+@pytest.mark.parametrize("kind", ["LoadBalancer", "NodePort"])
+def test_a_way_in_from_outside_does_not_end_unsaid(stack, cluster, kubectl, names, kind, way):
+    name = names("legacy")
+    cluster.api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+    own = service(name, "app")
+    own["spec"]["type"] = kind
+    TOOLS["kubectl-server-side"](cluster, kubectl, [workload("Deployment", name, "app"), own])
+    before = Before(cluster, "Deployment", name)
+    node_port = cluster.get("Service", name, name)["spec"]["ports"][0]["nodePort"]
+    imported = hcl.block("import", {"to": hcl.Expression(ADDRESS), "id": f"{name}/{name}"}) if way == "import" else ""
+    both = configuration(name, "Deployment", "app", {"A": "1", "B": "2"}) | ({"on_conflict": "adopt"} if way == "adopt" else {})
+    stack.write(hcl.resource("charon_service", "x", both) + imported)
+    (error,) = stack.plan(fails=True).errors
+    assert f"is of type {kind}" in error.text and str(node_port) in error.text and f"{name}-internal" in error.text, error
+    assert error.code.startswith("ports ="), error
+    if way == "import":
+        outer = {"lan": {"loadbalancer": {}} if kind == "LoadBalancer" else {"nodeport": {}}}
+        stack.write(hcl.resource("charon_service", "x", both | {"expose": outer}) + imported)
+        stack.apply()
+        assert cluster.get("Service", name, name)["spec"]["type"] == "ClusterIP"
+        assert cluster.get("Service", name, f"{name}-lan")["spec"]["type"] == kind
+    else:
+        stack.write(hcl.resource("charon_service", "x", both | {"service": {"name": f"{name}-internal"}}) + imported)
+        stack.apply()
+        assert cluster.get("Service", name, name)["spec"]["type"] == kind
+        assert cluster.get("Service", name, name)["spec"]["ports"][0]["nodePort"] == node_port
+    before.same_pods()
     stack.destroy()
     cluster.api.delete("Namespace", None, name)
 

@@ -19,6 +19,7 @@
 #include "provider/clients/kubernetes/secret_digest.h"
 #include "provider/operations/generate_value.h"
 #include "provider/operations/wait_ready.h"
+#include "resources/service/adoption.h"
 #include "resources/service/attribute_of.h"
 #include "resources/service/content.h"
 #include "resources/service/keep_order.h"
@@ -515,6 +516,12 @@ class Run {
           KeepRenamed(**there, former_->MainContainer(), plan_.MainContainer(), initial);
         if (fresh) CHARON_RETURN_IF_ERROR(CheckPods(object, **there, options));
       }
+    }
+    if (ref.kind.kind == "Service" &&
+        (adopting_ || (fresh && options.on_conflict == operations::OnConflict::kAdopt))) {
+      const auto there = cluster_.Read(context_, ref);
+      if (there.ok() && operations::ClaimOf(there->get(), options) != operations::Claim::kOurs)
+        CHARON_RETURN_IF_ERROR(CheckWayIn(plan_, rendered, **there));
     }
     context_.call.log->Info("applying an object of a service", {{"object", key}});
     absl::StatusOr<Json> live = fresh && !adopting_

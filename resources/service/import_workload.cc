@@ -10,6 +10,7 @@
 #include "nlohmann/json.hpp"
 #include "provider/clients/kubernetes/object.h"
 #include "provider/clients/kubernetes/ownership.h"
+#include "resources/service/adoption.h"
 #include "resources/service/import_parts.h"
 #include "resources/service/keep_order.h"
 #include "resources/service/render.h"
@@ -171,6 +172,14 @@ Attr<std::map<std::string, ClaimModel>> ReplicaClaims(const Json& templates) {
                         : Attr<std::map<std::string, ClaimModel>>(std::move(claims));
 }
 
+// What the pods of a set are called in DNS. It cannot change: the set would be made anew.
+void KeepServiceName(const std::string& governing, ServiceModel& model) {
+  if (governing == HeadlessName(model)) return;
+  Json patch = Json::parse(model.extra_manifest_patch.value_or("{}"));
+  patch["spec"]["serviceName"] = governing.empty() ? Json() : Json(governing);
+  model.extra_manifest_patch = patch.dump();
+}
+
 // Where the service's workload would differ from what was seen, both ways.
 std::vector<std::string> Differences(const Json& seen, const ServiceModel& model,
                                      const Conventions& conventions) {
@@ -242,6 +251,7 @@ NotSaid FillInFromWorkload(const Json& workload, const Conventions& conventions,
     pod.container_name = main_name;
     model.pod = std::move(pod);
   }
+  if (Text(seen, "kind") == "StatefulSet") KeepServiceName(Text(spec, "serviceName"), model);
   DropUsual(seen["spec"], "spec");
   not_said.fields = Differences(seen, model, conventions);
   return not_said;
@@ -282,6 +292,26 @@ std::vector<std::string> FillInFromService(const Json& service, ServiceModel& mo
     model.service = std::move(inner);
   }
   return left_out;
+}
+
+void FillInMetadata(const Json& workload, const Json& service, const Conventions& conventions,
+                    const operations::ObjectOptions& options, ServiceModel& model) {
+  model.annotations = Filled(EntriesOfFormerTools(workload, "annotations", options));
+  const Json rendered = LabelsOf(model, conventions);
+  const StringMap conventional = conventions.Labels();
+  const Json& of_workload = Field(workload, "metadata.labels");
+  StringMap labels = EntriesOfFormerTools(workload, "labels", options);
+  for (const auto& [key, value] : EntriesOfFormerTools(service, "labels", options)) {
+    // What controllers of Services read says nothing about other objects.
+    if (absl::StrContains(key, "kubernetes.io/") && !absl::StartsWith(key, "app.kubernetes.io/"))
+      continue;
+    if (!of_workload.is_object() || !of_workload.contains(key)) labels.emplace(key, value);
+  }
+  std::erase_if(labels, [&](const auto& label) {
+    return conventional.count(label.first) != 0 ||
+           (rendered.contains(label.first) && rendered[label.first] == label.second);
+  });
+  model.labels = Filled(std::move(labels));
 }
 
 }  // namespace charon::service

@@ -6,6 +6,7 @@
 
 #include "nlohmann/json_fwd.hpp"
 #include "provider/conventions.h"
+#include "provider/operations/apply_object.h"
 #include "resources/service/service.h"
 
 namespace charon::service {
@@ -31,5 +32,12 @@ NotSaid FillInFromWorkload(const nlohmann::json& workload, const Conventions& co
 // `8081 (to "http")`: to no declared port, or to one that another port of the Service leads to.
 // REQUIRES: the workload is filled in.
 std::vector<std::string> FillInFromService(const nlohmann::json& service, ServiceModel& model);
+
+// Fills in `annotations` (of the workload) and `labels` (of the workload, and those of its Service,
+// null for none, that contradict nothing) as far as former tools own them, and rendering does not
+// give them.
+void FillInMetadata(const nlohmann::json& workload, const nlohmann::json& service,
+                    const Conventions& conventions, const operations::ObjectOptions& options,
+                    ServiceModel& model);
 
 }  // namespace charon::service

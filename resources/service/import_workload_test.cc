@@ -6,6 +6,7 @@
 #include <fstream>
 #include <functional>
 #include <iterator>
+#include <map>
 #include <ostream>
 #include <string>
 #include <utility>
@@ -329,6 +330,52 @@ TEST(ImportService, PortsThatAreNotTheUsualOnesAreSaid) {
           model),
       IsEmpty());
   EXPECT_TRUE(model.service.IsNull());
+}
+
+// Pods are known by that name in DNS, and a set cannot change it.
+TEST(ImportWorkload, ASetKeepsTheServiceThatNamesItsPods) {
+  for (const auto& [governing, patch] :
+       std::map<std::string, Json>{{"web-headless", {}},
+                                   {"peers", R"({"spec":{"serviceName":"peers"}})"},
+                                   {"", R"({"spec":{"serviceName":null}})"}}) {
+    ServiceModel model = Stub();
+    model.kind = "statefulset";
+    Json set = Workload(R"({"containers": [{"name": "web", "image": "a:1"}]})");
+    set["spec"].erase("strategy");
+    set["spec"]["updateStrategy"] = {{"type", "RollingUpdate"}};
+    if (!governing.empty()) set["spec"]["serviceName"] = governing;
+    EXPECT_THAT(FillInFromWorkload(set, {}, model).fields, IsEmpty()) << governing;
+    EXPECT_EQ(Found(model).value("extra_manifest_patch", Json()), patch) << governing;
+    ExpectValid(model);
+  }
+  Conventions conventions;
+  conventions.render_version = 2;
+  ServiceModel model = Stub();
+  model.kind = "statefulset";
+  Json set = Workload(R"({"containers": [{"name": "web", "image": "a:1"}]})");
+  set["spec"]["serviceName"] = "peers";
+  FillInFromWorkload(set, conventions, model);
+  EXPECT_EQ(Json::parse(*model.extra_manifest_patch)["spec"]["serviceName"], "peers");
+  EXPECT_TRUE(Json::parse(*model.extra_manifest_patch)["spec"].contains("template"));
+}
+
+// Other controllers read them.
+TEST(ImportMetadata, LabelsAndAnnotationsOfFormerToolsAreSaid) {
+  Conventions conventions;
+  conventions.default_labels = {{"stage", "test"}};
+  const Json workload = Json::parse(R"({"metadata": {
+    "labels": {"team": "a", "app.kubernetes.io/name": "web", "app.kubernetes.io/managed-by": "Helm", "helm.sh/chart": "w-1", "stage": "prod", "app.kubernetes.io/part-of": "shop"},
+    "annotations": {"keel.sh/policy": "minor", "deployment.kubernetes.io/revision": "3", "meta.helm.sh/release-name": "r",
+                    "kubectl.kubernetes.io/last-applied-configuration": "{}", "charon.internal/owner": "x"}}})");
+  const Json service = Json::parse(
+      R"({"metadata": {"labels": {"team": "b", "monitored": "yes", "service.kubernetes.io/service-proxy-name": "x"}, "annotations": {"example.org/pool": "p"}}})");
+  ServiceModel model = Stub();
+  FillInMetadata(workload, service, conventions, {.owner = "o"}, model);
+  EXPECT_EQ(Found(model), Json::parse(R"({"annotations": {"keel.sh/policy": "minor"},
+    "labels": {"team": "a", "monitored": "yes", "app.kubernetes.io/part-of": "shop"}})"));
+  model = Stub();
+  FillInMetadata(Json::object(), Json(), conventions, {.owner = "o"}, model);
+  EXPECT_EQ(Found(model), Json::object());
 }
 
 TEST(ImportWorkload, LeavesOutWhatLooksSecret) {

@@ -12,6 +12,7 @@
 #include "provider/base/status.h"
 #include "provider/clients/kubernetes/quantity.h"
 #include "provider/operations/quota_fit.h"
+#include "resources/service/adoption.h"
 #include "resources/service/apply_service.h"
 #include "resources/service/attribute_of.h"
 #include "resources/service/keep_order.h"
@@ -206,6 +207,18 @@ absl::Status PlanChecks::DryRun(const sdk::Context& context,
       if (IsClaim(content.refs[i]) && !goes) {
         const auto live = cluster.Read(context, content.refs[i]);
         if (live.ok()) CHARON_RETURN_IF_ERROR(CheckClaim(objects[i], **live, options));
+      }
+      if (!goes && (adopting || (found == before.end() &&
+                                 options.on_conflict == operations::OnConflict::kAdopt))) {
+        const auto live = cluster.Read(context, content.refs[i]);
+        if (live.ok() && operations::ClaimOf(live->get(), options) != operations::Claim::kOurs) {
+          CHARON_RETURN_IF_ERROR(CheckWayIn(planned, objects[i], **live));
+          // The import has told it of the workload and its Service.
+          const bool told = adopting && (objects[i].stage == Stage::kWorkload ||
+                                         (content.refs[i].kind.kind == "Service" &&
+                                          content.refs[i].name == planned.NameOrDefault()));
+          if (!told) WarnOfTakenAway(context, objects[i], **live, options);
+        }
       }
       const bool exists = found != before.end() || adopting;
       Json object = objects[i].object;

@@ -14,6 +14,7 @@
 #include "provider/clients/kubernetes/object.h"
 #include "provider/clients/kubernetes/ownership.h"
 #include "provider/schema/checks.h"
+#include "resources/service/adoption.h"
 #include "resources/service/apply_service.h"
 #include "resources/service/content.h"
 #include "resources/service/import_workload.h"
@@ -452,6 +453,27 @@ absl::StatusOr<ServiceModel> ServiceResource::ImportByIdentity(const sdk::Contex
   return Import(context, absl::StrCat(*identity.name_space, "/", *identity.name));
 }
 
+// Of what was found as `model`: what the first apply takes away beside the pods, if the
+// configuration says no more than that.
+void ServiceResource::TellTakenAway(const sdk::Context& context, const ServiceModel& model,
+                                    const Json& workload, const Json& service,
+                                    const operations::ObjectOptions& options) const {
+  const absl::StatusOr<Content> content = ContentOf(model, services_.settings()->conventions);
+  if (!content.ok()) return;
+  for (std::size_t i = 0; i < content->objects.size(); ++i) {
+    const ObjectRef& ref = content->refs[i];
+    const bool is_workload = content->objects[i].stage == Stage::kWorkload;
+    if (!is_workload && (service.is_null() || ref.kind.kind != "Service" ||
+                         ref.name != kubernetes::Text(service, "metadata.name")))
+      continue;
+    const Rendered& rendered = content->objects[i];
+    WarnOfTakenAway(context, rendered, is_workload ? workload : service, options);
+    if (is_workload) continue;
+    if (const absl::Status closed = CheckWayIn(model, rendered, service); !closed.ok())
+      context.diagnostics->Warning("A Service that leads in from outside", closed);
+  }
+}
+
 // What a service is found as: what its workload says without doubt. The first apply takes over each
 // object that the configuration names, with everything that the tool which made it owned.
 absl::StatusOr<ServiceModel> ServiceResource::ReadImported(const sdk::Context& context,
@@ -473,9 +495,10 @@ absl::StatusOr<ServiceModel> ServiceResource::ReadImported(const sdk::Context& c
     if (selector != SelectorOf(stub)) model.selector = std::move(selector);
     if (std::string(kind) == "deployment") model.kind = Attr<std::string>();
     const NotSaid not_said = FillInFromWorkload(*live, services_.settings()->conventions, model);
-    if (const absl::StatusOr<Json> service =
-            cluster.Get(context, {{"v1", "Service"}, *stub.name_space, name});
-        service.ok()) {
+    const operations::ObjectOptions options = OptionsOf(services_, model, context);
+    const absl::StatusOr<Json> service =
+        cluster.Get(context, {{"v1", "Service"}, *stub.name_space, name});
+    if (service.ok()) {
       const std::vector<std::string> left_out = FillInFromService(*service, model);
       if (!left_out.empty()) {
         context.diagnostics->Warning(
@@ -486,6 +509,9 @@ absl::StatusOr<ServiceModel> ServiceResource::ReadImported(const sdk::Context& c
                          "name (charon_kubernetes_manifest)."));
       }
     }
+    FillInMetadata(*live, service.ok() ? *service : Json(), services_.settings()->conventions,
+                   options, model);
+    TellTakenAway(context, model, *live, service.ok() ? *service : Json(), options);
     if (!not_said.secrets.empty()) {
       context.diagnostics->Warning("Environment variables were left out",
                                    absl::StrCat("These have literal values in the workload that "
@@ -504,7 +530,6 @@ absl::StatusOr<ServiceModel> ServiceResource::ReadImported(const sdk::Context& c
     }
     const std::string workload = KeyOf(WorkloadRef(model));
     model.objects = StringMap{{workload, "imported"}};
-    const operations::ObjectOptions options = OptionsOf(services_, model, context);
     if (operations::ClaimOf(&*live, options) != operations::Claim::kOurs) return model;
     // A state has lost it.
     CHARON_ASSIGN_OR_RETURN(const StringMap marked,

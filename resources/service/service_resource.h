@@ -51,6 +51,9 @@ class ServiceResource final : public sdk::Resource<ServiceModel, ServiceIdentity
   absl::StatusOr<ServiceModel> ReadImported(const sdk::Context& context,
                                             kubernetes::Cluster& cluster,
                                             const ServiceModel& stub) const;
+  void TellTakenAway(const sdk::Context& context, const ServiceModel& model,
+                     const kubernetes::Json& workload, const kubernetes::Json& service,
+                     const operations::ObjectOptions& options) const;
 
   static void NoteNextData(const sdk::Context& context, const ServiceModel& planned);
 

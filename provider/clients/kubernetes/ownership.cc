@@ -224,11 +224,27 @@ const Json& ValueAt(const Json& object, const FieldPath& path) {
   return *at;
 }
 
+// Nothing but maps of nothing.
+bool IsEmptyMap(const Json& value) {
+  return value.is_object() && std::all_of(value.begin(), value.end(), IsEmptyMap);
+}
+
+// What many charts render as {}, and the server keeps as it is: to have it or not is another
+// template. Not emptyDir and selectors, where {} says something.
+bool IsNothingSpelledOut(absl::string_view name, const Json& value) {
+  constexpr std::array<absl::string_view, 11> kParts = {
+      "affinity",       "capabilities",    "dnsConfig",       "lifecycle",
+      "nodeAffinity",   "podAffinity",     "podAntiAffinity", "resources",
+      "seLinuxOptions", "securityContext", "windowsOptions"};
+  return std::find(kParts.begin(), kParts.end(), name) != kParts.end() && IsEmptyMap(value);
+}
+
 // Values of a pod template that mean what their absence means. The server fills none of them in
 // where they are missing in a template (k8s.io/kubernetes/pkg/apis/core/v1/defaults.go);
 // hashicorp/kubernetes sends them all (kubernetes/structures_pod.go, structures_container.go).
 bool IsDefaultSpelledOut(const Json& object, const FieldPath& path) {
   if (path.size() < 4 || path[1].text != "template") return false;
+  if (IsNothingSpelledOut(path.back().text, ValueAt(object, path))) return true;
   static const auto& defaults =
       *new std::vector<std::pair<std::string, Json>>{{"automountServiceAccountToken", true},
                                                      {"enableServiceLinks", true},

@@ -123,9 +123,9 @@ std::vector<std::string> FormerManagers(const Json& object, absl::string_view ma
 // unknown name.
 //
 // With `declared`, what our next apply is going to declare: defaults that `from` spelled out, which
-// the server would not fill in again (automountServiceAccountToken: true), become nobody's instead
-// if they are not declared. They stay then; without them the pod template would be another one, and
-// all pods would be made anew for nothing.
+// the server would not fill in again (automountServiceAccountToken: true, a container's
+// securityContext: {}), become nobody's instead if they are not declared. They stay then; without
+// them the pod template would be another one, and all pods would be made anew for nothing.
 std::optional<Json> MigratedManagedFields(const Json& object, absl::string_view manager,
                                           const std::vector<std::string>& from,
                                           const FieldSet* declared = nullptr);

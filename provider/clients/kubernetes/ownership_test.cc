@@ -249,6 +249,31 @@ TEST(MigratedManagedFields, DefaultsThatWereSpelledOutBecomeNobodys) {
   EXPECT_TRUE(taken(object, &declared).contains("f:automountServiceAccountToken"));
 }
 
+// As charts render them where a value is not set. Without them it would be another template.
+TEST(MigratedManagedFields, EmptyPartsOfATemplateBecomeNobodys) {
+  const Json object = WithEntries(
+      Json::parse(R"({"spec":{"affinity":{},"template":{"spec":{"affinity":{"nodeAffinity":{}},
+      "dnsConfig":{},"securityContext":{"runAsUser":1},"containers":[{"name":"a","lifecycle":{},
+      "securityContext":{}}],"volumes":[{"name":"v","emptyDir":{}}]}}}})"),
+      {Entry("helm", "Update",
+             R"({"f:spec":{"f:affinity":{},"f:template":{"f:spec":{"f:affinity":{".":{},)"
+             R"("f:nodeAffinity":{}},"f:dnsConfig":{},"f:securityContext":{".":{},)"
+             R"("f:runAsUser":{}},"f:containers":{"k:{\"name\":\"a\"}":{".":{},"f:name":{},)"
+             R"("f:lifecycle":{},"f:securityContext":{}}},"f:volumes":{"k:{\"name\":\"v\"}":)"
+             R"({".":{},"f:emptyDir":{},"f:name":{}}}}}}})")});
+  const FieldSet declared =
+      FieldSet::Parse(Json::parse(R"({"f:spec":{"f:template":{"f:spec":{"f:containers":{)"
+                                  R"("k:{\"name\":\"a\"}":{"f:lifecycle":{}}}}}}})"))
+          .value();
+  EXPECT_EQ((*MigratedManagedFields(object, "charon", {"helm"}, &declared))[0]["fieldsV1"],
+            Json::parse(R"({"f:spec":{"f:affinity":{},"f:template":{"f:spec":{)"
+                        R"("f:securityContext":{".":{},"f:runAsUser":{}},)"
+                        R"("f:containers":{"k:{\"name\":\"a\"}":{".":{},"f:name":{},)"
+                        R"("f:lifecycle":{}}},"f:volumes":{"k:{\"name\":\"v\"}":{".":{},)"
+                        R"("f:emptyDir":{},"f:name":{}}}}}}})"))
+      << "what is declared is taken over; an empty volume says something";
+}
+
 TEST(MigratedManagedFields, NothingToMove) {
   EXPECT_FALSE(MigratedManagedFields(Shop(), "charon", {"helm", "kubectl"}).has_value());
   EXPECT_FALSE(MigratedManagedFields(Shop(), "charon", {"charon"}).has_value());
