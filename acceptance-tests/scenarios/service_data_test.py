@@ -292,6 +292,53 @@ def test_data_stays_unless_it_is_said_that_it_goes(stack, cluster, front, work):
     assert not cluster.has("Secret", work, "db-generated")
 
 
+def test_a_plan_says_what_stays_behind(stack, cluster, work):
+    """A claim under another key, one that goes, a service under another name: the pods start empty, and the data stays."""
+    def claims(*names, **more):
+        return {name: {"mount": f"/{name}", "size": "1Gi"} | more for name in names}
+
+    def write(one=("config", "media"), name="one", each=("data",), **more):
+        stack.write(hcl.resource("charon_service", "one", {"namespace": work, "name": name, "image": "registry.example.org/app:1", "pod": QUICK,
+                                                           "claims": claims(*one)} | more)
+                    + service(work, "many", kind="statefulset", claims=claims(*each, per_replica=True)))
+
+    def said(summary):
+        plan = stack.plan()
+        found = [d for d in plan.warnings if summary in d.summary]
+        return {d.address: d.text for d in found}
+
+    write()
+    stack.apply()
+    empty, kept = "The pods start on an empty volume", "Data is kept"
+
+    write(one=("cfg", "films"), each=("db",))
+    texts = said(empty)
+    assert set(texts) == {"charon_service.one", "charon_service.many"}  # once each
+    for claim in ("one-config", "one-media", "one-cfg", "one-films"):
+        assert f"PersistentVolumeClaim/{work}/{claim}" in texts["charon_service.one"], texts
+    assert "existing_claim" in texts["charon_service.one"] and "former key" in texts["charon_service.one"]
+    assert f"{work}/data-many-<replica>" in texts["charon_service.many"] and f"{work}/db-many-<replica>" in texts["charon_service.many"]
+    assert "existing_claim" not in texts["charon_service.many"]
+    write(one=("cfg", "media"), delete_data=True)
+    assert f"empty volumes instead: - PersistentVolumeClaim/{work}/one-cfg" in said("Data will be deleted")["charon_service.one"]
+
+    write(name="uno")
+    text = said(empty)["charon_service.one"]
+    assert "former name" in text and f"{work}/one-config" in text and f"{work}/uno-config" in text, text
+
+    # Nothing new: what goes is not deleted.
+    write(one=("config",))
+    assert said(empty) == {}
+    text = said(kept)["charon_service.one"]
+    assert f"PersistentVolumeClaim/{work}/one-media" in text and "one-config" not in text, text
+    stack.apply()
+    assert said(kept) == {}
+    # And it is what the pods go on with.
+    write(one=("media",))
+    assert said(empty) == {} and "one-config" in said(kept)["charon_service.one"]
+    stack.destroy()
+
+
 def test_a_replacement_takes_the_data_along(stack, cluster, work):
     """Another selector or kind with delete_data, although the workload is deleted; a claim that would become another one."""
     claims = {"data": {"mount": "/data", "size": "1Gi"}}

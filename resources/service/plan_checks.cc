@@ -1,5 +1,6 @@
 #include "resources/service/plan_checks.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -434,26 +435,90 @@ absl::Status PlanChecks::Data(const sdk::Context& context, const ServiceModel& p
     for (const auto& [name, claim] : planned.claims.value_or({}))
       CHARON_RETURN_IF_ERROR(Claim(context, name, prior, planned));
   }
-  if (context.planned_before || !(replace ? prior : planned).delete_data.value_or(false))
-    return absl::OkStatus();
+  if (context.planned_before) return absl::OkStatus();
+  const bool deletes = (replace ? prior : planned).delete_data.value_or(false);
   std::set<std::string> going = DataKeys(prior);
   going.merge(DataOf(prior));
+  const std::set<std::string> former = going;
   for (const std::string& key : DataOf(planned)) going.erase(key);
-  if (same_names && planned.generated_secrets.IsKnown() && !planned.generated_secrets->empty()) {
+  if (deletes && same_names && planned.generated_secrets.IsKnown() &&
+      !planned.generated_secrets->empty()) {
     for (const auto& [name, secret] : prior.generated_secrets.value_or({})) {
       if (planned.generated_secrets->count(name) == 0)
         going.insert(absl::StrCat("value ", name, " of ", GeneratedKey(prior)));
     }
   }
-  if (!going.empty()) {
+  if (going.empty()) return absl::OkStatus();
+  std::string empty;
+  Path place(deletes                             ? "delete_data"
+             : prior.claims.value_or({}).empty() ? "generated_secrets"
+                                                 : "claims");
+  const bool loses_claims = std::any_of(going.begin(), going.end(), [](const std::string& key) {
+    return absl::StartsWith(key, "PersistentVolumeClaim/");
+  });
+  if (loses_claims) {
+    const std::vector<std::string> fresh = NewClaims(context, planned, former);
+    for (const std::string& name : fresh)
+      absl::StrAppend(&empty, "\n- ",
+                      ClaimKey(planned, name, IsPerReplica(planned.claims->at(name))));
+    if (!fresh.empty() && !deletes) place = Path("claims").Key(fresh[0]);
+  }
+  if (!same_names && !deletes)
+    place = Path(*planned.name_space == *prior.name_space ? "name" : "namespace");
+  if (!empty.empty()) empty = absl::StrCat("\n\nThe pods start on empty volumes instead:", empty);
+  const std::string lines = absl::StrJoin(going, "\n- ");
+  if (deletes) {
     context.diagnostics->Warning(
         "Data will be deleted",
         absl::StrCat("delete_data = true, and the configuration does not have these any more:\n- ",
-                     absl::StrJoin(going, "\n- "),
-                     "\n\nTo keep them, take delete_data away first."),
-        "delete_data");
+                     lines, empty, "\n\nTo keep them, take delete_data away first."),
+        place);
+    return absl::OkStatus();
   }
+  const bool shared = std::any_of(going.begin(), going.end(), [](const std::string& key) {
+    return absl::StartsWith(key, "PersistentVolumeClaim/") && !absl::EndsWith(key, "-<replica>");
+  });
+  std::string way_out = absl::StrCat("To go on with them, say the former ",
+                                     same_names                                 ? "key"
+                                     : *planned.name_space == *prior.name_space ? "name"
+                                                                                : "namespace",
+                                     " again");
+  if (shared && *planned.name_space == *prior.name_space)
+    absl::StrAppend(&way_out, ", or mount a claim by volumes = { ... = { existing_claim = ... } }");
+  context.diagnostics->Warning(
+      empty.empty() ? "Data is kept" : "The pods start on an empty volume",
+      absl::StrCat(
+          "The configuration does not have these any more. They leave \"objects\", but are "
+          "not deleted, and keep their data:\n- ",
+          lines, empty, "\n\n", way_out,
+          ". To delete them with the change, set delete_data = true and apply that "
+          "first."),
+      place);
   return absl::OkStatus();
+}
+
+std::vector<std::string> PlanChecks::NewClaims(const sdk::Context& context,
+                                               const ServiceModel& planned,
+                                               const std::set<std::string>& former) const {
+  std::vector<std::string> names;
+  for (const auto& [name, claim] : planned.claims.value_or({})) {
+    const std::string key = ClaimKey(planned, name, IsPerReplica(claim));
+    if (former.count(key) != 0) continue;
+    // One that an earlier service of this name has left has its data.
+    bool exists = false;
+    const absl::Status asked = services_.CheckPlan(context, [&](Cluster& cluster) -> absl::Status {
+      if (IsPerReplica(claim)) {
+        const auto claims = ReplicaClaims(context, cluster, planned, name);
+        exists = claims.ok() && !claims->empty();
+      } else {
+        CHARON_ASSIGN_OR_RETURN(const ObjectRef ref, RefOfKey(key));
+        exists = cluster.Read(context, ref).ok();
+      }
+      return absl::OkStatus();
+    });
+    if (!asked.ok() || !exists) names.push_back(name);
+  }
+  return names;
 }
 
 bool PlanChecks::IsClassOf(const sdk::Context& context, const ObjectRef& claim,

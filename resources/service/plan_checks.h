@@ -56,6 +56,9 @@ class PlanChecks {
  private:
   absl::Status Claim(const sdk::Context& context, const std::string& name,
                      const ServiceModel& prior, const ServiceModel& planned) const;
+  // The claims of `planned`, by name, that are none of the keys `former` and not there yet.
+  std::vector<std::string> NewClaims(const sdk::Context& context, const ServiceModel& planned,
+                                     const std::set<std::string>& former) const;
   // Whether that is the class that the claim has got by default.
   bool IsClassOf(const sdk::Context& context, const kubernetes::ObjectRef& claim,
                  const std::string& storage_class) const;
