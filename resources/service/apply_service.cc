@@ -893,6 +893,13 @@ std::string WaysOut(const std::vector<std::string>& fields) {
                       "), or take it over with force_conflicts = true.");
 }
 
+std::string Shown(const std::vector<std::string>& fields) {
+  constexpr std::size_t kShown = 4;
+  if (fields.size() <= kShown) return absl::StrJoin(fields, ", ");
+  return absl::StrCat(absl::StrJoin(fields.begin(), fields.begin() + kShown, ", "), " and ",
+                      fields.size() - kShown, " more");
+}
+
 operations::ObjectOptions OptionsOf(Services& services, const ServiceModel& model,
                                     const sdk::Context& context) {
   const std::string id = absl::StrCat(*model.name_space, "/", model.NameOrDefault());

@@ -11,6 +11,7 @@
 #include "nlohmann/json.hpp"
 #include "provider/base/several.h"
 #include "provider/base/status.h"
+#include "provider/clients/kubernetes/ownership.h"
 #include "provider/clients/kubernetes/quantity.h"
 #include "provider/operations/quota_fit.h"
 #include "resources/service/apply_service.h"
@@ -62,6 +63,37 @@ absl::Status Clash(const ObjectRef& other, absl::string_view what, absl::string_
                                                 "selector = { \"app.kubernetes.io/instance\" = "
                                                 "\"...\" }",
                                                 way_out)));
+}
+
+// What an adoption would change in the pod template, for which the pods are made anew. Without
+// values, which may be secrets.
+void TellNewPods(const sdk::Context& context, const ObjectRef& ref, const Json& live,
+                 const Json& after) {
+  if (kubernetes::Text(after, "spec.updateStrategy.type") == "OnDelete" ||
+      kubernetes::Number(live, "spec.replicas", 1) == 0)
+    return;
+  const auto part = [](const Json& object) {
+    return Json{{"apiVersion", object["apiVersion"]},
+                {"kind", object["kind"]},
+                {"spec", {{"template", kubernetes::Field(object, "spec.template")}}}};
+  };
+  std::set<std::string> paths;
+  for (const auto& differences :
+       {kubernetes::Compare(part(after), live), kubernetes::Compare(part(live), after)}) {
+    for (const kubernetes::Difference& difference : differences) {
+      const std::string path = kubernetes::ToString(difference.path);
+      paths.insert(path.substr(path.find_first_not_of('.')));
+    }
+  }
+  if (paths.empty()) return;
+  context.diagnostics->Warning(
+      "The pods will be made anew",
+      absl::StrCat(
+          KeyOf(ref), " is there already, and as it is taken over its pod template changes in ",
+          Shown({paths.begin(), paths.end()}),
+          ". The apply replaces its pods for that, as rollout says. To take it over without: "
+          "have the configuration say these as they are now (extra_manifest_patch says "
+          "what has no attribute), and change them later."));
 }
 
 // Whether the server refused this object, and may refuse another one for reasons of its own.
@@ -184,6 +216,13 @@ absl::Status PlanChecks::DryRun(const sdk::Context& context,
     if (!changes || objects[i].has_values) continue;
     operations::ObjectOptions options = OptionsOf(services_, planned, context);
     options.initial = objects[i].initial.is_null() ? nullptr : &objects[i].initial;
+    if (objects[i].stage == Stage::kWorkload && (adopting || change.IsCreate())) {
+      options.foresees = [&context, &options, &ref = content.refs[i], adopting](const Json& live,
+                                                                                const Json& after) {
+        if (adopting || operations::ClaimOf(&live, options) != operations::Claim::kOurs)
+          TellNewPods(context, ref, live, after);
+      };
+    }
     const auto located = [&](const absl::Status& status) {
       Json live;
       services_

@@ -32,24 +32,17 @@ bool IsSettled(const ServiceModel& model) {
   return ServiceModel::Describe().Encode(configured).IsWhollyKnown();
 }
 
-// The first of them.
-std::string Shown(const std::vector<kubernetes::FieldPath>& paths) {
-  constexpr std::size_t kShown = 4;
+std::vector<std::string> FieldsOf(const std::vector<kubernetes::Difference>& differences) {
   std::vector<std::string> fields;
-  for (const kubernetes::FieldPath& path : paths) {
-    if (fields.size() < kShown) fields.push_back(kubernetes::ToString(path));
-  }
-  const std::size_t more = paths.size() - fields.size();
-  return absl::StrCat(absl::StrJoin(fields, ", "),
-                      more > 0 ? absl::StrCat(" and ", more, " more") : "");
+  for (const kubernetes::Difference& difference : differences)
+    fields.push_back(kubernetes::ToString(difference.path));
+  return fields;
 }
 
 // What stands in `objects` for an object that somebody changed, so that the plan's difference says
 // it.
 std::string DriftText(const std::vector<kubernetes::Difference>& differences) {
-  std::vector<kubernetes::FieldPath> paths;
-  for (const kubernetes::Difference& difference : differences) paths.push_back(difference.path);
-  return absl::StrCat("changed outside: ", Shown(paths));
+  return absl::StrCat("changed outside: ", Shown(FieldsOf(differences)));
 }
 
 std::string FullName(const ServiceModel& model) {
@@ -72,13 +65,10 @@ void TellOwner(const sdk::Context& context, const std::string& key, operations::
 }
 
 std::string DriftWaysOut(const std::vector<kubernetes::Difference>& differences) {
-  std::vector<std::string> fields;
-  for (const kubernetes::Difference& difference : differences)
-    fields.push_back(kubernetes::ToString(difference.path));
   return absl::StrCat(
       "Apply sets it back if nobody owns the field. If another manager does, apply refuses to "
       "fight it. ",
-      WaysOut(fields));
+      WaysOut(FieldsOf(differences)));
 }
 
 }  // namespace
@@ -377,10 +367,13 @@ sdk::Outcome<ServiceModel> ServiceResource::Read(const sdk::Context& context,
     // What our own manager has and the state does not, an apply has written that was killed.
     operations::ObjectOptions with_initial = options;
     if (!found->second->initial.is_null()) with_initial.initial = &found->second->initial;
-    std::vector<kubernetes::FieldPath> interrupted =
-        operations::OwnedBeyond(**live, found->second->object, with_initial);
+    std::vector<std::string> interrupted;
+    for (const kubernetes::FieldPath& path :
+         operations::OwnedBeyond(**live, found->second->object, with_initial))
+      interrupted.push_back(kubernetes::ToString(path));
     for (const kubernetes::Difference& difference : differences) {
-      if (!as_applied && difference.manager == manager) interrupted.push_back(difference.path);
+      if (!as_applied && difference.manager == manager)
+        interrupted.push_back(kubernetes::ToString(difference.path));
     }
     if (!interrupted.empty()) {
       model.objects.value()[key] = kUnfinished;
