@@ -16,6 +16,7 @@
 #include "provider/schema/checks.h"
 #include "resources/service/apply_service.h"
 #include "resources/service/content.h"
+#include "resources/service/doubts.h"
 #include "resources/service/import_workload.h"
 #include "resources/service/pod_security.h"
 
@@ -99,6 +100,8 @@ absl::Status ServiceResource::Validate(const sdk::Context& context, const Servic
   std::vector<absl::Status> found = CheckService(config);
   for (std::size_t i = 1; i < found.size(); ++i)
     context.diagnostics->Error("Invalid service", found[i]);
+  for (const absl::Status& doubt : DoubtsAbout(config))
+    context.diagnostics->Warning("This has no effect", doubt);
   return found.empty() ? absl::OkStatus() : found[0];
 }
 
