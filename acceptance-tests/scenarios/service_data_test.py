@@ -339,6 +339,41 @@ def test_a_plan_says_what_stays_behind(stack, cluster, work):
     stack.destroy()
 
 
+def test_node_ports_that_another_name_takes(stack, cluster, work, names):
+    """The entry of `expose`, or the service, that has them goes in the same apply, before."""
+    first = 31000 + sum(map(ord, work)) % 1500
+
+    def write(key="out", name="web", port=first, **more):
+        exposed = {key: {"nodeport": {"ports": ["http"], "node_ports": {"http": port}}}}
+        stack.write(hcl.resource("charon_service", "web", {"namespace": work, "name": name, "image": "registry.example.org/app:1", "pod": QUICK,
+                                                           "ports": {"http": 8080}, "expose": exposed, "wait": "none"} | more))
+
+    def holder():
+        found = [s["metadata"]["name"] for s in cluster.api.list("Service", work)
+                 if any(p.get("nodePort") == first for p in s["spec"]["ports"])]
+        assert len(found) == 1, found
+        return found[0]
+
+    write()
+    stack.apply()
+    before = holder()
+    write(key="outside")
+    assert stack.apply().actions == {"charon_service.web": "update"}
+    renamed = holder()
+    assert renamed != before
+    write(key="outside", name="site")
+    assert stack.apply().actions == {"charon_service.web": "replace"}
+    assert holder() not in (before, renamed)
+    # Of somebody else it is refused, where the server does.
+    cluster.api.create({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "theirs", "namespace": work}, "spec": {
+        "type": "NodePort", "ports": [{"name": "http", "port": 80, "nodePort": first + 1}]}})
+    write(key="again", name="site", port=first + 1)
+    if cluster.kind == "real":
+        assert stack.plan(fails=True).says("provided port is already allocated")
+    write(key="outside", name="site")
+    stack.destroy()
+
+
 def test_a_replacement_takes_the_data_along(stack, cluster, work):
     """Another selector or kind with delete_data, although the workload is deleted; a claim that would become another one."""
     claims = {"data": {"mount": "/data", "size": "1Gi"}}

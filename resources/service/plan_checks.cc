@@ -265,6 +265,7 @@ absl::Status PlanChecks::DryRun(const sdk::Context& context,
         return MadeAnew(context, cluster, objects[i], options, change.IsCreate());
       });
     }
+    if (FreesNodePorts(context, before, content, objects[i].object, checked)) continue;
     if (IsAboutTheObject(checked)) {
       for (absl::Status& status : EachOf(located(checked))) refused.push_back(std::move(status));
       continue;
@@ -274,6 +275,61 @@ absl::Status PlanChecks::DryRun(const sdk::Context& context,
         context, [&](Cluster& cluster) { return Growth(context, cluster, planned, objects[i]); }));
   }
   return refused.empty() ? absl::OkStatus() : Several(refused);
+}
+
+bool PlanChecks::FreesNodePorts(const sdk::Context& context, const StringMap& before,
+                                const Content& content, const Json& object,
+                                const absl::Status& refused) const {
+  // Kubernetes, pkg/registry/core/service/portallocator (ErrAllocated).
+  if (!absl::IsInvalidArgument(refused) || object["kind"] != "Service" ||
+      !absl::StrContains(refused.message(), "provided port is already allocated"))
+    return false;
+  std::vector<ObjectRef> going;
+  for (const auto& [key, hash] : before) {
+    const absl::StatusOr<ObjectRef> ref = RefOfKey(key);
+    if (ref.ok() && ref->kind.kind == "Service" && content.hashes.count(key) == 0)
+      going.push_back(*ref);
+  }
+  std::set<ObjectRef> workloads;
+  if (context.replaces) {
+    absl::MutexLock lock(&mutex_);
+    workloads = going_;
+  }
+  std::set<std::int64_t> freed;
+  const auto add = [&freed](const Json& service) {
+    for (const Json& port : kubernetes::Field(service, "spec.ports"))
+      if (const std::int64_t number = kubernetes::Number(port, "nodePort", 0); number != 0)
+        freed.insert(number);
+  };
+  services_
+      .CheckPlan(context,
+                 [&](Cluster& cluster) -> absl::Status {
+                   for (const ObjectRef& ref : going) {
+                     if (const auto live = cluster.Read(context, ref); live.ok()) add(**live);
+                   }
+                   for (const ObjectRef& workload : workloads) {
+                     const operations::ObjectOptions options = services_.Ownership(
+                         kType, absl::StrCat(workload.name_space, "/", workload.name));
+                     const absl::StatusOr<std::vector<Json>> all = cluster.List(
+                         context, {"v1", "Service"}, {.name_space = workload.name_space});
+                     if (!all.ok()) continue;
+                     for (const Json& service : *all) {
+                       if (operations::ClaimOf(&service, options) == operations::Claim::kOurs)
+                         add(service);
+                     }
+                   }
+                   return absl::OkStatus();
+                 })
+      .IgnoreError();
+  bool any = false;
+  for (const Json& port : kubernetes::Field(object, "spec.ports")) {
+    const std::int64_t number = kubernetes::Number(port, "nodePort", 0);
+    if (number == 0 || !absl::StrContains(refused.message(), absl::StrCat(" ", number, ":")))
+      continue;
+    if (freed.count(number) == 0) return false;
+    any = true;
+  }
+  return any;
 }
 
 absl::Status PlanChecks::BackupTargets(const sdk::Context& context,

@@ -67,6 +67,11 @@ class PlanChecks {
   absl::Status MadeAnew(const sdk::Context& context, kubernetes::Cluster& cluster,
                         const Rendered& rendered, const operations::ObjectOptions& options,
                         bool create) const;
+  // Whether the server refuses the Service only for node ports of another one of ours, which the
+  // same apply removes before: with an entry of `expose`, or with the service that is replaced.
+  bool FreesNodePorts(const sdk::Context& context, const StringMap& before, const Content& content,
+                      const kubernetes::Json& object, const absl::Status& refused) const
+      ABSL_LOCKS_EXCLUDED(mutex_);
   // Claims grow only if their class lets them.
   static absl::Status Growth(const sdk::Context& context, kubernetes::Cluster& cluster,
                              const ServiceModel& planned, const Rendered& rendered);
