@@ -339,6 +339,35 @@ def test_a_plan_says_what_stays_behind(stack, cluster, work):
     stack.destroy()
 
 
+def test_a_namespace_that_kept_data_holds(stack, cluster, names):
+    """The plan of a destroy says that data stays; the namespace's error whose data it is, and a way that needs no service."""
+    name = names("n")
+    namespace = hcl.resource("charon_tier_namespace", "ns", {"name": name, "tier": "edge"})
+    claims = {"data": {"mount": "/data", "size": "1Gi"}}
+
+    def write(**more):
+        stack.write(namespace + hcl.resource("charon_service", "web", {
+            "namespace": hcl.Expression("charon_tier_namespace.ns.name"), "name": "web", "image": "registry.example.org/app:1", "pod": QUICK,
+            "claims": claims, "wait": "none"} | more))
+
+    write()
+    stack.apply()
+    plan = stack.plan("-destroy")
+    (warning,) = [w for w in plan.warnings if "Data is kept" in w.summary]
+    assert f"PersistentVolumeClaim/{name}/web-data" in warning.text and "delete_data = true" in warning.text, plan
+    result = stack.destroy(fails=True)
+    assert result.says(f"kubectl delete -n {name} PersistentVolumeClaim/web-data", "delete_data", "delete_contents"), result
+    # What it says is enough.
+    cluster.api.delete("PersistentVolumeClaim", name, "web-data")
+    stack.destroy()
+    assert not cluster.has("Namespace", None, name)
+
+    write(delete_data=True)
+    stack.apply()
+    assert stack.plan("-destroy").warnings == []
+    stack.destroy()
+
+
 def test_node_ports_that_another_name_takes(stack, cluster, work, names):
     """The entry of `expose`, or the service, that has them goes in the same apply, before."""
     first = 31000 + sum(map(ord, work)) % 1500

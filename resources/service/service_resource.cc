@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <set>
 #include <tuple>
 #include <utility>
 
@@ -65,6 +66,22 @@ void TellOwner(const sdk::Context& context, const std::string& key, operations::
                        : "The next apply marks it again."));
 }
 
+// Before the service is destroyed.
+void TellDataStays(const sdk::Context& context, const ServiceModel& prior) {
+  if (prior.delete_data.value_or(false)) return;
+  std::set<std::string> kept = DataKeys(prior);
+  for (const auto& [name, claim] : prior.claims.value_or({})) {
+    if (IsPerReplica(claim)) kept.insert(ClaimKey(prior, name, true));
+  }
+  if (kept.empty()) return;
+  context.diagnostics->Warning(
+      absl::StrCat("Data is kept: ", FullName(prior)),
+      absl::StrCat("The service goes, and these of it stay:\n- ", absl::StrJoin(kept, "\n- "),
+                   "\n\nA service of the same namespace and name takes them again. A "
+                   "charon_tier_namespace is not deleted while it holds them. To delete them with "
+                   "the service, set delete_data = true and apply that first."));
+}
+
 std::string DriftWaysOut(const std::vector<kubernetes::Difference>& differences) {
   return absl::StrCat(
       "Apply sets it back if nobody owns the field. If another manager does, apply refuses to "
@@ -110,6 +127,7 @@ absl::Status ServiceResource::Plan(const sdk::Context& context,
   if (change.IsDestroy()) {
     context.private_state->Erase(kNextData);
     checks_.NoteGoing(WorkloadRef(change.prior()));
+    TellDataStays(context, change.prior());
     return absl::OkStatus();
   }
   ServiceModel planned = change.planned();
