@@ -413,7 +413,7 @@ def test_a_field_of_ours_that_somebody_takes_is_told_and_not_fought(stack, clust
     plan = stack.plan()
     assert plan.actions == {ADDRESS: "update"}
     # The number is ours although `replicas` is left out, so that leaving it out is no way.
-    ways = 'Leave the field to it (replicas_owner = "external"), or take it over with force_conflicts = true.'
+    ways = 'To leave the field to it, set replicas_owner = "external". To take it over, set force_conflicts = true.'
     assert plan.says("someone-by-hand", "spec.replicas", ways), plan
     result = stack.run("apply", "-json", "-input=false", str(plan.file), codes=(1,))
     assert result.says("someone-by-hand", ways) and workload(cluster, work)["spec"]["replicas"] == 3

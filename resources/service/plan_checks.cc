@@ -216,6 +216,7 @@ absl::Status PlanChecks::DryRun(const sdk::Context& context,
     if (!changes || objects[i].has_values) continue;
     operations::ObjectOptions options = OptionsOf(services_, planned, context);
     options.initial = objects[i].initial.is_null() ? nullptr : &objects[i].initial;
+    options.offers_replace = !objects[i].keeps_data;
     if (objects[i].stage == Stage::kWorkload && (adopting || change.IsCreate())) {
       options.foresees = [&context, &options, &ref = content.refs[i], adopting](const Json& live,
                                                                                 const Json& after) {
@@ -399,10 +400,11 @@ absl::Status PlanChecks::MadeAnew(const sdk::Context& context, Cluster& cluster,
                     "Claims that exist keep their data. ",
                     remake.loses_theirs
                         ? "What others wrote into its pod template goes, since the server does not "
-                          "take it together with this change; only what is theirs by an *_owner "
-                          "attribute stays."
-                        : "What others wrote into its pod template stays; beside it only what is "
-                          "theirs by an *_owner attribute does.")
+                          "take it together with this change. What an *_owner attribute leaves to "
+                          "others stays as it is."
+                        : "What others wrote into its pod template stays, and so does what an "
+                          "*_owner attribute leaves to others. What others wrote elsewhere in the "
+                          "workload goes.")
               : ": an earlier apply that failed left it. It is deleted with its pods and made "
                 "again; claims stay."));
   return absl::OkStatus();
