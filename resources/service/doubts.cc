@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -32,17 +33,24 @@ std::optional<std::set<std::string>> MountedVolumes(const ServiceModel& model) {
   return known ? std::optional(std::move(names)) : std::nullopt;
 }
 
+// Whether a backup writes to it: by its key, or by the name of its claim, which ends with that.
+bool IsBackupTarget(const ServiceModel& model, const std::string& name) {
+  const std::map<std::string, BackupModel> backups = model.backups.value_or({});
+  return std::any_of(backups.begin(), backups.end(), [&name](const auto& entry) {
+    const Attr<std::string>& to = entry.second.to;
+    return to.IsUnknown() || to.value_or("") == name ||
+           absl::EndsWith(to.value_or(""), absl::StrCat("-", name));
+  });
+}
+
 void AddUnmounted(const ServiceModel& model, std::vector<absl::Status>& doubts) {
-  std::optional<std::set<std::string>> used = MountedVolumes(model);
+  const std::optional<std::set<std::string>> used = MountedVolumes(model);
   if (!used || model.backups.IsUnknown() || model.extra_manifest_patch.IsUnknown()) return;
-  for (const auto& [key, backup] : model.backups.value_or({})) {
-    if (backup.to.IsUnknown()) return;
-    used->insert(backup.to.value_or(""));
-  }
   for (const auto& [name, volume] : model.VolumesByName()) {
     // The patch may say where.
     const bool patched = absl::StrContains(model.extra_manifest_patch.value_or(""), name);
-    if (!volume.mount.IsNull() || patched || used->count(name) != 0) continue;
+    if (!volume.mount.IsNull() || patched || used->count(name) != 0 || IsBackupTarget(model, name))
+      continue;
     doubts.push_back(
         At(VolumePath(name, volume),
            WithRemedy(absl::InvalidArgumentError(absl::StrCat(

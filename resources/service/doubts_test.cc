@@ -50,6 +50,8 @@ TEST(Doubts, WhatElseMayUseAVolume) {
   backup.to = "data";
   backed.backups = std::map<std::string, BackupModel>{{"nightly", backup}};
   EXPECT_THAT(Places(backed), ElementsAre("volumes[\"tmp\"]"));
+  backed.backups.value()["nightly"].to = "web-tmp";  // the claim of an NFS export
+  EXPECT_THAT(Places(backed), ElementsAre("claims[\"data\"]"));
   ServiceModel unknown = WithVolumes();
   unknown.mounts = Attr<std::map<std::string, MountModel>>::Unknown();
   EXPECT_THAT(Places(unknown), IsEmpty());
