@@ -559,9 +559,11 @@ def test_data_is_kept_and_taken_again(stack, cluster, work, kind):
     before = [cluster.get(*ref) for ref in refs]
     password = before[1]["data"]["PASSWORD"]
     result = stack.destroy()
-    (warning,) = result.warnings
-    assert warning.summary == "Data was kept" and all(f"{ref[0]}/{work}/{ref[2]}" in warning.text for ref in refs), result
-    assert "delete_data" in warning.text
+    assert {w.summary for w in result.warnings} == {f"Data is kept: {work}/web", "Data was kept"}, result  # before and after
+    for warning in result.warnings:
+        assert "delete_data" in warning.text
+    (warning,) = [w for w in result.warnings if w.summary == "Data was kept"]
+    assert all(f"{ref[0]}/{work}/{ref[2]}" in warning.text for ref in refs), result
     assert [cluster.get(*ref)["metadata"]["uid"] for ref in refs] == [one["metadata"]["uid"] for one in before]
     # A service of the same name finds it again.
     plan = stack.apply()
