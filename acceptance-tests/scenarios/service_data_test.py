@@ -321,6 +321,117 @@ def test_data_stays_unless_it_is_said_that_it_goes(stack, cluster, front, work):
     assert not cluster.has("Secret", work, "db-generated")
 
 
+def test_a_plan_says_what_stays_behind(stack, cluster, work):
+    """A claim under another key, one that goes, a service under another name: the pods start empty, and the data stays."""
+    def claims(*names, **more):
+        return {name: {"mount": f"/{name}", "size": "1Gi"} | more for name in names}
+
+    def write(one=("config", "media"), name="one", each=("data",), **more):
+        stack.write(hcl.resource("charon_service", "one", {"namespace": work, "name": name, "image": "registry.example.org/app:1", "pod": QUICK,
+                                                           "claims": claims(*one)} | more)
+                    + service(work, "many", kind="statefulset", claims=claims(*each, per_replica=True)))
+
+    def said(summary):
+        plan = stack.plan()
+        found = [d for d in plan.warnings if summary in d.summary]
+        return {d.address: d.text for d in found}
+
+    write()
+    stack.apply()
+    empty, kept = "The pods start on an empty volume", "Data is kept"
+
+    write(one=("cfg", "films"), each=("db",))
+    texts = said(empty)
+    assert set(texts) == {"charon_service.one", "charon_service.many"}  # once each
+    for claim in ("one-config", "one-media", "one-cfg", "one-films"):
+        assert f"PersistentVolumeClaim/{work}/{claim}" in texts["charon_service.one"], texts
+    assert "existing_claim" in texts["charon_service.one"] and "former key" in texts["charon_service.one"]
+    assert f"{work}/data-many-<replica>" in texts["charon_service.many"] and f"{work}/db-many-<replica>" in texts["charon_service.many"]
+    assert "existing_claim" not in texts["charon_service.many"]
+    write(one=("cfg", "media"), delete_data=True)
+    assert f"empty volumes instead: - PersistentVolumeClaim/{work}/one-cfg" in said("Data will be deleted")["charon_service.one"]
+
+    write(name="uno")
+    text = said(empty)["charon_service.one"]
+    assert "former name" in text and f"{work}/one-config" in text and f"{work}/uno-config" in text, text
+
+    # Nothing new: what goes is not deleted.
+    write(one=("config",))
+    assert said(empty) == {}
+    text = said(kept)["charon_service.one"]
+    assert f"PersistentVolumeClaim/{work}/one-media" in text and "one-config" not in text, text
+    stack.apply()
+    assert said(kept) == {}
+    # And it is what the pods go on with.
+    write(one=("media",))
+    assert said(empty) == {} and "one-config" in said(kept)["charon_service.one"]
+    stack.destroy()
+
+
+def test_a_namespace_that_kept_data_holds(stack, cluster, names):
+    """The plan of a destroy says that data stays; the namespace's error whose data it is, and a way that needs no service."""
+    name = names("n")
+    namespace = hcl.resource("charon_tier_namespace", "ns", {"name": name, "tier": "edge"})
+    claims = {"data": {"mount": "/data", "size": "1Gi"}}
+
+    def write(**more):
+        stack.write(namespace + hcl.resource("charon_service", "web", {
+            "namespace": hcl.Expression("charon_tier_namespace.ns.name"), "name": "web", "image": "registry.example.org/app:1", "pod": QUICK,
+            "claims": claims, "wait": "none"} | more))
+
+    write()
+    stack.apply()
+    plan = stack.plan("-destroy")
+    (warning,) = [w for w in plan.warnings if "Data is kept" in w.summary]
+    assert f"PersistentVolumeClaim/{name}/web-data" in warning.text and "delete_data = true" in warning.text, plan
+    result = stack.destroy(fails=True)
+    assert result.says(f"kubectl delete -n {name} PersistentVolumeClaim/web-data", "delete_data", "delete_contents"), result
+    # What it says is enough.
+    cluster.api.delete("PersistentVolumeClaim", name, "web-data")
+    stack.destroy()
+    assert not cluster.has("Namespace", None, name)
+
+    write(delete_data=True)
+    stack.apply()
+    assert stack.plan("-destroy").warnings == []
+    stack.destroy()
+
+
+def test_node_ports_that_another_name_takes(stack, cluster, work, names):
+    """The entry of `expose`, or the service, that has them goes in the same apply, before."""
+    first = 31000 + sum(map(ord, work)) % 1500
+
+    def write(key="out", name="web", port=first, **more):
+        exposed = {key: {"nodeport": {"ports": ["http"], "node_ports": {"http": port}}}}
+        stack.write(hcl.resource("charon_service", "web", {"namespace": work, "name": name, "image": "registry.example.org/app:1", "pod": QUICK,
+                                                           "ports": {"http": 8080}, "expose": exposed, "wait": "none"} | more))
+
+    def holder():
+        found = [s["metadata"]["name"] for s in cluster.api.list("Service", work)
+                 if any(p.get("nodePort") == first for p in s["spec"]["ports"])]
+        assert len(found) == 1, found
+        return found[0]
+
+    write()
+    stack.apply()
+    before = holder()
+    write(key="outside")
+    assert stack.apply().actions == {"charon_service.web": "update"}
+    renamed = holder()
+    assert renamed != before
+    write(key="outside", name="site")
+    assert stack.apply().actions == {"charon_service.web": "replace"}
+    assert holder() not in (before, renamed)
+    # Of somebody else it is refused, where the server does.
+    cluster.api.create({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "theirs", "namespace": work}, "spec": {
+        "type": "NodePort", "ports": [{"name": "http", "port": 80, "nodePort": first + 1}]}})
+    write(key="again", name="site", port=first + 1)
+    if cluster.kind == "real":
+        assert stack.plan(fails=True).says("provided port is already allocated")
+    write(key="outside", name="site")
+    stack.destroy()
+
+
 def test_a_replacement_takes_the_data_along(stack, cluster, work):
     """Another selector or kind with delete_data, although the workload is deleted; a claim that would become another one."""
     claims = {"data": {"mount": "/data", "size": "1Gi"}}

@@ -14,6 +14,7 @@ pytestmark = [
 ]
 
 ADDRESS = "charon_service.x"
+NEW_PODS = "The pods will be made anew"
 OWNER = "charon.internal/owner"
 
 # What hashicorp/kubernetes sends beyond what is configured (kubernetes/structures_pod.go, structures_container.go: every
@@ -197,7 +198,7 @@ def test_import_restarts_nothing(stack, cluster, kubectl, names, tool, kind, lab
     stack.write(hcl.resource("charon_service", "x", both)
                 + hcl.block("import", {"to": hcl.Expression(ADDRESS), "id": f"{name}/{name}"}))
     plan = stack.apply()
-    assert "importing" in plan.changes[ADDRESS]
+    assert "importing" in plan.changes[ADDRESS] and not [w for w in plan.warnings if NEW_PODS in w.summary], plan
     live = before.still_stands()
     managers = {e["manager"] for e in live["metadata"]["managedFields"] if not e.get("subresource")}
     assert managers <= {"charon", "kube-controller-manager"}, "nobody is left to own what the configuration drops"
@@ -248,6 +249,48 @@ def test_a_set_keeps_the_service_that_names_its_pods(stack, cluster, kubectl, na
 
 
 @pytest.mark.one_cli("what is sent is the same")
+@pytest.mark.parametrize("tool", ["Terraform", "kubectl-apply", "theirs"])
+def test_a_plan_says_that_an_adoption_makes_pods_anew(stack, cluster, kubectl, names, tool):
+    """With what changes in the template, by import and by on_conflict; what somebody else owns, and what only the workload has, is no change."""
+    name = names("legacy")
+    cluster.api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+    objects = [service(name, "app"), workload("Deployment", name, "app", hashicorp=tool == "Terraform")]
+    if tool == "theirs":  # of a tool that is there still
+        create(cluster, objects, "deployer")
+    else:
+        TOOLS[tool](cluster, kubectl, objects)
+    same = configuration(name, "Deployment", "app", {"A": "1", "B": "2"}) | {"force_conflicts": tool == "theirs"}
+    imported = hcl.block("import", {"to": hcl.Expression(ADDRESS), "id": f"{name}/{name}"})
+
+    def told(attributes, block):
+        stack.write(hcl.resource("charon_service", "x", attributes) + block)
+        return [w.text for w in stack.plan().warnings if NEW_PODS in w.summary]
+
+    for attributes, block in ((same, imported), (same | {"on_conflict": "adopt"}, "")):
+        quiet = {"replicas": 3, "labels": {"team": "x"}, "rollout": {"revision_history_limit": 3}}
+        updated = {"image": "docker.io/library/app:7", "image_owner": "external"}  # which counts only at creation
+        for more in ({}, quiet, updated):
+            assert told(attributes | more, block) == []
+        for more, path in (
+            ({"security_context": {"run_as_user": 1000}}, f'containers[name="{name}"].securityContext'),
+            ({"pod": {"labels": {"tier": "3"}}}, "metadata.labels.tier"),
+            ({"env": {"A": "s3cr3t", "B": "2"}}, f'containers[name="{name}"].env[name="A"].value'),
+        ):
+            (text,) = told(attributes | more, block)
+            assert f"spec.template.{'' if 'metadata' in path else 'spec.'}{path}" in text and "s3cr3t" not in text and "more" not in text, text
+    # And what the former tool has, and the configuration does not.
+    if tool != "theirs":
+        (text,) = told(same | {"env": {"A": "1"}}, imported)
+        assert 'env[name="B"]' in text
+    # Once it is ours, everybody knows what an update does.
+    stack.write(hcl.resource("charon_service", "x", same) + imported)
+    stack.apply()
+    assert told(same | {"env": {"A": "3", "B": "2"}}, "") == []
+    stack.destroy()
+    cluster.api.delete("Namespace", None, name)
+
+
+@pytest.mark.one_cli("what is sent is the same")
 @pytest.mark.parametrize("kind", ["Deployment", "StatefulSet"])
 @pytest.mark.parametrize("tool", ["Terraform", "kubectl-apply", "kubectl-server-side"])
 def test_a_change_together_with_the_adoption(stack, cluster, kubectl, names, tool, kind):
@@ -272,6 +315,9 @@ def test_a_change_together_with_the_adoption(stack, cluster, kubectl, names, too
     stack.write(hcl.resource("charon_service", "x", wanted) + imported)
     plan = stack.apply()
     assert "importing" in plan.changes[ADDRESS]
+    told = [w.text for w in plan.warnings if NEW_PODS in w.summary]
+    assert bool(told) == (kind == "Deployment"), plan  # a StatefulSet's are, as they are deleted
+    assert all(f"Deployment/{name}/{name}" in text and "spec.template.spec.containers[name=" in text and "more" in text for text in told)
     spec = cluster.get(f"apps/v1/{kind}", name, name)["spec"]
     (main,) = spec["template"]["spec"]["containers"]
     assert [(p["name"], p["containerPort"]) for p in main["ports"]] == [("http", 9090)]

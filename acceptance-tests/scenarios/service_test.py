@@ -413,7 +413,7 @@ def test_a_field_of_ours_that_somebody_takes_is_told_and_not_fought(stack, clust
     plan = stack.plan()
     assert plan.actions == {ADDRESS: "update"}
     # The number is ours although `replicas` is left out, so that leaving it out is no way.
-    ways = 'Leave the field to it (replicas_owner = "external"), or take it over with force_conflicts = true.'
+    ways = 'To leave the field to it, set replicas_owner = "external". To take it over, set force_conflicts = true.'
     assert plan.says("someone-by-hand", "spec.replicas", ways), plan
     result = stack.run("apply", "-json", "-input=false", str(plan.file), codes=(1,))
     assert result.says("someone-by-hand", ways) and workload(cluster, work)["spec"]["replicas"] == 3
@@ -632,9 +632,11 @@ def test_data_is_kept_and_taken_again(stack, cluster, work, kind):
     before = [cluster.get(*ref) for ref in refs]
     password = before[1]["data"]["PASSWORD"]
     result = stack.destroy()
-    (warning,) = result.warnings
-    assert warning.summary == "Data was kept" and all(f"{ref[0]}/{work}/{ref[2]}" in warning.text for ref in refs), result
-    assert "delete_data" in warning.text
+    assert {w.summary for w in result.warnings} == {f"Data is kept: {work}/web", "Data was kept"}, result  # before and after
+    for warning in result.warnings:
+        assert "delete_data" in warning.text
+    (warning,) = [w for w in result.warnings if w.summary == "Data was kept"]
+    assert all(f"{ref[0]}/{work}/{ref[2]}" in warning.text for ref in refs), result
     assert [cluster.get(*ref)["metadata"]["uid"] for ref in refs] == [one["metadata"]["uid"] for one in before]
     # A service of the same name finds it again.
     plan = stack.apply()

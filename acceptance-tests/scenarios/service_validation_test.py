@@ -454,3 +454,14 @@ def test_a_size_that_the_platform_does_not_have(stack, cluster):
     (error,) = stack.plan(fails=True).errors
     assert 'resources.size: conventions.sizes of the provider has no "huge"' in error.text
     assert "There are: small." in error.text
+
+
+def test_what_has_no_effect_is_told(stack):
+    """Keys of another name, which Terraform drops without a word."""
+    stack.write(service(claims={"data": {"path": "/data", "size": "1Gi"}}, resources={"cpu": "1"}, security_context={"runAsUser": 1000},
+                        volumes={"tmp": {"mount": "/tmp", "empty_dir": {}}}, pod={"labels": {"a": "b"}}))
+    result = stack.run("validate", "-json")
+    told = {d["snippet"]["code"].split("=")[0].strip(): squeezed(d["detail"]) for d in json.loads(result.stdout)["diagnostics"]
+            if d["summary"] == "This has no effect"}
+    assert set(told) == {"claims", "resources", "security_context"}, told
+    assert "mounted nowhere" in told["claims"] and 'mount = "/path"' in told["claims"] and "Says nothing" in told["resources"]

@@ -753,12 +753,14 @@ absl::StatusOr<bool> CheckChange(const Call& call, Cluster& cluster, const Objec
   // Under a former name of ours the server drops what is not declared any more, as the apply will.
   kubernetes::ApplyOptions apply{.manager = ComparedAs(live, options),
                                  .force = options.force_conflicts || takes_over,
-                                 .dry_run = true};
-  absl::Status checked = cluster.Apply(call, wanted, apply).status();
-  if (IsOwnConflict(checked, options)) {
+                                 .dry_run = true,
+                                 .wants_answer = options.foresees != nullptr && !takes_over};
+  absl::StatusOr<Json> after = cluster.Apply(call, wanted, apply);
+  if (IsOwnConflict(after.status(), options)) {
     apply.force = true;
-    checked = cluster.Apply(call, wanted, apply).status();
+    after = cluster.Apply(call, wanted, apply);
   }
+  absl::Status checked = after.status();
   // That takes two more writes than a dry run has.
   if (!InTheWayOfNulls(checked, wanted, live, options).is_null()) return false;
   // Nor can it take an item out that values of its creation keep.
@@ -767,13 +769,15 @@ absl::StatusOr<bool> CheckChange(const Call& call, Cluster& cluster, const Objec
     return false;
   // Refused together with what the apply takes out before: a probe of another kind, a port of the
   // same name.
-  if (absl::IsInvalidArgument(checked) && takes_over) {
-    if (IsCustom(ref.kind)) return false;  // only the server knows how its lists merge
-    checked = cluster
-                  .Patch(call, ref, PatchType::kJson, TakeOverPatch(wanted, live, options),
-                         options.manager, /*dry_run=*/true)
-                  .status();
+  const bool refused = absl::IsInvalidArgument(checked);
+  if (takes_over && (refused || (checked.ok() && options.foresees != nullptr))) {
+    if (IsCustom(ref.kind)) return !refused;  // only the server knows how its lists merge
+    after = cluster.Patch(call, ref, PatchType::kJson, TakeOverPatch(wanted, live, options),
+                          options.manager, /*dry_run=*/true);
+    if (refused) checked = after.status();
   }
+  if (checked.ok() && options.foresees != nullptr && after.ok() && after->is_object())
+    options.foresees(live, *after);
   return Checked(call, checked, ref, options);
 }
 

@@ -48,6 +48,9 @@ struct ObjectOptions {
   // It was adopted, and has no mark yet (IsMarkedLater).
   bool unmarked = false;
   bool replaces = false;  // in a plan: what is ours there will be deleted before
+  // In a plan: hears what an object is that is there, and what the change would make of it. Without
+  // it nobody asks the server for that.
+  std::function<void(const Json& live, const Json& after)> foresees{};
   // Fields whose value counts only at creation, as a partial object; null: none. They go in under
   // "<manager>-initial", so that they are never sent again and never removed by a later apply.
   const Json* initial = nullptr;

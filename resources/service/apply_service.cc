@@ -500,6 +500,7 @@ class Run {
     options.initial = initial.is_null() ? nullptr : &initial;
     options.hand_over_later = IsClaim(ref);  // its size is always initial
     // Data is taken over, never deleted.
+    options.offers_replace = !rendered.keeps_data;
     if (rendered.keeps_data && options.on_conflict == operations::OnConflict::kReplace) {
       options.on_conflict = operations::OnConflict::kAdopt;
     }
@@ -957,17 +958,24 @@ std::string WaysOut(const std::vector<std::string>& fields) {
   for (const std::string& field : fields) {
     const bool of_container = absl::StrContains(field, "ontainers[");
     if (field == ".spec.replicas") {  // which are rendered in any case, as is an image
-      ways.insert("replicas_owner = \"external\"");
+      ways.insert("set replicas_owner = \"external\"");
     } else if (of_container && absl::EndsWith(field, "].image")) {
-      ways.insert("image_owner = \"external\"");
+      ways.insert("set image_owner = \"external\"");
     } else {
       if (of_container && absl::StrContains(field, "].resources"))
-        ways.insert("resources_owner = \"external\"");
-      ways.insert("without the attribute that sets it");
+        ways.insert("set resources_owner = \"external\"");
+      ways.insert("take the attribute that sets it out of the configuration");
     }
   }
-  return absl::StrCat("Leave the field to it (", absl::StrJoin(ways, ", "),
-                      "), or take it over with force_conflicts = true.");
+  return absl::StrCat("To leave the field to it, ", absl::StrJoin(ways, ", or "),
+                      ". To take it over, set force_conflicts = true.");
+}
+
+std::string Shown(const std::vector<std::string>& fields) {
+  constexpr std::size_t kShown = 4;
+  if (fields.size() <= kShown) return absl::StrJoin(fields, ", ");
+  return absl::StrCat(absl::StrJoin(fields.begin(), fields.begin() + kShown, ", "), " and ",
+                      fields.size() - kShown, " more");
 }
 
 operations::ObjectOptions OptionsOf(Services& services, const ServiceModel& model,

@@ -39,6 +39,9 @@ absl::StatusOr<StringMap> MarkedObjects(const sdk::Context& context, Services& s
 // manager has.
 std::string WaysOut(const std::vector<std::string>& fields);
 
+// The first of them, and how many more there are.
+std::string Shown(const std::vector<std::string>& fields);
+
 // Who owns a service's objects.
 operations::ObjectOptions OptionsOf(Services& services, const ServiceModel& model,
                                     const sdk::Context& context);

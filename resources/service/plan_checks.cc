@@ -1,5 +1,6 @@
 #include "resources/service/plan_checks.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -10,6 +11,7 @@
 #include "nlohmann/json.hpp"
 #include "provider/base/several.h"
 #include "provider/base/status.h"
+#include "provider/clients/kubernetes/ownership.h"
 #include "provider/clients/kubernetes/quantity.h"
 #include "provider/operations/quota_fit.h"
 #include "resources/service/adoption.h"
@@ -62,6 +64,37 @@ absl::Status Clash(const ObjectRef& other, absl::string_view what, absl::string_
                                                 "selector = { \"app.kubernetes.io/instance\" = "
                                                 "\"...\" }",
                                                 way_out)));
+}
+
+// What an adoption would change in the pod template, for which the pods are made anew. Without
+// values, which may be secrets.
+void TellNewPods(const sdk::Context& context, const ObjectRef& ref, const Json& live,
+                 const Json& after) {
+  if (kubernetes::Text(after, "spec.updateStrategy.type") == "OnDelete" ||
+      kubernetes::Number(live, "spec.replicas", 1) == 0)
+    return;
+  const auto part = [](const Json& object) {
+    return Json{{"apiVersion", object["apiVersion"]},
+                {"kind", object["kind"]},
+                {"spec", {{"template", kubernetes::Field(object, "spec.template")}}}};
+  };
+  std::set<std::string> paths;
+  for (const auto& differences :
+       {kubernetes::Compare(part(after), live), kubernetes::Compare(part(live), after)}) {
+    for (const kubernetes::Difference& difference : differences) {
+      const std::string path = kubernetes::ToString(difference.path);
+      paths.insert(path.substr(path.find_first_not_of('.')));
+    }
+  }
+  if (paths.empty()) return;
+  context.diagnostics->Warning(
+      "The pods will be made anew",
+      absl::StrCat(
+          KeyOf(ref), " is there already, and as it is taken over its pod template changes in ",
+          Shown({paths.begin(), paths.end()}),
+          ". The apply replaces its pods for that, as rollout says. To take it over without: "
+          "have the configuration say these as they are now (extra_manifest_patch says "
+          "what has no attribute), and change them later."));
 }
 
 // Whether the server refused this object, and may refuse another one for reasons of its own.
@@ -184,6 +217,14 @@ absl::Status PlanChecks::DryRun(const sdk::Context& context,
     if (!changes || objects[i].has_values) continue;
     operations::ObjectOptions options = OptionsOf(services_, planned, context);
     options.initial = objects[i].initial.is_null() ? nullptr : &objects[i].initial;
+    options.offers_replace = !objects[i].keeps_data;
+    if (objects[i].stage == Stage::kWorkload && (adopting || change.IsCreate())) {
+      options.foresees = [&context, &options, &ref = content.refs[i], adopting](const Json& live,
+                                                                                const Json& after) {
+        if (adopting || operations::ClaimOf(&live, options) != operations::Claim::kOurs)
+          TellNewPods(context, ref, live, after);
+      };
+    }
     const auto located = [&](const absl::Status& status) {
       Json live;
       services_
@@ -238,6 +279,7 @@ absl::Status PlanChecks::DryRun(const sdk::Context& context,
         return MadeAnew(context, cluster, objects[i], options, change.IsCreate());
       });
     }
+    if (FreesNodePorts(context, before, content, objects[i].object, checked)) continue;
     if (IsAboutTheObject(checked)) {
       for (absl::Status& status : EachOf(located(checked))) refused.push_back(std::move(status));
       continue;
@@ -247,6 +289,61 @@ absl::Status PlanChecks::DryRun(const sdk::Context& context,
         context, [&](Cluster& cluster) { return Growth(context, cluster, planned, objects[i]); }));
   }
   return refused.empty() ? absl::OkStatus() : Several(refused);
+}
+
+bool PlanChecks::FreesNodePorts(const sdk::Context& context, const StringMap& before,
+                                const Content& content, const Json& object,
+                                const absl::Status& refused) const {
+  // Kubernetes, pkg/registry/core/service/portallocator (ErrAllocated).
+  if (!absl::IsInvalidArgument(refused) || object["kind"] != "Service" ||
+      !absl::StrContains(refused.message(), "provided port is already allocated"))
+    return false;
+  std::vector<ObjectRef> going;
+  for (const auto& [key, hash] : before) {
+    const absl::StatusOr<ObjectRef> ref = RefOfKey(key);
+    if (ref.ok() && ref->kind.kind == "Service" && content.hashes.count(key) == 0)
+      going.push_back(*ref);
+  }
+  std::set<ObjectRef> workloads;
+  if (context.replaces) {
+    absl::MutexLock lock(&mutex_);
+    workloads = going_;
+  }
+  std::set<std::int64_t> freed;
+  const auto add = [&freed](const Json& service) {
+    for (const Json& port : kubernetes::Field(service, "spec.ports"))
+      if (const std::int64_t number = kubernetes::Number(port, "nodePort", 0); number != 0)
+        freed.insert(number);
+  };
+  services_
+      .CheckPlan(context,
+                 [&](Cluster& cluster) -> absl::Status {
+                   for (const ObjectRef& ref : going) {
+                     if (const auto live = cluster.Read(context, ref); live.ok()) add(**live);
+                   }
+                   for (const ObjectRef& workload : workloads) {
+                     const operations::ObjectOptions options = services_.Ownership(
+                         kType, absl::StrCat(workload.name_space, "/", workload.name));
+                     const absl::StatusOr<std::vector<Json>> all = cluster.List(
+                         context, {"v1", "Service"}, {.name_space = workload.name_space});
+                     if (!all.ok()) continue;
+                     for (const Json& service : *all) {
+                       if (operations::ClaimOf(&service, options) == operations::Claim::kOurs)
+                         add(service);
+                     }
+                   }
+                   return absl::OkStatus();
+                 })
+      .IgnoreError();
+  bool any = false;
+  for (const Json& port : kubernetes::Field(object, "spec.ports")) {
+    const std::int64_t number = kubernetes::Number(port, "nodePort", 0);
+    if (number == 0 || !absl::StrContains(refused.message(), absl::StrCat(" ", number, ":")))
+      continue;
+    if (freed.count(number) == 0) return false;
+    any = true;
+  }
+  return any;
 }
 
 absl::Status PlanChecks::BackupTargets(const sdk::Context& context,
@@ -316,10 +413,11 @@ absl::Status PlanChecks::MadeAnew(const sdk::Context& context, Cluster& cluster,
                     "Claims that exist keep their data. ",
                     remake.loses_theirs
                         ? "What others wrote into its pod template goes, since the server does not "
-                          "take it together with this change; only what is theirs by an *_owner "
-                          "attribute stays."
-                        : "What others wrote into its pod template stays; beside it only what is "
-                          "theirs by an *_owner attribute does.")
+                          "take it together with this change. What an *_owner attribute leaves to "
+                          "others stays as it is."
+                        : "What others wrote into its pod template stays, and so does what an "
+                          "*_owner attribute leaves to others. What others wrote elsewhere in the "
+                          "workload goes.")
               : ": an earlier apply that failed left it. It is deleted with its pods and made "
                 "again; claims stay."));
   return absl::OkStatus();
@@ -447,26 +545,90 @@ absl::Status PlanChecks::Data(const sdk::Context& context, const ServiceModel& p
     for (const auto& [name, claim] : planned.claims.value_or({}))
       CHARON_RETURN_IF_ERROR(Claim(context, name, prior, planned));
   }
-  if (context.planned_before || !(replace ? prior : planned).delete_data.value_or(false))
-    return absl::OkStatus();
+  if (context.planned_before) return absl::OkStatus();
+  const bool deletes = (replace ? prior : planned).delete_data.value_or(false);
   std::set<std::string> going = DataKeys(prior);
   going.merge(DataOf(prior));
+  const std::set<std::string> former = going;
   for (const std::string& key : DataOf(planned)) going.erase(key);
-  if (same_names && planned.generated_secrets.IsKnown() && !planned.generated_secrets->empty()) {
+  if (deletes && same_names && planned.generated_secrets.IsKnown() &&
+      !planned.generated_secrets->empty()) {
     for (const auto& [name, secret] : prior.generated_secrets.value_or({})) {
       if (planned.generated_secrets->count(name) == 0)
         going.insert(absl::StrCat("value ", name, " of ", GeneratedKey(prior)));
     }
   }
-  if (!going.empty()) {
+  if (going.empty()) return absl::OkStatus();
+  std::string empty;
+  Path place(deletes                             ? "delete_data"
+             : prior.claims.value_or({}).empty() ? "generated_secrets"
+                                                 : "claims");
+  const bool loses_claims = std::any_of(going.begin(), going.end(), [](const std::string& key) {
+    return absl::StartsWith(key, "PersistentVolumeClaim/");
+  });
+  if (loses_claims) {
+    const std::vector<std::string> fresh = NewClaims(context, planned, former);
+    for (const std::string& name : fresh)
+      absl::StrAppend(&empty, "\n- ",
+                      ClaimKey(planned, name, IsPerReplica(planned.claims->at(name))));
+    if (!fresh.empty() && !deletes) place = Path("claims").Key(fresh[0]);
+  }
+  if (!same_names && !deletes)
+    place = Path(*planned.name_space == *prior.name_space ? "name" : "namespace");
+  if (!empty.empty()) empty = absl::StrCat("\n\nThe pods start on empty volumes instead:", empty);
+  const std::string lines = absl::StrJoin(going, "\n- ");
+  if (deletes) {
     context.diagnostics->Warning(
         "Data will be deleted",
         absl::StrCat("delete_data = true, and the configuration does not have these any more:\n- ",
-                     absl::StrJoin(going, "\n- "),
-                     "\n\nTo keep them, take delete_data away first."),
-        "delete_data");
+                     lines, empty, "\n\nTo keep them, take delete_data away first."),
+        place);
+    return absl::OkStatus();
   }
+  const bool shared = std::any_of(going.begin(), going.end(), [](const std::string& key) {
+    return absl::StartsWith(key, "PersistentVolumeClaim/") && !absl::EndsWith(key, "-<replica>");
+  });
+  std::string way_out = absl::StrCat("To go on with them, say the former ",
+                                     same_names                                 ? "key"
+                                     : *planned.name_space == *prior.name_space ? "name"
+                                                                                : "namespace",
+                                     " again");
+  if (shared && *planned.name_space == *prior.name_space)
+    absl::StrAppend(&way_out, ", or mount a claim by volumes = { ... = { existing_claim = ... } }");
+  context.diagnostics->Warning(
+      empty.empty() ? "Data is kept" : "The pods start on an empty volume",
+      absl::StrCat(
+          "The configuration does not have these any more. They leave \"objects\", but are "
+          "not deleted, and keep their data:\n- ",
+          lines, empty, "\n\n", way_out,
+          ". To delete them with the change, set delete_data = true and apply that "
+          "first."),
+      place);
   return absl::OkStatus();
+}
+
+std::vector<std::string> PlanChecks::NewClaims(const sdk::Context& context,
+                                               const ServiceModel& planned,
+                                               const std::set<std::string>& former) const {
+  std::vector<std::string> names;
+  for (const auto& [name, claim] : planned.claims.value_or({})) {
+    const std::string key = ClaimKey(planned, name, IsPerReplica(claim));
+    if (former.count(key) != 0) continue;
+    // One that an earlier service of this name has left has its data.
+    bool exists = false;
+    const absl::Status asked = services_.CheckPlan(context, [&](Cluster& cluster) -> absl::Status {
+      if (IsPerReplica(claim)) {
+        const auto claims = ReplicaClaims(context, cluster, planned, name);
+        exists = claims.ok() && !claims->empty();
+      } else {
+        CHARON_ASSIGN_OR_RETURN(const ObjectRef ref, RefOfKey(key));
+        exists = cluster.Read(context, ref).ok();
+      }
+      return absl::OkStatus();
+    });
+    if (!asked.ok() || !exists) names.push_back(name);
+  }
+  return names;
 }
 
 bool PlanChecks::IsClassOf(const sdk::Context& context, const ObjectRef& claim,

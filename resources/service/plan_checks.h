@@ -56,6 +56,9 @@ class PlanChecks {
  private:
   absl::Status Claim(const sdk::Context& context, const std::string& name,
                      const ServiceModel& prior, const ServiceModel& planned) const;
+  // The claims of `planned`, by name, that are none of the keys `former` and not there yet.
+  std::vector<std::string> NewClaims(const sdk::Context& context, const ServiceModel& planned,
+                                     const std::set<std::string>& former) const;
   // Whether that is the class that the claim has got by default.
   bool IsClassOf(const sdk::Context& context, const kubernetes::ObjectRef& claim,
                  const std::string& storage_class) const;
@@ -64,6 +67,11 @@ class PlanChecks {
   absl::Status MadeAnew(const sdk::Context& context, kubernetes::Cluster& cluster,
                         const Rendered& rendered, const operations::ObjectOptions& options,
                         bool create) const;
+  // Whether the server refuses the Service only for node ports of another one of ours, which the
+  // same apply removes before: with an entry of `expose`, or with the service that is replaced.
+  bool FreesNodePorts(const sdk::Context& context, const StringMap& before, const Content& content,
+                      const kubernetes::Json& object, const absl::Status& refused) const
+      ABSL_LOCKS_EXCLUDED(mutex_);
   // Claims grow only if their class lets them.
   static absl::Status Growth(const sdk::Context& context, kubernetes::Cluster& cluster,
                              const ServiceModel& planned, const Rendered& rendered);

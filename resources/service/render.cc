@@ -41,6 +41,12 @@ struct Named {
   const ContainerModel* container;
   Path path;
   std::string name;
+
+  // Without a name while that is not known, as where the namespace is made in the same run.
+  std::string Text() const {
+    if (!name.empty()) return absl::StrCat("container ", name);
+    return path.empty() ? "the main container" : "the container";
+  }
 };
 
 std::vector<Named> ContainersOf(const ServiceModel& model) {
@@ -65,7 +71,7 @@ void CheckEnv(const ServiceModel& model, const Named& named, Findings& findings)
     const auto [found, fresh] = from.emplace(name, attribute);
     if (fresh) return;
     findings.Add(path,
-                 absl::StrCat("the environment variable \"", name, "\" of container ", named.name,
+                 absl::StrCat("the environment variable \"", name, "\" of ", named.Text(),
                               " is given by \"", found->second, "\" as well"),
                  "Kubernetes takes one of them, silently: keep one.");
   };
@@ -121,7 +127,7 @@ void CheckEnvSecrets(const ServiceModel& model, const Named& named, Findings& fi
       if (fresh) continue;
       findings.Add(
           path,
-          absl::StrCat("the environment variable \"", name, "\" of container ", named.name,
+          absl::StrCat("the environment variable \"", name, "\" of ", named.Text(),
                        " is in the Secrets \"", found->second, "\" and \"", reference, "\""),
           "Kubernetes takes that of the last one, silently: keep one.");
     }
@@ -165,13 +171,12 @@ void CheckPortUse(const Named& named, const Attr<std::string>& port, const Path&
     if (c.ports.IsUnknown() ||
         (c.ports.IsKnown() && (c.ports->size() == 1 || c.ports->count("http") != 0)))
       return;
-    findings.Add(path, absl::StrCat("which port of container ", named.name, "? ", PortNames(c)),
+    findings.Add(path, absl::StrCat("which port of ", named.Text(), "? ", PortNames(c)),
                  "Name the port here.");
     return;
   }
   if (port.IsKnown() && !HasPort(c, *port)) {
-    findings.Add(path, absl::StrCat("container ", named.name, " has no port \"", *port, "\"; ",
-                                    PortNames(c)));
+    findings.Add(path, absl::StrCat(named.Text(), " has no port \"", *port, "\"; ", PortNames(c)));
   }
 }
 
@@ -392,7 +397,7 @@ void CheckMounts(const ServiceModel& model, const Named& named, Findings& findin
     const auto [found, fresh] = taken.emplace(Place(path), by);
     if (!fresh) {
       findings.Add(at,
-                   absl::StrCat("\"", path, "\" of container ", named.name, " is the place of ",
+                   absl::StrCat("\"", path, "\" of ", named.Text(), " is the place of ",
                                 found->second, " already"),
                    "Two volumes cannot be mounted on one path.");
     }
@@ -425,10 +430,18 @@ void CheckMounts(const ServiceModel& model, const Named& named, Findings& findin
       continue;
     std::vector<std::string> names;
     for (const auto& [name, volume] : volumes) names.push_back(absl::StrCat("\"", name, "\""));
+    std::vector<std::string> paths;
+    for (const auto& [path_of, file] : model.files.value_or({}))
+      paths.push_back(absl::StrCat("\"", path_of, "\""));
+    for (const auto& [path_of, dir] : model.config_dirs.value_or({}))
+      paths.push_back(absl::StrCat("\"", path_of, "\""));
     findings.Add(
         at.Attribute("volume"),
         absl::StrCat("there is no volume \"", *mount.volume, "\"; \"claims\" and \"volumes\" have ",
-                     names.empty() ? "none" : absl::StrJoin(names, ", ")));
+                     names.empty() ? "none" : absl::StrJoin(names, ", "),
+                     paths.empty() ? ""
+                                   : absl::StrCat(", \"files\" and \"config_dirs\" ",
+                                                  absl::StrJoin(paths, ", "))));
   }
 }
 
@@ -814,7 +827,7 @@ std::vector<absl::Status> CheckService(const ServiceModel& config) {
                               (config.ports->size() == 1 || config.ports->count("http") != 0));
           if (!clear) {
             findings.Add(path.Attribute("port"),
-                         absl::StrCat("which port of container ", config.MainContainer(), "? ",
+                         absl::StrCat("which port of ", ContainersOf(config)[0].Text(), "? ",
                                       PortNames(config)),
                          "Name the port here.");
           }

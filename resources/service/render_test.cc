@@ -772,6 +772,26 @@ TEST(CheckService, MountsOfFilesNameWhatThereIs) {
                           "inside"));
 }
 
+TEST(CheckService, MountsOfUnknownVolumesNameWhatThereIs) {
+  const Json config = {{"files", {{"/etc/a.conf", {{"content", "a"}}}}},
+                       {"config_dirs", {{"/etc/b", {{"files", {{"c", "d"}}}}}}},
+                       {"mounts", {{"/x", {{"volume", "data"}}}}}};
+  EXPECT_THAT(Messages(config),
+              ElementsAre("mounts[\"/x\"].volume: there is no volume \"data\"; \"claims\" and "
+                          "\"volumes\" have none, \"files\" and \"config_dirs\" \"/etc/a.conf\", "
+                          "\"/etc/b\""));
+}
+
+TEST(CheckService, NamesContainersAlsoBeforeTheyHaveNames) {
+  ServiceModel model = Service(
+      {{"ports", {{"http", "8080"}}}, {"probes", {{"liveness", {{"tcp_socket", "nope"}}}}}});
+  model.name_space = Attr<std::string>::Unknown();
+  model.name = {};
+  const std::vector<absl::Status> found = CheckService(model);
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_EQ(found[0].message(), "the main container has no port \"nope\"; it has \"http\"");
+}
+
 TEST(CheckService, TheServiceHasPortsOfContainers) {
   const Json config = {{"ports", {{"http", "8080"}}},
                        {"sidecars", {{"log", {{"ports", {{"metrics", "9090"}}}}}}},

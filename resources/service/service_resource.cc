@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <set>
 #include <tuple>
 #include <utility>
 
@@ -17,6 +18,7 @@
 #include "resources/service/adoption.h"
 #include "resources/service/apply_service.h"
 #include "resources/service/content.h"
+#include "resources/service/doubts.h"
 #include "resources/service/import_workload.h"
 #include "resources/service/pod_security.h"
 
@@ -33,24 +35,17 @@ bool IsSettled(const ServiceModel& model) {
   return ServiceModel::Describe().Encode(configured).IsWhollyKnown();
 }
 
-// The first of them.
-std::string Shown(const std::vector<kubernetes::FieldPath>& paths) {
-  constexpr std::size_t kShown = 4;
+std::vector<std::string> FieldsOf(const std::vector<kubernetes::Difference>& differences) {
   std::vector<std::string> fields;
-  for (const kubernetes::FieldPath& path : paths) {
-    if (fields.size() < kShown) fields.push_back(kubernetes::ToString(path));
-  }
-  const std::size_t more = paths.size() - fields.size();
-  return absl::StrCat(absl::StrJoin(fields, ", "),
-                      more > 0 ? absl::StrCat(" and ", more, " more") : "");
+  for (const kubernetes::Difference& difference : differences)
+    fields.push_back(kubernetes::ToString(difference.path));
+  return fields;
 }
 
 // What stands in `objects` for an object that somebody changed, so that the plan's difference says
 // it.
 std::string DriftText(const std::vector<kubernetes::Difference>& differences) {
-  std::vector<kubernetes::FieldPath> paths;
-  for (const kubernetes::Difference& difference : differences) paths.push_back(difference.path);
-  return absl::StrCat("changed outside: ", Shown(paths));
+  return absl::StrCat("changed outside: ", Shown(FieldsOf(differences)));
 }
 
 std::string FullName(const ServiceModel& model) {
@@ -72,14 +67,27 @@ void TellOwner(const sdk::Context& context, const std::string& key, operations::
                        : "The next apply marks it again."));
 }
 
+// Before the service is destroyed.
+void TellDataStays(const sdk::Context& context, const ServiceModel& prior) {
+  if (prior.delete_data.value_or(false)) return;
+  std::set<std::string> kept = DataKeys(prior);
+  for (const auto& [name, claim] : prior.claims.value_or({})) {
+    if (IsPerReplica(claim)) kept.insert(ClaimKey(prior, name, true));
+  }
+  if (kept.empty()) return;
+  context.diagnostics->Warning(
+      absl::StrCat("Data is kept: ", FullName(prior)),
+      absl::StrCat("The service goes, and these of it stay:\n- ", absl::StrJoin(kept, "\n- "),
+                   "\n\nA service of the same namespace and name takes them again. A "
+                   "charon_tier_namespace is not deleted while it holds them. To delete them with "
+                   "the service, set delete_data = true and apply that first."));
+}
+
 std::string DriftWaysOut(const std::vector<kubernetes::Difference>& differences) {
-  std::vector<std::string> fields;
-  for (const kubernetes::Difference& difference : differences)
-    fields.push_back(kubernetes::ToString(difference.path));
   return absl::StrCat(
       "Apply sets it back if nobody owns the field. If another manager does, apply refuses to "
       "fight it. ",
-      WaysOut(fields));
+      WaysOut(FieldsOf(differences)));
 }
 
 }  // namespace
@@ -110,6 +118,8 @@ absl::Status ServiceResource::Validate(const sdk::Context& context, const Servic
   std::vector<absl::Status> found = CheckService(config);
   for (std::size_t i = 1; i < found.size(); ++i)
     context.diagnostics->Error("Invalid service", found[i]);
+  for (const absl::Status& doubt : DoubtsAbout(config))
+    context.diagnostics->Warning("This has no effect", doubt);
   return found.empty() ? absl::OkStatus() : found[0];
 }
 
@@ -118,6 +128,7 @@ absl::Status ServiceResource::Plan(const sdk::Context& context,
   if (change.IsDestroy()) {
     context.private_state->Erase(kNextData);
     checks_.NoteGoing(WorkloadRef(change.prior()));
+    TellDataStays(context, change.prior());
     return absl::OkStatus();
   }
   ServiceModel planned = change.planned();
@@ -378,10 +389,13 @@ sdk::Outcome<ServiceModel> ServiceResource::Read(const sdk::Context& context,
     // What our own manager has and the state does not, an apply has written that was killed.
     operations::ObjectOptions with_initial = options;
     if (!found->second->initial.is_null()) with_initial.initial = &found->second->initial;
-    std::vector<kubernetes::FieldPath> interrupted =
-        operations::OwnedBeyond(**live, found->second->object, with_initial);
+    std::vector<std::string> interrupted;
+    for (const kubernetes::FieldPath& path :
+         operations::OwnedBeyond(**live, found->second->object, with_initial))
+      interrupted.push_back(kubernetes::ToString(path));
     for (const kubernetes::Difference& difference : differences) {
-      if (!as_applied && difference.manager == manager) interrupted.push_back(difference.path);
+      if (!as_applied && difference.manager == manager)
+        interrupted.push_back(kubernetes::ToString(difference.path));
     }
     if (!interrupted.empty()) {
       model.objects.value()[key] = kUnfinished;

@@ -273,11 +273,18 @@ bool MadeByKubernetes(const std::string& kind, const Json& object) {
          kind == "PodMetrics" || kind == "ControllerRevision";
 }
 
+// Whether a charon_service has made it for its data: that stays when the service goes.
+bool IsDataOfAService(const std::string& kind, const Json& annotations) {
+  return (kind == "PersistentVolumeClaim" || kind == "Secret") && annotations.is_object() &&
+         absl::StrContains(annotations.value(operations::kOwnerAnnotation, ""), "/charon_service/");
+}
+
 // Names of what `name` holds beside ours; at most a handful of each kind is asked for.
 absl::StatusOr<std::vector<std::string>> ForeignContents(const Call& call,
                                                          kubernetes::Cluster& cluster,
                                                          const std::string& name,
-                                                         const std::string& owner) {
+                                                         const std::string& owner,
+                                                         std::vector<std::string>& kept) {
   CHARON_ASSIGN_OR_RETURN(const std::vector<kubernetes::ResourceInfo> kinds, cluster.Kinds(call));
   std::vector<std::string> found;
   std::set<std::string>
@@ -302,7 +309,8 @@ absl::StatusOr<std::vector<std::string>> ForeignContents(const Call& call,
       if (annotations.is_object() && annotations.value(operations::kOwnerAnnotation, "") == owner)
         continue;
       if (!seen.insert(kubernetes::Text(object, "metadata.uid")).second) continue;
-      found.push_back(absl::StrCat(info.kind.kind, "/", kubernetes::Text(object, "metadata.name")));
+      found.push_back(absl::StrCat(info.kind.kind, "/", object_name));
+      if (IsDataOfAService(info.kind.kind, annotations)) kept.push_back(found.back());
     }
   }
   return found;
@@ -1267,13 +1275,21 @@ absl::Status NamespaceResource::Delete(const sdk::Context& context, const Namesp
   // Another resource of this run may have the namespace by now: then it stays, with all it holds.
   auto stays = [&] { return cluster->claims().IsClaimed(NamespaceRef(name)); };
   if (!going && !prior.delete_contents.value_or(false) && !stays()) {
+    std::vector<std::string> kept;
     CHARON_ASSIGN_OR_RETURN(const std::vector<std::string> contents,
-                            ForeignContents(context, *cluster, name, options.owner));
+                            ForeignContents(context, *cluster, name, options.owner, kept));
     if (!contents.empty() && !stays()) {
       return WithRemedy(
           absl::FailedPreconditionError(absl::StrCat(
               "namespace ", name, " holds what this resource did not make: ", FirstFew(contents))),
-          "Remove these first, or set delete_contents = true, apply, and destroy again.");
+          absl::StrCat(
+              kept.empty() ? ""
+                           : absl::StrCat("The data of a charon_service stays where its "
+                                          "delete_data is not true (set before it is destroyed, "
+                                          "and applied). If nobody needs it any more: kubectl "
+                                          "delete -n ",
+                                          name, " ", FirstFew(kept), ". "),
+              "Remove these first, or set delete_contents = true, apply, and destroy again."));
     }
   }
   // Bindings in other namespaces do not go with this one.

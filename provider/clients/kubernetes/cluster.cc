@@ -251,9 +251,8 @@ class HttpCluster final : public Cluster, private SnapshotSource {
       if (!dry_run) snapshot_.Unsure(ref);
       return Annotated<Json>(ExplainMissing(call, ref.kind, response.status()), "patching", ref);
     }
-    if (dry_run) return Json();
     auto stored = ParseObject(response->body, info, ref);
-    if (stored.ok()) Wrote(call, ref, *stored, std::move(response->body));
+    if (stored.ok() && !dry_run) Wrote(call, ref, *stored, std::move(response->body));
     return Annotated(std::move(stored), "patching", ref);
   }
 
