@@ -494,13 +494,14 @@ TEST_F(ApplyObjectTest, AContainerThatVanishesTakesItsInitialValuesAlong) {
            "charon-initial", "Apply",
            containers(
                R"("k:{\"name\":\"app\"}":{".":{},"f:image":{},"f:name":{}},"k:{\"name\":\"side\"}":{".":{},"f:image":{},"f:name":{}})"))});
-  Answer(200, live);
-  Answer(200, live);
-  Answer(200, live);
+  for (int i = 0; i < 4; ++i) Answer(200, live);
   ASSERT_THAT(UpdateObject(call_, *cluster_, declared, options_), IsOk());
   // First, so that the next write removes the container in one piece and pods are rolled out once.
-  EXPECT_THAT(Sent(), ElementsAre("GET", "PATCH fieldManager=charon-initial", "PATCH"));
+  EXPECT_THAT(Sent(), ElementsAre("GET", "PATCH", "PATCH fieldManager=charon-initial", "PATCH"));
   EXPECT_EQ(Body(1)["spec"]["template"]["spec"]["containers"],
+            Json::parse(R"([{"name":"app"},{"name":"side","image":"s:1"}])"))
+      << "whole as long as it is there";
+  EXPECT_EQ(Body(2)["spec"]["template"]["spec"]["containers"],
             Json::parse(R"([{"name":"app","image":"a:9"}])"))
       << "the image that somebody raised stays";
 }
