@@ -939,13 +939,21 @@ absl::StatusOr<Json> CreateCarrying(const Call& call, Cluster& cluster, const Js
   const FieldSet theirs = OwnedByOthers(Migrated(object, former, options), options)
                               .Intersect(kubernetes::FieldsOf(carried, made))
                               .Minus(kubernetes::FieldsOf(Marked(object, options), made));
+  Json live = made;
   if (!theirs.empty()) {
     Json kept = kubernetes::Project(made, theirs);
     kept.update(IdentityOf(ref), /*merge_objects=*/true);
     kept["metadata"]["uid"] = UidOf(made);
-    CHARON_RETURN_IF_ERROR(
-        cluster.Apply(call, kept, {.manager = CarryingManager(options), .force = true}).status());
+    CHARON_ASSIGN_OR_RETURN(
+        live, cluster.Apply(call, kept, {.manager = CarryingManager(options), .force = true}));
   }
+  // What nobody owned is nobody's again: our next apply would take it away.
+  const FieldSet nobodys = kubernetes::AppliedBy(live, options.manager)
+                               .Minus(kubernetes::FieldsOf(Marked(object, options), live))
+                               .Minus(kubernetes::AppliedBy(live, InitialManager(options)))
+                               .Minus(theirs);
+  if (!nobodys.empty())
+    CHARON_RETURN_IF_ERROR(ReleaseFields(call, cluster, ref, nobodys.Paths(), options));
   return UpdateObject(call, cluster, object, options);
 }
 
