@@ -91,7 +91,7 @@ def test_a_wait_that_failed_in_an_update_is_not_forgotten(stack, cluster, work):
     """What was sent is in the state, and that nobody has seen it ready as well: the same apply again is no success."""
     stack.write(manifest(workload("Deployment", work), wait={"rollout": True}))
     stack.apply()
-    broken = {"object_": workload("Deployment", work, BROKEN), "timeouts": {"update": "3s"}}
+    broken = {"object_": workload("Deployment", work, BROKEN), "timeouts": {"update": TILL_PULLED["create"]}}
     stack.write(manifest(**broken, wait={"rollout": True}))
     for _ in range(2):
         result = stack.apply(fails=True)
