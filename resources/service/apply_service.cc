@@ -287,9 +287,10 @@ class Run {
       if (!MustWrite(content.objects[i], key, hash)) continue;
       const bool known = prior_ != nullptr && (adopting_ || reached_.objects->count(key) != 0);
       Rendered now = content.objects[i];
-      if (KeepNumbers(content, content.refs[i], now.object)) by_number.push_back(i);
+      const bool numbers = KeepNumbers(content, content.refs[i], now.object);
+      if (numbers) by_number.push_back(i);
       CHARON_RETURN_IF_ERROR(WriteLocated(now, content.refs[i]));
-      reached_.objects.value()[key] = now.object == content.objects[i].object ? hash : kUnfinished;
+      reached_.objects.value()[key] = numbers ? kUnfinished : hash;
       if (!known && !cluster_.CreatedThisRun(content.refs[i])) took_over_ = true;
     }
     if (!pruned_exposure) CHARON_RETURN_IF_ERROR(Prune(content, /*exposure=*/true));
@@ -319,7 +320,9 @@ class Run {
   // once they are gone. True: it has been changed.
   bool KeepNumbers(const Content& content, const ObjectRef& ref, Json& service) {
     const bool fresh = prior_ == nullptr && options_.on_conflict != operations::OnConflict::kAdopt;
-    if (ref.kind.kind != "Service" || fresh || !Waits()) return false;
+    if (ref.kind.kind != "Service" || fresh || !Waits() ||
+        !kubernetes::Field(service, "spec.ports").is_array())
+      return false;
     const auto live = cluster_.Read(context_, ref);
     if (!live.ok() || !kubernetes::Field(**live, "spec.ports").is_array()) return false;
     const auto workload =
