@@ -165,6 +165,74 @@ def test_an_immutable_field_is_a_replacement_in_the_plan_and_in_the_apply(stack,
     stack.destroy()
 
 
+@pytest.mark.each_cli("without a refresh OpenTofu's plan looks like the one at apply")
+def test_what_is_added_or_left_out_is_a_replacement_where_it_cannot_change(stack, cluster, names, work):
+    pods = {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "a", "image": "registry.example/web:1"}]}}
+    claims = {"volumeClaimTemplates": [{"metadata": {"name": "d"}, "spec": {
+        "accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}}]}
+
+    def write(of_set, of_service):
+        stack.write(manifest("set", {
+            "apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "x", "namespace": work},
+            "spec": {"replicas": 0, "serviceName": "x", "selector": {"matchLabels": {"a": "b"}}, "template": pods} | of_set})
+            + manifest("svc", {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "x", "namespace": work},
+                               "spec": {"selector": {"a": "b"}, "ports": [{"port": 80}]} | of_service}))
+
+    write({}, {"clusterIP": "None"})
+    stack.apply()
+    write(claims, {})
+    if cluster.kind == "sandbox":  # it does not know that these claims are immutable
+        assert stack.apply().actions[f"{MANIFEST}.svc"] == "replace"
+    else:
+        assert stack.apply().actions == {f"{MANIFEST}.set": "replace", f"{MANIFEST}.svc": "replace"}
+        assert cluster.get("Service", work, "x")["spec"]["clusterIP"] != "None"
+    stack.expect_empty()
+    stack.destroy()
+
+
+@pytest.mark.each_cli("without a refresh OpenTofu's plan looks like the one at apply")
+def test_a_replacement_that_the_server_would_refuse_is_told_before_anything_is_deleted(stack, cluster, names, work):
+    def write(label, port):
+        pods = {"metadata": {"labels": {"app": label}},
+                "spec": {"containers": [{"name": "a", "image": "registry.example/web:1", "ports": [{"containerPort": port}]}]}}
+        stack.write(manifest("web", {
+            "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web", "namespace": work},
+            "spec": {"replicas": 0, "selector": {"matchLabels": {"app": label}}, "template": pods}})
+            + manifest("x", config_map(work, "x", a=label) | {"immutable": True}))
+
+    write("blue", 80)
+    stack.apply()
+    before = uid(cluster, "Deployment", work, "web")
+    write("green", 99999)
+    plan = stack.plan(fails=True)
+    assert plan.error.address == f"{MANIFEST}.web"
+    assert plan.says('Deployment.apps "web" is invalid', "containerPort: Invalid value: 99999"), plan.error
+    assert uid(cluster, "Deployment", work, "web") == before
+    write("green", 81)
+    assert stack.apply().actions == {f"{MANIFEST}.web": "replace", f"{MANIFEST}.x": "replace"}
+    assert uid(cluster, "Deployment", work, "web") != before
+    stack.destroy()
+
+
+@pytest.mark.each_cli("without a refresh OpenTofu's plan looks like the one at apply")
+def test_a_replacement_may_have_what_only_one_can_have(stack, cluster, names, work):
+    """A port of the nodes is taken as long as the former one is there, and a definition is named as its content says."""
+    group = f"{names('g')}.example.org"
+    for address, scope in (("10.96.20.20", "Namespaced"), ("10.96.20.21", "Cluster")):
+        stack.write(manifest("crd", {
+            "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": f"things.{group}"},
+            "spec": {"group": group, "scope": scope, "names": {"plural": "things", "singular": "thing", "kind": "Thing"},
+                     "versions": [{"name": "v1", "served": True, "storage": True,
+                                   "schema": {"openAPIV3Schema": {"type": "object"}}}]}})
+            + manifest("svc", {
+                "apiVersion": "v1", "kind": "Service", "metadata": {"name": "x", "namespace": work},
+                "spec": {"type": "NodePort", "clusterIP": address, "selector": {"a": "b"}, "ports": [{"port": 80, "nodePort": 30181}]}}))
+        actions = stack.apply().actions
+    assert actions == {f"{MANIFEST}.crd": "replace", f"{MANIFEST}.svc": "replace"}
+    assert cluster.get("Service", work, "x")["spec"]["clusterIP"] == "10.96.20.21"
+    stack.destroy()
+
+
 @pytest.mark.each_cli("only Terraform says which plan is the one at apply")
 def test_what_is_known_only_at_apply_is_made_anew_without_a_replacement(stack, cluster, names, work):
     """The name of an object, a field that cannot change, the limits of a tier: from something that changes as well.

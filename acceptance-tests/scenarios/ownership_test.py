@@ -178,6 +178,34 @@ def test_import_and_then_a_line_less(stack, cluster, work, made):
     stack.destroy()
 
 
+def test_import_beside_the_manifest_that_made_it(stack, cluster, kubectl, work, folder):
+    """What the server has filled in, or spells otherwise, makes nothing anew, also where it cannot change."""
+    pods = {"metadata": {"labels": {"app": "web"}}, "spec": {"containers": [{
+        "name": "main", "image": "registry.example/web:1",
+        "env": [{"name": "POD", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}]}]}}
+    made = {
+        "set": {"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "web", "namespace": work}, "spec": {
+            "replicas": 0, "serviceName": "web", "selector": {"matchLabels": {"app": "web"}}, "template": pods,
+            "volumeClaimTemplates": [{"metadata": {"name": "d"}, "spec": {
+                "accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1024Mi"}}}}]}},
+        "job": {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "web", "namespace": work}, "spec": {
+            "suspend": True, "template": {"spec": pods["spec"] | {"restartPolicy": "Never"}}}},
+    }
+    for name, object_ in made.items():
+        (folder / f"{name}.json").write_text(json.dumps(object_))
+        kubectl("create", "-f", folder / f"{name}.json")
+    uids = {kind: cluster.get(kind, work, "web")["metadata"]["uid"] for kind in ("StatefulSet", "Job")}
+    stack.write("".join(
+        hcl.resource("charon_kubernetes_manifest", name, {"manifest": json.dumps(object_)})
+        + hcl.block("import", {"to": hcl.Expression(f"charon_kubernetes_manifest.{name}"),
+                               "id": f"{object_['apiVersion']}/{object_['kind']}/{work}/web"})
+        for name, object_ in made.items()))
+    assert "replace" not in stack.apply().actions.values()
+    assert {kind: cluster.get(kind, work, "web")["metadata"]["uid"] for kind in uids} == uids
+    stack.expect_empty()
+    stack.destroy()
+
+
 def test_a_line_goes_although_a_tool_cleared_who_owns_what(stack, cluster, kubectl, work):
     """Without managedFields nobody owns anything; the server would give all of it to "before-first-apply" for ever."""
     address = "charon_service.web"
@@ -509,3 +537,16 @@ def test_fields_of_somebody_elses_object(stack, cluster, work):
     now = live(cluster, work)
     assert now["metadata"]["uid"] == uid and now["metadata"]["labels"] == {"app": "web", "team": "b"}
     assert env_of(now) == {"THEIRS": "2"}
+
+
+def test_a_field_that_the_object_needs_is_given_up_with_its_value(stack, cluster, work):
+    cluster.api.create(deployment(work), "helm")
+    ours = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web", "namespace": work, "labels": {"ours": "1"}},
+            "spec": {"template": {"spec": {"containers": [{"name": "main", "image": "registry.example/web:2"}]}}}}
+    stack.write(manifest(ours, ownership="fields", force_conflicts=True))
+    stack.apply()
+    destroyed = stack.destroy()
+    assert destroyed.says("Left as it is", "image: Required value"), destroyed
+    now = live(cluster, work)
+    assert now["spec"]["template"]["spec"]["containers"][0]["image"] == "registry.example/web:2"
+    assert "charon" not in json.dumps(now["metadata"]["managedFields"])

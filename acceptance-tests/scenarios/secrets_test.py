@@ -267,6 +267,8 @@ def test_generated_values_change_only_by_their_rotation_trigger(stack, cluster, 
     cluster.api.patch("Secret", work, "typed", {"stringData": {"theirs": "of somebody"}, "metadata": {"labels": {"theirs": "too"}}})
     before = {key: data_of(cluster, work, key) for key in keys}
     uids = {key: cluster.get("Secret", work, key)["metadata"]["uid"] for key in keys}
+    revisions_of = lambda keys: {key: stack.state()[f"charon_secret.{key}"]["revision"] for key in keys}  # noqa: E731
+    revisions = revisions_of(attributes["name"] for attributes in first)
 
     stack.run("state", "rm", "charon_secret.imported")
     more = {"p": {"length": 24}, "q": {"kind": "hex"}, "r": {"kind": "uuid"}}
@@ -307,9 +309,10 @@ def test_generated_values_change_only_by_their_rotation_trigger(stack, cluster, 
     # Made again is only what could not be changed.
     assert {key for key in keys if live[key]["metadata"]["uid"] == uids[key]} == {"frozen", "imported", "foreign", "wrong-type"}
     assert {ref for ref in cluster.api.contents(work) if "kept" in ref} == set()
-    revisions = {key: stack.state()[f"charon_secret.{key}"]["revision"] for key in keys}
+    revisions |= {"imported": 1, "foreign": 1}
     # The keys of "foreign" became ours.
-    assert revisions == {key: 1 if key in ("typed", "imported", "wrong-type") else 2 for key in keys}
+    assert revisions_of(keys) == {key: number if key in ("typed", "imported", "wrong-type") else number + 1
+                                  for key, number in revisions.items()}
     stack.expect_empty()
     stack.destroy()
 
@@ -371,6 +374,28 @@ def test_an_import_keeps_values_that_no_configuration_names(stack, cluster, work
     stack.write(hcl.resource("charon_secret", "it", {"namespace": work, "name": "made"}))
     stack.apply()
     assert data() == {"p": values["p"]}
+
+
+@pytest.mark.one_cli("what is sent is the same")
+def test_a_secret_of_a_lost_state_keeps_its_values(stack, cluster, names, work):
+    """With the configuration that Terraform generates, and with the former one after it."""
+    make_namespace(cluster, names("copies"))
+    former = hcl.resource("charon_secret", "it", {
+        "namespace": work, "name": "made", "replicate_to": [names("copies")], "data_wo": {"given": GIVEN}, "data_wo_version": "1",
+        "generate": {"p": {"rotation_trigger": "1"}}})
+    stack.write(former)
+    stack.apply()
+    before = data_of(cluster, work, "made")
+    stack.run("state", "rm", "charon_secret.it")
+    stack.write(hcl.block("import", {"to": Expression("charon_secret.it"), "id": f"{work}/made"}))
+    assert stack.plan("-generate-config-out=generated.tf").actions == {}
+    stack.apply()
+    stack.expect_empty()
+    (stack.config / "generated.tf").unlink()
+    stack.write(former)
+    stack.apply()
+    assert data_of(cluster, work, "made") == data_of(cluster, names("copies"), "made") == before
+    stack.destroy()
 
 
 # --- Copies in other namespaces -------------------------------------------------------------------
@@ -572,6 +597,28 @@ def test_keys_go_also_under_another_field_manager(stack, cluster, names):
 # --- Values of other Secrets ----------------------------------------------------------------------
 
 
+def test_a_secret_that_is_made_anew_is_followed(stack, cluster, work):
+    """What is composed of its values is written again, however it came to be made anew: its revision is a new one."""
+    stack.write(secrets({"name": "source", "namespace": work, "generate": {"p": {}}})
+                + hcl.block('ephemeral "charon_kubernetes_secret" "source"', {
+                    "name": Expression("charon_secret.source.name"), "namespace": work,
+                    "revision": Expression("charon_secret.source.revision")})
+                + secrets({"name": "url", "namespace": work,
+                           "data_wo": {"p": Expression("ephemeral.charon_kubernetes_secret.source.data.p")},
+                           "data_wo_version": Expression("charon_secret.source.revision")}))
+    stack.apply()
+    before = data_of(cluster, work, "source")
+    assert data_of(cluster, work, "url") == before
+    stack.apply("-replace=charon_secret.source")
+    again = data_of(cluster, work, "source")
+    assert data_of(cluster, work, "url") == again != before
+    cluster.api.delete("Secret", work, "source")
+    stack.apply()
+    assert data_of(cluster, work, "url") == data_of(cluster, work, "source") != again
+    stack.expect_empty()
+    stack.destroy()
+
+
 @pytest.mark.one_cli("what is sent is the same")
 def test_a_rotation_reaches_what_is_copied_in_the_same_run(stack, cluster, work):
     def write(trigger):
@@ -582,10 +629,11 @@ def test_a_rotation_reaches_what_is_copied_in_the_same_run(stack, cluster, work)
 
     write("1")
     stack.apply()
+    revision = stack.state()["charon_secret.copy"]["revision"]
     write("2")
     assert stack.apply().actions == {"charon_secret.source": "update", "charon_secret.copy": "update"}
     assert data_of(cluster, work, "copy") == data_of(cluster, work, "source")
-    assert stack.state()["charon_secret.copy"]["revision"] == 2
+    assert stack.state()["charon_secret.copy"]["revision"] == revision + 1
     stack.expect_empty()
     stack.destroy()
 

@@ -362,6 +362,27 @@ def test_an_imported_tier_is_quiet_until_something_changes(stack, cluster, names
     stack.destroy()
 
 
+def test_a_description_that_the_configuration_does_not_name_is_somebody_elses(stack, cluster, names):
+    tier = {"name": names("t"), "priority": 5}
+
+    def describe(text):
+        cluster.api.patch("PriorityClass", None, f"tier-{tier['name']}", {"description": text})
+
+    stack.write(hcl.resource("charon_tier", "x", tier))
+    stack.apply()
+    describe("theirs")
+    stack.expect_empty()
+    stack.write(hcl.resource("charon_tier", "x", tier | {"description": "ours"}))
+    assert stack.apply().actions == {"charon_tier.x": "update"}
+    describe("theirs again")
+    assert stack.plan().actions == {"charon_tier.x": "update"}
+    stack.write(hcl.resource("charon_tier", "x", tier))
+    stack.apply()
+    stack.expect_empty()
+    assert cluster.get("PriorityClass", None, f"tier-{tier['name']}")["description"] == "theirs again"
+    stack.destroy()
+
+
 def test_a_tier_that_does_not_exist(stack, cluster, names):
     stack.write(hcl.resource("charon_tier_namespace", "x", {"name": names("n"), "tier": "egde"}))
     plan = stack.plan(fails=True)

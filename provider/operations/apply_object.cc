@@ -154,6 +154,28 @@ bool IsPrecondition(const absl::Status& status) {
                      [](const ApiError::Cause& cause) { return cause.field == "metadata.uid"; });
 }
 
+// Whether the server refuses what an object says, by validation: not for its name, nor for what
+// another object has (a node port or an address; kubernetes 1.36,
+// pkg/registry/core/service/portallocator and ipallocator, ErrAllocated).
+bool SpeaksAgainstContent(const absl::Status& refused) {
+  if (!absl::IsInvalidArgument(refused) || IsPrecondition(refused)) return false;
+  const ApiError error = ApiErrorOf(refused);
+  return std::any_of(error.causes.begin(), error.causes.end(), [](const ApiError::Cause& cause) {
+    return !cause.field.empty() && cause.field != "metadata.name" &&
+           !absl::StrContains(cause.message, "already allocated");
+  });
+}
+
+// Fields that are given up with their values, since the server refuses the object without them.
+void TellKept(const Call& call, const ObjectRef& ref, const absl::Status& refused) {
+  if (call.listener == nullptr) return;
+  call.listener->Warn(
+      absl::StrCat("Left as it is: ", ref.ToString()),
+      absl::StrCat("The object cannot be without what this resource has set, so the fields keep "
+                   "their values and belong to nobody now. Without them the server says:\n",
+                   ApiErrorOf(refused).message));
+}
+
 // The server words it: conflict with "kubectl-edit" with subresource "scale" using apps/v1.
 std::string ManagerIn(const std::string& message) {
   const std::size_t open = message.find('"');
@@ -186,16 +208,20 @@ absl::Status ExplainConflict(const absl::Status& status, const ObjectRef& ref,
                              const ObjectOptions& options) {
   if (!IsFieldConflict(status)) return status;
   std::vector<std::string> fields, lines;
-  const ApiError error = ApiErrorOf(status);
-  for (const ApiError::Cause& cause : error.causes) {
+  std::vector<ApiError::Cause> causes;
+  for (ApiError::Cause& cause : ApiErrorOf(status).causes) {
     if (cause.reason != "FieldManagerConflict" || IsOwnConflict(cause, options)) continue;
     fields.push_back(cause.field);
     lines.push_back(absl::StrCat("- ", cause.field, " belongs to ", ManagerIn(cause.message)));
+    causes.push_back(std::move(cause));
   }
   return WithRemedy(
-      WithMessage(status, absl::StrCat("applying ", ref.ToString(),
-                                       ": other field managers own what the configuration sets:\n",
-                                       absl::StrJoin(lines, "\n"))),
+      kubernetes::WithCauses(
+          WithMessage(status, absl::StrCat("applying ", ref.ToString(),
+                                           ": other field managers own what the configuration "
+                                           "sets:\n",
+                                           absl::StrJoin(lines, "\n"))),
+          std::move(causes)),
       options.ways_out
           ? options.ways_out(fields)
           : "Leave the field out if the other should own it, declare it external to set it only at "
@@ -982,7 +1008,10 @@ absl::StatusOr<bool> CheckCreate(const Call& call, Cluster& cluster, const Json&
   if (!live.ok()) return Checked(call, live.status(), ref, options);
   if (IsGoing(*live)) return false;
   const bool ours = ClaimOf(&*live, options) == Claim::kOurs;
-  if (ours && options.replaces) return false;
+  if (ours && options.replaces) {
+    const absl::StatusOr<bool> anew = CheckMakeAnew(call, cluster, object, options);
+    return SpeaksAgainstContent(anew.status()) ? anew : false;
+  }
   if (!ours) {
     if (options.on_conflict == OnConflict::kFail) return ExistsStatus(*live, ref, options);
     if (options.on_conflict == OnConflict::kReplace) return false;
@@ -1106,6 +1135,11 @@ absl::Status DeleteObject(const Call& call, Cluster& cluster, const ObjectRef& r
         Json nothing = IdentityOf(ref);
         nothing["metadata"]["uid"] = UidOf(*live);
         status = cluster.Apply(call, nothing, {.manager = manager}).status();
+      }
+      if (SpeaksAgainstContent(status)) {
+        // It cannot be without what we set: that stays as it is, and is nobody's.
+        TellKept(call, ref, status);
+        return ReleaseObject(call, cluster, ref, options);
       }
       if (status.ok()) return status;
     } else {

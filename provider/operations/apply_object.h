@@ -47,7 +47,9 @@ struct ObjectOptions {
   bool applied_before = false;
   // It was adopted, and has no mark yet (IsMarkedLater).
   bool unmarked = false;
-  bool replaces = false;  // in a plan: what is ours there will be deleted before
+  // In a plan: what is ours there will be deleted before. What is to come is checked under another
+  // name, as CheckMakeAnew does.
+  bool replaces = false;
   // In a plan: hears what an object is that is there, and what the change would make of it. Without
   // it nobody asks the server for that.
   std::function<void(const Json& live, const Json& after)> foresees{};

@@ -59,11 +59,12 @@ absl::Status CheckFields(const ManifestModel& model, const Json& declared) {
 
 // What the server says of a field that nobody can change in place (kubernetes 1.36,
 // pkg/apis/core/validation: ValidateImmutableField, ValidateServiceClusterIPsRelatedFields,
-// ValidatePodUpdate).
+// ValidatePodUpdate; pkg/apis/apps/validation, ValidateStatefulSetUpdate).
 bool IsAboutFixedFields(const absl::Status& status) {
   if (!absl::IsInvalidArgument(status)) return false;
   for (const char* text :
-       {"immutable", "may not change once set", "pod updates may not change fields other than"}) {
+       {"immutable", "may not change once set", "pod updates may not change fields other than",
+        "updates to statefulset spec for fields other than"}) {
     if (absl::StrContains(status.message(), text)) return true;
   }
   return false;
@@ -479,8 +480,9 @@ absl::Status ManifestResource::Plan(const sdk::Context& context,
       CHARON_ASSIGN_OR_RETURN(const auto declared, Declared(config));
       if (**before == *declared) changed = Path("manifest_wo_version");
       const bool same = SameObjectMoved(former, ref);
+      // After an import the state is in the server's words: whether it differs, the dry run says.
       const std::string fixed =
-          same ? FixedChange(change.prior(), config, **before, *declared) : "";
+          same && !context.adopting ? FixedChange(change.prior(), config, **before, *declared) : "";
       if (!same || !fixed.empty()) {
         if (context.may_replace) {
           change.RequireReplace(changed);
@@ -645,7 +647,7 @@ sdk::Outcome<ManifestModel> ManifestResource::Update(const sdk::Context& context
   if (before.ok()) {
     CHARON_ASSIGN_OR_RETURN(const ObjectRef former, kubernetes::RefOf(**before));
     if (!SameObjectMoved(former, ref)) return MoveTo(context, prior, plan);
-    if (OwnsObject(prior) && OwnsObject(plan))
+    if (OwnsObject(prior) && OwnsObject(plan) && !context.adopting)
       fixed = FixedChange(prior, plan, **before, *declared);
     if (!fixed.empty()) {
       CHARON_RETURN_IF_ERROR(At(Form(plan), MustBePlanned(former, Why(/*same=*/true, fixed))));
@@ -671,7 +673,13 @@ sdk::Outcome<ManifestModel> ManifestResource::Update(const sdk::Context& context
       : gives_up || TakesOver(prior, plan)
           ? operations::CreateObject(context, *cluster, *wanted, options)
           : operations::UpdateObject(context, *cluster, *wanted, options);
-  if (!live.ok()) return Placed(Form(plan), live.status());
+  if (!live.ok()) {
+    return Placed(Form(plan), IsAboutFixedFields(live.status())
+                                  ? WithRemedy(live.status(),
+                                               "The object has to be made anew for that: terraform "
+                                               "apply -replace, with the address of this resource.")
+                                  : live.status());
+  }
   Settle(context, *declared, *live, options);
   context.private_state->Erase(kUnready);
   if (absl::Status ready = Wait(context, *cluster, ref, plan); !ready.ok()) {

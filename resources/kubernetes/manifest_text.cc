@@ -358,6 +358,11 @@ std::string ImmutableChange(const Json& before, const Json& after) {
   for (const ImmutableField& field : kImmutable) {
     if (kind == field.kind && differs(field.path)) return field.path;
   }
+  // The server keeps it silently: a Service has an address or none for its whole life.
+  if (kind == "Service" && kubernetes::Text(before, "spec.clusterIP") == "None" &&
+      kubernetes::Text(after, "spec.clusterIP").empty() &&
+      kubernetes::Text(after, "spec.type") != "ExternalName")
+    return "spec.clusterIP";
   if (kind == "StatefulSet") {
     const Json& was = kubernetes::Field(before, "spec");
     const Json& now = kubernetes::Field(after, "spec");

@@ -156,9 +156,11 @@ void RegisterValue(const std::string& base64) {
   if (absl::Base64Unescape(base64, &plain)) RegisterSecret(plain);
 }
 
-// True if `wanted` has another rotation_trigger than before (null: there was nothing before).
-bool IsRotated(const SecretModel* prior, const std::string& key, const GenerateModel& wanted) {
-  if (prior == nullptr || !prior->generate.IsKnown()) return false;
+// True if `wanted` has another rotation_trigger than before (null: there was nothing before). What
+// an import found is only known to be there.
+bool IsRotated(const sdk::Context& context, const SecretModel* prior, const std::string& key,
+               const GenerateModel& wanted) {
+  if (context.adopting || prior == nullptr || !prior->generate.IsKnown()) return false;
   const auto former = prior->generate->find(key);
   return former != prior->generate->end() &&
          former->second.rotation_trigger != wanted.rotation_trigger;
@@ -170,14 +172,14 @@ bool IsPlace(const SecretModel& model, const std::string& place) {
 }
 
 // True if a change from `prior` to `planned` gives a key another value, or may do so.
-bool ChangesValues(const SecretModel& prior, const SecretModel& planned) {
+bool ChangesValues(const sdk::Context& context, const SecretModel& prior,
+                   const SecretModel& planned) {
   if (prior.data_wo_version != planned.data_wo_version || prior.copy != planned.copy) return true;
   if (planned.generate.IsUnknown() || prior.keys != planned.keys) return true;
-  // The state of an import does not have what was generated; the keys tell that it is there.
   if (!planned.generate.IsKnown()) return false;
-  return std::any_of(
-      planned.generate->begin(), planned.generate->end(),
-      [&prior](const auto& entry) { return IsRotated(&prior, entry.first, entry.second); });
+  return std::any_of(planned.generate->begin(), planned.generate->end(), [&](const auto& entry) {
+    return IsRotated(context, &prior, entry.first, entry.second);
+  });
 }
 
 // A value that the server takes for `key` where the real one is not made yet.
@@ -337,8 +339,9 @@ const ObjectSpec<SecretModel>& SecretModel::Describe() {
               .Check(OneOf({"fail", "adopt", "replace"})),
           Field(&M::keys, "keys", Computed, "Names of the keys that this resource owns."),
           Field(&M::revision, "revision", Computed,
-                "Counts the changes of values, so that what depends on them can follow: in a pod "
-                "annotation, for example."),
+                "A number that grows with each change of values, so that what depends on them can "
+                "follow: in a pod annotation, for example. It begins with the time of the "
+                "creation, in milliseconds, so that a Secret that is made again has a new one."),
           Field(&M::labels_all, "labels_all", Computed,
                 "All labels that this resource gives the Secret and its copies: `labels`, and "
                 "those of the provider block's `conventions`."),
@@ -430,7 +433,7 @@ absl::Status SecretResource::Plan(const sdk::Context& context,
     const SecretModel& prior = change.prior();
     SecretModel planned = change.planned();
     if (keys_known) planned.keys = DeclaredKeys(config);
-    bool values = !keys_known || ChangesValues(prior, planned);
+    bool values = !keys_known || ChangesValues(context, prior, planned);
     if (!values && config.copy.IsKnown() && !context.provider_config_unknown) {
       // Has a source changed? Values are compared where they are; nothing of them is kept.
       if (const absl::StatusOr<std::shared_ptr<kubernetes::Cluster>> cluster =
@@ -474,7 +477,7 @@ absl::Status SecretResource::CheckPlanned(const sdk::Context& context,
   const operations::ObjectOptions options = Options(context, planned);
   const Labels labels = LabelsFor(planned, services_.settings()->conventions);
   planned.keys = DeclaredKeys(planned);
-  const bool values_stay = prior != nullptr && !ChangesValues(*prior, planned);
+  const bool values_stay = prior != nullptr && !ChangesValues(context, *prior, planned);
   const absl::Status checked =
       services_.CheckPlan(context, [&](kubernetes::Cluster& cluster) -> absl::Status {
         const auto read = cluster.Read(context, RefIn(*planned.name_space, planned));
@@ -489,7 +492,8 @@ absl::Status SecretResource::CheckPlanned(const sdk::Context& context,
           RegisterValue(held);
         }
         for (const auto& [key, wanted] : planned.generate.value_or({})) {
-          const std::string value = IsRotated(prior, key, wanted) ? "" : ValueOf(live, key);
+          const std::string value =
+              IsRotated(context, prior, key, wanted) ? "" : ValueOf(live, key);
           data[key] = value.empty() ? Placeholder(key, wanted.length.value_or(32)) : value;
           RegisterValue(value);
         }
@@ -546,7 +550,7 @@ absl::Status SecretResource::TakeFromCopies(const sdk::Context& context,
   std::set<std::string> missing;
   for (const auto& [key, wanted] : plan.generate.value_or({})) {
     const bool known = prior.generate.IsKnown() && prior.generate->count(key) != 0;
-    if (known && ValueOf(source, key).empty() && !IsRotated(&prior, key, wanted))
+    if (known && ValueOf(source, key).empty() && !IsRotated(context, &prior, key, wanted))
       missing.insert(key);
   }
   for (const std::string& place : CopyPlaces(prior)) {
@@ -580,7 +584,7 @@ absl::StatusOr<Json> SecretResource::Values(const sdk::Context& context,
   }
   for (const auto& [key, wanted] : plan.generate.value_or({})) {
     std::string value = ValueOf(live, key);
-    if (value.empty() || IsRotated(prior, key, wanted)) {
+    if (value.empty() || IsRotated(context, prior, key, wanted)) {
       CHARON_ASSIGN_OR_RETURN(const std::string made,
                               operations::GenerateValue(wanted.kind.value_or("alphanumeric"),
                                                         wanted.length.value_or(32)));
@@ -621,8 +625,11 @@ sdk::Outcome<SecretModel> SecretResource::Apply(const sdk::Context& context,
   SecretModel reached = plan;
   reached.keys = DeclaredKeys(plan);
   reached.labels_all = LabelsFor(plan, services_.settings()->conventions);
-  const std::int64_t former = prior != nullptr ? prior->revision.value_or(0) : 0;
-  if (!plan.revision.IsKnown()) reached.revision = former + 1;
+  if (!plan.revision.IsKnown()) {
+    // One that is made anew must not count what its predecessor has counted.
+    reached.revision = prior != nullptr ? prior->revision.value_or(0) + 1
+                                        : absl::ToUnixMillis(context.call.clock->Now());
+  }
   const std::vector<std::string> places = Places(plan);
   // Where copies may be, and where they are still to be written.
   std::set<std::string> held, unwritten = CopyPlaces(plan);
@@ -852,6 +859,12 @@ sdk::Outcome<SecretModel> SecretResource::Read(const sdk::Context& context,
     CHARON_ASSIGN_OR_RETURN(std::set<std::string> copies,
                             FindCopies(context, *cluster, prior, *live, {}, options));
     if (!copies.empty()) model.replicate_to = std::move(copies);
+    // A configuration that is written from this keeps the values, wherever they came from.
+    if (!keys.empty()) {
+      std::map<std::string, GenerateModel> generate;
+      for (const std::string& key : keys) generate[key] = {};
+      model.generate = std::move(generate);
+    }
     model.keys = std::move(keys);
     model.revision = 1;
     return model;

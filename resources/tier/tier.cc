@@ -293,8 +293,10 @@ sdk::Outcome<TierModel> TierResource::Read(const sdk::Context& context, const Ti
   model.preemption_policy = policy.empty() ? "PreemptLowerPriority" : policy;
   const Json& global_default = kubernetes::Field(*live, "globalDefault");
   model.global_default = global_default.is_boolean() && global_default.get<bool>();
+  // What no line of the configuration names is somebody else's.
+  const bool declared = prior.description.IsKnown() || context.adopting;
   const std::string description = kubernetes::Text(*live, "description");
-  if (description != prior.description.value_or("")) {
+  if (declared && description != prior.description.value_or("")) {
     model.description = description.empty() ? Attr<std::string>() : Attr<std::string>(description);
   }
   model.priority_class = kubernetes::Text(*live, "metadata.name");

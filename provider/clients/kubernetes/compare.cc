@@ -61,8 +61,9 @@ bool IsKnownDefault(absl::string_view name, const Json& value) {
   struct Default {
     absl::string_view name, value;
   };
-  constexpr std::array<Default, 8> kDefaults = {{{"protocol", "TCP"},
+  constexpr std::array<Default, 9> kDefaults = {{{"protocol", "TCP"},
                                                  {"apiVersion", "v1"},
+                                                 {"kind", "PersistentVolumeClaim"},
                                                  {"divisor", "0"},
                                                  {"volumeMode", "Filesystem"},
                                                  {"apiGroup", "rbac.authorization.k8s.io"},
@@ -71,6 +72,8 @@ bool IsKnownDefault(absl::string_view name, const Json& value) {
                                                  {"parameterNotFoundAction", "Allow"}}};
   // Structs that are written even if empty.
   if (MeansNothing(value)) return name == "resources" || name == "status";
+  // Of a claim template.
+  if (name == "status") return value == Json{{"phase", "Pending"}};
   if (!value.is_string()) return false;
   for (const Default& known : kDefaults) {
     if (known.name == name && value.get_ref<const std::string&>() == Std(known.value)) return true;

@@ -333,6 +333,11 @@ Json ToJson(const ApiError& error) {
           {"causes", std::move(causes)}, {"retryAfterSeconds", error.retry_after_seconds}};
 }
 
+void Attach(const ApiError& error, absl::Status& status) {
+  status.SetPayload(kApiErrorPayload,
+                    absl::Cord(ToJson(error).dump(-1, ' ', false, Json::error_handler_t::replace)));
+}
+
 }  // namespace
 
 std::string ObjectKind::group() const {
@@ -500,8 +505,7 @@ absl::Status StatusFromResponse(int http_status, absl::string_view body) {
   Shorten(error);
   BreakLines(error);
   absl::Status status(code, error.message);
-  status.SetPayload(kApiErrorPayload,
-                    absl::Cord(ToJson(error).dump(-1, ' ', false, Json::error_handler_t::replace)));
+  Attach(error, status);
   const std::string remedy = RemedyFor(error);
   return remedy.empty() ? status : WithRemedy(std::move(status), remedy);
 }
@@ -524,6 +528,13 @@ ApiError ApiErrorOf(const absl::Status& status) {
                             .message = Text(cause, "message")});
   }
   return error;
+}
+
+absl::Status WithCauses(absl::Status status, std::vector<ApiError::Cause> causes) {
+  ApiError error = ApiErrorOf(status);
+  error.causes = std::move(causes);
+  Attach(error, status);
+  return status;
 }
 
 bool IsAdmissionDown(const absl::Status& status) {

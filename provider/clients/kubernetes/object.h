@@ -101,6 +101,9 @@ absl::Status StatusFromResponse(int http_status, absl::string_view body);
 // The ApiError that a status carries; code 0 if none.
 ApiError ApiErrorOf(const absl::Status& status);
 
+// `status` with these causes in its ApiError, in the same words.
+absl::Status WithCauses(absl::Status status, std::vector<ApiError::Cause> causes);
+
 // True if an admission webhook could not be called: the request was neither allowed nor refused.
 bool IsAdmissionDown(const absl::Status& status);
 
