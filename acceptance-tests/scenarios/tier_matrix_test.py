@@ -362,6 +362,21 @@ def test_an_imported_tier_is_quiet_until_something_changes(stack, cluster, names
     stack.destroy()
 
 
+def test_an_imported_tier_with_empty_tables_is_quiet(stack, cluster, names):
+    """The annotation says them, the state of an import does not: they mean the same."""
+    name = names("6-empty")
+    tier = hcl.resource("charon_tier", "x", {"name": name, "priority": 6, "limit_range": {"default": {}}, "resource_quota": {}})
+    stack.write(tier)
+    stack.apply()
+    stack.run("state", "rm", "charon_tier.x")
+    stack.write(f'import {{\n  to = charon_tier.x\n  id = "{name}"\n}}\n' + tier)
+    assert stack.apply().warnings == [] and stack.plan().warnings == []
+    # What means something else is told.
+    cluster.api.patch("PriorityClass", None, f"tier-{name}", {"metadata": {"annotations": {"charon.internal/profile": '{"limit_range":{"max":{"cpu":"1"}}}'}}})
+    assert stack.plan().says("Changed outside of Terraform", "charon.internal/profile was changed")
+    stack.destroy()
+
+
 def test_a_tier_that_does_not_exist(stack, cluster, names):
     stack.write(hcl.resource("charon_tier_namespace", "x", {"name": names("n"), "tier": "egde"}))
     plan = stack.plan(fails=True)

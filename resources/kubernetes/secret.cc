@@ -98,8 +98,9 @@ Json Render(const SecretModel& model, const std::string& name_space, const Json&
   Json object = {{"apiVersion", "v1"},
                  {"kind", "Secret"},
                  {"metadata", metadata},
-                 {"type", model.type.value_or("Opaque")},
-                 {"data", data}};
+                 {"type", model.type.value_or("Opaque")}};
+  // The server stores no empty map, and takes one for a change of an immutable Secret.
+  if (!data.empty()) object["data"] = data;
   if (model.immutable.value_or(false)) object["immutable"] = true;
   return object;
 }
