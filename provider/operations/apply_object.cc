@@ -41,17 +41,6 @@ std::string CarryingManager(const ObjectOptions& options) {
   return absl::StrCat(options.manager, "-carried");
 }
 
-// Of the object itself, not of its status; what was carried over counts as theirs.
-FieldSet OwnedByOthers(const Json& live, const ObjectOptions& options) {
-  FieldSet theirs;
-  for (const kubernetes::ManagerEntry& entry : kubernetes::Managers(live)) {
-    if (entry.subresource.empty() && entry.manager != options.manager &&
-        entry.manager != InitialManager(options))
-      theirs = theirs.Union(entry.fields);
-  }
-  return theirs;
-}
-
 std::string UidOf(const Json& object) { return Text(object, "metadata.uid"); }
 
 std::string MarkOf(const Json& object) {
@@ -884,6 +873,18 @@ bool IsNamesake(const Json& live, const ObjectOptions& options) {
     return entry.operation == "Apply" && entry.subresource.empty() &&
            !kubernetes::IsFormerManager(entry.manager, entry.operation);
   });
+}
+
+FieldSet OwnedByOthers(const Json& live, const ObjectOptions& options,
+                       const std::vector<std::string>& former) {
+  FieldSet theirs;
+  for (const kubernetes::ManagerEntry& entry : kubernetes::Managers(live)) {
+    const bool ours = entry.manager == options.manager ||
+                      entry.manager == InitialManager(options) ||
+                      std::find(former.begin(), former.end(), entry.manager) != former.end();
+    if (entry.subresource.empty() && !ours) theirs = theirs.Union(entry.fields);
+  }
+  return theirs;
 }
 
 void TellNamesake(const Call& call, const ObjectRef& ref, const Json& live,

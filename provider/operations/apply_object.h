@@ -93,6 +93,10 @@ std::vector<std::string> FormerManagersOf(const Json& live, const ObjectOptions&
 // not deleted, and made again as any object that exists already (on_conflict).
 bool IsNamesake(const Json& live, const ObjectOptions& options);
 // The warning of a refresh that finds one.
+// What others own of `live` itself, not of its status, and keep whatever we apply. What was carried
+// over counts as theirs; `former`: managers whose fields become ours.
+kubernetes::FieldSet OwnedByOthers(const Json& live, const ObjectOptions& options,
+                                   const std::vector<std::string>& former = {});
 void TellNamesake(const Call& call, const ObjectRef& ref, const Json& live,
                   const ObjectOptions& options);
 // Whether an object that was adopted gets its mark with the first change only: of a Deployment
