@@ -382,6 +382,22 @@ def test_an_autoscaler_has_the_resources(stack, cluster, front, work):
     stack.destroy()
 
 
+def test_what_exists_beside_a_service_is_not_to_be_imported(stack, cluster, work):
+    """An import is of the service, which the state has; or of a workload, which there is none."""
+    taken = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "web-files", "namespace": work}}
+    cluster.api.create(taken, "kubectl-create")
+    for create in (True, False):
+        if not create:
+            stack.write(text(service(work, wait="none")))
+            stack.apply()
+        stack.write(text(service(work, wait="none", files={"/etc/a": {"content": "a"}})))
+        for result in (stack.plan(), stack.apply(fails=True)):
+            assert result.says(f"ConfigMap/{work}/web-files exists already", 'Set on_conflict = "adopt"'), result
+            assert not result.says("Import it"), result
+    stack.destroy()
+    assert cluster.has("ConfigMap", work, "web-files")
+
+
 def test_a_claim_that_was_grown(stack, cluster, front, work, names):
     make_storage_class(cluster, names("grows"))
     claim = {"size": "1Gi", "storage_class": names("grows"), "autoresize": "10Gi"}

@@ -600,7 +600,7 @@ def test_what_governs_a_namespace_and_was_made_anew_is_told_in_the_plan(stack, c
         cluster.api.create(object_, manager="kubectl-create")
         text = "".join(w.text for w in stack.plan().warnings)
         assert f"{kind}/{space}/{name} exists already" in text and 'on_conflict = "adopt"' in text, text
-        assert "force_conflicts" not in text
+        assert "force_conflicts" not in text and "Import it" not in text
         assert stack.apply(fails=True).says("exists already", "on_conflict")
         assert cluster.get(kind, space, name).get("metadata")["managedFields"][0]["manager"] == "kubectl-create"
         stack.write(hcl.resource("charon_tier_namespace", "x", attributes | {"on_conflict": "adopt"}))

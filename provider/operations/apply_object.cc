@@ -210,6 +210,16 @@ std::string OwnerText(const Json& live, const ObjectOptions& options) {
   return absl::StrCat("created ", created, ", managed by ", absl::StrJoin(managers, ", "));
 }
 
+// What the user can do about an object that nobody has marked.
+std::string WaysToTake(const ObjectRef& ref, const ObjectOptions& options) {
+  const std::string adopt =
+      absl::StrCat("on_conflict = \"adopt\" to take it over as it is",
+                   options.offers_replace ? ", or \"replace\" to delete it first." : ".");
+  if (!options.may_import) return absl::StrCat("Set ", adopt);
+  const std::string id = options.import_id.empty() ? ref.ToString() : options.import_id;
+  return absl::StrCat("Import it (id ", id, "), or set ", adopt);
+}
+
 absl::Status ExistsStatus(const Json& live, const ObjectRef& ref, const ObjectOptions& options) {
   const bool foreign = ClaimOf(&live, options) == Claim::kForeign;
   return WithRemedy(
@@ -219,10 +229,7 @@ absl::Status ExistsStatus(const Json& live, const ObjectRef& ref, const ObjectOp
           ? std::string("Declare it in one stack only. To take it over from the other for good, "
                         "remove it there "
                         "without destroying it and set on_conflict = \"adopt\" here.")
-          : absl::StrCat("Import it (id ",
-                         options.import_id.empty() ? ref.ToString() : options.import_id,
-                         "), or set on_conflict = \"adopt\" to take it over as it is",
-                         options.offers_replace ? ", or \"replace\" to delete it first." : "."));
+          : WaysToTake(ref, options));
 }
 
 absl::Status ForeignStatus(const Json& live, const ObjectRef& ref, const ObjectOptions& options) {

@@ -35,6 +35,7 @@ struct ObjectOptions {
   OnConflict on_conflict = OnConflict::kFail;
   // What the user may do about an object that is there already, for the message.
   std::string import_id{};       // of the resource; empty: the object's own
+  bool may_import = true;        // whether an import would take it: not once the resource is there
   bool offers_replace = true;    // whether on_conflict = "replace" exists
   bool force_conflicts = false;  // take fields from other managers
   // What the user may do about these fields of the configuration, which another manager has, for

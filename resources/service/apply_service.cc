@@ -502,6 +502,8 @@ class Run {
     Json initial = rendered.initial;
     options.initial = initial.is_null() ? nullptr : &initial;
     options.hand_over_later = IsClaim(ref);  // its size is always initial
+    // An import is of the whole service, by its workload.
+    options.may_import = prior_ == nullptr && rendered.stage == Stage::kWorkload;
     // Data is taken over, never deleted.
     options.offers_replace = !rendered.keeps_data;
     if (rendered.keeps_data && options.on_conflict == operations::OnConflict::kReplace) {

@@ -799,6 +799,7 @@ absl::Status NamespaceResource::CheckPlanned(const sdk::Context& context,
   context.diagnostics->Warning("Another manager owns a field", checked);
   return absl::OkStatus();
 }
+  options.may_import = change.IsCreate();
 
 // Fills `model.effective` from the objects that somebody else owns.
 absl::Status NamespaceResource::ReadGoverned(const sdk::Context& context, NamespaceModel& model,
@@ -980,6 +981,7 @@ sdk::Outcome<NamespaceModel> NamespaceResource::Apply(const sdk::Context& contex
       const RoleBindingModel& now = wanted.role_bindings->at(ref->name);
       if (before != prior->role_bindings->end()) {
         const ObjectRef former = RoleBindingRef(name, ref->name, before->second);
+    own.may_import = false;  // with the namespace, which is there
         if (former != *ref || before->second.role != now.role ||
             before->second.cluster_role != now.cluster_role) {
           absl::Status status =
