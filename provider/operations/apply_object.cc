@@ -631,7 +631,8 @@ class Applier {
 
   // A list item (a container) that neither the declaration nor `initial` names any more would stay,
   // since the values that counted at its creation keep it. They become ours first, as they are, so
-  // that the next apply removes it in one piece: without its image it would be refused.
+  // that the next apply removes it in one piece: without its image it would be refused. So do
+  // fields that others are not to have any more.
   absl::StatusOr<Json> DropVanished(Json live) {
     const FieldSet given = kubernetes::AppliedBy(live, InitialManager(options_));
     const FieldSet kept = KeptOf(given, live);
@@ -643,13 +644,18 @@ class Applier {
     return ApplyInitial(live, kept);
   }
 
-  // Of what counted only at creation, `given`: what is not of an item that goes.
+  // Of what counted only at creation, `given`: what is not of an item that goes, and is not taken
+  // back.
   FieldSet KeptOf(const FieldSet& given, const Json& live) const {
     if (given.empty()) return given;
     FieldSet named = FieldsIn(declared_, live);
     if (options_.initial != nullptr) named = named.Union(FieldsIn(*options_.initial, live));
     FieldSet kept = given;
     for (const FieldPath& path : given.Paths()) {
+      if (options_.takes_back && options_.takes_back(path)) {
+        kept.Remove(path);
+        continue;
+      }
       const FieldSet* there = &named;
       for (std::size_t i = 0; i < path.size(); ++i) {
         if (there != nullptr) there = there->Child(path[i]);
@@ -869,6 +875,18 @@ std::vector<std::string> FormerManagersOf(const Json& live, const ObjectOptions&
   return managers;
 }
 
+FieldSet OwnedByOthers(const Json& live, const ObjectOptions& options,
+                       const std::vector<std::string>& former) {
+  FieldSet theirs;
+  for (const kubernetes::ManagerEntry& entry : kubernetes::Managers(live)) {
+    const bool ours = entry.manager == options.manager ||
+                      entry.manager == InitialManager(options) ||
+                      std::find(former.begin(), former.end(), entry.manager) != former.end();
+    if (entry.subresource.empty() && !ours) theirs = theirs.Union(entry.fields);
+  }
+  return theirs;
+}
+
 bool IsNamesake(const Json& live, const ObjectOptions& options) {
   if (!options.applied_before || options.owner.empty() || !MarkOf(live).empty() ||
       !AppliedAs(live, options).empty())
@@ -880,18 +898,6 @@ bool IsNamesake(const Json& live, const ObjectOptions& options) {
     return entry.operation == "Apply" && entry.subresource.empty() &&
            !kubernetes::IsFormerManager(entry.manager, entry.operation);
   });
-}
-
-FieldSet OwnedByOthers(const Json& live, const ObjectOptions& options,
-                       const std::vector<std::string>& former) {
-  FieldSet theirs;
-  for (const kubernetes::ManagerEntry& entry : kubernetes::Managers(live)) {
-    const bool ours = entry.manager == options.manager ||
-                      entry.manager == InitialManager(options) ||
-                      std::find(former.begin(), former.end(), entry.manager) != former.end();
-    if (entry.subresource.empty() && !ours) theirs = theirs.Union(entry.fields);
-  }
-  return theirs;
 }
 
 void TellNamesake(const Call& call, const ObjectRef& ref, const Json& live,
