@@ -39,28 +39,28 @@ CALL_WITHIN = 120  # seconds
 PROTOS = ("tfplugin6", "grpc_controller", "grpc_stdio", "grpc_broker", "grpc_health")
 
 
-@functools.cache
 def messages(proto: str):
     """The compiled module of proto/NAME.proto."""
-    folder = _compiled()
-    if folder not in sys.path:
-        sys.path.append(folder)
-    return importlib.import_module(f"{proto}_pb2")
+    return _compiled()[proto]
 
 
 @functools.cache
-def _compiled() -> str:
-    folder = tempfile.mkdtemp(prefix="charon-protos-")
-    files = [f"{name}.proto" for name in PROTOS]
-    try:
-        run = subprocess.run(
-            ["protoc", f"-I{ROOT}/proto", f"--python_out={folder}", *files], capture_output=True, text=True
-        )
-    except FileNotFoundError:
-        raise HarnessError("protoc is missing; install the package protobuf-compiler") from None
-    if run.returncode:
-        raise HarnessError(f"protoc: {run.stderr}")
-    return folder
+def _compiled() -> dict[str, Any]:
+    with tempfile.TemporaryDirectory(prefix="charon-protos-") as folder:  # which nobody needs once they are imported
+        files = [f"{name}.proto" for name in PROTOS]
+        try:
+            run = subprocess.run(
+                ["protoc", f"-I{ROOT}/proto", f"--python_out={folder}", *files], capture_output=True, text=True
+            )
+        except FileNotFoundError:
+            raise HarnessError("protoc is missing; install the package protobuf-compiler") from None
+        if run.returncode:
+            raise HarnessError(f"protoc: {run.stderr}")
+        sys.path.append(folder)
+        try:
+            return {name: importlib.import_module(f"{name}_pb2") for name in PROTOS}
+        finally:
+            sys.path.remove(folder)
 
 
 def call_table(service: Any) -> dict[str, Any]:

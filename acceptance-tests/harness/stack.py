@@ -169,8 +169,9 @@ class Stack:
         self.home = folder / "home"
         for one in (self.config, self.logs, self.plans, self.home):
             one.mkdir(parents=True, exist_ok=True)
-        # Sockets are made here, and their paths may have 107 bytes only.
-        self.temporary = pathlib.Path(tempfile.mkdtemp(prefix="charon-"))
+        # Sockets are made here, and their paths may have 107 bytes only. It goes at the latest with the process.
+        self._temporary = tempfile.TemporaryDirectory(prefix="charon-", ignore_cleanup_errors=True)
+        self.temporary = pathlib.Path(self._temporary.name)
         self.provider = provider or cli_module.provider_binary()
         self.others = others or {}
         self.environment = {
@@ -416,4 +417,4 @@ class Stack:
 
     def close(self) -> None:
         self.end_processes()
-        shutil.rmtree(self.temporary, ignore_errors=True)
+        self._temporary.cleanup()

@@ -97,6 +97,7 @@ def both(request, tmp_path):
     folder = pathlib.Path(tempfile.mkdtemp(prefix="charon-"))  # Sockets need short paths.
     run = subprocess.run([SERVERS, "start", "headscale", "--version", version, "--dir", folder], capture_output=True, text=True)
     if run.returncode:
+        shutil.rmtree(folder, ignore_errors=True)
         (pytest.fail if os.environ.get("CI") else pytest.skip)(run.stderr)
     sandbox = SandboxCluster(tmp_path / "sandbox")
     name = "headscale.json" if version == "0.29" else f"headscale-{version}.json"

@@ -9,6 +9,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import tempfile
 import urllib.error
@@ -129,6 +130,7 @@ def both(tmp_path):
     folder = pathlib.Path(tempfile.mkdtemp(prefix="charon-"))
     run = subprocess.run([SERVERS, "start", "moto", "--dir", folder], capture_output=True, text=True)
     if run.returncode:
+        shutil.rmtree(folder, ignore_errors=True)
         (pytest.fail if os.environ.get("CI") else pytest.skip)(run.stderr)
     sandbox = SandboxCluster(tmp_path / "sandbox")
     try:
@@ -139,6 +141,7 @@ def both(tmp_path):
     finally:
         sandbox.close()
         subprocess.run([SERVERS, "stop", "--dir", folder], capture_output=True)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def test_same_answers(both):

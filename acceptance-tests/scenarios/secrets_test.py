@@ -353,6 +353,35 @@ def test_no_value_is_quoted_by_a_wait(stack, cluster, work):
 
 
 @pytest.mark.one_cli("what is sent is the same")
+@pytest.mark.parametrize("keys", [(), ("p",)], ids=["empty", "generated"])
+@pytest.mark.parametrize("ours", [True, False], ids=["ours", "theirs"])
+def test_an_immutable_secret_is_imported_as_it_is(stack, cluster, work, keys, ours):
+    """With a configuration that says what it has: nothing is written that the server keeps, nor is it made anew."""
+    attributes = {"namespace": work, "name": "fixed", "immutable": True, "generate": {key: {} for key in keys}}
+    if ours:
+        stack.write(hcl.resource("charon_secret", "it", attributes))
+        stack.apply()
+        stack.run("state", "rm", "charon_secret.it")
+    else:
+        data = {key: base64.b64encode(b"first").decode() for key in keys}
+        cluster.api.create({"apiVersion": "v1", "kind": "Secret", "immutable": True, "metadata": {"name": "fixed", "namespace": work}} | (
+            {"data": data} if data else {}), "kubectl-create")
+
+    def fixed():
+        found = cluster.get("Secret", work, "fixed")
+        return found["metadata"]["uid"], found.get("data", {})
+
+    before = fixed()
+    block = hcl.block("import", {"to": Expression("charon_secret.it"), "id": f"{work}/fixed"})
+    stack.write(block + hcl.resource("charon_secret", "it", attributes))
+    assert stack.apply().warnings == [] and fixed() == before
+    stack.write(hcl.resource("charon_secret", "it", attributes | {"labels": {"team": "a"}}))
+    stack.apply()
+    assert fixed() == before and cluster.get("Secret", work, "fixed")["metadata"]["labels"]["team"] == "a"
+    stack.destroy()
+
+
+@pytest.mark.one_cli("what is sent is the same")
 def test_an_import_keeps_values_that_no_configuration_names(stack, cluster, work):
     """As `kubectl create secret` made them, with the configuration that Terraform generates and with one that names a key."""
     values = {"p": base64.b64encode(b"first").decode(), "q": base64.b64encode(b"second").decode()}

@@ -391,6 +391,23 @@ def test_a_namespace_that_kept_data_holds(stack, cluster, names):
     stack.destroy()
     assert not cluster.has("Namespace", None, name)
 
+
+def test_a_namespace_that_claims_of_replicas_hold(stack, cluster, names):
+    """Their set's controller made them, so that no mark says whose they are: their labels do."""
+    name = names("n")
+    stack.write(hcl.resource("charon_tier_namespace", "ns", {"name": name, "tier": "edge"}))
+    stack.apply()
+    stack.write(hcl.resource("charon_tier_namespace", "ns", {"name": name, "tier": "edge"}) + hcl.resource("charon_service", "web", {
+        "namespace": hcl.Expression("charon_tier_namespace.ns.name"), "name": "web", "image": "registry.example.org/app:1", "pod": QUICK,
+        "kind": "statefulset", "claims": {"data": {"mount": "/data", "size": "1Gi", "per_replica": True}}}))
+    stack.apply()
+    result = stack.destroy(fails=True)
+    delete = f"kubectl delete -n {name} PersistentVolumeClaim/data-web-0"
+    assert result.says(delete, "PersistentVolumeClaim/data-web-0 (app=web)", "delete_data", "StatefulSet"), result
+    cluster.api.delete("PersistentVolumeClaim", name, "data-web-0")
+    stack.destroy()
+    assert not cluster.has("Namespace", None, name)
+
     write(delete_data=True)
     stack.apply()
     assert stack.plan("-destroy").warnings == []

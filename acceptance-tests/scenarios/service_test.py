@@ -382,6 +382,59 @@ def test_an_autoscaler_has_the_resources(stack, cluster, front, work):
     stack.destroy()
 
 
+def test_resources_that_nobody_has_any_more(stack, cluster, work):
+    """What was set at the creation goes with the lines that set it, once; what the autoscaler set is the autoscaler's."""
+    said = {"resources": {"requests": {"memory": "64Mi"}, "limits": {"memory": "128Mi"}}, "resources_owner": "external"}
+    attributes = service(work, wait="none")
+    sidecar = {"image": "registry.example.org/side:1"}
+
+    def now(name):
+        return container(workload(cluster, work), name).get("resources", {})
+
+    stack.write(text(attributes | said | {"sidecars": {"side": sidecar | said}}))
+    stack.apply()
+    cluster.api.patch("Deployment", work, "web", {"spec": {"template": {"spec": {"containers": [
+        {"name": "web", "resources": {"requests": {"memory": "100Mi", "cpu": "20m"}}},
+    ]}}}}, "strategic", "vpa-updater")
+    stack.expect_empty()
+    # Left to others, and not said: all stays.
+    stack.write(text(attributes | {"resources_owner": "external", "sidecars": {"side": sidecar | said}}))
+    stack.apply()
+    assert now("web") == {"requests": {"memory": "100Mi", "cpu": "20m"}, "limits": {"memory": "128Mi"}}
+    stack.write(text(attributes | said | {"sidecars": {"side": sidecar | said}}))
+    stack.apply()
+    generation = workload(cluster, work)["metadata"]["generation"]
+    stack.write(text(attributes | {"sidecars": {"side": sidecar}}))
+    plan = stack.plan()
+    after = stack.show_plan_json(plan)["resource_changes"][0]["change"]
+    assert after["after_unknown"]["objects"] == {f"Deployment/{work}/web": True}, "the plan says what is written"
+    stack.apply()
+    assert (now("web"), now("side")) == ({"requests": {"memory": "100Mi", "cpu": "20m"}}, {})
+    assert workload(cluster, work)["metadata"]["generation"] == generation + 1, "one rollout"
+    # First others', then ours, then nobody's: they go as any other line.
+    for late, expected in ((said, said["resources"]), ({"resources": said["resources"]}, said["resources"]), ({}, {})):
+        stack.write(text(attributes | {"sidecars": {"side": sidecar, "late": sidecar | late}}))
+        stack.apply()
+        assert now("late") == expected, late
+    stack.destroy()
+
+
+def test_what_exists_beside_a_service_is_not_to_be_imported(stack, cluster, work):
+    """An import is of the service, which the state has; or of a workload, which there is none."""
+    taken = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "web-files", "namespace": work}}
+    cluster.api.create(taken, "kubectl-create")
+    for create in (True, False):
+        if not create:
+            stack.write(text(service(work, wait="none")))
+            stack.apply()
+        stack.write(text(service(work, wait="none", files={"/etc/a": {"content": "a"}})))
+        for result in (stack.plan(), stack.apply(fails=True)):
+            assert result.says(f"ConfigMap/{work}/web-files exists already", 'Set on_conflict = "adopt"'), result
+            assert not result.says("Import it"), result
+    stack.destroy()
+    assert cluster.has("ConfigMap", work, "web-files")
+
+
 def test_a_claim_that_was_grown(stack, cluster, front, work, names):
     make_storage_class(cluster, names("grows"))
     claim = {"size": "1Gi", "storage_class": names("grows"), "autoresize": "10Gi"}

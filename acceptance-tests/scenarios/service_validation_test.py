@@ -87,6 +87,10 @@ WRONG = {
         {"secrets": {"db": {"store": "vault"}}}, ['secrets["db"]', 'there is neither "extract" nor "values"']),
     "a command where a host is to be": (
         {"wait_for": ["$(reboot):1"]}, ['"$(reboot):1" must be "host:port"']),
+    "a toleration of no taint, beside backups": (
+        {"scheduling": {"tolerations": [{"value": ""}]}, "claims": {"target": {"size": "1Gi"}},
+         "backups": {"night": {"schedule": "@daily", "command": ["save"], "to": "target"}}},
+        ["scheduling.tolerations[0].value", 'there is no "key"', "tolerate every taint"]),
     "a surge beyond all numbers": (
         {"rollout": {"max_surge": "99999999999999999999"}}, ["rollout.max_surge", "must be a number such as"]),
     "a partition of a Deployment": (

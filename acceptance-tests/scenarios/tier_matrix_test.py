@@ -372,7 +372,7 @@ def test_a_description_that_the_configuration_does_not_name_is_somebody_elses(st
     stack.apply()
     describe("theirs")
     stack.expect_empty()
-    stack.write(hcl.resource("charon_tier", "x", tier | {"description": "ours"}))
+    stack.write(hcl.resource("charon_tier", "x", tier | {"description": "ours", "force_conflicts": True}))
     assert stack.apply().actions == {"charon_tier.x": "update"}
     describe("theirs again")
     assert stack.plan().actions == {"charon_tier.x": "update"}
@@ -380,6 +380,21 @@ def test_a_description_that_the_configuration_does_not_name_is_somebody_elses(st
     stack.apply()
     stack.expect_empty()
     assert cluster.get("PriorityClass", None, f"tier-{tier['name']}")["description"] == "theirs again"
+    stack.destroy()
+
+
+def test_an_imported_tier_with_empty_tables_is_quiet(stack, cluster, names):
+    """The annotation says them, the state of an import does not: they mean the same."""
+    name = names("6-empty")
+    tier = hcl.resource("charon_tier", "x", {"name": name, "priority": 6, "limit_range": {"default": {}}, "resource_quota": {}})
+    stack.write(tier)
+    stack.apply()
+    stack.run("state", "rm", "charon_tier.x")
+    stack.write(f'import {{\n  to = charon_tier.x\n  id = "{name}"\n}}\n' + tier)
+    assert stack.apply().warnings == [] and stack.plan().warnings == []
+    # What means something else is told.
+    cluster.api.patch("PriorityClass", None, f"tier-{name}", {"metadata": {"annotations": {"charon.internal/profile": '{"limit_range":{"max":{"cpu":"1"}}}'}}})
+    assert stack.plan().says("Changed outside of Terraform", "charon.internal/profile was changed")
     stack.destroy()
 
 
@@ -606,7 +621,7 @@ def test_what_governs_a_namespace_and_was_made_anew_is_told_in_the_plan(stack, c
         cluster.api.create(object_, manager="kubectl-create")
         text = "".join(w.text for w in stack.plan().warnings)
         assert f"{kind}/{space}/{name} exists already" in text and 'on_conflict = "adopt"' in text, text
-        assert "force_conflicts" not in text
+        assert "force_conflicts" not in text and "Import it" not in text
         assert stack.apply(fails=True).says("exists already", "on_conflict")
         assert cluster.get(kind, space, name).get("metadata")["managedFields"][0]["manager"] == "kubectl-create"
         stack.write(hcl.resource("charon_tier_namespace", "x", attributes | {"on_conflict": "adopt"}))

@@ -41,17 +41,6 @@ std::string CarryingManager(const ObjectOptions& options) {
   return absl::StrCat(options.manager, "-carried");
 }
 
-// Of the object itself, not of its status; what was carried over counts as theirs.
-FieldSet OwnedByOthers(const Json& live, const ObjectOptions& options) {
-  FieldSet theirs;
-  for (const kubernetes::ManagerEntry& entry : kubernetes::Managers(live)) {
-    if (entry.subresource.empty() && entry.manager != options.manager &&
-        entry.manager != InitialManager(options))
-      theirs = theirs.Union(entry.fields);
-  }
-  return theirs;
-}
-
 std::string UidOf(const Json& object) { return Text(object, "metadata.uid"); }
 
 std::string MarkOf(const Json& object) {
@@ -247,6 +236,16 @@ std::string OwnerText(const Json& live, const ObjectOptions& options) {
   return absl::StrCat("created ", created, ", managed by ", absl::StrJoin(managers, ", "));
 }
 
+// What the user can do about an object that nobody has marked.
+std::string WaysToTake(const ObjectRef& ref, const ObjectOptions& options) {
+  const std::string adopt =
+      absl::StrCat("on_conflict = \"adopt\" to take it over as it is",
+                   options.offers_replace ? ", or \"replace\" to delete it first." : ".");
+  if (!options.may_import) return absl::StrCat("Set ", adopt);
+  const std::string id = options.import_id.empty() ? ref.ToString() : options.import_id;
+  return absl::StrCat("Import it (id ", id, "), or set ", adopt);
+}
+
 absl::Status ExistsStatus(const Json& live, const ObjectRef& ref, const ObjectOptions& options) {
   const bool foreign = ClaimOf(&live, options) == Claim::kForeign;
   return WithRemedy(
@@ -256,10 +255,7 @@ absl::Status ExistsStatus(const Json& live, const ObjectRef& ref, const ObjectOp
           ? std::string("Declare it in one stack only. To take it over from the other for good, "
                         "remove it there "
                         "without destroying it and set on_conflict = \"adopt\" here.")
-          : absl::StrCat("Import it (id ",
-                         options.import_id.empty() ? ref.ToString() : options.import_id,
-                         "), or set on_conflict = \"adopt\" to take it over as it is",
-                         options.offers_replace ? ", or \"replace\" to delete it first." : "."));
+          : WaysToTake(ref, options));
 }
 
 absl::Status ForeignStatus(const Json& live, const ObjectRef& ref, const ObjectOptions& options) {
@@ -661,7 +657,8 @@ class Applier {
 
   // A list item (a container) that neither the declaration nor `initial` names any more would stay,
   // since the values that counted at its creation keep it. They become ours first, as they are, so
-  // that the next apply removes it in one piece: without its image it would be refused.
+  // that the next apply removes it in one piece: without its image it would be refused. So do
+  // fields that others are not to have any more.
   absl::StatusOr<Json> DropVanished(Json live) {
     const FieldSet given = kubernetes::AppliedBy(live, InitialManager(options_));
     const FieldSet kept = KeptOf(given, live);
@@ -673,13 +670,18 @@ class Applier {
     return ApplyInitial(live, kept);
   }
 
-  // Of what counted only at creation, `given`: what is not of an item that goes.
+  // Of what counted only at creation, `given`: what is not of an item that goes, and is not taken
+  // back.
   FieldSet KeptOf(const FieldSet& given, const Json& live) const {
     if (given.empty()) return given;
     FieldSet named = FieldsIn(declared_, live);
     if (options_.initial != nullptr) named = named.Union(FieldsIn(*options_.initial, live));
     FieldSet kept = given;
     for (const FieldPath& path : given.Paths()) {
+      if (options_.takes_back && options_.takes_back(path)) {
+        kept.Remove(path);
+        continue;
+      }
       const FieldSet* there = &named;
       for (std::size_t i = 0; i < path.size(); ++i) {
         if (there != nullptr) there = there->Child(path[i]);
@@ -897,6 +899,18 @@ std::vector<std::string> FormerManagersOf(const Json& live, const ObjectOptions&
   const std::string self = AppliedAs(live, options);
   if (!self.empty() && self != options.manager) managers.push_back(self);
   return managers;
+}
+
+FieldSet OwnedByOthers(const Json& live, const ObjectOptions& options,
+                       const std::vector<std::string>& former) {
+  FieldSet theirs;
+  for (const kubernetes::ManagerEntry& entry : kubernetes::Managers(live)) {
+    const bool ours = entry.manager == options.manager ||
+                      entry.manager == InitialManager(options) ||
+                      std::find(former.begin(), former.end(), entry.manager) != former.end();
+    if (entry.subresource.empty() && !ours) theirs = theirs.Union(entry.fields);
+  }
+  return theirs;
 }
 
 bool IsNamesake(const Json& live, const ObjectOptions& options) {

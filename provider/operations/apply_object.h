@@ -35,6 +35,7 @@ struct ObjectOptions {
   OnConflict on_conflict = OnConflict::kFail;
   // What the user may do about an object that is there already, for the message.
   std::string import_id{};       // of the resource; empty: the object's own
+  bool may_import = true;        // whether an import would take it: not once the resource is there
   bool offers_replace = true;    // whether on_conflict = "replace" exists
   bool force_conflicts = false;  // take fields from other managers
   // What the user may do about these fields of the configuration, which another manager has, for
@@ -56,6 +57,9 @@ struct ObjectOptions {
   // Fields whose value counts only at creation, as a partial object; null: none. They go in under
   // "<manager>-initial", so that they are never sent again and never removed by a later apply.
   const Json* initial = nullptr;
+  // Which fields that counted only at creation are not left to others any more: our next write has
+  // them again, or takes them away. Empty: none.
+  std::function<bool(const kubernetes::FieldPath& field)> takes_back{};
   // Every later update has the same fields in `initial`: it hands them over before it applies, so
   // that the creation need not, and is one write.
   bool hand_over_later = false;
@@ -91,6 +95,10 @@ std::string ComparedAs(const Json& live, const ObjectOptions& options);
 // Those whose fields become ours with our first apply: tools that are done with `live`, and our own
 // former name.
 std::vector<std::string> FormerManagersOf(const Json& live, const ObjectOptions& options);
+// What others own of `live` itself, not of its status, and keep whatever we apply. What was carried
+// over counts as theirs; `former`: managers whose fields become ours.
+kubernetes::FieldSet OwnedByOthers(const Json& live, const ObjectOptions& options,
+                                   const std::vector<std::string>& former = {});
 // Somebody has deleted ours and made another of the same name. It counts as gone: not changed and
 // not deleted, and made again as any object that exists already (on_conflict).
 bool IsNamesake(const Json& live, const ObjectOptions& options);

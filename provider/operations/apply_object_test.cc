@@ -273,13 +273,22 @@ TEST_F(ApplyObjectTest, WhatExistsAndIsNotOursIsNamedWithTheWaysOut) {
   EXPECT_THAT(*RemedyOf(refused.status()),
               AllOf(HasSubstr("Import it"), HasSubstr("adopt"), HasSubstr("replace")));
 
+  // Where the resource is in the state already.
+  options_.may_import = false;
+  transport_.Answer(409, kExists);
+  Answer(200, Live("", {Entry("helm", "Update", kOurFields)}));
+  EXPECT_EQ(*RemedyOf(CreateObject(call_, *cluster_, declared_, options_).status()),
+            "Set on_conflict = \"adopt\" to take it over as it is, or \"replace\" to delete it "
+            "first.");
+
   // Another stack's, although its field manager is the same.
   transport_.Answer(409, kExists);
   Answer(200, Live("other/t/a", {Entry("charon", "Apply", kOurFields)}));
   refused = CreateObject(call_, *cluster_, declared_, options_);
   EXPECT_THAT(refused,
               StatusIs(absl::StatusCode::kAlreadyExists, HasSubstr("it belongs to \"other/t/a\"")));
-  EXPECT_THAT(Sent(), ElementsAre("PATCH force=true", "GET", "PATCH force=true", "GET"));
+  EXPECT_THAT(Sent(), ElementsAre("PATCH force=true", "GET", "PATCH force=true", "GET",
+                                  "PATCH force=true", "GET"));
 }
 
 TEST_F(ApplyObjectTest, AdoptingMovesWhatTheFormerToolOwned) {

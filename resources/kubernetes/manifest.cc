@@ -514,6 +514,7 @@ absl::Status ManifestResource::Plan(const sdk::Context& context,
         }
         operations::ObjectOptions options = Options(config, ref);
         options.replaces = context.replaces;
+        options.may_import = change.IsCreate();
         Json initial;
         if (config.initial.IsUnknown())
           return absl::OkStatus();  // it may hold what the server requires
@@ -654,6 +655,7 @@ sdk::Outcome<ManifestModel> ManifestResource::Update(const sdk::Context& context
     }
   }
   operations::ObjectOptions options = Options(plan, ref);
+  options.may_import = false;
   SetPast(context, options);
   if (before.ok()) options.before = [&before] { return **before; };
   Json initial;

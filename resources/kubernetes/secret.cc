@@ -98,8 +98,9 @@ Json Render(const SecretModel& model, const std::string& name_space, const Json&
   Json object = {{"apiVersion", "v1"},
                  {"kind", "Secret"},
                  {"metadata", metadata},
-                 {"type", model.type.value_or("Opaque")},
-                 {"data", data}};
+                 {"type", model.type.value_or("Opaque")}};
+  // The server stores no empty map, and takes one for a change of an immutable Secret.
+  if (!data.empty()) object["data"] = data;
   if (model.immutable.value_or(false)) object["immutable"] = true;
   return object;
 }
@@ -474,7 +475,7 @@ absl::Status SecretResource::CheckPlanned(const sdk::Context& context,
                      !planned.replicate_to.IsUnknown();
   if (!known || context.provider_config_unknown || context.planned_before) return absl::OkStatus();
   const SecretModel* prior = change.IsUpdate() ? &change.prior() : nullptr;
-  const operations::ObjectOptions options = Options(context, planned);
+  operations::ObjectOptions options = Options(context, planned);
   const Labels labels = LabelsFor(planned, services_.settings()->conventions);
   planned.keys = DeclaredKeys(planned);
   const bool values_stay = prior != nullptr && !ChangesValues(context, *prior, planned);
@@ -513,6 +514,7 @@ absl::Status SecretResource::CheckPlanned(const sdk::Context& context,
           const Json object = Render(planned, place, data, labels);
           const bool fresh = prior == nullptr || !IsPlace(*prior, place);
           const bool main = place == *planned.name_space;
+          options.may_import = prior == nullptr && main;
           absl::Status status;
           if (!main && !fresh) {  // as the first, but for what others own
             const auto copy = cluster.Read(context, RefIn(place, planned));
@@ -604,7 +606,7 @@ absl::StatusOr<Json> SecretResource::Values(const sdk::Context& context,
 sdk::Outcome<SecretModel> SecretResource::Apply(const sdk::Context& context,
                                                 const SecretModel* prior, const SecretModel& plan) {
   CHARON_ASSIGN_OR_RETURN(const auto cluster, services_.Kubernetes());
-  const operations::ObjectOptions options = Options(context, plan);
+  operations::ObjectOptions options = Options(context, plan);
   const ObjectRef ref = RefIn(*plan.name_space, plan);
   absl::StatusOr<Json> live = cluster->Get(context, ref);
   if (absl::IsNotFound(live.status())) live = Json();
@@ -664,6 +666,7 @@ sdk::Outcome<SecretModel> SecretResource::Apply(const sdk::Context& context,
   };
   for (const std::string& place : places) {
     const bool main = place == *plan.name_space;
+    options.may_import = prior == nullptr && main;
     Json object = Render(plan, place, data, *reached.labels_all);
     if (main && !noted.empty())
       object["metadata"]["annotations"][kCopiesAnnotation] = absl::StrJoin(noted, ",");

@@ -32,19 +32,6 @@ bool IsNote(absl::string_view key) {
   return key == kManagedByLabel || key == "helm.sh/chart";
 }
 
-// What stays whatever we apply: others have it.
-FieldSet OwnedByOthers(const Json& live, const operations::ObjectOptions& options) {
-  const std::vector<std::string> former = operations::FormerManagersOf(live, options);
-  FieldSet others;
-  for (const kubernetes::ManagerEntry& entry : kubernetes::Managers(live)) {
-    if (!entry.subresource.empty() || entry.manager == options.manager ||
-        std::find(former.begin(), former.end(), entry.manager) != former.end())
-      continue;
-    others = others.Union(entry.fields);
-  }
-  return others;
-}
-
 FieldPath MetadataPath(const char* map, const std::string& key) {
   return {{.text = "metadata"}, {.text = map}, {.text = key}};
 }
@@ -106,7 +93,8 @@ StringMap EntriesOfFormerTools(const Json& live, const char* map,
                                const operations::ObjectOptions& options) {
   const Json& entries = Field(live, absl::StrCat("metadata.", map));
   if (!entries.is_object()) return {};
-  const FieldSet others = OwnedByOthers(live, options);
+  const FieldSet others =
+      operations::OwnedByOthers(live, options, operations::FormerManagersOf(live, options));
   StringMap found;
   for (const auto& [key, value] : entries.items()) {
     if (!value.is_string() || IsNote(key) || others.Contains(MetadataPath(map, key))) continue;
@@ -120,7 +108,8 @@ std::vector<std::string> TakenAway(const Json& object, const Json& live,
   const Json migrated = operations::Migrated(object, live, options);
   const FieldSet gone = kubernetes::AppliedBy(migrated, options.manager)
                             .Minus(kubernetes::FieldsOf(object, migrated))
-                            .Minus(OwnedByOthers(live, options))
+                            .Minus(operations::OwnedByOthers(
+                                live, options, operations::FormerManagersOf(live, options)))
                             .Intersect(kubernetes::FieldsOf(live, live));
   std::set<std::string> told;
   for (const FieldPath& path : gone.Paths()) {

@@ -173,6 +173,9 @@ class Run {
     reached_.restart = prior == nullptr ? Attr<StringMap>() : prior->restart;
     if (prior == nullptr) return;
     took_over_ = IsUnfinished(*prior);
+    const std::string workload = KeyOf(WorkloadRef(plan));
+    if (reached_.objects->count(workload) != 0 && TakesResourcesBack(*prior, plan, conventions_))
+      reached_.objects.value()[workload] = kUnfinished;
     reached_.env_wo_version = prior->env_wo_version;
     reached_.generated_secrets = prior->generated_secrets;
     reached_.claims = prior->claims;
@@ -502,6 +505,14 @@ class Run {
     Json initial = rendered.initial;
     options.initial = initial.is_null() ? nullptr : &initial;
     options.hand_over_later = IsClaim(ref);  // its size is always initial
+    const bool is_workload = rendered.stage == Stage::kWorkload;
+    // An import is of the whole service, by its workload.
+    options.may_import = prior_ == nullptr && is_workload;
+    if (is_workload) {
+      options.takes_back = [this](const kubernetes::FieldPath& field) {
+        return IsOwnResource(plan_, field);
+      };
+    }
     // Data is taken over, never deleted.
     options.offers_replace = !rendered.keeps_data;
     if (rendered.keeps_data && options.on_conflict == operations::OnConflict::kReplace) {

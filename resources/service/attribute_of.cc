@@ -491,9 +491,16 @@ class Finder {
   Path OfBackup() {
     const Path& own = rendered_.attribute;
     if (Take("schedule") || Take("timeZone")) return own.Attribute(Snake(steps_[at_ - 1].text));
-    const bool container = Take("jobTemplate") && Take("spec") && Take("template") &&
-                           Take("spec") && Take("containers") && Item() != nullptr;
-    if (!container) return own;
+    const bool pod = Take("jobTemplate") && Take("spec") && Take("template") && Take("spec");
+    // Of the service; that of `gpu` is the last one.
+    if (pod && Take("tolerations")) {
+      const Path path = Path("scheduling").Attribute("tolerations");
+      const std::size_t said = model_.scheduling.value_or({}).tolerations.value_or({}).size();
+      std::size_t index = 0;
+      if (!Key() || !absl::SimpleAtoi(*Key(), &index)) return path;
+      return index < said ? path.Index(static_cast<std::int64_t>(index)) : Path("gpu");
+    }
+    if (!pod || !Take("containers") || Item() == nullptr) return own;
     if (Take("image")) return own.Attribute("image");
     if (Take("command")) return own.Attribute("command");
     if (!Take("env")) return own;

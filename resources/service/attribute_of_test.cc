@@ -195,6 +195,11 @@ TEST_F(AttributeOfTest, OtherObjects) {
   EXPECT_EQ(Of("ConfigMap", "web-files", "data[etc_a]"), "files[\"/etc/a\"]");
   EXPECT_EQ(Of("ConfigMap", "web-etc-d", "data[k]"), "config_dirs[\"/etc/d\"].files[\"k\"]");
   EXPECT_EQ(Of("CronJob", "web-night", "spec.schedule"), "backups[\"night\"].schedule");
+  const std::string pod = "spec.jobTemplate.spec.template.spec.";
+  EXPECT_EQ(Of("CronJob", "web-night", pod + "tolerations[1].operator"),
+            "scheduling.tolerations[1]");
+  EXPECT_EQ(Of("CronJob", "web-night", pod + "tolerations[2].key"), "gpu");
+  EXPECT_EQ(Of("CronJob", "web-night", pod + "affinity"), "backups[\"night\"]");
   EXPECT_EQ(Of("CronJob", "web-night", "spec.jobTemplate.spec.template.spec.containers[0].env[0]"),
             "backups[\"night\"].env[\"A\"]");
 }

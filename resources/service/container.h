@@ -154,7 +154,8 @@ std::vector<typename ObjectSpec<M>::Row> ContainerRows(Mode image_mode,
                  "What the container requests, and its limits."),
       FieldOf<M>(&C::resources_owner, "resources_owner", Optional,
                  "`terraform` (default), or `external`: resources are set at creation and left to "
-                 "an autoscaler from then on.")
+                 "an autoscaler from then on. Without either, what the autoscaler set stays, and "
+                 "the rest goes.")
           .Check(OneOf({"terraform", "external"})),
       FieldOf<M>(&C::env, "env", Optional,
                  "Environment variables. `$(NAME)` refers to another one, in any order.")

@@ -9,6 +9,31 @@
 #include "provider/base/status.h"
 
 namespace charon::service {
+namespace {
+
+constexpr const char* kContainerLists[] = {"containers", "initContainers"};
+
+// The container of that name, or null.
+const ContainerModel* ContainerOf(const ServiceModel& model, const std::string& list,
+                                  const std::string& name) {
+  if (list == "initContainers") {
+    if (!model.init_containers.IsKnown()) return nullptr;
+    const auto found = std::find_if(
+        model.init_containers->begin(), model.init_containers->end(),
+        [&name](const InitContainerModel& init) { return init.name.value_or("") == name; });
+    return found == model.init_containers->end() ? nullptr : &*found;
+  }
+  if (name == model.MainContainer()) return &model;
+  if (!model.sidecars.IsKnown()) return nullptr;
+  const auto found = model.sidecars->find(name);
+  return found == model.sidecars->end() ? nullptr : &found->second;
+}
+
+bool OwnsResources(const ContainerModel& container) {
+  return container.resources_owner.value_or("terraform") != "external";
+}
+
+}  // namespace
 
 using kubernetes::ObjectRef;
 
@@ -92,6 +117,30 @@ const Rendered* WorkloadOf(const std::vector<Rendered>& objects) {
 Attr<StringMap> Urls(const ServiceModel& model, const Conventions& conventions) {
   StringMap urls = UrlsOf(model, conventions);
   return urls.empty() ? Attr<StringMap>() : Attr<StringMap>(std::move(urls));
+}
+
+bool TakesResourcesBack(const ServiceModel& before, const ServiceModel& now,
+                        const Conventions& conventions) {
+  const absl::StatusOr<PodTemplate> former = RenderPod(before, conventions);
+  if (!former.ok()) return false;
+  for (const char* list : kContainerLists) {
+    const Json& initial = kubernetes::Field(former->initial, absl::StrCat("spec.", list));
+    if (!initial.is_array()) continue;
+    for (const Json& container : initial) {
+      const ContainerModel* kept = ContainerOf(now, list, kubernetes::Text(container, "name"));
+      if (container.contains("resources") && kept != nullptr && OwnsResources(*kept)) return true;
+    }
+  }
+  return false;
+}
+
+bool IsOwnResource(const ServiceModel& model, const kubernetes::FieldPath& field) {
+  constexpr std::size_t kDepth = 6;  // spec.template.spec.containers[name="web"].resources
+  if (field.size() < kDepth || field[5].text != "resources") return false;
+  const Json key = Json::parse(field[4].text, nullptr, /*allow_exceptions=*/false);
+  const ContainerModel* container =
+      ContainerOf(model, field[3].text, kubernetes::Text(key, "name"));
+  return container != nullptr && OwnsResources(*container);
 }
 
 bool IsClaim(const ObjectRef& ref) { return ref.kind.kind == "PersistentVolumeClaim"; }

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "provider/clients/kubernetes/field_set.h"
 #include "provider/clients/kubernetes/object.h"
 #include "resources/service/render.h"
 #include "resources/service/service.h"
@@ -58,6 +59,14 @@ bool IsDataKnown(const ServiceModel& model);
 std::string ClaimKey(const ServiceModel& model, const std::string& volume, bool per_replica);
 // "Secret/shop/web-generated".
 std::string GeneratedKey(const ServiceModel& model);
+
+// Whether `before` set resources of a container at its creation for others to change, and `now`
+// leaves them to nobody: where it does not declare any, those that are still as they were set go,
+// which no hash shows.
+bool TakesResourcesBack(const ServiceModel& before, const ServiceModel& now,
+                        const Conventions& conventions);
+// Whether `field` of the workload is of `resources` that are not left to others.
+bool IsOwnResource(const ServiceModel& model, const kubernetes::FieldPath& field);
 
 bool IsClaim(const kubernetes::ObjectRef& ref);
 bool IsPerReplica(const ClaimModel& claim);

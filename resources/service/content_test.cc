@@ -1,8 +1,10 @@
 #include "resources/service/content.h"
 
+#include <map>
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -63,6 +65,43 @@ TEST(DataOf, NamesClaimsOfReplicasByTheirPattern) {
   EXPECT_TRUE(IsDataKnown(model));
   model.claims.value()["data"].per_replica = Attr<bool>::Unknown();
   EXPECT_FALSE(IsDataKnown(model));
+}
+
+TEST(IsOwnResource, IsOfAContainerThatLeavesThemToNobody) {
+  ServiceModel model = Model({});
+  SidecarModel side;
+  side.resources_owner = "external";
+  model.sidecars = std::map<std::string, SidecarModel>{{"side", side}};
+  InitContainerModel init;
+  init.name = "first";
+  model.init_containers = std::vector<InitContainerModel>{init};
+  const auto own = [&model](const std::string& container, const std::string& field) {
+    const auto path = kubernetes::ParseFieldPath(
+        absl::StrCat(".spec.template.spec.", container, ".", field), nullptr);
+    return path.ok() && IsOwnResource(model, *path);
+  };
+  for (const char* field : {"resources", "resources.limits.memory"}) {
+    EXPECT_TRUE(own("containers[name=\"web\"]", field)) << field;
+    EXPECT_TRUE(own("initContainers[name=\"first\"]", field)) << field;
+    EXPECT_FALSE(own("containers[name=\"side\"]", field)) << field;
+    // Somebody else's, or another container by that name.
+    EXPECT_FALSE(own("containers[name=\"injected\"]", field)) << field;
+    EXPECT_FALSE(own("initContainers[name=\"web\"]", field)) << field;
+  }
+  EXPECT_FALSE(own("containers[name=\"web\"]", "image"));
+}
+
+TEST(TakesResourcesBack, WhereTheyWereOthersAndAreNobodys) {
+  ServiceModel before = Model({});
+  before.image = "web:1";
+  ServiceModel now = before;
+  before.resources = ResourcesModel{};
+  before.resources.value().limits = StringMap{{"memory", "1Gi"}};
+  EXPECT_FALSE(TakesResourcesBack(before, now, {}));
+  before.resources_owner = "external";
+  EXPECT_TRUE(TakesResourcesBack(before, now, {}));
+  now.resources_owner = "external";
+  EXPECT_FALSE(TakesResourcesBack(before, now, {}));
 }
 
 }  // namespace

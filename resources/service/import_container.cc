@@ -8,9 +8,11 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
 #include "nlohmann/json.hpp"
 #include "provider/clients/kubernetes/object.h"
 #include "resources/service/import_parts.h"
+#include "resources/service/render.h"
 
 namespace charon::service {
 namespace {
@@ -39,12 +41,22 @@ bool LooksSecret(const std::string& name) {
          absl::EndsWith(upper, "_DSN");
 }
 
-// Whether a value brings its own login: postgres://user:password@host.
+// Whether a value has anything beside what it takes from other variables: $(NAME).
+bool HoldsMore(std::string value) {
+  for (const std::string& name : References(value))
+    absl::StrReplaceAll({{absl::StrCat("$(", name, ")"), ""}}, &value);
+  return !value.empty();
+}
+
+// Whether a value brings its own login: postgres://user:password@host. $(NAME) is another
+// variable's.
 bool HasLogin(const std::string& value) {
   const std::size_t scheme = value.find("://");
   if (scheme == std::string::npos) return false;
   const std::string host = value.substr(scheme + 3, value.find('/', scheme + 3) - scheme - 3);
-  return host.find(':') < host.find('@') && absl::StrContains(host, "@");
+  const std::size_t colon = host.find(':'), at = host.rfind('@');
+  if (at == std::string::npos || colon >= at) return false;
+  return HoldsMore(host.substr(colon + 1, at - colon - 1));
 }
 
 std::string Reference(const Json& ref, const char* separator, const std::string& key) {
@@ -68,7 +80,7 @@ void Environment(const Json& container, ContainerModel& model, std::vector<std::
         fields[name] = Text(resource, "resource");
     } else if (!from.is_object()) {
       const std::string value = Text(entry, "value");
-      if (!value.empty() && (LooksSecret(name) || HasLogin(value))) {
+      if ((LooksSecret(name) && HoldsMore(value)) || HasLogin(value)) {
         left_out.push_back(name);
       } else {
         literals[name] = value;

@@ -218,6 +218,8 @@ absl::Status PlanChecks::DryRun(const sdk::Context& context,
     operations::ObjectOptions options = OptionsOf(services_, planned, context);
     options.initial = objects[i].initial.is_null() ? nullptr : &objects[i].initial;
     options.offers_replace = !objects[i].keeps_data;
+    // An import is of the whole service, by its workload.
+    options.may_import = !change.IsUpdate() && objects[i].stage == Stage::kWorkload;
     if (objects[i].stage == Stage::kWorkload && (adopting || change.IsCreate())) {
       options.foresees = [&context, &options, &ref = content.refs[i], adopting](const Json& live,
                                                                                 const Json& after) {

@@ -14,6 +14,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/time/time.h"
 #include "provider/base/duration.h"
+#include "provider/base/ip.h"
 #include "provider/base/status.h"
 #include "provider/clients/kubernetes/yaml.h"
 #include "resources/service/strategic_merge.h"
@@ -628,14 +629,45 @@ void CheckSecrets(const ServiceModel& model, Findings& findings) {
   }
 }
 
+// What Kubernetes takes of no toleration (k8s.io/kubernetes/pkg/apis/core/validation/validation.go,
+// ValidateTolerations).
+void CheckTolerations(const ServiceModel& model, Findings& findings) {
+  const SchedulingModel scheduling = model.scheduling.value_or({});
+  std::int64_t index = 0;
+  for (const TolerationModel& toleration : scheduling.tolerations.value_or({})) {
+    const Path path = Path("scheduling").Attribute("tolerations").Index(index++);
+    const bool known =
+        !toleration.key.IsUnknown() && !toleration.op.IsUnknown() && !toleration.value.IsUnknown();
+    const bool exists =
+        toleration.op.value_or(toleration.value.IsNull() ? "Exists" : "Equal") == "Exists";
+    if (known && !exists && toleration.key.value_or("").empty()) {
+      findings.Add(path.Attribute(toleration.value.IsNull() ? "operator" : "value"),
+                   "is compared with the value of a taint, but there is no \"key\"",
+                   "Name the taint in key, or leave value and operator out to tolerate every "
+                   "taint.");
+    }
+    if (known && exists && !toleration.value.value_or("").empty()) {
+      findings.Add(path.Attribute("value"), "is compared with nothing under operator \"Exists\"",
+                   "Leave it out, or set operator = \"Equal\".");
+    }
+    if (!toleration.seconds.IsNull() && !toleration.effect.IsUnknown() &&
+        toleration.effect.value_or("") != "NoExecute") {
+      findings.Add(path.Attribute("toleration_period"), "is for effect \"NoExecute\" only",
+                   "Set effect = \"NoExecute\", or leave toleration_period out.");
+    }
+  }
+}
+
 // "host:port" that a shell takes as two plain words: it stands in the command of an init container.
 bool IsHostAndPort(absl::string_view target) {
-  const std::size_t colon = target.rfind(':');
-  if (colon == absl::string_view::npos) return false;
-  const absl::string_view host = target.substr(0, colon), port = target.substr(colon + 1);
+  const auto [host, port] = HostAndPort(target);
   const auto plain = [](char c) {
     return absl::ascii_isalnum(static_cast<unsigned char>(c)) || absl::StrContains(".-_:", c);
   };
+  if (absl::StartsWith(target, "[")) {
+    const std::optional<IpAddress> address = IpAddress::Parse(host);
+    if (!address || !address->v6) return false;
+  }
   std::int64_t number = 0;
   return !host.empty() && host[0] != '-' && std::all_of(host.begin(), host.end(), plain) &&
          port.find_first_not_of("0123456789") == absl::string_view::npos &&
@@ -643,6 +675,15 @@ bool IsHostAndPort(absl::string_view target) {
 }
 
 }  // namespace
+
+std::pair<absl::string_view, absl::string_view> HostAndPort(absl::string_view target) {
+  const std::size_t colon = target.rfind(':');
+  if (colon == absl::string_view::npos) return {target, ""};
+  absl::string_view host = target.substr(0, colon);
+  if (host.size() > 2 && host.front() == '[' && host.back() == ']')
+    host = host.substr(1, host.size() - 2);
+  return {host, target.substr(colon + 1)};
+}
 
 std::optional<absl::Status> MayNotFitOnTwoNodes(const ServiceModel& model) {
   if (!HasSeveralPods(model) || IsOnOneNode(model)) return std::nullopt;
@@ -788,6 +829,7 @@ std::vector<absl::Status> CheckService(const ServiceModel& config) {
   CheckBytes(config, findings);
   CheckPatch(config, findings);
   CheckBackups(config, findings);
+  CheckTolerations(config, findings);
   if (config.files.IsKnown()) {
     std::map<std::string, std::string> keys;
     for (const auto& [path, file] : *config.files) {
@@ -876,9 +918,10 @@ std::vector<absl::Status> CheckService(const ServiceModel& config) {
   }
   for (const std::string& target : config.wait_for.value_or({})) {
     if (IsHostAndPort(target)) continue;
-    findings.Add(
-        "wait_for",
-        absl::StrCat("\"", target, "\" must be \"host:port\", such as \"postgresql.dbaas:5432\""));
+    findings.Add("wait_for",
+                 absl::StrCat("\"", target,
+                              "\" must be \"host:port\", such as \"postgresql.dbaas:5432\" or "
+                              "\"[fd00::1]:5432\""));
   }
   if (config.identity.IsKnown() && config.identity->service_account.IsKnown()) {
     const ServiceAccountModel& account = *config.identity->service_account;

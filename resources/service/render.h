@@ -6,9 +6,11 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "nlohmann/json.hpp"
 #include "provider/base/path.h"
 #include "provider/conventions.h"
@@ -124,6 +126,9 @@ struct PodTemplate {
 // EnvVar.value).
 std::set<std::string> References(const std::string& value);
 absl::StatusOr<PodTemplate> RenderPod(const ServiceModel& model, const Conventions& conventions);
+// The two parts of an element of `wait_for`, an address of IPv6 without its brackets: no `nc` takes
+// them. The second one is empty where there is no colon.
+std::pair<absl::string_view, absl::string_view> HostAndPort(absl::string_view target);
 // What a pod with `gpu` tolerates.
 TolerationModel GpuToleration(const Conventions& conventions);
 // What a render version says of pods where the configuration says nothing; null: neither does it,

@@ -337,9 +337,8 @@ Parts Container(const ServiceModel& model, const ContainerModel& container, cons
 Json WaitContainer(const ServiceModel& model, const Conventions& conventions) {
   std::vector<std::string> lines;
   for (const std::string& target : *model.wait_for) {
-    const std::size_t colon = target.rfind(':');
-    lines.push_back(absl::StrCat("until nc -z -w 2 ", target.substr(0, colon), " ",
-                                 target.substr(colon + 1), "; do sleep 2; done"));
+    const auto [host, port] = HostAndPort(target);
+    lines.push_back(absl::StrCat("until nc -z -w 2 ", host, " ", port, "; do sleep 2; done"));
   }
   return {{"name", "wait-for"},
           {"image", conventions.wait_for_image},

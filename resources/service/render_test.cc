@@ -464,6 +464,10 @@ TEST(RenderPod, WaitsByPolicyOrByItself) {
   EXPECT_EQ(itself["initContainers"][0]["name"], "wait-for");
   EXPECT_THAT(itself["initContainers"][0]["command"][2].get<std::string>(),
               HasSubstr("nc -z -w 2 postgresql.dbaas 5432"));
+  EXPECT_THAT(
+      PodSpec({{"wait_for", Json::array({"[fd00::1]:80"})}})["initContainers"][0]["command"][2]
+          .get<std::string>(),
+      HasSubstr("nc -z -w 2 fd00::1 80;"));
   const absl::StatusOr<PodTemplate> policy = RenderPod(Service(config), conventions);
   ASSERT_TRUE(policy.ok());
   EXPECT_FALSE(policy->spec["spec"].contains("initContainers"));
@@ -937,13 +941,34 @@ TEST(CheckService, ADaemonSetHasNoNumberOfReplicas) {
                           HasSubstr("scale_to_zero: a DaemonSet has a pod on every node")));
 }
 
+TEST(CheckService, ATolerationIsOfATaint) {
+  const auto of = [](const Json& toleration) {
+    return Messages({{"scheduling", {{"tolerations", Json::array({{{"key", "a"}}, toleration})}}}});
+  };
+  const Json right[] = {Json::object(),
+                        {{"key", "a"}, {"value", ""}},
+                        {{"operator", "Exists"}, {"value", ""}},
+                        {{"toleration_period", "1s"}, {"effect", "NoExecute"}}};
+  for (const Json& toleration : right) EXPECT_THAT(of(toleration), IsEmpty()) << toleration;
+  EXPECT_THAT(of({{"value", ""}}),
+              ElementsAre(HasSubstr("scheduling.tolerations[1].value: is compared with")));
+  EXPECT_THAT(of({{"operator", "Equal"}}),
+              ElementsAre(HasSubstr("scheduling.tolerations[1].operator: is compared with")));
+  EXPECT_THAT(of({{"key", "a"}, {"operator", "Exists"}, {"value", "b"}}),
+              ElementsAre(HasSubstr("scheduling.tolerations[1].value: is compared with nothing")));
+  EXPECT_THAT(of({{"toleration_period", "1s"}}),
+              ElementsAre(HasSubstr("scheduling.tolerations[1].toleration_period: is for effect")));
+}
+
 TEST(CheckService, WaitsForHostsAndPorts) {
   for (const char* right : {"db:5432", "postgresql.dbaas:5432", "10.0.0.1:80", "fd00::1:80",
-                            "_sip._udp.example.org:5060"})
+                            "[fd00::1]:80", "[::ffff:10.0.0.1]:80", "_sip._udp.example.org:5060"})
     EXPECT_THAT(Messages({{"wait_for", Json::array({right})}}), IsEmpty()) << right;
   for (const char* wrong :
-       {"", "db", "db:", ":80", "db:0", "db:65536", "db:http", "db: 80", "db:+80", "$(reboot):1",
-        "x; reboot:80", "a b:80", "-e:80", "`id`:80", "db:80\n", "a\nb:80"}) {
+       {"",        "db",      "db:",         ":80",         "db:0",           "db:65536",
+        "db:http", "db: 80",  "db:+80",      "$(reboot):1", "x; reboot:80",   "a b:80",
+        "-e:80",   "`id`:80", "db:80\n",     "a\nb:80",     "[fd00::1]",      "[fd00::1]80",
+        "[]:80",   "[db]:80", "[fd00::1:80", "fd00::1]:80", "[[fd00::1]]:80", "[-::1]:80"}) {
     EXPECT_THAT(Messages({{"wait_for", Json::array({wrong})}}),
                 ElementsAre(HasSubstr("must be \"host:port\"")))
         << wrong;

@@ -705,7 +705,8 @@ const ObjectSpec<ServiceModel>& ServiceModel::Describe() {
         Field(&M::backups, "backups", Optional, "CronJobs that save data, by name.")
             .Check(EachKey(DnsLabel())),
         Field(&M::wait_for, "wait_for", Optional,
-              "`host:port` of what must accept connections before the pods start."),
+              "`host:port` of what must accept connections before the pods start, an address of "
+              "IPv6 as `[fd00::1]:5432`."),
         Field(&M::scale_to_zero, "scale_to_zero", Optional, "Stop the pods while nobody asks."),
         Field(&M::extra_manifest_patch, "extra_manifest_patch", Optional,
               "JSON or YAML, merged over the workload last as a strategic merge patch, for what "

@@ -182,7 +182,7 @@ absl::Status ServiceResource::Plan(const sdk::Context& context,
   }
   change.Set("urls", wanted.urls);
   change.Set("restart", wanted.restart);
-  change.Set("objects", Attr<StringMap>(content.hashes));
+  PlanObjects(change, content);
   if (change.IsUpdate()) {
     if (wanted.restart.IsKnown() && change.prior().restart.IsKnown()) {
       for (const auto& [name, digest] : *wanted.restart) {
@@ -201,6 +201,22 @@ absl::Status ServiceResource::Plan(const sdk::Context& context,
   CHARON_RETURN_IF_ERROR(checks_.DryRun(context, change, wanted, content));
   CHARON_RETURN_IF_ERROR(checks_.BackupTargets(context, change, wanted, content));
   return checks_.Fit(context, change, wanted, content.objects);
+}
+
+// The workload is written although it declares what it did: its line says so.
+void ServiceResource::PlanObjects(sdk::PlanChange<ServiceModel>& change,
+                                  const Content& content) const {
+  const std::string workload = KeyOf(WorkloadRef(change.planned()));
+  std::map<std::string, std::optional<std::string>> objects(content.hashes.begin(),
+                                                            content.hashes.end());
+  if (change.IsUpdate() && change.prior().objects.IsKnown()) {
+    const StringMap& before = *change.prior().objects;
+    const auto found = before.find(workload);
+    if (found != before.end() && found->second == content.hashes.at(workload) &&
+        TakesResourcesBack(change.prior(), change.planned(), services_.settings()->conventions))
+      objects[workload] = std::nullopt;
+  }
+  change.SetPartly("objects", objects);
 }
 
 // What is said about the pods when the workload is made or changes, and not again with every plan.

@@ -46,6 +46,7 @@ class ServiceResource final : public sdk::Resource<ServiceModel, ServiceIdentity
  private:
   // What can be said of `objects` while some texts are not known yet.
   static void PlanPartly(sdk::PlanChange<ServiceModel>& change, const Conventions& conventions);
+  void PlanObjects(sdk::PlanChange<ServiceModel>& change, const Content& content) const;
   absl::Status PlanPods(const sdk::Context& context, const sdk::PlanChange<ServiceModel>& change,
                         const ServiceModel& planned, const Content& content) const;
   absl::StatusOr<ServiceModel> ReadImported(const sdk::Context& context,

@@ -1,11 +1,13 @@
 #include "resources/tier/namespace.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <set>
 #include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
@@ -279,12 +281,38 @@ bool IsDataOfAService(const std::string& kind, const Json& annotations) {
          absl::StrContains(annotations.value(operations::kOwnerAnnotation, ""), "/charon_service/");
 }
 
+// Whether the controller of a StatefulSet has made it for a replica: "<volume>-<set>-<ordinal>",
+// with the labels of the set's selector (k8s.io/kubernetes/pkg/controller/statefulset,
+// getPersistentVolumeClaims). It stays when the set goes, and has no mark of whose the set was.
+bool IsClaimOfAReplica(const std::string& kind, const Json& object) {
+  const std::string name = kubernetes::Text(object, "metadata.name");
+  const std::size_t dash = name.rfind('-');
+  std::int64_t ordinal = 0;
+  return kind == "PersistentVolumeClaim" && dash != std::string::npos &&
+         absl::SimpleAtoi(name.substr(dash + 1), &ordinal) && ordinal >= 0 &&
+         !kubernetes::Field(object, "metadata.labels").empty();
+}
+
+// "app=web,tier=x".
+std::string LabelsText(const Json& object) {
+  std::vector<std::string> labels;
+  for (const auto& [key, value] : kubernetes::Field(object, "metadata.labels").items())
+    labels.push_back(absl::StrCat(key, "=", value.is_string() ? value.get<std::string>() : ""));
+  return absl::StrJoin(labels, ",");
+}
+
+// What stays of services and sets that have gone.
+struct Kept {
+  std::vector<std::string> of_services;  // by their marks
+  std::vector<std::string> of_replicas;
+  std::vector<std::string> told;  // of these, with their labels
+};
+
 // Names of what `name` holds beside ours; at most a handful of each kind is asked for.
 absl::StatusOr<std::vector<std::string>> ForeignContents(const Call& call,
                                                          kubernetes::Cluster& cluster,
                                                          const std::string& name,
-                                                         const std::string& owner,
-                                                         std::vector<std::string>& kept) {
+                                                         const std::string& owner, Kept& kept) {
   CHARON_ASSIGN_OR_RETURN(const std::vector<kubernetes::ResourceInfo> kinds, cluster.Kinds(call));
   std::vector<std::string> found;
   std::set<std::string>
@@ -310,7 +338,12 @@ absl::StatusOr<std::vector<std::string>> ForeignContents(const Call& call,
         continue;
       if (!seen.insert(kubernetes::Text(object, "metadata.uid")).second) continue;
       found.push_back(absl::StrCat(info.kind.kind, "/", object_name));
-      if (IsDataOfAService(info.kind.kind, annotations)) kept.push_back(found.back());
+      if (IsDataOfAService(info.kind.kind, annotations)) {
+        kept.of_services.push_back(found.back());
+      } else if (IsClaimOfAReplica(info.kind.kind, object)) {
+        kept.of_replicas.push_back(found.back());
+        kept.told.push_back(absl::StrCat(found.back(), " (", LabelsText(object), ")"));
+      }
     }
   }
   return found;
@@ -332,6 +365,21 @@ std::string FirstFew(std::vector<std::string> names) {
   if (more > 0) names.resize(kMost);
   return absl::StrCat(absl::StrJoin(names, ", "),
                       more > 0 ? absl::StrCat(" and ", more, " more") : "");
+}
+
+// Whose the data in namespace `name` is, and how to delete it.
+std::string HintOn(const Kept& kept, const std::string& name) {
+  if (kept.of_services.empty() && kept.of_replicas.empty()) return "";
+  std::vector<std::string> all = kept.of_services;
+  all.insert(all.end(), kept.of_replicas.begin(), kept.of_replicas.end());
+  return absl::StrCat(
+      "The data of a charon_service stays where its delete_data is not true (set before it is "
+      "destroyed, and applied)",
+      kept.told.empty() ? ""
+                        : absl::StrCat(", and so do the claims of the replicas of any StatefulSet, "
+                                       "which have the labels of its selector: ",
+                                       FirstFew(kept.told)),
+      ". If nobody needs it any more: kubectl delete -n ", name, " ", FirstFew(all), ". ");
 }
 
 }  // namespace
@@ -751,6 +799,7 @@ absl::Status NamespaceResource::CheckPlanned(const sdk::Context& context,
   }
   operations::ObjectOptions options = Options(planned);
   options.replaces = context.replaces;
+  options.may_import = change.IsCreate();
   const absl::Status checked =
       services_.CheckPlan(context, [&](kubernetes::Cluster& cluster) -> absl::Status {
         if (change.IsCreate()) {
@@ -932,6 +981,7 @@ sdk::Outcome<NamespaceModel> NamespaceResource::Apply(const sdk::Context& contex
   auto own_options = [&](const ObjectRef& ref) {
     operations::ObjectOptions own = options;
     own.applied_before = before_this.count(ref) != 0;
+    own.may_import = false;  // with the namespace, which is there
     return own;
   };
   // It may be the answer only that was lost. What cannot be told stays in the state, as something
@@ -1275,7 +1325,7 @@ absl::Status NamespaceResource::Delete(const sdk::Context& context, const Namesp
   // Another resource of this run may have the namespace by now: then it stays, with all it holds.
   auto stays = [&] { return cluster->claims().IsClaimed(NamespaceRef(name)); };
   if (!going && !prior.delete_contents.value_or(false) && !stays()) {
-    std::vector<std::string> kept;
+    Kept kept;
     CHARON_ASSIGN_OR_RETURN(const std::vector<std::string> contents,
                             ForeignContents(context, *cluster, name, options.owner, kept));
     if (!contents.empty() && !stays()) {
@@ -1283,12 +1333,7 @@ absl::Status NamespaceResource::Delete(const sdk::Context& context, const Namesp
           absl::FailedPreconditionError(absl::StrCat(
               "namespace ", name, " holds what this resource did not make: ", FirstFew(contents))),
           absl::StrCat(
-              kept.empty() ? ""
-                           : absl::StrCat("The data of a charon_service stays where its "
-                                          "delete_data is not true (set before it is destroyed, "
-                                          "and applied). If nobody needs it any more: kubectl "
-                                          "delete -n ",
-                                          name, " ", FirstFew(kept), ". "),
+              HintOn(kept, name),
               "Remove these first, or set delete_contents = true, apply, and destroy again."));
     }
   }

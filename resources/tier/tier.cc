@@ -50,6 +50,13 @@ Json Render(const TierModel& model, const operations::Labels& labels) {
   return object;
 }
 
+// The same with the annotation `text` where it says the profile in other words: an empty table is
+// none.
+Json WithProfile(Json object, const std::string& text) {
+  object["metadata"]["annotations"][kProfileAnnotation] = text;
+  return object;
+}
+
 // What the server never changes of a PriorityClass (kubernetes 1.36,
 // pkg/apis/scheduling/validation, ValidatePriorityClassUpdate).
 bool IsAnotherClass(const Json& live, const Json& wanted) {
@@ -321,8 +328,13 @@ sdk::Outcome<TierModel> TierResource::Read(const sdk::Context& context, const Ti
   const operations::Labels labels = LabelsFor(prior, settings->conventions);
   const std::optional<operations::Labels>& former = prior.labels_all.optional();
   if (ours || !context.adopting) model.labels_all = operations::LiveLabels(*live, labels, former);
-  if (prior.priority.IsKnown() && ours)
-    WarnOfDrift(context, Render(prior, labels), *live, settings->field_manager, former);
+  if (prior.priority.IsKnown() && ours) {
+    const Json declared = Render(prior, labels);
+    const bool same = profile.is_object() && SameAmounts(prior.limit_range.value_or({}), limits) &&
+                      SameAmounts(prior.resource_quota.value_or({}), quota);
+    WarnOfDrift(context, same ? WithProfile(declared, text) : declared, *live,
+                settings->field_manager, former);
+  }
   model.limit_range = InWordsOf(prior.limit_range.value_or({}), std::move(limits));
   model.resource_quota = InWordsOf(prior.resource_quota.value_or({}), std::move(quota));
   return model;
