@@ -248,6 +248,11 @@ absl::Status PlanChecks::DryRun(const sdk::Context& context,
       if (IsClaim(content.refs[i]) && !goes) {
         const auto live = cluster.Read(context, content.refs[i]);
         if (live.ok()) CHARON_RETURN_IF_ERROR(CheckClaim(objects[i], **live, options));
+        const absl::Status going = live.ok() && found == before.end()
+                                       ? CheckGoing(context, cluster, content.refs[i], **live)
+                                       : absl::OkStatus();
+        if (!going.ok())
+          context.diagnostics->Warning("A claim is being deleted", At(objects[i].attribute, going));
       }
       if (!goes && (adopting || (found == before.end() &&
                                  options.on_conflict == operations::OnConflict::kAdopt))) {
