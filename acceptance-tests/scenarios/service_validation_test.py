@@ -230,6 +230,54 @@ def test_two_entries_that_take_the_same_requests(stack, cluster):
     assert 'expose["web"]: ' in error.text and error.code.startswith("expose"), error
 
 
+# Values that are known only in the apply.
+LATER = 'resource "terraform_data" "later" {\n  input = "registry.example.org/app:1"\n}\n'
+UNKNOWN = {
+    "an image": {"image": hcl.Expression("terraform_data.later.output")},
+    "a variable": {"env": {"ID": hcl.Expression("terraform_data.later.id")}},
+    "a label": {"labels": {"run": hcl.Expression("substr(terraform_data.later.id, 0, 8)")}},
+    "a label of the pods": {"pod": {"labels": {"run": hcl.Expression("substr(terraform_data.later.id, 0, 8)")}}},
+}
+
+
+@pytest.mark.parametrize("what", UNKNOWN)
+def test_what_is_known_is_checked_beside_what_is_not(stack, cluster, names, what):
+    name, unknown = names("work"), UNKNOWN[what]
+    namespace(cluster, name)
+    cluster.api.create({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web", "namespace": name},
+                        "spec": {"ports": [{"port": 80}], "selector": {"app": "theirs"}}})
+    provider = hcl.block('provider "charon"', {"conventions": {"domain": "example.org", "ingress": {"controller": "nginx"}}})
+
+    def write(**attributes) -> None:
+        stack.write(LATER + provider + service(**{"namespace": name} | unknown | attributes))
+
+    # What the configuration alone tells.
+    write(ports={"a": "8080", "b": "8081"}, service={"ports": {"a": 80, "b": 80}}, scale_to_zero={}, expose={"web": {"port": "a"}})
+    found = stack.plan(fails=True)
+    for pieces in (["The Service's port 80/TCP is taken by ports"], ["Nothing says how the platform asks for a login"], ["Only Traefik wakes"]):
+        assert found.says(*pieces), found
+    # What the server tells of the objects that are known.
+    if what != "a label":
+        write(ports={"http": "8080"})
+        (warning,) = stack.plan().warnings
+        assert f"Service/{name}/web exists already" in warning.text, warning
+    # The pods of another workload, of the cluster and of this plan.
+    taken = {"selector": {"tier": "one"}}
+    stack.write(LATER + provider + service(**{"namespace": name} | taken | unknown)
+                + hcl.resource("charon_service", "y", {"namespace": name, "name": "other", "image": "example.test/web:1"} | taken))
+    found = stack.plan(fails=True)
+    assert found.says("This plan's Deployment", "each would take the other's pods"), found
+    write(resources={"requests": {"memory": "900Ti"}})
+    assert [w.summary for w in stack.plan().warnings] == ["The pods will not fit"]
+
+    # And what is right is no fault.
+    write(ports={"http": "8080"}, service={"name": "web-internal"})
+    stack.apply()
+    stack.expect_empty()
+    stack.destroy()
+    cluster.api.delete("Namespace", None, name)
+
+
 def test_a_changed_claim_template_is_explained_and_loses_nothing(stack, cluster, names):
     name = names("db")
     namespace(cluster, name)

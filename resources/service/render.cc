@@ -14,6 +14,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/time/time.h"
 #include "provider/base/duration.h"
+#include "provider/base/several.h"
 #include "provider/base/status.h"
 #include "provider/clients/kubernetes/yaml.h"
 #include "resources/service/strategic_merge.h"
@@ -277,7 +278,7 @@ void CheckRoot(const ServiceModel& model, Findings& findings) {
   check("config_dirs", model.config_dirs, "directory of the service's own");
 }
 
-// Not in the table, since a text that stands for an unknown one in a plan (PlanPartly) is no
+// Not in the table, since a text that stands for an unknown one in a plan (Completions) may be no
 // base64.
 void CheckBytes(const ServiceModel& model, Findings& findings) {
   for (const auto& [path, file] : model.files.value_or({})) {
@@ -954,9 +955,12 @@ absl::StatusOr<std::vector<Rendered>> RenderService(const ServiceModel& model,
   RenderConfig(model, conventions, objects);
   RenderStorage(model, conventions, objects);
   RenderIdentity(model, conventions, objects);
-  CHARON_RETURN_IF_ERROR(RenderWorkload(model, conventions, objects));
+  std::vector<absl::Status> faults = EachOf(RenderWorkload(model, conventions, objects));
   RenderBackups(model, conventions, objects);
-  CHARON_RETURN_IF_ERROR(RenderExposure(model, conventions, objects));
+  for (absl::Status& fault : EachOf(RenderExposure(model, conventions, objects)))
+    faults.push_back(std::move(fault));
+  std::erase_if(faults, [](const absl::Status& fault) { return fault.ok(); });
+  if (!faults.empty()) return Several(faults);
   CHARON_RETURN_IF_ERROR(CheckNames(objects));
   std::stable_sort(objects.begin(), objects.end(),
                    [](const Rendered& a, const Rendered& b) { return a.stage < b.stage; });
