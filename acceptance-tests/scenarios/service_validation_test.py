@@ -69,11 +69,15 @@ WRONG = {
     "a volume of one node under several replicas that roll": (
         {"replicas": 2, "rollout": {"strategy": "RollingUpdate"}, "claims": {"data": {"mount": "/data", "size": "1Gi"}}},
         ["a ReadWriteOnce claim is only on one node at a time, but there are 2 replicas",
-         "ReadWriteMany", "per_replica = true", "kubernetes.io/hostname"]),
+         "ReadWriteMany", "per_replica = true", "kubernetes.io/hostname", 'rollout.strategy = "Recreate"']),
+    "a volume of one node under several replicas of a set": (
+        {"kind": "statefulset", "replicas": 2, "claims": {"data": {"mount": "/data", "size": "1Gi"}}},
+        ["but there are 2 replicas, which RollingUpdate starts wherever there is room",
+         "ReadWriteMany", "per_replica = true, which gives each pod a claim of its own", "one replica"]),
     "a volume of one node and a rolling update": (
         {"rollout": {"strategy": "RollingUpdate"}, "claims": {"data": {"mount": "/data", "size": "1Gi"}}},
         ['RollingUpdate starts the new pod while the old one holds the ReadWriteOnce claim of volume "data"',
-         "Leave rollout.strategy out"]),
+         'rollout.strategy = "Recreate"', 'max_surge = "0"', "per_replica = true"]),
     "one place, written in two ways": (
         {"volumes": {"a": {"mount": "/data", "empty_dir": {}}, "b": {"mount": "/data/", "empty_dir": {}}}},
         ['"/data/" of container web is the place of volume "a" already']),

@@ -521,8 +521,7 @@ absl::Status PlanChecks::Fit(const sdk::Context& context,
     // Whoever may not read quotas is not told about them.
     if (!found.ok()) return absl::IsUnavailable(found.status()) ? found.status() : absl::OkStatus();
     fit = *std::move(found);
-    const bool changes = services_.PlansQuota(*planned.name_space);
-    if (changes || !fit.checked) {
+    if (services_.PlansQuota(*planned.name_space)) {
       context.diagnostics->Warning(
           "Quota unchecked",
           absl::StrCat(fit.checked ? "This run makes or changes the quota of namespace "

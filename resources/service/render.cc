@@ -467,10 +467,20 @@ bool IsOnOneNode(const ServiceModel& model) {
          (required != some.end() && !absl::StrContains(required->second, '|'));
 }
 
-constexpr char kWaysToShare[] =
-    "Use access_modes = [\"ReadWriteMany\"] with a class that can do it, a StatefulSet with "
-    "per_replica = true, or one replica; or name the node that all pods are to run on: "
-    "scheduling.node_selector = { \"kubernetes.io/hostname\" = \"...\" }.";
+// `rolling`: the pods are, so that another strategy helps as well.
+std::string WaysToShare(const ServiceModel& model, Sharing sharing, bool rolling) {
+  const std::string kind = WorkloadKind(model);
+  return absl::StrCat(
+      "Use access_modes = [\"ReadWriteMany\"] with a class that can do it, ",
+      kind == "StatefulSet" ? "per_replica = true, which gives each pod a claim of its own"
+                            : "a StatefulSet with per_replica = true",
+      ", or one replica; or name the node that all pods are to run on: scheduling.node_selector = "
+      "{ \"kubernetes.io/hostname\" = \"...\" }.",
+      kind == "Deployment" && rolling && sharing == Sharing::kOneNode
+          ? " In a cluster of one node rollout.strategy = \"Recreate\" will do, which is the "
+            "default here."
+          : "");
+}
 
 std::string SharedBy(const ServiceModel& model, Sharing sharing) {
   return absl::StrCat(sharing == Sharing::kOnePod
@@ -509,7 +519,13 @@ void CheckSharing(const ServiceModel& model, const std::string& name, const Volu
   const bool several = HasSeveralPods(model);
   const bool rolling = IsRolling(model);
   if (several && (rolling || sharing == Sharing::kOnePod)) {
-    findings.Add(VolumePath(name, volume), SharedBy(model, sharing), kWaysToShare);
+    findings.Add(
+        VolumePath(name, volume),
+        absl::StrCat(SharedBy(model, sharing),
+                     rolling && sharing == Sharing::kOneNode && WorkloadKind(model) != "DaemonSet"
+                         ? ", which RollingUpdate starts wherever there is room"
+                         : ""),
+        WaysToShare(model, sharing, rolling));
   } else if (WorkloadKind(model) == "Deployment" && rolling && !EndsBeforeItStarts(model)) {
     findings.Add(
         "rollout",
@@ -517,8 +533,9 @@ void CheckSharing(const ServiceModel& model, const std::string& name, const Volu
                      sharing == Sharing::kOnePod ? "ReadWriteOncePod" : "ReadWriteOnce",
                      " claim of volume \"", name, "\": the rollout hangs ",
                      sharing == Sharing::kOnePod ? "" : "as soon as they are on two nodes"),
-        "Leave rollout.strategy out (then it is Recreate), set max_surge = \"0\" and "
-        "max_unavailable = \"1\", or use a ReadWriteMany claim.");
+        "Set rollout.strategy = \"Recreate\", which is the default here, or max_surge = \"0\" and "
+        "max_unavailable = \"1\"; or use access_modes = [\"ReadWriteMany\"] with a class that can "
+        "do it, or a StatefulSet with per_replica = true.");
   }
 }
 
@@ -653,7 +670,7 @@ std::optional<absl::Status> MayNotFitOnTwoNodes(const ServiceModel& model) {
               WithRemedy(absl::InvalidArgumentError(absl::StrCat(
                              SharedBy(model, Sharing::kOneNode),
                              ": those that the scheduler puts on another node will not start")),
-                         kWaysToShare));
+                         WaysToShare(model, Sharing::kOneNode, /*rolling=*/false)));
   }
   return std::nullopt;
 }
