@@ -598,6 +598,58 @@ def test_a_volume_by_the_name_of_a_claim_that_is_there(stack, cluster, work):
     stack.destroy()
 
 
+def test_what_pods_go_on_using_is_deleted_without_a_wait(stack, cluster, work):
+    """Where nobody replaces the pods, or nobody is to wait for it: the claim and its volume go when the last pod has gone."""
+    nfs = {"media": {"mount": "/media", "nfs": {"path": "/x", "server": "192.0.2.1"}}}
+    shared = {"cache": {"mount": "/cache", "size": "1Gi", "access_modes": ["ReadWriteMany"]}}
+    own = {"own": {"mount": "/own", "size": "1Gi", "per_replica": True}}
+    short = {"update": "20s", "create": "20s"}
+
+    def write(quick=None, lazy=None):
+        stack.write(service(work, "quick", delete_data=True, wait="none", timeouts=short,
+                            **(quick or {"volumes": nfs, "claims": shared, "rollout": {"strategy": "RollingUpdate"}}))
+                    + service(work, "lazy", kind="statefulset", delete_data=True, rollout={"strategy": "OnDelete"}, timeouts=short,
+                              **({"volumes": nfs, "claims": shared | own} if lazy is None else lazy)))
+
+    def there(name):
+        return {k for k in (f"PersistentVolumeClaim/{work}/{name}-cache", f"PersistentVolumeClaim/{work}/{name}-media",
+                            f"PersistentVolume/{work}-{name}-media", f"PersistentVolumeClaim/{work}/own-{name}-0")
+                if cluster.get(k.split("/")[0], k.split("/")[1] if k.count("/") == 2 else None, k.split("/")[-1])}
+
+    def running(name):
+        return [p for p in cluster.api.list("Pod", work, f"app={name}") if p["status"].get("phase") == "Running"]
+
+    write()
+    stack.apply()
+    cluster.api.eventually(lambda: running("quick") and running("lazy"), "the pods")
+    kept = {name: there(name) for name in ("quick", "lazy")}
+    assert [len(kept[name]) for name in ("quick", "lazy")] == [3, 4]
+
+    # The new pods of the first one do not start, and nobody deletes those of the other.
+    write(quick={"pod": QUICK | BROKEN, "rollout": {"strategy": "RollingUpdate"}}, lazy={})
+    result = stack.apply().applied
+    quick, lazy = (next(d.text for d in result.warnings if "Deleted once" in d.summary and f"{work}/{name}-cache" in d.text) for name in kept)
+    assert all(key in quick for key in kept["quick"]) and 'wait = "none"' in quick and f"Pod/{work}/quick-" in quick, quick
+    assert all(key in lazy for key in kept["lazy"]) and "OnDelete" in lazy and "kubectl delete pod" in lazy and f"Pod/{work}/lazy-0" in lazy, lazy
+    assert {name: there(name) for name in kept} == kept and running("quick") and running("lazy")
+    stack.expect_empty()
+
+    # Nothing can be made under these names meanwhile, nor does a search for leftovers wait for them.
+    write(quick={"rollout": {"strategy": "RollingUpdate"}}, lazy={"claims": {"cache": shared["cache"]}})
+    plan = stack.plan()
+    assert "lazy-cache is being deleted" in told(plan.warnings, "A claim is being deleted"), plan
+    result = stack.apply(fails=True)
+    assert result.says("lazy-cache is being deleted", f"kubectl delete pod lazy-0 -n {work}", "claims"), result
+    cluster.api.eventually(lambda: not there("quick"), "what the first one's pods used")
+
+    cluster.api.send("DELETE", cluster.api.resource("Pod").path(work, "lazy-0"))
+    cluster.api.eventually(lambda: not there("lazy"), "what the other one's pod used")
+    stack.apply()
+    assert there("lazy") == {f"PersistentVolumeClaim/{work}/lazy-cache"}
+    stack.destroy()
+    assert not there("lazy") and not there("quick")
+
+
 def test_a_backup_without_a_claim_to_write_to(stack, cluster, work):
     def write(to, **more):
         stack.write(service(work, "web", claims={"data": {"mount": "/data", "size": "1Gi"}}, backups={

@@ -597,6 +597,9 @@ def test_a_quota_that_the_same_run_changes_is_unchecked(stack, cluster, names):
         return hcl.resource("charon_tier_namespace", "n", {"name": name, "resource_quota": {"requests.memory": memory}}) + "".join(more)
 
     echo = text(service(hcl.Expression("charon_tier_namespace.n.name"), resources={"requests": {"memory": "100Mi"}}))
+    # Where nothing limits there is nothing to say.
+    stack.write(hcl.resource("charon_tier_namespace", "n", {"name": name}) + echo)
+    assert stack.plan().warnings == []
     stack.write(written("64Mi"))
     stack.apply()
     stack.write(written("64Mi", echo))

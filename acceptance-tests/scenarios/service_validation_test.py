@@ -69,11 +69,15 @@ WRONG = {
     "a volume of one node under several replicas that roll": (
         {"replicas": 2, "rollout": {"strategy": "RollingUpdate"}, "claims": {"data": {"mount": "/data", "size": "1Gi"}}},
         ["a ReadWriteOnce claim is only on one node at a time, but there are 2 replicas",
-         "ReadWriteMany", "per_replica = true", "kubernetes.io/hostname"]),
+         "ReadWriteMany", "per_replica = true", "kubernetes.io/hostname", 'rollout.strategy = "Recreate"']),
+    "a volume of one node under several replicas of a set": (
+        {"kind": "statefulset", "replicas": 2, "claims": {"data": {"mount": "/data", "size": "1Gi"}}},
+        ["but there are 2 replicas, which RollingUpdate starts wherever there is room",
+         "ReadWriteMany", "per_replica = true, which gives each pod a claim of its own", "one replica"]),
     "a volume of one node and a rolling update": (
         {"rollout": {"strategy": "RollingUpdate"}, "claims": {"data": {"mount": "/data", "size": "1Gi"}}},
         ['RollingUpdate starts the new pod while the old one holds the ReadWriteOnce claim of volume "data"',
-         "Leave rollout.strategy out"]),
+         'rollout.strategy = "Recreate"', 'max_surge = "0"', "per_replica = true"]),
     "one place, written in two ways": (
         {"volumes": {"a": {"mount": "/data", "empty_dir": {}}, "b": {"mount": "/data/", "empty_dir": {}}}},
         ['"/data/" of container web is the place of volume "a" already']),
@@ -232,6 +236,54 @@ def test_two_entries_that_take_the_same_requests(stack, cluster):
     (error,) = stack.plan(fails=True).errors
     assert 'Requests to app.example.org/ are those of expose["api"] already' in error.text and "make one entry of the two" in error.text, error
     assert 'expose["web"]: ' in error.text and error.code.startswith("expose"), error
+
+
+# Values that are known only in the apply.
+LATER = 'resource "terraform_data" "later" {\n  input = "registry.example.org/app:1"\n}\n'
+UNKNOWN = {
+    "an image": {"image": hcl.Expression("terraform_data.later.output")},
+    "a variable": {"env": {"ID": hcl.Expression("terraform_data.later.id")}},
+    "a label": {"labels": {"run": hcl.Expression("substr(terraform_data.later.id, 0, 8)")}},
+    "a label of the pods": {"pod": {"labels": {"run": hcl.Expression("substr(terraform_data.later.id, 0, 8)")}}},
+}
+
+
+@pytest.mark.parametrize("what", UNKNOWN)
+def test_what_is_known_is_checked_beside_what_is_not(stack, cluster, names, what):
+    name, unknown = names("work"), UNKNOWN[what]
+    namespace(cluster, name)
+    cluster.api.create({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web", "namespace": name},
+                        "spec": {"ports": [{"port": 80}], "selector": {"app": "theirs"}}})
+    provider = hcl.block('provider "charon"', {"conventions": {"domain": "example.org", "ingress": {"controller": "nginx"}}})
+
+    def write(**attributes) -> None:
+        stack.write(LATER + provider + service(**{"namespace": name} | unknown | attributes))
+
+    # What the configuration alone tells.
+    write(ports={"a": "8080", "b": "8081"}, service={"ports": {"a": 80, "b": 80}}, scale_to_zero={}, expose={"web": {"port": "a"}})
+    found = stack.plan(fails=True)
+    for pieces in (["The Service's port 80/TCP is taken by ports"], ["Nothing says how the platform asks for a login"], ["Only Traefik wakes"]):
+        assert found.says(*pieces), found
+    # What the server tells of the objects that are known.
+    if what != "a label":
+        write(ports={"http": "8080"})
+        (warning,) = stack.plan().warnings
+        assert f"Service/{name}/web exists already" in warning.text, warning
+    # The pods of another workload, of the cluster and of this plan.
+    taken = {"selector": {"tier": "one"}}
+    stack.write(LATER + provider + service(**{"namespace": name} | taken | unknown)
+                + hcl.resource("charon_service", "y", {"namespace": name, "name": "other", "image": "example.test/web:1"} | taken))
+    found = stack.plan(fails=True)
+    assert found.says("This plan's Deployment", "each would take the other's pods"), found
+    write(resources={"requests": {"memory": "900Ti"}})
+    assert [w.summary for w in stack.plan().warnings] == ["The pods will not fit"]
+
+    # And what is right is no fault.
+    write(ports={"http": "8080"}, service={"name": "web-internal"})
+    stack.apply()
+    stack.expect_empty()
+    stack.destroy()
+    cluster.api.delete("Namespace", None, name)
 
 
 def test_a_changed_claim_template_is_explained_and_loses_nothing(stack, cluster, names):

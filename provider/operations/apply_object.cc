@@ -278,11 +278,7 @@ bool IsForeign(const Json& live, const ObjectOptions& options) {
   return !options.owner.empty() && ClaimOf(&live, options) == Claim::kForeign;
 }
 
-bool IsGoing(const Json& live) {
-  return kubernetes::Field(live, "metadata.deletionTimestamp").is_string();
-}
-
-bool IsGoing(const absl::StatusOr<Json>& live) { return live.ok() && IsGoing(*live); }
+bool IsGoing(const absl::StatusOr<Json>& live) { return live.ok() && operations::IsGoing(*live); }
 
 // Of a group of somebody's own: a CustomResourceDefinition's, or an extension server's.
 bool IsCustom(const kubernetes::ObjectKind& kind) {
@@ -1124,8 +1120,11 @@ absl::Status ReleaseFields(const Call& call, Cluster& cluster, const ObjectRef& 
   }
 }
 
-absl::Status DeleteObject(const Call& call, Cluster& cluster, const ObjectRef& ref,
-                          const ObjectOptions& options, const std::string& propagation) {
+namespace {
+
+// `waits`: until it is gone.
+absl::Status Delete(const Call& call, Cluster& cluster, const ObjectRef& ref,
+                    const ObjectOptions& options, const std::string& propagation, bool waits) {
   CHARON_ASSIGN_OR_RETURN(const RunClaims::Turn turn, cluster.claims().Take(call, ref));
   if (cluster.claims().IsClaimed(ref)) {
     if (call.listener != nullptr) {
@@ -1165,13 +1164,30 @@ absl::Status DeleteObject(const Call& call, Cluster& cluster, const ObjectRef& r
       if (!IsGoing(*live)) {
         status = cluster.Delete(call, ref, {.propagation = propagation, .uid = UidOf(*live)});
       }
-      if (status.ok()) return WaitUntilGone(call, cluster, ref, UidOf(*live));
+      if (status.ok() && waits) return WaitUntilGone(call, cluster, ref, UidOf(*live));
+      if (status.ok()) return status;
     }
     if (!IsPrecondition(status) || attempt == kAttempts) return status;
     // Another object has the name now: whose is it?
     CHARON_ASSIGN_OR_RETURN(Json now, cluster.Get(call, ref));
     live = std::make_shared<const Json>(std::move(now));
   }
+}
+
+}  // namespace
+
+absl::Status DeleteObject(const Call& call, Cluster& cluster, const ObjectRef& ref,
+                          const ObjectOptions& options, const std::string& propagation) {
+  return Delete(call, cluster, ref, options, propagation, /*waits=*/true);
+}
+
+absl::Status RequestDeletion(const Call& call, Cluster& cluster, const ObjectRef& ref,
+                             const ObjectOptions& options) {
+  return Delete(call, cluster, ref, options, "Background", /*waits=*/false);
+}
+
+bool IsGoing(const Json& live) {
+  return kubernetes::Field(live, "metadata.deletionTimestamp").is_string();
 }
 
 absl::Status CheckDelete(const Call& call, Cluster& cluster, const ObjectRef& ref,

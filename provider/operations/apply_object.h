@@ -183,6 +183,11 @@ absl::Status ReleaseFields(const Call& call, Cluster& cluster, const ObjectRef& 
 absl::Status DeleteObject(const Call& call, Cluster& cluster, const ObjectRef& ref,
                           const ObjectOptions& options,
                           const std::string& propagation = "Background");
+// The same without waiting: what finalizers hold goes later, by itself.
+absl::Status RequestDeletion(const Call& call, Cluster& cluster, const ObjectRef& ref,
+                             const ObjectOptions& options);
+// Whether its deletion was requested, and something still holds it.
+bool IsGoing(const Json& live);
 // FailedPrecondition where DeleteObject would refuse because the object is another's.
 absl::Status CheckDelete(const Call& call, Cluster& cluster, const ObjectRef& ref,
                          const ObjectOptions& options);

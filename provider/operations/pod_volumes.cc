@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "nlohmann/json.hpp"
+#include "provider/base/status.h"
 #include "provider/clients/kubernetes/object.h"
 
 namespace charon::operations {
@@ -52,6 +53,19 @@ bool IsAvailable(const Json& set, const Json& pod, absl::Time now) {
 }
 
 }  // namespace
+
+absl::StatusOr<std::vector<Json>> PodsUsing(const Call& call, kubernetes::Cluster& cluster,
+                                            const kubernetes::ObjectRef& claim) {
+  CHARON_ASSIGN_OR_RETURN(std::vector<Json> pods,
+                          cluster.List(call, {"v1", "Pod"}, {.name_space = claim.name_space}));
+  std::erase_if(pods, [&claim](const Json& pod) {
+    const Json& volumes = Items(pod, "spec.volumes");
+    return std::none_of(volumes.begin(), volumes.end(), [&claim](const Json& volume) {
+      return Text(volume, "persistentVolumeClaim.claimName") == claim.name;
+    });
+  });
+  return pods;
+}
 
 PodsWithoutVolumes FindPodsWithoutVolumes(const Json& set, const std::vector<Json>& pods,
                                           absl::Time now) {

@@ -313,16 +313,9 @@ absl::Status Stuck(const Call& call, Cluster& cluster, const ObjectRef& ref, con
   }
   if (std::find(finalizers.begin(), finalizers.end(), "kubernetes.io/pvc-protection") !=
       finalizers.end()) {
-    const auto pods =
-        cluster.List(call, {"v1", "Pod"}, {.name_space = ref.name_space, .limit = 500});
-    for (const Json& pod : pods.ok() ? *pods : std::vector<Json>()) {
-      const Json& volumes = Field(pod, "spec.volumes");
-      for (const Json& volume : volumes.is_array() ? volumes : Json::array()) {
-        if (Text(volume, "persistentVolumeClaim.claimName") == ref.name) {
-          lines.push_back(absl::StrCat("pod ", Text(pod, "metadata.name"), " uses it"));
-        }
-      }
-    }
+    const auto pods = PodsUsing(call, cluster, ref);
+    for (const Json& pod : pods.ok() ? *pods : std::vector<Json>())
+      lines.push_back(absl::StrCat("pod ", Text(pod, "metadata.name"), " uses it"));
     remedy = "Delete the pods that use it first.";
   }
   absl::Status status = absl::DeadlineExceededError(absl::StrCat(message, Lines(lines)));

@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "provider/plan/engine.h"
 #include "provider/schema/checks.h"
+#include "provider/schema/completions.h"
 #include "provider/schema/field.h"
 #include "provider/sdk/adapter.h"
 #include "provider/sdk/any.h"
@@ -52,11 +53,13 @@ class PlanChange {
     return *planned_;
   }  // REQUIRES: !IsDestroy(); as the table's rules left it
 
-  // The planned model with `text` in place of every unknown text, for resources that can tell what
-  // of the result depends on it. Other unknowns stay.
-  absl::StatusOr<M> PlannedWithText(const std::string& text) const {
+  // What the planned object, of which parts are unknown, may turn out to be.
+  std::vector<Completion> Completions() const {
     const ObjectSchema& schema = M::Describe().schema();
-    return M::Describe().Decode(WithTextForUnknown(schema.type(), draft_.planned, text));
+    std::vector<Completion> all =
+        charon::Completions(schema, WithWriteOnly(schema, draft_.planned, draft_.config));
+    for (Completion& one : all) one.object = WithoutWriteOnly(schema, std::move(one.object));
+    return all;
   }
 
   // Decides one attribute. Only computed ones may get another value than the configuration's; any

@@ -348,22 +348,4 @@ absl::StatusOr<Type> ConcreteType(const Value& value, const Type& type) {
   return concrete;
 }
 
-Value WithTextForUnknown(const Type& type, Value value, const std::string& text) {
-  if (value.IsUnknown()) return type.kind() == Type::Kind::kString ? Value::String(text) : value;
-  if (type.kind() == Type::Kind::kObject && value.kind() == Value::Kind::kMapping) {
-    for (auto& [name, inner] : value.mapping()) {
-      const auto attribute = type.attributes().find(name);
-      if (attribute != type.attributes().end())
-        inner = WithTextForUnknown(attribute->second, std::move(inner), text);
-    }
-  } else if (type.IsCollection() && value.kind() == Value::Kind::kMapping) {
-    for (auto& [key, inner] : value.mapping())
-      inner = WithTextForUnknown(type.element(), std::move(inner), text);
-  } else if (type.IsCollection() && value.kind() == Value::Kind::kSequence) {
-    for (Value& inner : value.sequence())
-      inner = WithTextForUnknown(type.element(), std::move(inner), text);
-  }
-  return value;
-}
-
 }  // namespace charon

@@ -122,7 +122,4 @@ absl::Status Conforms(const Value& value, const Type& type);
 // list, set or map whose elements differ in type: Terraform crashes on it. REQUIRES: Conforms().
 absl::StatusOr<Type> ConcreteType(const Value& value, const Type& type);
 
-// `value` of `type` with `text` in place of every unknown text. Other unknowns stay.
-Value WithTextForUnknown(const Type& type, Value value, const std::string& text);
-
 }  // namespace charon

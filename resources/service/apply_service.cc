@@ -18,6 +18,7 @@
 #include "provider/clients/kubernetes/quantity.h"
 #include "provider/clients/kubernetes/secret_digest.h"
 #include "provider/operations/generate_value.h"
+#include "provider/operations/pod_volumes.h"
 #include "provider/operations/wait_ready.h"
 #include "resources/service/adoption.h"
 #include "resources/service/attribute_of.h"
@@ -53,10 +54,12 @@ std::string AnnotationOf(const Json& object, const char* name) {
 }
 
 // The claims that a StatefulSet's controller made for one of its volumes go with nothing: deletes
-// them, or adds them to what was kept.
+// them, or adds them to what was kept. `deleted`, unless null, gets those whose deletion was
+// requested.
 absl::Status RemoveReplicaClaims(const Call& call, Cluster& cluster, const ServiceModel& model,
                                  const std::string& volume, bool delete_data,
-                                 std::vector<std::string>& kept) {
+                                 std::vector<std::string>& kept,
+                                 std::vector<ObjectRef>* deleted = nullptr) {
   CHARON_ASSIGN_OR_RETURN(const std::vector<Json> claims,
                           ReplicaClaims(call, cluster, model, volume));
   for (const Json& claim : claims) {
@@ -67,10 +70,11 @@ absl::Status RemoveReplicaClaims(const Call& call, Cluster& cluster, const Servi
       kept.push_back(KeyOf(ref));
       continue;
     }
-    const absl::Status deleted = cluster.Delete(
+    const absl::Status status = cluster.Delete(
         call, ref, {.propagation = "Background", .uid = kubernetes::Text(claim, "metadata.uid")});
-    if (!deleted.ok() && !absl::IsNotFound(deleted))
-      return Annotate(deleted, absl::StrCat("deleting ", ref.ToString()));
+    if (!status.ok() && !absl::IsNotFound(status))
+      return Annotate(status, absl::StrCat("deleting ", ref.ToString()));
+    if (deleted != nullptr) deleted->push_back(ref);
   }
   return absl::OkStatus();
 }
@@ -196,6 +200,7 @@ class Run {
     StoreSettled(context_, settled_);
     context_.private_state->Erase(kNextData);
     TellKept(context_, kept_);
+    TellHeld();
     // Nothing was made, and nothing is left of a former one: then there is no service.
     if (!status.ok() && former_ == nullptr && reached_.objects->empty()) return status;
     if (!status.ok()) return sdk::Outcome<ServiceModel>::Partial(reached_, std::move(status));
@@ -248,17 +253,39 @@ class Run {
         continue;
       }
       CHARON_ASSIGN_OR_RETURN(const ObjectRef ref, RefOfKey(key));
-      const absl::Status deleted = operations::DeleteObject(context_, cluster_, ref, options_);
+      const absl::Status deleted = Remove(ref, options_);
       if (!deleted.ok() && !absl::IsNotFound(deleted))
         return Annotate(deleted, absl::StrCat("removing what an earlier run left: ", key));
     }
     return absl::OkStatus();
   }
 
+  // What Remove did not wait for.
+  void TellHeld() const {
+    if (held_.empty()) return;
+    std::vector<std::string> lines;
+    for (const auto& [key, by] : held_)
+      lines.push_back(absl::StrCat(key, ", used by ", Shown({by.begin(), by.end()})));
+    context_.diagnostics->Warning(
+        "Deleted once nothing uses it",
+        absl::StrCat(
+            "The deletion of these was requested, and not waited for:\n- ",
+            absl::StrJoin(lines, "\n- "),
+            "\n\nThey go by themselves when the last pod that uses them is gone. ",
+            leaves_pods_.empty()
+                ? "The rollout, which wait = \"none\" does not wait for, replaces those of "
+                  "this service"
+                : absl::StrCat("Those of this service are yours to delete (", leaves_pods_,
+                               "): kubectl delete pod <pod> -n ", *plan_.name_space),
+            ". Until then nothing else can be made under these names."));
+  }
+
  private:
   absl::Status ApplyAll() {
     CHARON_ASSIGN_OR_RETURN(Content content, ContentOf(plan_, conventions_));
-    CHARON_RETURN_IF_ERROR(CheckExports(content));
+    if (const Rendered* workload = WorkloadOf(content.objects); workload != nullptr)
+      leaves_pods_ = WhatLeavesPods(workload->object);
+    CHARON_RETURN_IF_ERROR(CheckClaims(content));
     if (prior_ != nullptr && !adopting_) NoteBefore(content);
     bool pruned_exposure = false;
     bool rolled_out = false;
@@ -430,18 +457,20 @@ class Run {
     return Locate(plan_, rendered, live.ok() ? **live : Json(), written);
   }
 
-  // The claim of an export goes with its volume: nothing of the two is made where the claim is
-  // there already and holds other data.
-  absl::Status CheckExports(const Content& content) {
+  // Before anything is made: whether the claims can be. That of an export goes with its volume, so
+  // that nothing of the two is made where the claim is there already and holds other data.
+  absl::Status CheckClaims(const Content& content) {
     for (std::size_t i = 0; i < content.objects.size(); ++i) {
       const Rendered& rendered = content.objects[i];
       const std::string key = KeyOf(content.refs[i]);
-      if (!IsClaim(content.refs[i]) || rendered.keeps_data ||
-          !MustWrite(rendered, key, content.hashes.at(key)))
-        continue;
+      if (!IsClaim(content.refs[i]) || !MustWrite(rendered, key, content.hashes.at(key))) continue;
       const auto live = cluster_.Read(context_, content.refs[i]);
-      if (live.ok())
+      if (!live.ok()) continue;
+      if (!rendered.keeps_data)
         CHARON_RETURN_IF_ERROR(At(rendered.attribute, CheckClaim(rendered, **live, options_)));
+      if (!leaves_pods_.empty() && reached_.objects->count(key) == 0)
+        CHARON_RETURN_IF_ERROR(
+            At(rendered.attribute, CheckGoing(context_, cluster_, content.refs[i], **live)));
     }
     return absl::OkStatus();
   }
@@ -468,7 +497,8 @@ class Run {
     Call call = context_.call;
     call.deadline = call.clock->Now() + absl::Seconds(5);
     const absl::StatusOr<Json> live = cluster_.Get(call, ref);
-    return live.ok() && operations::ClaimOf(&*live, options_) == operations::Claim::kOurs;
+    return live.ok() && !operations::IsGoing(*live) &&
+           operations::ClaimOf(&*live, options_) == operations::Claim::kOurs;
   }
 
   bool MustWrite(const Rendered& rendered, const std::string& key, const std::string& hash) const {
@@ -851,7 +881,7 @@ class Run {
       if (data.count(key) != 0 && !delete_data) {
         kept_.push_back(key);
       } else {
-        const absl::Status deleted = operations::DeleteObject(context_, cluster_, *ref, options);
+        const absl::Status deleted = Remove(*ref, options);
         if (!deleted.ok() && !absl::IsNotFound(deleted))
           return Annotate(deleted, absl::StrCat("removing ", key));
       }
@@ -864,13 +894,65 @@ class Run {
       if (plan_.claims.IsKnown() && plan_.claims->count(name) != 0 &&
           IsPerReplica(plan_.claims->at(name)))
         continue;
+      std::vector<ObjectRef> deleted;
       CHARON_RETURN_IF_ERROR(
-          RemoveReplicaClaims(context_, cluster_, *former_, name, delete_data, kept_));
+          RemoveReplicaClaims(context_, cluster_, *former_, name, delete_data, kept_, &deleted));
+      for (const ObjectRef& ref : deleted) NoteHeld(ref);
     }
     return absl::OkStatus();
   }
 
-  // The objects of a kind that have this service's mark.
+  // Deletes the object, and waits until it is gone unless NoteHeld.
+  absl::Status Remove(const ObjectRef& ref, const operations::ObjectOptions& options) {
+    if (!NoteHeld(ref)) return operations::DeleteObject(context_, cluster_, ref, options);
+    absl::Status requested = operations::RequestDeletion(context_, cluster_, ref, options);
+    if (!requested.ok()) held_.erase(KeyOf(ref));
+    return requested;
+  }
+
+  // Whether it is a claim that pods use which may be there for ever after this run, or the volume
+  // of such a claim.
+  bool NoteHeld(const ObjectRef& ref) {
+    std::vector<std::string> by;
+    if (IsClaim(ref)) {
+      by = UsersOf(ref);
+    } else if (ref.kind.kind == "PersistentVolume") {
+      const auto volume = cluster_.Read(context_, ref);
+      const Json claim = volume.ok() ? kubernetes::Field(**volume, "spec.claimRef") : Json();
+      const std::string key =
+          KeyOf({{"v1", "PersistentVolumeClaim"}, Text(claim, "namespace"), Text(claim, "name")});
+      if (held_.count(key) != 0) by.push_back(key);
+    }
+    if (by.empty()) return false;
+    held_[KeyOf(ref)] = std::move(by);
+    return true;
+  }
+
+  // The pods that use a claim and whose end this run does not wait for.
+  std::vector<std::string> UsersOf(const ObjectRef& claim) const {
+    const bool waits = plan_.wait.value_or("rollout") != "none";
+    if (waits && leaves_pods_.empty()) return {};
+    const auto pods = operations::PodsUsing(context_, cluster_, claim);
+    if (!pods.ok()) return {"pods that cannot be listed"};
+    std::vector<std::string> names;
+    for (const Json& pod : *pods) {
+      if (!waits || !operations::IsGoing(pod))
+        names.push_back(absl::StrCat("Pod/", claim.name_space, "/", Text(pod, "metadata.name")));
+    }
+    return names;
+  }
+
+  // What of `rollout` has pods of the workload go on as they are, as it is said there; "" if they
+  // are replaced.
+  static std::string WhatLeavesPods(const Json& workload) {
+    if (kubernetes::Number(workload, "spec.replicas", 1) == 0) return "";
+    if (Text(workload, "spec.updateStrategy.type") == "OnDelete")
+      return "rollout.strategy = \"OnDelete\"";
+    const char partition[] = "spec.updateStrategy.rollingUpdate.partition";
+    return kubernetes::Number(workload, partition, 0) > 0 ? "rollout.partition" : "";
+  }
+
+  // The objects of a kind that have this service's mark, without what goes by itself.
   absl::StatusOr<std::vector<Json>> FindOurs(const std::string& kind,
                                              const std::string& full_name) {
     const kubernetes::ObjectKind of{ApiVersionOf(kind), kind};
@@ -882,7 +964,8 @@ class Run {
         return;
       }
       for (Json& object : *objects) {
-        if (operations::ClaimOf(&object, options_) == operations::Claim::kOurs)
+        if (operations::ClaimOf(&object, options_) == operations::Claim::kOurs &&
+            !operations::IsGoing(object))
           found.push_back(std::move(object));
       }
     };
@@ -929,8 +1012,10 @@ class Run {
   std::optional<std::string> generated_id_;  // if the generated Secret was written
   std::map<std::string, std::string> settled_;
   std::optional<Json> running_;
-  bool again_ = false;             // what is written now was written by this run already
-  std::vector<std::string> kept_;  // data that is not declared any more
+  bool again_ = false;       // what is written now was written by this run already
+  std::string leaves_pods_;  // WhatLeavesPods
+  std::map<std::string, std::vector<std::string>> held_;  // by key: what NoteHeld found
+  std::vector<std::string> kept_;                         // data that is not declared any more
 };
 
 }  // namespace
@@ -1069,9 +1154,12 @@ absl::Status RemoveService(const sdk::Context& context, Services& services,
     }
     CHARON_RETURN_IF_ERROR(RemoveReplicaClaims(context, *cluster, prior, name, delete_data, kept));
   }
-  if (may_have_more)
-    CHARON_RETURN_IF_ERROR(
-        Run(context, services, *cluster, &prior, nullptr, prior).RemoveLeftovers({}, kept));
+  if (may_have_more) {
+    Run rest(context, services, *cluster, &prior, nullptr, prior);
+    const absl::Status removed = rest.RemoveLeftovers({}, kept);
+    rest.TellHeld();
+    CHARON_RETURN_IF_ERROR(removed);
+  }
   TellKept(context, kept);
   return absl::OkStatus();
 }

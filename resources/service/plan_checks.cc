@@ -250,6 +250,11 @@ absl::Status PlanChecks::DryRun(const sdk::Context& context,
       if (IsClaim(content.refs[i]) && !goes) {
         const auto live = cluster.Read(context, content.refs[i]);
         if (live.ok()) CHARON_RETURN_IF_ERROR(CheckClaim(objects[i], **live, options));
+        const absl::Status going = live.ok() && found == before.end()
+                                       ? CheckGoing(context, cluster, content.refs[i], **live)
+                                       : absl::OkStatus();
+        if (!going.ok())
+          context.diagnostics->Warning("A claim is being deleted", At(objects[i].attribute, going));
       }
       if (!goes && (adopting || (found == before.end() &&
                                  options.on_conflict == operations::OnConflict::kAdopt))) {
@@ -518,8 +523,7 @@ absl::Status PlanChecks::Fit(const sdk::Context& context,
     // Whoever may not read quotas is not told about them.
     if (!found.ok()) return absl::IsUnavailable(found.status()) ? found.status() : absl::OkStatus();
     fit = *std::move(found);
-    const bool changes = services_.PlansQuota(*planned.name_space);
-    if (changes || !fit.checked) {
+    if (services_.PlansQuota(*planned.name_space)) {
       context.diagnostics->Warning(
           "Quota unchecked",
           absl::StrCat(fit.checked ? "This run makes or changes the quota of namespace "

@@ -11,6 +11,7 @@
 #include "provider/base/status.h"
 #include "provider/clients/kubernetes/object.h"
 #include "provider/clients/kubernetes/ownership.h"
+#include "provider/operations/pod_volumes.h"
 #include "resources/service/content.h"
 
 namespace charon::service {
@@ -97,7 +98,8 @@ absl::Status CheckPods(const Json& object, const Json& live,
 
 absl::Status CheckClaim(const Rendered& rendered, const Json& live,
                         const operations::ObjectOptions& options) {
-  if (operations::ClaimOf(&live, options) != operations::Claim::kOurs) return absl::OkStatus();
+  if (operations::ClaimOf(&live, options) != operations::Claim::kOurs || operations::IsGoing(live))
+    return absl::OkStatus();
   CHARON_ASSIGN_OR_RETURN(const kubernetes::ObjectRef ref, kubernetes::RefOf(rendered.object));
   const std::string wanted = kubernetes::Text(rendered.object, "spec.volumeName");
   const std::string there = kubernetes::Text(live, "spec.volumeName");
@@ -120,6 +122,27 @@ absl::Status CheckClaim(const Rendered& rendered, const Json& live,
                       "export goes with its entry of \"volumes\".");
   }
   return absl::OkStatus();
+}
+
+absl::Status CheckGoing(const Call& call, kubernetes::Cluster& cluster,
+                        const kubernetes::ObjectRef& claim, const Json& live) {
+  if (!operations::IsGoing(live)) return absl::OkStatus();
+  const auto pods = operations::PodsUsing(call, cluster, claim);
+  if (!pods.ok()) return absl::OkStatus();  // the wait for its end tells
+  std::vector<std::string> names;
+  for (const Json& pod : *pods) {
+    if (!operations::IsGoing(pod)) names.push_back(kubernetes::Text(pod, "metadata.name"));
+  }
+  if (names.empty()) return absl::OkStatus();
+  return WithRemedy(
+      absl::FailedPreconditionError(
+          absl::StrCat(KeyOf(claim),
+                       " is being deleted, and is there, with its name, until the last pod that "
+                       "uses it is gone: ",
+                       absl::StrJoin(names, ", "))),
+      absl::StrCat("Delete these pods (the new ones do not use it), then apply again: kubectl "
+                   "delete pod ",
+                   absl::StrJoin(names, " "), " -n ", claim.name_space));
 }
 
 absl::StatusOr<Remake> CheckRemake(const Call& call, kubernetes::Cluster& cluster,

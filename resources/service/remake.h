@@ -24,6 +24,11 @@ absl::Status CheckPods(const Json& object, const Json& live,
 absl::Status CheckClaim(const Rendered& rendered, const Json& live,
                         const operations::ObjectOptions& options);
 
+// FailedPrecondition if `live` is a claim that is being deleted and pods use it which nobody
+// deletes: until they are gone there can be no other one of that name.
+absl::Status CheckGoing(const Call& call, kubernetes::Cluster& cluster,
+                        const kubernetes::ObjectRef& claim, const Json& live);
+
 struct Remake {
   bool checked = false;             // the server was asked, and takes it
   bool around_pods = false;         // which go on running; else they go with the old one

@@ -15,6 +15,7 @@
 #include "absl/time/time.h"
 #include "provider/base/duration.h"
 #include "provider/base/ip.h"
+#include "provider/base/several.h"
 #include "provider/base/status.h"
 #include "provider/clients/kubernetes/yaml.h"
 #include "resources/service/strategic_merge.h"
@@ -278,7 +279,7 @@ void CheckRoot(const ServiceModel& model, Findings& findings) {
   check("config_dirs", model.config_dirs, "directory of the service's own");
 }
 
-// Not in the table, since a text that stands for an unknown one in a plan (PlanPartly) is no
+// Not in the table, since a text that stands for an unknown one in a plan (Completions) may be no
 // base64.
 void CheckBytes(const ServiceModel& model, Findings& findings) {
   for (const auto& [path, file] : model.files.value_or({})) {
@@ -467,10 +468,20 @@ bool IsOnOneNode(const ServiceModel& model) {
          (required != some.end() && !absl::StrContains(required->second, '|'));
 }
 
-constexpr char kWaysToShare[] =
-    "Use access_modes = [\"ReadWriteMany\"] with a class that can do it, a StatefulSet with "
-    "per_replica = true, or one replica; or name the node that all pods are to run on: "
-    "scheduling.node_selector = { \"kubernetes.io/hostname\" = \"...\" }.";
+// `rolling`: the pods are, so that another strategy helps as well.
+std::string WaysToShare(const ServiceModel& model, Sharing sharing, bool rolling) {
+  const std::string kind = WorkloadKind(model);
+  return absl::StrCat(
+      "Use access_modes = [\"ReadWriteMany\"] with a class that can do it, ",
+      kind == "StatefulSet" ? "per_replica = true, which gives each pod a claim of its own"
+                            : "a StatefulSet with per_replica = true",
+      ", or one replica; or name the node that all pods are to run on: scheduling.node_selector = "
+      "{ \"kubernetes.io/hostname\" = \"...\" }.",
+      kind == "Deployment" && rolling && sharing == Sharing::kOneNode
+          ? " In a cluster of one node rollout.strategy = \"Recreate\" will do, which is the "
+            "default here."
+          : "");
+}
 
 std::string SharedBy(const ServiceModel& model, Sharing sharing) {
   return absl::StrCat(sharing == Sharing::kOnePod
@@ -509,7 +520,13 @@ void CheckSharing(const ServiceModel& model, const std::string& name, const Volu
   const bool several = HasSeveralPods(model);
   const bool rolling = IsRolling(model);
   if (several && (rolling || sharing == Sharing::kOnePod)) {
-    findings.Add(VolumePath(name, volume), SharedBy(model, sharing), kWaysToShare);
+    findings.Add(
+        VolumePath(name, volume),
+        absl::StrCat(SharedBy(model, sharing),
+                     rolling && sharing == Sharing::kOneNode && WorkloadKind(model) != "DaemonSet"
+                         ? ", which RollingUpdate starts wherever there is room"
+                         : ""),
+        WaysToShare(model, sharing, rolling));
   } else if (WorkloadKind(model) == "Deployment" && rolling && !EndsBeforeItStarts(model)) {
     findings.Add(
         "rollout",
@@ -517,8 +534,9 @@ void CheckSharing(const ServiceModel& model, const std::string& name, const Volu
                      sharing == Sharing::kOnePod ? "ReadWriteOncePod" : "ReadWriteOnce",
                      " claim of volume \"", name, "\": the rollout hangs ",
                      sharing == Sharing::kOnePod ? "" : "as soon as they are on two nodes"),
-        "Leave rollout.strategy out (then it is Recreate), set max_surge = \"0\" and "
-        "max_unavailable = \"1\", or use a ReadWriteMany claim.");
+        "Set rollout.strategy = \"Recreate\", which is the default here, or max_surge = \"0\" and "
+        "max_unavailable = \"1\"; or use access_modes = [\"ReadWriteMany\"] with a class that can "
+        "do it, or a StatefulSet with per_replica = true.");
   }
 }
 
@@ -693,7 +711,7 @@ std::optional<absl::Status> MayNotFitOnTwoNodes(const ServiceModel& model) {
               WithRemedy(absl::InvalidArgumentError(absl::StrCat(
                              SharedBy(model, Sharing::kOneNode),
                              ": those that the scheduler puts on another node will not start")),
-                         kWaysToShare));
+                         WaysToShare(model, Sharing::kOneNode, /*rolling=*/false)));
   }
   return std::nullopt;
 }
@@ -997,9 +1015,12 @@ absl::StatusOr<std::vector<Rendered>> RenderService(const ServiceModel& model,
   RenderConfig(model, conventions, objects);
   RenderStorage(model, conventions, objects);
   RenderIdentity(model, conventions, objects);
-  CHARON_RETURN_IF_ERROR(RenderWorkload(model, conventions, objects));
+  std::vector<absl::Status> faults = EachOf(RenderWorkload(model, conventions, objects));
   RenderBackups(model, conventions, objects);
-  CHARON_RETURN_IF_ERROR(RenderExposure(model, conventions, objects));
+  for (absl::Status& fault : EachOf(RenderExposure(model, conventions, objects)))
+    faults.push_back(std::move(fault));
+  std::erase_if(faults, [](const absl::Status& fault) { return fault.ok(); });
+  if (!faults.empty()) return Several(faults);
   CHARON_RETURN_IF_ERROR(CheckNames(objects));
   std::stable_sort(objects.begin(), objects.end(),
                    [](const Rendered& a, const Rendered& b) { return a.stage < b.stage; });

@@ -39,7 +39,7 @@ struct Rendered {
 
 // All objects, by stage, then in the order in which they depend on each other. REQUIRES: the model
 // is wholly known but for computed and write-only attributes. InvalidArgument, with the attribute's
-// path, for what does not fit together and CheckService could not see.
+// path, for what does not fit together and CheckService could not see: Several, if it is more.
 absl::StatusOr<std::vector<Rendered>> RenderService(const ServiceModel& model,
                                                     const Conventions& conventions);
 

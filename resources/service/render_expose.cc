@@ -22,6 +22,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "provider/base/several.h"
 #include "provider/base/status.h"
 #include "resources/service/render.h"
 
@@ -140,8 +141,20 @@ absl::Status CheckPorts(const std::vector<ServicePort>& ports) {
   return absl::OkStatus();
 }
 
+// What is wrong, of things that do not depend on each other.
+class Faults {
+ public:
+  void Add(const absl::Status& status) {
+    if (!status.ok()) found_.push_back(status);
+  }
+  absl::Status ToStatus() const { return found_.empty() ? absl::OkStatus() : Several(found_); }
+
+ private:
+  std::vector<absl::Status> found_;
+};
+
 // Main container first, then sidecars by name, then init containers that keep running.
-absl::StatusOr<std::vector<ServicePort>> PortsOf(const ServiceModel& model) {
+std::vector<ServicePort> PortsOf(const ServiceModel& model, Faults& faults) {
   std::vector<ServicePort> ports;
   const InnerServiceModel service = model.service.value_or({});
   AddPorts(service, model, Path(), ports);
@@ -159,8 +172,9 @@ absl::StatusOr<std::vector<ServicePort>> PortsOf(const ServiceModel& model) {
     const Path path = Path("metrics").Attribute("port");
     ServicePort port;
     if (!absl::SimpleAtoi(*metrics, &port.port)) {
-      return At(path, Invalid(absl::StrCat("no container has a port \"", *metrics, "\"; ",
-                                           Listed(ports))));
+      faults.Add(At(path, Invalid(absl::StrCat("no container has a port \"", *metrics, "\"; ",
+                                               Listed(ports)))));
+      return ports;
     }
     port.container_port = port.port;
     port.key = port.name = "metrics";
@@ -171,7 +185,7 @@ absl::StatusOr<std::vector<ServicePort>> PortsOf(const ServiceModel& model) {
     port.path = path;
     ports.push_back(std::move(port));
   }
-  CHARON_RETURN_IF_ERROR(CheckPorts(ports));
+  faults.Add(CheckPorts(ports));
   return ports;
 }
 
@@ -727,12 +741,19 @@ absl::Status RenderIngress(const ServiceModel& model, const Conventions& convent
                      nullptr,
                      {},
                      {}};
-  CHARON_ASSIGN_OR_RETURN(parts.hosts, HostsOf(model, expose, parts.path, conventions));
+  Faults faults;
+  const absl::StatusOr<std::vector<std::string>> hosts =
+      HostsOf(model, expose, parts.path, conventions);
+  faults.Add(hosts.status());
+  parts.hosts = hosts.ok() ? *hosts : std::vector<std::string>{""};
   parts.tls = TlsOf(expose, parts.name, conventions);
   parts.https = IsHttps(parts.tls, conventions);
-  CHARON_ASSIGN_OR_RETURN(const Json backend, BackendOf(parts, ports));
-  CHARON_RETURN_IF_ERROR(SetAuth(parts));
-  CHARON_RETURN_IF_ERROR(IsTraefik(conventions) ? SetTraefik(parts) : SetNginx(parts, backend));
+  const absl::StatusOr<Json> found = BackendOf(parts, ports);
+  faults.Add(found.status());
+  const Json backend = found.ok() ? *found : Json();
+  faults.Add(SetAuth(parts));
+  faults.Add(IsTraefik(conventions) ? SetTraefik(parts) : SetNginx(parts, backend));
+  CHARON_RETURN_IF_ERROR(faults.ToStatus());
   if (parts.tls.has_value() && !parts.tls->issuer.empty())
     parts.annotations[parts.tls->issuer_annotation] = parts.tls->issuer;
   if (expose.groups.IsKnown() && !expose.groups->empty())
@@ -896,16 +917,20 @@ std::int64_t UsualServicePort(const std::string& name, const Port& port) {
 
 absl::Status RenderExposure(const ServiceModel& model, const Conventions& conventions,
                             std::vector<Rendered>& out) {
-  CHARON_ASSIGN_OR_RETURN(const std::vector<ServicePort> ports, PortsOf(model));
+  Faults faults;
+  const std::vector<ServicePort> ports = PortsOf(model, faults);
   std::vector<Rendered> objects;
   RenderInnerServices(model, conventions, ports, objects);
   RenderServiceMonitor(model, conventions, ports, objects);
   for (const auto& [entry, expose] : model.expose.value_or({})) {
     const auto render = KindOf(expose) == "ingress" ? RenderIngress : RenderOuterService;
-    CHARON_RETURN_IF_ERROR(render(model, conventions, entry, expose, ports, objects));
+    for (const absl::Status& fault :
+         EachOf(render(model, conventions, entry, expose, ports, objects)))
+      faults.Add(fault);
   }
-  CHARON_RETURN_IF_ERROR(CheckNames(objects));
-  CHARON_RETURN_IF_ERROR(CheckRoutes(objects));
+  faults.Add(CheckNames(objects));
+  faults.Add(CheckRoutes(objects));
+  CHARON_RETURN_IF_ERROR(faults.ToStatus());
   for (Rendered& object : objects) out.push_back(std::move(object));
   return absl::OkStatus();
 }

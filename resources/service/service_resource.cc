@@ -17,6 +17,7 @@
 #include "provider/schema/checks.h"
 #include "resources/service/adoption.h"
 #include "resources/service/apply_service.h"
+#include "resources/service/cases.h"
 #include "resources/service/content.h"
 #include "resources/service/doubts.h"
 #include "resources/service/import_workload.h"
@@ -151,8 +152,8 @@ absl::Status ServiceResource::Plan(const sdk::Context& context,
   const Conventions conventions = services_.settings()->conventions;
   if (context.provider_config_unknown || !IsSettled(planned)) {
     for (const char* name : {"objects", "urls", "restart"}) change.SetUnknown(name);
-    if (!context.provider_config_unknown) PlanPartly(change, conventions);
-    return absl::OkStatus();
+    return context.provider_config_unknown ? absl::OkStatus()
+                                           : PlanPartly(context, change, planned, conventions);
   }
   ServiceModel wanted = planned;
   wanted.urls = Urls(planned, conventions);
@@ -240,36 +241,43 @@ absl::Status ServiceResource::PlanPods(const sdk::Context& context,
   return WarnOfPodSecurity(context, services_, planned, *workload);
 }
 
-// Some texts are not known yet. Rendered with one text in their place and with another, what comes
-// out the same does not depend on them: which objects there will be, mostly, and the content of
-// many.
-void ServiceResource::PlanPartly(sdk::PlanChange<ServiceModel>& change,
-                                 const Conventions& conventions) {
-  std::vector<Content> renderings;
-  for (const char* text :
-       {"7311s", "6127s"}) {  // durations, names, octal numbers: whatever a text may have to be
-    absl::StatusOr<ServiceModel> model = change.PlannedWithText(text);
-    if (!model.ok()) return;
-    model->objects = model->urls = model->restart = Attr<StringMap>();
-    const Value value = ServiceModel::Describe().Encode(*model);
-    if (!value.IsWhollyKnown()) return;
-    // Where only certain words count, neither text shows what another would do.
-    std::vector<absl::Status> warnings;
-    if (!ValidateObject(ServiceModel::Describe().schema(), value, /*write_only_allowed=*/true,
-                        &warnings)
-             .empty())
-      return;
-    absl::StatusOr<Content> content = ContentOf(*model, conventions);
-    if (!content.ok()) return;
-    renderings.push_back(*std::move(content));
+// Parts are not known yet. What comes out the same whatever they turn out to be does not depend on
+// them: what is wrong, which objects there will be, the content of many, what the server says.
+absl::Status ServiceResource::PlanPartly(const sdk::Context& context,
+                                         sdk::PlanChange<ServiceModel>& change,
+                                         const ServiceModel& planned,
+                                         const Conventions& conventions) {
+  const bool named = planned.name_space.IsKnown() && planned.name.IsKnown();
+  if (named) CHARON_RETURN_IF_ERROR(checks_.Twice(context, change, planned));
+  CHARON_ASSIGN_OR_RETURN(
+      const std::vector<Case> cases,
+      CasesOf(change.Completions(), change.IsUpdate() ? change.prior().restart : Attr<StringMap>(),
+              conventions));
+  if (cases.empty()) return absl::OkStatus();
+  const Content common = CommonOf(cases);
+  if (std::all_of(cases.begin(), cases.end(), [&common](const Case& one) {
+        return one.content.hashes.size() == common.hashes.size();
+      })) {
+    std::map<std::string, std::optional<std::string>> objects;
+    for (const auto& [key, hash] : common.hashes)
+      objects[key] = hash.empty() ? std::nullopt : std::optional<std::string>(hash);
+    change.SetPartly("objects", objects);
   }
-  std::map<std::string, std::optional<std::string>> objects;
-  for (const auto& [key, hash] : renderings[0].hashes) {
-    const auto other = renderings[1].hashes.find(key);
-    if (other == renderings[1].hashes.end()) return;  // not even its name is known
-    objects[key] = other->second == hash ? std::optional<std::string>(hash) : std::nullopt;
-  }
-  if (renderings[1].hashes.size() == objects.size()) change.SetPartly("objects", objects);
+  if (!named || planned.on_conflict.IsUnknown() || planned.force_conflicts.IsUnknown())
+    return absl::OkStatus();
+  CHARON_RETURN_IF_ERROR(checks_.Selector(context, change, cases[0].model, CommonWorkload(cases)));
+  CHARON_RETURN_IF_ERROR(checks_.DryRun(context, change, cases[0].model, common));
+  // That nobody can be asked is told once, and not of each case.
+  CHARON_RETURN_IF_ERROR(services_.CheckPlan(context, [&](Cluster& cluster) -> absl::Status {
+    const absl::Status asked =
+        cluster.Read(context, {{"v1", "Namespace"}, "", *planned.name_space}).status();
+    return absl::IsUnavailable(asked) ? asked : absl::OkStatus();
+  }));
+  return TellOfAll(context, cases, [&](const sdk::Context& aside, const Case& one) -> absl::Status {
+    CHARON_RETURN_IF_ERROR(PlanPods(aside, change, one.model, one.content));
+    CHARON_RETURN_IF_ERROR(checks_.BackupTargets(aside, change, one.model, one.content));
+    return checks_.Fit(aside, change, one.model, one.content.objects);
+  });
 }
 
 // The delete half of a replacement leaves what the create half is going to take again.

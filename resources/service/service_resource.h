@@ -44,9 +44,10 @@ class ServiceResource final : public sdk::Resource<ServiceModel, ServiceIdentity
   std::vector<sdk::MoveSource<ServiceModel>> MoveSources() const override;
 
  private:
-  // What can be said of `objects` while some texts are not known yet.
-  static void PlanPartly(sdk::PlanChange<ServiceModel>& change, const Conventions& conventions);
   void PlanObjects(sdk::PlanChange<ServiceModel>& change, const Content& content) const;
+  // What can be said of `planned` while parts of it are not known yet.
+  absl::Status PlanPartly(const sdk::Context& context, sdk::PlanChange<ServiceModel>& change,
+                          const ServiceModel& planned, const Conventions& conventions);
   absl::Status PlanPods(const sdk::Context& context, const sdk::PlanChange<ServiceModel>& change,
                         const ServiceModel& planned, const Content& content) const;
   absl::StatusOr<ServiceModel> ReadImported(const sdk::Context& context,

@@ -709,6 +709,15 @@ std::string EnforcedLevel(const Attr<Labels>& labels) {
   return found == all.end() ? "" : found->second;
 }
 
+// Whether there is a quota or a limit range, as far as it is known.
+bool MayLimit(const Attr<EffectiveModel>& effective) {
+  if (!effective.IsKnown()) return effective.IsUnknown();
+  const auto none = [](const auto& table) {
+    return !table.IsUnknown() && table.value_or({}).empty();
+  };
+  return !none(effective->limit_range) || !none(effective->resource_quota);
+}
+
 }  // namespace
 
 absl::Status NamespaceResource::Plan(const sdk::Context& context,
@@ -781,7 +790,9 @@ absl::StatusOr<bool> NamespaceResource::PlanEffective(const sdk::Context& contex
                            planned.effective.IsKnown() &&
                            EffectiveModel::Describe().Encode(*change.prior().effective) ==
                                EffectiveModel::Describe().Encode(*planned.effective);
-  if (!same_limits && planned.name.IsKnown()) services_.NotePlannedQuota(*planned.name);
+  const bool limits =
+      MayLimit(planned.effective) || (change.IsUpdate() && MayLimit(change.prior().effective));
+  if (!same_limits && limits && planned.name.IsKnown()) services_.NotePlannedQuota(*planned.name);
   return true;
 }
 
