@@ -22,6 +22,7 @@
 #include "provider/testing/checkout.h"
 #include "provider/value/json.h"
 #include "resources/service/keep_order.h"
+#include "resources/service/object_patch.h"
 #include "resources/service/render.h"
 
 namespace charon::service {
@@ -332,6 +333,45 @@ TEST(ImportService, PortsThatAreNotTheUsualOnesAreSaid) {
   EXPECT_TRUE(model.service.IsNull());
 }
 
+// It has no attributes; without a patch the first apply takes it away.
+TEST(ImportService, WhatHasNoAttributeIsPatched) {
+  const auto patch_of = [](const char* service, const char* patched = "") {
+    ServiceModel model = Stub();
+    FillInFromWorkload(Workload(R"({"containers": [{"name": "web", "image": "w:1", "ports": [
+        {"name": "http", "containerPort": 8080, "protocol": "TCP"},
+        {"name": "dns", "containerPort": 53, "protocol": "UDP"}]}]})"),
+                       {}, model);
+    if (*patched != '\0') model.extra_manifest_patch = patched;
+    FillInServicePatch(Json::parse(service), {}, {.owner = "o"}, model);
+    EXPECT_TRUE(RenderService(model, {}).ok()) << RenderService(model, {}).status();
+    return model.extra_manifest_patch.value_or("");
+  };
+  const std::string name = R"("kind":"Service","metadata":{)";
+  EXPECT_EQ(patch_of(R"({"metadata": {"name": "web", "annotations": {"example.org/pool": "p",
+                "meta.helm.sh/release-name": "r"}}, "spec": {"sessionAffinity": "ClientIP",
+                "sessionAffinityConfig": {"clientIP": {"timeoutSeconds": 10800}},
+                "publishNotReadyAddresses": true, "ports": [
+                {"name": "www", "port": 80, "protocol": "TCP"},
+                {"name": "dns", "port": 53, "protocol": "UDP"}]}})"),
+            "{" + name +
+                R"("annotations":{"example.org/pool":"p"},"name":"web"},"spec":{)"
+                R"("ports":[{"name":"www","port":80,"protocol":"TCP"}],)"
+                R"("publishNotReadyAddresses":true,"sessionAffinity":"ClientIP"}})");
+  EXPECT_EQ(patch_of(R"({"metadata": {"name": "web"}, "spec": {"sessionAffinity": "ClientIP",
+                "sessionAffinityConfig": {"clientIP": {"timeoutSeconds": 60}}, "ports": []}})",
+                     "{}"),
+            "{}\n---\n{" + name +
+                R"("name":"web"},"spec":{"sessionAffinity":"ClientIP",)"
+                R"("sessionAffinityConfig":{"clientIP":{"timeoutSeconds":60}}}})");
+  // What the service gives it anyway.
+  EXPECT_EQ(patch_of(R"({"metadata": {"name": "web"}, "spec": {"sessionAffinity": "None",
+                "publishNotReadyAddresses": false, "ports": [{"port": 80, "protocol": "TCP"},
+                {"name": "dns", "port": 53, "protocol": "UDP"}]}})"),
+            "");
+  EXPECT_EQ(patch_of(R"({"metadata": {"name": "other"}, "spec": {"sessionAffinity": "ClientIP"}})"),
+            "");
+}
+
 // Pods are known by that name in DNS, and a set cannot change it.
 TEST(ImportWorkload, ASetKeepsTheServiceThatNamesItsPods) {
   for (const auto& [governing, patch] :
@@ -502,6 +542,7 @@ TEST_P(ImportOfGolden, RendersTheSamePods) {
   ExpectValid(model);
   std::vector<Rendered> rendered;
   ASSERT_TRUE(RenderWorkload(model, conventions, rendered).ok());
+  ASSERT_TRUE(PatchObjects(model, rendered).ok());
   Json again = AsCreated(rendered.front());
   KeepOrder(workload, again);
   EXPECT_EQ(Completed(again["spec"]["template"]), Completed(workload["spec"]["template"]))
