@@ -382,7 +382,7 @@ def sorted_lists(value):
 
 OTHERS = {
     "identity": {"rules": [{"resources": ["pods"], "verbs": ["get"]}]},
-    "claims": {"kept": {"mount": "/kept", "size": "1Gi"}},
+    "claims": {"kept": {"mount": "/kept", "size": "1Gi", "access_modes": ["ReadWriteMany"]}},
     "disruption_budget": {"max_unavailable": "1"},
     "network_policy": {"from_namespaces": ["a"], "to_cidrs": ["192.0.2.0/24"]},
     "backups": {"night": {"schedule": "@daily", "command": ["save"], "to": "kept", "env": {"A": "1"}}},
@@ -393,7 +393,7 @@ OTHER_PATCHES = {
         "sessionAffinity": "ClientIP", "externalIPs": ["192.0.2.1"], "type": None,
         "ports": [{"port": 80, "appProtocol": "http"}, {"port": 51820, "$patch": "delete"}, {"port": 7, "name": "more"}]}},
     "Ingress": {"spec": {"tls": [{"hosts": ["a"]}], "rules": [{"host": "b"}], "defaultBackend": {"resource": {"kind": "A", "name": "a"}}}},
-    "PersistentVolumeClaim": {"spec": {"accessModes": ["ReadWriteMany"], "volumeName": "a", "selector": {"matchLabels": {"a": "b"}}}},
+    "PersistentVolumeClaim": {"spec": {"accessModes": ["ReadOnlyMany"], "volumeName": "a", "selector": {"matchLabels": {"a": "b"}}}},
     "ServiceAccount": {"secrets": [{"name": "a"}], "imagePullSecrets": [{"name": "b"}], "automountServiceAccountToken": False},
     "Role": {"rules": [{"verbs": ["get"], "nonResourceURLs": ["/metrics"]}]},
     "RoleBinding": {"subjects": [{"kind": "User", "name": "a"}]},

@@ -181,10 +181,6 @@ void KeepServiceName(const std::string& governing, ServiceModel& model) {
   model.extra_manifest_patch = patch.dump();
 }
 
-// What the server fills in for sessionAffinity ClientIP (k8s.io/kubernetes/pkg/apis/core/v1,
-// SetDefaults_Service).
-constexpr int kUsualAffinitySeconds = 10800;
-
 // Names of ports of the Service that are others than a service gives, as a patch of `ports`.
 Json PortNames(const Json& service, const Json& rendered) {
   Json names = Json::array();
@@ -333,8 +329,8 @@ void FillInServicePatch(const Json& service, const Conventions& conventions,
     patch["metadata"]["annotations"] = annotations;
   if (const std::string affinity = Text(service, "spec.sessionAffinity"); affinity == "ClientIP") {
     patch["spec"]["sessionAffinity"] = affinity;
-    const Json& config = Field(service, "spec.sessionAffinityConfig");
-    if (config.is_object() && Field(config, "clientIP.timeoutSeconds") != kUsualAffinitySeconds)
+    // Filled in by the server or not, the tool that made it owns it.
+    if (const Json& config = Field(service, "spec.sessionAffinityConfig"); config.is_object())
       patch["spec"]["sessionAffinityConfig"] = config;
   }
   if (Field(service, "spec.publishNotReadyAddresses") == true)

@@ -356,13 +356,12 @@ TEST(ImportService, WhatHasNoAttributeIsPatched) {
             "{" + name +
                 R"("annotations":{"example.org/pool":"p"},"name":"web"},"spec":{)"
                 R"("ports":[{"name":"www","port":80,"protocol":"TCP"}],)"
-                R"("publishNotReadyAddresses":true,"sessionAffinity":"ClientIP"}})");
+                R"("publishNotReadyAddresses":true,"sessionAffinity":"ClientIP",)"
+                R"("sessionAffinityConfig":{"clientIP":{"timeoutSeconds":10800}}}})");
   EXPECT_EQ(patch_of(R"({"metadata": {"name": "web"}, "spec": {"sessionAffinity": "ClientIP",
-                "sessionAffinityConfig": {"clientIP": {"timeoutSeconds": 60}}, "ports": []}})",
+                "ports": []}})",
                      "{}"),
-            "{}\n---\n{" + name +
-                R"("name":"web"},"spec":{"sessionAffinity":"ClientIP",)"
-                R"("sessionAffinityConfig":{"clientIP":{"timeoutSeconds":60}}}})");
+            "{}\n---\n{" + name + R"("name":"web"},"spec":{"sessionAffinity":"ClientIP"}})");
   // What the service gives it anyway.
   EXPECT_EQ(patch_of(R"({"metadata": {"name": "web"}, "spec": {"sessionAffinity": "None",
                 "publishNotReadyAddresses": false, "ports": [{"port": 80, "protocol": "TCP"},
