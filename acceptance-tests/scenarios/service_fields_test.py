@@ -1,6 +1,7 @@
 """Each field of a pod: a line of the guide's table, an attribute, a golden rendering; what has no attribute, as kubectl patches it.
+Of the other objects of a service: a line, and what it names.
 
-The table is that of docs/guides/services.md. rows/main.tf has a service for each of its groups, G0 to G16, and golden/*/rows.yaml
+The tables are those of docs/guides/services.md. rows/main.tf has a service for each of its groups, G0 to G16, and golden/*/rows.yaml
 what that comes to (see service_examples_test.py).
 """
 
@@ -14,7 +15,7 @@ import yaml
 
 from entries import give_gpus, make_namespace
 from examples import EXAMPLES, text
-from harness import hcl
+from harness import hcl, operators
 from service_examples_test import GOLDEN, VERSIONS, expect_golden, expect_rendering, raise_version
 
 pytestmark = pytest.mark.one_cli("about the provider and the server; where programs differ, lifecycle_test.py and examples_test.py meet it")
@@ -101,9 +102,38 @@ WITHIN = {
 }
 
 
+# The same for the other objects: the types are those of the kind's API, which the section is called after, and of their group.
+OTHER_TYPES = {
+    "core.v1.ServiceSpec": ("Service", ""),
+    "core.v1.ServicePort": ("Service", "ports"),
+    "networking.v1.IngressSpec": ("Ingress", ""),
+    "networking.v1.IngressRule": ("Ingress", "rules"),
+    "networking.v1.HTTPIngressRuleValue": ("Ingress", "rules"),
+    "networking.v1.HTTPIngressPath": ("Ingress", "paths"),
+    "networking.v1.IngressBackend": ("Ingress", "backend"),
+    "networking.v1.IngressTLS": ("Ingress", "tls"),
+    "core.v1.PersistentVolumeClaimSpec": ("PersistentVolumeClaim", ""),
+    "core.v1.ServiceAccount": ("ServiceAccount, Role, ClusterRole and bindings", ""),
+    "rbac.v1.ClusterRole": ("ServiceAccount, Role, ClusterRole and bindings", ""),
+    "rbac.v1.PolicyRule": ("ServiceAccount, Role, ClusterRole and bindings", "rules"),
+    "rbac.v1.RoleBinding": ("ServiceAccount, Role, ClusterRole and bindings", ""),
+    "policy.v1.PodDisruptionBudgetSpec": ("PodDisruptionBudget", ""),
+    "networking.v1.NetworkPolicySpec": ("NetworkPolicy", ""),
+    "networking.v1.NetworkPolicyIngressRule": ("NetworkPolicy", ""),
+    "networking.v1.NetworkPolicyEgressRule": ("NetworkPolicy", ""),
+    "networking.v1.NetworkPolicyPeer": ("NetworkPolicy", "from"),
+    "networking.v1.IPBlock": ("NetworkPolicy", "ipBlock"),
+    "batch.v1.CronJobSpec": ("CronJob", ""),
+    "batch.v1.JobSpec": ("CronJob", ""),
+    "ServiceMonitor.spec": ("ServiceMonitor", ""),
+    "ServiceMonitor.spec.endpoints": ("ServiceMonitor", "endpoints"),
+}
+GROUPS_OF_OTHERS = ("api/v1", "apis/batch/v1", "apis/networking.k8s.io/v1", "apis/policy/v1", "apis/rbac.authorization.k8s.io/v1")
+
+
 class Line:
     def __init__(self, section: str, line: str):
-        fields, says, group = (cell.strip() for cell in line.strip("|").split("|"))
+        fields, says, group = (*(cell.strip() for cell in line.strip("|").split("|")), "")[:3]
         self.section, self.group, self.says = section, group, says
         self.fields = re.findall(r"`([^`]+)`", fields)
         self.of = re.findall(r"`([^`]+)`", fields.partition(" of ")[2])
@@ -114,9 +144,9 @@ class Line:
         return f"{self.section}: {', '.join(self.fields) or self.says}"
 
 
-def table() -> list[Line]:
+def table(of: str = "a pod") -> list[Line]:
     page = (EXAMPLES.parent / "docs/guides/services.md").read_text()
-    (part,) = re.findall(r"^## Where each field of a pod is said\n(.*?)^## ", page, re.MULTILINE | re.DOTALL)
+    (part,) = re.findall(rf"^## Where each field of {of} is said\n(.*?)^## ", page, re.MULTILINE | re.DOTALL)
     lines, section = [], ""
     for line in part.splitlines():
         if line.startswith("### "):
@@ -126,8 +156,8 @@ def table() -> list[Line]:
     return lines
 
 
-def schemas(cluster) -> dict:
-    code, document = cluster.api.send("GET", "/openapi/v3/apis/apps/v1")
+def schemas(cluster, group: str = "apis/apps/v1") -> dict:
+    code, document = cluster.api.send("GET", f"/openapi/v3/{group}")
     assert code == 200, document
     return {name.removeprefix("io.k8s.api."): schema for name, schema in document["components"]["schemas"].items()}
 
@@ -157,6 +187,44 @@ def test_every_field_has_a_line(cluster):
     assert not reached - set(TYPES), "docs/guides/services.md says nothing about the fields of these types"
     fields = {field for schema in known.values() for field in schema.get("properties", {})}
     assert not [line for line in table() if set(line.fields) - fields], "docs/guides/services.md has fields that there are not"
+
+
+def schemas_of_others(cluster) -> dict:
+    known = {}
+    for group in GROUPS_OF_OTHERS:
+        known |= schemas(cluster, group)
+    version = next(v for v in operators.crd("ServiceMonitor")["spec"]["versions"] if v["storage"])
+    spec = version["schema"]["openAPIV3Schema"]["properties"]["spec"]
+    return known | {"ServiceMonitor.spec": spec, "ServiceMonitor.spec.endpoints": spec["properties"]["endpoints"]["items"]}
+
+
+@pytest.mark.real_only("the real server knows all fields")
+def test_every_field_of_the_other_objects_has_a_line(cluster, crds):
+    crds("ServiceMonitor")
+    known, lines, missing = schemas_of_others(cluster), table("the other objects"), []
+    sections = {section for section, _ in OTHER_TYPES.values()}
+    assert {line.section for line in lines} == sections
+    for type_, (section, of) in OTHER_TYPES.items():
+        for field in set(known[type_]["properties"]) - {"apiVersion", "kind", "metadata"}:
+            if not any(line.section == section and field in line.fields and field not in line.of and (not of or of in line.of)
+                       for line in lines):
+                missing.append(f"{type_}.{field}")
+    assert not missing, "docs/guides/services.md says nothing about them"
+    for section in sections:
+        fields = {field for type_, (of, _) in OTHER_TYPES.items() if of == section for field in known[type_]["properties"]}
+        told = {field for line in lines if line.section == section for field in line.fields}
+        assert not told - fields, f"docs/guides/services.md has fields of {section} that there are not"
+
+
+@pytest.mark.sandbox_only("asks no server")
+def test_the_lines_of_the_other_objects_name_attributes(stack, cluster):
+    stack.write(hcl.resource("charon_service", "x", {"namespace": "a", "image": "b"}))
+    attributes = stack.schema()["resource_schemas"]["charon_service"]["block"]["attributes"]
+    for line in table("the other objects"):
+        named = [one for one in line.attributes if not one.startswith(("conventions.", "extra_", "charon_"))]
+        assert named or re.search(r"\bpatch\b|^no:|^the |^those of which|^ClusterIP", line.says), line
+        for attribute in named:
+            assert exists(attribute.split("."), attributes), f"{line}: there is no attribute {attribute}"
 
 
 def keys(value) -> set[str]:
@@ -312,40 +380,48 @@ def sorted_lists(value):
     return value
 
 
+OTHERS = {
+    "identity": {"rules": [{"resources": ["pods"], "verbs": ["get"]}]},
+    "claims": {"kept": {"mount": "/kept", "size": "1Gi", "access_modes": ["ReadWriteMany"]}},
+    "disruption_budget": {"max_unavailable": "1"},
+    "network_policy": {"from_namespaces": ["a"], "to_cidrs": ["192.0.2.0/24"]},
+    "backups": {"night": {"schedule": "@daily", "command": ["save"], "to": "kept", "env": {"A": "1"}}},
+    "expose": {"web": {"host": "web.example.org", "auth": "app", "auth_reason": "its own"}},
+}
+OTHER_PATCHES = {
+    "Service": {"metadata": {"annotations": {"a": "b"}, "finalizers": ["example.org/a"]}, "spec": {
+        "sessionAffinity": "ClientIP", "externalIPs": ["192.0.2.1"], "type": None,
+        "ports": [{"port": 80, "appProtocol": "http"}, {"port": 51820, "$patch": "delete"}, {"port": 7, "name": "more"}]}},
+    "Ingress": {"spec": {"tls": [{"hosts": ["a"]}], "rules": [{"host": "b"}], "defaultBackend": {"resource": {"kind": "A", "name": "a"}}}},
+    "PersistentVolumeClaim": {"spec": {"accessModes": ["ReadOnlyMany"], "volumeName": "a", "selector": {"matchLabels": {"a": "b"}}}},
+    "ServiceAccount": {"secrets": [{"name": "a"}], "imagePullSecrets": [{"name": "b"}], "automountServiceAccountToken": False},
+    "Role": {"rules": [{"verbs": ["get"], "nonResourceURLs": ["/metrics"]}]},
+    "RoleBinding": {"subjects": [{"kind": "User", "name": "a"}]},
+    "PodDisruptionBudget": {"spec": {"maxUnavailable": None, "minAvailable": 1, "unhealthyPodEvictionPolicy": "AlwaysAllow"}},
+    "NetworkPolicy": {"spec": {"ingress": [{"ports": [{"port": 80}, {"port": 443}]}], "egress": []}},
+    "CronJob": {"spec": {"suspend": True, "jobTemplate": {"spec": {"backoffLimit": 0, "template": {"spec": {
+        "containers": [{"name": "web", "env": [{"name": "A", "$patch": "delete"}, {"name": "B", "value": "2"}], "tty": True}]}}}}}},
+}
+
+
 def test_a_patch_is_what_kubectl_makes_of_it(stack, cluster, folder):
-    smallest = {"namespace": "shop", "name": "web", "image": "example.test/web:1", **BASE}
-    patched = smallest | {"extra_manifest_patch": json.dumps(PATCH)}
+    smallest = {"namespace": "shop", "name": "web", "image": "example.test/web:1", **BASE, **OTHERS}
+    patches = {"Deployment": PATCH} | OTHER_PATCHES
+    documents = [{"kind": kind} | patch for kind, patch in patches.items()]
+    patched = smallest | {"extra_manifest_patch": "\n---\n".join(map(json.dumps, documents))}
     stack.write("".join(
         f"output {hcl.value(name)} {{\n  value = provider::charon::service_manifests({hcl.value(service)}, null)\n}}\n"
         for name, service in (("plain", smallest), ("patched", patched))))
     stack.apply(checked=False)
     outputs = json.loads(stack.run("output", "-json").stdout)
-    plain, ours = (
-        next(o for o in outputs[name]["value"] if o["kind"] == "Deployment") for name in ("plain", "patched"))
-    (folder / "base.json").write_text(json.dumps(plain))
-    run = subprocess.run(
-        ["kubectl", "patch", "--local", "-f", folder / "base.json", "--type=strategic", "-p", json.dumps(PATCH), "-o", "json"],
-        capture_output=True, text=True)
-    assert run.returncode == 0, run.stderr
-    assert sorted_lists(ours) == sorted_lists(json.loads(run.stdout))
-    if cluster.kind != "real":
-        return
-    # Every list that has a merge key is in the patch.
-    known, seen, merged = schemas(cluster), set(), set()
-
-    def visit(type_: str) -> None:
-        if type_ in seen:
-            return
-        seen.add(type_)
-        for field, schema in known[type_].get("properties", {}).items():
-            if schema.get("x-kubernetes-patch-strategy", "").startswith("merge"):
-                merged.add(field)
-            for one in (schema, *schema.get("allOf", ()), schema.get("items", {}), *schema.get("items", {}).get("allOf", ())):
-                if "$ref" in one:
-                    visit(one["$ref"].rpartition("/")[2].removeprefix("io.k8s.api."))
-
-    for spec in ("DeploymentSpec", "StatefulSetSpec", "DaemonSetSpec"):
-        visit(f"apps.v1.{spec}")
-    visit("io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta")
-    merged.remove("conditions")  # of the status
-    assert merged <= keys(PATCH), merged - keys(PATCH)
+    for kind, patch in patches.items():
+        plain, ours = (next(o for o in outputs[name]["value"] if o["kind"] == kind) for name in ("plain", "patched"))
+        initial = ours.get("spec", {}).pop("resources", None) if kind == "PersistentVolumeClaim" else None
+        if initial:  # of the claim's creation, merged after the patch
+            plain["spec"].pop("resources")
+        (folder / "base.json").write_text(json.dumps(plain))
+        run = subprocess.run(
+            ["kubectl", "patch", "--local", "-f", folder / "base.json", "--type=strategic", "-p", json.dumps(patch), "-o", "json"],
+            capture_output=True, text=True)
+        assert run.returncode == 0, run.stderr
+        assert sorted_lists(ours) == sorted_lists(json.loads(run.stdout)), kind

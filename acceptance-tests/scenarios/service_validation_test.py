@@ -113,6 +113,11 @@ WRONG = {
         {"extra_manifest_patch": "just a text"}, ["must be a map of fields", "yamlencode"]),
     "a patch that cannot be read": (
         {"extra_manifest_patch": "spec: {"}, ["Line 1", "yamlencode"]),
+    "a patch of what no service has": (
+        {"extra_manifest_patch": "kind: Pod"}, ['services have no objects of kind "Pod"', "Leave the kind out for the workload", "service_manifests"]),
+    "a patch of a Secret's values": (
+        {"generated_secrets": {"TOKEN": {}}, "extra_manifest_patch": "spec: {}\n---\nkind: Secret\nstringData: { TOKEN: x }"},
+        ["document 2", "the values of a Secret are not a patch's", "env_wo", "charon_secret"]),
     "a patch of the replicas that an autoscaler has": (
         {"replicas_owner": "external", "extra_manifest_patch": "spec: { replicas: 3 }"},
         ['the patch sets spec.replicas, which replicas_owner = "external" leaves to somebody else',

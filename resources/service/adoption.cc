@@ -131,10 +131,12 @@ void WarnOfTakenAway(const sdk::Context& context, const Rendered& rendered, cons
       rendered.stage == Stage::kWorkload ? "What is to stay can be said in labels and annotations."
       : kind == "Service"
           ? absl::StrCat(
-                "Labels can be said in labels. A Service with all that it has stays beside "
-                "one of another name, such as service = { name = \"",
+                "Labels can be said in labels, the rest in extra_manifest_patch, with kind = "
+                "\"Service\". A Service with all that it has stays beside one of another name, "
+                "such as service = { name = \"",
                 name, "-internal\" }.")
-          : "What has an attribute can be said there.";
+          : "What has an attribute can be said there, the rest in extra_manifest_patch, with its "
+            "kind.";
   context.diagnostics->Warning(
       absl::StrCat("Adopting ", kind, "/", Text(live, "metadata.namespace"), "/", name,
                    " takes something away"),

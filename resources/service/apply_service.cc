@@ -366,7 +366,7 @@ class Run {
       if (!wanted.is_string() || number.is_null()) continue;
       for (const Json& before : kubernetes::Field(**live, "spec.ports")) {
         if (before.value("port", Json()) != port["port"] ||
-            before.value("protocol", "TCP") != port["protocol"])
+            before.value("protocol", "TCP") != port.value("protocol", "TCP"))
           continue;
         Json leads_to = before.value("targetPort", Json());
         if (leads_to == wanted) continue;

@@ -88,6 +88,50 @@ const Json* ItemOf(const Json& list, const Json& there, const Step& step) {
   return found == list.end() ? nullptr : &*found;
 }
 
+// The item of `list` that is the same one as `item`, by `key`; null if there is none.
+const Json* SameItem(const Json& list, const Json& item, absl::string_view key) {
+  if (!list.is_array()) return nullptr;
+  const std::string name(key);
+  const auto found = std::find_if(list.begin(), list.end(), [&](const Json& other) {
+    return other.is_object() && other.value(name, Json()) == item[name] &&
+           other.value("protocol", "TCP") == item.value("protocol", "TCP");
+  });
+  return found == list.end() ? nullptr : &*found;
+}
+
+// Whether it is a patch that says what stands at `field`: `object` is as it is sent, `plain` as it
+// would be without patches, and `live` what the server has. A field that neither
+// has is the patch's business where it says something beside it.
+bool IsPatched(const Json& object, const Json& plain, const Json& live, absl::string_view field) {
+  static const Json& nothing = *new Json();
+  const auto below = [](const Json& map, const std::string& name) {
+    return map.is_object() && map.contains(name) ? &map[name] : &nothing;
+  };
+  // As server-side apply has it; of a pod see ItemKey.
+  const bool by_port = kubernetes::Text(object, "kind") == "Service";
+  const Json *with = &object, *without = &plain, *there = &live;
+  for (const Step& step : StepsOf(field)) {
+    if (*with == *without) return false;
+    if (with->is_array()) {
+      const char* key = by_port ? "port" : ItemKey(*with);
+      if (key == nullptr || !without->is_array()) return true;
+      const Json* item = ItemOf(*with, *there, step);
+      if (item == nullptr) return false;
+      without = SameItem(*without, *item, key);
+      if (without == nullptr) return true;
+      const Json* as_there = SameItem(*there, *item, key);
+      there = as_there == nullptr ? &nothing : as_there;
+      with = item;
+      continue;
+    }
+    with = below(*with, step.text);
+    without = below(*without, step.text);
+    there = below(*there, step.text);
+    if (with->is_null() || without->is_null()) return true;
+  }
+  return *with != *without;
+}
+
 // A name of Kubernetes as attributes are named.
 std::string Snake(const std::string& name) {
   static const auto& others = *new std::map<std::string, std::string>{
@@ -572,20 +616,28 @@ Path Said(const ServiceModel& model, const Path& path) {
 
 Path AttributeOf(const ServiceModel& model, const Rendered& rendered, const Json& live,
                  absl::string_view field) {
+  const Path patch("extra_manifest_patch");
   const Json sent = AsCreated(rendered);
+  // An update sends a workload's lists in the order that they have there, a dry run in ours.
+  const bool reorders = !live.is_null() && rendered.stage == Stage::kWorkload;
+  Json as_there = sent;
+  if (reorders) KeepOrder(live, as_there);
+  if (!rendered.unpatched.is_null()) {
+    Rendered without = rendered;
+    without.object = rendered.unpatched;
+    const Json plain = AsCreated(without);
+    if (IsPatched(sent, plain, live, field) &&
+        (!reorders || IsPatched(as_there, plain, live, field)))
+      return patch;
+  }
   const Path found = Finder(model, rendered, sent, live).Find(field);
   if (found.empty()) return found;
   Path path = found;
-  if (!live.is_null() && rendered.stage == Stage::kWorkload) {
-    // An update sends lists in the order that they have there, a dry run in ours.
-    Json as_there = sent;
-    KeepOrder(live, as_there);
-    path = CommonPart(path, Finder(model, rendered, as_there, live).Find(field));
-  }
+  if (reorders) path = CommonPart(path, Finder(model, rendered, as_there, live).Find(field));
   Path said = Said(model, path);
   // Whatever else is there of a workload, the patch has put there.
-  if (said != path && rendered.stage == Stage::kWorkload && model.extra_manifest_patch.IsKnown())
-    return "extra_manifest_patch";
+  if (said != path && !rendered.unpatched.is_null() && rendered.stage == Stage::kWorkload)
+    return patch;
   return said;
 }
 

@@ -226,6 +226,44 @@ TEST_F(AttributeOfTest, WhatOnlyThePatchSays) {
   EXPECT_EQ(OfPod("priorityClassName"), "pod.priority_class");
 }
 
+TEST_F(AttributeOfTest, WhatAPatchSaysOfOtherObjects) {
+  model_.extra_manifest_patch = R"(
+kind: Service
+metadata: { name: web, annotations: { a: b } }
+spec:
+  sessionAffinity: ClientIP
+  type: ExternalName
+  ports: [{ port: 80, name: www }, { port: 5353, protocol: UDP, nodePort: 1 }, { port: 7, name: new }]
+---
+kind: Ingress
+spec: { rules: [{ host: "*" }] }
+---
+spec: { replicas: 3, template: { spec: { containers: [{ name: web, image: other }] } } }
+)";
+  const std::string patch = "extra_manifest_patch";
+  EXPECT_EQ(Of("Service", "web", "metadata.annotations"), patch);
+  EXPECT_EQ(Of("Service", "web", "spec.sessionAffinity"), patch);
+  EXPECT_EQ(Of("Service", "web", "spec.externalName"), patch);
+  EXPECT_EQ(Of("Service", "web", ".spec.ports[port=80,protocol=\"TCP\"].name"), patch);
+  EXPECT_EQ(Of("Service", "web", "spec.ports[port=80,protocol=\"TCP\"].targetPort"), "ports");
+  EXPECT_EQ(Of("Service", "web", "spec.ports[port=5353,protocol=\"UDP\"].nodePort"), patch);
+  EXPECT_EQ(Of("Service", "web", "spec.ports[port=5353,protocol=\"TCP\"].name"),
+            "service.ports[\"dns\"]");
+  EXPECT_EQ(Of("Service", "web", "spec.ports[4].port"), patch);
+  EXPECT_EQ(Of("Service", "web-headless", "spec.ports[0].name"), "service.ports[\"dns\"]");
+  EXPECT_EQ(Of("Ingress", "web-out", "spec.rules[0].host"), patch);
+  EXPECT_EQ(Of("Ingress", "web-out", "metadata.labels"), "labels");
+  EXPECT_EQ(OfSet("spec.replicas"), patch);
+  EXPECT_EQ(OfPod("containers[0].image"), patch);
+  EXPECT_EQ(OfPod("containers[0].env[0].name"), "env[\"Z\"]");
+  EXPECT_EQ(OfPod("containers[1].image"), "sidecars[\"exporter\"].image");
+  // Among items of others an index tells nothing.
+  const Json live = Json::parse(R"({"spec": {"template": {"spec": {"containers": [
+      {"name": "injected"}, {"name": "exporter"}, {"name": "web"}]}}}})");
+  EXPECT_EQ(OfPod("containers[1].image", live), "");
+  EXPECT_EQ(OfPod("containers[name=\"web\"].image", live), patch);
+}
+
 struct Cause {
   std::string field, message;
 };

@@ -13,6 +13,7 @@
 #include "resources/service/adoption.h"
 #include "resources/service/import_parts.h"
 #include "resources/service/keep_order.h"
+#include "resources/service/object_patch.h"
 #include "resources/service/render.h"
 
 namespace charon::service {
@@ -180,11 +181,30 @@ void KeepServiceName(const std::string& governing, ServiceModel& model) {
   model.extra_manifest_patch = patch.dump();
 }
 
+// Names of ports of the Service that are others than a service gives, as a patch of `ports`.
+Json PortNames(const Json& service, const Json& rendered) {
+  Json names = Json::array();
+  const Json& ours = Field(rendered, "spec.ports");
+  for (const Json& port : Field(service, "spec.ports")) {
+    const Json number = port.value("port", Json());
+    const Json protocol = port.value("protocol", Json("TCP"));
+    const std::string name = Text(port, "name");
+    for (const Json& own : ours) {
+      if (own["port"] != number || own["protocol"] != protocol || name.empty() ||
+          own["name"] == name)
+        continue;
+      names.push_back({{"port", number}, {"protocol", protocol}, {"name", name}});
+    }
+  }
+  return names;
+}
+
 // Where the service's workload would differ from what was seen, both ways.
 std::vector<std::string> Differences(const Json& seen, const ServiceModel& model,
                                      const Conventions& conventions) {
   std::vector<Rendered> rendered;
-  if (!RenderWorkload(model, conventions, rendered).ok()) return {"spec"};
+  if (!RenderWorkload(model, conventions, rendered).ok() || !PatchObjects(model, rendered).ok())
+    return {"spec"};
   Json would = {{"apiVersion", "apps/v1"},
                 {"kind", WorkloadKind(model)},
                 {"spec", AsCreated(rendered.front())["spec"]}};
@@ -292,6 +312,36 @@ std::vector<std::string> FillInFromService(const Json& service, ServiceModel& mo
     model.service = std::move(inner);
   }
   return left_out;
+}
+
+void FillInServicePatch(const Json& service, const Conventions& conventions,
+                        const operations::ObjectOptions& options, ServiceModel& model) {
+  std::vector<Rendered> objects;
+  if (!RenderExposure(model, conventions, objects).ok()) return;
+  const auto own = std::find_if(objects.begin(), objects.end(), [&service](const Rendered& one) {
+    return one.object["kind"] == "Service" &&
+           Text(one.object, "metadata.name") == Text(service, "metadata.name");
+  });
+  if (own == objects.end()) return;
+  Json patch = Json::object();
+  if (const StringMap annotations = EntriesOfFormerTools(service, "annotations", options);
+      !annotations.empty())
+    patch["metadata"]["annotations"] = annotations;
+  if (const std::string affinity = Text(service, "spec.sessionAffinity"); affinity == "ClientIP") {
+    patch["spec"]["sessionAffinity"] = affinity;
+    // Filled in by the server or not, the tool that made it owns it.
+    if (const Json& config = Field(service, "spec.sessionAffinityConfig"); config.is_object())
+      patch["spec"]["sessionAffinityConfig"] = config;
+  }
+  if (Field(service, "spec.publishNotReadyAddresses") == true)
+    patch["spec"]["publishNotReadyAddresses"] = true;
+  if (Json names = PortNames(service, own->object); !names.empty())
+    patch["spec"]["ports"] = std::move(names);
+  if (patch.empty()) return;
+  patch["kind"] = "Service";
+  patch["metadata"]["name"] = Text(service, "metadata.name");
+  const std::string more = model.extra_manifest_patch.value_or("");
+  model.extra_manifest_patch = absl::StrCat(more, more.empty() ? "" : "\n---\n", patch.dump());
 }
 
 void FillInMetadata(const Json& workload, const Json& service, const Conventions& conventions,

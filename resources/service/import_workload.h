@@ -33,6 +33,12 @@ NotSaid FillInFromWorkload(const nlohmann::json& workload, const Conventions& co
 // REQUIRES: the workload is filled in.
 std::vector<std::string> FillInFromService(const nlohmann::json& service, ServiceModel& model);
 
+// Says in `extra_manifest_patch` what the Service that has the service's name would lose for want
+// of an attribute: annotations of former tools, sessionAffinity, publishNotReadyAddresses and other
+// names of its ports. REQUIRES: its ports are filled in.
+void FillInServicePatch(const nlohmann::json& service, const Conventions& conventions,
+                        const operations::ObjectOptions& options, ServiceModel& model);
+
 // Fills in `annotations` (of the workload) and `labels` (of the workload, and those of its Service,
 // null for none, that contradict nothing) as far as former tools own them, and rendering does not
 // give them.

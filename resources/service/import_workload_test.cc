@@ -22,6 +22,7 @@
 #include "provider/testing/checkout.h"
 #include "provider/value/json.h"
 #include "resources/service/keep_order.h"
+#include "resources/service/object_patch.h"
 #include "resources/service/render.h"
 
 namespace charon::service {
@@ -332,6 +333,44 @@ TEST(ImportService, PortsThatAreNotTheUsualOnesAreSaid) {
   EXPECT_TRUE(model.service.IsNull());
 }
 
+// It has no attributes; without a patch the first apply takes it away.
+TEST(ImportService, WhatHasNoAttributeIsPatched) {
+  const auto patch_of = [](const char* service, const char* patched = "") {
+    ServiceModel model = Stub();
+    FillInFromWorkload(Workload(R"({"containers": [{"name": "web", "image": "w:1", "ports": [
+        {"name": "http", "containerPort": 8080, "protocol": "TCP"},
+        {"name": "dns", "containerPort": 53, "protocol": "UDP"}]}]})"),
+                       {}, model);
+    if (*patched != '\0') model.extra_manifest_patch = patched;
+    FillInServicePatch(Json::parse(service), {}, {.owner = "o"}, model);
+    EXPECT_TRUE(RenderService(model, {}).ok()) << RenderService(model, {}).status();
+    return model.extra_manifest_patch.value_or("");
+  };
+  const std::string name = R"("kind":"Service","metadata":{)";
+  EXPECT_EQ(patch_of(R"({"metadata": {"name": "web", "annotations": {"example.org/pool": "p",
+                "meta.helm.sh/release-name": "r"}}, "spec": {"sessionAffinity": "ClientIP",
+                "sessionAffinityConfig": {"clientIP": {"timeoutSeconds": 10800}},
+                "publishNotReadyAddresses": true, "ports": [
+                {"name": "www", "port": 80, "protocol": "TCP"},
+                {"name": "dns", "port": 53, "protocol": "UDP"}]}})"),
+            "{" + name +
+                R"("annotations":{"example.org/pool":"p"},"name":"web"},"spec":{)"
+                R"("ports":[{"name":"www","port":80,"protocol":"TCP"}],)"
+                R"("publishNotReadyAddresses":true,"sessionAffinity":"ClientIP",)"
+                R"("sessionAffinityConfig":{"clientIP":{"timeoutSeconds":10800}}}})");
+  EXPECT_EQ(patch_of(R"({"metadata": {"name": "web"}, "spec": {"sessionAffinity": "ClientIP",
+                "ports": []}})",
+                     "{}"),
+            "{}\n---\n{" + name + R"("name":"web"},"spec":{"sessionAffinity":"ClientIP"}})");
+  // What the service gives it anyway.
+  EXPECT_EQ(patch_of(R"({"metadata": {"name": "web"}, "spec": {"sessionAffinity": "None",
+                "publishNotReadyAddresses": false, "ports": [{"port": 80, "protocol": "TCP"},
+                {"name": "dns", "port": 53, "protocol": "UDP"}]}})"),
+            "");
+  EXPECT_EQ(patch_of(R"({"metadata": {"name": "other"}, "spec": {"sessionAffinity": "ClientIP"}})"),
+            "");
+}
+
 // Pods are known by that name in DNS, and a set cannot change it.
 TEST(ImportWorkload, ASetKeepsTheServiceThatNamesItsPods) {
   for (const auto& [governing, patch] :
@@ -397,146 +436,145 @@ TEST(ImportWorkload, LeavesOutWhatLooksSecret) {
 TEST(ImportWorkload, WhatRefersToAnotherVariableIsNoSecret) {
   ServiceModel model = Stub();
   EXPECT_THAT(
-      FillInFromWorkload(Workload(R"({"containers": [{"name": "web", "image": "w:1", "env": [
-      {"name": "REDIS", "value": "redis://:$(PASS)@host"}, {"name": "DB", "value": "postgres://$(USER):$(PASS)@db:5432/app"},
-      {"name": "APP_SECRET", "value": "$(PASS)"
-},
-      {"name": "HALF", "value": "redis://:x$(PASS)@host"}, {"name": "WORD", "value": "redis://:$$(PASS)@host"},
-      {"name": "API_TOKEN", "value": "t-$(PASS)"}]
-}]
-})"),
+      FillInFromWorkload(Workload(R"json({"containers": [{"name": "web", "image": "w:1", "env": [
+      {"name": "REDIS", "value": "redis://:$(PASS)@host"},
+      {"name": "DB", "value": "postgres://$(USER):$(PASS)@db:5432/app"},
+      {"name": "APP_SECRET", "value": "$(PASS)"},
+      {"name": "HALF", "value": "redis://:x$(PASS)@host"},
+      {"name": "WORD", "value": "redis://:$$(PASS)@host"},
+      {"name": "API_TOKEN", "value": "t-$(PASS)"}]}]})json"),
                          {}, model)
           .secrets,
       ElementsAre("HALF", "WORD", "API_TOKEN"));
   EXPECT_EQ(Found(model)["env"],
-            Json::parse(R"({"REDIS": "redis://:$(PASS)@host", "APP_SECRET": "$(PASS)",
-                            "DB": "postgres://$(USER):$(PASS)@db:5432/app"
-  })"));
-  }
+            Json::parse(R"json({"REDIS": "redis://:$(PASS)@host", "APP_SECRET": "$(PASS)",
+                                "DB": "postgres://$(USER):$(PASS)@db:5432/app"})json"));
+}
 
-  // --- What a service renders is found as a service that renders the same.
+// --- What a service renders is found as a service that renders the same.
 
-  struct Golden {
-    std::string name;
-    Json workload;  // as it was created
-    int found_by = 1;
-  };
+struct Golden {
+  std::string name;
+  Json workload;  // as it was created
+  int found_by = 1;
+};
 
-  void PrintTo(const Golden& golden, std::ostream* out) { *out << golden.name; }
+void PrintTo(const Golden& golden, std::ostream* out) { *out << golden.name; }
 
-  Json GoldenFile(int version, const std::string& name) {
-    std::ifstream in(SourcePath(
-        absl::StrCat("acceptance-tests/scenarios/golden/v", version, "/", name, ".yaml")));
-    const auto documents =
-        kubernetes::ParseYamlDocuments(std::string(std::istreambuf_iterator<char>(in), {}));
-    return documents.value_or(std::vector<Json>());
-  }
+Json GoldenFile(int version, const std::string& name) {
+  std::ifstream in(
+      SourcePath(absl::StrCat("acceptance-tests/scenarios/golden/v", version, "/", name, ".yaml")));
+  const auto documents =
+      kubernetes::ParseYamlDocuments(std::string(std::istreambuf_iterator<char>(in), {}));
+  return documents.value_or(std::vector<Json>());
+}
 
-  // Of each version, found by a provider that renders this version, and of version 1 by each. What
-  // a later version has is a merge patch (RFC 7396) for each object that differs, by its key.
-  std::vector<Golden> Goldens() {
-    std::vector<Golden> goldens;
-    for (const auto& file :
-         std::filesystem::directory_iterator(SourcePath("acceptance-tests/scenarios/golden/v1"))) {
-      const std::string example = file.path().stem().string();
-      std::vector<Json> changes;  // by version, from 2 on
-      for (int version = 2; version <= kNewestRenderVersion; ++version)
-        changes.push_back(GoldenFile(version, example).at(0));
-      for (Json document : GoldenFile(1, example)) {
-        const std::string kind = document["kind"].get<std::string>();
-        if (kind != "Deployment" && kind != "StatefulSet" && kind != "DaemonSet") continue;
-        const std::string name = document["metadata"]["name"].get<std::string>();
-        const auto add = [&](int version, int found_by) {
-          Rendered rendered;
-          rendered.object = document;
-          rendered.initial = document.value("initial", Json());
-          goldens.push_back(
-              {absl::StrCat(example, "/", kind, "/", name, "/v", version,
-                            version == found_by ? "" : absl::StrCat(" by v", found_by)),
-               AsCreated(rendered), found_by});
-        };
-        for (int version = 1; version <= kNewestRenderVersion; ++version) add(1, version);
-        for (int version = 2; version <= kNewestRenderVersion; ++version) {
-          document.merge_patch(changes[version - 2].value(
-              absl::StrCat(kind, "/", document["metadata"]["namespace"].get<std::string>(), "/",
-                           name),
-              Json::object()));
-          add(version, version);
-        }
+// Of each version, found by a provider that renders this version, and of version 1 by each. What a
+// later version has is a merge patch (RFC 7396) for each object that differs, by its key.
+std::vector<Golden> Goldens() {
+  std::vector<Golden> goldens;
+  for (const auto& file :
+       std::filesystem::directory_iterator(SourcePath("acceptance-tests/scenarios/golden/v1"))) {
+    const std::string example = file.path().stem().string();
+    std::vector<Json> changes;  // by version, from 2 on
+    for (int version = 2; version <= kNewestRenderVersion; ++version)
+      changes.push_back(GoldenFile(version, example).at(0));
+    for (Json document : GoldenFile(1, example)) {
+      const std::string kind = document["kind"].get<std::string>();
+      if (kind != "Deployment" && kind != "StatefulSet" && kind != "DaemonSet") continue;
+      const std::string name = document["metadata"]["name"].get<std::string>();
+      const auto add = [&](int version, int found_by) {
+        Rendered rendered;
+        rendered.object = document;
+        rendered.initial = document.value("initial", Json());
+        goldens.push_back({absl::StrCat(example, "/", kind, "/", name, "/v", version,
+                                        version == found_by ? "" : absl::StrCat(" by v", found_by)),
+                           AsCreated(rendered), found_by});
+      };
+      for (int version = 1; version <= kNewestRenderVersion; ++version) add(1, version);
+      for (int version = 2; version <= kNewestRenderVersion; ++version) {
+        document.merge_patch(changes[version - 2].value(
+            absl::StrCat(kind, "/", document["metadata"]["namespace"].get<std::string>(), "/",
+                         name),
+            Json::object()));
+        add(version, version);
       }
     }
-    std::sort(goldens.begin(), goldens.end(),
-              [](const Golden& a, const Golden& b) { return a.name < b.name; });
-    return goldens;
   }
+  std::sort(goldens.begin(), goldens.end(),
+            [](const Golden& a, const Golden& b) { return a.name < b.name; });
+  return goldens;
+}
 
-  // As the server completes it, as far as a service may say the same in two ways.
-  void FillInDefaults(Json& container) {
-    for (const char* probe : {"livenessProbe", "readinessProbe", "startupProbe"}) {
-      if (!container.contains(probe)) continue;
-      const Json defaults = {{"periodSeconds", 10},
-                             {"timeoutSeconds", 1},
-                             {"successThreshold", 1},
-                             {"failureThreshold", 3}};
-      for (const auto& [name, value] : defaults.items()) {
-        if (!container[probe].contains(name)) container[probe][name] = value;
-      }
-    }
-    if (!container.contains("imagePullPolicy")) container["imagePullPolicy"] = "IfNotPresent";
-    if (!container.contains("env")) return;
-    for (Json& variable : container["env"]) {
-      Json& from = variable["valueFrom"];
-      if (from.contains("fieldRef")) from["fieldRef"]["apiVersion"] = "v1";
-      if (from.contains("resourceFieldRef")) from["resourceFieldRef"]["divisor"] = "0";
+// As the server completes it, as far as a service may say the same in two ways.
+void FillInDefaults(Json& container) {
+  for (const char* probe : {"livenessProbe", "readinessProbe", "startupProbe"}) {
+    if (!container.contains(probe)) continue;
+    const Json defaults = {{"periodSeconds", 10},
+                           {"timeoutSeconds", 1},
+                           {"successThreshold", 1},
+                           {"failureThreshold", 3}};
+    for (const auto& [name, value] : defaults.items()) {
+      if (!container[probe].contains(name)) container[probe][name] = value;
     }
   }
-
-  Json Completed(Json pod_template) {
-    for (const char* list : {"containers", "initContainers"}) {
-      if (!pod_template["spec"].contains(list)) continue;
-      for (Json& container : pod_template["spec"][list]) FillInDefaults(container);
-    }
-    return pod_template;
+  if (!container.contains("imagePullPolicy")) container["imagePullPolicy"] = "IfNotPresent";
+  if (!container.contains("env")) return;
+  for (Json& variable : container["env"]) {
+    Json& from = variable["valueFrom"];
+    if (from.contains("fieldRef")) from["fieldRef"]["apiVersion"] = "v1";
+    if (from.contains("resourceFieldRef")) from["resourceFieldRef"]["divisor"] = "0";
   }
+}
 
-  class ImportOfGolden : public ::testing::TestWithParam<Golden> {};
-
-  TEST_P(ImportOfGolden, RendersTheSamePods) {
-    const Json& workload = GetParam().workload;
-    ServiceModel model;
-    model.name_space = workload["metadata"]["namespace"].get<std::string>();
-    model.name = workload["metadata"]["name"].get<std::string>();
-    if (workload["kind"] == "StatefulSet") model.kind = "statefulset";
-    if (workload["kind"] == "DaemonSet") model.kind = "daemonset";
-    model.selector = workload["spec"]["selector"]["matchLabels"].get<StringMap>();
-    Conventions conventions;
-    conventions.render_version = GetParam().found_by;
-    const NotSaid not_said = FillInFromWorkload(workload, conventions, model);
-    EXPECT_THAT(not_said.secrets, IsEmpty());
-    // Parts without an attribute, or (modes of single files) without one outside of `files`.
-    if (absl::StartsWith(GetParam().name, "rows/Deployment/more/") ||
-        absl::StartsWith(GetParam().name, "rows/Deployment/g5/")) {
-      EXPECT_THAT(not_said.fields, Not(IsEmpty()));
-      return;
-    }
-    EXPECT_THAT(not_said.fields, IsEmpty());
-    ExpectValid(model);
-    std::vector<Rendered> rendered;
-    ASSERT_TRUE(RenderWorkload(model, conventions, rendered).ok());
-    Json again = AsCreated(rendered.front());
-    KeepOrder(workload, again);
-    EXPECT_EQ(Completed(again["spec"]["template"]), Completed(workload["spec"]["template"]))
-        << Found(model).dump(2);
+Json Completed(Json pod_template) {
+  for (const char* list : {"containers", "initContainers"}) {
+    if (!pod_template["spec"].contains(list)) continue;
+    for (Json& container : pod_template["spec"][list]) FillInDefaults(container);
   }
+  return pod_template;
+}
 
-  INSTANTIATE_TEST_SUITE_P(
-      All, ImportOfGolden, ::testing::ValuesIn(Goldens()), [](const auto& golden) {
-        std::string name = golden.param.name;
-        std::replace_if(
-            name.begin(), name.end(),
-            [](char c) { return !std::isalnum(static_cast<unsigned char>(c)); }, '_');
-        return name;
-      });
+class ImportOfGolden : public ::testing::TestWithParam<Golden> {};
 
-  }  // namespace
-  }  // namespace charon::service
+TEST_P(ImportOfGolden, RendersTheSamePods) {
+  const Json& workload = GetParam().workload;
+  ServiceModel model;
+  model.name_space = workload["metadata"]["namespace"].get<std::string>();
+  model.name = workload["metadata"]["name"].get<std::string>();
+  if (workload["kind"] == "StatefulSet") model.kind = "statefulset";
+  if (workload["kind"] == "DaemonSet") model.kind = "daemonset";
+  model.selector = workload["spec"]["selector"]["matchLabels"].get<StringMap>();
+  Conventions conventions;
+  conventions.render_version = GetParam().found_by;
+  const NotSaid not_said = FillInFromWorkload(workload, conventions, model);
+  EXPECT_THAT(not_said.secrets, IsEmpty());
+  // Parts without an attribute, or (modes of single files) without one outside of `files`.
+  if (absl::StartsWith(GetParam().name, "rows/Deployment/more/") ||
+      absl::StartsWith(GetParam().name, "rows/Deployment/g5/")) {
+    EXPECT_THAT(not_said.fields, Not(IsEmpty()));
+    return;
+  }
+  EXPECT_THAT(not_said.fields, IsEmpty());
+  ExpectValid(model);
+  std::vector<Rendered> rendered;
+  ASSERT_TRUE(RenderWorkload(model, conventions, rendered).ok());
+  ASSERT_TRUE(PatchObjects(model, rendered).ok());
+  Json again = AsCreated(rendered.front());
+  KeepOrder(workload, again);
+  EXPECT_EQ(Completed(again["spec"]["template"]), Completed(workload["spec"]["template"]))
+      << Found(model).dump(2);
+}
+
+INSTANTIATE_TEST_SUITE_P(All, ImportOfGolden, ::testing::ValuesIn(Goldens()),
+                         [](const auto& golden) {
+                           std::string name = golden.param.name;
+                           std::replace_if(
+                               name.begin(), name.end(),
+                               [](char c) { return !std::isalnum(static_cast<unsigned char>(c)); },
+                               '_');
+                           return name;
+                         });
+
+}  // namespace
+}  // namespace charon::service

@@ -17,7 +17,8 @@
 #include "provider/base/ip.h"
 #include "provider/base/several.h"
 #include "provider/base/status.h"
-#include "provider/clients/kubernetes/yaml.h"
+#include "provider/clients/kubernetes/object.h"
+#include "resources/service/object_patch.h"
 #include "resources/service/strategic_merge.h"
 
 namespace charon::service {
@@ -309,16 +310,15 @@ void CheckPatchedContainer(const Named& named, const Json& patched, const std::s
 }
 
 void CheckPatch(const ServiceModel& model, Findings& findings) {
-  if (!model.extra_manifest_patch.IsKnown()) return;
-  const absl::StatusOr<Json> patch = kubernetes::ParseYaml(*model.extra_manifest_patch);
-  if (patch.ok() && patch->is_object()) {
-    for (absl::Status& status : CheckPatchOwners(model, *patch))
+  const absl::StatusOr<std::vector<Json>> documents = PatchDocuments(model);
+  if (documents.ok()) {
+    for (absl::Status& status : CheckPatches(model, *documents))
       findings.Add("extra_manifest_patch", std::move(status));
     return;
   }
-  findings.Add("extra_manifest_patch",
-               patch.ok() ? "must be a map of fields" : patch.status().message(),
-               "Write it as yamlencode({ spec = { ... } }), or as the text of such a map.");
+  findings.Add("extra_manifest_patch", documents.status().message(),
+               "Write it as yamlencode({ spec = { ... } }), or as the text of such a map; of "
+               "several, each begins with a line ---.");
 }
 
 // The jobs mount what the service does, and their target at kBackupMount.
@@ -1024,6 +1024,7 @@ absl::StatusOr<std::vector<Rendered>> RenderService(const ServiceModel& model,
   CHARON_RETURN_IF_ERROR(CheckNames(objects));
   std::stable_sort(objects.begin(), objects.end(),
                    [](const Rendered& a, const Rendered& b) { return a.stage < b.stage; });
+  CHARON_RETURN_IF_ERROR(PatchObjects(model, objects));
   return objects;
 }
 

@@ -35,6 +35,8 @@ struct Rendered {
   bool keeps_data = false;
   // Secret values that Terraform has not got are put in at apply (generated_secrets, env_wo).
   bool has_values = false;
+  // The object without `extra_manifest_patch`; null: that says nothing of it.
+  Json unpatched = nullptr;
 };
 
 // All objects, by stage, then in the order in which they depend on each other. REQUIRES: the model
@@ -51,9 +53,9 @@ Json AsCreated(const Rendered& rendered);
 // status an error, each with its path.
 std::vector<absl::Status> CheckService(const ServiceModel& config);
 
-// What `patch`, the parsed `extra_manifest_patch`, sets although `replicas_owner`, an `image_owner`
-// or a `resources_owner` leaves it to somebody else: it would be ours with the first apply. Without
-// a path.
+// What `patch`, a document of `extra_manifest_patch` about the workload, sets although
+// `replicas_owner`, an `image_owner` or a `resources_owner` leaves it to somebody else: it would be
+// ours with the first apply. Without a path.
 std::vector<absl::Status> CheckPatchOwners(const ServiceModel& model, const Json& patch);
 
 // What works where all pods get to one node and hangs elsewhere: several pods with one

@@ -10,7 +10,7 @@
 #include "absl/strings/strip.h"
 #include "provider/base/status.h"
 #include "provider/clients/kubernetes/object.h"
-#include "provider/clients/kubernetes/yaml.h"
+#include "resources/service/object_patch.h"
 #include "resources/service/render.h"
 
 namespace charon::service {
@@ -488,11 +488,12 @@ void Schedule(const ServiceModel& model, const Conventions& conventions, Json& s
   if (!tolerations.empty()) spec["tolerations"] = std::move(tolerations);
 }
 
-// What the patch says of the pod; null if nothing, or if it is none, which is an error elsewhere.
-Json PodPatch(const ServiceModel& model) {
-  if (!model.extra_manifest_patch.IsKnown()) return nullptr;
-  const absl::StatusOr<Json> patch = kubernetes::ParseYaml(*model.extra_manifest_patch);
-  return patch.ok() ? kubernetes::Field(*patch, "spec.template.spec") : Json();
+// Whether a patch of the workload says something of the pod that `is` is about.
+bool AnyPodPatch(const ServiceModel& model, const std::function<bool(const Json&)>& is) {
+  const std::vector<Json> patches = WorkloadPatches(model);
+  return std::any_of(patches.begin(), patches.end(), [&is](const Json& patch) {
+    return is(kubernetes::Field(patch, "spec.template.spec"));
+  });
 }
 
 // Whether the pods may be more to the API server than anybody: by rules, or by an account of which
@@ -504,9 +505,10 @@ bool MayUseApi(const ServiceModel& model) {
         !identity.namespace_rules.IsNull() || !identity.service_account.value_or({}).name.IsNull())
       return true;
   }
-  const Json patch = PodPatch(model);
-  return !kubernetes::Text(patch, "serviceAccountName").empty() ||
-         !kubernetes::Text(patch, "serviceAccount").empty();
+  return AnyPodPatch(model, [](const Json& pod) {
+    return !kubernetes::Text(pod, "serviceAccountName").empty() ||
+           !kubernetes::Text(pod, "serviceAccount").empty();
+  });
 }
 
 void PodWide(const ServiceModel& model, const Conventions& conventions, Json& spec) {
@@ -573,7 +575,8 @@ std::optional<absl::Status> MayMissItsToken(const ServiceModel& model,
   if (!model.identity.IsKnown() ||
       !model.identity->service_account.value_or({}).automount.IsNull() ||
       PodDefaultsOf(model, conventions).automount.IsNull() ||
-      PodPatch(model).contains("automountServiceAccountToken"))
+      AnyPodPatch(model,
+                  [](const Json& pod) { return pod.contains("automountServiceAccountToken"); }))
     return std::nullopt;
   return At(Path("identity"),
             WithRemedy(absl::InvalidArgumentError(

@@ -1054,7 +1054,8 @@ TEST(CheckService, PatchesLeaveTheIdentityAlone) {
             "extra_manifest_patch: metadata.name is not a patch's to change");
   EXPECT_EQ(error("metadata: {namespace: other}"),
             "extra_manifest_patch: metadata.namespace is not a patch's to change");
-  EXPECT_EQ(error("kind: StatefulSet"), "extra_manifest_patch: kind is not a patch's to change");
+  EXPECT_EQ(error("kind: StatefulSet"),
+            "extra_manifest_patch: the service has no StatefulSet to patch; it has Deployment/web");
   EXPECT_EQ(error("apiVersion: apps/v2"),
             "extra_manifest_patch: apiVersion is not a patch's to change");
   EXPECT_EQ(error("spec: {selector: {matchLabels: {app: x}}}"),

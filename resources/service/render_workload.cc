@@ -6,9 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "provider/base/status.h"
-#include "provider/clients/kubernetes/yaml.h"
 #include "resources/service/render.h"
-#include "resources/service/strategic_merge.h"
 
 namespace charon::service {
 namespace {
@@ -82,28 +80,6 @@ Json NetworkPolicy(const ServiceModel& model, const Conventions& conventions) {
   }
   object["spec"] = std::move(spec);
   return object;
-}
-
-// What other objects and the state know the workload by has to stay, and what an owner attribute
-// leaves to others is theirs.
-absl::Status PatchWorkload(const ServiceModel& model, Json& workload) {
-  CHARON_ASSIGN_OR_RETURN(const Json patch, kubernetes::ParseYaml(*model.extra_manifest_patch));
-  if (!patch.is_object()) return absl::InvalidArgumentError("must be a map of fields");
-  for (const absl::Status& wrong : CheckPatchOwners(model, patch)) return wrong;
-  const Json before = workload;
-  CHARON_RETURN_IF_ERROR(StrategicMerge(workload, patch));
-  const std::pair<const char*, const char*> fixed[] = {{"apiVersion", "kind"},
-                                                       {"kind", "kind"},
-                                                       {"metadata.name", "name"},
-                                                       {"metadata.namespace", "namespace"},
-                                                       {"spec.selector", "selector"}};
-  for (const auto& [field, attribute] : fixed) {
-    if (kubernetes::Field(before, field) == kubernetes::Field(workload, field)) continue;
-    return WithRemedy(
-        absl::InvalidArgumentError(absl::StrCat(field, " is not a patch's to change")),
-        absl::StrCat("Leave it out; the attribute \"", attribute, "\" says it."));
-  }
-  return absl::OkStatus();
 }
 
 }  // namespace
@@ -180,9 +156,6 @@ absl::Status RenderWorkload(const ServiceModel& model, const Conventions& conven
       object["metadata"]["labels"]["sablier.ready-after"] = *model.scale_to_zero->settle;
   }
   object["spec"] = std::move(spec);
-  if (model.extra_manifest_patch.IsKnown()) {
-    CHARON_RETURN_IF_ERROR(At("extra_manifest_patch", PatchWorkload(model, object)));
-  }
   out.push_back({.stage = Stage::kWorkload,
                  .attribute = {},
                  .object = std::move(object),

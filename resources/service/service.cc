@@ -710,7 +710,9 @@ const ObjectSpec<ServiceModel>& ServiceModel::Describe() {
         Field(&M::scale_to_zero, "scale_to_zero", Optional, "Stop the pods while nobody asks."),
         Field(&M::extra_manifest_patch, "extra_manifest_patch", Optional,
               "JSON or YAML, merged over the workload last as a strategic merge patch, for what "
-              "has no attribute."),
+              "has no attribute. With a `kind` (and `metadata.name`, where there are several) over "
+              "that object of the service: several documents, `---` between them. The guide "
+              "[Services](../guides/services.md) has the fields."),
         Field(&M::on_conflict, "on_conflict", Optional,
               "If an object exists and is not this stack's: `fail` (default), `adopt`, or "
               "`replace` (never claims).")

@@ -549,6 +549,8 @@ absl::StatusOr<ServiceModel> ServiceResource::ReadImported(const sdk::Context& c
     }
     FillInMetadata(*live, service.ok() ? *service : Json(), services_.settings()->conventions,
                    options, model);
+    if (service.ok())
+      FillInServicePatch(*service, services_.settings()->conventions, options, model);
     TellTakenAway(context, model, *live, service.ok() ? *service : Json(), options);
     if (!not_said.secrets.empty()) {
       context.diagnostics->Warning("Environment variables were left out",

@@ -1,6 +1,8 @@
 #include "resources/service/strategic_merge.h"
 
 #include <algorithm>
+#include <functional>
+#include <set>
 #include <string>
 #include <utility>
 
@@ -17,30 +19,41 @@ using Json = nlohmann::json;
 
 constexpr char kDirective[] = "$patch";
 constexpr char kRetainKeys[] = "$retainKeys";
+constexpr char kPort[] = "port";
 
 // The field by which the items of a list are told apart, by the list's name, which says enough
-// within a workload: x-kubernetes-patch-merge-key of the published schema (Kubernetes 1.36,
-// /openapi/v3/apis/apps/v1, from Deployment, StatefulSet and DaemonSet on). Of finalizers each item
-// is its own key. Null for a list that is replaced.
-const char* MergeKey(absl::string_view list) {
-  static constexpr std::pair<absl::string_view, const char*> kKeys[] = {
-      {"containers", "name"},
-      {"env", "name"},
-      {"ephemeralContainers", "name"},
-      {"finalizers", ""},
-      {"hostAliases", "ip"},
-      {"imagePullSecrets", "name"},
-      {"initContainers", "name"},
-      {"ownerReferences", "uid"},
-      {"ports", "containerPort"},
-      {"resourceClaims", "name"},
-      {"schedulingGates", "name"},
-      {"topologySpreadConstraints", "topologyKey"},
-      {"volumeDevices", "devicePath"},
-      {"volumeMounts", "mountPath"},
-      {"volumes", "name"}};
-  for (const auto& [name, key] : kKeys) {
-    if (name == list) return key;
+// within one kind: x-kubernetes-patch-merge-key of the published schemas (Kubernetes 1.36,
+// /openapi/v3/apis/apps/v1, api/v1, batch/v1, networking.k8s.io/v1, policy/v1 and
+// rbac.authorization.k8s.io/v1, from the kinds that a service is made of on). Of finalizers each
+// item is its own key. Null for a list that is replaced.
+const char* MergeKey(absl::string_view kind, absl::string_view list) {
+  struct Row {
+    absl::string_view of, list;  // of "": of all
+    const char* key;
+  };
+  static constexpr char kPods[] = "pods";
+  static constexpr Row kKeys[] = {{"", "finalizers", ""},
+                                  {"", "ownerReferences", "uid"},
+                                  {"Service", "ports", kPort},
+                                  {"ServiceAccount", "secrets", "name"},
+                                  {kPods, "containers", "name"},
+                                  {kPods, "env", "name"},
+                                  {kPods, "ephemeralContainers", "name"},
+                                  {kPods, "hostAliases", "ip"},
+                                  {kPods, "imagePullSecrets", "name"},
+                                  {kPods, "initContainers", "name"},
+                                  {kPods, "ports", "containerPort"},
+                                  {kPods, "resourceClaims", "name"},
+                                  {kPods, "schedulingGates", "name"},
+                                  {kPods, "topologySpreadConstraints", "topologyKey"},
+                                  {kPods, "volumeDevices", "devicePath"},
+                                  {kPods, "volumeMounts", "mountPath"},
+                                  {kPods, "volumes", "name"}};
+  static const auto& with_pods =
+      *new std::set<absl::string_view>{"", "CronJob", "DaemonSet", "Deployment", "StatefulSet"};
+  const absl::string_view of = with_pods.count(kind) != 0 ? kPods : kind;
+  for (const Row& row : kKeys) {
+    if (row.list == list && (row.of.empty() || row.of == of)) return row.key;
   }
   return nullptr;
 }
@@ -58,9 +71,29 @@ absl::StatusOr<std::string> DirectiveOf(const Json& patch, const std::string& wh
   return Wrong(where, absl::StrCat("$patch must be delete or replace, not ", said.dump()));
 }
 
-absl::Status Merge(Json& base, const Json& patch, const std::string& where);
+absl::Status Merge(Json& base, const Json& patch, absl::string_view kind, const std::string& where);
 
-absl::Status MergeLists(Json& base, const Json& patch, const char* key, const std::string& where) {
+// The item of `base` that `item` is about, by its key. A Service may have one port over TCP and
+// over UDP: then its protocol says which (the keys of the list in server-side apply are both),
+// where kubectl would take the first.
+absl::StatusOr<Json::iterator> Same(Json& base, const Json& item, absl::string_view key,
+                                    const std::function<Json(const Json&)>& key_of,
+                                    const std::string& where) {
+  const Json name = key_of(item);
+  const auto is_same = [&](const Json& other) { return key_of(other) == name; };
+  const auto first = std::find_if(base.begin(), base.end(), is_same);
+  if (key != kPort || std::count_if(base.begin(), base.end(), is_same) < 2) return first;
+  if (!item.contains("protocol")) {
+    return Wrong(where, absl::StrCat("there is a port ", name.dump(),
+                                     " for each of several protocols: say \"protocol\" as well"));
+  }
+  return std::find_if(first, base.end(), [&](const Json& other) {
+    return is_same(other) && other.value("protocol", Json("TCP")) == item["protocol"];
+  });
+}
+
+absl::Status MergeLists(Json& base, const Json& patch, absl::string_view kind, const char* key,
+                        const std::string& where) {
   const auto key_of = [key](const Json& item) -> Json {
     if (*key == '\0') return item;
     return item.is_object() && item.contains(key) ? item[key] : Json();
@@ -80,16 +113,15 @@ absl::Status MergeLists(Json& base, const Json& patch, const char* key, const st
       return Wrong(where, absl::StrCat("an item has no \"", key,
                                        "\", by which the items of this list are told apart"));
     }
-    const auto same = std::find_if(base.begin(), base.end(),
-                                   [&](const Json& other) { return key_of(other) == name; });
+    CHARON_ASSIGN_OR_RETURN(const auto same, Same(base, item, key, key_of, where));
     if (directive == "delete") {
       if (same != base.end()) base.erase(same);
     } else if (same == base.end()) {
       Json added;
-      CHARON_RETURN_IF_ERROR(Merge(added, item, where));
+      CHARON_RETURN_IF_ERROR(Merge(added, item, kind, where));
       base.push_back(std::move(added));
     } else {
-      CHARON_RETURN_IF_ERROR(Merge(*same, item, where));
+      CHARON_RETURN_IF_ERROR(Merge(*same, item, kind, where));
     }
   }
   return absl::OkStatus();
@@ -105,7 +137,8 @@ absl::Status Retain(Json& base, const Json& keys, const std::string& where) {
   return absl::OkStatus();
 }
 
-absl::Status Merge(Json& base, const Json& patch, const std::string& where) {
+absl::Status Merge(Json& base, const Json& patch, absl::string_view kind,
+                   const std::string& where) {
   if (!patch.is_object()) {
     base = patch;
     return absl::OkStatus();
@@ -126,11 +159,11 @@ absl::Status Merge(Json& base, const Json& patch, const std::string& where) {
       continue;
     }
     Json& there = base[name];
-    if (const char* key = MergeKey(name); key != nullptr && value.is_array()) {
+    if (const char* key = MergeKey(kind, name); key != nullptr && value.is_array()) {
       if (!there.is_array()) there = Json::array();
-      CHARON_RETURN_IF_ERROR(MergeLists(there, value, key, inner));
+      CHARON_RETURN_IF_ERROR(MergeLists(there, value, kind, key, inner));
     } else {
-      CHARON_RETURN_IF_ERROR(Merge(there, value, inner));
+      CHARON_RETURN_IF_ERROR(Merge(there, value, kind, inner));
     }
   }
   return absl::OkStatus();
@@ -138,6 +171,9 @@ absl::Status Merge(Json& base, const Json& patch, const std::string& where) {
 
 }  // namespace
 
-absl::Status StrategicMerge(Json& base, const Json& patch) { return Merge(base, patch, ""); }
+absl::Status StrategicMerge(Json& base, const Json& patch) {
+  const std::string kind = base.is_object() ? base.value("kind", "") : "";
+  return Merge(base, patch, kind, "");
+}
 
 }  // namespace charon::service

@@ -20,4 +20,7 @@ resource "charon_service" "wiki" {
   claims    = { data = { mount = "/data", size = "2Gi" } }
   probes    = { readiness = { http_get = "/healthz" } }
   expose    = { web = { host = "wiki.example.org", auth = "app", auth_reason = "has users of its own" } }
+
+  # What has no attribute, of the Service.
+  extra_manifest_patch = yamlencode({ kind = "Service", spec = { sessionAffinity = "ClientIP" } })
 }
