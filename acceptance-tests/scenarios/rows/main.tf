@@ -339,3 +339,31 @@ resource "charon_service" "daemonset" {
   network_policy = { from_namespaces = ["ingress"], from_cidrs = ["192.0.2.0/24"], to_namespaces = ["dbaas"], to_cidrs = ["198.51.100.0/24"] }
   expose         = { node = { nodeport = { ports = ["http"], external_traffic_policy = "Local" } } }
 }
+
+# What has no attribute of the objects around the pods.
+resource "charon_service" "patched" {
+  namespace         = local.namespace
+  name              = "patched"
+  image             = local.image
+  ports             = { http = 8080, metrics = 9090 }
+  metrics           = { port = "metrics", style = "service_monitor" }
+  claims            = { data = { mount = "/data", size = "1Gi" } }
+  identity          = { cluster_rules = [{ resources = ["nodes"], verbs = ["get"] }] }
+  disruption_budget = { max_unavailable = "1" }
+  network_policy    = { from_namespaces = ["ingress"] }
+  backups           = { night = { schedule = "0 3 * * *", command = ["save"], to = "data" } }
+  expose            = { web = { host = "patched.example.org", auth = "none", auth_reason = "rows" } }
+  extra_manifest_patch = join("---\n", [for patch in [
+    { kind = "Service", spec = { publishNotReadyAddresses = true, ports = [{ port = 80, name = "www" }] } },
+    { kind = "Ingress", spec = { rules = [{ host = "patched.example.org", http = { paths = [
+      { path = "/", pathType = "Exact", backend = { service = { name = "patched", port = { name = "www" } } } }
+    ] } }] } },
+    { kind = "ServiceMonitor", spec = { endpoints = [{ port = "metrics", scheme = "https", tlsConfig = { insecureSkipVerify = true } }] } },
+    { kind = "PersistentVolumeClaim", metadata = { annotations = { "example.org/kept" = "yes" } } },
+    { kind = "ServiceAccount", imagePullSecrets = [{ name = "registry" }] },
+    { kind = "ClusterRole", rules = [{ nonResourceURLs = ["/metrics"], verbs = ["get"] }] },
+    { kind = "PodDisruptionBudget", spec = { unhealthyPodEvictionPolicy = "AlwaysAllow" } },
+    { kind = "NetworkPolicy", spec = { ingress = [{ ports = [{ port = 8080 }] }] } },
+    { kind = "CronJob", spec = { suspend = true, jobTemplate = { spec = { backoffLimit = 0 } } } },
+  ] : yamlencode(patch)])
+}
