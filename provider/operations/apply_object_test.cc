@@ -165,6 +165,17 @@ TEST_F(ApplyObjectTest, WhatThisRunAppliedIsNotDeletedByAnotherResource) {
               StatusIs(absl::StatusCode::kAlreadyExists, HasSubstr("another resource")));
 }
 
+TEST_F(ApplyObjectTest, ARequestedDeletionIsNotWaitedFor) {
+  Json going = Ours();
+  going["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z";
+  Answer(200, Ours());
+  Answer(200, going);
+  EXPECT_THAT(RequestDeletion(call_, *cluster_, kRef, options_), IsOk());
+  EXPECT_THAT(Sent(), ElementsAre("GET", "DELETE"));
+  EXPECT_TRUE(IsGoing(going));
+  EXPECT_FALSE(IsGoing(Ours()));
+}
+
 // Somebody deleted ours and made another: neither changed nor deleted without being told to.
 TEST_F(ApplyObjectTest, ANamesakeOfWhatWasAppliedBeforeIsNotOurs) {
   struct : Listener {
