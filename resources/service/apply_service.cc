@@ -588,15 +588,14 @@ class Run {
       }
     }
     settled_.erase(key);
-    if (rendered.has_values) {
-      settled_[key] = ValuesDigest(*live, options);
-      return absl::OkStatus();
-    }
+    settled_.erase(RestOf(key));
+    if (rendered.has_values) settled_[key] = ValuesDigest(*live, options);
     const std::vector<kubernetes::Difference> rewritten =
         kubernetes::Compare(rendered.object, *live, options.manager);
     if (rewritten.empty()) return absl::OkStatus();
-    settled_[key] =
+    settled_[rendered.has_values ? RestOf(key) : key] =
         Fingerprint(kubernetes::Overlay(rendered.object, *live, options.manager).dump());
+    if (rendered.has_values) return TellRewritten(rendered, key, rewritten);
     // What we wrote otherwise ourselves (KeepOrder, KeepClaimTemplates) nobody rewrote.
     const std::vector<kubernetes::Difference> by_others =
         kubernetes::Compare(object, *live, options.manager);
@@ -887,6 +886,7 @@ class Run {
       }
       reached_.objects.value().erase(key);
       settled_.erase(key);
+      settled_.erase(RestOf(key));
     }
     if (exposure) return absl::OkStatus();
     for (const auto& [name, claim] : former_->claims.value_or({})) {
@@ -1137,6 +1137,13 @@ absl::Status RemoveService(const sdk::Context& context, Services& services,
   }
   // All or nothing: half a service that cannot go on running helps nobody.
   for (const ObjectRef& ref : going) {
+    const auto live = cluster->Read(context, ref);
+    if (!live.ok() || !operations::IsTakenOver(context, **live)) continue;
+    operations::TellTakenOver(context, absl::StrCat("service ", *prior.name_space, "/",
+                                                    prior.NameOrDefault()));
+    return absl::OkStatus();
+  }
+  for (const ObjectRef& ref : going) {
     const absl::Status may = operations::CheckDelete(context, *cluster, ref, options);
     if (!may.ok()) return Annotate(may, absl::StrCat("deleting ", KeyOf(ref)));
   }
@@ -1199,6 +1206,15 @@ absl::StatusOr<Attr<StringMap>> Restarts(const sdk::Context& context, Services& 
 bool NotesOtherValues(const Json& secret, const ServiceModel& model) {
   const std::string id = kubernetes::Text(GeneratedNote(secret), "id");
   return !id.empty() && id != StartedWith(model);
+}
+
+std::string RestOf(const std::string& key) { return key + " without values"; }
+
+bool IsOfValues(const kubernetes::FieldPath& field) {
+  if (field.empty()) return false;
+  return field[0].text == "data" ||
+         (field.size() == 3 && field[1].text == "annotations" &&
+          field[2].text == kGeneratedAnnotation);
 }
 
 std::string ValuesDigest(const Json& secret, const operations::ObjectOptions& options) {

@@ -85,6 +85,11 @@ bool NotesOtherValues(const kubernetes::Json& secret, const ServiceModel& model)
 // (a policy or a webhook rewrote it). As long as that stays, nothing has drifted.
 std::map<std::string, std::string> ParseSettled(const sdk::Context& context);
 
+// Of such a Secret, what is noted under this key is about the rest: labels, annotations, type.
+std::string RestOf(const std::string& key);
+// Whether a field of it is about its values, which no rendering has.
+bool IsOfValues(const kubernetes::FieldPath& field);
+
 // What stands there for a Secret that the service makes: a keyed hash of the values that are ours.
 std::string ValuesDigest(const kubernetes::Json& secret, const operations::ObjectOptions& options);
 

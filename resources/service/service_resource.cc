@@ -380,7 +380,8 @@ sdk::Outcome<ServiceModel> ServiceResource::Read(const sdk::Context& context,
     // With other conventions than at the last apply it is going to change anyway; then nothing can
     // be told.
     if (found == declared.end() || content->hashes.at(key) != hash) continue;
-    if (found->second->has_values) {
+    const bool has_values = found->second->has_values;
+    if (has_values) {
       if (key == GeneratedKey(prior) && NotesOtherValues(**live, prior)) {
         model.objects.value()[key] = kUnfinished;
         context.diagnostics->Warning(
@@ -391,20 +392,22 @@ sdk::Outcome<ServiceModel> ServiceResource::Read(const sdk::Context& context,
         continue;
       }
       const auto known = settled.find(key);
-      if (known == settled.end() || known->second == ValuesDigest(**live, options)) continue;
-      model.objects.value()[key] = "changed outside: data";
-      context.diagnostics->Warning(
-          absl::StrCat("Changed outside of Terraform: ", key),
-          "Values were changed or taken away. The next apply writes those of env_wo again, and "
-          "makes up what is missing of generated_secrets, for which it rolls the pods out; a "
-          "generated value that somebody has changed stays as it is.",
-          found->second->attribute);
-      continue;
+      if (known == settled.end()) continue;
+      if (known->second != ValuesDigest(**live, options)) {
+        model.objects.value()[key] = "changed outside: data";
+        context.diagnostics->Warning(
+            absl::StrCat("Changed outside of Terraform: ", key),
+            "Values were changed or taken away. The next apply writes those of env_wo again, and "
+            "makes up what is missing of generated_secrets, for which it rolls the pods out; a "
+            "generated value that somebody has changed stays as it is.",
+            found->second->attribute);
+        continue;
+      }
     }
     const std::string manager = operations::ComparedAs(**live, options);
     const std::vector<kubernetes::Difference> differences =
         kubernetes::Compare(found->second->object, **live, manager);
-    const auto known = settled.find(key);
+    const auto known = settled.find(has_values ? RestOf(key) : key);
     const bool as_applied =
         differences.empty() ||
         (known != settled.end() &&
@@ -415,8 +418,9 @@ sdk::Outcome<ServiceModel> ServiceResource::Read(const sdk::Context& context,
     if (!found->second->initial.is_null()) with_initial.initial = &found->second->initial;
     std::vector<std::string> interrupted;
     for (const kubernetes::FieldPath& path :
-         operations::OwnedBeyond(**live, found->second->object, with_initial))
-      interrupted.push_back(kubernetes::ToString(path));
+         operations::OwnedBeyond(**live, found->second->object, with_initial)) {
+      if (!has_values || !IsOfValues(path)) interrupted.push_back(kubernetes::ToString(path));
+    }
     for (const kubernetes::Difference& difference : differences) {
       if (!as_applied && difference.manager == manager)
         interrupted.push_back(kubernetes::ToString(difference.path));
