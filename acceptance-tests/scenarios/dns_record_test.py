@@ -157,6 +157,36 @@ def test_one_bad_record_fails_alone(dns, dns_stack, zone, request):
     assert dns_stack.apply().actions == {}
 
 
+def test_parameters_are_taken_in_every_spelling(dns, dns_stack, zone):
+    """Each service has one of its own for what is in quotes here and not there."""
+    records = {
+        "plain": {"name": "plain", "type": "HTTPS", "values": ["1 . alpn=h2,h3 ipv4hint=192.0.2.1"]},
+        "quoted": {"name": "quoted", "type": "HTTPS", "values": ['1 . port="8443" alpn="h2"', "2 other.example.net. alpn=h3"]},
+        "keys": {"name": "keys", "type": "SVCB", "values": ["1 svc.example.net ipv6hint=2001:DB8:0::1 port=053 mandatory=port,alpn alpn=dot"]},
+        "text": {"name": "text", "type": "SVCB", "values": [r'1 svc.example.net key667="a b,c\"d" ech=AEn+DQ==']},
+        "bare": {"name": "bare", "type": "SVCB", "values": [r"1 svc.example.net key667=a\032b key668 no-default-alpn alpn=h2"]},
+    }
+    dns_stack.write(config(zone, records))
+    dns_stack.apply()
+    dns_stack.expect_empty()
+    if dns.server:
+        assert dns.dig(f"plain.{zone}", "HTTPS") == ['1 . alpn="h2,h3" ipv4hint=192.0.2.1']
+        assert dns.dig(f"quoted.{zone}", "HTTPS") == ['1 . alpn="h2" port=8443', '2 other.example.net. alpn="h3"']
+        assert dns.dig(f"keys.{zone}", "SVCB") == ['1 svc.example.net. mandatory=alpn,port alpn="dot" port=53 ipv6hint=2001:db8::1']
+        assert dns.dig(f"text.{zone}", "SVCB") == [r'1 svc.example.net. ech=AEn+DQ== key667="a b,c\"d"']
+        assert dns.dig(f"bare.{zone}", "SVCB") == ['1 svc.example.net. alpn="h2" no-default-alpn key667="a b" key668']
+    # Another spelling of the same is no change, another value is.
+    records["plain"]["values"] = ['1 . ipv4hint="192.0.2.1" alpn="h2,h3"']
+    records["quoted"]["values"] = ["1 . alpn=h2 port=8444"]
+    dns_stack.write(config(zone, records))
+    assert dns_stack.apply().actions == {"charon_dns_record.quoted": "update"}
+    dns_stack.run("state", "rm", "charon_dns_record.plain")
+    dns_stack.import_("charon_dns_record.plain", f"{dns.backend}/{zone}/plain.{zone}/HTTPS")
+    dns_stack.expect_empty()
+    dns_stack.destroy()
+    assert dns.sets(zone) == {}
+
+
 @pytest.mark.each_cli("what a user meets first")
 def test_an_unknown_value_is_found_during_apply(dns, dns_stack, zone):
     """As the address of a node that registers in the same apply; a new value moves the record in one apply."""

@@ -345,6 +345,10 @@ TEST(Message, CanWriteEveryType) {
        "257 3 13 "
        "mdsswUyr3DPW132mOi8V9xESWE8jTo0dxCjjnopKl+GqJxpVXckHAeF+KkxLbxILfDLUT0rAK9iUzy1L53eKGQ=="}};
   for (const auto& [type, value] : values) EXPECT_TRUE(CanWrite(type, value)) << type;
+  for (const char* parameter : {"key667", "key667=\"a b\"", "no-default-alpn", "ech=\"AEn+DQ==\"",
+                                "mandatory=\"alpn,port\" alpn=\"h2\" port=\"443\"",
+                                "ipv4hint=\"192.0.2.1\" ipv6hint=\"2001:db8::1\""})
+    EXPECT_TRUE(CanWrite("SVCB", absl::StrCat("1 a.example.org ", parameter))) << parameter;
 }
 
 }  // namespace
