@@ -157,6 +157,42 @@ def test_one_bad_record_fails_alone(dns, dns_stack, zone, request):
     assert dns_stack.apply().actions == {}
 
 
+HOSTS = {f"r{i}": {"name": f"r{i}", "type": "A", "values": [f"192.0.2.{i}"]} for i in range(8)}
+NO_HOST = {"name": "_srv._tcp", "type": "A", "values": ["192.0.2.99"]}
+
+
+@pytest.mark.parametrize("dns", ["bind"], indirect=True)
+@pytest.mark.parametrize("updates, bad", [
+    ("", NO_HOST),  # check-names
+    ("update-policy {{ grant {key} zonesub A; }};", {"name": "text", "type": "TXT", "values": ["x"]}),
+], ids=["check-names", "update-policy"])
+def test_a_record_that_is_refused_fails_alone(dns, dns_stack, dns_front, names, updates, bad):
+    """REFUSED names no record, and is what a key without any rights gets too."""
+    zone = f"{names('z')}.example"
+    dns.new_zone(zone, updates.format(key=dns.record["tsig_name"]))
+    dns_stack.write(config(zone, HOSTS | {"bad": bad}))
+    failed = dns_stack.apply(fails=True)
+    assert [error.address for error in failed.errors] == ["charon_dns_record.bad"]
+    said = failed.errors[0].text
+    assert [word for word in ("REFUSED", "Allow the key", "update-policy", "check-names") if word not in said] == [], said
+    assert {name for name, _ in dns.sets(zone)} == {f"r{i}.{zone}" for i in range(8)}
+    # However the nine met: halves are at most two for each, and one tells that the key may.
+    assert len(dns_front.writes()) <= 2 * 9 + 1, dns_front.writes()
+    dns_stack.write(config(zone, HOSTS))
+    assert dns_stack.apply().actions == {}
+
+
+@pytest.mark.parametrize("dns", ["bind"], indirect=True)
+def test_a_key_without_rights_is_not_tried_for_each_record(dns, dns_stack, dns_front, names):
+    zone = f"{names('z')}.example"
+    dns.new_zone(zone, "allow-update { none; };")
+    dns_front.on(proxy.everything, proxy.Delay(0.03), None)
+    dns_stack.write(config(zone, HOSTS))
+    failed = dns_stack.apply(fails=True)
+    assert len(failed.errors) == len(HOSTS) and all("Allow the key" in error.text for error in failed.errors)
+    assert len(dns_front.writes()) <= len(HOSTS), dns_front.writes()
+
+
 def test_parameters_are_taken_in_every_spelling(dns, dns_stack, zone):
     """Each service has one of its own for what is in quotes here and not there."""
     records = {
