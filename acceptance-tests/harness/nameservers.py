@@ -252,12 +252,14 @@ class Bind(NameService):
         self.environment = update_environment(record)
         self.transfer = transfer
 
-    def new_zone(self, name):
+    def new_zone(self, name, updates=""):
+        """`updates`: who may change what, if not the key everything."""
         folder = pathlib.Path(self.record["rndc"][-1]).parent
         (folder / f"{name}.zone").write_text(
             f"$TTL 300\n@ IN SOA ns1.{name}. admin.{name}. 1 3600 600 86400 60\n@ IN NS ns1.{name}.\nns1 IN A 127.0.0.1\n")
         key = self.record["tsig_name"]
-        options = f'{{ type master; file "{name}.zone"; allow-update {{ key {key}; }}; allow-transfer {{ key rndc; {f"key {key};" if self.transfer else ""} }}; }};'
+        updates = updates or f"allow-update {{ key {key}; }};"
+        options = f'{{ type master; file "{name}.zone"; {updates} allow-transfer {{ key rndc; {f"key {key};" if self.transfer else ""} }}; }};'
         made = subprocess.run([*self.record["rndc"], "addzone", name, options], capture_output=True, text=True)
         if made.returncode:
             raise HarnessError(f"rndc addzone {name}: {made.stderr}")

@@ -157,6 +157,72 @@ def test_one_bad_record_fails_alone(dns, dns_stack, zone, request):
     assert dns_stack.apply().actions == {}
 
 
+HOSTS = {f"r{i}": {"name": f"r{i}", "type": "A", "values": [f"192.0.2.{i}"]} for i in range(8)}
+NO_HOST = {"name": "_srv._tcp", "type": "A", "values": ["192.0.2.99"]}
+
+
+@pytest.mark.parametrize("dns", ["bind"], indirect=True)
+@pytest.mark.parametrize("updates, bad", [
+    ("", NO_HOST),  # check-names
+    ("update-policy {{ grant {key} zonesub A; }};", {"name": "text", "type": "TXT", "values": ["x"]}),
+], ids=["check-names", "update-policy"])
+def test_a_record_that_is_refused_fails_alone(dns, dns_stack, dns_front, names, updates, bad):
+    """REFUSED names no record, and is what a key without any rights gets too."""
+    zone = f"{names('z')}.example"
+    dns.new_zone(zone, updates.format(key=dns.record["tsig_name"]))
+    dns_stack.write(config(zone, HOSTS | {"bad": bad}))
+    failed = dns_stack.apply(fails=True)
+    assert [error.address for error in failed.errors] == ["charon_dns_record.bad"]
+    said = failed.errors[0].text
+    assert [word for word in ("REFUSED", "Allow the key", "update-policy", "check-names") if word not in said] == [], said
+    assert {name for name, _ in dns.sets(zone)} == {f"r{i}.{zone}" for i in range(8)}
+    # However the nine met: halves are at most two for each, and one tells that the key may.
+    assert len(dns_front.writes()) <= 2 * 9 + 1, dns_front.writes()
+    dns_stack.write(config(zone, HOSTS))
+    assert dns_stack.apply().actions == {}
+
+
+@pytest.mark.parametrize("dns", ["bind"], indirect=True)
+def test_a_key_without_rights_is_not_tried_for_each_record(dns, dns_stack, dns_front, names):
+    zone = f"{names('z')}.example"
+    dns.new_zone(zone, "allow-update { none; };")
+    dns_front.on(proxy.everything, proxy.Delay(0.03), None)
+    dns_stack.write(config(zone, HOSTS))
+    failed = dns_stack.apply(fails=True)
+    assert len(failed.errors) == len(HOSTS) and all("Allow the key" in error.text for error in failed.errors)
+    assert len(dns_front.writes()) <= len(HOSTS), dns_front.writes()
+
+
+def test_parameters_are_taken_in_every_spelling(dns, dns_stack, zone):
+    """Each service has one of its own for what is in quotes here and not there."""
+    records = {
+        "plain": {"name": "plain", "type": "HTTPS", "values": ["1 . alpn=h2,h3 ipv4hint=192.0.2.1"]},
+        "quoted": {"name": "quoted", "type": "HTTPS", "values": ['1 . port="8443" alpn="h2"', "2 other.example.net. alpn=h3"]},
+        "keys": {"name": "keys", "type": "SVCB", "values": ["1 svc.example.net ipv6hint=2001:DB8:0::1 port=053 mandatory=port,alpn alpn=dot"]},
+        "text": {"name": "text", "type": "SVCB", "values": [r'1 svc.example.net key667="a b,c\"d" ech=AEn+DQ==']},
+        "bare": {"name": "bare", "type": "SVCB", "values": [r"1 svc.example.net key667=a\032b key668 no-default-alpn alpn=h2"]},
+    }
+    dns_stack.write(config(zone, records))
+    dns_stack.apply()
+    dns_stack.expect_empty()
+    if dns.server:
+        assert dns.dig(f"plain.{zone}", "HTTPS") == ['1 . alpn="h2,h3" ipv4hint=192.0.2.1']
+        assert dns.dig(f"quoted.{zone}", "HTTPS") == ['1 . alpn="h2" port=8443', '2 other.example.net. alpn="h3"']
+        assert dns.dig(f"keys.{zone}", "SVCB") == ['1 svc.example.net. mandatory=alpn,port alpn="dot" port=53 ipv6hint=2001:db8::1']
+        assert dns.dig(f"text.{zone}", "SVCB") == [r'1 svc.example.net. ech=AEn+DQ== key667="a b,c\"d"']
+        assert dns.dig(f"bare.{zone}", "SVCB") == ['1 svc.example.net. alpn="h2" no-default-alpn key667="a b" key668']
+    # Another spelling of the same is no change, another value is.
+    records["plain"]["values"] = ['1 . ipv4hint="192.0.2.1" alpn="h2,h3"']
+    records["quoted"]["values"] = ["1 . alpn=h2 port=8444"]
+    dns_stack.write(config(zone, records))
+    assert dns_stack.apply().actions == {"charon_dns_record.quoted": "update"}
+    dns_stack.run("state", "rm", "charon_dns_record.plain")
+    dns_stack.import_("charon_dns_record.plain", f"{dns.backend}/{zone}/plain.{zone}/HTTPS")
+    dns_stack.expect_empty()
+    dns_stack.destroy()
+    assert dns.sets(zone) == {}
+
+
 @pytest.mark.each_cli("what a user meets first")
 def test_an_unknown_value_is_found_during_apply(dns, dns_stack, zone):
     """As the address of a node that registers in the same apply; a new value moves the record in one apply."""

@@ -84,10 +84,10 @@ absl::StatusOr<Json> ToFields(const std::string& type, const std::string& value)
   for (std::size_t i = 0; i < names->second.size(); ++i) {
     if (absl::string_view(names->second[i]) == "value" &&
         type != "CAA") {  // parameters: all that is left
-      std::vector<std::string> parameters;
-      for (std::size_t j = i; j < rdata.fields.size(); ++j)
-        parameters.push_back(rdata.fields[j].text);
-      data["value"] = absl::StrJoin(parameters, " ");
+      Rdata parameters;
+      parameters.fields.assign(rdata.fields.begin() + static_cast<std::ptrdiff_t>(i),
+                               rdata.fields.end());
+      data["value"] = dns::WriteRdata(type, parameters, dns::Dots::kNone);
       break;
     }
     const dns::RdataField& field = rdata.fields[i];

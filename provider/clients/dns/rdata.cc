@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <optional>
+#include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
@@ -12,6 +14,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 #include "provider/base/ip.h"
 #include "provider/base/status.h"
 #include "provider/clients/dns/name.h"
@@ -170,6 +174,80 @@ bool HasBareQuote(absl::string_view text) {
   return false;
 }
 
+// What the value of a parameter of SVCB and HTTPS is.
+enum class Form { kKeys, kList, kNumber, kAddresses, kBytes };
+struct ParameterKind {
+  int number;  // RFC 9460, section 14.3.2
+  Form form;
+};
+
+ParameterKind KindOf(absl::string_view key) {
+  static const auto& known = *new std::map<std::string, ParameterKind, std::less<>>{
+      {"mandatory", {0, Form::kKeys}},       {"alpn", {1, Form::kList}},
+      {"no-default-alpn", {2, Form::kList}}, {"port", {3, Form::kNumber}},
+      {"ipv4hint", {4, Form::kAddresses}},   {"ech", {5, Form::kBytes}},
+      {"ipv6hint", {6, Form::kAddresses}},   {"dohpath", {7, Form::kBytes}},
+  };
+  if (const auto found = known.find(key); found != known.end()) return found->second;
+  int number = 0;
+  absl::string_view digits = key;
+  const bool numbered = absl::ConsumePrefix(&digits, "key") && absl::SimpleAtoi(digits, &number);
+  return {numbered ? number : std::numeric_limits<int>::max(), Form::kBytes};
+}
+
+// "key" or "key=value" taken apart.
+std::pair<absl::string_view, absl::string_view> KeyAndValue(absl::string_view parameter) {
+  return absl::StrSplit(parameter, absl::MaxSplits('=', 1));
+}
+
+// As on the wire (RFC 9460, section 2.2), where the parameters and the keys of `mandatory` are in
+// the order of their numbers.
+bool ComesBefore(absl::string_view a, absl::string_view b) {
+  const int number_a = KindOf(KeyAndValue(a).first).number,
+            number_b = KindOf(KeyAndValue(b).first).number;
+  return number_a != number_b ? number_a < number_b : a < b;
+}
+
+// The value's one spelling. What is none of its form is left to the server.
+std::string CanonicalParameter(Form form, absl::string_view value) {
+  if (form == Form::kNumber) {
+    std::uint32_t number = 0;
+    return absl::SimpleAtoi(value, &number) ? absl::StrCat(number) : std::string(value);
+  }
+  std::vector<std::string> parts = absl::StrSplit(value, ',');
+  if (form == Form::kKeys) {
+    for (std::string& key : parts) absl::AsciiStrToLower(&key);
+    std::sort(parts.begin(), parts.end(), ComesBefore);
+  } else if (form == Form::kAddresses) {
+    for (std::string& part : parts) {
+      if (const auto address = IpAddress::Parse(part)) part = address->ToString();
+    }
+  }
+  return absl::StrJoin(parts, ",");
+}
+
+// "key" or "key=value", the value in plain bytes; one that is empty is none.
+absl::StatusOr<std::string> ReadParameter(const Word& word) {
+  const std::size_t equals = word.text.find('=');
+  const std::string key = absl::AsciiStrToLower(word.text.substr(0, equals));
+  const bool plain = !key.empty() && std::all_of(key.begin(), key.end(), [](unsigned char c) {
+    return absl::ascii_islower(c) || absl::ascii_isdigit(c) || c == '-';
+  });
+  if (word.quoted || !plain) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("\"", word.text, "\" is no parameter such as port=443"));
+  }
+  if (equals == std::string::npos) return key;
+  absl::string_view value = absl::string_view(word.text).substr(equals + 1);
+  if (value.size() >= 2 && value.front() == '"' && value.back() == '"')
+    value = value.substr(1, value.size() - 2);
+  if (HasBareQuote(value))
+    return absl::InvalidArgumentError(absl::StrCat("\"", key, "\" has a quote inside its value"));
+  CHARON_ASSIGN_OR_RETURN(const std::string bytes, UnquoteText(value));
+  if (bytes.empty()) return key;
+  return absl::StrCat(key, "=", CanonicalParameter(KindOf(key).form, bytes));
+}
+
 absl::StatusOr<Rdata> Read(const Shape& shape, absl::string_view text) {
   Rdata rdata;
   if (shape.parts.front() == Part::kTextRest) {
@@ -269,29 +347,10 @@ absl::StatusOr<Rdata> Read(const Shape& shape, absl::string_view text) {
       case Part::kParametersRest: {
         std::vector<std::string> parameters;
         for (; next < words.size(); ++next) {
-          const std::string& one = words[next].text;
-          const std::size_t equals = one.find('=');
-          std::string key = absl::AsciiStrToLower(one.substr(0, equals));
-          const bool plain =
-              !key.empty() && std::all_of(key.begin(), key.end(), [](unsigned char c) {
-                return absl::ascii_islower(c) || absl::ascii_isdigit(c) || c == '-';
-              });
-          if (words[next].quoted || !plain)
-            return absl::InvalidArgumentError(
-                absl::StrCat("\"", one, "\" is no parameter such as port=443"));
-          if (equals == std::string::npos) {
-            parameters.push_back(std::move(key));
-            continue;
-          }
-          std::string value = one.substr(equals + 1);
-          if (value.size() >= 2 && value.front() == '"' && value.back() == '"')
-            value = value.substr(1, value.size() - 2);
-          if (HasBareQuote(value))
-            return absl::InvalidArgumentError(
-                absl::StrCat("\"", key, "\" has a quote inside its value"));
-          parameters.push_back(absl::StrCat(key, "=\"", value, "\""));
+          CHARON_ASSIGN_OR_RETURN(std::string parameter, ReadParameter(words[next]));
+          parameters.push_back(std::move(parameter));
         }
-        std::sort(parameters.begin(), parameters.end());
+        std::sort(parameters.begin(), parameters.end(), ComesBefore);
         for (std::string& parameter : parameters)
           rdata.fields.push_back({Kind::kParameter, std::move(parameter)});
         break;
@@ -335,6 +394,18 @@ std::string Escaped(absl::string_view text) {
   return out;
 }
 
+std::string WriteParameter(const std::string& parameter, Parameters spelling) {
+  const auto [key, value] = KeyAndValue(parameter);
+  const bool numbered = absl::StartsWith(key, "key");
+  if (value.empty())
+    return spelling == Parameters::kPowerDns && numbered ? absl::StrCat(key, "=\"\"") : parameter;
+  const std::string quoted = Escaped(value);
+  const bool in_quotes = spelling == Parameters::kQuoted || KindOf(key).form == Form::kBytes ||
+                         absl::StrContains(value, ' ');
+  return absl::StrCat(key, "=",
+                      in_quotes ? quoted : absl::string_view(quoted).substr(1, quoted.size() - 2));
+}
+
 }  // namespace
 
 const std::vector<std::string>& KnownTypes() {
@@ -367,7 +438,8 @@ absl::StatusOr<Rdata> ParseRdata(absl::string_view type, absl::string_view text)
   return status;
 }
 
-std::string WriteRdata(absl::string_view /*type*/, const Rdata& rdata, Dots dots) {
+std::string WriteRdata(absl::string_view /*type*/, const Rdata& rdata, Dots dots,
+                       Parameters parameters) {
   std::vector<std::string> words;
   for (const RdataField& field : rdata.fields) {
     switch (field.kind) {
@@ -378,6 +450,9 @@ std::string WriteRdata(absl::string_view /*type*/, const Rdata& rdata, Dots dots
         words.push_back(field.text.empty()        ? "."
                         : dots == Dots::kAbsolute ? field.text + "."
                                                   : field.text);
+        break;
+      case Kind::kParameter:
+        words.push_back(WriteParameter(field.text, parameters));
         break;
       default:
         words.push_back(field.text);

@@ -10,7 +10,8 @@
 
 namespace charon::dns {
 
-// The parts of a value in their one spelling. Names are canonical (name.h), texts are plain bytes.
+// The parts of a value in their one spelling. Names are canonical (name.h), texts are plain bytes;
+// a parameter is "key" or "key=value", the value in plain bytes.
 struct RdataField {
   enum class Kind { kAddress, kNumber, kName, kWord, kText, kHex, kBase64, kParameter };
   Kind kind = Kind::kWord;
@@ -33,8 +34,14 @@ absl::StatusOr<Rdata> ParseRdata(absl::string_view type, absl::string_view text)
 // How the names in a value end.
 enum class Dots { kAbsolute, kNone };
 
+// How the values of parameters (SVCB, HTTPS) stand: in quotes; or as PowerDNS writes them, which
+// takes no other spelling: in quotes where a blank is inside, where a key has no name but a number,
+// and always for `ech` (pdns/dnswriter.cc and rcpgenerator.cc of 4.7).
+enum class Parameters { kQuoted, kPowerDns };
+
 // A value in presentation form again. Texts of more than 255 bytes are split.
-std::string WriteRdata(absl::string_view type, const Rdata& rdata, Dots dots);
+std::string WriteRdata(absl::string_view type, const Rdata& rdata, Dots dots,
+                       Parameters parameters = Parameters::kQuoted);
 
 // WriteRdata of ParseRdata, or the text itself where that fails: servers hold what we would refuse.
 std::string CanonicalRdata(absl::string_view type, absl::string_view text);

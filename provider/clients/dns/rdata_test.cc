@@ -37,6 +37,16 @@ TEST(Rdata, EachTypeHasOneSpelling) {
            Case{"DNSKEY", "257 3 13 bWRz c3dV", "257 3 13 bWRzc3dV"},
            Case{"DNSKEY", "257 3 13 \"bWRz c3dVWg\"", "257 3 13 bWRzc3dVWg=="},
            Case{"HTTPS", "1 . a=\"b \\\" c\"", "1 . a=\"b \\\" c\""},
+           // Parameters in the order of their numbers, their values as they mean the same.
+           Case{"HTTPS",
+                "1 . key20=x key3= ipv6hint=2001:DB8:0::1,auto ipv4hint=192.0.2.2,192.0.2.1 "
+                "port=0443 zz=\"\" no-default-alpn=\"\" alpn=h2 mandatory=port,ALPN",
+                "1 . mandatory=\"alpn,port\" alpn=\"h2\" no-default-alpn key3 port=\"443\" "
+                "ipv4hint=\"192.0.2.2,192.0.2.1\" ipv6hint=\"2001:db8::1,auto\" key20=\"x\" zz"},
+           Case{"SVCB", R"(1 s.example.org key667=a\032b\",\065\195\\)",
+                R"(1 s.example.org key667="a b\",A\195\\")"},
+           Case{"SVCB", R"(1 s.example.org alpn=f\\\\oo\\,bar,h2)",
+                R"(1 s.example.org alpn="f\\\\oo\\,bar,h2")"},
        }) {
     const absl::StatusOr<Rdata> rdata = ParseRdata(c.type, c.text);
     ASSERT_THAT(rdata, IsOk()) << c.text;
@@ -45,6 +55,27 @@ TEST(Rdata, EachTypeHasOneSpelling) {
   }
   EXPECT_EQ(WriteRdata("MX", *ParseRdata("MX", "10 mail.example.org"), Dots::kAbsolute),
             "10 mail.example.org.");
+}
+
+TEST(Rdata, ParametersAreWrittenForPowerDnsAsItWritesThem) {
+  // Each right side was taken by 4.7, which refused every other spelling that was tried.
+  for (const auto& [text, written] : std::vector<std::pair<const char*, const char*>>{
+           {"1 . port=\"8443\" alpn=\"h2,h3\"", "1 . alpn=h2,h3 port=8443"},
+           {"1 . ipv6hint=2001:DB8:0::1,2001:db8::2 ipv4hint=\"192.0.2.1\" no-default-alpn=\"\" "
+            "alpn=h2 mandatory=port,alpn port=053",
+            "1 . mandatory=alpn,port alpn=h2 no-default-alpn port=53 ipv4hint=192.0.2.1 "
+            "ipv6hint=2001:db8::1,2001:db8::2"},
+           {"1 . alpn=\"h 2,h3\"", "1 . alpn=\"h 2,h3\""},
+           {R"(1 . alpn="f\\\\oo\\,bar,h2")", R"(1 . alpn=f\\\\oo\\,bar,h2)"},
+           {"1 . ech=AEn+DQ==", "1 . ech=\"AEn+DQ==\""},
+           {"1 . key667 key668=a,b", "1 . key667=\"\" key668=\"a,b\""},
+           {R"(1 . key667=a\"b\032c\210)", R"(1 . key667="a\"b c\210")"}}) {
+    const absl::StatusOr<Rdata> rdata = ParseRdata("HTTPS", text);
+    ASSERT_THAT(rdata, IsOk()) << text;
+    EXPECT_EQ(WriteRdata("HTTPS", *rdata, Dots::kAbsolute, Parameters::kPowerDns), written);
+    // What PowerDNS tells is no other value than was wished.
+    EXPECT_EQ(CanonicalRdata("HTTPS", written), CanonicalRdata("HTTPS", text));
+  }
 }
 
 TEST(Rdata, SaysWhatIsWrongAndShowsARightOne) {

@@ -128,7 +128,8 @@ class Client final : public dns::Backend {
               result.at_fault.emplace_back(i, rdata.status());
               continue;
             }
-            records.push_back({{"content", dns::WriteRdata(key.type, *rdata, dns::Dots::kAbsolute)},
+            records.push_back({{"content", dns::WriteRdata(key.type, *rdata, dns::Dots::kAbsolute,
+                                                           dns::Parameters::kPowerDns)},
                                {"disabled", false}});
           }
           rrset["records"] = std::move(records);

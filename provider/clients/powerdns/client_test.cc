@@ -82,6 +82,25 @@ TEST_F(PowerDnsTest, WritesAreOnePatch) {
     {"name": "r.example.org.", "type": "A", "ttl": 300, "changetype": "REPLACE", "records": [{"content": "192.0.2.2", "disabled": false}]}]})"));
 }
 
+TEST_F(PowerDnsTest, ParametersAreSpeltAsItSpellsThem) {
+  const std::string spelt = "1 . alpn=h2,h3 port=8443 ech=\"AEn+DQ==\"",
+                    canonical = "1 . alpn=\"h2,h3\" port=\"8443\" ech=\"AEn+DQ==\"";
+  transport_.Answer(204);
+  EXPECT_THAT(Write({{{Change{std::nullopt, Set("w.example.org", "HTTPS", {canonical})}}}}).status,
+              IsOk());
+  EXPECT_EQ(Json::parse(transport_.requests()[0].body)["rrsets"][0]["records"][0]["content"],
+            spelt);
+  transport_.Answer(200, Json{{"rrsets",
+                               {{{"name", "w.example.org."},
+                                 {"type", "HTTPS"},
+                                 {"ttl", 300},
+                                 {"records", {{{"content", spelt}, {"disabled", false}}}}}}}}
+                             .dump());
+  const auto sets = client_->List(call_, zone_);
+  ASSERT_THAT(sets, IsOk());
+  EXPECT_THAT(sets->front().values, ElementsAre(canonical));
+}
+
 TEST_F(PowerDnsTest, TellsErrorsApart) {
   struct Case {
     int status;

@@ -206,6 +206,8 @@ class Client final : public dns::Backend {
       if (!query.ok()) return result;
       const absl::StatusOr<Answer> answer = Send(call, *query, what);
       result.status = answer.ok() ? ToStatus(*answer, what) : answer.status();
+      if (answer.ok() && answer->rcode == kRefused && absl::IsPermissionDenied(result.status))
+        result.status = Refusal(call, zone, units.size(), result.status);
       if (!answer.ok() || answer->rcode != kServFail || pause > kLastPause ||
           !call.Wait(pause).ok())
         return result;
@@ -250,6 +252,42 @@ class Client final : public dns::Backend {
     return *std::move(answer);
   }
 
+  // What a refusal of so many units is about. What is no question of the key is told apart as any
+  // other bad record.
+  absl::Status Refusal(const Call& call, const Zone& zone, std::size_t units,
+                       const absl::Status& status) {
+    if (units == 1) {
+      return WithRemedy(
+          absl::PermissionDeniedError(status.message()),
+          absl::StrCat(RightsRemedy(),
+                       " If it takes other records of the zone, it refuses this one: BIND's "
+                       "update-policy may leave out its name or type, and check-names refuses "
+                       "names that are no host names (such as those with \"_\") for addresses, "
+                       "mail servers and name servers."));
+    }
+    return TakesUpdates(call, zone) ? absl::FailedPreconditionError(status.message()) : status;
+  }
+
+  // False if the server refuses an update of the zone that changes nothing, so that the key (or
+  // that there is none) is the reason. Asked until the answer is yes, which holds for the run.
+  bool TakesUpdates(const Call& call, const Zone& zone) {
+    {
+      absl::MutexLock lock(&mutex_);
+      if (takes_updates_.contains(zone.name)) return true;
+    }
+    Update probe(zone.name);
+    probe.RequireSet({zone.name, "SOA", ""});
+    const absl::StatusOr<Query> query = probe.Finish(key_);
+    if (!query.ok()) return false;
+    const absl::StatusOr<Answer> answer =
+        Send(call, *query, absl::StrCat("asking whether updates of ", zone.name, " are taken"));
+    if (!answer.ok()) return true;  // what is sent next tells why
+    if (answer->rcode == kRefused) return false;
+    absl::MutexLock lock(&mutex_);
+    takes_updates_.insert(zone.name);
+    return true;
+  }
+
   absl::StatusOr<Answer> Ask(const Call& call, const std::string& name, const std::string& type) {
     CHARON_ASSIGN_OR_RETURN(Query query, NewQuestion(name, type, key_));
     return Send(call, std::move(query), absl::StrCat("asking for ", type, " ", name));
@@ -281,6 +319,14 @@ class Client final : public dns::Backend {
     return "Check `rfc2136.tsig_name`, `tsig_secret` and `tsig_algorithm` of the provider block: "
            "all three have to be as the "
            "server has them.";
+  }
+
+  std::string RightsRemedy() const {
+    return key_.empty() ? "The server wants updates to be signed: set `rfc2136.tsig_name`, "
+                          "`tsig_secret` and `tsig_algorithm`."
+                        : absl::StrCat("Allow the key \"", key_.name,
+                                       "\" to update the zone (BIND: allow-update or "
+                                       "update-policy; Knot: acl with action update).");
   }
 
   absl::Status KeyError(const Answer& answer, const std::string& what) const {
@@ -338,13 +384,7 @@ class Client final : public dns::Backend {
       case kServFail:
         return absl::UnavailableError(message);
       case kRefused:
-        return WithRemedy(absl::PermissionDeniedError(message),
-                          key_.empty()
-                              ? "The server wants updates to be signed: set `rfc2136.tsig_name`, "
-                                "`tsig_secret` and `tsig_algorithm`."
-                              : absl::StrCat("Allow the key \"", key_.name,
-                                             "\" to update the zone (BIND: allow-update or "
-                                             "update-policy; Knot: acl with action update)."));
+        return WithRemedy(absl::PermissionDeniedError(message), RightsRemedy());
       case kNotImp:
         return absl::FailedPreconditionError(
             absl::StrCat(message, ": it takes no dynamic updates"));
@@ -371,6 +411,7 @@ class Client final : public dns::Backend {
   const std::unique_ptr<Channel> channel_;
   absl::Mutex mutex_;
   std::map<SetKey, std::optional<RecordSet>> wildcards_ ABSL_GUARDED_BY(mutex_);
+  std::set<std::string> takes_updates_ ABSL_GUARDED_BY(mutex_);  // zones
 };
 
 }  // namespace

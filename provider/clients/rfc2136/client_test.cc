@@ -215,6 +215,8 @@ TEST_F(Rfc2136Test, TellsErrorsApart) {
            Case{{.rcode = 2}, absl::StatusCode::kUnavailable, "SERVFAIL"},
            Case{{.rcode = 4}, absl::StatusCode::kFailedPrecondition, "no dynamic updates"},
            Case{{.rcode = 5, .sign = false}, absl::StatusCode::kPermissionDenied, "allow-update"},
+           Case{{.rcode = 5}, absl::StatusCode::kPermissionDenied, "Allow the key \"test-key\""},
+           Case{{.rcode = 5}, absl::StatusCode::kPermissionDenied, "check-names"},
            Case{{.rcode = 6}, absl::StatusCode::kAborted, "beside a CNAME"},
            Case{{.rcode = 7}, absl::StatusCode::kAborted, "is there"},
            Case{{.rcode = 8}, absl::StatusCode::kAborted, "not there as it was"},
@@ -260,6 +262,31 @@ TEST_F(Rfc2136Test, AServerThatCannotAtTheMomentIsAskedAgain) {
   refusals = 100;
   EXPECT_THAT(write(), StatusIs(absl::StatusCode::kUnavailable, HasSubstr("SERVFAIL")));
   EXPECT_EQ(server_->asked.size(), 9u);
+}
+
+TEST_F(Rfc2136Test, ARefusalOfSeveralIsTheKeysOnlyIfTheZoneTakesNoUpdate) {
+  // As BIND does: its check-names is about single records, its allow-update about the zone.
+  bool allowed = true;
+  server_->answer = [&](const std::string& asked) -> std::vector<FakeServer::Reply> {
+    return {{.rcode = allowed && !absl::StrContains(asked, "update _srv") ? 0 : 5}};
+  };
+  const auto write = [&](const char* name) {
+    return Write({{{Change{std::nullopt, Set("a.example.org", "A", {"192.0.2.1"})}}},
+                  {{Change{std::nullopt, Set(name, "A", {"192.0.2.1"})}}}})
+        .status;
+  };
+  allowed = false;
+  EXPECT_THAT(write("b.example.org"),
+              StatusIs(absl::StatusCode::kPermissionDenied, HasSubstr("2 record sets")));
+  ASSERT_EQ(server_->asked.size(), 2u);
+  EXPECT_EQ(server_->asked[1],
+            "? example.org. IN SOA\nprerequisite example.org. 0 ANY SOA \\# 0\n");
+  allowed = true;
+  EXPECT_THAT(write("_srv.example.org"), StatusIs(absl::StatusCode::kFailedPrecondition));
+  EXPECT_EQ(server_->asked.size(), 4u);
+  EXPECT_THAT(write("_srv.example.org"), StatusIs(absl::StatusCode::kFailedPrecondition));
+  EXPECT_EQ(server_->asked.size(), 5u);  // a yes holds
+  EXPECT_THAT(write("b.example.org"), IsOk());
 }
 
 TEST_F(Rfc2136Test, AWildcardsAnswerIsNoSet) {
@@ -345,6 +372,10 @@ TEST(Message, CanWriteEveryType) {
        "257 3 13 "
        "mdsswUyr3DPW132mOi8V9xESWE8jTo0dxCjjnopKl+GqJxpVXckHAeF+KkxLbxILfDLUT0rAK9iUzy1L53eKGQ=="}};
   for (const auto& [type, value] : values) EXPECT_TRUE(CanWrite(type, value)) << type;
+  for (const char* parameter : {"key667", "key667=\"a b\"", "no-default-alpn", "ech=\"AEn+DQ==\"",
+                                "mandatory=\"alpn,port\" alpn=\"h2\" port=\"443\"",
+                                "ipv4hint=\"192.0.2.1\" ipv6hint=\"2001:db8::1\""})
+    EXPECT_TRUE(CanWrite("SVCB", absl::StrCat("1 a.example.org ", parameter))) << parameter;
 }
 
 }  // namespace
