@@ -356,13 +356,6 @@ def change(kind, name, spec):
     return patch(kind, name, {"spec": spec})
 
 
-case("an immutable Secret without values", [
-    create(obj("Secret", "s", immutable=True)),
-    patch("Secret", "s", {"data": {}}),
-    apply(obj("Secret", "s", immutable=True, data={})),
-    apply(obj("Secret", "s", {"labels": {"a": "b"}}, immutable=True)),
-    patch("Secret", "s", {"data": {"k": "eA=="}}),
-])
 case("volumes that exist", [
     create(volume(hostPath=None), "?dryRun=All"),
     create(volume(nfs={"server": "s", "path": "/"}), "?dryRun=All"),

@@ -694,10 +694,7 @@ void ValidatePlatformUpdate(const Resource& resource, const Json& object, const 
         errors.Forbidden("immutable", "field is immutable when `immutable` is set");
       }
       for (const char* field : {"data", "binaryData"}) {
-        const Json* const before = Find(live, {field});
-        const Json* const after = Find(object, {field});
-        // A map without entries is another value than none.
-        if (before == nullptr ? after != nullptr : Members(object, {field}) != *before) {
+        if (Members(object, {field}) != Members(live, {field})) {
           errors.Forbidden(field, "field is immutable when `immutable` is set");
         }
       }

@@ -391,6 +391,11 @@ def test_a_namespace_that_kept_data_holds(stack, cluster, names):
     stack.destroy()
     assert not cluster.has("Namespace", None, name)
 
+    write(delete_data=True)
+    stack.apply()
+    assert stack.plan("-destroy").warnings == []
+    stack.destroy()
+
 
 def test_a_namespace_that_claims_of_replicas_hold(stack, cluster, names):
     """Their set's controller made them, so that no mark says whose they are: their labels do."""
@@ -407,11 +412,6 @@ def test_a_namespace_that_claims_of_replicas_hold(stack, cluster, names):
     cluster.api.delete("PersistentVolumeClaim", name, "data-web-0")
     stack.destroy()
     assert not cluster.has("Namespace", None, name)
-
-    write(delete_data=True)
-    stack.apply()
-    assert stack.plan("-destroy").warnings == []
-    stack.destroy()
 
 
 def test_node_ports_that_another_name_takes(stack, cluster, work, names):

@@ -301,9 +301,9 @@ sdk::Outcome<TierModel> TierResource::Read(const sdk::Context& context, const Ti
   const Json& global_default = kubernetes::Field(*live, "globalDefault");
   model.global_default = global_default.is_boolean() && global_default.get<bool>();
   // What no line of the configuration names is somebody else's.
-  const bool declared = prior.description.IsKnown() || context.adopting;
+  const bool is_declared = prior.description.IsKnown() || context.adopting;
   const std::string description = kubernetes::Text(*live, "description");
-  if (declared && description != prior.description.value_or("")) {
+  if (is_declared && description != prior.description.value_or("")) {
     model.description = description.empty() ? Attr<std::string>() : Attr<std::string>(description);
   }
   model.priority_class = kubernetes::Text(*live, "metadata.name");
