@@ -692,19 +692,15 @@ class Applier {
     return ApplyInitial(live, kept);
   }
 
-  // Of what counted only at creation, `given`: what is not of an item that goes, is not declared
-  // now, and is not taken back.
+  // Of what counted only at creation, `given`: what is not of an item that goes, and is not taken
+  // back.
   FieldSet KeptOf(const FieldSet& given, const Json& live) const {
     if (given.empty()) return given;
-    FieldSet ours = FieldsIn(declared_, live), named = ours;
-    if (options_.initial != nullptr) {
-      const FieldSet initial = FieldsIn(*options_.initial, live);
-      named = named.Union(initial);
-      ours = ours.Minus(initial);
-    }
+    FieldSet named = FieldsIn(declared_, live);
+    if (options_.initial != nullptr) named = named.Union(FieldsIn(*options_.initial, live));
     FieldSet kept = given;
     for (const FieldPath& path : given.Paths()) {
-      if (ours.Contains(path) || (options_.takes_back && options_.takes_back(path))) {
+      if (options_.takes_back && options_.takes_back(path)) {
         kept.Remove(path);
         continue;
       }
