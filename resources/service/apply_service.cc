@@ -1139,8 +1139,8 @@ absl::Status RemoveService(const sdk::Context& context, Services& services,
   for (const ObjectRef& ref : going) {
     const auto live = cluster->Read(context, ref);
     if (!live.ok() || !operations::IsTakenOver(context, **live)) continue;
-    operations::TellTakenOver(context, absl::StrCat("service ", *prior.name_space, "/",
-                                                    prior.NameOrDefault()));
+    operations::TellTakenOver(
+        context, absl::StrCat("service ", *prior.name_space, "/", prior.NameOrDefault()));
     return absl::OkStatus();
   }
   for (const ObjectRef& ref : going) {
@@ -1212,9 +1212,8 @@ std::string RestOf(const std::string& key) { return key + " without values"; }
 
 bool IsOfValues(const kubernetes::FieldPath& field) {
   if (field.empty()) return false;
-  return field[0].text == "data" ||
-         (field.size() == 3 && field[1].text == "annotations" &&
-          field[2].text == kGeneratedAnnotation);
+  return field[0].text == "data" || (field.size() == 3 && field[1].text == "annotations" &&
+                                     field[2].text == kGeneratedAnnotation);
 }
 
 std::string ValuesDigest(const Json& secret, const operations::ObjectOptions& options) {

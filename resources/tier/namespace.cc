@@ -1158,8 +1158,7 @@ sdk::Outcome<NamespaceModel> NamespaceResource::Read(const sdk::Context& context
       if (!IsOwnLabel(key) && !conventional && mine("labels", key)) own_labels[key] = value;
     }
     for (const auto& [key, value] : annotations) {
-      if (operations::IsOurNote(key) || absl::StartsWith(key, "kubectl.kubernetes.io/"))
-        continue;
+      if (operations::IsOurNote(key) || absl::StartsWith(key, "kubectl.kubernetes.io/")) continue;
       if (mine("annotations", key)) own_annotations[key] = value;
     }
     if (!own_labels.empty()) model.labels = std::move(own_labels);
