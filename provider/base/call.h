@@ -42,7 +42,7 @@ class Tenure {
   virtual std::string Own() const = 0;
   // Whether it is not known, after an import or a move: what stands at the objects may be its own.
   virtual bool IsOpen() const = 0;
-  // A new one, the first time that an operation asks for it.
+  // A new one where there is none.
   virtual absl::Status Renew() = 0;
 };
 

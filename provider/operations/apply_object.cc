@@ -500,10 +500,6 @@ class Applier {
   // Applies the declaration to `live`, and only to it.
   absl::StatusOr<Json> Change(Json live) {
     if (!options_.owner.empty()) {
-      // Whoever writes to it has it.
-      const std::string tenure = TenureOf(live);
-      if (call_.tenure != nullptr && !tenure.empty() && tenure != call_.tenure->Own())
-        CHARON_RETURN_IF_ERROR(call_.tenure->Renew());
       if (IsForeign(live, options_) && options_.on_conflict != OnConflict::kAdopt) {
         return ForeignStatus(live, ref_, options_);
       }

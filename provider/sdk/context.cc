@@ -37,7 +37,8 @@ std::optional<std::string> PrivateState::Get(absl::string_view key) const {
 std::string PrivateState::Own() const { return Get(kTenure).value_or(""); }
 
 absl::Status PrivateState::Renew() {
-  if (renewed_) return absl::OkStatus();
+  // One that there is goes for all that the resource has.
+  if (renewed_ || !Own().empty()) return absl::OkStatus();
   absl::StatusOr<std::string> fresh = RandomText(12, "0123456789abcdef");
   if (!fresh.ok()) return std::move(fresh).status();
   Set(kTenure, *fresh);

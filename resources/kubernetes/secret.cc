@@ -99,8 +99,9 @@ Json Render(const SecretModel& model, const std::string& name_space, const Json&
                  {"kind", "Secret"},
                  {"metadata", metadata},
                  {"type", model.type.value_or("Opaque")}};
-  // The server stores no empty map, and takes one for a change of an immutable Secret.
-  if (!data.empty()) object["data"] = data;
+  // The server takes an empty map for a change of an immutable Secret without any. Elsewhere it is
+  // said: with a map that we no longer name, what others have in it would go.
+  if (!data.empty() || !model.immutable.value_or(false)) object["data"] = data;
   if (model.immutable.value_or(false)) object["immutable"] = true;
   return object;
 }
