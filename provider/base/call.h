@@ -4,7 +4,6 @@
 #include <condition_variable>
 #include <mutex>
 #include <stop_token>
-#include <string>
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
@@ -32,20 +31,6 @@ class Listener {
   virtual void Warn(absl::string_view summary, absl::string_view detail) = 0;
 };
 
-// Tells resources of one state apart that have had the same objects, one after the other: a
-// replacement that came first and what it replaces, a new address and the former one. For one
-// operation.
-class Tenure {
- public:
-  virtual ~Tenure() = default;
-  // What it has written at objects that another one had before; "" if there are none.
-  virtual std::string Own() const = 0;
-  // Whether it is not known, after an import or a move: what stands at the objects may be its own.
-  virtual bool IsOpen() const = 0;
-  // A new one where there is none.
-  virtual absl::Status Renew() = 0;
-};
-
 // Passed by const reference to everything that may take long. Cheap to copy.
 struct Call {
   absl::Time deadline = absl::InfiniteFuture();
@@ -53,7 +38,6 @@ struct Call {
   Logger* log = &Logger::Null();
   Clock* clock = &Clock::Real();
   Listener* listener = nullptr;  // of the operation; for its own thread
-  Tenure* tenure = nullptr;      // of a resource; for the same thread
 
   absl::Duration Remaining() const { return deadline - clock->Now(); }
 

@@ -61,18 +61,6 @@ Json Marked(const Json& object, const ObjectOptions& options) {
   return marked;
 }
 
-// The fields of that, with whatever else the provider notes there.
-FieldSet FieldsWithNotes(const Json& object, const Json& live, const ObjectOptions& options) {
-  Json marked = Marked(object, options);
-  if (!options.owner.empty()) marked["metadata"]["annotations"][kTenureAnnotation] = "";
-  return kubernetes::FieldsOf(marked, live);
-}
-
-std::string TenureOf(const Json& live) {
-  const Json& annotations = kubernetes::Field(live, "metadata.annotations");
-  return annotations.is_object() ? annotations.value(kTenureAnnotation, "") : "";
-}
-
 // apiVersion, kind, name and namespace: what every apply must carry.
 Json IdentityOf(const ObjectRef& ref) {
   Json object = {{"apiVersion", ref.kind.api_version},
@@ -452,7 +440,6 @@ class Applier {
   // Creates the object, or is refused (IsPrecondition) because it is there: one write, no read.
   absl::StatusOr<Json> Make() {
     CHARON_ASSIGN_OR_RETURN(Json object, WithInitial(call_, cluster_, ref_, declared_, options_));
-    NoteTenure(object);
     object["metadata"]["resourceVersion"] = std::string(kubernetes::kMustNotExist);
     // Forced, because the server looks for conflicts over fields before it looks at the
     // resourceVersion.
@@ -472,9 +459,7 @@ class Applier {
       return Make();
     }
     if (ClaimOf(&live, options_) == Claim::kOurs) {
-      // An earlier run made it and was killed before it could say so, or another resource has it,
-      // which this one replaces.
-      if (call_.tenure != nullptr) CHARON_RETURN_IF_ERROR(call_.tenure->Renew());
+      // An earlier run made it and was killed before it could say so.
       return Change(std::move(live));
     }
     switch (options_.on_conflict) {
@@ -562,14 +547,7 @@ class Applier {
                            ref_, options_);
   }
 
-  // Beside the owner's mark.
-  void NoteTenure(Json& object) const {
-    if (call_.tenure == nullptr || call_.tenure->Own().empty() || MarkOf(object).empty()) return;
-    object["metadata"]["annotations"][kTenureAnnotation] = call_.tenure->Own();
-  }
-
   absl::StatusOr<Json> Apply(Json object, const std::string& uid) {
-    NoteTenure(object);
     // Never makes again what was deleted meanwhile, never writes to another object of that name.
     object["metadata"]["uid"] = uid;
     absl::StatusOr<Json> applied = cluster_.Apply(
@@ -954,27 +932,6 @@ void TellNamesake(const Call& call, const ObjectRef& ref, const Json& live,
                    ". It is left as it is, unless on_conflict says what to do with it."));
 }
 
-bool IsOurNote(absl::string_view annotation) {
-  return annotation == kOwnerAnnotation || annotation == kTenureAnnotation;
-}
-
-bool IsTakenOver(const Call& call, const Json& live) {
-  const std::string tenure = TenureOf(live);
-  return !tenure.empty() && call.tenure != nullptr && !call.tenure->IsOpen() &&
-         tenure != call.tenure->Own();
-}
-
-void TellTakenOver(const Call& call, absl::string_view what) {
-  if (call.listener == nullptr) return;
-  call.listener->Warn(
-      "Not deleted: another resource has it now",
-      absl::StrCat(what,
-                   " was applied by another resource since, or by the replacement of this one, "
-                   "which came first (create_before_destroy). So it was left as it is, and is in "
-                   "the state once. When an address is renamed, a moved block says so beforehand. "
-                   "If there is no other resource that has it, import it, and destroy it then."));
-}
-
 bool IsMarkedLater(const ObjectRef& ref) {
   return ref.kind.kind == "Deployment" && absl::StartsWith(ref.kind.api_version, "apps/");
 }
@@ -985,7 +942,7 @@ std::vector<FieldPath> OwnedBeyond(const Json& live, const Json& declared,
   if (IsCustom({kubernetes::Text(live, "apiVersion"), ""})) return {};
   if (ClaimOf(&live, options) != Claim::kOurs) return {};
   // What once was initial stays ours as well until the next write.
-  FieldSet known = FieldsWithNotes(declared, live, options)
+  FieldSet known = kubernetes::FieldsOf(Marked(declared, options), live)
                        .Union(kubernetes::AppliedBy(live, InitialManager(options)));
   if (options.initial != nullptr) known = known.Union(kubernetes::FieldsOf(*options.initial, live));
   return kubernetes::AppliedBy(live, options.manager).Minus(known).Paths();
@@ -1017,7 +974,7 @@ absl::StatusOr<Json> CreateCarrying(const Call& call, Cluster& cluster, const Js
   // Not what the server fills in, nor what is declared: a second owner would keep it for good.
   const FieldSet theirs = OwnedByOthers(Migrated(object, former, options), options)
                               .Intersect(kubernetes::FieldsOf(carried, made))
-                              .Minus(FieldsWithNotes(object, made, options));
+                              .Minus(kubernetes::FieldsOf(Marked(object, options), made));
   Json live = made;
   if (!theirs.empty()) {
     Json kept = kubernetes::Project(made, theirs);
@@ -1028,7 +985,7 @@ absl::StatusOr<Json> CreateCarrying(const Call& call, Cluster& cluster, const Js
   }
   // What nobody owned is nobody's again: our next apply would take it away.
   const FieldSet nobodys = kubernetes::AppliedBy(live, options.manager)
-                               .Minus(FieldsWithNotes(object, live, options))
+                               .Minus(kubernetes::FieldsOf(Marked(object, options), live))
                                .Minus(kubernetes::AppliedBy(live, InitialManager(options)))
                                .Minus(theirs);
   if (!nobodys.empty())
@@ -1094,7 +1051,7 @@ absl::StatusOr<bool> CheckUpdate(const Call& call, Cluster& cluster, const Json&
 
 Json Migrated(const Json& object, const Json& live, const ObjectOptions& options) {
   if (!TakesOver(live, options)) return live;
-  const FieldSet declared = FieldsWithNotes(object, live, options);
+  const FieldSet declared = kubernetes::FieldsOf(Marked(object, options), live);
   std::optional<Json> entries = kubernetes::MigratedManagedFields(
       live, options.manager, FormerManagersOf(live, options), &declared);
   if (!entries) return live;
@@ -1170,7 +1127,15 @@ absl::Status Delete(const Call& call, Cluster& cluster, const ObjectRef& ref,
                     const ObjectOptions& options, const std::string& propagation, bool waits) {
   CHARON_ASSIGN_OR_RETURN(const RunClaims::Turn turn, cluster.claims().Take(call, ref));
   if (cluster.claims().IsClaimed(ref)) {
-    TellTakenOver(call, ref.ToString());
+    if (call.listener != nullptr) {
+      call.listener->Warn(
+          "Not deleted: another resource has it now",
+          absl::StrCat(ref.ToString(),
+                       " was applied in this run by another resource of this configuration, or by "
+                       "the replacement of this one, which came first (create_before_destroy). So "
+                       "it was left as it is, and is in the state once. When an address is "
+                       "renamed, a moved block says so beforehand."));
+    }
     return absl::OkStatus();
   }
   CHARON_ASSIGN_OR_RETURN(std::shared_ptr<const Json> live, cluster.Read(call, ref));
@@ -1194,10 +1159,6 @@ absl::Status Delete(const Call& call, Cluster& cluster, const ObjectRef& ref,
       if (IsForeign(*live, options)) return ForeignStatus(*live, ref, options);
       if (IsNamesake(*live, options)) {
         TellNamesake(call, ref, *live, options);
-        return absl::OkStatus();
-      }
-      if (IsTakenOver(call, *live)) {
-        TellTakenOver(call, ref.ToString());
         return absl::OkStatus();
       }
       if (!IsGoing(*live)) {

@@ -59,7 +59,7 @@ Json OfOthers(const Json& live, const ObjectOptions& options) {
     others["data"] = std::move(data);
   for (const char* map : {"labels", "annotations"}) {
     Json entries = Entries(migrated, {"metadata", map}, manager, Whose::kOthers);
-    for (const char* note : {kOwnerAnnotation, kTenureAnnotation}) entries.erase(note);
+    entries.erase(kOwnerAnnotation);
     if (!entries.empty()) others["metadata"][map] = std::move(entries);
   }
   return others;

@@ -1,16 +1,8 @@
 #include "provider/sdk/context.h"
 
-#include <utility>
-
 #include "nlohmann/json.hpp"
-#include "provider/base/random.h"
 
 namespace charon::sdk {
-namespace {
-
-constexpr absl::string_view kTenure = "tenure";
-
-}  // namespace
 
 PrivateState PrivateState::Parse(absl::string_view bytes) {
   PrivateState state;
@@ -33,19 +25,5 @@ std::optional<std::string> PrivateState::Get(absl::string_view key) const {
   if (found == entries_.end()) return std::nullopt;
   return found->second;
 }
-
-std::string PrivateState::Own() const { return Get(kTenure).value_or(""); }
-
-absl::Status PrivateState::Renew() {
-  // One that there is goes for all that the resource has.
-  if (renewed_ || !Own().empty()) return absl::OkStatus();
-  absl::StatusOr<std::string> fresh = RandomText(12, "0123456789abcdef");
-  if (!fresh.ok()) return std::move(fresh).status();
-  Set(kTenure, *fresh);
-  renewed_ = true;
-  return absl::OkStatus();
-}
-
-void PrivateState::EndTenure() { Erase(kTenure); }
 
 }  // namespace charon::sdk

@@ -14,7 +14,7 @@ namespace charon::sdk {
 
 // A few small texts that Terraform keeps beside the state and never shows. Not a place for secrets:
 // the state file has them in plain base64.
-class PrivateState final : public Tenure {
+class PrivateState {
  public:
   PrivateState() = default;
   // From the bytes Terraform kept; foreign or damaged bytes count as empty (a moved resource has
@@ -29,18 +29,8 @@ class PrivateState final : public Tenure {
   }
   void Erase(absl::string_view key) { entries_.erase(std::string(key)); }
 
-  std::string Own() const override;
-  bool IsOpen() const override { return open_; }
-  absl::Status Renew() override;
-  // What a create has of the one that it replaces is not its own.
-  void EndTenure();
-  // Nothing is known of it here.
-  void OpenTenure() { open_ = true; }
-
  private:
   std::map<std::string, std::string> entries_;
-  bool open_ = false;
-  bool renewed_ = false;
 };
 
 // Why a change is put off (Deferred.Reason of the protocol).

@@ -1137,13 +1137,6 @@ absl::Status RemoveService(const sdk::Context& context, Services& services,
   }
   // All or nothing: half a service that cannot go on running helps nobody.
   for (const ObjectRef& ref : going) {
-    const auto live = cluster->Read(context, ref);
-    if (!live.ok() || !operations::IsTakenOver(context, **live)) continue;
-    operations::TellTakenOver(
-        context, absl::StrCat("service ", *prior.name_space, "/", prior.NameOrDefault()));
-    return absl::OkStatus();
-  }
-  for (const ObjectRef& ref : going) {
     const absl::Status may = operations::CheckDelete(context, *cluster, ref, options);
     if (!may.ok()) return Annotate(may, absl::StrCat("deleting ", KeyOf(ref)));
   }
