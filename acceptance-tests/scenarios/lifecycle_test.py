@@ -373,10 +373,10 @@ def test_unknown_inputs_plan(entry, address, stack, cluster, names):
     attributes = entry.full(names)
     source = hcl.resource("terraform_data", "source", {"input": attributes})
     unknown = {name: Expression(f"terraform_data.source.output.{name}") for name in attributes}
-    # An instance for each attribute that is unknown. Two services of one name are an error.
+    # An instance for each attribute that is unknown. Two services of one name, or of one selector, are an error.
     stack.write(source + "".join(
         hcl.resource(entry.type, f"unknown_{name}", attributes | (
-            {"name": f"unknown-{number}"} if entry.type == "charon_service" else {}) | {name: unknown[name]})
+            {"name": f"u-{number}", "selector": {"app": f"u-{number}"}} if entry.type == "charon_service" else {}) | {name: unknown[name]})
         for number, name in enumerate(attributes)
     ))
     wanted = {f"{entry.type}.unknown_{name}": "create" for name in attributes}
