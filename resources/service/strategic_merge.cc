@@ -31,7 +31,7 @@ const char* MergeKey(absl::string_view kind, absl::string_view list) {
     absl::string_view of, list;  // of "": of all
     const char* key;
   };
-  static constexpr char kPods[] = "pods";
+  static constexpr absl::string_view kPods = "pods";
   static constexpr Row kKeys[] = {{"", "finalizers", ""},
                                   {"", "ownerReferences", "uid"},
                                   {"Service", "ports", kPort},
