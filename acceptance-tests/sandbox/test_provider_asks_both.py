@@ -25,7 +25,7 @@ def configuration(name: str, value: str) -> str:
             "name": name, "tier": hcl.Expression("charon_tier.x.name"), "default_deny": True, "delete_contents": True}),
         hcl.resource("charon_kubernetes_manifest", "x", {"manifest": json.dumps({
             "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "map", "namespace": name}, "data": {"a": value}}),
-            "depends_on": [hcl.Expression("charon_tier_namespace.x")]}),
+            "depends_on": [hcl.Expression("charon_service.x")]}),  # of two ConfigMaps at once either may come first
         hcl.resource("charon_service", "x", {
             "name": "web", "namespace": hcl.Expression("charon_tier_namespace.x.name"), "image": "registry.example/web:1",
             "ports": {"http": 8080}, "env": {"A": value}, "files": {"/etc/web/a": {"content": value}}, "wait": "none",

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from harness import hcl
+from harness import hcl, proxy
 
 pytestmark = [
     pytest.mark.one_cli("about the provider and the server; where programs differ, lifecycle_test.py and examples_test.py meet it"),
@@ -37,43 +37,97 @@ def staying(cluster, *ref):
 # --- Renamed ------------------------------------------------------------------------------------
 
 
+def everything(letter, names, work):
+    """Three of each kind of resource, under addresses with that letter."""
+    keys = [f"{letter}{i}" for i in range(3)]
+    each = hcl.Expression("{ " + ", ".join(f"{k} = \"{i}\"" for i, k in enumerate(keys)) + " }")
+    return "".join([
+        hcl.resource("charon_tier", letter, {"for_each": each, "name": hcl.Expression(f'"{names("t")}-${{each.value}}"'),
+                                             "priority": 1000}),
+        hcl.resource("charon_tier_namespace", letter, {
+            "for_each": each, "name": hcl.Expression(f'"{names("n")}-${{each.value}}"'),
+            "resource_quota": {"pods": "5"}}),
+        hcl.resource(MANIFEST, letter, {"for_each": each, "manifest": hcl.Expression(
+            f'jsonencode({{ apiVersion = "v1", kind = "ConfigMap", data = {{ a = "1" }}, '
+            f'metadata = {{ name = "c${{each.value}}", namespace = "{work}" }} }})')}),
+        hcl.resource("charon_secret", letter, {"for_each": each, "namespace": work, "name": hcl.Expression('"s${each.value}"'),
+                                               "generate": {"key": {"length": 20}}}),
+    ])
+
+
+def objects_of_everything(names, work):
+    for i in range(3):
+        yield ("PriorityClass", None, f"tier-{names('t')}-{i}")
+        yield ("Namespace", None, f"{names('n')}-{i}")
+        yield ("ResourceQuota", f"{names('n')}-{i}", "tier-quota")
+        yield ("ConfigMap", work, f"c{i}")
+        yield ("Secret", work, f"s{i}")
+
+
 def test_renamed_addresses_lose_nothing_that_the_state_has(stack, cluster, names, work):
     """Every kind of resource under new addresses, without `moved`: what is removed and what is made are the same
     objects, in whatever order."""
-    def everything(letter):
-        keys = [f"{letter}{i}" for i in range(3)]
-        each = hcl.Expression("{ " + ", ".join(f"{k} = \"{i}\"" for i, k in enumerate(keys)) + " }")
-        return "".join([
-            hcl.resource("charon_tier", letter, {"for_each": each, "name": hcl.Expression(f'"{names("t")}-${{each.value}}"'),
-                                                 "priority": 1000}),
-            hcl.resource("charon_tier_namespace", letter, {
-                "for_each": each, "name": hcl.Expression(f'"{names("n")}-${{each.value}}"'),
-                "resource_quota": {"pods": "5"}}),
-            hcl.resource(MANIFEST, letter, {"for_each": each, "manifest": hcl.Expression(
-                f'jsonencode({{ apiVersion = "v1", kind = "ConfigMap", data = {{ a = "1" }}, '
-                f'metadata = {{ name = "c${{each.value}}", namespace = "{work}" }} }})')}),
-            hcl.resource("charon_secret", letter, {"for_each": each, "namespace": work, "name": hcl.Expression('"s${each.value}"'),
-                                                   "generate": {"key": {"length": 20}}}),
-        ])
-
-    def objects():
-        for i in range(3):
-            yield ("PriorityClass", None, f"tier-{names('t')}-{i}")
-            yield ("Namespace", None, f"{names('n')}-{i}")
-            yield ("ResourceQuota", f"{names('n')}-{i}", "tier-quota")
-            yield ("ConfigMap", work, f"c{i}")
-            yield ("Secret", work, f"s{i}")
-
-    stack.write(everything("a"))
+    objects = list(objects_of_everything(names, work))
+    stack.write(everything("a", names, work))
     stack.apply()
-    assert not [ref for ref in objects() if not staying(cluster, *ref)]
-    stack.write(everything("b"))
+    assert not [ref for ref in objects if not staying(cluster, *ref)]
+    stack.write(everything("b", names, work))
     applied = stack.apply(checked=False).applied
-    missing = [ref for ref in objects() if not staying(cluster, *ref)]
+    missing = [ref for ref in objects if not staying(cluster, *ref)]
     assert not missing, (missing, applied.stdout[-3000:])
     assert sorted({address.split("[")[0].split(".")[1] for address in stack.state().resources}) == ["b"]
     stack.expect_empty()
     stack.destroy()
+
+
+def test_a_run_that_ended_between_the_halves_costs_nothing(stack, cluster, names, work):
+    """The new address has everything, and the former one is still in the state: its removal comes with another run."""
+    def service(letter):
+        return hcl.resource("charon_service", letter, {
+            "namespace": work, "name": "web", "image": "registry.example/web:1", "wait": "none", "ports": {"http": 80}, "delete_data": True,
+            "files": {"/a": {"content": "x"}}, "claims": {"data": {"size": "1Gi", "mount": "/d"}}, "generated_secrets": {"K": {}}})
+
+    objects = [*objects_of_everything(names, work), *((kind, work, name) for kind, name in (
+        ("Deployment", "web"), ("Service", "web"), ("ConfigMap", "web-files"), ("Secret", "web-generated"),
+        ("PersistentVolumeClaim", "web-data")))]
+    stack.write(everything("a", names, work) + service("a"))
+    stack.apply()
+    before = [uid(cluster, *ref) for ref in objects]
+    stack.write(everything("b", names, work) + service("b"))
+    kinds = ("charon_tier", "charon_tier_namespace", MANIFEST, "charon_secret", "charon_service")
+    stack.apply(*(f"-target={kind}.b" for kind in kinds), checked=False)
+    plan = stack.apply()
+    assert set(plan.actions.values()) == {"delete"} and len(plan.actions) == 13, plan.actions
+    assert not [ref for ref in objects if not staying(cluster, *ref)]
+    assert [uid(cluster, *ref) for ref in objects] == before
+    assert sum("Not deleted" in d.summary for d in plan.applied.diagnostics) == 13, plan.applied.diagnostics
+    stack.expect_empty()
+    stack.destroy()
+    assert not [ref for ref in objects if cluster.has(*ref)]
+
+
+def test_a_service_that_was_replaced_by_one_that_came_first(stack, cluster, front, work):
+    """The run ended between the halves: what only the former one has goes with a later one, what the new one took stays."""
+    def write(kind):
+        stack.write(hcl.resource("charon_service", "x", {
+            "namespace": work, "name": "web", "kind": kind, "image": "registry.example/web:1", "wait": "none", "ports": {"http": 80}, "delete_data": True,
+            "files": {"/a": {"content": "x"}}, "claims": {"data": {"size": "1Gi", "mount": "/d"}}}, "lifecycle {\n  create_before_destroy = true\n}"))
+
+    write("deployment")
+    stack.apply()
+    write("statefulset")
+    front.on(lambda e: e.method == "DELETE" and "/deployments/" in e.path, proxy.Answer(403, "Forbidden", "refused by a test"), times=None)
+    assert stack.apply(fails=True).says("refused by a test")
+    front.heal()
+    refs = [("StatefulSet", work, "web"), ("Service", work, "web"), ("ConfigMap", work, "web-files"), ("PersistentVolumeClaim", work, "web-data")]
+    before = [uid(cluster, *ref) for ref in refs]
+    assert None not in before and cluster.has("Deployment", work, "web")
+    assert stack.apply(checked=False).applied.says("Not deleted: another resource has it now")
+    assert [uid(cluster, *ref) for ref in refs] == before and all(staying(cluster, *ref) for ref in refs)
+    cluster.api.eventually(lambda: not cluster.has("Deployment", work, "web"), "the former Deployment to go")
+    stack.expect_empty()
+    stack.destroy()
+    cluster.api.eventually(lambda: not [ref for ref in refs if cluster.has(*ref)], "the service to go")
 
 
 def test_what_comes_first_is_kept(stack, cluster, names, work):

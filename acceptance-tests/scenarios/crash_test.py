@@ -248,6 +248,69 @@ def test_a_service_is_killed_at_each_write(new_stack, cluster, front, names, vic
     stack.destroy()
 
 
+@pytest.mark.parametrize("then", ["on", "back"])
+def test_a_replacement_that_comes_first_is_killed_at_each_write(new_stack, cluster, front, names, then):
+    """create_before_destroy, of a service whose other objects keep their names: whether the next run goes on or back, the data stays,
+    and what is declared no more goes."""
+    def text(own, kind):
+        return hcl.resource("charon_service", own("subject"), {
+            "namespace": own("work"), "name": own("app"), "kind": kind, "image": "registry.example/web:1", "wait": "none", "ports": {"http": 80},
+            "delete_data": True, "files": {"/a": {"content": kind}}, "claims": {"data": {"size": "1Gi", "mount": "/d"}}},
+            "lifecycle {\n  create_before_destroy = true\n}")
+
+    def contents(own):
+        return {ref for ref in set(cluster.api.contents(own("work"))) - bystanders[own.mark]
+                if ref.partition("/")[0] not in ("Pod", "ReplicaSet", "ControllerRevision", "Endpoints", "EndpointSlice")}
+
+    def parts(own, kind):
+        app = own("app")
+        return {f"{kind}/{app}", f"Service/{app}", f"ConfigMap/{app}-files", f"PersistentVolumeClaim/{app}-data"} | (
+            {f"Service/{app}-headless"} if kind == "StatefulSet" else set())
+
+    def data(own):
+        return cluster.get("PersistentVolumeClaim", own("work"), f"{own('app')}-data")["metadata"]["uid"]
+
+    bystanders = {}
+
+    def prepare(own):
+        make_namespace(cluster, own("work"))
+        bystanders[own.mark] = set(cluster.api.contents(own("work")))
+
+    prepare(names)
+    stack = new_stack("undisturbed", kubeconfig=front.kubeconfig)
+    stack.write(text(names, "deployment"))
+    stack.apply()
+    stack.write(text(names, "statefulset"))
+    front.reset()
+    stack.apply(checked=False)
+    writes = sum(map(proxy.is_about(names.mark), front.writes()))
+    stack.destroy()
+    assert writes >= 4 + 3 + 1  # each part, whose three of them are, and what goes
+    for number, group in enumerate(lanes(writes)):
+        for own, _, _ in group:
+            prepare(own)
+        stack = new_stack(f"group{number}", kubeconfig=front.kubeconfig)
+
+        def write(kind):
+            stack.write("".join(text(own, kind) for own, _, _ in group))
+
+        write("deployment")
+        stack.apply("-parallelism=64")
+        before = {own.mark: data(own) for own, _, _ in group}
+        write("statefulset")
+        apply_and_kill(stack, front, "provider", [(own.mark, at, acted) for own, at, acted in group])
+        declared = "StatefulSet" if then == "on" else "Deployment"
+        write(declared.lower())
+        stack.apply("-parallelism=64", checked=False)
+        for own, at, acted in group:
+            where = f"after a kill at write {at}, {acted=}"
+            wait_until(lambda own=own: contents(own) == parts(own, declared), f"{where}: {contents(own)}", 30)
+            assert data(own) == before[own.mark], where
+        stack.expect_empty()
+        stack.destroy("-parallelism=64")
+        wait_until(lambda: all(contents(own) == set() for own, _, _ in group), "everything to go", 30)
+
+
 @pytest.mark.parametrize("victim", ["terraform", "provider"])
 def test_a_secret_is_killed_while_it_is_made_again(new_stack, cluster, front, names, victim):
     """At each write of a change that Kubernetes does not allow in place: no value is lost, and nothing is left beside it."""

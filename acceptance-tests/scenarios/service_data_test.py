@@ -65,8 +65,10 @@ def test_a_stateful_set_is_made_anew_only_if_the_server_takes_it(stack, cluster,
     assert cluster.get("StatefulSet", work, "db")["spec"]["template"]["spec"]["containers"][0]["name"] == "injected"
 
     def settled():
-        status = cluster.get("StatefulSet", work, "db")["status"]
-        return status.get("updatedReplicas") == 3 and status.get("readyReplicas") == 3 and len(pods(cluster, work, "db")) == 3
+        live = cluster.get("StatefulSet", work, "db")
+        status = live["status"]
+        return (status.get("observedGeneration") == live["metadata"]["generation"] and status.get("updatedReplicas") == 3
+                and status.get("readyReplicas") == 3 and len(pods(cluster, work, "db")) == 3)
 
     cluster.api.eventually(settled, "three pods with the new image")
     before, running = uid(cluster, "StatefulSet", work, "db"), pods(cluster, work, "db")

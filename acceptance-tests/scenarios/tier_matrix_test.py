@@ -472,7 +472,7 @@ def test_what_kubernetes_makes_itself_is_no_obstacle(stack, cluster, names):
 def test_a_stuck_deletion_names_what_holds_it(stack, cluster, names):
     name = names("stuck")
     stack.write(hcl.resource("charon_tier_namespace", "x", {
-        "name": name, "delete_contents": True, "timeouts": {"delete": "8s"},
+        "name": name, "delete_contents": True, "timeouts": {"delete": "15s"},
     }))
     stack.apply()
     cluster.api.create(config_map(name, ["example.org/keep"]))

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <condition_variable>
+#include <functional>
 #include <mutex>
 #include <stop_token>
+#include <string>
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
@@ -31,6 +33,20 @@ class Listener {
   virtual void Warn(absl::string_view summary, absl::string_view detail) = 0;
 };
 
+// Tells resources of one state apart that have had the same objects, one after the other: a
+// replacement that came first and what it replaces, a new address and the former one. For one
+// operation.
+class Tenure {
+ public:
+  using Note = std::function<absl::Status(const std::string& number)>;
+  virtual ~Tenure() = default;
+  // Whether what has that number noted is this resource's, or may be.
+  virtual bool IsOwn(absl::string_view number) const = 0;
+  // Of an object that is its stack's already and has that number ("": none). `note` writes this
+  // resource's there, once its create has done all else; an update takes the number as its own.
+  virtual void Find(absl::string_view number, Note note) = 0;
+};
+
 // Passed by const reference to everything that may take long. Cheap to copy.
 struct Call {
   absl::Time deadline = absl::InfiniteFuture();
@@ -38,6 +54,7 @@ struct Call {
   Logger* log = &Logger::Null();
   Clock* clock = &Clock::Real();
   Listener* listener = nullptr;  // of the operation; for its own thread
+  Tenure* tenure = nullptr;      // of a resource; for the same thread
 
   absl::Duration Remaining() const { return deadline - clock->Now(); }
 

@@ -61,6 +61,11 @@ Json Marked(const Json& object, const ObjectOptions& options) {
   return marked;
 }
 
+std::string TenureOf(const Json& live) {
+  const Json& annotations = kubernetes::Field(live, "metadata.annotations");
+  return annotations.is_object() ? annotations.value(kTenureAnnotation, "") : "";
+}
+
 // apiVersion, kind, name and namespace: what every apply must carry.
 Json IdentityOf(const ObjectRef& ref) {
   Json object = {{"apiVersion", ref.kind.api_version},
@@ -459,7 +464,9 @@ class Applier {
       return Make();
     }
     if (ClaimOf(&live, options_) == Claim::kOurs) {
-      // An earlier run made it and was killed before it could say so.
+      // An earlier run made it and was killed before it could say so, or another resource has it,
+      // which this one replaces.
+      Find(live);
       return Change(std::move(live));
     }
     switch (options_.on_conflict) {
@@ -479,7 +486,18 @@ class Applier {
 
   absl::StatusOr<Json> ChangeOurs(Json live) {
     if (IsNamesake(live, options_)) return TakeOver(std::move(live));
+    if (ClaimOf(&live, options_) == Claim::kOurs && !TenureOf(live).empty()) Find(live);
     return Change(std::move(live));
+  }
+
+  // Whose it was, and that it is this resource's from now on.
+  void Find(const Json& live) const {
+    if (call_.tenure == nullptr) return;
+    call_.tenure->Find(TenureOf(live), [call = call_, &cluster = cluster_, ref = ref_,
+                                        manager = options_.manager](const std::string& number) {
+      return WriteNote(call, cluster, ref, kTenureAnnotation, number,
+                       absl::StrCat(manager, "-taken-over"));
+    });
   }
 
   // Applies the declaration to `live`, and only to it.
@@ -827,6 +845,10 @@ absl::Status Release(const Call& call, Cluster& cluster, const ObjectRef& ref, c
     if (!options.owner.empty() && !mark.empty() && IsOurMark(mark, options)) {
       // "/" in a JSON pointer is "~1" (RFC 6901).
       patch.push_back({{"op", "remove"}, {"path", "/metadata/annotations/charon.internal~1owner"}});
+      if (!TenureOf(live).empty()) {
+        patch.push_back(
+            {{"op", "remove"}, {"path", "/metadata/annotations/charon.internal~1taken-over"}});
+      }
     }
     if (patch.empty()) return absl::OkStatus();
     const absl::Status status =
@@ -930,6 +952,38 @@ void TellNamesake(const Call& call, const ObjectRef& ref, const Json& live,
       absl::StrCat("There is another of that name now, which was never this stack's: ",
                    OwnerText(live, options),
                    ". It is left as it is, unless on_conflict says what to do with it."));
+}
+
+bool IsOurNote(absl::string_view annotation) {
+  return annotation == kOwnerAnnotation || annotation == kTenureAnnotation;
+}
+
+absl::Status WriteNote(const Call& call, Cluster& cluster, const ObjectRef& ref,
+                       absl::string_view annotation, const std::string& text,
+                       const std::string& manager) {
+  Call until = call;
+  until.deadline = std::max(call.deadline, call.clock->Now() + absl::Seconds(5));
+  CHARON_ASSIGN_OR_RETURN(const auto live, cluster.Read(until, ref));
+  Json note = IdentityOf(ref);
+  note["metadata"]["uid"] = UidOf(*live);
+  note["metadata"]["annotations"][annotation] = text;
+  return cluster.Apply(until, note, {.manager = manager, .force = true}).status();
+}
+
+bool IsTakenOver(const Call& call, const Json& live) {
+  const std::string number = TenureOf(live);
+  return !number.empty() && call.tenure != nullptr && !call.tenure->IsOwn(number);
+}
+
+void TellTakenOver(const Call& call, absl::string_view what) {
+  if (call.listener == nullptr) return;
+  call.listener->Warn(
+      "Not deleted: another resource has it now",
+      absl::StrCat(what,
+                   " was applied by another resource since, or by the replacement of this one, "
+                   "which came first (create_before_destroy). So it was left as it is, and is in "
+                   "the state once. When an address is renamed, a moved block says so beforehand. "
+                   "If there is no other resource that has it, import it, and destroy it then."));
 }
 
 bool IsMarkedLater(const ObjectRef& ref) {
@@ -1127,15 +1181,7 @@ absl::Status Delete(const Call& call, Cluster& cluster, const ObjectRef& ref,
                     const ObjectOptions& options, const std::string& propagation, bool waits) {
   CHARON_ASSIGN_OR_RETURN(const RunClaims::Turn turn, cluster.claims().Take(call, ref));
   if (cluster.claims().IsClaimed(ref)) {
-    if (call.listener != nullptr) {
-      call.listener->Warn(
-          "Not deleted: another resource has it now",
-          absl::StrCat(ref.ToString(),
-                       " was applied in this run by another resource of this configuration, or by "
-                       "the replacement of this one, which came first (create_before_destroy). So "
-                       "it was left as it is, and is in the state once. When an address is "
-                       "renamed, a moved block says so beforehand."));
-    }
+    TellTakenOver(call, ref.ToString());
     return absl::OkStatus();
   }
   CHARON_ASSIGN_OR_RETURN(std::shared_ptr<const Json> live, cluster.Read(call, ref));
@@ -1159,6 +1205,10 @@ absl::Status Delete(const Call& call, Cluster& cluster, const ObjectRef& ref,
       if (IsForeign(*live, options)) return ForeignStatus(*live, ref, options);
       if (IsNamesake(*live, options)) {
         TellNamesake(call, ref, *live, options);
+        return absl::OkStatus();
+      }
+      if (IsTakenOver(call, *live)) {
+        TellTakenOver(call, ref.ToString());
         return absl::OkStatus();
       }
       if (!IsGoing(*live)) {

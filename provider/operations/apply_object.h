@@ -24,6 +24,12 @@ using kubernetes::ObjectRef;
 
 // The annotation that says which stack an object belongs to (catalogue, "owner mark").
 inline constexpr char kOwnerAnnotation[] = "charon.internal/owner";
+// At what a create has found to be its stack's own already, after a kill or in the place of another
+// resource: the number of the one whose it is from then on (Tenure). The field manager's name ends
+// in "-taken-over".
+inline constexpr char kTenureAnnotation[] = "charon.internal/taken-over";
+// Whether an annotation is one of these.
+bool IsOurNote(absl::string_view annotation);
 
 // What to do about an object that exists and is not ours.
 enum class OnConflict { kFail, kAdopt, kReplace };
@@ -105,6 +111,16 @@ bool IsNamesake(const Json& live, const ObjectOptions& options);
 // The warning of a refresh that finds one.
 void TellNamesake(const Call& call, const ObjectRef& ref, const Json& live,
                   const ObjectOptions& options);
+// Writes an annotation and nothing else, under a field manager of its own. Gets five seconds where
+// the call has no time left.
+absl::Status WriteNote(const Call& call, Cluster& cluster, const ObjectRef& ref,
+                       absl::string_view annotation, const std::string& text,
+                       const std::string& manager);
+// Another resource has applied `live` since this one did (Tenure): of this stack, or of another one
+// with the same conventions.owner. It is not deleted.
+bool IsTakenOver(const Call& call, const Json& live);
+// The warning of a deletion that leaves `what` as it is for that.
+void TellTakenOver(const Call& call, absl::string_view what);
 // Whether an object that was adopted gets its mark with the first change only: of a Deployment
 // annotations count in the generation (kubernetes 1.36, pkg/registry/apps/deployment/strategy.go,
 // PrepareForUpdate), of other kinds the spec alone does.

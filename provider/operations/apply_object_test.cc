@@ -836,6 +836,64 @@ TEST_F(ApplyObjectTest, ReleasingAFieldTakesItOutOfOurEntry) {
   EXPECT_THAT(Body(1).dump(), AllOf(HasSubstr("f:charon.internal/owner"), Not(HasSubstr("f:k"))));
 }
 
+class FakeTenure final : public Tenure {
+ public:
+  bool IsOwn(absl::string_view number) const override { return number == own; }
+  void Find(absl::string_view number, Note note) override {
+    found.emplace_back(number);
+    notes.push_back(std::move(note));
+  }
+
+  std::string own;
+  std::vector<std::string> found;
+  std::vector<Note> notes;
+};
+
+Json Numbered(const char* number) {
+  Json live = Ours();
+  live["metadata"]["annotations"][kTenureAnnotation] = number;
+  return live;
+}
+
+TEST_F(ApplyObjectTest, WhatACreateFindsIsNotedOnceAllIsDone) {
+  FakeTenure tenure;
+  call_.tenure = &tenure;
+  transport_.Answer(409, kExists);
+  Answer(200, Ours());
+  Answer(200, Ours());
+  ASSERT_THAT(CreateObject(call_, *cluster_, declared_, options_), IsOk());
+  EXPECT_THAT(tenure.found, ElementsAre(""));
+  EXPECT_THAT(Sent(), ElementsAre("PATCH force=true", "GET", "PATCH"));
+  EXPECT_FALSE(Body(2)["metadata"]["annotations"].contains(kTenureAnnotation));
+  Answer(200, Numbered("b"));
+  ASSERT_THAT(tenure.notes.at(0)("b"), IsOk());
+  EXPECT_THAT(transport_.requests().back().url, HasSubstr("fieldManager=charon-taken-over"));
+  EXPECT_EQ(Body(3), Json::parse(R"({"apiVersion":"v1","kind":"ConfigMap","metadata":{
+      "name":"a","namespace":"x","uid":"u","annotations":{"charon.internal/taken-over":"b"}}})"));
+}
+
+TEST_F(ApplyObjectTest, WhatAnUpdateChangesIsItsOwn) {
+  FakeTenure tenure;
+  call_.tenure = &tenure;
+  Answer(200, Numbered("b"));
+  Answer(200, Numbered("b"));
+  ASSERT_THAT(UpdateObject(call_, *cluster_, declared_, options_), IsOk());
+  EXPECT_THAT(tenure.found, ElementsAre("b"));
+}
+
+TEST_F(ApplyObjectTest, WhatAnotherResourceHasNotedIsNotDeleted) {
+  FakeTenure tenure;
+  tenure.own = "a";
+  call_.tenure = &tenure;
+  Answer(200, Numbered("b"));
+  EXPECT_THAT(DeleteObject(call_, *cluster_, kRef, options_), IsOk());
+  EXPECT_THAT(Sent(), ElementsAre("GET"));
+  tenure.own = "b";
+  transport_.Answer(200, kGone);
+  EXPECT_THAT(DeleteObject(call_, *cluster_, kRef, options_), IsOk());
+  EXPECT_THAT(Sent(), ElementsAre("GET", "DELETE"));
+}
+
 TEST_F(ApplyObjectTest, DeletesWhatIsOursWithOneRequest) {
   Answer(200, Ours());
   transport_.Answer(200, kGone);

@@ -20,12 +20,20 @@ using kubernetes::Text;
 
 enum class Whose { kOurs, kOthers };
 
-// `live` as our first apply finds it after what former managers own was moved to ours.
-Json Migrated(const Json& live, const ObjectOptions& options) {
+// `live` as our first apply finds it after what former managers own was moved to ours: all of it,
+// or all but the values that the apply of `object` (if not null) leaves to nobody, since it
+// does not say them and we have not applied them, under whatever name.
+Json Migrated(const Json& live, const Json* object, const ObjectOptions& options) {
   Json migrated = live;
   if (!kubernetes::AppliedBy(live, options.manager).empty()) return migrated;
-  if (std::optional<Json> fields = kubernetes::MigratedManagedFields(
-          live, options.manager, FormerManagersOf(live, options))) {
+  kubernetes::FieldSet kept;
+  if (object != nullptr) {
+    kept = kubernetes::FieldsOf(*object, live)
+               .Union(kubernetes::AppliedBy(live, AppliedAs(live, options)));
+  }
+  if (std::optional<Json> fields =
+          kubernetes::MigratedManagedFields(live, options.manager, FormerManagersOf(live, options),
+                                            object != nullptr ? &kept : nullptr)) {
     migrated["metadata"]["managedFields"] = *std::move(fields);
   }
   return migrated;
@@ -49,17 +57,17 @@ Json Entries(const Json& live, const std::vector<std::string>& place, const std:
   return entries;
 }
 
-// What others wrote into `live`, as a partial object; null if nothing.
-Json OfOthers(const Json& live, const ObjectOptions& options) {
+// What `live` has beside `object`, written by others, as a partial object; null if nothing.
+Json OfOthers(const Json& live, const Json& object, const ObjectOptions& options) {
   Json others;
   if (!live.is_object()) return others;
   const std::string& manager = options.manager;
-  const Json migrated = Migrated(live, options);
+  const Json migrated = Migrated(live, &object, options);
   if (Json data = Entries(migrated, {"data"}, manager, Whose::kOthers); !data.empty())
     others["data"] = std::move(data);
   for (const char* map : {"labels", "annotations"}) {
     Json entries = Entries(migrated, {"metadata", map}, manager, Whose::kOthers);
-    entries.erase(kOwnerAnnotation);
+    for (const char* note : {kOwnerAnnotation, kTenureAnnotation}) entries.erase(note);
     if (!entries.empty()) others["metadata"][map] = std::move(entries);
   }
   return others;
@@ -94,7 +102,8 @@ std::string TypeOf(const Json& secret) {
 
 std::set<std::string> OwnedKeys(const Json& live, const ObjectOptions& options) {
   std::set<std::string> keys;
-  const Json data = Entries(Migrated(live, options), {"data"}, options.manager, Whose::kOurs);
+  const Json data =
+      Entries(Migrated(live, nullptr, options), {"data"}, options.manager, Whose::kOurs);
   for (const auto& [key, value] : data.items()) keys.insert(key);
   return keys;
 }
@@ -110,7 +119,9 @@ bool MustBeMadeAgain(const Json& live, const Json& object, const ObjectOptions& 
   for (const auto& [key, value] : data.items()) {
     if (!held.is_object() || !held.contains(key) || held[key] != value) return true;
   }
-  for (const std::string& key : OwnedKeys(live, options)) {
+  const Json ours =
+      Entries(Migrated(live, &object, options), {"data"}, options.manager, Whose::kOurs);
+  for (const auto& [key, value] : ours.items()) {
     if (!data.contains(key)) return true;
   }
   return false;
@@ -125,7 +136,7 @@ absl::Status KeepValues(const Call& call, Cluster& cluster, const Json& object, 
   Json kept = Renamed(object, KeptRef(ref).name);
   for (const char* map : {"labels", "annotations"}) kept["metadata"].erase(map);
   kept.erase("immutable");
-  Json others = OfOthers(live, options);
+  Json others = OfOthers(live, object, options);
   if (others.is_object()) others.erase("metadata");
   ObjectOptions own = options;
   own.on_conflict = OnConflict::kFail;
@@ -164,7 +175,7 @@ absl::StatusOr<Json> RemakeSecret(const Call& call, Cluster& cluster, const Json
     if (!absl::IsNotFound(deleted)) CHARON_RETURN_IF_ERROR(deleted);
     CHARON_RETURN_IF_ERROR(WaitUntilGone(call, cluster, ref, uid));
   }
-  const Json others = OfOthers(source, options);
+  const Json others = OfOthers(source, object, options);
   ObjectOptions own = options;
   if (!others.is_null()) own.initial = &others;
   return CreateObject(call, cluster, object, own);

@@ -184,6 +184,8 @@ Context ResourceRunner::MakeContext(const Call& call, absl::string_view operatio
   context.private_state = private_state;
   context.provider_config_unknown = !provider_.Unknown(info().needs).empty();
   context.adopting = private_state->Get(kAdopting).has_value();
+  if (context.adopting) private_state->OpenTenure();
+  context.call.tenure = private_state;
   return context;
 }
 
@@ -406,6 +408,8 @@ StateAnswer ResourceRunner::Delete(const Call& call, const ApplyRequest& request
     DoSpare(context, request.prior);
     return answer;
   }
+  // The plan of a create in the place of something tainted is not told what that had in private.
+  if (!next.empty()) private_state.OpenTenure();
   absl::Status status = Guard([&] { return DoDelete(context, request.prior); });
   if (status.ok() || absl::IsNotFound(status)) return answer;
   // The object stays in the state, or it would be an orphan; without the parts of it that are gone
@@ -427,6 +431,8 @@ StateAnswer ResourceRunner::Apply(const Call& call, const ApplyRequest& request)
   PrivateState private_state = PrivateState::Parse(request.private_bytes);
   private_state.Erase(kNextObject);
   private_state.Erase(kChangePlanned);
+  if (create) private_state.BeginTenure();
+  private_state.OpenTenure();  // what it takes away is its own to take away
   const Context context =
       MakeContext(call, verb, request.planned, &answer.diagnostics, &private_state);
   const Value planned = WithWriteOnly(schema(), request.planned, request.config);
@@ -441,6 +447,7 @@ StateAnswer ResourceRunner::Apply(const Call& call, const ApplyRequest& request)
   if (status.ok() && !outcome.state)
     status = absl::InternalError("the operation ended without a state");
   if (status.ok()) private_state.Erase(kAdopting);
+  if (create && outcome.state) private_state.NoteTenure(context, status.ok());
   if (outcome.state) {
     bool unknown = false;
     answer.state = NullForUnknown(WithoutWriteOnly(schema(), *std::move(outcome.state)), &unknown);

@@ -4,6 +4,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -14,7 +15,7 @@ namespace charon::sdk {
 
 // A few small texts that Terraform keeps beside the state and never shows. Not a place for secrets:
 // the state file has them in plain base64.
-class PrivateState {
+class PrivateState final : public Tenure {
  public:
   PrivateState() = default;
   // From the bytes Terraform kept; foreign or damaged bytes count as empty (a moved resource has
@@ -29,8 +30,23 @@ class PrivateState {
   }
   void Erase(absl::string_view key) { entries_.erase(std::string(key)); }
 
+  bool IsOwn(absl::string_view number) const override;
+  void Find(absl::string_view number, Note note) override;
+  // Of a create: what there is of the one that it replaces is not its own.
+  void BeginTenure();
+  // Once it has ended: writes the notes, best effort, into `call`'s log. `complete`: it has reached
+  // all its objects; otherwise whatever stands at them may be its own.
+  void NoteTenure(const Call& call, bool complete);
+  // For this operation, whatever stands there may be its own.
+  void OpenTenure() { open_ = true; }
+
  private:
+  bool Has(absl::string_view number) const;
+
   std::map<std::string, std::string> entries_;
+  bool creates_ = false;
+  bool open_ = false;
+  std::vector<Note> notes_;
 };
 
 // Why a change is put off (Deferred.Reason of the protocol).

@@ -1,5 +1,8 @@
 #include "provider/sdk/diagnostics.h"
 
+#include <string>
+#include <vector>
+
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "provider/base/redact.h"
@@ -103,6 +106,67 @@ TEST(PrivateState, ForeignBytesAreEmpty) {
   for (const char* bytes : {"", "nonsense", "null", "[]", "{\"a\":", "{\"a\":1}"}) {
     EXPECT_EQ(PrivateState::Parse(bytes).ToBytes(), "") << bytes;
   }
+}
+
+// What a create writes that finds objects of its stack.
+class Notes {
+ public:
+  Tenure::Note Next() {
+    return [this](const std::string& number) {
+      written.push_back(number);
+      return outcome;
+    };
+  }
+  std::vector<std::string> written;
+  absl::Status outcome;
+};
+
+TEST(PrivateState, ACreateHasOneNumberForAllThatItFound) {
+  PrivateState former, next;
+  Notes notes;
+  former.Set("tenure", "a");
+  next = former;
+  next.BeginTenure();
+  EXPECT_FALSE(next.IsOwn("a"));
+  next.Find("a", notes.Next());
+  next.Find("", notes.Next());
+  EXPECT_THAT(notes.written, SizeIs(0));
+  next.NoteTenure(Call(), /*complete=*/true);
+  ASSERT_THAT(notes.written, SizeIs(2));
+  EXPECT_EQ(notes.written[0], notes.written[1]);
+  const PrivateState kept = PrivateState::Parse(next.ToBytes());
+  EXPECT_TRUE(kept.IsOwn(notes.written[0]));
+  EXPECT_FALSE(kept.IsOwn("a"));
+  EXPECT_FALSE(former.IsOwn(notes.written[0]));
+}
+
+TEST(PrivateState, ACreateThatFoundNothingHasNoNumber) {
+  PrivateState state;
+  state.BeginTenure();
+  state.NoteTenure(Call(), /*complete=*/true);
+  EXPECT_EQ(state.ToBytes(), "");
+}
+
+TEST(PrivateState, WhatAFailedCreateMayHaveIsItsOwn) {
+  for (const bool complete : {false, true}) {
+    PrivateState state;
+    Notes notes;
+    state.BeginTenure();
+    state.Find("a", notes.Next());
+    if (complete) notes.outcome = absl::UnavailableError("no server");
+    state.NoteTenure(Call(), complete);
+    EXPECT_TRUE(PrivateState::Parse(state.ToBytes()).IsOwn("a"));
+  }
+}
+
+TEST(PrivateState, AnUpdateTakesNumbersAsItsOwn) {
+  PrivateState state;
+  Notes notes;
+  for (const char* number : {"", "a", "b", "a"}) state.Find(number, notes.Next());
+  EXPECT_THAT(notes.written, SizeIs(0));
+  const PrivateState kept = PrivateState::Parse(state.ToBytes());
+  EXPECT_EQ(kept.Get("tenure"), "a b");
+  EXPECT_TRUE(kept.IsOwn("a") && kept.IsOwn("b") && !kept.IsOwn("c"));
 }
 
 }  // namespace

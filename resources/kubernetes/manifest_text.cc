@@ -327,7 +327,8 @@ Json ExportManifest(const Json& live, absl::string_view manager) {
   }
   for (const char* field : kServerFields) metadata.erase(field);
   if (metadata.contains("annotations")) {
-    metadata["annotations"].erase(operations::kOwnerAnnotation);
+    for (const char* note : {operations::kOwnerAnnotation, operations::kTenureAnnotation})
+      metadata["annotations"].erase(note);
     metadata["annotations"].erase(kSecretsInside);
     metadata["annotations"].erase(kLastApplied);
     metadata["annotations"].erase("deployment.kubernetes.io/revision");

@@ -839,8 +839,8 @@ sdk::Outcome<SecretModel> SecretResource::Read(const sdk::Context& context,
       using Step = kubernetes::FieldStep;
       std::map<std::string, std::string> mine;
       for (auto& [key, value] : text_map(absl::StrCat("metadata.", map).c_str())) {
-        const bool conventional = key == operations::kOwnerAnnotation || key == kCopiesAnnotation ||
-                                  given.count(key) != 0;
+        const bool conventional =
+            operations::IsOurNote(key) || key == kCopiesAnnotation || given.count(key) != 0;
         const bool applied =
             owned.Contains({Step{Step::Kind::kField, "metadata"}, Step{Step::Kind::kField, map},
                             Step{Step::Kind::kField, key}});

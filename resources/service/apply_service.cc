@@ -421,26 +421,17 @@ class Run {
 
   // False: there is no workload of ours, or the server does not take it.
   bool NoteObjects(const StringMap& objects) {
-    Call call = context_.call;
-    call.deadline = std::max(call.deadline, call.clock->Now() + absl::Seconds(5));
     const ObjectRef ref = WorkloadRef(plan_);
-    const auto live = cluster_.Read(call, ref);
+    const auto live = cluster_.Read(context_, ref);
     if (!live.ok() || operations::ClaimOf(live->get(), options_) == operations::Claim::kForeign)
       return false;
-    const absl::StatusOr<Json> noted =
-        cluster_.Apply(call,
-                       {{"apiVersion", ref.kind.api_version},
-                        {"kind", ref.kind.kind},
-                        {"metadata",
-                         {{"name", ref.name},
-                          {"namespace", ref.name_space},
-                          {"uid", Text(**live, "metadata.uid")},
-                          {"annotations", {{kObjectsAnnotation, HashOfKeys(objects)}}}}}},
-                       {.manager = absl::StrCat(options_.manager, "-objects"), .force = true});
+    const absl::Status noted =
+        operations::WriteNote(context_, cluster_, ref, kObjectsAnnotation, HashOfKeys(objects),
+                              absl::StrCat(options_.manager, "-objects"));
     if (!noted.ok()) {
-      call.log->Warn(
+      context_.call.log->Warn(
           "what objects a service has could not be noted at its workload",
-          {{"object", ref.ToString()}, {"reason", std::string(noted.status().message())}});
+          {{"object", ref.ToString()}, {"reason", std::string(noted.message())}});
     }
     return noted.ok();
   }
@@ -1122,7 +1113,14 @@ absl::Status RemoveService(const sdk::Context& context, Services& services,
                              NotesOtherObjects(context, **workload, prior.objects.value_or({}));
   std::vector<std::string> kept;
   std::vector<ObjectRef> going;
+  bool taken = false;
   for (const std::string& key : KeysByRemoval(prior.objects.value_or({}))) {
+    CHARON_ASSIGN_OR_RETURN(const ObjectRef ref, RefOfKey(key));
+    if (const auto live = cluster->Read(context, ref);
+        live.ok() && operations::IsTakenOver(context, **live)) {
+      taken = true;
+      continue;
+    }
     if (data.count(key) != 0) {
       if (is_next(key)) {
         passed_on.push_back(key);
@@ -1133,7 +1131,13 @@ absl::Status RemoveService(const sdk::Context& context, Services& services,
         continue;
       }
     }
-    CHARON_ASSIGN_OR_RETURN(going.emplace_back(), RefOfKey(key));
+    going.push_back(ref);
+  }
+  if (taken) {
+    // Whoever has the rest has its data, too.
+    operations::TellTakenOver(
+        context, absl::StrCat("service ", *prior.name_space, "/", prior.NameOrDefault()));
+    std::erase_if(going, [&](const ObjectRef& ref) { return data.count(KeyOf(ref)) != 0; });
   }
   // All or nothing: half a service that cannot go on running helps nobody.
   for (const ObjectRef& ref : going) {
@@ -1145,6 +1149,7 @@ absl::Status RemoveService(const sdk::Context& context, Services& services,
     if (!deleted.ok() && !absl::IsNotFound(deleted))
       return Annotate(deleted, absl::StrCat("deleting ", KeyOf(ref)));
   }
+  if (taken) return absl::OkStatus();
   const bool stays = cluster->claims().IsClaimed(WorkloadRef(prior));  // another resource's now
   for (const auto& [name, claim] : prior.claims.value_or({})) {
     if (!IsPerReplica(claim) || stays) continue;

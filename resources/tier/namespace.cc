@@ -1158,8 +1158,7 @@ sdk::Outcome<NamespaceModel> NamespaceResource::Read(const sdk::Context& context
       if (!IsOwnLabel(key) && !conventional && mine("labels", key)) own_labels[key] = value;
     }
     for (const auto& [key, value] : annotations) {
-      if (key == operations::kOwnerAnnotation || absl::StartsWith(key, "kubectl.kubernetes.io/"))
-        continue;
+      if (operations::IsOurNote(key) || absl::StartsWith(key, "kubectl.kubernetes.io/")) continue;
       if (mine("annotations", key)) own_annotations[key] = value;
     }
     if (!own_labels.empty()) model.labels = std::move(own_labels);
@@ -1334,7 +1333,8 @@ absl::Status NamespaceResource::Delete(const sdk::Context& context, const Namesp
   const bool going =
       !live.ok() || another || kubernetes::Text(*live, "status.phase") == "Terminating";
   // Another resource of this run may have the namespace by now: then it stays, with all it holds.
-  auto stays = [&] { return cluster->claims().IsClaimed(NamespaceRef(name)); };
+  const bool taken = live.ok() && operations::IsTakenOver(context, *live);
+  auto stays = [&] { return taken || cluster->claims().IsClaimed(NamespaceRef(name)); };
   if (!going && !prior.delete_contents.value_or(false) && !stays()) {
     Kept kept;
     CHARON_ASSIGN_OR_RETURN(const std::vector<std::string> contents,
