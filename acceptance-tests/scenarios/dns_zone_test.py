@@ -140,6 +140,35 @@ def test_cloudflare_has_more(dns, dns_stack, names):
     assert "feature of Route 53" in errors
 
 
+@pytest.mark.parametrize("dns", ["cloudflare"], indirect=True)
+def test_each_record_of_a_set_has_a_comment_of_its_own(dns, dns_stack, names):
+    """Somebody's, as long as the configuration has none."""
+    zone = f"{names('notes')}.example"
+    dns.sandbox.new_zone(zone, plan="pro")
+    base = {"zone": zone, "name": f"www.{zone}", "type": "A", "values": ["192.0.2.1", "192.0.2.2", "192.0.2.3"]}
+
+    def notes():
+        return sorted((r["content"], r.get("comment") or "", *(r.get("tags") or ())) for r in dns.sandbox.records(zone) if r["type"] == "A")
+
+    dns_stack.write(record("r", **base))
+    dns_stack.apply()
+    dns.note(zone, "192.0.2.1", comment="first")
+    dns.note(zone, "192.0.2.2", comment="theirs", tags=["team:theirs"])
+    assert dns_stack.plan().actions == {}
+    theirs = [("192.0.2.1", "first"), ("192.0.2.2", "theirs", "team:theirs"), ("192.0.2.3", "")]
+    dns_stack.write(record("r", **base, ttl=120))
+    dns_stack.apply()
+    assert notes() == theirs
+    dns_stack.write(record("r", **base, ttl=120, comment="ours", tags=["team:ours"]))
+    dns_stack.apply()
+    ours = [(value, "ours", "team:ours") for value in base["values"]]
+    assert notes() == ours
+    for field in ({"comment": "theirs"}, {"tags": []}):
+        dns.note(zone, "192.0.2.3", **field)
+        assert dns_stack.apply().actions == {"charon_dns_record.r": "update"} and notes() == ours
+    dns_stack.expect_empty()
+
+
 def _plan_of(stack, text):
     stack.write(text)
     return stack.plan(fails=True).errors

@@ -406,6 +406,23 @@ def test_an_import_keeps_values_that_no_configuration_names(stack, cluster, work
 
 
 @pytest.mark.one_cli("what is sent is the same")
+@pytest.mark.parametrize("stays", [True, False], ids=["immutable", "not-any-more"])
+def test_an_import_keeps_values_of_an_immutable_secret(stack, cluster, work, stays):
+    """As another tool applied it, with a configuration that names none of them, and has something to write."""
+    values = {"p": base64.b64encode(b"first").decode()}
+    cluster.api.apply({"apiVersion": "v1", "kind": "Secret", "immutable": True, "metadata": {"name": "fixed", "namespace": work}, "data": values}, "kubectl")
+    before = cluster.get("Secret", work, "fixed")["metadata"]["uid"]
+    stack.write(hcl.block("import", {"to": Expression("charon_secret.it"), "id": f"{work}/fixed"})
+                + hcl.resource("charon_secret", "it", {"namespace": work, "name": "fixed", "immutable": stays, "labels": {"team": "a"}}))
+    stack.apply()
+    live = cluster.get("Secret", work, "fixed")
+    assert live["data"] == values and live["metadata"]["labels"]["team"] == "a"
+    assert live.get("immutable", False) is stays and (live["metadata"]["uid"] == before) is stays
+    stack.expect_empty()
+    stack.destroy()
+
+
+@pytest.mark.one_cli("what is sent is the same")
 def test_a_secret_of_a_lost_state_keeps_its_values(stack, cluster, names, work):
     """With the configuration that Terraform generates, and with the former one after it."""
     make_namespace(cluster, names("copies"))

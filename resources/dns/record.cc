@@ -874,18 +874,19 @@ sdk::Outcome<RecordModel> RecordResource::Read(const sdk::Context& context,
   };
   if (prior.proxied.IsKnown() || (imported && live->proxied.value_or(false)))
     state.proxied = live->proxied.value_or(false);
-  take(state.comment, live->comment, live->comment && !live->comment->empty());
-  if (prior.tags.IsKnown() && prior.tags->empty() && !live->tags) {
+  take(state.comment, live->comment,
+       live->comment && !live->comment->empty() && !live->mixed_comment);
+  if (prior.tags.IsKnown() && prior.tags->empty() && !live->tags && !live->mixed_tags) {
     state.tags = prior.tags;
   } else {
-    take(state.tags, live->tags, live->tags && !live->tags->empty());
+    take(state.tags, live->tags, live->tags && !live->tags->empty() && !live->mixed_tags);
   }
   take(state.health_check_id, live->health_check_id,
        live->health_check_id && !live->health_check_id->empty());
   state.weight = live->weight;
   state.failover = live->failover ? Attr<std::string>(absl::AsciiStrToLower(*live->failover))
                                   : Attr<std::string>();
-  if (prior.comment.IsKnown() && prior.comment->empty() && !live->comment)
+  if (prior.comment.IsKnown() && prior.comment->empty() && !live->comment && !live->mixed_comment)
     state.comment = prior.comment;
   if (imported) state.wait_until_live = false;
   if (prior.ownership.IsKnown()) {

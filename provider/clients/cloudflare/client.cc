@@ -403,12 +403,12 @@ class Client final : public dns::Backend {
         if (tag.is_string()) one.tags->insert(tag.get<std::string>());
       }
     }
-    const auto [found, fresh] = sets.try_emplace(key, one);
-    RecordSet& set = found->second;
+    RecordSet& set = sets.try_emplace(key, one).first->second;
     // A set whose records differ is never as wanted, so that the next write evens it out.
-    if (!fresh && (set.ttl != one.ttl || set.proxied != one.proxied || set.comment != one.comment ||
-                   set.tags != one.tags))
-      set.ttl = 0;
+    if (set.ttl != one.ttl || set.proxied != one.proxied) set.ttl = 0;
+    // These are somebody else's unless they are wished for.
+    set.mixed_comment = set.mixed_comment || set.comment != one.comment;
+    set.mixed_tags = set.mixed_tags || set.tags != one.tags;
     set.values.push_back(ToValue(type, record));
     set.ids.push_back(Text(record, "id"));
     return absl::OkStatus();
@@ -440,11 +440,19 @@ class Client final : public dns::Backend {
       RecordSet& after = *change.after;
       const bool evens = !change.before || change.before->ttl != after.ttl ||
                          !dns::Satisfies(*change.before, WithValuesOf(after, *change.before));
+      const bool keeps_comment = change.before && !after.comment;
+      const bool keeps_tags = change.before && !after.tags;
       if (change.before) {
         if (!after.proxied) after.proxied = change.before->proxied;
-        if (!after.comment) after.comment = change.before->comment;
-        if (!after.tags) after.tags = change.before->tags;
+        if (keeps_comment) after.comment = change.before->comment;
+        if (keeps_tags) after.tags = change.before->tags;
+        after.mixed_comment = keeps_comment && change.before->mixed_comment;
+        after.mixed_tags = keeps_tags && change.before->mixed_tags;
       }
+      // A record that there is keeps its own.
+      Json changed = Shared(after);
+      if (keeps_comment) changed.erase("comment");
+      if (keeps_tags) changed.erase("tags");
       after.ids.assign(after.values.size(), "");
       std::vector<std::size_t> fresh;
       for (std::size_t i = 0; i < after.values.size(); ++i) {
@@ -455,7 +463,7 @@ class Client final : public dns::Backend {
         }
         after.ids[i] = kept->second;
         if (evens) {
-          Json patch = Shared(after);
+          Json patch = changed;
           patch["id"] = kept->second;
           patches.push_back(std::move(patch));
         }
@@ -463,14 +471,15 @@ class Client final : public dns::Backend {
       }
       for (const std::size_t i : fresh) {
         CHARON_ASSIGN_OR_RETURN(Json record, ToFields(after.key.type, after.values[i]));
-        record.update(Shared(after));
         if (!old.empty()) {  // an old one takes the new value, and keeps its id
+          record.update(changed);
           after.ids[i] = old.begin()->second;
           record["id"] = old.begin()->second;
           old.erase(old.begin());
           patches.push_back(std::move(record));
           continue;
         }
+        record.update(Shared(after));
         record["name"] = after.key.name;
         record["type"] = after.key.type;
         posts.push_back(std::move(record));

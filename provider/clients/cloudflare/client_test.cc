@@ -81,7 +81,7 @@ TEST_F(CloudflareTest, ListsSetsOverPagesInPresentationForm) {
      "data": {"priority": 10, "weight": 5, "port": 5060, "target": "sip.example.org"}},
     {"id": "7", "name": "example.org", "type": "CAA", "content": "0 issue \"ca.example.net\"", "ttl": 300, "data": {"flags": 0, "tag": "issue", "value": "ca.example.net"}},
     {"id": "8", "name": "uneven.example.org", "type": "A", "content": "192.0.2.1", "ttl": 300},
-    {"id": "9", "name": "uneven.example.org", "type": "A", "content": "192.0.2.2", "ttl": 600}],
+    {"id": "9", "name": "uneven.example.org", "type": "A", "content": "192.0.2.2", "ttl": 600, "tags": ["team:web"]}],
     "result_info": {"page": 2, "total_pages": 2}})");
   const auto sets = client_->List(call_, zone_);
   ASSERT_THAT(sets, IsOk());
@@ -98,6 +98,8 @@ TEST_F(CloudflareTest, ListsSetsOverPagesInPresentationForm) {
   EXPECT_THAT(by["SRV _sip._udp.example.org"].values, ElementsAre("10 5 5060 sip.example.org"));
   EXPECT_THAT(by["CAA example.org"].values, ElementsAre("0 issue \"ca.example.net\""));
   EXPECT_EQ(by["A uneven.example.org"].ttl, 0);
+  EXPECT_TRUE(by["A uneven.example.org"].mixed_tags);
+  EXPECT_FALSE(by["A uneven.example.org"].mixed_comment || by["A www.example.org"].mixed_tags);
   EXPECT_EQ(transport_.requests()[1].url,
             "https://cf.example/client/v4/zones/023e105f4ecef8ad9ca31a8372d0c353/"
             "dns_records?per_page=5000&page=2");
@@ -155,10 +157,7 @@ TEST_F(CloudflareTest, AChangeTouchesOnlyWhatDiffers) {
   transport_.Answer(200, R"({"success": true, "result": {"patches": [{"id": "2"}]}})");
   EXPECT_THAT(Write({{{Change{before, Set("A", {"192.0.2.1", "192.0.2.9", "192.0.2.3"})}}}}).status,
               IsOk());
-  EXPECT_EQ(
-      Sent(),
-      Json::parse(
-          R"({"patches": [{"id": "2", "content": "192.0.2.9", "ttl": 1, "comment": "somebody's note"}]})"));
+  EXPECT_EQ(Sent(), Json::parse(R"({"patches": [{"id": "2", "content": "192.0.2.9", "ttl": 1}]})"));
   EXPECT_THAT(units_[0].changes[0].after->ids, ElementsAre("1", "2", "3"));
 
   transport_.Answer(200, R"({"success": true, "result": {}})");

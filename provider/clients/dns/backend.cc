@@ -43,9 +43,11 @@ bool Satisfies(const RecordSet& live, const RecordSet& wanted) {
   const bool ttl = live.ttl == wanted.ttl || wanted.alias || live.proxied.value_or(false);
   return live.key == wanted.key && ttl && SameValues(live, wanted) &&
          Met(live.proxied, wanted.proxied) && Met(live.comment, wanted.comment) &&
-         Met(live.tags, wanted.tags) && live.weight.has_value() == wanted.weight.has_value() &&
-         Met(live.weight, wanted.weight) && Met(live.failover, wanted.failover) &&
-         Met(live.health_check_id, wanted.health_check_id) && !live.foreign_routing;
+         Met(live.tags, wanted.tags) && !(wanted.comment && live.mixed_comment) &&
+         !(wanted.tags && live.mixed_tags) &&
+         live.weight.has_value() == wanted.weight.has_value() && Met(live.weight, wanted.weight) &&
+         Met(live.failover, wanted.failover) && Met(live.health_check_id, wanted.health_check_id) &&
+         !live.foreign_routing;
 }
 
 std::string OwnerText(const Owner& owner) {
