@@ -267,8 +267,8 @@ def test_a_field_that_another_manager_owns(stack, cluster, work, names):
     stack.write(manifest(object_of(names, data={"a": "1", "b": "ours"})))
     paragraphs = (f"Applying v1/ConfigMap/{work}/x: other field managers own what the configuration sets:\n"
                   "- .data.b belongs to kubectl-edit.",
-                  "Leave the field out if the other should own it, declare it external to set it only at creation (an *_owner"
-                  ' attribute of a service, "initial" of a manifest), or take it over with force_conflicts = true.')
+                  'Leave the field out if the other should own it, give it in "initial" to set it only at creation,'
+                  " or take it over with force_conflicts = true.")
     (warning,) = stack.plan().warnings
     expect(warning, "Another manager owns a field", *paragraphs)
     expect(apply(stack).error, "Unable to update Kubernetes object", *paragraphs)
@@ -476,3 +476,21 @@ def test_names_that_are_paths_to_something_else(stack, cluster, work):
     }) for key, (name, namespace) in {"name": ("..", work), "namespace": ("x", "..")}.items()))
     errors = stack.plan(fails=True).errors
     assert {(d.address.rpartition(".")[2], d.code.split()[0]) for d in errors} == {("name", "name"), ("namespace", "namespace")}, errors
+
+
+def test_questions_that_cannot_be_asked(stack, cluster, work):
+    asked = {
+        "none": ("object", {"api_version": "v1", "kind": "ConfigMap", "name": "x"}, "namespace", "Set `namespace`."),
+        "needless": ("object", {"api_version": "v1", "kind": "Namespace", "name": work, "namespace": work}, "namespace", "Leave `namespace` out."),
+        "labels": ("objects", {"api_version": "v1", "kind": "Pod", "namespace": work, "label_selector": "a in (b"}, "label_selector", "as kubectl's -l"),
+        "fields": ("objects", {"api_version": "v1", "kind": "Pod", "namespace": work, "field_selector": "spec.unheard=of"}, "field_selector",
+                   "as kubectl's --field-selector"),
+    }
+    stack.write("".join(hcl.block(f'data "charon_kubernetes_{kind}" "{key}"', of) for key, (kind, of, _, _) in asked.items()))
+    errors = {d.address.rpartition(".")[2]: d for d in stack.plan(fails=True).errors}
+    assert errors.keys() == asked.keys(), errors
+    for key, (_, _, attribute, says) in asked.items():
+        told = errors[key]
+        where = "data" if key == "none" else attribute  # what is not written has no line
+        assert says in told.text and told.code.startswith(where), (key, told)
+        assert attribute != "namespace" or "metadata" not in told.text, told

@@ -473,6 +473,32 @@ def test_a_mark_beyond_ascii_is_found_again(dns, dns_stack, zone):
     assert dns.sets(zone) == {}
 
 
+def test_a_mark_whose_record_somebody_deleted(dns, dns_stack, zone):
+    """It is still the resource's: made again beside it, given to another owner, removed."""
+    def write(owner, *names):
+        dns_stack.write(config(zone, {name: {"name": name, "type": "A", "values": ["192.0.2.1"], "ownership": {"owner_id": owner}} for name in names}))
+
+    def expected(owner, *names):
+        return {(f"{name}.{zone}", "A"): ["192.0.2.1"] for name in names} | {
+            (f"a-{name}.{zone}", "TXT"): [f'"heritage=external-dns,external-dns/owner={owner},external-dns/resource=charon_dns_record"'] for name in names}
+
+    write("home", "stays", "goes")
+    dns_stack.apply()
+    for owner in ("home", "other"):
+        dns.put(zone, f"stays.{zone}", "A", [])
+        write(owner, "stays", "goes")
+        assert dns_stack.apply().actions["charon_dns_record.stays"] == "update"
+        assert dns.sets(zone) == expected(owner, "stays", "goes")
+        dns_stack.expect_empty()
+    dns.put(zone, f"goes.{zone}", "A", [])
+    write("other", "stays")
+    assert dns_stack.apply().actions == {"charon_dns_record.goes": "delete"}
+    assert dns.sets(zone) == expected("other", "stays")
+    dns.put(zone, f"stays.{zone}", "A", [])
+    dns_stack.destroy()
+    assert dns.sets(zone) == {}
+
+
 @pytest.mark.parametrize("dns", ["cloudflare"], indirect=True)
 def test_the_prefix_of_an_apex_can_be_copied_from_the_error(dns, dns_stack, zone):
     """As it stands there: HCL takes "%{" for the start of a directive."""

@@ -211,6 +211,17 @@ def test_route53_has_more(dns, dns_stack, names):
     assert sets["w", "blue"].findtext("Weight") == "30"
     assert sets["f", "first"].find("HealthCheckId") is None
     assert sets[apex, None].find("AliasTarget").findtext("DNSName").rstrip(".") == f"t2.{zone}"
+    # A set alone of its name may get another policy, with its other values.
+    alone = {"zone": zone, "name": f"p.{zone}", "type": "A", "set_id": "one"}
+    for policy, values in (({"weight": 5}, ["192.0.2.1"]), ({"failover": "secondary"}, ["192.0.2.2"]), ({"weight": 7}, ["192.0.2.2"])):
+        dns_stack.write(stack(30, "t2", "primary", None) + record("alone", **alone, **policy, values=values))
+        dns_stack.apply()
+        one = live()["p", "one"]
+        assert (one.findtext("Weight"), one.findtext("Failover")) == (
+            str(policy["weight"]) if "weight" in policy else None, "SECONDARY" if "failover" in policy else None)
+        assert [v.text for v in one.iter("Value")] == values
+    dns_stack.write(stack(30, "t2", "primary", None))
+    dns_stack.apply()
     dns_stack.run("state", "rm", "charon_dns_record.blue", "charon_dns_record.alias")
     dns_stack.import_("charon_dns_record.blue", f"route53/{zone}/w.{zone}/A/blue")
     dns_stack.import_("charon_dns_record.alias", f"route53/{dns.zone_id(zone)}/{zone}/A")

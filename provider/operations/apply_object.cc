@@ -216,11 +216,9 @@ absl::Status ExplainConflict(const absl::Status& status, const ObjectRef& ref,
                                            "sets:\n",
                                            absl::StrJoin(lines, "\n"))),
           std::move(causes)),
-      options.ways_out
-          ? options.ways_out(fields)
-          : "Leave the field out if the other should own it, declare it external to set it only at "
-            "creation (an *_owner attribute of a service, \"initial\" of a manifest), or take it "
-            "over with force_conflicts = true.");
+      options.ways_out ? options.ways_out(fields)
+                       : "Leave the field out if the other should own it, or take it over with "
+                         "force_conflicts = true.");
 }
 
 // Who has an object that is not ours.

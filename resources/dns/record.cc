@@ -842,7 +842,21 @@ sdk::Outcome<RecordModel> RecordResource::Read(const sdk::Context& context,
   CHARON_ASSIGN_OR_RETURN(const SetKey key, KeyOf(prior));
   CHARON_ASSIGN_OR_RETURN(const std::optional<RecordSet> live,
                           directory->Find(context, *zone, key));
-  if (!live) return absl::NotFoundError(absl::StrCat("there is no ", dns::Describe(key)));
+  if (!live) {
+    if (prior.ownership.IsKnown()) {
+      // Its mark may be left: then the record is made again beside that, or the mark goes.
+      CHARON_ASSIGN_OR_RETURN(const std::optional<RecordSet> mark,
+                              directory->Find(context, *zone, OwnerKeyOf(key, *prior.ownership)));
+      const std::optional<dns::Owner> owner = OwnerIn(mark ? &*mark : nullptr);
+      if (owner && owner->id == IdIn(prior.ownership)) {
+        RecordModel left = prior;
+        left.values = std::set<std::string>();
+        left.alias = {};
+        return left;
+      }
+    }
+    return absl::NotFoundError(absl::StrCat("there is no ", dns::Describe(key)));
+  }
   const bool imported = !prior.values.IsKnown() && !prior.alias.IsKnown();
   RecordModel state = prior;
   state.id = IdOf(*prior.backend, prior);

@@ -331,6 +331,11 @@ operations::ObjectOptions ManifestResource::Options(const ManifestModel& model,
   if (!OwnsObject(model)) options.owner.clear();
   options.on_conflict = operations::OnConflictFrom(model.on_conflict.value_or("fail"));
   options.force_conflicts = model.force_conflicts.value_or(false);
+  options.ways_out = [](const std::vector<std::string>&) {
+    return "Leave the field out if the other should own it, give it in \"initial\" to set it only "
+           "at "
+           "creation, or take it over with force_conflicts = true.";
+  };
   // Of the caller, for as long as it uses the options.
   options.nulls = [&model] {
     const absl::StatusOr<Json> written =

@@ -69,7 +69,8 @@ struct RecordSet {
   std::optional<std::string> health_check_id;
   std::vector<std::string> ids;  // the service's own name of each value, in their order
   bool foreign_routing = false;  // routed in a way that we do not write (latency, geolocation, ...)
-  // As found, where each record has its own (Cloudflare): they differ. What is above is one of them.
+  // As found, where each record has its own (Cloudflare): they differ. What is above is one of
+  // them.
   bool mixed_comment = false;
   bool mixed_tags = false;
 

@@ -537,8 +537,20 @@ class Client final : public dns::Backend {
                        " is routed in a way that is not offered here (latency, geolocation, "
                        "multivalue, ...), so it is left alone"));
     }
+    // All sets of a name have one routing policy, and so has this one beside itself as it was.
+    const bool another_policy =
+        change.before && change.after &&
+        (change.before->weight.has_value() != change.after->weight.has_value() ||
+         change.before->failover.has_value() != change.after->failover.has_value());
+    if (another_policy) {
+      Change removal{change.before, std::nullopt};
+      CHARON_RETURN_IF_ERROR(Compose(removal, changes));
+    }
     pugi::xml_node node = changes.append_child("Change");
-    Add(node, "Action", !change.after ? "DELETE" : change.before ? "UPSERT" : "CREATE");
+    Add(node, "Action",
+        !change.after                      ? "DELETE"
+        : change.before && !another_policy ? "UPSERT"
+                                           : "CREATE");
     if (change.after) {
       RecordSet& after = *change.after;
       if (change.before && !after.health_check_id)
