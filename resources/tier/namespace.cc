@@ -773,7 +773,7 @@ absl::StatusOr<bool> NamespaceResource::PlanEffective(const sdk::Context& contex
   if (change.IsUpdate() && planned.effective.IsKnown() && change.prior().effective.IsKnown()) {
     const EffectiveModel& prior = *change.prior().effective;
     EffectiveModel& next = planned.effective.value();
-    // What others own is as the refresh has found it.
+    // What others own is read when something changes, not guessed anew in each plan.
     if (same_source && !governed_here && planned.governance.value_or("internal") != "internal") {
       next = prior;
     } else if (next.limit_range.IsKnown() && next.resource_quota.IsKnown()) {
@@ -1291,18 +1291,6 @@ sdk::Outcome<NamespaceModel> NamespaceResource::Read(const sdk::Context& context
         effective.resource_quota = InWordsOf(quota, QuotaOf(**object));
       }
     }
-  }
-  if (prior.effective.IsKnown() && !GovernedHere(prior)) {
-    // What somebody else makes, as it is now.
-    EffectiveModel& effective = model.effective.value();
-    const auto limits = cluster->Read(context, LimitRangeRef(name));
-    if (!limits.ok() && !absl::IsNotFound(limits.status())) return limits.status();
-    const auto quota = cluster->Read(context, QuotaRef(name));
-    if (!quota.ok() && !absl::IsNotFound(quota.status())) return quota.status();
-    effective.limit_range = InWordsOf(prior.effective->limit_range.value_or({}),
-                                      limits.ok() ? LimitsOf(**limits) : LimitTable());
-    effective.resource_quota = InWordsOf(prior.effective->resource_quota.value_or({}),
-                                         quota.ok() ? QuotaOf(**quota) : QuotaTable());
   }
   auto is_another = [&](const Json& object) {
     if (!operations::IsNamesake(object, itself)) return false;
