@@ -530,7 +530,9 @@ const ObjectSpec<NamespaceModel>& NamespaceModel::Describe() {
           Field(&M::force_conflicts, "force_conflicts", Optional,
                 "Take over fields that another field manager owns, instead of an error."),
           Field(&M::effective, "effective", Computed,
-                "What holds for the namespace, tier and own values taken together."),
+                "What holds for the namespace, tier and own values taken together; with "
+                "`governance = \"external\"`, what was there at the last change of this resource. "
+                "`charon_tier_usage` reads what is there now."),
           Field(&M::labels_all, "labels_all", Computed,
                 "All labels that this resource gives the namespace: `labels`, those of `tier` and "
                 "`pod_security`, and those of the provider block's `conventions`. What else it "
