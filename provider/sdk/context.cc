@@ -69,7 +69,8 @@ void PrivateState::NoteTenure(const Call& call, bool complete) {
   const absl::StatusOr<std::string> number = RandomText(12, "0123456789abcdef");
   absl::Status noted = number.status();
   for (const Note& note : notes_) {
-    if (number.ok()) noted.Update(note(*number));
+    if (!noted.ok()) break;  // each may take its time
+    noted = note(*number);
   }
   if (!noted.ok()) {
     call.log->Warn("what this resource found of its stack's could not be noted as its own",
