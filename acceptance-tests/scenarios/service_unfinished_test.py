@@ -284,11 +284,13 @@ def test_hands_on_what_only_the_service_writes(stack, cluster, work):
     cluster.api.patch("Secret", work, "web-generated", {"data": {"KEY": None}}, manager="bob")
     cluster.api.patch("Secret", work, "web-env", {"data": {"TOKEN": None, "OTHER": "eA=="}}, manager="bob")
     cluster.api.delete("Secret", work, "gone-generated")
-    cluster.api.patch("Service", work, "web", {"metadata": {"annotations": {"charon.internal/owner": None}}}, manager="bob")
+    for kind in ("Service", "Deployment"):
+        cluster.api.patch(kind, work, "web", {"metadata": {"annotations": {"charon.internal/owner": None}}}, manager="bob")
     plan = stack.plan()
     for name in ("web-generated", "web-env"):
         assert told(plan.warnings, f"Secret/{work}/{name}"), plan
-    assert told(plan.warnings, "lost its owner's mark"), plan
+    for kind in ("Service", "Deployment"):
+        assert told(plan.warnings, f"{kind}/{work}/web: It has lost its owner's mark"), plan
     shown = stack.show(plan)
     write(force_conflicts=True)
     result = stack.apply()
@@ -296,6 +298,7 @@ def test_hands_on_what_only_the_service_writes(stack, cluster, work):
     assert value(cluster, work, "web-env", "TOKEN") == "value-8d21" and value(cluster, work, "web-env", "OTHER") == "other-8d21"
     assert value(cluster, work, "gone-generated", "KEY") != kept and value(cluster, work, "web-generated", "KEY")
     assert "8d21" not in shown
+    assert cluster.get("Deployment", work, "web")["metadata"]["annotations"]["charon.internal/owner"].startswith("one/")
 
     # Somebody marks one by hand; another is not declared any more when the owner changes.
     cluster.api.patch("Service", work, "gone", {"metadata": {"annotations": {"charon.internal/owner": "somebody"}}}, manager="kubectl-annotate")

@@ -357,7 +357,8 @@ sdk::Outcome<ServiceModel> ServiceResource::Read(const sdk::Context& context,
     any = any || !IsClaim(ref) || prior.delete_data.value_or(false);
     if (const operations::Claim claim = operations::ClaimOf(live->get(), options);
         claim == operations::Claim::kForeign ||
-        (claim == operations::Claim::kUnclaimed && !operations::IsMarkedLater(ref))) {
+        (claim == operations::Claim::kUnclaimed &&
+         !(options.unmarked && operations::IsMarkedLater(ref)))) {
       TellOwner(context, key, claim);
       model.objects.value()[key] = "changed outside: owner";
       continue;

@@ -116,6 +116,9 @@ void Complete(Json& item, const ObjectKind& kind) {
   if (!item.contains("kind")) item["kind"] = kind.kind;
 }
 
+// How often the list of kinds is asked for again that lacks some.
+constexpr int kListTries = 5;
+
 bool IsDefinition(const ObjectRef& ref) {
   return ref.kind.kind == "CustomResourceDefinition" && ref.kind.group() == "apiextensions.k8s.io";
 }
@@ -141,8 +144,9 @@ class HttpCluster final : public Cluster, private SnapshotSource {
   absl::StatusOr<std::vector<ResourceInfo>> Kinds(const Call& call) override {
     CHARON_ASSIGN_OR_RETURN(std::vector<ResourceInfo> kinds, discovery_.Kinds(call));
     absl::Status whole = CheckWhole(call, kinds);
-    if (!whole.ok()) {
-      // Somebody may have defined more since it was asked for.
+    for (int again = 0; absl::IsUnavailable(whole) && again < kListTries; ++again) {
+      // Somebody may have defined more since it was asked for, and the list lags behind.
+      if (again > 0) CHARON_RETURN_IF_ERROR(call.Wait(absl::Seconds(1)));
       CHARON_ASSIGN_OR_RETURN(kinds, discovery_.Kinds(call, absl::ZeroDuration()));
       whole = CheckWhole(call, kinds);
     }
@@ -580,9 +584,12 @@ class HttpCluster final : public Cluster, private SnapshotSource {
       const absl::Status alone =
           GetPath(call, absl::StrCat("/apis/", group), "application/json").status();
       if (alone.ok() || !IsUnclearPath(alone)) {
-        return absl::UnavailableError(absl::StrCat(
-            "the server's list of kinds lacks those of ", group,
-            ", which is defined: it was started a moment ago, or its discovery lags behind"));
+        return WithRemedy(
+            absl::UnavailableError(absl::StrCat(
+                "the server's list of kinds lacks those of ", group,
+                ", which is defined: it was started a moment ago, or its discovery lags behind")),
+            "Try again in a moment. If it stays, see `kubectl get apiservices` and the definitions "
+            "of that group.");
       }
     }
     return absl::OkStatus();
