@@ -952,6 +952,8 @@ void TellNamesake(const Call& call, const ObjectRef& ref, const Json& live,
                    ". It is left as it is, unless on_conflict says what to do with it."));
 }
 
+bool HasMark(const Json& live) { return !MarkOf(live).empty(); }
+
 bool IsOurNote(absl::string_view annotation) {
   return annotation == kOwnerAnnotation || annotation == kTenureAnnotation;
 }

@@ -111,6 +111,8 @@ bool IsNamesake(const Json& live, const ObjectOptions& options);
 // The warning of a refresh that finds one.
 void TellNamesake(const Call& call, const ObjectRef& ref, const Json& live,
                   const ObjectOptions& options);
+// Whether `live` has an owner's mark, whoever's.
+bool HasMark(const Json& live);
 // Writes an annotation and nothing else, under a field manager of its own. Gets five seconds where
 // the call has no time left.
 absl::Status WriteNote(const Call& call, Cluster& cluster, const ObjectRef& ref,

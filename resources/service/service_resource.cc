@@ -358,7 +358,8 @@ sdk::Outcome<ServiceModel> ServiceResource::Read(const sdk::Context& context,
     if (const operations::Claim claim = operations::ClaimOf(live->get(), options);
         claim == operations::Claim::kForeign ||
         (claim == operations::Claim::kUnclaimed &&
-         !(options.unmarked && operations::IsMarkedLater(ref)))) {
+         (!operations::IsMarkedLater(ref) ||
+          (!options.unmarked && !operations::HasMark(**live))))) {
       TellOwner(context, key, claim);
       model.objects.value()[key] = "changed outside: owner";
       continue;

@@ -16,8 +16,10 @@ namespace {
 // being installed) may have defined it meanwhile. Many objects of a kind that is missing share one
 // request.
 constexpr absl::Duration kMissAge = absl::Seconds(5);
-// The list of kinds may lag behind what the server does for about this long.
+// The list of kinds may lag behind what the server does for about this long, on a busy machine for
+// a few times that.
 constexpr absl::Duration kListDelay = absl::Seconds(1);
+constexpr int kListTries = 5;
 
 // client-go's own header: aggregated discovery in either version, else the old form.
 constexpr absl::string_view kAggregated =
@@ -254,8 +256,9 @@ absl::Status Discovery::Missing(const Call& call, const ObjectKind& kind) {
     own_.erase(kind);
   }
   // A definition that was deleted a moment ago may still be listed.
-  for (const absl::Duration max_age : {kMissAge, absl::ZeroDuration(), absl::ZeroDuration()}) {
-    CHARON_ASSIGN_OR_RETURN(auto catalogue, FillGroup(call, kind, max_age));
+  for (int again = 0; again < kListTries; ++again) {
+    CHARON_ASSIGN_OR_RETURN(auto catalogue,
+                            FillGroup(call, kind, again == 0 ? kMissAge : absl::ZeroDuration()));
     if (Find(*catalogue, kind) == nullptr) {
       absl::Status missing = MissingStatus(kind, *catalogue);
       if (absl::IsNotFound(missing)) {
