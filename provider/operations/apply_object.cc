@@ -43,13 +43,17 @@ std::string CarryingManager(const ObjectOptions& options) {
 
 std::string UidOf(const Json& object) { return Text(object, "metadata.uid"); }
 
-std::string MarkOf(const Json& object) {
-  // The annotation's name has dots, so it cannot be part of a path.
+std::string AnnotationOf(const Json& object, const char* name) {
+  // The name has dots, so it cannot be part of a path.
   const Json& annotations = kubernetes::Field(object, "metadata.annotations");
   if (!annotations.is_object()) return "";
-  const auto mark = annotations.find(kOwnerAnnotation);
-  return mark != annotations.end() && mark->is_string() ? mark->get<std::string>() : "";
+  const auto found = annotations.find(name);
+  return found != annotations.end() && found->is_string() ? found->get<std::string>() : "";
 }
+
+std::string MarkOf(const Json& object) { return AnnotationOf(object, kOwnerAnnotation); }
+
+std::string TenureOf(const Json& object) { return AnnotationOf(object, kTenureAnnotation); }
 
 bool IsOurMark(const std::string& mark, const ObjectOptions& options) {
   return mark == options.owner || (options.accepts != nullptr && options.accepts(mark));
@@ -59,11 +63,6 @@ Json Marked(const Json& object, const ObjectOptions& options) {
   Json marked = object;
   if (!options.owner.empty()) marked["metadata"]["annotations"][kOwnerAnnotation] = options.owner;
   return marked;
-}
-
-std::string TenureOf(const Json& live) {
-  const Json& annotations = kubernetes::Field(live, "metadata.annotations");
-  return annotations.is_object() ? annotations.value(kTenureAnnotation, "") : "";
 }
 
 // apiVersion, kind, name and namespace: what every apply must carry.
