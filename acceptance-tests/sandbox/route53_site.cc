@@ -508,175 +508,206 @@ HttpResponse Route53Site::ListSets(const HttpRequest& request, const Zone& zone)
                           Element("MaxItems", absl::StrCat(limit)), next));
 }
 
-HttpResponse Route53Site::ChangeSets(const HttpRequest& request, Zone& zone) {
-  pugi::xml_document document;
-  const pugi::xml_node batch =
-      document.load_string(request.body.c_str(), pugi::parse_default | pugi::parse_ws_pcdata_single)
-          ? document.child("ChangeResourceRecordSetsRequest").child("ChangeBatch")
-          : pugi::xml_node();
-  if (!batch) return Refuse({400, "MalformedInput", "The request body is invalid.", {}});
-  std::map<Key, RecordSet> sets = zone.sets;
+namespace {
+
+// "[Action=CREATE, Name=..., Type=A, SetIdentifier=null]".
+std::string InChange(const std::string& action, const RecordSet& set) {
+  return absl::StrCat(" in Change with [Action=", action, ", Name=", set.name, ", Type=", set.type,
+                      ", SetIdentifier=", set.set_id.empty() ? "null" : set.set_id, "]");
+}
+
+// Which of the routing policies a set has; 0: simple.
+int PolicyOf(const RecordSet& set) {
+  return set.weight              ? 1
+         : !set.failover.empty() ? 2
+         : !set.region.empty()   ? 3
+         : !set.geo.empty()      ? 4
+         : set.multi_value       ? 5
+                                 : 0;
+}
+
+// What is wrong with the form of one change, for which the whole request is invalid; "" if nothing.
+std::string FormProblem(const std::string& action, const RecordSet& set) {
+  if (action != "CREATE" && action != "DELETE" && action != "UPSERT") {
+    return absl::StrCat("1 validation error detected: Value '", action,
+                        "' at 'changeBatch.changes.1.member.action' failed to satisfy "
+                        "constraint: Member must satisfy enum value set: "
+                        "[CREATE, DELETE, UPSERT]");
+  }
+  if (!set.is_alias() && (!set.ttl.has_value() || set.values.empty())) {
+    return absl::StrCat(
+        "Invalid request: Expected exactly one of [AliasTarget, all of [TTL, and "
+        "ResourceRecords], or TrafficPolicyInstanceId], but found ",
+        set.ttl || !set.values.empty() ? "only some" : "none", InChange(action, set));
+  }
+  const bool routed = PolicyOf(set) != 0;
+  if (routed != !set.set_id.empty()) {
+    return absl::StrCat("Invalid request: Missing field '",
+                        routed ? "SetIdentifier"
+                               : "Weight, or Region, or Failover, or GeoLocation, or "
+                                 "MultiValueAnswer",
+                        "'", InChange(action, set));
+  }
+  return "";
+}
+
+// What is wrong with the set by itself.
+std::vector<std::string> OwnProblems(const RecordSet& set, const std::string& zone) {
   std::vector<std::string> problems;
-  int changes = 0;
+  std::set<std::string> seen;
+  for (const std::string& value : set.values) {
+    if (std::string wrong = ValueProblem(set.type, value); !wrong.empty())
+      problems.push_back(std::move(wrong));
+    if (!seen.insert(value).second)
+      problems.push_back(absl::StrCat("Duplicate Resource Record: '", value, "'"));
+  }
+  if (set.ttl.value_or(0) < 0 || set.ttl.value_or(0) > 2147483647)
+    problems.push_back(absl::StrCat("Invalid TTL: ", *set.ttl));
+  if (set.type == "CNAME" && IsApex(set, zone)) {
+    problems.push_back(absl::StrCat("RRSet of type CNAME with DNS name ", set.name,
+                                    " is not permitted at apex in zone ", zone));
+  }
+  if (set.type == "CNAME" && set.values.size() > 1)
+    problems.push_back(absl::StrCat("Multiple CNAME values for ", set.name));
+  return problems;
+}
+
+// Why the set cannot be beside `other`, which has its name; "" if it can.
+std::string ClashWith(const RecordSet& other, const RecordSet& set, const std::string& zone) {
+  if (set.type == "CNAME" && other.type != "CNAME") {
+    return absl::StrCat(
+        "RRSet of type CNAME with DNS name ", set.name,
+        " is not permitted as it conflicts with other records with the same DNS name in zone ",
+        zone);
+  }
+  if (set.type != "CNAME" && other.type == "CNAME") {
+    return absl::StrCat("RRSet of type ", set.type, " with DNS name ", set.name,
+                        " is not permitted because a conflicting RRSet of type CNAME with the "
+                        "same DNS name already exists in zone ",
+                        zone);
+  }
+  if (other.type != set.type) return "";
+  if (other.set_id.empty() != set.set_id.empty()) {
+    return absl::StrCat("RRSet with DNS name ", set.name, ", type ", set.type,
+                        set.set_id.empty() ? "" : absl::StrCat(", SetIdentifier ", set.set_id),
+                        " cannot be created as other RRSets exist with the same name and type.");
+  }
+  if (PolicyOf(other) != PolicyOf(set)) {
+    return absl::StrCat("RRSet with DNS name ", set.name, ", type ", set.type, ", SetIdentifier ",
+                        set.set_id,
+                        " cannot be created because a set with another routing policy exists "
+                        "with the same name and type.");
+  }
+  return "";
+}
+
+bool IsIn(const std::string& name, const std::string& zone) {
+  return name == zone || absl::EndsWith(name, "." + zone);
+}
+
+// A batch in the making: what the zone would have, and what is wrong with that.
+struct Batch {
+  const std::string& zone_name;
+  const std::string& zone_id;
+  std::map<Route53Site::Key, RecordSet> sets;
+  std::vector<std::string> problems = {};
   std::size_t records = 0, characters = 0;
-  for (const pugi::xml_node change : batch.child("Changes").children("Change")) {
-    ++changes;
-    const std::string action = Child(change, "Action");
-    const RecordSet set = ReadSet(change.child("ResourceRecordSet"));
+
+  void Count(const std::string& action, const RecordSet& set) {
     const std::size_t weight = action == "UPSERT" ? 2 : 1;  // An UPSERT counts twice.
     records += weight * std::max<std::size_t>(set.values.size(), 1);
     for (const std::string& value : set.values) characters += weight * value.size();
-    if (action != "CREATE" && action != "DELETE" && action != "UPSERT") {
-      return Refuse({400,
-                     "InvalidInput",
-                     absl::StrCat("1 validation error detected: Value '", action,
-                                  "' at 'changeBatch.changes.1.member.action' failed to satisfy "
-                                  "constraint: Member must satisfy enum value set: "
-                                  "[CREATE, DELETE, UPSERT]"),
-                     {}});
-    }
-    if (!set.is_alias() && (!set.ttl.has_value() || set.values.empty())) {
-      return Refuse({400,
-                     "InvalidInput",
-                     absl::StrCat("Invalid request: Expected exactly one of [AliasTarget, all of "
-                                  "[TTL, and ResourceRecords], or "
-                                  "TrafficPolicyInstanceId], but found ",
-                                  set.ttl || !set.values.empty() ? "only some" : "none",
-                                  " in Change with [Action=", action, ", Name=", set.name,
-                                  ", Type=", set.type, ", SetIdentifier=",
-                                  set.set_id.empty() ? "null" : set.set_id, "]"),
-                     {}});
-    }
-    const bool routed = set.weight || !set.failover.empty() || !set.region.empty() ||
-                        !set.geo.empty() || set.multi_value;
-    if (routed != !set.set_id.empty()) {
-      return Refuse(
-          {400,
-           "InvalidInput",
-           absl::StrCat(
-               "Invalid request: Missing field '",
-               routed ? "SetIdentifier"
-                      : "Weight, or Region, or Failover, or GeoLocation, or MultiValueAnswer",
-               "' in Change with [Action=", action, ", Name=", set.name, ", Type=", set.type,
-               ", SetIdentifier=", set.set_id.empty() ? "null" : set.set_id, "]"),
-           {}});
-    }
-    const Key key = KeyOf(set);
+  }
+
+  void Change(const std::string& action, const RecordSet& set, const Route53Site::Key& key) {
     const auto existing = sets.find(key);
-    if (set.name != zone.name && !absl::EndsWith(set.name, "." + zone.name)) {
+    if (!IsIn(set.name, zone_name)) {
       problems.push_back(
-          absl::StrCat("RRSet with DNS name ", set.name, " is not permitted in zone ", zone.name));
-      continue;
-    }
-    if (action == "DELETE") {
+          absl::StrCat("RRSet with DNS name ", set.name, " is not permitted in zone ", zone_name));
+    } else if (action == "DELETE") {
+      const std::string tried = absl::StrCat("Tried to delete resource record set ", Named(set));
       if (existing == sets.end()) {
-        problems.push_back(absl::StrCat("Tried to delete resource record set ", Named(set),
-                                        " but it was not found"));
+        problems.push_back(tried + " but it was not found");
       } else if (existing->second != set) {
-        problems.push_back(
-            absl::StrCat("Tried to delete resource record set ", Named(set),
-                         " but the values provided do not match the current values"));
+        problems.push_back(tried + " but the values provided do not match the current values");
       } else {
         sets.erase(existing);
       }
-      continue;
-    }
-    if (action == "CREATE" && existing != sets.end()) {
+    } else if (action == "CREATE" && existing != sets.end()) {
       problems.push_back(absl::StrCat("Tried to create resource record set ", Named(set),
                                       " but it already exists"));
-      continue;
+    } else {
+      Put(set, key);
     }
-    std::set<std::string> seen;
-    bool good = true;
-    const auto problem = [&](const std::string& text) {
-      problems.push_back(text);
-      good = false;
-    };
-    for (const std::string& value : set.values) {
-      if (const std::string wrong = ValueProblem(set.type, value); !wrong.empty()) problem(wrong);
-      if (!seen.insert(value).second)
-        problem(absl::StrCat("Duplicate Resource Record: '", value, "'"));
-    }
-    if (set.ttl.value_or(0) < 0 || set.ttl.value_or(0) > 2147483647)
-      problem(absl::StrCat("Invalid TTL: ", *set.ttl));
-    if (set.type == "CNAME" && IsApex(set, zone.name)) {
-      problem(absl::StrCat("RRSet of type CNAME with DNS name ", set.name,
-                           " is not permitted at apex in zone ", zone.name));
-    }
-    if (set.type == "CNAME" && set.values.size() > 1)
-      problem(absl::StrCat("Multiple CNAME values for ", set.name));
+  }
+
+  void Put(const RecordSet& set, const Route53Site::Key& key) {
+    std::vector<std::string> wrong = OwnProblems(set, zone_name);
     for (const auto& [other_key, other] : sets) {
       if (other.name != set.name) continue;
-      if (set.type == "CNAME" && other.type != "CNAME") {
-        problem(absl::StrCat(
-            "RRSet of type CNAME with DNS name ", set.name,
-            " is not permitted as it conflicts with other records with the same DNS name in zone ",
-            zone.name));
-        break;
-      }
-      if (set.type != "CNAME" && other.type == "CNAME") {
-        problem(absl::StrCat("RRSet of type ", set.type, " with DNS name ", set.name,
-                             " is not permitted because a conflicting RRSet of type CNAME with the "
-                             "same DNS name already exists in zone ",
-                             zone.name));
-        break;
-      }
-      if (other.type == set.type && other.set_id.empty() != set.set_id.empty()) {
-        problem(
-            absl::StrCat("RRSet with DNS name ", set.name, ", type ", set.type,
-                         set.set_id.empty() ? "" : absl::StrCat(", SetIdentifier ", set.set_id),
-                         " cannot be created as other RRSets exist with the same name and type."));
-        break;
-      }
-      const auto kind = [](const RecordSet& one) {
-        return one.weight              ? 1
-               : !one.failover.empty() ? 2
-               : !one.region.empty()   ? 3
-               : !one.geo.empty()      ? 4
-               : one.multi_value       ? 5
-                                       : 0;
-      };
-      if (other.type == set.type && kind(other) != kind(set)) {
-        problem(absl::StrCat("RRSet with DNS name ", set.name, ", type ", set.type,
-                             ", SetIdentifier ", set.set_id,
-                             " cannot be created because a set with another routing policy exists "
-                             "with the same name and type."));
+      if (std::string clash = ClashWith(other, set, zone_name); !clash.empty()) {
+        wrong.push_back(std::move(clash));
         break;
       }
     }
-    if (set.is_alias() && set.alias_zone == zone.id) {
-      const bool found = std::any_of(sets.begin(), sets.end(), [&](const auto& entry) {
-        return entry.second.name == set.alias_name && entry.second.type == set.type;
-      });
+    if (set.is_alias() && set.alias_zone == zone_id) {
       const std::string tried =
           absl::StrCat("Tried to create an alias that targets ", set.alias_name, ", type ",
-                       set.type, " in zone ", zone.id, ", but ");
-      if (set.alias_name != zone.name && !absl::EndsWith(set.alias_name, "." + zone.name)) {
-        problem(tried + "the alias target name does not lie within the target zone");
-      } else if (!found) {
-        problem(tried + "that target was not found");
+                       set.type, " in zone ", zone_id, ", but ");
+      if (!IsIn(set.alias_name, zone_name)) {
+        wrong.push_back(tried + "the alias target name does not lie within the target zone");
+      } else if (!Has(set.alias_name, set.type)) {
+        wrong.push_back(tried + "that target was not found");
       }
     }
-    if (good) sets[key] = set;
+    if (wrong.empty()) sets[key] = set;
+    problems.insert(problems.end(), wrong.begin(), wrong.end());
   }
-  if (changes == 0) return Refuse({400, "MalformedInput", "The request body is invalid.", {}});
-  if (records > kMaxChanges)
-    problems.push_back(absl::StrCat("Number of records limit of ", kMaxChanges, " exceeded."));
-  if (characters > kMaxCharacters)
-    problems.push_back(
-        absl::StrCat("Maximum data length of ", kMaxCharacters, " characters exceeded."));
-  const auto has_apex = [&](const char* type) {
+
+  bool Has(const std::string& name, const std::string& type) const {
     return std::any_of(sets.begin(), sets.end(), [&](const auto& entry) {
-      return entry.second.name == zone.name && entry.second.type == type;
+      return entry.second.name == name && entry.second.type == type;
     });
-  };
-  if (!has_apex("NS"))
-    problems.push_back("A HostedZone must contain at least one NS record for the zone itself.");
-  if (!has_apex("SOA")) problems.push_back("A HostedZone must contain exactly one SOA record.");
-  if (!problems.empty()) return Refuse({400, "InvalidChangeBatch", "", problems});
-  zone.sets = std::move(sets);
+  }
+
+  // What is wrong with all of it.
+  void CheckWhole() {
+    if (records > kMaxChanges)
+      problems.push_back(absl::StrCat("Number of records limit of ", kMaxChanges, " exceeded."));
+    if (characters > kMaxCharacters)
+      problems.push_back(
+          absl::StrCat("Maximum data length of ", kMaxCharacters, " characters exceeded."));
+    if (!Has(zone_name, "NS"))
+      problems.push_back("A HostedZone must contain at least one NS record for the zone itself.");
+    if (!Has(zone_name, "SOA"))
+      problems.push_back("A HostedZone must contain exactly one SOA record.");
+  }
+};
+
+}  // namespace
+
+HttpResponse Route53Site::ChangeSets(const HttpRequest& request, Zone& zone) {
+  pugi::xml_document document;
+  const pugi::xml_node wanted =
+      document.load_string(request.body.c_str(), pugi::parse_default | pugi::parse_ws_pcdata_single)
+          ? document.child("ChangeResourceRecordSetsRequest").child("ChangeBatch")
+          : pugi::xml_node();
+  if (!wanted.child("Changes").child("Change"))
+    return Refuse({400, "MalformedInput", "The request body is invalid.", {}});
+  Batch batch{zone.name, zone.id, zone.sets};
+  for (const pugi::xml_node change : wanted.child("Changes").children("Change")) {
+    const std::string action = Child(change, "Action");
+    const RecordSet set = ReadSet(change.child("ResourceRecordSet"));
+    if (const std::string problem = FormProblem(action, set); !problem.empty())
+      return Refuse({400, "InvalidInput", problem, {}});
+    batch.Count(action, set);
+    batch.Change(action, set, KeyOf(set));
+  }
+  batch.CheckWhole();
+  if (!batch.problems.empty()) return Refuse({400, "InvalidChangeBatch", "", batch.problems});
+  zone.sets = std::move(batch.sets);
   return Xml("ChangeResourceRecordSetsResponse",
-             ChangeInfo(NewChange(zone.id, Child(batch, "Comment"))));
+             ChangeInfo(NewChange(zone.id, Child(wanted, "Comment"))));
 }
 
 // --- Control ------------------------------------------------------------------------------------

@@ -49,10 +49,10 @@ class Route53Site final : public Site {
     bool is_alias() const { return !alias_name.empty(); }
     bool operator==(const RecordSet&) const = default;
   };
-
- private:
   // Names are sorted by their labels from the right.
   using Key = std::tuple<std::vector<std::string>, std::string, std::string>;
+
+ private:
   struct Zone {
     std::string id, name, caller, comment;
     std::map<Key, RecordSet> sets;

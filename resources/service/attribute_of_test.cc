@@ -12,23 +12,14 @@
 #include "provider/base/several.h"
 #include "provider/base/status.h"
 #include "provider/clients/kubernetes/object.h"
-#include "provider/value/json.h"
 #include "resources/service/content.h"
+#include "resources/service/service_for_test.h"
 
 namespace charon::service {
 namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-
-ServiceModel Service(const Json& config) {
-  const absl::StatusOr<Value> value =
-      DecodeJson(config.dump(), ServiceModel::Describe().schema().type());
-  EXPECT_TRUE(value.ok()) << value.status();
-  const absl::StatusOr<ServiceModel> model = ServiceModel::Describe().Decode(*value);
-  EXPECT_TRUE(model.ok()) << model.status();
-  return *model;
-}
 
 // With something of everything.
 Json Config() {
@@ -87,7 +78,7 @@ class AttributeOfTest : public ::testing::Test {
     return OfSet("spec.template.spec." + field, live);
   }
 
-  ServiceModel model_ = Service(Config());
+  ServiceModel model_ = ServiceFrom(Config());
 };
 
 TEST_F(AttributeOfTest, TheWorkload) {

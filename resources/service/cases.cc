@@ -9,6 +9,7 @@
 #include "provider/base/several.h"
 #include "provider/base/status.h"
 #include "provider/sdk/diagnostics.h"
+#include "resources/service/check_service.h"
 
 namespace charon::service {
 namespace {

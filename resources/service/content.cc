@@ -209,4 +209,8 @@ std::string GeneratedKey(const ServiceModel& model) {
   return KeyOf({{"v1", "Secret"}, *model.name_space, model.NameOrDefault() + "-generated"});
 }
 
+std::string EnvSecretKey(const ServiceModel& model) {
+  return KeyOf({{"v1", "Secret"}, *model.name_space, model.NameOrDefault() + "-env"});
+}
+
 }  // namespace charon::service

@@ -57,8 +57,9 @@ std::set<std::string> DataOf(const ServiceModel& model);
 bool IsDataKnown(const ServiceModel& model);
 // "PersistentVolumeClaim/shop/web-data"; "PersistentVolumeClaim/shop/data-web-<replica>".
 std::string ClaimKey(const ServiceModel& model, const std::string& volume, bool per_replica);
-// "Secret/shop/web-generated".
+// "Secret/shop/web-generated"; "Secret/shop/web-env".
 std::string GeneratedKey(const ServiceModel& model);
+std::string EnvSecretKey(const ServiceModel& model);
 
 // Whether `before` set resources of a container at its creation for others to change, and `now`
 // leaves them to nobody: where it does not declare any, those that are still as they were set go,

@@ -21,6 +21,7 @@
 #include "provider/clients/kubernetes/yaml.h"
 #include "provider/testing/checkout.h"
 #include "provider/value/json.h"
+#include "resources/service/check_service.h"
 #include "resources/service/keep_order.h"
 #include "resources/service/object_patch.h"
 #include "resources/service/render.h"

@@ -6,6 +6,7 @@
 #include "provider/base/status.h"
 #include "provider/sdk/function.h"
 #include "provider/value/json.h"
+#include "resources/service/check_service.h"
 #include "resources/service/render.h"
 
 namespace charon::service {

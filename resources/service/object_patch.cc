@@ -12,6 +12,7 @@
 #include "provider/base/status.h"
 #include "provider/clients/kubernetes/object.h"
 #include "provider/clients/kubernetes/yaml.h"
+#include "resources/service/check_service.h"
 #include "resources/service/strategic_merge.h"
 
 namespace charon::service {

@@ -10,6 +10,7 @@
 #include "provider/base/status.h"
 #include "provider/testing/status_matchers.h"
 #include "provider/testing/values.h"
+#include "resources/service/check_service.h"
 #include "resources/service/render.h"
 
 namespace charon::service {

@@ -15,11 +15,12 @@
 #include "provider/clients/kubernetes/quantity.h"
 #include "provider/operations/quota_fit.h"
 #include "resources/service/adoption.h"
-#include "resources/service/apply_service.h"
 #include "resources/service/attribute_of.h"
 #include "resources/service/keep_order.h"
 #include "resources/service/remake.h"
+#include "resources/service/replica_claims.h"
 #include "resources/service/selector_clash.h"
+#include "resources/service/service_ownership.h"
 
 namespace charon::service {
 namespace {
@@ -199,101 +200,142 @@ absl::Status PlanChecks::Selector(const sdk::Context& context,
   });
 }
 
+namespace {
+
+// An object that changes, of which the server is asked whether it would take it.
+struct Candidate {
+  const ServiceModel& planned;
+  const Rendered& rendered;
+  const ObjectRef& ref;
+  operations::ObjectOptions options;
+  bool creates = false;  // the whole service
+  bool known = false;    // the state has the object
+  bool goes = false;     // this run deletes it before
+  bool all_go = false;   // it deletes what the service was before
+};
+
+// What is in the place of a claim.
+absl::Status CheckPlaceOfClaim(const sdk::Context& context, Cluster& cluster,
+                               const Candidate& one) {
+  const auto live = cluster.Read(context, one.ref);
+  if (!live.ok()) return absl::OkStatus();
+  CHARON_RETURN_IF_ERROR(CheckClaim(one.rendered, **live, one.options));
+  if (one.known) return absl::OkStatus();
+  if (const absl::Status going = CheckGoing(context, cluster, one.ref, **live); !going.ok()) {
+    context.diagnostics->Warning("A claim is being deleted", At(one.rendered.attribute, going));
+  }
+  return absl::OkStatus();
+}
+
+// What an object loses that is taken over.
+absl::Status CheckTakingOver(const sdk::Context& context, Cluster& cluster, const Candidate& one) {
+  const auto live = cluster.Read(context, one.ref);
+  if (!live.ok() || operations::ClaimOf(live->get(), one.options) == operations::Claim::kOurs)
+    return absl::OkStatus();
+  CHARON_RETURN_IF_ERROR(CheckWayIn(one.planned, one.rendered, **live));
+  // The import has told it of the workload and its Service.
+  const bool told =
+      context.adopting &&
+      (one.rendered.stage == Stage::kWorkload ||
+       (one.ref.kind.kind == "Service" && one.ref.name == one.planned.NameOrDefault()));
+  if (!told) WarnOfTakenAway(context, one.rendered, **live, one.options);
+  return absl::OkStatus();
+}
+
+// Whether the server would take it.
+absl::Status Ask(const sdk::Context& context, Cluster& cluster, const Candidate& one) {
+  const bool adopts = one.options.on_conflict == operations::OnConflict::kAdopt;
+  if (one.rendered.stage == Stage::kWorkload && one.creates && adopts && !one.goes) {
+    const auto live = cluster.Read(context, one.ref);
+    if (live.ok()) CHARON_RETURN_IF_ERROR(CheckPods(one.rendered.object, **live, one.options));
+  }
+  if (!one.all_go && IsClaim(one.ref))
+    CHARON_RETURN_IF_ERROR(CheckPlaceOfClaim(context, cluster, one));
+  if (!one.all_go && (context.adopting || (!one.known && adopts)))
+    CHARON_RETURN_IF_ERROR(CheckTakingOver(context, cluster, one));
+  Json object = one.rendered.object;
+  if (object["kind"] == "StatefulSet") {
+    const auto live = cluster.Read(context, one.ref);
+    if (live.ok()) KeepClaimTemplates(**live, object);
+  }
+  return one.known || context.adopting
+             ? operations::CheckUpdate(context, cluster, object, one.options).status()
+             : operations::CheckCreate(context, cluster, object, one.options).status();
+}
+
+// The server's answer, at the attributes that it is about.
+absl::Status LocatedBeside(const sdk::Context& context, Services& services, const Candidate& one,
+                           const absl::Status& status) {
+  Json live;
+  services
+      .CheckPlan(context,
+                 [&](Cluster& cluster) {
+                   if (const auto there = cluster.Read(context, one.ref); there.ok())
+                     live = **there;
+                   return absl::OkStatus();
+                 })
+      .IgnoreError();
+  return Locate(one.planned, one.rendered, live, status);
+}
+
+}  // namespace
+
 absl::Status PlanChecks::DryRun(const sdk::Context& context,
                                 const sdk::PlanChange<ServiceModel>& change,
                                 const ServiceModel& planned, const Content& content) const {
   if (context.planned_before || change.RequiresReplace()) return absl::OkStatus();
-  const std::vector<Rendered>& objects = content.objects;
   const StringMap before = change.IsUpdate() ? change.prior().objects.value_or({}) : StringMap();
-  const bool adopting = context.adopting;
   const bool restarted = change.IsUpdate() && !(change.prior().restart == planned.restart);
   std::vector<absl::Status> refused;
-  for (std::size_t i = 0; i < objects.size(); ++i) {
-    const std::string key = KeyOf(content.refs[i]);
-    const auto found = before.find(key);
-    const bool changes = found == before.end() || found->second != content.hashes.at(key) ||
-                         (restarted && objects[i].stage == Stage::kWorkload);
+  for (std::size_t i = 0; i < content.objects.size(); ++i) {
+    const Rendered& rendered = content.objects[i];
+    const ObjectRef& ref = content.refs[i];
+    const bool is_workload = rendered.stage == Stage::kWorkload;
+    const auto found = before.find(KeyOf(ref));
+    const bool changes = found == before.end() || found->second != content.hashes.at(KeyOf(ref)) ||
+                         (restarted && is_workload);
     // The values of Secrets are not there yet.
-    if (!changes || objects[i].has_values) continue;
-    operations::ObjectOptions options = OptionsOf(services_, planned, context);
-    options.initial = objects[i].initial.is_null() ? nullptr : &objects[i].initial;
-    options.offers_replace = !objects[i].keeps_data;
+    if (!changes || rendered.has_values) continue;
+    Candidate one{.planned = planned,
+                  .rendered = rendered,
+                  .ref = ref,
+                  .options = OptionsOf(services_, planned, context),
+                  .creates = change.IsCreate(),
+                  .known = found != before.end(),
+                  .goes = IsGoing(ref),
+                  // The create half of a replacement: what is there may go before.
+                  .all_go = context.replaces || IsGoing(WorkloadRef(planned))};
+    one.options.initial = rendered.initial.is_null() ? nullptr : &rendered.initial;
+    one.options.offers_replace = !rendered.keeps_data;
     // An import is of the whole service, by its workload.
-    options.may_import = !change.IsUpdate() && objects[i].stage == Stage::kWorkload;
-    if (objects[i].stage == Stage::kWorkload && (adopting || change.IsCreate())) {
-      options.foresees = [&context, &options, &ref = content.refs[i], adopting](const Json& live,
-                                                                                const Json& after) {
-        if (adopting || operations::ClaimOf(&live, options) != operations::Claim::kOurs)
-          TellNewPods(context, ref, live, after);
+    one.options.may_import = !change.IsUpdate() && is_workload;
+    if (is_workload && (context.adopting || change.IsCreate())) {
+      one.options.foresees = [&context, &one](const Json& live, const Json& after) {
+        if (context.adopting || operations::ClaimOf(&live, one.options) != operations::Claim::kOurs)
+          TellNewPods(context, one.ref, live, after);
       };
     }
-    const auto located = [&](const absl::Status& status) {
-      Json live;
-      services_
-          .CheckPlan(context,
-                     [&](Cluster& cluster) {
-                       const auto there = cluster.Read(context, content.refs[i]);
-                       if (there.ok()) live = **there;
-                       return absl::OkStatus();
-                     })
-          .IgnoreError();
-      return Locate(planned, objects[i], live, status);
-    };
-    // The create half of a replacement: what is there may go before.
-    const bool goes = context.replaces || IsGoing(WorkloadRef(planned));
-    absl::Status checked = services_.CheckPlan(context, [&](Cluster& cluster) -> absl::Status {
-      if (objects[i].stage == Stage::kWorkload && change.IsCreate() &&
-          options.on_conflict == operations::OnConflict::kAdopt && !IsGoing(content.refs[i])) {
-        const auto live = cluster.Read(context, content.refs[i]);
-        if (live.ok()) CHARON_RETURN_IF_ERROR(CheckPods(objects[i].object, **live, options));
-      }
-      if (IsClaim(content.refs[i]) && !goes) {
-        const auto live = cluster.Read(context, content.refs[i]);
-        if (live.ok()) CHARON_RETURN_IF_ERROR(CheckClaim(objects[i], **live, options));
-        const absl::Status going = live.ok() && found == before.end()
-                                       ? CheckGoing(context, cluster, content.refs[i], **live)
-                                       : absl::OkStatus();
-        if (!going.ok())
-          context.diagnostics->Warning("A claim is being deleted", At(objects[i].attribute, going));
-      }
-      if (!goes && (adopting || (found == before.end() &&
-                                 options.on_conflict == operations::OnConflict::kAdopt))) {
-        const auto live = cluster.Read(context, content.refs[i]);
-        if (live.ok() && operations::ClaimOf(live->get(), options) != operations::Claim::kOurs) {
-          CHARON_RETURN_IF_ERROR(CheckWayIn(planned, objects[i], **live));
-          // The import has told it of the workload and its Service.
-          const bool told = adopting && (objects[i].stage == Stage::kWorkload ||
-                                         (content.refs[i].kind.kind == "Service" &&
-                                          content.refs[i].name == planned.NameOrDefault()));
-          if (!told) WarnOfTakenAway(context, objects[i], **live, options);
-        }
-      }
-      const bool exists = found != before.end() || adopting;
-      Json object = objects[i].object;
-      if (object["kind"] == "StatefulSet") {
-        const auto live = cluster.Read(context, content.refs[i]);
-        if (live.ok()) KeepClaimTemplates(**live, object);
-      }
-      return exists ? operations::CheckUpdate(context, cluster, object, options).status()
-                    : operations::CheckCreate(context, cluster, object, options).status();
-    });
+    absl::Status checked =
+        services_.CheckPlan(context, [&](Cluster& cluster) { return Ask(context, cluster, one); });
     if (absl::IsAborted(checked)) {
-      context.diagnostics->Warning("Another manager owns a field", located(checked));
+      context.diagnostics->Warning("Another manager owns a field",
+                                   LocatedBeside(context, services_, one, checked));
       continue;
     }
-    if (objects[i].stage == Stage::kWorkload && IsAboutFixedFields(checked)) {
+    if (is_workload && IsAboutFixedFields(checked)) {
       checked = services_.CheckPlan(context, [&](Cluster& cluster) {
-        return MadeAnew(context, cluster, objects[i], options, change.IsCreate());
+        return MadeAnew(context, cluster, rendered, one.options, change.IsCreate());
       });
     }
-    if (FreesNodePorts(context, before, content, objects[i].object, checked)) continue;
+    if (FreesNodePorts(context, before, content, rendered.object, checked)) continue;
     if (IsAboutTheObject(checked)) {
-      for (absl::Status& status : EachOf(located(checked))) refused.push_back(std::move(status));
+      for (absl::Status& status : EachOf(LocatedBeside(context, services_, one, checked)))
+        refused.push_back(std::move(status));
       continue;
     }
-    if (!checked.ok()) return located(checked);
+    if (!checked.ok()) return LocatedBeside(context, services_, one, checked);
     CHARON_RETURN_IF_ERROR(services_.CheckPlan(
-        context, [&](Cluster& cluster) { return Growth(context, cluster, planned, objects[i]); }));
+        context, [&](Cluster& cluster) { return Growth(context, cluster, planned, rendered); }));
   }
   return refused.empty() ? absl::OkStatus() : Several(refused);
 }

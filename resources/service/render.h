@@ -49,19 +49,6 @@ absl::StatusOr<std::vector<Rendered>> RenderService(const ServiceModel& model,
 // default back.
 Json AsCreated(const Rendered& rendered);
 
-// What can be wrong in a configuration beyond one attribute. Unknown parts are passed over. One
-// status an error, each with its path.
-std::vector<absl::Status> CheckService(const ServiceModel& config);
-
-// What `patch`, a document of `extra_manifest_patch` about the workload, sets although
-// `replicas_owner`, an `image_owner` or a `resources_owner` leaves it to somebody else: it would be
-// ours with the first apply. Without a path.
-std::vector<absl::Status> CheckPatchOwners(const ServiceModel& model, const Json& patch);
-
-// What works where all pods get to one node and hangs elsewhere: several pods with one
-// ReadWriteOnce claim. For a warning, with its path and remedy.
-std::optional<absl::Status> MayNotFitOnTwoNodes(const ServiceModel& model);
-
 // The addresses under which each entry of `expose` can be reached, by its key; only what is known
 // from the configuration.
 StringMap UrlsOf(const ServiceModel& model, const Conventions& conventions);

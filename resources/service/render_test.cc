@@ -10,7 +10,7 @@
 #include "gtest/gtest.h"
 #include "provider/base/status.h"
 #include "provider/value/json.h"
-#include "resources/service/strategic_merge.h"
+#include "resources/service/service_for_test.h"
 
 namespace charon::service {
 namespace {
@@ -21,23 +21,9 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::UnorderedElementsAre;
 
-// A service from what a user writes, as JSON; namespace and image are given.
-ServiceModel Service(Json config) {
-  const Json smallest = {
-      {"namespace", "shop"}, {"name", "web"}, {"image", "registry.example/web:1"}};
-  for (const auto& [key, value] : smallest.items()) {
-    if (!config.contains(key)) config[key] = value;
-  }
-  const absl::StatusOr<Value> value =
-      DecodeJson(config.dump(), ServiceModel::Describe().schema().type());
-  EXPECT_TRUE(value.ok()) << value.status();
-  const absl::StatusOr<ServiceModel> model = ServiceModel::Describe().Decode(*value);
-  EXPECT_TRUE(model.ok()) << model.status();
-  return *model;
-}
-
 std::vector<Rendered> Render(const Json& config, const Conventions& conventions = {}) {
-  const absl::StatusOr<std::vector<Rendered>> objects = RenderService(Service(config), conventions);
+  const absl::StatusOr<std::vector<Rendered>> objects =
+      RenderService(SmallServiceWith(config), conventions);
   EXPECT_TRUE(objects.ok()) << objects.status();
   return objects.value_or(std::vector<Rendered>());
 }
@@ -63,48 +49,9 @@ std::vector<std::string> Names(const std::vector<Rendered>& objects) {
 }
 
 Json PodSpec(const Json& config, const Conventions& conventions = {}) {
-  const absl::StatusOr<PodTemplate> pod = RenderPod(Service(config), conventions);
+  const absl::StatusOr<PodTemplate> pod = RenderPod(SmallServiceWith(config), conventions);
   EXPECT_TRUE(pod.ok()) << pod.status();
   return pod.ok() ? pod->spec["spec"] : Json();
-}
-
-std::vector<std::string> Messages(const Json& config) {
-  std::vector<std::string> messages;
-  for (const absl::Status& status : CheckService(Service(config))) {
-    messages.push_back(PathOf(status).value_or(Path()).ToString() + ": " +
-                       std::string(status.message()));
-  }
-  return messages;
-}
-
-TEST(CheckService, TextsThatStandForSomethingElse) {
-  const auto bytes = [](const char* text) {
-    return Messages({{"files", {{"/etc/a", {{"content_base64", text}}}}}});
-  };
-  for (const char* good : {"", "YQ==", "YWI=", "YWJj", "YWJj\nYWJj\n", "+/+/"})
-    EXPECT_THAT(bytes(good), IsEmpty()) << good;
-  for (const char* bad : {"YQ", "YQ=", "Y===", "YWJj YWJj", "YW-_", "=YWJ"})
-    EXPECT_THAT(bytes(bad), ElementsAre("files[\"/etc/a\"].content_base64: is no base64")) << bad;
-  const auto patch = [](const char* text) { return Messages({{"extra_manifest_patch", text}}); };
-  EXPECT_THAT(patch("spec: {replicas: 1}"), IsEmpty());
-  EXPECT_THAT(patch(R"({"spec": {}})"), IsEmpty());
-  for (const char* bad : {"[1]", "text", ""}) EXPECT_THAT(patch(bad), ::testing::SizeIs(1)) << bad;
-}
-
-TEST(CheckService, ABackupWritesToAClaim) {
-  const auto to = [](const char* target) {
-    return Messages(
-        {{"claims", {{"data", {{"mount", "/d"}, {"size", "1Gi"}}}}},
-         {"volumes",
-          {{"tmp", {{"empty_dir", Json::object()}}},
-           {"old", {{"existing_claim", "old"}}},
-           {"other", {{"existing_claim", "elsewhere"}}}}},
-         {"backups", {{"b", {{"schedule", "@daily"}, {"command", {"save"}}, {"to", target}}}}}});
-  };
-  for (const char* good : {"data", "old", "elsewhere", "of-somebody"})
-    EXPECT_THAT(to(good), IsEmpty()) << good;
-  EXPECT_THAT(to("tmp"), ElementsAre(HasSubstr("backups[\"b\"].to: \"tmp\" is a key of")));
-  EXPECT_THAT(to("other"), ElementsAre(HasSubstr("\"other\" is a key of")));
 }
 
 TEST(RenderService, SmallestIsADeploymentOfOne) {
@@ -196,10 +143,11 @@ TEST(RenderVersion, TwoSaysOfPodsWhatNobodyNeeds) {
       }
       EXPECT_EQ(second[i].object, wanted) << one.config;  // and nothing else differs
     }
-    EXPECT_EQ(MayMissItsToken(Service(one.config), Version(1)), std::nullopt);
+    EXPECT_EQ(MayMissItsToken(SmallServiceWith(one.config), Version(1)), std::nullopt);
     const bool own_without_rules =
         one.automount == no && one.said_automount.is_null() && one.config.contains("identity");
-    EXPECT_EQ(MayMissItsToken(Service(one.config), Version(2)).has_value(), own_without_rules)
+    EXPECT_EQ(MayMissItsToken(SmallServiceWith(one.config), Version(2)).has_value(),
+              own_without_rules)
         << one.config;
   }
 }
@@ -312,7 +260,7 @@ TEST(RenderPod, AGpuIsMoreThanALimit) {
       Json::parse(
           R"([{"key": "nvidia.com/gpu", "operator": "Equal", "value": "true", "effect": "NoSchedule"}])"));
   const absl::StatusOr<PodTemplate> refused =
-      RenderPod(Service({{"gpu", {{"memory_mib", 1}}}}), {});
+      RenderPod(SmallServiceWith({{"gpu", {{"memory_mib", 1}}}}), {});
   EXPECT_THAT(std::string(refused.status().message()),
               HasSubstr("no resource that counts GPU memory"));
 }
@@ -336,7 +284,8 @@ TEST(RenderPod, WhatIsSaidReplacesTheAmountsOfTheSize) {
 
   const absl::Status unknown =
       RenderPod(
-          Service({{"sidecars", {{"log", {{"image", "l:1"}, {"resources", {{"size", "huge"}}}}}}}}),
+          SmallServiceWith(
+              {{"sidecars", {{"log", {{"image", "l:1"}, {"resources", {{"size", "huge"}}}}}}}}),
           conventions)
           .status();
   EXPECT_THAT(std::string(unknown.message()), HasSubstr("has no \"huge\""));
@@ -408,8 +357,8 @@ TEST(RenderPod, RequestsGoToThePortHttpOrToTheOnlyOne) {
       port({{"admin", "90"}, {"http", "80"}}, {{"http_get", "/"}, {"request", {{"port", "8081"}}}}),
       8081);
   EXPECT_THAT(
-      Messages({{"ports", {{"admin", "90"}, {"web", "80"}}},
-                {"probes", {{"liveness", {{"http_get", "/"}}}}}}),
+      MessagesOn({{"ports", {{"admin", "90"}, {"web", "80"}}},
+                  {"probes", {{"liveness", {{"http_get", "/"}}}}}}),
       ElementsAre(
           "probes.liveness.request.port: which port of container web? it has \"admin\", \"web\""));
 }
@@ -433,8 +382,8 @@ TEST(RenderPod, HooksGoToPortsThatExist) {
   const Json ports = {{"admin", "90"}, {"web", "80"}};
   const Json unknown = {{"http_get", "/"}, {"request", {{"port", "http"}}}};
   EXPECT_THAT(
-      Messages({{"ports", ports},
-                {"hooks", {{"post_start", unknown}, {"pre_stop", {{"http_get", "/"}}}}}}),
+      MessagesOn({{"ports", ports},
+                  {"hooks", {{"post_start", unknown}, {"pre_stop", {{"http_get", "/"}}}}}}),
       ElementsAre("hooks.post_start.request.port: container web has no port \"http\"; it has "
                   "\"admin\", \"web\"",
                   "hooks.pre_stop.request.port: which port of container web? it has \"admin\", "
@@ -450,8 +399,8 @@ TEST(RenderPod, OnlyNativeSidecarsAmongInitContainersHaveProbes) {
   };
   EXPECT_EQ(PodSpec(init({{"restart_policy", "Always"}}))["initContainers"][0]["startupProbe"],
             Json::parse(R"({"tcpSocket": {"port": 5432}})"));
-  EXPECT_THAT(Messages(init({{"restart_policy", "Always"}})), IsEmpty());
-  EXPECT_THAT(Messages(init(Json::object())),
+  EXPECT_THAT(MessagesOn(init({{"restart_policy", "Always"}})), IsEmpty());
+  EXPECT_THAT(MessagesOn(init(Json::object())),
               ElementsAre("init_containers[0].probes: init container proxy ends before the others "
                           "start, so Kubernetes takes no probes for it"));
 }
@@ -469,7 +418,7 @@ TEST(RenderPod, WaitsByPolicyOrByItself) {
       PodSpec({{"wait_for", Json::array({"[fd00::1]:80"})}})["initContainers"][0]["command"][2]
           .get<std::string>(),
       HasSubstr("nc -z -w 2 fd00::1 80;"));
-  const absl::StatusOr<PodTemplate> policy = RenderPod(Service(config), conventions);
+  const absl::StatusOr<PodTemplate> policy = RenderPod(SmallServiceWith(config), conventions);
   ASSERT_TRUE(policy.ok());
   EXPECT_FALSE(policy->spec["spec"].contains("initContainers"));
   EXPECT_EQ(policy->spec["metadata"]["annotations"]["dependency.example/wait-for"],
@@ -679,7 +628,7 @@ TEST(RenderWorkload, LabelsTellTheScaler) {
 }
 
 TEST(RenderWorkload, RestartsShowInThePodsOnly) {
-  ServiceModel model = Service(Json::object());
+  ServiceModel model = SmallServiceWith(Json::object());
   model.restart = StringMap{{"web-db", "12ab"}};
   const auto objects = RenderService(model, {});
   ASSERT_TRUE(objects.ok());
@@ -715,317 +664,10 @@ TEST(RenderIdentity, NamesAccountsOfOthers) {
           R"([{"apiGroups": [""], "resources": ["pods/portforward"], "verbs": ["create"]}])"));
 }
 
-TEST(CheckService, NamesTwiceGivenVariables) {
-  EXPECT_THAT(Messages({{"env", {{"TOKEN", "x"}}}, {"env_secret", {{"TOKEN", "a/b"}}}}),
-              ElementsAre("env_secret[\"TOKEN\"]: the environment variable \"TOKEN\" of container "
-                          "web is given by \"env\" as well"));
-  EXPECT_THAT(
-      Messages({{"env", {{"TOKEN", "x"}}}, {"generated_secrets", {{"TOKEN", Json::object()}}}}),
-      ElementsAre(HasSubstr("given by \"env\" as well")));
-}
-
-TEST(CheckService, NamesKeysThatTwoSecretsHave) {
-  Json values = {{"a", {{"values", {{"TOKEN", "x#y"}, {"ONE", "x#z"}}}}},
-                 {"b", {{"values", {{"TOKEN", "v#w"}, {"TWO", "v#u"}}}}}};
-  EXPECT_THAT(
-      Messages({{"secrets", values}, {"env_from", {{"secrets", {"a", "other", "b"}}}}}),
-      ElementsAre("env_from.secrets[2]: the environment variable \"TOKEN\" of container web "
-                  "is in the Secrets \"a\" and \"b\""));
-  EXPECT_THAT(Messages({{"secrets", values}, {"env_from", {{"secrets", {"a"}}}}}), IsEmpty());
-  values["b"]["render"] = {{"URL", "{{ .TOKEN }}"}};
-  EXPECT_THAT(Messages({{"secrets", values}, {"env_from", {{"secrets", {"a", "b"}}}}}), IsEmpty());
-}
-
-TEST(CheckService, FindsTwoVolumesOnOnePath) {
-  EXPECT_THAT(
-      Messages({{"volumes",
-                 {{"a", {{"mount", "/d"}, {"empty_dir", Json::object()}}},
-                  {"b", {{"mount", "/d"}, {"empty_dir", Json::object()}}}}}}),
-      ElementsAre(
-          "volumes[\"b\"].mount: \"/d\" of container web is the place of volume \"a\" already"));
-}
-
-TEST(CheckService, FindsProbesOfUnknownPorts) {
-  EXPECT_THAT(
-      Messages({{"ports", {{"http", "80"}}},
-                {"probes", {{"liveness", {{"http_get", "/"}, {"request", {{"port", "htpp"}}}}}}}}),
-      ElementsAre(
-          "probes.liveness.request.port: container web has no port \"htpp\"; it has \"http\""));
-}
-
-TEST(CheckService, ClaimsAndVolumesShareNames) {
-  EXPECT_THAT(
-      Messages({{"claims", {{"data", {{"size", "1Gi"}}}}},
-                {"volumes", {{"data", {{"empty_dir", Json::object()}}}}}}),
-      ElementsAre(
-          "volumes[\"data\"]: \"claims\" has a \"data\" already, and both are volumes of the pod"));
-  EXPECT_THAT(Messages({{"claims", {{"data", {{"size", "1Gi"}}}}},
-                        {"mounts", {{"/x", {{"volume", "dota"}}}}}}),
-              ElementsAre("mounts[\"/x\"].volume: there is no volume \"dota\"; \"claims\" and "
-                          "\"volumes\" have \"data\""));
-}
-
-TEST(CheckService, MountsOfFilesNameWhatThereIs) {
-  Json config = {{"files", {{"/etc/a.conf", {{"content", "a"}}}}},
-                 {"mounts",
-                  {{"/x", {{"volume", "/etc/b.conf"}}},
-                   {"/y", {{"volume", "/etc/a.conf"}, {"sub_path", "z"}}}}}};
-  EXPECT_THAT(Messages(config),
-              ElementsAre("mounts[\"/x\"].volume: \"files\" and \"config_dirs\" have no "
-                          "\"/etc/b.conf\"",
-                          "mounts[\"/y\"].sub_path: \"/etc/a.conf\" is a file, which has no paths "
-                          "inside"));
-}
-
-TEST(CheckService, MountsOfUnknownVolumesNameWhatThereIs) {
-  const Json config = {{"files", {{"/etc/a.conf", {{"content", "a"}}}}},
-                       {"config_dirs", {{"/etc/b", {{"files", {{"c", "d"}}}}}}},
-                       {"mounts", {{"/x", {{"volume", "data"}}}}}};
-  EXPECT_THAT(Messages(config),
-              ElementsAre("mounts[\"/x\"].volume: there is no volume \"data\"; \"claims\" and "
-                          "\"volumes\" have none, \"files\" and \"config_dirs\" \"/etc/a.conf\", "
-                          "\"/etc/b\""));
-}
-
-TEST(CheckService, NamesContainersAlsoBeforeTheyHaveNames) {
-  ServiceModel model = Service(
-      {{"ports", {{"http", "8080"}}}, {"probes", {{"liveness", {{"tcp_socket", "nope"}}}}}});
-  model.name_space = Attr<std::string>::Unknown();
-  model.name = {};
-  const std::vector<absl::Status> found = CheckService(model);
-  ASSERT_EQ(found.size(), 1u);
-  EXPECT_EQ(found[0].message(), "the main container has no port \"nope\"; it has \"http\"");
-}
-
-TEST(CheckService, TheServiceHasPortsOfContainers) {
-  const Json config = {{"ports", {{"http", "8080"}}},
-                       {"sidecars", {{"log", {{"ports", {{"metrics", "9090"}}}}}}},
-                       {"service",
-                        {{"ports", {{"http", 8000}, {"metrics", 9000}, {"htpp", 1}}},
-                         {"app_protocols", {{"grpc", "x"}}}}}};
-  EXPECT_THAT(Messages(config), ElementsAre("service.ports[\"htpp\"]: no container has a port "
-                                            "\"htpp\"; of the main one, it has \"http\"",
-                                            "service.app_protocols[\"grpc\"]: no container has a "
-                                            "port \"grpc\"; of the main one, it has \"http\""));
-}
-
-TEST(CheckService, ANumberNeedNotBeDeclaredAsPort) {
-  EXPECT_THAT(Messages({{"probes", {{"liveness", {{"tcp_socket", "9999"}}}}}}), IsEmpty());
-  EXPECT_THAT(Messages({{"metrics", {{"port", "9999"}}}}), IsEmpty());
-}
-
-TEST(CheckService, MetricsMayBeThoseOfASidecar) {
-  Json config = {{"ports", {{"http", "8080"}}},
-                 {"sidecars", {{"exporter", {{"ports", {{"metrics", "9100"}}}}}}},
-                 {"metrics", {{"port", "metrics"}}}};
-  EXPECT_THAT(Messages(config), IsEmpty());
-  config.erase("sidecars");
-  EXPECT_THAT(Messages(config),
-              ElementsAre("metrics.port: container web has no port \"metrics\"; it has \"http\""));
-}
-
-TEST(CheckService, RefusesRollingUpdatesOfAClaimOfOneNode) {
-  const Json claims = {{"data", {{"size", "1Gi"}}}};
-  const Json rolling = {{"strategy", "RollingUpdate"}};
-  EXPECT_THAT(Messages({{"replicas", 3}, {"rollout", rolling}, {"claims", claims}}),
-              ElementsAre(HasSubstr("claims[\"data\"]: a ReadWriteOnce claim is only on one node "
-                                    "at a time, but there are 3 replicas, which RollingUpdate "
-                                    "starts wherever there is room")));
-  EXPECT_THAT(Messages({{"rollout", rolling}, {"claims", claims}}),
-              ElementsAre(HasSubstr("rollout: RollingUpdate starts the new pod while")));
-  for (const char* none : {"0", "0%"}) {
-    Json ends_first = rolling;
-    ends_first.update({{"max_surge", none}, {"max_unavailable", "1"}});
-    EXPECT_THAT(Messages({{"rollout", ends_first}, {"claims", claims}}), IsEmpty()) << none;
-  }
-  EXPECT_THAT(Messages({{"kind", "statefulset"}, {"replicas", 2}, {"claims", claims}}),
-              ElementsAre(HasSubstr("but there are 2 replicas")));
-  EXPECT_THAT(Messages({{"kind", "daemonset"}, {"claims", claims}}),
-              ElementsAre(EndsWith("but a DaemonSet runs on every node")));
-  EXPECT_THAT(Messages({{"replicas", 1}, {"claims", claims}}), IsEmpty());
-}
-
 // One node may be all there is; that several pods of it share a claim is no error then.
-TEST(CheckService, TakesAClaimOfOneNodeForSeveralPodsOfIt) {
-  const Json claims = {{"data", {{"size", "1Gi"}}}};
-  const Json here = {{"node_selector", {{"kubernetes.io/hostname", "home"}}}};
-  const Json rolling = {{"strategy", "RollingUpdate"}};
-  const auto warning = [](const Json& config) {
-    const auto found = MayNotFitOnTwoNodes(Service(config));
-    return found ? std::string(found->message()) : "";
-  };
-  const Json recreated = {{"replicas", 2}, {"claims", claims}};
-  EXPECT_THAT(Messages(recreated), IsEmpty());
-  EXPECT_THAT(warning(recreated), HasSubstr("but there are 2 replicas: those that the scheduler "
-                                            "puts on another node will not start"));
-  EXPECT_EQ(warning({{"claims", claims}}), "");
-  for (Json config : {recreated, Json{{"kind", "statefulset"}, {"replicas", 2}, {"claims", claims}},
-                      Json{{"rollout", rolling}, {"replicas", 2}, {"claims", claims}}}) {
-    config["scheduling"] = here;
-    EXPECT_THAT(Messages(config), IsEmpty()) << config;
-    EXPECT_EQ(warning(config), "") << config;
-  }
-  EXPECT_EQ(warning({{"replicas", 2},
-                     {"claims", claims},
-                     {"scheduling", {{"require_nodes", {{"kubernetes.io/hostname", "a"}}}}}}),
-            "");
-  EXPECT_NE(warning({{"replicas", 2},
-                     {"claims", claims},
-                     {"scheduling", {{"require_nodes", {{"kubernetes.io/hostname", "a|b"}}}}}}),
-            "");
-}
-
-TEST(CheckService, RefusesAClaimOfOnePodForSeveral) {
-  const Json claims = {{"data", {{"size", "1Gi"}, {"access_modes", {"ReadWriteOncePod"}}}}};
-  const Json here = {{"node_selector", {{"kubernetes.io/hostname", "home"}}}};
-  EXPECT_THAT(Messages({{"replicas", 2}, {"claims", claims}, {"scheduling", here}}),
-              ElementsAre(HasSubstr("a ReadWriteOncePod claim is only in one pod at a time, but "
-                                    "there are 2 replicas")));
-  EXPECT_THAT(
-      Messages(
-          {{"rollout", {{"strategy", "RollingUpdate"}}}, {"claims", claims}, {"scheduling", here}}),
-      ElementsAre(HasSubstr("holds the ReadWriteOncePod claim")));
-}
-
-TEST(CheckService, APlaceIsOneHoweverItIsWritten) {
-  EXPECT_THAT(Messages({{"volumes",
-                         {{"a", {{"mount", "/d"}, {"empty_dir", Json::object()}}},
-                          {"b", {{"mount", "/d/"}, {"empty_dir", Json::object()}}},
-                          {"c", {{"mount", "//d/."}, {"empty_dir", Json::object()}}}}}}),
-              ElementsAre("volumes[\"b\"].mount: \"/d/\" of container web is the place of volume "
-                          "\"a\" already",
-                          "volumes[\"c\"].mount: \"//d/.\" of container web is the place of volume "
-                          "\"a\" already"));
-}
-
-TEST(CheckService, RolloutsAreOfTheirKind) {
-  const auto of = [](const char* kind, Json rollout) {
-    return Messages({{"kind", kind}, {"rollout", std::move(rollout)}});
-  };
-  EXPECT_THAT(of("statefulset", {{"strategy", "Recreate"}}),
-              ElementsAre("rollout.strategy: a StatefulSet has no strategy Recreate, only "
-                          "RollingUpdate and OnDelete"));
-  EXPECT_THAT(of("daemonset", {{"strategy", "Recreate"}}),
-              ElementsAre(HasSubstr("a DaemonSet has no strategy Recreate")));
-  EXPECT_THAT(of("deployment", {{"strategy", "OnDelete"}}),
-              ElementsAre("rollout.strategy: a Deployment has no strategy OnDelete, only "
-                          "RollingUpdate and Recreate"));
-  EXPECT_THAT(of("deployment", {{"partition", 1}}),
-              ElementsAre("rollout.partition: a Deployment has no such setting, only StatefulSet "
-                          "have"));
-  EXPECT_THAT(of("daemonset", {{"partition", 1}, {"pod_management_policy", "Parallel"}}),
-              UnorderedElementsAre(HasSubstr("rollout.partition: a DaemonSet has no"),
-                                   HasSubstr("rollout.pod_management_policy: a DaemonSet has no")));
-  EXPECT_THAT(of("statefulset", {{"max_surge", "1"}, {"progress_deadline", "1m"}}),
-              UnorderedElementsAre(
-                  "rollout.max_surge: a StatefulSet has no such setting, only DaemonSet and "
-                  "Deployment have",
-                  HasSubstr("rollout.progress_deadline: a StatefulSet has no such setting")));
-  EXPECT_THAT(of("deployment", {{"strategy", "Recreate"}, {"max_surge", "1"}}),
-              ElementsAre("rollout.max_surge: has no effect beside strategy Recreate"));
-  EXPECT_THAT(
-      of("deployment", {{"max_surge", "1"}, {"max_unavailable", "0"}, {"progress_deadline", "1m"}}),
-      IsEmpty());
-  EXPECT_THAT(of("statefulset",
-                 {{"strategy", "RollingUpdate"}, {"partition", 1}, {"max_unavailable", "1"}}),
-              IsEmpty());
-  EXPECT_THAT(of("daemonset", {{"strategy", "OnDelete"}, {"min_ready", "1s"}}), IsEmpty());
-  EXPECT_THAT(of("daemonset", {{"max_surge", "10%"}}), IsEmpty());
-}
-
-TEST(CheckService, ADaemonSetHasNoNumberOfReplicas) {
-  EXPECT_THAT(Messages({{"kind", "daemonset"},
-                        {"replicas", 2},
-                        {"replicas_owner", "external"},
-                        {"scale_to_zero", Json::object()}}),
-              ElementsAre(HasSubstr("replicas: a DaemonSet has a pod on every node"),
-                          HasSubstr("replicas_owner: a DaemonSet has a pod on every node"),
-                          HasSubstr("scale_to_zero: a DaemonSet has a pod on every node")));
-}
-
-TEST(CheckService, ATolerationIsOfATaint) {
-  const auto of = [](const Json& toleration) {
-    return Messages({{"scheduling", {{"tolerations", Json::array({{{"key", "a"}}, toleration})}}}});
-  };
-  const Json right[] = {Json::object(),
-                        {{"key", "a"}, {"value", ""}},
-                        {{"operator", "Exists"}, {"value", ""}},
-                        {{"toleration_period", "1s"}, {"effect", "NoExecute"}}};
-  for (const Json& toleration : right) EXPECT_THAT(of(toleration), IsEmpty()) << toleration;
-  EXPECT_THAT(of({{"value", ""}}),
-              ElementsAre(HasSubstr("scheduling.tolerations[1].value: is compared with")));
-  EXPECT_THAT(of({{"operator", "Equal"}}),
-              ElementsAre(HasSubstr("scheduling.tolerations[1].operator: is compared with")));
-  EXPECT_THAT(of({{"key", "a"}, {"operator", "Exists"}, {"value", "b"}}),
-              ElementsAre(HasSubstr("scheduling.tolerations[1].value: is compared with nothing")));
-  EXPECT_THAT(of({{"toleration_period", "1s"}}),
-              ElementsAre(HasSubstr("scheduling.tolerations[1].toleration_period: is for effect")));
-}
-
-TEST(CheckService, WaitsForHostsAndPorts) {
-  for (const char* right : {"db:5432", "postgresql.dbaas:5432", "10.0.0.1:80", "fd00::1:80",
-                            "[fd00::1]:80", "[::ffff:10.0.0.1]:80", "_sip._udp.example.org:5060"})
-    EXPECT_THAT(Messages({{"wait_for", Json::array({right})}}), IsEmpty()) << right;
-  for (const char* wrong :
-       {"",        "db",      "db:",         ":80",         "db:0",           "db:65536",
-        "db:http", "db: 80",  "db:+80",      "$(reboot):1", "x; reboot:80",   "a b:80",
-        "-e:80",   "`id`:80", "db:80\n",     "a\nb:80",     "[fd00::1]",      "[fd00::1]80",
-        "[]:80",   "[db]:80", "[fd00::1:80", "fd00::1]:80", "[[fd00::1]]:80", "[-::1]:80"}) {
-    EXPECT_THAT(Messages({{"wait_for", Json::array({wrong})}}),
-                ElementsAre(HasSubstr("must be \"host:port\"")))
-        << wrong;
-  }
-}
-
-TEST(CheckService, ASecretHasOneMaker) {
-  const Json stored = {{"store", "vault"}, {"extract", "x"}};
-  EXPECT_THAT(Messages({{"secrets", {{"generated", stored}}},
-                        {"generated_secrets", {{"KEY", Json::object()}}}}),
-              ElementsAre("secrets[\"generated\"]: the Secret web-generated is that of "
-                          "\"generated_secrets\" already"));
-  EXPECT_THAT(
-      Messages(
-          {{"secrets", {{"env", stored}}}, {"env_wo", {{"KEY", "x"}}}, {"env_wo_version", "1"}}),
-      ElementsAre("secrets[\"env\"]: the Secret web-env is that of \"env_wo\" already"));
-  EXPECT_THAT(Messages({{"secrets", {{"generated", stored}, {"env", stored}}}}), IsEmpty());
-  for (const Json& empty :
-       {Json{{"store", "vault"}}, Json{{"store", "vault"}, {"values", Json::object()}}}) {
-    EXPECT_THAT(Messages({{"secrets", {{"db", empty}}}}),
-                ElementsAre("secrets[\"db\"]: fetches nothing: there is neither \"extract\" nor "
-                            "\"values\""));
-  }
-}
-
-TEST(CheckService, WriteOnlyVariablesAreVariables) {
-  const Json hidden = {{"TOKEN", "s3cret"}};
-  EXPECT_THAT(Messages({{"env", {{"TOKEN", "x"}}}, {"env_wo", hidden}, {"env_wo_version", "1"}}),
-              ElementsAre("env_wo[\"TOKEN\"]: the environment variable \"TOKEN\" of container web "
-                          "is given by \"env\" as well"));
-  EXPECT_THAT(Messages({{"generated_secrets", {{"TOKEN", Json::object()}}},
-                        {"env_wo", hidden},
-                        {"env_wo_version", "1"}}),
-              ElementsAre(HasSubstr("given by \"generated_secrets\" as well")));
-  // Another container does not get them.
-  EXPECT_THAT(Messages({{"sidecars", {{"log", {{"env", {{"TOKEN", "x"}}}}}}},
-                        {"env_wo", hidden},
-                        {"env_wo_version", "1"}}),
-              IsEmpty());
-}
-
-TEST(CheckService, VolumesOfFilesHaveNames) {
-  const Json scratch = {{"empty_dir", Json::object()}};
-  EXPECT_THAT(Messages({{"volumes", {{"files", scratch}, {"config-etc-x", scratch}}},
-                        {"files", {{"/a", {{"content", "1"}}}}},
-                        {"config_dirs", {{"/etc/x", {{"files", {{"a", "1"}}}}}}}}),
-              ElementsAre("volumes[\"config-etc-x\"]: the volume of config_dirs[\"/etc/x\"] is "
-                          "called \"config-etc-x\" as well",
-                          "volumes[\"files\"]: the volume of \"files\" is called \"files\" as "
-                          "well"));
-}
-
 TEST(RenderService, ObjectsHaveNamesOfTheirOwn) {
   const auto error = [](const Json& config) {
-    const absl::Status status = RenderService(Service(config), {}).status();
+    const absl::Status status = RenderService(SmallServiceWith(config), {}).status();
     return PathOf(status).value_or(Path()).ToString() + ": " + std::string(status.message());
   };
   const Json file = {{"files", {{"a", "1"}}}};
@@ -1037,17 +679,10 @@ TEST(RenderService, ObjectsHaveNamesOfTheirOwn) {
             "already");
 }
 
-TEST(CheckService, PassesOverWhatIsUnknown) {
-  ServiceModel model =
-      Service({{"probes", {{"liveness", {{"http_get", "/"}, {"request", {{"port", "http"}}}}}}}});
-  model.ports = Attr<StringMap>::Unknown();
-  EXPECT_THAT(CheckService(model), IsEmpty());
-}
-
-TEST(CheckService, PatchesLeaveTheIdentityAlone) {
+TEST(RenderService, PatchesLeaveTheIdentityAlone) {
   const auto error = [](const char* patch) {
     const absl::Status status =
-        RenderService(Service({{"extra_manifest_patch", patch}}), {}).status();
+        RenderService(SmallServiceWith({{"extra_manifest_patch", patch}}), {}).status();
     return PathOf(status).value_or(Path()).ToString() + ": " + std::string(status.message());
   };
   EXPECT_EQ(error("metadata: {name: other}"),
@@ -1065,116 +700,6 @@ TEST(CheckService, PatchesLeaveTheIdentityAlone) {
   EXPECT_EQ(error("spec: {template: {spec: {containers: [{image: x}]}}}"),
             "extra_manifest_patch: spec.template.spec.containers: an item has no \"name\", by "
             "which the items of this list are told apart");
-}
-
-TEST(CheckService, APatchLeavesToOthersWhatIsTheirs) {
-  const auto text = [](const absl::Status& status) {
-    return PathOf(status).value_or(Path()).ToString() + ": " + std::string(status.message());
-  };
-  const auto expect = [&](Json config, const char* patch, const std::vector<std::string>& wanted) {
-    config["extra_manifest_patch"] = patch;
-    EXPECT_EQ(Messages(config), wanted) << patch;
-    // And when the patch was not known before.
-    const absl::Status status = RenderService(Service(config), {}).status();
-    EXPECT_EQ(status.ok() ? "" : text(status), wanted.empty() ? "" : wanted[0]) << patch;
-  };
-  const Json external = {
-      {"replicas_owner", "external"},
-      {"image_owner", "external"},
-      {"sidecars", {{"log", {{"image", "log:1"}, {"resources_owner", "external"}}}}},
-      {"init_containers",
-       Json::array({{{"name", "a"}}, {{"name", "b"}, {"image_owner", "external"}}})}};
-  const auto theirs = [](const char* field, const char* owner) {
-    return absl::StrCat("extra_manifest_patch: the patch sets ", field, ", which ", owner,
-                        " leaves to somebody else");
-  };
-  expect(external, "spec: {replicas: 2}",
-         {theirs("spec.replicas", "replicas_owner = \"external\"")});
-  expect(
-      external, "spec: {template: {spec: {containers: [{name: web, image: x}]}}}",
-      {theirs("spec.template.spec.containers[name=\"web\"].image", "image_owner = \"external\"")});
-  expect(external,
-         "spec: {template: {spec: {containers: [{name: log, image: x, resources: {limits: {}}}]}}}",
-         {theirs("spec.template.spec.containers[name=\"log\"].resources.limits",
-                 "sidecars[\"log\"].resources_owner = \"external\"")});
-  expect(external,
-         "spec: {template: {spec: {initContainers: [{name: a, image: x}, {name: b, image: x}]}}}",
-         {theirs("spec.template.spec.initContainers[name=\"b\"].image",
-                 "init_containers[1].image_owner = \"external\"")});
-  expect({{"scale_to_zero", Json::object()}}, "spec: {replicas: 2}",
-         {theirs("spec.replicas", "scale_to_zero")});
-  // What takes nothing from them: nulls, items that go, devices, containers that only a patch has.
-  for (const char* patch :
-       {"spec: {replicas: null}",
-        "spec: {template: {spec: {containers: [{name: web, image: null, resources: {limits: "
-        "{}}}]}}}",
-        "spec: {template: {spec: {containers: [{name: web, $patch: delete, image: x}]}}}",
-        "spec: {template: {spec: {containers: [{name: log, resources: {claims: [{name: a}]}}]}}}",
-        "spec: {template: {spec: {containers: [{name: more, image: x}]}}}"})
-    expect(external, patch, {});
-  expect({{"replicas_owner", "terraform"}}, "spec: {replicas: 2}", {});
-  expect({{"image_owner", "terraform"}},
-         "spec: {template: {spec: {containers: [{name: web, image: x}]}}}", {});
-
-  ServiceModel model = Service({{"extra_manifest_patch", "spec: {replicas: 2}"}});
-  model.replicas_owner = Attr<std::string>::Unknown();
-  EXPECT_THAT(CheckService(model), IsEmpty());
-}
-
-// Merged, or the error.
-std::string Merged(const char* base, const char* patch) {
-  Json merged = Json::parse(base);
-  const absl::Status status = StrategicMerge(merged, Json::parse(patch));
-  return status.ok() ? merged.dump() : std::string(status.message());
-}
-
-// Whole workloads are compared with kubectl in service_validation_test.py.
-TEST(StrategicMerge, FollowsKubectl) {
-  // Maps by key, lists without a merge key replaced, nulls take away.
-  EXPECT_EQ(Merged(R"({"a": {"x": 1, "y": 2}, "plain": [1, 2]})",
-                   R"({"a": {"x": null, "z": 3}, "plain": [3]})"),
-            R"({"a":{"y":2,"z":3},"plain":[3]})");
-  EXPECT_EQ(Merged(R"({"tolerations": [{"key": "a"}]})", R"({"tolerations": [{"key": "b"}]})"),
-            R"({"tolerations":[{"key":"b"}]})");
-  EXPECT_EQ(Merged("{}", R"({"a": {"x": null, "y": 1}, "b": {}})"), R"({"a":{"y":1},"b":{}})");
-  // Lists with one: a volume may have two mounts, a container several ports.
-  EXPECT_EQ(Merged(R"({"env": [{"name": "p", "value": "1"}, {"name": "q", "value": "2"}]})",
-                   R"({"env": [{"name": "q", "value": "5"}, {"name": "p", "$patch": "delete"},
-                               {"name": "r"}]})"),
-            R"({"env":[{"name":"q","value":"5"},{"name":"r"}]})");
-  EXPECT_EQ(Merged(R"({"volumeMounts": [{"name": "data", "mountPath": "/d"}]})",
-                   R"({"volumeMounts": [{"name": "data", "mountPath": "/logs"}]})"),
-            R"({"volumeMounts":[{"mountPath":"/d","name":"data"},)"
-            R"({"mountPath":"/logs","name":"data"}]})");
-  EXPECT_EQ(Merged(R"({"ports": [{"name": "http", "containerPort": 80}]})",
-                   R"({"ports": [{"containerPort": 80, "hostPort": 8080}]})"),
-            R"({"ports":[{"containerPort":80,"hostPort":8080,"name":"http"}]})");
-  EXPECT_EQ(Merged(R"({"finalizers": ["a", "b"]})", R"({"finalizers": ["b", "c"]})"),
-            R"({"finalizers":["a","b","c"]})");
-  // Directives, also where the base has nothing.
-  EXPECT_EQ(Merged(R"({"s": {"type": "RollingUpdate", "rollingUpdate": {}}})",
-                   R"({"s": {"$retainKeys": ["type"], "type": "Recreate"}})"),
-            R"({"s":{"type":"Recreate"}})");
-  EXPECT_EQ(Merged(R"({"s": {"a": 1}, "t": {"a": 1}})",
-                   R"({"s": {"$patch": "replace", "b": 2}, "t": {"$patch": "delete"}})"),
-            R"({"s":{"b":2}})");
-  EXPECT_EQ(
-      Merged(R"({"env": [{"name": "p"}]})", R"({"env": [{"$patch": "replace"}, {"name": "q"}]})"),
-      R"({"env":[{"name":"q"}]})");
-  EXPECT_EQ(Merged("{}", R"({"volumes": [{"name": "a", "$patch": "delete"}, {"name": "b"}]})"),
-            R"({"volumes":[{"name":"b"}]})");
-}
-
-TEST(StrategicMerge, SaysWhatIsNoPatch) {
-  EXPECT_THAT(Merged("{}", R"({"s": {"$patch": "remove"}})"),
-              HasSubstr("s: $patch must be delete or replace, not \"remove\""));
-  EXPECT_THAT(Merged("{}", R"({"$setElementOrder/env": []})"),
-              HasSubstr("the directive $setElementOrder/env is not for patches that people write"));
-  EXPECT_THAT(Merged("{}", R"({"s": {"$retainKeys": "type"}})"),
-              HasSubstr("s: $retainKeys must be a list of fields"));
-  EXPECT_THAT(Merged("{}", R"({"env": [{"value": "x"}]})"), HasSubstr("env: an item has no"));
-  EXPECT_THAT(Merged("{}", R"({"env": [{"name": "x", "$patch": "replace"}]})"),
-              HasSubstr("env: an item with $patch: replace replaces the list"));
 }
 
 }  // namespace

@@ -10,18 +10,23 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "nlohmann/json.hpp"
-#include "provider/base/fingerprint.h"
 #include "provider/base/status.h"
 #include "provider/clients/kubernetes/object.h"
 #include "provider/clients/kubernetes/ownership.h"
 #include "provider/schema/checks.h"
 #include "resources/service/adoption.h"
 #include "resources/service/apply_service.h"
+#include "resources/service/awaited_secrets.h"
 #include "resources/service/cases.h"
+#include "resources/service/check_service.h"
 #include "resources/service/content.h"
 #include "resources/service/doubts.h"
 #include "resources/service/import_workload.h"
 #include "resources/service/pod_security.h"
+#include "resources/service/read_service.h"
+#include "resources/service/removal.h"
+#include "resources/service/service_notes.h"
+#include "resources/service/service_ownership.h"
 
 namespace charon::service {
 namespace {
@@ -36,36 +41,8 @@ bool IsSettled(const ServiceModel& model) {
   return ServiceModel::Describe().Encode(configured).IsWhollyKnown();
 }
 
-std::vector<std::string> FieldsOf(const std::vector<kubernetes::Difference>& differences) {
-  std::vector<std::string> fields;
-  for (const kubernetes::Difference& difference : differences)
-    fields.push_back(kubernetes::ToString(difference.path));
-  return fields;
-}
-
-// What stands in `objects` for an object that somebody changed, so that the plan's difference says
-// it.
-std::string DriftText(const std::vector<kubernetes::Difference>& differences) {
-  return absl::StrCat("changed outside: ", Shown(FieldsOf(differences)));
-}
-
 std::string FullName(const ServiceModel& model) {
   return absl::StrCat(*model.name_space, "/", model.NameOrDefault());
-}
-
-void TellOwner(const sdk::Context& context, const std::string& key, operations::Claim claim) {
-  const bool foreign = claim == operations::Claim::kForeign;
-  context.diagnostics->Warning(
-      absl::StrCat("Changed outside of Terraform: ", key),
-      absl::StrCat("It ",
-                   foreign ? "has another owner's mark"
-                           : "has lost its owner's mark, or was written back by others",
-                   " (annotation ", operations::kOwnerAnnotation, "). ",
-                   foreign
-                       ? "If conventions.owner was changed on purpose, or to take the object back, "
-                         "set on_conflict = \"adopt\" for one apply. Else declare it in one stack "
-                         "only."
-                       : "The next apply marks it again."));
 }
 
 // Before the service is destroyed.
@@ -82,13 +59,6 @@ void TellDataStays(const sdk::Context& context, const ServiceModel& prior) {
                    "\n\nA service of the same namespace and name takes them again. A "
                    "charon_tier_namespace is not deleted while it holds them. To delete them with "
                    "the service, set delete_data = true and apply that first."));
-}
-
-std::string DriftWaysOut(const std::vector<kubernetes::Difference>& differences) {
-  return absl::StrCat(
-      "Apply sets it back if nobody owns the field. If another manager does, apply refuses to "
-      "fight it. ",
-      WaysOut(FieldsOf(differences)));
 }
 
 }  // namespace
@@ -325,137 +295,9 @@ sdk::Outcome<ServiceModel> ServiceResource::Update(const sdk::Context& context,
 
 sdk::Outcome<ServiceModel> ServiceResource::Read(const sdk::Context& context,
                                                  const ServiceModel& prior) {
-  CHARON_ASSIGN_OR_RETURN(const auto cluster, services_.Kubernetes());
-  if (!prior.objects.IsKnown()) return ReadImported(context, *cluster, prior);
+  if (!prior.objects.IsKnown()) return ReadImported(context, prior);
   if (context.adopting) return prior;
-  const Conventions conventions = services_.settings()->conventions;
-  std::map<std::string, const Rendered*> declared;
-  const absl::StatusOr<Content> content = ContentOf(prior, conventions);
-  if (content.ok()) {
-    for (std::size_t i = 0; i < content->objects.size(); ++i)
-      declared[KeyOf(content->refs[i])] = &content->objects[i];
-  }
-  const std::map<std::string, std::string> settled = ParseSettled(context);
-  const operations::ObjectOptions options = OptionsOf(services_, prior, context);
-  ServiceModel model = prior;
-  bool any = false;
-  std::shared_ptr<const Json> workload;  // that notes no more than the state knows
-  for (const auto& [key, hash] : *prior.objects) {
-    CHARON_ASSIGN_OR_RETURN(const ObjectRef ref, RefOfKey(key));
-    const auto live = cluster->Read(context, ref);
-    if (absl::IsNotFound(live.status())) {
-      model.objects.value().erase(key);
-      continue;
-    }
-    if (!live.ok()) return live.status();
-    if (operations::IsNamesake(**live, options)) {
-      operations::TellNamesake(context, ref, **live, options);
-      model.objects.value().erase(key);
-      continue;
-    }
-    // What is to go with the service is part of it: forgotten, it would stay for good.
-    any = any || !IsClaim(ref) || prior.delete_data.value_or(false);
-    if (const operations::Claim claim = operations::ClaimOf(live->get(), options);
-        claim == operations::Claim::kForeign ||
-        (claim == operations::Claim::kUnclaimed &&
-         (!operations::IsMarkedLater(ref) ||
-          (!options.unmarked && !operations::HasMark(**live))))) {
-      TellOwner(context, key, claim);
-      model.objects.value()[key] = "changed outside: owner";
-      continue;
-    }
-    const bool is_workload = key == KeyOf(WorkloadRef(prior));
-    if (is_workload) workload = *live;
-    if (is_workload && NotesOtherObjects(context, **live, *prior.objects)) {
-      workload = nullptr;
-      model.objects.value()[key] = kUnfinished;
-      if (hash != kUnfinished) {
-        context.diagnostics->Warning(
-            absl::StrCat("Interrupted: ", key),
-            "It notes that this service has other objects than the state knows: an apply was "
-            "killed. The next one, or destroy, searches for them, and removes what the "
-            "configuration does not have.");
-      }
-      continue;
-    }
-    const auto found = declared.find(key);
-    // With other conventions than at the last apply it is going to change anyway; then nothing can
-    // be told.
-    if (found == declared.end() || content->hashes.at(key) != hash) continue;
-    const bool has_values = found->second->has_values;
-    if (has_values) {
-      if (key == GeneratedKey(prior) && NotesOtherValues(**live, prior)) {
-        model.objects.value()[key] = kUnfinished;
-        context.diagnostics->Warning(
-            absl::StrCat("Interrupted: ", key),
-            "Values were made anew by an apply that did not get as far as the pods. The next one "
-            "rolls them out.",
-            found->second->attribute);
-        continue;
-      }
-      const auto known = settled.find(key);
-      if (known == settled.end()) continue;
-      if (known->second != ValuesDigest(**live, options)) {
-        model.objects.value()[key] = "changed outside: data";
-        context.diagnostics->Warning(
-            absl::StrCat("Changed outside of Terraform: ", key),
-            "Values were changed or taken away. The next apply writes those of env_wo again, and "
-            "makes up what is missing of generated_secrets, for which it rolls the pods out; a "
-            "generated value that somebody has changed stays as it is.",
-            found->second->attribute);
-        continue;
-      }
-    }
-    const std::string manager = operations::ComparedAs(**live, options);
-    const std::vector<kubernetes::Difference> differences =
-        kubernetes::Compare(found->second->object, **live, manager);
-    const auto known = settled.find(has_values ? RestOf(key) : key);
-    const bool as_applied =
-        differences.empty() ||
-        (known != settled.end() &&
-         known->second ==
-             Fingerprint(kubernetes::Overlay(found->second->object, **live, manager).dump()));
-    // What our own manager has and the state does not, an apply has written that was killed.
-    operations::ObjectOptions with_initial = options;
-    if (!found->second->initial.is_null()) with_initial.initial = &found->second->initial;
-    std::vector<std::string> interrupted;
-    for (const kubernetes::FieldPath& path :
-         operations::OwnedBeyond(**live, found->second->object, with_initial)) {
-      if (!has_values || !IsOfValues(path)) interrupted.push_back(kubernetes::ToString(path));
-    }
-    for (const kubernetes::Difference& difference : differences) {
-      if (!as_applied && difference.manager == manager)
-        interrupted.push_back(kubernetes::ToString(difference.path));
-    }
-    if (!interrupted.empty()) {
-      model.objects.value()[key] = kUnfinished;
-      context.diagnostics->Warning(
-          absl::StrCat("Interrupted: ", key),
-          absl::StrCat("It has what this stack wrote and the state does not know, ",
-                       Shown(interrupted),
-                       ": an apply was killed. The next one brings it in line with the "
-                       "configuration."),
-          found->second->attribute);
-    } else if (!as_applied) {
-      model.objects.value()[key] = DriftText(differences);
-      context.diagnostics->Warning(
-          absl::StrCat("Changed outside of Terraform: ", key),
-          absl::StrCat(operations::DescribeDrift(differences), "\n\n", DriftWaysOut(differences)),
-          found->second->attribute);
-    }
-  }
-  if (workload != nullptr && model.objects->size() < prior.objects->size())
-    RememberNote(context, *workload);
-  for (const auto& [name, claim] : prior.claims.value_or({})) {
-    if (any || !IsPerReplica(claim) || !prior.delete_data.value_or(false)) continue;
-    CHARON_ASSIGN_OR_RETURN(const std::vector<Json> claims,
-                            ReplicaClaims(context, *cluster, prior, name));
-    any = !claims.empty();
-  }
-  if (!any)
-    return absl::NotFoundError(absl::StrCat("nothing of service ", *prior.name_space, "/",
-                                            prior.NameOrDefault(), " is left"));
-  return model;
+  return ReadService(context, services_, prior);
 }
 
 absl::Status ServiceResource::Delete(const sdk::Context& context, const ServiceModel& prior) {
@@ -521,13 +363,13 @@ void ServiceResource::TellTakenAway(const sdk::Context& context, const ServiceMo
 // What a service is found as: what its workload says without doubt. The first apply takes over each
 // object that the configuration names, with everything that the tool which made it owned.
 absl::StatusOr<ServiceModel> ServiceResource::ReadImported(const sdk::Context& context,
-                                                           Cluster& cluster,
                                                            const ServiceModel& stub) const {
+  CHARON_ASSIGN_OR_RETURN(const auto cluster, services_.Kubernetes());
   ServiceModel model = stub;
   const std::string name = stub.NameOrDefault();
   for (const char* kind : {"deployment", "statefulset", "daemonset"}) {
     model.kind = kind;
-    const absl::StatusOr<Json> live = cluster.Get(context, WorkloadRef(model));
+    const absl::StatusOr<Json> live = cluster->Get(context, WorkloadRef(model));
     if (absl::IsNotFound(live.status())) continue;
     CHARON_RETURN_IF_ERROR(live.status());
     const Json& labels = kubernetes::Field(*live, "spec.selector.matchLabels");
@@ -541,7 +383,7 @@ absl::StatusOr<ServiceModel> ServiceResource::ReadImported(const sdk::Context& c
     const NotSaid not_said = FillInFromWorkload(*live, services_.settings()->conventions, model);
     const operations::ObjectOptions options = OptionsOf(services_, model, context);
     const absl::StatusOr<Json> service =
-        cluster.Get(context, {{"v1", "Service"}, *stub.name_space, name});
+        cluster->Get(context, {{"v1", "Service"}, *stub.name_space, name});
     if (service.ok()) {
       const std::vector<std::string> left_out = FillInFromService(*service, model);
       if (!left_out.empty()) {
@@ -579,7 +421,7 @@ absl::StatusOr<ServiceModel> ServiceResource::ReadImported(const sdk::Context& c
     if (operations::ClaimOf(&*live, options) != operations::Claim::kOurs) return model;
     // A state has lost it.
     CHARON_ASSIGN_OR_RETURN(const StringMap marked,
-                            MarkedObjects(context, services_, cluster, model));
+                            MarkedObjects(context, *cluster, model, options));
     std::vector<std::string> more;
     for (const auto& [key, unused] : marked) {
       if (model.objects.value().emplace(key, "imported").second) more.push_back(key);

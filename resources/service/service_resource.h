@@ -51,7 +51,6 @@ class ServiceResource final : public sdk::Resource<ServiceModel, ServiceIdentity
   absl::Status PlanPods(const sdk::Context& context, const sdk::PlanChange<ServiceModel>& change,
                         const ServiceModel& planned, const Content& content) const;
   absl::StatusOr<ServiceModel> ReadImported(const sdk::Context& context,
-                                            kubernetes::Cluster& cluster,
                                             const ServiceModel& stub) const;
   void TellTakenAway(const sdk::Context& context, const ServiceModel& model,
                      const kubernetes::Json& workload, const kubernetes::Json& service,

@@ -57,11 +57,6 @@ struct NamespaceIdentity {
   static const ObjectSpec<NamespaceIdentity>& Describe();
 };
 
-// The objects of a namespace, in the order in which they are made: the Namespace first.
-// `model.effective` must be known; with external governance it decides nothing here.
-std::vector<nlohmann::json> RenderNamespace(const NamespaceModel& model,
-                                            const Conventions& conventions);
-
 class NamespaceResource final : public sdk::Resource<NamespaceModel, NamespaceIdentity> {
  public:
   explicit NamespaceResource(Services& services) : services_(services) {}
@@ -87,16 +82,6 @@ class NamespaceResource final : public sdk::Resource<NamespaceModel, NamespaceId
   NamespaceModel ToConfig(const NamespaceModel& state) const override;
 
  private:
-  operations::ObjectOptions Options(const NamespaceModel& model) const;
-  operations::ObjectOptions OptionsOfItself(const sdk::Context& context,
-                                            const NamespaceModel& model) const;
-  absl::StatusOr<Attr<EffectiveModel>> Effective(const sdk::Context& context,
-                                                 const NamespaceModel& config, bool planning) const;
-  sdk::Outcome<NamespaceModel> Apply(const sdk::Context& context, const NamespaceModel* prior,
-                                     const NamespaceModel& plan);
-  absl::StatusOr<std::map<std::string, RoleBindingModel>> BindingsElsewhere(
-      const sdk::Context& context, kubernetes::Cluster& cluster, const NamespaceModel& prior) const;
-  absl::Status ReadGoverned(const sdk::Context& context, NamespaceModel& model, bool wait) const;
   absl::StatusOr<bool> PlanEffective(const sdk::Context& context,
                                      sdk::PlanChange<NamespaceModel>& change,
                                      NamespaceModel& planned) const;

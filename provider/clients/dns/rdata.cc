@@ -16,6 +16,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "absl/types/span.h"
 #include "provider/base/ip.h"
 #include "provider/base/status.h"
 #include "provider/clients/dns/name.h"
@@ -248,25 +249,124 @@ absl::StatusOr<std::string> ReadParameter(const Word& word) {
   return absl::StrCat(key, "=", CanonicalParameter(KindOf(key).form, bytes));
 }
 
+// The text of a TXT record: one in quotes or several, or all of `text` without any.
+absl::StatusOr<RdataField> ReadText(absl::string_view text) {
+  std::string joined;
+  if (!absl::StartsWith(absl::StripAsciiWhitespace(text), "\"")) {
+    CHARON_ASSIGN_OR_RETURN(joined, UnquoteText(text));
+    CHARON_RETURN_IF_ERROR(CheckLength(joined));
+    return RdataField{Kind::kText, std::move(joined)};
+  }
+  CHARON_ASSIGN_OR_RETURN(const std::vector<Word> words, Words(text));
+  for (const Word& word : words) {
+    if (!word.quoted)
+      return absl::InvalidArgumentError(
+          absl::StrCat("\"", word.text, "\" stands outside the quotes"));
+    CHARON_RETURN_IF_ERROR(CheckLength(word.text));
+    joined += word.text;
+  }
+  return RdataField{Kind::kText, std::move(joined)};
+}
+
+absl::StatusOr<RdataField> ReadAddress(const std::string& word, bool v6) {
+  const std::optional<IpAddress> address = IpAddress::Parse(word);
+  if (!address || address->v6 != v6) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("\"", word, "\" is not an ", v6 ? "IPv6" : "IPv4", " address"));
+  }
+  return RdataField{Kind::kAddress, address->ToString()};
+}
+
+absl::StatusOr<RdataField> ReadTag(const std::string& word) {
+  if (word.empty()) return absl::InvalidArgumentError("the tag is empty");
+  for (const char c : word) {
+    if (!absl::ascii_isalnum(static_cast<unsigned char>(c))) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("the tag \"", word, "\" has other characters than letters and digits"));
+    }
+  }
+  return RdataField{Kind::kWord, absl::AsciiStrToLower(word)};
+}
+
+absl::StatusOr<RdataField> ReadString(const Word& word) {
+  std::string bytes = word.text;
+  if (!word.quoted) {
+    CHARON_ASSIGN_OR_RETURN(bytes, UnquoteText(word.text));
+  }
+  CHARON_RETURN_IF_ERROR(CheckLength(bytes));
+  return RdataField{Kind::kText, std::move(bytes)};
+}
+
+// A part that is one word; a word that is missing is empty.
+absl::StatusOr<RdataField> ReadPart(Part part, const Word& word) {
+  switch (part) {
+    case Part::kIp4:
+      return ReadAddress(word.text, /*v6=*/false);
+    case Part::kIp6:
+      return ReadAddress(word.text, /*v6=*/true);
+    case Part::kName: {
+      CHARON_ASSIGN_OR_RETURN(std::string name, CanonicalName(word.text));
+      return RdataField{Kind::kName, std::move(name)};
+    }
+    case Part::kU8:
+      return ReadNumber(word.text, 255);
+    case Part::kU16:
+      return ReadNumber(word.text, 65535);
+    case Part::kTag:
+      return ReadTag(word.text);
+    case Part::kString:
+      return ReadString(word);
+    default:
+      return absl::InternalError("a part of several words");
+  }
+}
+
+bool IsRest(Part part) {
+  return part == Part::kHexRest || part == Part::kBase64Rest || part == Part::kParametersRest ||
+         part == Part::kWordsRest;
+}
+
+// A part that is all words that are left.
+absl::StatusOr<std::vector<RdataField>> ReadRest(Part part, absl::Span<const Word> words) {
+  std::vector<RdataField> fields;
+  if (part == Part::kParametersRest) {
+    std::vector<std::string> parameters;
+    for (const Word& word : words) {
+      CHARON_ASSIGN_OR_RETURN(std::string parameter, ReadParameter(word));
+      parameters.push_back(std::move(parameter));
+    }
+    std::sort(parameters.begin(), parameters.end(), ComesBefore);
+    for (std::string& parameter : parameters)
+      fields.push_back({Kind::kParameter, std::move(parameter)});
+    return fields;
+  }
+  std::vector<std::string> texts;
+  for (const Word& word : words) {
+    if (part == Part::kWordsRest && word.quoted)
+      return absl::InvalidArgumentError(absl::StrCat("\"", word.text, "\" stands in quotes"));
+    texts.push_back(word.text);
+  }
+  if (part == Part::kWordsRest) return {{RdataField{Kind::kWord, absl::StrJoin(texts, " ")}}};
+  std::string digits = absl::StrJoin(texts, "");
+  if (part == Part::kHexRest) {
+    absl::AsciiStrToLower(&digits);
+    const bool hex = std::all_of(digits.begin(), digits.end(),
+                                 [](unsigned char c) { return absl::ascii_isxdigit(c); });
+    if (!hex || digits.empty() || digits.size() % 2 != 0)
+      return absl::InvalidArgumentError(absl::StrCat("\"", digits, "\" is not hexadecimal"));
+    return {{RdataField{Kind::kHex, std::move(digits)}}};
+  }
+  std::string bytes;
+  if (!absl::Base64Unescape(digits, &bytes) || bytes.empty())
+    return absl::InvalidArgumentError(absl::StrCat("\"", digits, "\" is not base64"));
+  return {{RdataField{Kind::kBase64, absl::Base64Escape(bytes)}}};
+}
+
 absl::StatusOr<Rdata> Read(const Shape& shape, absl::string_view text) {
   Rdata rdata;
   if (shape.parts.front() == Part::kTextRest) {
-    std::string joined;
-    const absl::string_view stripped = absl::StripAsciiWhitespace(text);
-    if (absl::StartsWith(stripped, "\"")) {
-      CHARON_ASSIGN_OR_RETURN(const std::vector<Word> words, Words(text));
-      for (const Word& word : words) {
-        if (!word.quoted)
-          return absl::InvalidArgumentError(
-              absl::StrCat("\"", word.text, "\" stands outside the quotes"));
-        CHARON_RETURN_IF_ERROR(CheckLength(word.text));
-        joined += word.text;
-      }
-    } else {
-      CHARON_ASSIGN_OR_RETURN(joined, UnquoteText(text));
-      CHARON_RETURN_IF_ERROR(CheckLength(joined));
-    }
-    rdata.fields.push_back({Kind::kText, std::move(joined)});
+    CHARON_ASSIGN_OR_RETURN(RdataField field, ReadText(text));
+    rdata.fields.push_back(std::move(field));
     return rdata;
   }
   CHARON_ASSIGN_OR_RETURN(const std::vector<Word> words, Words(text));
@@ -277,97 +377,17 @@ absl::StatusOr<Rdata> Read(const Shape& shape, absl::string_view text) {
         absl::StrCat("it has ", words.size(), " parts and needs ", least));
   std::size_t next = 0;
   for (const Part part : shape.parts) {
-    const bool rest = part == Part::kHexRest || part == Part::kBase64Rest ||
-                      part == Part::kParametersRest || part == Part::kWordsRest;
-    const std::string word = next < words.size() ? words[next].text : "";
-    const bool quoted = next < words.size() && words[next].quoted;
-    if (!rest) ++next;
-    switch (part) {
-      case Part::kIp4:
-      case Part::kIp6: {
-        const std::optional<IpAddress> address = IpAddress::Parse(word);
-        if (!address || address->v6 != (part == Part::kIp6)) {
-          return absl::InvalidArgumentError(absl::StrCat(
-              "\"", word, "\" is not an ", part == Part::kIp4 ? "IPv4" : "IPv6", " address"));
-        }
-        rdata.fields.push_back({Kind::kAddress, address->ToString()});
-        break;
-      }
-      case Part::kName: {
-        CHARON_ASSIGN_OR_RETURN(std::string name, CanonicalName(word));
-        rdata.fields.push_back({Kind::kName, std::move(name)});
-        break;
-      }
-      case Part::kU8:
-      case Part::kU16: {
-        CHARON_ASSIGN_OR_RETURN(RdataField number,
-                                ReadNumber(word, part == Part::kU8 ? 255 : 65535));
-        rdata.fields.push_back(std::move(number));
-        break;
-      }
-      case Part::kTag:
-        if (word.empty()) return absl::InvalidArgumentError("the tag is empty");
-        for (const char c : word) {
-          if (!absl::ascii_isalnum(static_cast<unsigned char>(c))) {
-            return absl::InvalidArgumentError(absl::StrCat(
-                "the tag \"", word, "\" has other characters than letters and digits"));
-          }
-        }
-        rdata.fields.push_back({Kind::kWord, absl::AsciiStrToLower(word)});
-        break;
-      case Part::kString: {
-        std::string bytes = word;
-        if (!quoted) {
-          CHARON_ASSIGN_OR_RETURN(bytes, UnquoteText(word));
-        }
-        CHARON_RETURN_IF_ERROR(CheckLength(bytes));
-        rdata.fields.push_back({Kind::kText, std::move(bytes)});
-        break;
-      }
-      case Part::kHexRest:
-      case Part::kBase64Rest: {
-        std::string digits;
-        for (; next < words.size(); ++next) digits += words[next].text;
-        if (part == Part::kHexRest) {
-          absl::AsciiStrToLower(&digits);
-          const bool hex = std::all_of(digits.begin(), digits.end(),
-                                       [](unsigned char c) { return absl::ascii_isxdigit(c); });
-          if (!hex || digits.empty() || digits.size() % 2 != 0)
-            return absl::InvalidArgumentError(absl::StrCat("\"", digits, "\" is not hexadecimal"));
-        } else {
-          std::string bytes;
-          if (!absl::Base64Unescape(digits, &bytes) || bytes.empty())
-            return absl::InvalidArgumentError(absl::StrCat("\"", digits, "\" is not base64"));
-          digits = absl::Base64Escape(bytes);
-        }
-        rdata.fields.push_back(
-            {part == Part::kHexRest ? Kind::kHex : Kind::kBase64, std::move(digits)});
-        break;
-      }
-      case Part::kParametersRest: {
-        std::vector<std::string> parameters;
-        for (; next < words.size(); ++next) {
-          CHARON_ASSIGN_OR_RETURN(std::string parameter, ReadParameter(words[next]));
-          parameters.push_back(std::move(parameter));
-        }
-        std::sort(parameters.begin(), parameters.end(), ComesBefore);
-        for (std::string& parameter : parameters)
-          rdata.fields.push_back({Kind::kParameter, std::move(parameter)});
-        break;
-      }
-      case Part::kWordsRest: {
-        std::vector<std::string> all;
-        for (; next < words.size(); ++next) {
-          if (words[next].quoted)
-            return absl::InvalidArgumentError(
-                absl::StrCat("\"", words[next].text, "\" stands in quotes"));
-          all.push_back(words[next].text);
-        }
-        rdata.fields.push_back({Kind::kWord, absl::StrJoin(all, " ")});
-        break;
-      }
-      case Part::kTextRest:
-        break;
+    if (IsRest(part)) {
+      CHARON_ASSIGN_OR_RETURN(
+          std::vector<RdataField> fields,
+          ReadRest(part, absl::MakeConstSpan(words).subspan(std::min(next, words.size()))));
+      for (RdataField& field : fields) rdata.fields.push_back(std::move(field));
+      next = words.size();
+    } else {
+      CHARON_ASSIGN_OR_RETURN(RdataField field,
+                              ReadPart(part, next < words.size() ? words[next] : Word()));
+      rdata.fields.push_back(std::move(field));
+      ++next;
     }
   }
   if (next < words.size()) {
