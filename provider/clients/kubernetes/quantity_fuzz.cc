@@ -23,7 +23,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   const absl::StatusOr<Quantity> again = Quantity::Parse(quantity->ToString());
   Require(again.ok() && *again == *quantity);
-  Require(again->ToString() == quantity->ToString());
+  // 62.5Ki is written as 64000, which has no binary suffix and is read as a decimal amount: 64k
+  // (apimachinery 1.36, quantity.go, CanonicalizeBytes). From then on it is the same.
+  const absl::StatusOr<Quantity> third = Quantity::Parse(again->ToString());
+  Require(third.ok() && *third == *quantity && third->ToString() == again->ToString());
   Require((*quantity - *quantity).nano() == 0);
   Require(*quantity + *quantity - *quantity <= *quantity || quantity->nano() < 0);
   Require((quantity->Value() > 0) == (quantity->nano() > 0));

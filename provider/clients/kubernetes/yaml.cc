@@ -401,6 +401,7 @@ std::string Explain(const std::string& message) {
   }
   if (message == END_OF_MAP_FLOW) return "a { is not closed, or a comma is missing";
   if (message == END_OF_SEQ_FLOW) return "a [ is not closed, or a comma is missing";
+  if (message == FLOW_END) return "a closing bracket that nothing has opened";
   if (message == EOF_IN_SCALAR) return "the text ends inside quotes";
   if (message == UNKNOWN_TOKEN) return "a character that no value can begin with; quote the value";
   if (message == BLOCK_ENTRY) return "a list item where no list can be";
@@ -418,7 +419,8 @@ bool BeginsDocument(absl::string_view text, std::size_t at) {
     const std::size_t newline = before.rfind('\n');
     const absl::string_view line = absl::StripAsciiWhitespace(
         newline == absl::string_view::npos ? before : before.substr(newline + 1));
-    if (absl::StartsWith(line, "...")) return true;
+    if (line == "..." || absl::StartsWith(line, "... ") || absl::StartsWith(line, "...\t"))
+      return true;
     if (!line.empty() && line[0] != '#') return false;
     before = newline == absl::string_view::npos ? "" : before.substr(0, newline);
   }
@@ -442,10 +444,14 @@ absl::StatusOr<std::vector<Json>> internal::ReadFullYaml(absl::string_view text)
   // The one place where exceptions come from: yaml-cpp throws for every error.
   try {
     YAML::Parser parser(stream);
+    std::optional<std::size_t> former;
     for (bool first = true;; first = false) {
       YamlBuilder builder(text);
       if (!parser.HandleNextDocument(builder)) break;
       CHARON_RETURN_IF_ERROR(builder.status());
+      // A comma outside of brackets makes empty documents for ever: yaml-cpp leaves it where it is.
+      if (std::exchange(former, position(builder.start())) == position(builder.start()))
+        return ErrorAtMark(text, builder.start(), Explain(YAML::ErrorMsg::UNKNOWN_TOKEN));
       if (!first && !BeginsDocument(text, position(builder.start()))) {
         return ErrorAtMark(text, builder.start(),
                            "this belongs to nothing above; is it indented too little?");

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
@@ -12,6 +13,7 @@ namespace charon::kubernetes {
 namespace {
 
 using ::testing::AllOf;
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::StartsWith;
@@ -251,6 +253,19 @@ TEST(Yaml, RefusesWhatKubectlRefuses) {
   EXPECT_THAT(ErrorOf("a: {{ x }}\n"), HasSubstr("map key"));
   EXPECT_THAT(ErrorOf(std::string("a: \x01\n")), HasSubstr("control character"));
   EXPECT_THAT(ErrorOf("a: \xff\n"), HasSubstr("not UTF-8"));
+}
+
+// yaml-cpp 0.7 leaves the comma where it is and makes one empty document after the other of it.
+TEST(Yaml, EndsAtACommaOutsideOfBrackets) {
+  constexpr char kNoValue[] = "a character that no value can begin with; quote the value";
+  EXPECT_EQ(ErrorOf(","), absl::StrCat("line 1, column 1: ", kNoValue));
+  EXPECT_EQ(ErrorOf("a\n...\n ,"), absl::StrCat("line 3, column 2: ", kNoValue));
+  for (const char* text : {"a\n... # end\n,", "---\na\n...\t\n# b\n,\n", "...\n,b"})
+    EXPECT_THAT(ErrorOf(text), AllOf(StartsWith("line "), EndsWith(kNoValue))) << text;
+  // "...," ends no document.
+  EXPECT_THAT(ErrorOf("\n...,\n#\n\n,"), HasSubstr("this belongs to nothing above"));
+  EXPECT_EQ(ParseYamlDocuments("a\n...\nb\n... \n")->size(), 2U);
+  EXPECT_EQ(ErrorOf("a\n...\n]\n"), "line 3, column 1: a closing bracket that nothing has opened");
 }
 
 // Each of these is accepted by yaml-cpp 0.7 and gives something else than what was written.
