@@ -1,7 +1,6 @@
-# Compiles through ccache where it is installed. Of precompiled headers it asks for this sloppiness (its manual, "Precompiled
-# headers"): no file here depends on __TIME__ or on macros that only a precompiled header would see.
+# Compiles through ccache where it is installed. The sandbox, a project of its own, includes this too.
 find_program(CHARON_CCACHE ccache)
 if(CHARON_CCACHE)
-  set(CMAKE_CXX_COMPILER_LAUNCHER "${CMAKE_COMMAND}" -E env CCACHE_SLOPPINESS=pch_defines,time_macros "${CHARON_CCACHE}")
+  set(CMAKE_CXX_COMPILER_LAUNCHER sh "${CMAKE_CURRENT_LIST_DIR}/ccache.sh" "${CHARON_CCACHE}")
   set(CMAKE_C_COMPILER_LAUNCHER "${CHARON_CCACHE}")
 endif()

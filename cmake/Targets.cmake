@@ -10,7 +10,7 @@ include(Ccache)
 
 # Fifty test programs that hold gRPC: linking them takes longer than all else that a warm ccache leaves.
 find_program(CHARON_MOLD mold)
-if(CHARON_MOLD AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND NOT CHARON_STATIC)
+if(CHARON_MOLD AND NOT CHARON_STATIC)
   add_link_options(-fuse-ld=mold)
 endif()
 

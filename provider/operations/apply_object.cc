@@ -43,17 +43,11 @@ std::string CarryingManager(const ObjectOptions& options) {
 
 std::string UidOf(const Json& object) { return Text(object, "metadata.uid"); }
 
-std::string AnnotationOf(const Json& object, const char* name) {
-  // The name has dots, so it cannot be part of a path.
-  const Json& annotations = kubernetes::Field(object, "metadata.annotations");
-  if (!annotations.is_object()) return "";
-  const auto found = annotations.find(name);
-  return found != annotations.end() && found->is_string() ? found->get<std::string>() : "";
+std::string MarkOf(const Json& object) { return kubernetes::Annotation(object, kOwnerAnnotation); }
+
+std::string TenureOf(const Json& object) {
+  return kubernetes::Annotation(object, kTenureAnnotation);
 }
-
-std::string MarkOf(const Json& object) { return AnnotationOf(object, kOwnerAnnotation); }
-
-std::string TenureOf(const Json& object) { return AnnotationOf(object, kTenureAnnotation); }
 
 bool IsOurMark(const std::string& mark, const ObjectOptions& options) {
   return mark == options.owner || (options.accepts != nullptr && options.accepts(mark));

@@ -228,11 +228,8 @@ class Examiner {
     std::string owner = Text(object_, "metadata.uid");
     if (kind_ == "Deployment") {
       // Old pods may be in trouble too; the ones that count belong to the newest ReplicaSet.
-      const std::string annotation = "deployment.kubernetes.io/revision";
-      const auto revision = [&](const Json& object) {
-        const Json& annotations = Field(object, "metadata.annotations");
-        return annotations.is_object() && annotations.contains(annotation) ? annotations[annotation]
-                                                                           : Json();
+      const auto revision = [](const Json& object) {
+        return kubernetes::Annotation(object, "deployment.kubernetes.io/revision");
       };
       for (const Json& set : List("apps/v1", "ReplicaSet", {.label_selector = selector})) {
         if (!OwnedBy(set, owner) || revision(set) != revision(object_)) continue;

@@ -33,7 +33,6 @@ struct Port {
                    });
     return spec;
   }
-  friend bool operator==(const Port&, const Port&) = default;
 };
 
 struct Everything {

@@ -68,7 +68,7 @@ std::vector<std::string> Registry::Contradictions() const {
       found.push_back(absl::StrCat("function ", name, ": no summary or description"));
     }
     std::set<std::string> names;
-    auto check = [&](const Parameter& parameter) {
+    auto check = [&, &name = name](const Parameter& parameter) {
       if (parameter.name.empty()) {
         found.push_back(
             absl::StrCat("function ", name, ": a parameter without a name, or one name too many"));

@@ -130,10 +130,9 @@ Json LastAppliedByKubectl(const Json& live) {
       std::any_of(managers.begin(), managers.end(), [](const kubernetes::ManagerEntry& entry) {
         return entry.manager == "kubectl-client-side-apply" && entry.subresource.empty();
       });
-  const Json& annotations = kubernetes::Field(live, "metadata.annotations");
-  if (!managed || !annotations.is_object()) return Json();
-  const Json applied =
-      Json::parse(annotations.value(kLastApplied, ""), nullptr, /*allow_exceptions=*/false);
+  if (!managed) return Json();
+  const Json applied = Json::parse(kubernetes::Annotation(live, kLastApplied), nullptr,
+                                   /*allow_exceptions=*/false);
   if (!applied.is_object()) return Json();
   const absl::StatusOr<kubernetes::ObjectRef> then = kubernetes::RefOf(applied),
                                               now = kubernetes::RefOf(live);

@@ -21,8 +21,8 @@ Json Entry(const std::string& manager, const std::string& operation, const std::
           {"fieldsType", "FieldsV1"}, {"fieldsV1", Parsed(fields)}};
 }
 
-// A Service as v1.36.3 stores it, trimmed: with defaults, and with `entries` as its managers.
-Json Service(Json entries) {
+// A Service as v1.36.3 stores it, trimmed: with defaults, and with `entry` as its manager.
+Json Service(Json entry) {
   Json live = Parsed(R"({
     "apiVersion": "v1", "kind": "Service",
     "metadata": {"name": "redmine", "namespace": "redmine", "uid": "u", "resourceVersion": "7"},
@@ -30,7 +30,7 @@ Json Service(Json entries) {
              "ports": [{"name": "http", "port": 80, "protocol": "TCP", "targetPort": 3000},
                        {"name": "dns", "port": 53, "protocol": "UDP", "targetPort": 53}]},
     "status": {"loadBalancer": {}}})");
-  live["metadata"]["managedFields"] = std::move(entries);
+  live["metadata"]["managedFields"] = Json::array({std::move(entry)});
   return live;
 }
 
@@ -103,7 +103,7 @@ TEST(EmitLike, ChangesNoMoreOfAYamlThanWhatDiffers) {
 
 TEST(ExportManifest, LeavesOutAProtocolThatOnlyFillsInTheKey) {
   const Json exported =
-      ExportManifest(Service({Entry("charon", "Apply", kPortsWithoutProtocol)}), "charon");
+      ExportManifest(Service(Entry("charon", "Apply", kPortsWithoutProtocol)), "charon");
   EXPECT_EQ(exported["spec"]["ports"][0],
             Parsed(R"({"name": "http", "port": 80, "targetPort": 3000})"));
   EXPECT_EQ(exported["spec"]["ports"][1],
@@ -112,17 +112,16 @@ TEST(ExportManifest, LeavesOutAProtocolThatOnlyFillsInTheKey) {
 
 TEST(ExportManifest, KeepsAProtocolThatWasWritten) {
   const Json exported = ExportManifest(
-      Service({Entry("charon", "Apply",
-                     R"({"f:spec": {"f:ports": {"k:{\"port\":80,\"protocol\":\"TCP\"}":
-          {".": {}, "f:port": {}, "f:protocol": {}}}}})")}),
+      Service(Entry("charon", "Apply",
+                    R"({"f:spec": {"f:ports": {"k:{\"port\":80,\"protocol\":\"TCP\"}":
+          {".": {}, "f:port": {}, "f:protocol": {}}}}})")),
       "charon");
   EXPECT_EQ(exported["spec"]["ports"], Parsed(R"([{"port": 80, "protocol": "TCP"}])"));
 }
 
 // kubectl's entry has the defaults as well; its annotation has what was written.
 Json AppliedByKubectl(const std::string& manager) {
-  Json live =
-      Service({Entry(manager, "Update", R"({"f:spec": {"f:type": {}, "f:selector": {}}})")});
+  Json live = Service(Entry(manager, "Update", R"({"f:spec": {"f:type": {}, "f:selector": {}}})"));
   live["metadata"]["annotations"] = {
       {kApplied,
        R"({"apiVersion": "v1", "kind": "Service", "metadata": {"annotations": {}, "name": "redmine",

@@ -58,11 +58,9 @@ absl::StatusOr<std::set<std::string>> FindCopies(const Call& call, kubernetes::C
                                                  const std::set<std::string>& known,
                                                  const operations::ObjectOptions& options) {
   std::set<std::string> found;
-  const Json& annotations = kubernetes::Field(live, "metadata.annotations");
-  if (!annotations.is_object() || operations::ClaimOf(&live, options) != operations::Claim::kOurs)
-    return found;
-  for (const absl::string_view noted :
-       absl::StrSplit(annotations.value(kCopiesAnnotation, ""), ',', absl::SkipEmpty())) {
+  if (operations::ClaimOf(&live, options) != operations::Claim::kOurs) return found;
+  const std::string copies = kubernetes::Annotation(live, kCopiesAnnotation);
+  for (const absl::string_view noted : absl::StrSplit(copies, ',', absl::SkipEmpty())) {
     const std::string place(noted);
     if (place == *model.name_space || known.count(place) != 0) continue;
     const auto copy = cluster.Read(call, RefIn(place, model));

@@ -409,28 +409,29 @@ absl::Status PlanChecks::BackupTargets(const sdk::Context& context,
     const std::map<std::string, ClaimModel> own = planned.claims.value_or({});
     const ObjectRef target{{"v1", "PersistentVolumeClaim"}, *planned.name_space, *backup.to};
     if (own.count(*backup.to) != 0 || content.hashes.count(KeyOf(target)) != 0) continue;
-    CHARON_RETURN_IF_ERROR(services_.CheckPlan(context, [&](Cluster& cluster) -> absl::Status {
-      const auto live = cluster.Read(context, target);
-      // Without a namespace, this run makes it, and whatever is to be in it.
-      if (kubernetes::MissingOf(live.status()) != kubernetes::Missing::kObject)
-        return absl::IsUnavailable(live.status()) ? live.status() : absl::OkStatus();
-      if (!cluster.Read(context, {{"v1", "Namespace"}, "", *planned.name_space}).ok())
-        return absl::OkStatus();
-      std::vector<std::string> names;
-      for (const auto& [name, claim] : own) names.push_back(absl::StrCat("\"", name, "\""));
-      context.diagnostics->Warning(
-          "A backup has nothing to write to",
-          At(Path("backups").Key(key).Attribute("to"),
-             WithRemedy(
-                 absl::NotFoundError(absl::StrCat(
-                     "namespace ", *planned.name_space, " has no PersistentVolumeClaim \"",
-                     *backup.to, "\", and \"claims\" has ",
-                     names.empty() ? "none" : absl::StrCat("only ", absl::StrJoin(names, ", ")),
-                     ": the backup's pods wait until there is one")),
-                 "If something else makes it, nothing is to be done. Else name a key of "
-                 "\"claims\", or a claim that there is.")));
-      return absl::OkStatus();
-    }));
+    CHARON_RETURN_IF_ERROR(services_.CheckPlan(
+        context, [&, &key = key, &backup = backup](Cluster& cluster) -> absl::Status {
+          const auto live = cluster.Read(context, target);
+          // Without a namespace, this run makes it, and whatever is to be in it.
+          if (kubernetes::MissingOf(live.status()) != kubernetes::Missing::kObject)
+            return absl::IsUnavailable(live.status()) ? live.status() : absl::OkStatus();
+          if (!cluster.Read(context, {{"v1", "Namespace"}, "", *planned.name_space}).ok())
+            return absl::OkStatus();
+          std::vector<std::string> names;
+          for (const auto& [name, claim] : own) names.push_back(absl::StrCat("\"", name, "\""));
+          context.diagnostics->Warning(
+              "A backup has nothing to write to",
+              At(Path("backups").Key(key).Attribute("to"),
+                 WithRemedy(
+                     absl::NotFoundError(absl::StrCat(
+                         "namespace ", *planned.name_space, " has no PersistentVolumeClaim \"",
+                         *backup.to, "\", and \"claims\" has ",
+                         names.empty() ? "none" : absl::StrCat("only ", absl::StrJoin(names, ", ")),
+                         ": the backup's pods wait until there is one")),
+                     "If something else makes it, nothing is to be done. Else name a key of "
+                     "\"claims\", or a claim that there is.")));
+          return absl::OkStatus();
+        }));
   }
   return absl::OkStatus();
 }
@@ -664,16 +665,17 @@ std::vector<std::string> PlanChecks::NewClaims(const sdk::Context& context,
     if (former.count(key) != 0) continue;
     // One that an earlier service of this name has left has its data.
     bool exists = false;
-    const absl::Status asked = services_.CheckPlan(context, [&](Cluster& cluster) -> absl::Status {
-      if (IsPerReplica(claim)) {
-        const auto claims = ReplicaClaims(context, cluster, planned, name);
-        exists = claims.ok() && !claims->empty();
-      } else {
-        CHARON_ASSIGN_OR_RETURN(const ObjectRef ref, RefOfKey(key));
-        exists = cluster.Read(context, ref).ok();
-      }
-      return absl::OkStatus();
-    });
+    const absl::Status asked = services_.CheckPlan(
+        context, [&, &name = name, &claim = claim](Cluster& cluster) -> absl::Status {
+          if (IsPerReplica(claim)) {
+            const auto claims = ReplicaClaims(context, cluster, planned, name);
+            exists = claims.ok() && !claims->empty();
+          } else {
+            CHARON_ASSIGN_OR_RETURN(const ObjectRef ref, RefOfKey(key));
+            exists = cluster.Read(context, ref).ok();
+          }
+          return absl::OkStatus();
+        });
     if (!asked.ok() || !exists) names.push_back(name);
   }
   return names;

@@ -20,14 +20,6 @@ constexpr char kUnmarked[] = "unmarked";
 // What the workload notes, where the state knows less since somebody has deleted the rest.
 constexpr char kNoted[] = "noted";
 
-// "" if there is none. Its name may have dots, so that it is no part of a path.
-std::string AnnotationOf(const Json& object, const char* name) {
-  const Json& annotations = kubernetes::Field(object, "metadata.annotations");
-  if (!annotations.is_object()) return "";
-  const auto found = annotations.find(name);
-  return found != annotations.end() && found->is_string() ? found->get<std::string>() : "";
-}
-
 }  // namespace
 
 bool IsUnfinished(const ServiceModel& model) {
@@ -43,7 +35,7 @@ std::string HashOfKeys(const StringMap& objects) {
 }
 
 std::string NotedObjects(const Json& workload) {
-  return AnnotationOf(workload, kObjectsAnnotation);
+  return kubernetes::Annotation(workload, kObjectsAnnotation);
 }
 
 bool NotesOtherObjects(const sdk::Context& context, const Json& workload,
@@ -65,7 +57,7 @@ bool RemembersNote(const sdk::Context& context) {
 void ForgetNote(const sdk::Context& context) { context.private_state->Erase(kNoted); }
 
 Json GeneratedNote(const Json& secret) {
-  Json note = Json::parse(AnnotationOf(secret, kGeneratedAnnotation), nullptr,
+  Json note = Json::parse(kubernetes::Annotation(secret, kGeneratedAnnotation), nullptr,
                           /*allow_exceptions=*/false);
   return note.is_object() ? note : Json();
 }

@@ -163,9 +163,7 @@ class SecretSink final : public KeySink {
 
  private:
   std::optional<KeyIntent> IntentOf(const Json& live) const {
-    const Json& annotations = kubernetes::Field(live, "metadata.annotations");
-    if (!annotations.is_object()) return std::nullopt;
-    return IntentFromJson(annotations.value(kIntentAnnotation, ""), options_.owner);
+    return IntentFromJson(kubernetes::Annotation(live, kIntentAnnotation), options_.owner);
   }
 
   Json Render(const KeyIntent& intent, const std::string* key) const {

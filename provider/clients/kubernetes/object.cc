@@ -486,6 +486,13 @@ std::string Text(const Json& object, absl::string_view dotted_path) {
   return value.is_string() ? value.get_ref<const std::string&>() : "";
 }
 
+std::string Annotation(const Json& object, absl::string_view name) {
+  const Json& annotations = Field(object, "metadata.annotations");
+  if (!annotations.is_object()) return "";
+  const auto found = annotations.find(name);
+  return found != annotations.end() && found->is_string() ? found->get<std::string>() : "";
+}
+
 std::int64_t Number(const Json& object, absl::string_view dotted_path, std::int64_t fallback) {
   const Json& value = Field(object, dotted_path);
   return value.is_number_integer() ? value.get<std::int64_t>() : fallback;

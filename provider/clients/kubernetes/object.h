@@ -64,6 +64,8 @@ absl::StatusOr<ObjectRef> RefOf(const Json& object);
 const Json& Field(const Json& object, absl::string_view dotted_path);
 // Its text; "" if there is none or it is no string.
 std::string Text(const Json& object, absl::string_view dotted_path);
+// An annotation, whose name may have dots; "" if there is none.
+std::string Annotation(const Json& object, absl::string_view name);
 // Its integer; the fallback if there is none or it is no integer.
 std::int64_t Number(const Json& object, absl::string_view dotted_path, std::int64_t fallback = 0);
 
