@@ -65,7 +65,11 @@ class Program:
 
     def command(self, go: str) -> list[str]:
         flags = re.sub(r"{([^}]+)}", lambda m: self.required(m[1]), self.link_flags)
-        return [go, "build", "-mod=readonly", "-trimpath", "-v", "-ldflags", f"-s -w {flags}".strip()]
+        # No debug information: the linker would drop it, and writing it is a seventh of the compiler's time (Go 1.26).
+        return [
+            go, "build", "-mod=readonly", "-trimpath", "-v",
+            "-gcflags=all=-dwarf=false", "-ldflags", f"-s -w {flags}".strip(),
+        ]
 
     @property
     def place(self) -> pathlib.Path:
