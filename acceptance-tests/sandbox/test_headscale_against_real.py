@@ -76,6 +76,8 @@ def normalise(value, key=None):
             return f"<{key}>"
         # Go's JSON package draws its words anew with each process, so that nobody relies on them.
         value = value.replace("unable to unmarshal", "cannot unmarshal")
+        # And its protobuf errors begin with a space or a no-break space, drawn from the checksum of the binary.
+        value = value.replace("proto:\u00a0", "proto: ")
         value = re.sub(r"hskey-auth-[\w-]{12}-", "hskey-auth-<prefix>-", value)
         value = re.sub(r"(?<=hskey-auth-<prefix>-)[\w-]{64}", "<secret>", value)
         value = re.sub(r"\b[0-9a-f]{48}\b", "<key>", value)
