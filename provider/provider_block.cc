@@ -452,18 +452,23 @@ const ObjectSpec<ProviderModel>& ProviderModel::Describe() {
   static const auto& spec = *new ObjectSpec<M>(
       "Native resources for people who run their own platform. Every part is optional and falls "
       "back to the environment; an "
-      "empty block is valid.",
+      "empty block is valid. A key that is not known is an error.",
       {
-          Field(&M::kubernetes, "kubernetes", Optional, "How to reach the Kubernetes cluster."),
-          Field(&M::headscale, "headscale", Optional, "How to reach the Headscale server."),
+          Field(&M::kubernetes, "kubernetes", Optional, "How to reach the Kubernetes cluster.")
+              .Strict(),
+          Field(&M::headscale, "headscale", Optional, "How to reach the Headscale server.")
+              .Strict(),
           FieldOf<M>(&DnsModels::cloudflare, "cloudflare", Optional,
-                     "How to reach Cloudflare, for DNS."),
-          FieldOf<M>(&DnsModels::aws, "aws", Optional, "How to reach AWS, for DNS (Route 53)."),
+                     "How to reach Cloudflare, for DNS.")
+              .Strict(),
+          FieldOf<M>(&DnsModels::aws, "aws", Optional, "How to reach AWS, for DNS (Route 53).")
+              .Strict(),
           FieldOf<M>(&DnsModels::rfc2136, "rfc2136", Optional,
-                     "A name server that takes dynamic updates."),
-          FieldOf<M>(&DnsModels::powerdns, "powerdns", Optional, "A PowerDNS server, by its API."),
-          Field(&M::conventions, "conventions", Optional,
-                "What the platform agrees on once. A key that is not known is an error.")
+                     "A name server that takes dynamic updates.")
+              .Strict(),
+          FieldOf<M>(&DnsModels::powerdns, "powerdns", Optional, "A PowerDNS server, by its API.")
+              .Strict(),
+          Field(&M::conventions, "conventions", Optional, "What the platform agrees on once.")
               .Strict(),
           Field(&M::plan_checks, "plan_checks", Optional,
                 "`auto` (default) asks reachable servers during plan whether they would accept "

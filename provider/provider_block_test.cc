@@ -42,6 +42,29 @@ Conventions Configured(const std::string& conventions) {
   return services.settings()->conventions;
 }
 
+// Core drops keys that a type lacks, and what is left leads to another server.
+TEST(PartsOfTheBlock, HaveNoKeyThatTheTableHasNot) {
+  for (const char* part :
+       {"kubernetes", "headscale", "cloudflare", "aws", "rfc2136", "powerdns", "conventions"}) {
+    Services services;
+    const sdk::Diagnostics found = ProviderBlock(services).Validate(
+        Call(), ObjectForTest(ProviderModel::Describe().schema(),
+                              absl::StrCat("{\"", part, "\": {\"nope\": \"x\"}}")));
+    ASSERT_THAT(found.list(), SizeIs(1)) << part;
+    EXPECT_THAT(found.list()[0].detail,
+                HasSubstr(absl::StrCat(part, ".nope: There is no \"nope\" here.")));
+  }
+}
+
+TEST(PartsOfTheBlock, MayHaveKeysThatAreNull) {
+  Services services;
+  const Value block = ObjectForTest(
+      ProviderModel::Describe().schema(),
+      R"({"kubernetes": {"host": null, "exec": null, "insecure": null}, "headscale": {"api_key": null}})");
+  EXPECT_THAT(ProviderBlock(services).Validate(Call(), block).list(), IsEmpty());
+  EXPECT_THAT(ProviderBlock(services).Configure(Call(), block, "1.14.0").list(), IsEmpty());
+}
+
 TEST(ConventionsOfTheBlock, HaveTiersThatNamespacesCanHave) {
   auto tier = [](absl::string_view tables) {
     return Errors(absl::StrCat(R"({"tiers": {"x": {)", tables, "}}}"));

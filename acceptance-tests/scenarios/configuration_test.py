@@ -368,6 +368,9 @@ BAD = {
         ["client_key"]),
     "CA that is a path": (
         'kubernetes = {\n host = "https://x"\n token = "t"\n cluster_ca_certificate = "/etc/ca.crt"\n}', ["file("]),
+    # Terraform itself drops keys that a type lacks: another cluster would be used.
+    "a key that is mistyped": ('kubernetes = {\n config_contex = "prod"\n}', ["There is no \"config_contex\" here", '"config_context"']),
+    "a key of DNS that is mistyped": ('aws = {\n acces_key = "x"\n}', ["There is no \"acces_key\" here", '"access_key"']),
     "an owner with blanks": ('conventions = {\n owner = "my stack"\n}', ["owner"]),
     "a tier with a bad quantity": (
         'conventions = {\n tiers = {\n x = {\n resource_quota = { pods = "1 Gb" }\n}\n}\n}', ["1 Gb"]),
