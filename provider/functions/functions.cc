@@ -41,11 +41,23 @@ absl::Status WithPlace(const absl::Status& status) {
               : status;
 }
 
+// What `json` is instead of an object, in the words of HCL.
+absl::Status NoObject(const Json& json, absl::string_view place = "") {
+  const absl::string_view kind = json.is_array()     ? "a list"
+                                 : json.is_string()  ? "a string"
+                                 : json.is_boolean() ? "a bool"
+                                 : json.is_null()    ? "null"
+                                                     : "a number";
+  return absl::InvalidArgumentError(
+      absl::StrCat(place, place.empty() ? "" : " ", "is ", kind, ", and no object"));
+}
+
 }  // namespace
 
 absl::StatusOr<Value> ManifestDecode(const std::string& manifest) {
   absl::StatusOr<Json> object = kubernetes::ParseYaml(manifest);
   if (!object.ok()) return sdk::AtArgument(0, object.status());
+  if (!object->is_object()) return sdk::AtArgument(0, NoObject(*object));
   return ToValue(*object);
 }
 
@@ -53,9 +65,11 @@ absl::StatusOr<Value> ManifestDecodeMulti(const std::string& manifests) {
   absl::StatusOr<std::vector<Json>> documents = kubernetes::ParseYamlDocuments(manifests);
   if (!documents.ok()) return sdk::AtArgument(0, documents.status());
   Json all = Json::array();
-  for (Json& document : *documents) {
-    const bool list = document.is_object() &&
-                      absl::EndsWith(kubernetes::Text(document, "kind"), "List") &&
+  for (std::size_t i = 0; i < documents->size(); ++i) {
+    Json& document = (*documents)[i];
+    if (!document.is_object())
+      return sdk::AtArgument(0, NoObject(document, absl::StrCat("document ", i + 1)));
+    const bool list = absl::EndsWith(kubernetes::Text(document, "kind"), "List") &&
                       document.contains("items") && document["items"].is_array();
     if (!list) {
       all.push_back(std::move(document));
@@ -72,10 +86,16 @@ absl::StatusOr<std::string> ManifestEncode(const Value& manifest) {
   absl::StatusOr<std::string> text = EncodeAnyJson(manifest);
   if (!text.ok()) return sdk::AtArgument(0, text.status());
   const Json json = Json::parse(*text, nullptr, /*allow_exceptions=*/false);
-  if (!json.is_array()) return kubernetes::EmitYaml(json);
+  if (!json.is_array()) {
+    if (!json.is_object()) return sdk::AtArgument(0, NoObject(json));
+    return kubernetes::EmitYaml(json);
+  }
   std::string documents;
-  for (const Json& document : json)
-    absl::StrAppend(&documents, "---\n", kubernetes::EmitYaml(document));
+  for (std::size_t i = 0; i < json.size(); ++i) {
+    if (!json[i].is_object())
+      return sdk::AtArgument(0, NoObject(json[i], absl::StrCat("[", i, "]")));
+    absl::StrAppend(&documents, "---\n", kubernetes::EmitYaml(json[i]));
+  }
   return documents;
 }
 

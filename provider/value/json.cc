@@ -333,10 +333,10 @@ absl::Status CheckNumbersOf64Bits(const Value& value) {
   switch (value.kind()) {
     case Value::Kind::kNumber: {
       const Number& number = value.number();
-      if (!number.IsInteger() || number.ToInt64() || number.ToUint64()) return absl::OkStatus();
+      if (!number.IsInteger() || number.ToInt64()) return absl::OkStatus();
       return absl::InvalidArgumentError(
-          "is an integer of more than 64 bits, of which readers of JSON and YAML lose digits; "
-          "write it as text");
+          "is an integer of more than 64 bits with its sign, of which readers of JSON and YAML "
+          "lose digits; write it as text");
     }
     case Value::Kind::kSequence:
       for (std::size_t i = 0; i < value.sequence().size(); ++i) {

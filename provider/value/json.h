@@ -34,8 +34,9 @@ absl::StatusOr<TypedValue> DecodeAnyJson(absl::string_view json);
 // spaces. InvalidArgument (with the path) if something in it is unknown.
 absl::StatusOr<std::string> EncodeAnyJson(const Value& value);
 
-// InvalidArgument, with the path, if `value` has an integer that is none of 64 bits: those who read
-// it as JSON or YAML would lose digits of it, or refuse it.
+// InvalidArgument, with the path, if `value` has an integer that is none of 64 bits with a sign:
+// those who read it as JSON or YAML would lose digits of it, or refuse it. Kubernetes makes a float
+// of it (apimachinery 0.36, pkg/util/json/json.go, ConvertInterfaceNumbers).
 absl::Status CheckNumbersOf64Bits(const Value& value);
 
 }  // namespace charon
