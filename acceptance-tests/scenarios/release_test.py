@@ -87,8 +87,7 @@ def test_reattach_mode(cluster, stack, binary, names):
             if "TF_REATTACH_PROVIDERS=" in line:
                 break
         document = json.loads(line.partition("TF_REATTACH_PROVIDERS=")[2].strip().strip("'"))
-        (reattach,) = document.values()
-        stack.environment["TF_REATTACH_PROVIDERS"] = json.dumps({stack.cli.provider_address: reattach})
+        stack.environment["TF_REATTACH_PROVIDERS"] = json.dumps(document)
         stack.write(f'resource "charon_tier_namespace" "x" {{\n  name = "{names("n")}"\n}}\n')
         stack.apply()
         stack.destroy()

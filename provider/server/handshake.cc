@@ -6,6 +6,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 #include "nlohmann/json.hpp"
 
 namespace charon::server {
@@ -69,6 +70,11 @@ std::string ReattachJson(absl::string_view provider_address, const Address& addr
       {"Addr", {{"Network", std::string(address.network_name())}, {"String", address.text}}}};
   nlohmann::ordered_json json;
   json[std::string(provider_address)] = entry;
+  // OpenTofu takes an address without a host for one of its own registry. Others pass over that
+  // key.
+  absl::string_view source = provider_address;
+  if (absl::ConsumePrefix(&source, "registry.terraform.io/"))
+    json[absl::StrCat("registry.opentofu.org/", source)] = entry;
   return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 

@@ -86,6 +86,7 @@ TEST(ReattachJson, IsWhatTerraformReads) {
   EXPECT_EQ(entry.at("Test"), true);
   EXPECT_EQ(entry.at("Addr").at("Network"), "unix");
   EXPECT_EQ(entry.at("Addr").at("String"), "/tmp/s");
+  EXPECT_EQ(json.at("registry.opentofu.org/charon/charon"), entry);  // what OpenTofu reads
 }
 
 // ---- Where to listen ----

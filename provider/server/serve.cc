@@ -81,6 +81,7 @@ std::string Reattach(const PluginInfo& info, const PluginServer& server) {
 HostSettings DebugSettings() {
   HostSettings host;
   host.temporary_folder = ProcessEnvironment("TMPDIR");
+  host.socket_folder = ProcessEnvironment("PLUGIN_UNIX_SOCKET_DIR");
   return host;
 }
 
