@@ -182,7 +182,8 @@ absl::Status Services::Check(const sdk::Context& context, PlanChecker& checker,
   if (client.ok() && !absl::IsUnavailable(status) && !absl::IsDeadlineExceeded(status) &&
       !absl::IsUnauthenticated(status))
     return status;
-  CHARON_RETURN_IF_ERROR(context.call.Alive());
+  // A server that does not answer in the time of a plan is as good as none.
+  if (context.call.stop.stop_requested()) return context.call.Alive();
   // At an apply of this plan the error is about to be said.
   if (checker.unreachable.exchange(true) || context.planned_before) return absl::OkStatus();
   context.diagnostics->Warning(

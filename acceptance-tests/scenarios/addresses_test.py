@@ -461,3 +461,6 @@ def test_a_wait_for_what_is_no_expression_is_refused_before_anything_is_made(sta
     stack.write(manifest("x", config_map(work, a="1"), wait={"fields": {"data.a": "("}}))
     (error,) = stack.validate(fails=True)
     assert "is no regular expression" in error.text and "wait" in error.code, error
+    stack.write(manifest("x", config_map(work, a="1"), wait={"fields": {"{.data.a}": "1"}}))
+    (error,) = stack.validate(fails=True)
+    assert "is no path of a field" in error.text and "wait" in error.code, error

@@ -124,6 +124,35 @@ def test_a_tier_that_does_not_exist(stack, cluster, names):
            attribute="tier", address="charon_tier_namespace.x")
 
 
+def test_a_tier_with_the_short_name_of_another(stack, names):
+    stack.write(hcl.resource("charon_tier", "x", {"name": "edge", "priority": 5}))
+    expect(stack.plan(fails=True).error, "Unable to plan tier",
+           '"edge" is the short name of the tier "3-edge", which every "tier" that says so means.',
+           'Write "3-edge", or another name.', attribute="name", address="charon_tier.x")
+
+
+def test_a_write_only_part_of_another_object(stack, names):
+    stack.write(manifest(object_of(names, "Secret"), manifest_wo=json.dumps(object_of(names, "Secret", name="y", stringData={"a": "b"})),
+                         manifest_wo_version="1"))
+    expect(stack.plan(fails=True).error, "Invalid Kubernetes object",
+           "Has another metadata.name than manifest, which says what object it is.",
+           "Leave it out here: only what is to be in no state belongs here.", attribute="manifest_wo")
+
+
+def test_a_secret_as_kubectl_keeps_it(stack, names):
+    """`kubectl get -o yaml` of what `kubectl apply` made has all values once more, in an annotation."""
+    secret = object_of(names, "Secret")
+    secret["metadata"]["annotations"] = {
+        "kubectl.kubernetes.io/last-applied-configuration": json.dumps(secret | {"stringData": {"password": "s3cret"}})}
+    stack.write(manifest(secret))
+    plan = stack.plan(fails=True)
+    expect(plan.error, "Invalid Kubernetes object",
+           "Has the annotation kubectl.kubernetes.io/last-applied-configuration, in which kubectl apply puts the whole Secret: its"
+           " values would be stored in Terraform's state in plain text.",
+           "Remove it from the manifest: server-side apply has no use for it.")
+    assert "s3cret" not in plan.error.text
+
+
 TEXTS = {
     "tabs": ("apiVersion: v1\nkind: ConfigMap\nmetadata:\n\tname: x\n",
              "Line 4 is indented with a tab; YAML takes only spaces."),
@@ -311,6 +340,21 @@ def test_a_webhook_that_does_not_answer(stack, cluster, work, names):
                                "depends_on = [charon_kubernetes_manifest.x]"))
     plan = stack.plan(fails=True)
     assert plan.error.address == "charon_kubernetes_manifest.y" and plan.says(".daata"), plan
+
+
+def test_a_server_that_hangs_in_the_plan(stack, cluster, work, names):
+    """What the plan could not check is a warning: nothing is wrong with the configuration."""
+    front = cluster.proxy()
+    stack.environment["KUBE_CONFIG_PATH"] = str(front.kubeconfig)
+    front.on(proxy.matching("PATCH", ".*/configmaps/x"), proxy.Hang(), None)
+    stack.write(manifest(object_of(names), timeouts={"read": "1s"}))
+    (warning,) = stack.plan().warnings
+    assert warning.summary == "The cluster cannot be asked", warning
+    assert warning.detail == ("It did not check the plan, and the apply will fail unless that changes before: the dry run of"
+                              f" v1/ConfigMap/{work}/x: the time-out was reached."), warning
+    front.reset()
+    stack.apply()
+    stack.destroy()
 
 
 TIER_ROWS = {

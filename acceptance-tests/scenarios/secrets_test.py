@@ -184,6 +184,39 @@ def test_a_write_only_key_that_goes_from_a_manifest_goes_from_the_secret(stack, 
     stack.destroy()
 
 
+def test_write_only_values_change_only_by_their_version(stack, cluster, work):
+    """Each run may read others: a change of something else must not write them, nor refuse the ones that it would."""
+
+    def write(version, value, label, **more):
+        stack.write("".join(hcl.resource("charon_kubernetes_manifest", kind.lower(), {
+            "manifest": json.dumps({"apiVersion": "v1", "kind": kind,
+                                    "metadata": {"name": "x", "namespace": work, "labels": {"a": label}}}),
+            "manifest_wo": json.dumps({field: {"hidden": value} | more}), "manifest_wo_version": version,
+        }) for kind, field in (("Secret", "stringData"), ("ConfigMap", "data"))) + hcl.resource("charon_secret", "given", {
+            "name": "given", "namespace": work, "labels": {"a": label}, "data_wo": {"hidden": value} | more,
+            "data_wo_version": version, "generate": {"made": {"rotation_trigger": "1"} if label == "1" else {}},
+        }))
+        return stack.apply().actions
+
+    def found():
+        objects = [data_of(cluster, work, "x"), cluster.get("ConfigMap", work, "x")["data"], data_of(cluster, work, "given")]
+        made.add(objects[-1].pop("made"))
+        return objects
+
+    made = set()
+    write("1", GIVEN, "1")
+    assert found() == 3 * [{"hidden": GIVEN}]
+    # A key that is new has no value to keep; a trigger that goes rotates nothing.
+    assert set(write("1", ROTATED, "2", more=ROTATED).values()) == {"update"}
+    assert cluster.get("ConfigMap", work, "x")["metadata"]["labels"]["a"] == "2"
+    assert found() == 3 * [{"hidden": GIVEN, "more": ROTATED}]
+    assert set(write("2", ROTATED, "2", more=ROTATED).values()) == {"update"}
+    assert found() == 3 * [{"hidden": ROTATED, "more": ROTATED}]
+    assert len(made) == 1
+    stack.expect_empty()
+    stack.destroy()
+
+
 def test_a_key_in_both_forms_is_the_readable_one(stack, cluster, work):
     """As the API has it: stringData wins."""
     stack.write(hcl.resource("charon_kubernetes_manifest", "x", {

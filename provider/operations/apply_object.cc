@@ -754,7 +754,8 @@ bool CannotTell(const absl::Status& status) {
 absl::StatusOr<bool> Checked(const Call& call, const absl::Status& checked, const ObjectRef& ref,
                              const ObjectOptions& options) {
   if (checked.ok()) return true;
-  CHARON_RETURN_IF_ERROR(call.Alive());
+  if (absl::Status alive = call.Alive(); !alive.ok())
+    return Annotate(std::move(alive), absl::StrCat("the dry run of ", ref.ToString()));
   // It was written to, or went, between two requests of the check, as when another resource of this
   // run deletes it: the apply looks again.
   if (!CannotTell(checked) && !IsPrecondition(checked))

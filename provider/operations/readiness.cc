@@ -267,6 +267,36 @@ Verdict JudgeCondition(const Json& object, absl::string_view type, absl::string_
   return Waiting(absl::StrCat("condition ", Describe(*condition)));
 }
 
+absl::Status CheckFieldPath(absl::string_view path) {
+  const auto refused = [path](absl::string_view what) {
+    return WithRemedy(
+        absl::InvalidArgumentError(absl::StrCat("\"", path, "\" is no path of a field: ", what)),
+        "Write names with dots between them, such as status.phase; a list index as a name or in "
+        "brackets, such as status.addresses[0].ip; a name with dots as "
+        "metadata.annotations['example.com/a'].");
+  };
+  if (path.empty()) return refused("it is empty");
+  if (path.front() == '{') return refused("it has the braces of kubectl's JSONPath");
+  if (path.front() == '.') return refused("it begins with a dot");
+  for (absl::string_view rest = path; !rest.empty();) {
+    if (absl::ConsumePrefix(&rest, "[")) {
+      const std::size_t close = rest.find(']');
+      if (close == absl::string_view::npos) return refused("a bracket is not closed");
+      if (close == 0) return refused("a bracket is empty");
+      rest.remove_prefix(close + 1);
+      if (rest.empty() || rest.front() == '[') continue;
+    } else {
+      const std::size_t end = rest.find_first_of(".[");
+      if (end == 0) return refused("it has two dots in a row");
+      rest = end == absl::string_view::npos ? "" : rest.substr(end);
+      if (rest.empty() || rest.front() == '[') continue;
+    }
+    if (!absl::ConsumePrefix(&rest, ".")) return refused("after a bracket comes a dot");
+    if (rest.empty()) return refused("it ends with a dot");
+  }
+  return absl::OkStatus();
+}
+
 absl::Status CheckExpression(absl::string_view expression) {
   RE2::Options options;
   options.set_log_errors(false);

@@ -37,6 +37,10 @@ Verdict JudgeCondition(const kubernetes::Json& object, absl::string_view type,
 absl::StatusOr<Verdict> JudgeField(const kubernetes::Json& object, absl::string_view path,
                                    absl::string_view expression);
 
+// InvalidArgument if `path` is none that JudgeField can follow in any object, as with the braces of
+// kubectl's JSONPath, or a dot at its begin or end.
+absl::Status CheckFieldPath(absl::string_view path);
+
 // InvalidArgument if `expression` is no regular expression (RE2).
 absl::Status CheckExpression(absl::string_view expression);
 

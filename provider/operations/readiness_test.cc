@@ -190,6 +190,18 @@ const Json kObject = Json::parse(R"({"metadata":{"generation":2,"annotations":{"
     "conditions":[{"type":"Synced","status":"True","observedGeneration":2},{"type":"Stalled","status":"True","reason":"Oops"},
                   {"type":"Healthy","status":"False","message":"no"}]}})");
 
+TEST(CheckFieldPath, RefusesWhatLeadsNowhere) {
+  for (const char* path :
+       {"status.phase", "status.addresses[0].ip", "status.addresses.0.ip",
+        "metadata.annotations['a.b/c']", "metadata.annotations[\"a.b/c\"].x", "a[0][1]"}) {
+    EXPECT_TRUE(CheckFieldPath(path).ok()) << path;
+  }
+  for (const char* path : {"", ".status.phase", "{.status.phase}", "a..b", "a.", "data[", "a[].b",
+                           "status[.phase", "a[0]b"}) {
+    EXPECT_EQ(CheckFieldPath(path).code(), absl::StatusCode::kInvalidArgument) << path;
+  }
+}
+
 TEST(JudgeField, QuotesNoValueOfASecretAndNoWholeFile) {
   const kubernetes::Json secret = {{"kind", "Secret"}, {"data", {{"password", "czNjcmV0"}}}};
   for (const char* path : {"data.password", "data", ""}) {

@@ -82,6 +82,26 @@ std::string FixedChange(const ManifestModel& prior, const ManifestModel& planned
   return fixed;
 }
 
+// Puts into `wanted` what `live` holds where `written`, all or a part of the write-only fields, has
+// text, a number or a bool that is `owned` by us. `path`: where that part is. Items of lists are as
+// written: only together with what others have in them would they be those of `live`.
+void KeepWritten(const Json& written, const Json& live, const kubernetes::FieldSet& owned,
+                 std::vector<kubernetes::FieldStep>& path, Json& wanted) {
+  if (!written.is_object() || !live.is_object() || !wanted.is_object()) return;
+  for (const auto& [key, value] : written.items()) {
+    const auto held = live.find(key);
+    const auto field = wanted.find(key);
+    if (held == live.end() || field == wanted.end()) continue;
+    path.push_back({kubernetes::FieldStep::Kind::kField, key});
+    if (value.is_object()) {
+      KeepWritten(value, *held, owned, path, *field);
+    } else if (!value.is_array() && !held->is_structured() && owned.Contains(path)) {
+      *field = *held;
+    }
+    path.pop_back();
+  }
+}
+
 bool IsOpen(const ManifestModel& model) {
   return model.manifest.IsUnknown() || model.object.IsUnknown() ||
          (model.object.IsKnown() && !model.object->IsWhollyKnown());
@@ -228,8 +248,9 @@ const ObjectSpec<WaitModel>& WaitModel::Describe() {
                 "Until these conditions have these statuses: `{ Ready = \"True\" }`.")
               .Check(EachElement(OneOf({"True", "False", "Unknown"}))),
           Field(&M::fields, "fields", Optional,
-                "Until these fields match these regular expressions: `{ \"status.phase\" = "
-                "\"Running|Succeeded\" }`."),
+                "Until these fields match these regular expressions, as a whole: `{ "
+                "\"status.phase\" = \"Running|Succeeded\" }`. Items of lists by their index "
+                "(`a[0].b`; without one, any of them), names with dots in brackets (`a['b.c']`)."),
       });
   return spec;
 }
@@ -395,6 +416,32 @@ absl::StatusOr<std::shared_ptr<const Json>> ManifestResource::Complete(
   return std::make_shared<const Json>(std::move(object));
 }
 
+std::shared_ptr<const Json> ManifestResource::KeepingValues(
+    const ManifestModel& prior, const ManifestModel& model, std::shared_ptr<const Json> wanted,
+    const Json& live, const operations::ObjectOptions& options) const {
+  if (!model.manifest_wo.IsKnown() || !(prior.manifest_wo_version == model.manifest_wo_version))
+    return wanted;
+  absl::StatusOr<Json> written = ParseManifest(*model.manifest_wo);
+  if (!written.ok() || !written->is_object()) return wanted;
+  // What it is of decides how it is sent.
+  const Json part = *written;
+  for (const char* field : {"apiVersion", "kind", "metadata"}) (*written)[field] = (*wanted)[field];
+  EncodeSecret(*written);
+  for (const char* field : {"apiVersion", "kind", "metadata"}) {
+    if (const auto given = part.find(field); given != part.end()) {
+      (*written)[field] = *given;
+    } else {
+      written->erase(field);
+    }
+  }
+  const kubernetes::FieldSet owned =
+      kubernetes::AppliedBy(live, operations::ComparedAs(live, options));
+  Json kept = *wanted;
+  std::vector<kubernetes::FieldStep> path;
+  KeepWritten(*written, live, owned, path, kept);
+  return std::make_shared<const Json>(std::move(kept));
+}
+
 absl::Status ManifestResource::Validate(const sdk::Context&, const ManifestModel& config) {
   if (config.initial.IsKnown()) {
     absl::StatusOr<Json> initial = ParseManifest(*config.initial);
@@ -425,6 +472,15 @@ absl::Status ManifestResource::Validate(const sdk::Context&, const ManifestModel
       return At("manifest_wo", absl::InvalidArgumentError("is neither a JSON nor a YAML map"));
     }
     if (const auto declared = Declared(config); !IsOpen(config) && declared.ok()) {
+      for (const char* field : {"apiVersion", "kind", "metadata.name", "metadata.namespace"}) {
+        const std::string said = kubernetes::Text(*secret, field);
+        if (said.empty() || said == kubernetes::Text(**declared, field)) continue;
+        return At("manifest_wo",
+                  WithRemedy(absl::InvalidArgumentError(
+                                 absl::StrCat("has another ", field, " than ", Form(config),
+                                              ", which says what object it is")),
+                             "Leave it out here: only what is to be in no state belongs here."));
+      }
       if (const std::string list = SharedList(**declared, *secret); !list.empty()) {
         return At("manifest_wo",
                   WithRemedy(absl::InvalidArgumentError(absl::StrCat(
@@ -438,6 +494,7 @@ absl::Status ManifestResource::Validate(const sdk::Context&, const ManifestModel
   if (config.wait.IsKnown()) {
     for (const auto& [path, expression] : config.wait->fields.value_or({})) {
       const Path field = Path("wait").Attribute("fields").Key(path);
+      CHARON_RETURN_IF_ERROR(At(field, operations::CheckFieldPath(path)));
       CHARON_RETURN_IF_ERROR(At(field, operations::CheckExpression(expression)));
     }
   }
@@ -527,9 +584,14 @@ absl::Status ManifestResource::Plan(const sdk::Context& context,
           CHARON_ASSIGN_OR_RETURN(initial, ParseManifest(*config.initial));
           options.initial = &initial;
         }
-        return change.IsCreate() || TakesOver(change.prior(), config)
-                   ? operations::CheckCreate(context, cluster, *wanted, options).status()
-                   : operations::CheckUpdate(context, cluster, *wanted, options).status();
+        if (change.IsCreate() || TakesOver(change.prior(), config))
+          return operations::CheckCreate(context, cluster, *wanted, options).status();
+        std::shared_ptr<const Json> object = wanted;
+        if (config.manifest_wo.IsKnown()) {
+          if (const auto live = cluster.Read(context, ref); live.ok())
+            object = KeepingValues(change.prior(), config, wanted, **live, options);
+        }
+        return operations::CheckUpdate(context, cluster, *object, options).status();
       });
   if (kubernetes::IsAdmissionDown(checked)) {
     context.diagnostics->Warning("The plan could not be checked", At(form, checked));
@@ -646,7 +708,7 @@ sdk::Outcome<ManifestModel> ManifestResource::Update(const sdk::Context& context
                                                      const ManifestModel& plan) {
   CHARON_ASSIGN_OR_RETURN(const auto cluster, services_.Kubernetes());
   CHARON_ASSIGN_OR_RETURN(const auto declared, Declared(plan));
-  CHARON_ASSIGN_OR_RETURN(const auto wanted, Complete(plan));
+  CHARON_ASSIGN_OR_RETURN(auto wanted, Complete(plan));
   CHARON_ASSIGN_OR_RETURN(const ObjectRef ref, kubernetes::RefOf(*wanted));
   std::string fixed;  // what makes it another object of the same name
   const auto before = Declared(prior);
@@ -662,6 +724,10 @@ sdk::Outcome<ManifestModel> ManifestResource::Update(const sdk::Context& context
   operations::ObjectOptions options = Options(plan, ref);
   options.may_import = false;
   SetPast(context, options);
+  if (plan.manifest_wo.IsKnown()) {
+    if (const absl::StatusOr<Json> now = cluster->Get(context, ref); now.ok())
+      wanted = KeepingValues(prior, plan, wanted, *now, options);
+  }
   if (before.ok()) options.before = [&before] { return **before; };
   Json initial;
   if (plan.initial.IsKnown()) {

@@ -68,6 +68,13 @@ class ManifestResource final : public sdk::Resource<ManifestModel, ObjectIdentit
   absl::StatusOr<std::shared_ptr<const nlohmann::json>> Declared(const ManifestModel& model) const;
   // What is sent: the write-only part merged over the rest.
   absl::StatusOr<std::shared_ptr<const nlohmann::json>> Complete(const ManifestModel& model) const;
+  // `wanted`, with the values that `live` holds in place of those of manifest_wo, while
+  // manifest_wo_version is the same: each run may read others, and another label must not write
+  // them.
+  std::shared_ptr<const nlohmann::json> KeepingValues(
+      const ManifestModel& prior, const ManifestModel& model,
+      std::shared_ptr<const nlohmann::json> wanted, const nlohmann::json& live,
+      const operations::ObjectOptions& options) const;
   absl::Status Wait(const sdk::Context& context, kubernetes::Cluster& cluster,
                     const kubernetes::ObjectRef& ref, const ManifestModel& model) const;
   // Updates that Kubernetes does not do in place, and that no plan announced because `object` was

@@ -191,6 +191,14 @@ absl::Status CheckNoSecret(const kubernetes::ObjectKind& kind, const Json& field
                       "Give them as manifest_wo = jsonencode({ stringData = { ... } }) with a "
                       "manifest_wo_version, or use charon_secret.");
   }
+  if (!kubernetes::Annotation(fields, kLastApplied).empty()) {
+    return WithRemedy(
+        absl::InvalidArgumentError(absl::StrCat(
+            "has the annotation ", kLastApplied,
+            ", in which kubectl apply puts the whole Secret: its values would be stored in "
+            "Terraform's state in plain text")),
+        "Remove it from the manifest: server-side apply has no use for it.");
+  }
   return absl::OkStatus();
 }
 

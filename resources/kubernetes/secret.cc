@@ -156,11 +156,13 @@ void RegisterValue(const std::string& base64) {
   if (absl::Base64Unescape(base64, &plain)) RegisterSecret(plain);
 }
 
-// True if `wanted` has another rotation_trigger than before (null: there was nothing before). What
-// an import found is only known to be there.
+// True if `wanted` has another rotation_trigger than before (null: there was nothing before). One
+// that is taken away rotates nothing, and what an import found is only known to be there.
 bool IsRotated(const sdk::Context& context, const SecretModel* prior, const std::string& key,
                const GenerateModel& wanted) {
-  if (context.adopting || prior == nullptr || !prior->generate.IsKnown()) return false;
+  if (context.adopting || prior == nullptr || !prior->generate.IsKnown() ||
+      wanted.rotation_trigger.IsNull())
+    return false;
   const auto former = prior->generate->find(key);
   return former != prior->generate->end() &&
          former->second.rotation_trigger != wanted.rotation_trigger;
@@ -180,6 +182,25 @@ bool ChangesValues(const sdk::Context& context, const SecretModel& prior,
   return std::any_of(planned.generate->begin(), planned.generate->end(), [&](const auto& entry) {
     return IsRotated(context, &prior, entry.first, entry.second);
   });
+}
+
+// The values of data_wo, base64 by key. What `live` holds under a key of `ours` stays while
+// data_wo_version does: each run may read other values, and a change of something else must not
+// write them.
+Json WrittenValues(const SecretModel* prior, const SecretModel& planned, const Json& live,
+                   const std::set<std::string>& ours) {
+  const bool same_version = prior != nullptr && prior->data_wo_version == planned.data_wo_version;
+  Json data = Json::object();
+  for (const auto& [key, value] : planned.data_wo.value_or({})) {
+    RegisterSecret(value);
+    const bool stays = same_version && ours.count(key) != 0 &&
+                       prior->generate.value_or({}).count(key) == 0 &&
+                       prior->copy.value_or({}).count(key) == 0;
+    const std::string held = stays ? ValueOf(live, key) : "";
+    data[key] = held.empty() ? absl::Base64Escape(value) : held;
+    RegisterValue(held);
+  }
+  return data;
 }
 
 // A value that the server takes for `key` where the real one is not made yet.
@@ -263,7 +284,7 @@ const ObjectSpec<GenerateModel>& GenerateModel::Describe() {
                 "Number of characters (bytes for `base64`); 32 by default.")
               .Check(Between(8, 4096)),
           Field(&M::rotation_trigger, "rotation_trigger", Optional,
-                "Any text; a change makes up a new value."),
+                "Any text; another one makes up a new value. Taking it away does not."),
       });
   return spec;
 }
@@ -477,20 +498,13 @@ absl::Status SecretResource::CheckPlanned(const sdk::Context& context,
   operations::ObjectOptions options = Options(context, planned);
   const Labels labels = LabelsFor(planned, services_.settings()->conventions);
   planned.keys = DeclaredKeys(planned);
-  const bool values_stay = prior != nullptr && !ChangesValues(context, *prior, planned);
   const absl::Status checked =
       services_.CheckPlan(context, [&](kubernetes::Cluster& cluster) -> absl::Status {
         const auto read = cluster.Read(context, RefIn(*planned.name_space, planned));
         if (absl::IsUnavailable(read.status()) || absl::IsDeadlineExceeded(read.status()))
           return read.status();
         const Json live = read.ok() ? **read : Json();
-        Json data = Json::object();
-        for (const auto& [key, value] : planned.data_wo.value_or({})) {
-          RegisterSecret(value);
-          const std::string held = values_stay ? ValueOf(live, key) : "";
-          data[key] = held.empty() ? absl::Base64Escape(value) : held;
-          RegisterValue(held);
-        }
+        Json data = WrittenValues(prior, planned, live, operations::OwnedKeys(live, options));
         for (const auto& [key, wanted] : planned.generate.value_or({})) {
           const std::string value =
               IsRotated(context, prior, key, wanted) ? "" : ValueOf(live, key);
@@ -569,20 +583,12 @@ absl::Status SecretResource::TakeFromCopies(const sdk::Context& context,
 }
 
 // The values to apply, base64 by key. `live` is what the Secret holds now (null if it is not
-// there).
+// there), `ours` the keys of it that are ours.
 absl::StatusOr<Json> SecretResource::Values(const sdk::Context& context,
                                             kubernetes::Cluster& cluster, const SecretModel* prior,
-                                            const SecretModel& plan, const Json& live) const {
-  Json data = Json::object();
-  // Another label must not bring other values: what is read at each apply may be another one each
-  // time, which makes an immutable Secret anew.
-  const bool values_stay = prior != nullptr && plan.revision.IsKnown();
-  for (const auto& [key, value] : plan.data_wo.value_or({})) {
-    RegisterSecret(value);
-    const std::string held = values_stay ? ValueOf(live, key) : "";
-    data[key] = held.empty() ? absl::Base64Escape(value) : held;
-    RegisterValue(held);
-  }
+                                            const SecretModel& plan, const Json& live,
+                                            const std::set<std::string>& ours) const {
+  Json data = WrittenValues(prior, plan, live, ours);
   for (const auto& [key, wanted] : plan.generate.value_or({})) {
     std::string value = ValueOf(live, key);
     if (value.empty() || IsRotated(context, prior, key, wanted)) {
@@ -621,7 +627,10 @@ sdk::Outcome<SecretModel> SecretResource::Apply(const sdk::Context& context,
   Json source = live->is_null() ? kept : *live;
   if (prior != nullptr)
     CHARON_RETURN_IF_ERROR(TakeFromCopies(context, *cluster, *prior, plan, source));
-  CHARON_ASSIGN_OR_RETURN(const Json data, Values(context, *cluster, prior, plan, source));
+  // What was put aside is all ours.
+  const std::set<std::string> ours =
+      live->is_null() ? DeclaredKeys(plan) : operations::OwnedKeys(*live, options);
+  CHARON_ASSIGN_OR_RETURN(const Json data, Values(context, *cluster, prior, plan, source, ours));
 
   SecretModel reached = plan;
   reached.keys = DeclaredKeys(plan);

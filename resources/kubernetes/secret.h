@@ -69,7 +69,8 @@ class SecretResource final : public sdk::Resource<SecretModel, SecretIdentity> {
                                   const SecretModel& plan);
   absl::StatusOr<nlohmann::json> Values(const sdk::Context& context, kubernetes::Cluster& cluster,
                                         const SecretModel* prior, const SecretModel& plan,
-                                        const nlohmann::json& live) const;
+                                        const nlohmann::json& live,
+                                        const std::set<std::string>& ours) const;
   // Adds to the data of `source` the values to generate that it lacks and a copy of ours still has.
   absl::Status TakeFromCopies(const sdk::Context& context, kubernetes::Cluster& cluster,
                               const SecretModel& prior, const SecretModel& plan,

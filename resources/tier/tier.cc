@@ -191,6 +191,12 @@ absl::Status TierResource::Plan(const sdk::Context& context, sdk::PlanChange<Tie
   const bool tables_known = settings->Knows("conventions.tiers");
   const absl::StatusOr<TierProfile> known = settings->conventions.Tier(*config.name);
   TierProfile profile = known.ok() && tables_known ? *known : TierProfile();
+  if (tables_known && known.ok() && known->name != *config.name) {
+    return At("name", WithRemedy(absl::InvalidArgumentError(absl::StrCat(
+                                     "\"", *config.name, "\" is the short name of the tier \"",
+                                     known->name, "\", which every \"tier\" that says so means")),
+                                 absl::StrCat("Write \"", known->name, "\", or another name.")));
+  }
   if (!tables_known) {
     if (config.limit_range.IsNull()) change.SetUnknown("limit_range");
     if (config.resource_quota.IsNull()) change.SetUnknown("resource_quota");
@@ -257,7 +263,14 @@ absl::Status TierResource::Plan(const sdk::Context& context, sdk::PlanChange<Tie
   });
   // This may be the create half of a replacement, whose dry run fails on what is about to be
   // deleted.
-  return absl::IsAlreadyExists(checked) ? At("name", checked) : absl::OkStatus();
+  if (absl::IsAlreadyExists(checked)) return At("name", checked);
+  if (taken && absl::IsInvalidArgument(checked)) {
+    return At("priority",
+              WithRemedy(checked,
+                         "A PriorityClass keeps its value and its preemption policy: write those "
+                         "that it has, or make it anew with on_conflict = \"replace\"."));
+  }
+  return absl::OkStatus();
 }
 
 sdk::Outcome<TierModel> TierResource::Create(const sdk::Context& context, const TierModel& plan) {
