@@ -21,6 +21,10 @@ def plugin(folder, cluster, stack):
         yield running
 
 
+def cluster_id(cluster):
+    return cluster.get("Namespace", None, "kube-system")["metadata"]["uid"]
+
+
 def applied(stack, cluster, entry, names):
     """The attributes of a resource that terraform has made, and its address."""
     entry.prepare(cluster, names)
@@ -48,6 +52,7 @@ def test_list_of_namespaces(plugin, cluster, names):
         names(f"n{n}") for n in range(5)
     ]
     assert all(e.display_name and not e.HasField("resource_object") for e in events)
+    assert {decode(e.identity.identity_data.msgpack)["cluster"] for e in events} == {cluster_id(cluster)}
     assert len(listed({"label_selector": f"team={team}", "tier": "3-edge"})) == 4
     assert len(listed({"label_selector": f"team={team}"}, limit=2)) == 2
     (event,) = listed({"label_selector": f"team={team}", "tier": "4-aux"}, include=True)
@@ -65,8 +70,8 @@ def test_list_of_objects(plugin, cluster, names):
     events = list(plugin.list_resource("charon_kubernetes_manifest", question, include=True))
     for number, event in enumerate(events):
         identity = decode(event.identity.identity_data.msgpack)
-        assert (identity["kind"], identity["namespace"], identity["name"]) == (
-            "ConfigMap", names("work"), f"c{number}")
+        assert identity == {"api_version": "v1", "kind": "ConfigMap", "namespace": names("work"), "name": f"c{number}",
+                            "cluster": cluster_id(cluster)}
         manifest = json.loads(decode(event.resource_object.msgpack)["manifest"])
         assert manifest["data"] == {"number": str(number)}
         assert not {"uid", "resourceVersion", "managedFields"} & manifest["metadata"].keys()
@@ -77,6 +82,23 @@ def test_a_list_of_an_unknown_kind_says_so(plugin):
     events = list(plugin.list_resource("charon_kubernetes_manifest", {"api_version": "example.org/v1", "kind": "No"}))
     assert [e.diagnostic[0].severity for e in events] == [1]
     assert "example.org/v1" in events[0].diagnostic[0].detail
+
+
+def test_lists_name_the_argument_that_is_wrong(plugin, cluster):
+    """An argument that is dropped would list what nobody asked for."""
+    def error(kind, question):
+        (event,) = plugin.list_resource(kind, question)
+        return event.diagnostic[0].attribute.steps[0].attribute_name, event.diagnostic[0].detail
+
+    where, says = error("charon_kubernetes_manifest", {"api_version": "v1", "kind": "Namespace", "namespace": "default"})
+    assert where == "namespace" and "Leave `namespace` out" in says, says
+    for kind, more in (("charon_kubernetes_manifest", {"api_version": "v1", "kind": "Pod"}), ("charon_tier_namespace", {})):
+        where, says = error(kind, {"label_selector": "a in (b"} | more)
+        assert where == "label_selector" and "as kubectl's -l" in says, says
+    block = plugin.schema.list_resource_schemas["charon_tier_namespace"].block
+    (refused,) = plugin.call("ValidateListResourceConfig", plugin.request(
+        "ValidateListResourceConfig", type_name="charon_tier_namespace", config=plugin.value(block, {"tier": "a,b"}))).diagnostics
+    assert refused.attribute.steps[0].attribute_name == "tier" and "a,b" in refused.detail, refused
 
 
 @pytest.mark.sandbox_only("asks no server")
@@ -207,7 +229,7 @@ def test_import_by_identity(entry, plugin, stack, cluster, names, exclusive):
         # The identity that comes back is whole, and of this cluster.
         whole = decode(imported.identity.identity_data.msgpack)
         assert wanted.items() <= whole.items()
-        assert whole["cluster"] == cluster.get("Namespace", None, "kube-system")["metadata"]["uid"]
+        assert whole["cluster"] == cluster_id(cluster)
         assert import_(plugin, entry, whole)
         stack.destroy()
 

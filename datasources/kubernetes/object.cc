@@ -4,11 +4,11 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_replace.h"
 #include "nlohmann/json.hpp"
 #include "provider/base/status.h"
 #include "provider/clients/kubernetes/cluster.h"
 #include "provider/clients/kubernetes/object.h"
+#include "provider/operations/query.h"
 #include "provider/schema/checks.h"
 #include "provider/value/json.h"
 #include "resources/kubernetes/api_version.h"
@@ -28,36 +28,6 @@ Json ForState(Json object) {
     }
   }
   return object;
-}
-
-absl::Status AtFault(const absl::Status& status) {
-  return kubernetes::MissingOf(status) == kubernetes::Missing::kKind ? At("kind", status) : status;
-}
-
-// A kind without a namespace that has one, or the other way round: the client's words are those of
-// a manifest.
-absl::Status AtNamespace(const absl::Status& status, bool given) {
-  const char field[] = "metadata.namespace";
-  if (!absl::IsInvalidArgument(status) || !absl::StrContains(status.message(), field))
-    return AtFault(status);
-  return At("namespace", WithRemedy(absl::InvalidArgumentError(absl::StrReplaceAll(
-                                        status.message(), {{field, "`namespace`"}})),
-                                    given ? "Leave `namespace` out." : "Set `namespace`."));
-}
-
-// What the server cannot read.
-absl::Status AtSelector(const absl::Status& status, const ObjectsModel& config) {
-  if (!absl::IsInvalidArgument(status)) return AtFault(status);
-  const bool labels = config.label_selector.IsKnown();
-  if (labels == config.field_selector.IsKnown()) return status;  // either, or none
-  return labels ? At("label_selector",
-                     WithRemedy(status,
-                                "It is written as kubectl's -l: \"app=web,tier!=cache\" or "
-                                "\"app in (web, api)\"."))
-                : At("field_selector",
-                     WithRemedy(status,
-                                "It is written as kubectl's --field-selector, and most kinds have "
-                                "metadata.name and metadata.namespace only."));
 }
 
 // A kind that may come with its definition: v1, apps and batch are the server's own, and have no
@@ -110,7 +80,7 @@ sdk::Outcome<ObjectModel> ObjectSource::Read(const sdk::Context& context,
   if (absl::IsNotFound(live.status()) && config.optional.value_or(false) &&
       MayCome(live.status(), ref.kind))
     return model;
-  if (!live.ok()) return AtNamespace(live.status(), !ref.name_space.empty());
+  if (!live.ok()) return operations::AtKindOrNamespace(live.status(), !ref.name_space.empty());
   const std::string text = ForState(*std::move(live)).dump();
   CHARON_ASSIGN_OR_RETURN(TypedValue typed, DecodeAnyJson(text));
   model.object = Value::Dynamic(std::move(typed.type), std::move(typed.value));
@@ -167,7 +137,9 @@ sdk::Outcome<ObjectsModel> ObjectsSource::Read(const sdk::Context& context,
   options.limit = static_cast<int>(limit) + 1;  // one more tells whether there are more
   absl::StatusOr<std::vector<Json>> listed =
       cluster->List(context, {*config.api_version, *config.kind}, options);
-  if (!listed.ok()) return AtSelector(listed.status(), config);
+  if (!listed.ok())
+    return operations::AtSelector(listed.status(), config.label_selector.IsKnown(),
+                                  config.field_selector.IsKnown());
   std::vector<Json> objects = *std::move(listed);
   model.truncated = objects.size() > limit;
   if (objects.size() > limit) objects.resize(limit);

@@ -8,50 +8,21 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "provider/base/nearest.h"
 #include "provider/base/status.h"
 #include "provider/value/trail.h"
 
 namespace charon {
 namespace {
 
-// Edits that make one text of the other, two neighbours in the wrong order being one edit (optimal
-// string alignment).
-std::size_t Distance(absl::string_view a, absl::string_view b) {
-  std::vector<std::vector<std::size_t>> edits(a.size() + 1, std::vector<std::size_t>(b.size() + 1));
-  for (std::size_t i = 0; i <= a.size(); ++i) {
-    for (std::size_t j = 0; j <= b.size(); ++j) {
-      if (i == 0 || j == 0) {
-        edits[i][j] = i + j;
-        continue;
-      }
-      const std::size_t changed = a[i - 1] == b[j - 1] ? 0 : 1;
-      edits[i][j] =
-          std::min({edits[i - 1][j] + 1, edits[i][j - 1] + 1, edits[i - 1][j - 1] + changed});
-      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) {
-        edits[i][j] = std::min(edits[i][j], edits[i - 2][j - 2] + 1);
-      }
-    }
-  }
-  return edits[a.size()][b.size()];
-}
-
 absl::Status UnknownKey(const std::string& key, const std::map<std::string, Type>& known) {
-  constexpr std::size_t kLongest =
-      100;  // no name has as many letters, and Distance() takes the square of them
-  std::string nearest;
-  std::size_t least = std::max<std::size_t>(1, key.size() / 3);  // so many letters may be wrong
-  for (const auto& [name, type] : known) {
-    if (key.size() > kLongest) break;
-    const std::size_t distance = Distance(key, name);
-    if (distance > least || (distance == least && !nearest.empty())) continue;
-    nearest = name;
-    least = distance;
-  }
+  std::vector<std::string> names;
+  for (const auto& [name, type] : known) names.push_back(name);
+  const std::string nearest = Nearest(key, names);
   const absl::Status status =
       absl::InvalidArgumentError(absl::StrCat("there is no \"", key, "\" here"));
   if (!nearest.empty()) return WithRemedy(status, absl::StrCat("Did you mean \"", nearest, "\"?"));
-  const auto append = [](std::string* out, const auto& attribute) { out->append(attribute.first); };
-  return WithRemedy(status, absl::StrCat("There are: ", absl::StrJoin(known, ", ", append), "."));
+  return WithRemedy(status, absl::StrCat("There are: ", absl::StrJoin(names, ", "), "."));
 }
 
 class Converter {

@@ -17,6 +17,7 @@
 #include "provider/clients/kubernetes/quantity.h"
 #include "provider/clients/kubernetes/yaml.h"
 #include "provider/operations/list_merge.h"
+#include "provider/operations/query.h"
 #include "provider/operations/readiness.h"
 #include "provider/operations/wait_ready.h"
 #include "provider/schema/checks.h"
@@ -209,6 +210,17 @@ absl::Status CheckScope(const Call& call, kubernetes::Cluster& cluster, const Ob
                       "Remove it from the manifest.");
   }
   return absl::OkStatus();
+}
+
+// `cluster`: "" where it is not known.
+ObjectIdentity IdentityOf(const ObjectRef& ref, std::string cluster) {
+  ObjectIdentity identity;
+  identity.api_version = ref.kind.api_version;
+  identity.kind = ref.kind.kind;
+  if (!ref.name_space.empty()) identity.name_space = ref.name_space;
+  identity.name = ref.name;
+  if (!cluster.empty()) identity.cluster = std::move(cluster);
+  return identity;
 }
 
 bool OwnsObject(const ManifestModel& model) {
@@ -833,14 +845,7 @@ absl::StatusOr<ObjectIdentity> ManifestResource::Identify(const sdk::Context& co
                                                           const ManifestModel& state) {
   CHARON_ASSIGN_OR_RETURN(const auto object, Declared(state));
   CHARON_ASSIGN_OR_RETURN(const ObjectRef ref, kubernetes::RefOf(*object));
-  ObjectIdentity identity;
-  identity.api_version = ref.kind.api_version;
-  identity.kind = ref.kind.kind;
-  if (!ref.name_space.empty()) identity.name_space = ref.name_space;
-  identity.name = ref.name;
-  if (std::string cluster = services_.ClusterId(context); !cluster.empty())
-    identity.cluster = std::move(cluster);
-  return identity;
+  return IdentityOf(ref, services_.ClusterId(context));
 }
 
 std::string ManifestResource::SameObject(const ManifestModel& model) const {
@@ -918,14 +923,16 @@ absl::Status ManifestList::List(
   options.name_space = config.name_space.value_or("");
   options.label_selector = config.label_selector.value_or("");
   options.field_selector = config.field_selector.value_or("");
-  CHARON_ASSIGN_OR_RETURN(const std::vector<Json> objects, cluster->List(context, kind, options));
-  for (const Json& object : objects) {
+  const absl::StatusOr<std::vector<Json>> objects = cluster->List(context, kind, options);
+  if (!objects.ok()) {
+    return operations::AtSelector(objects.status(), config.label_selector.IsKnown(),
+                                  config.field_selector.IsKnown());
+  }
+  const std::string cluster_id = services_.ClusterId(context);
+  for (const Json& object : *objects) {
     CHARON_ASSIGN_OR_RETURN(const ObjectRef ref, kubernetes::RefOf(object));
     sdk::Listed<ManifestModel, ObjectIdentity> item;
-    item.identity.api_version = ref.kind.api_version;
-    item.identity.kind = ref.kind.kind;
-    if (!ref.name_space.empty()) item.identity.name_space = ref.name_space;
-    item.identity.name = ref.name;
+    item.identity = IdentityOf(ref, cluster_id);
     item.display_name =
         ref.name_space.empty() ? ref.name : absl::StrCat(ref.name_space, "/", ref.name);
     if (include_resource) {

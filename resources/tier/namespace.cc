@@ -13,6 +13,7 @@
 #include "provider/base/status.h"
 #include "provider/clients/kubernetes/object.h"
 #include "provider/operations/labels.h"
+#include "provider/operations/query.h"
 #include "provider/schema/checks.h"
 #include "resources/tier/namespace_apply.h"
 #include "resources/tier/namespace_contents.h"
@@ -47,6 +48,13 @@ NamespaceModel Stub(const std::string& name) {
   model.default_deny = false;
   model.delete_contents = false;
   return model;
+}
+
+// `cluster`: "" where it is not known.
+NamespaceIdentity IdentityOf(const std::string& name, std::string cluster) {
+  NamespaceIdentity identity{name, {}};
+  if (!cluster.empty()) identity.cluster = std::move(cluster);
+  return identity;
 }
 
 }  // namespace
@@ -496,10 +504,7 @@ absl::StatusOr<NamespaceModel> NamespaceResource::ImportByIdentity(
 
 absl::StatusOr<NamespaceIdentity> NamespaceResource::Identify(const sdk::Context& context,
                                                               const NamespaceModel& state) {
-  NamespaceIdentity identity{state.name, {}};
-  if (std::string cluster = services_.ClusterId(context); !cluster.empty())
-    identity.cluster = std::move(cluster);
-  return identity;
+  return IdentityOf(*state.name, services_.ClusterId(context));
 }
 
 // kubernetes_namespace and kubernetes_namespace_v1: metadata is a list of one block.
@@ -538,7 +543,8 @@ const ObjectSpec<NamespaceListModel>& NamespaceListModel::Describe() {
   static const auto& spec = *new ObjectSpec<M>(
       "Namespaces of the cluster.",
       {
-          Field(&M::tier, "tier", Optional, "Only namespaces with this `tier` label, in full."),
+          Field(&M::tier, "tier", Optional, "Only namespaces with this `tier` label, in full.")
+              .Check(LabelValue()),
           Field(&M::label_selector, "label_selector", Optional,
                 "Only namespaces that match, as kubectl's `-l`."),
       });
@@ -554,14 +560,19 @@ absl::Status NamespaceList::List(
   if (config.tier.IsKnown()) selectors.push_back(absl::StrCat(kTierLabel, "=", *config.tier));
   if (config.label_selector.IsKnown()) selectors.push_back(*config.label_selector);
   options.label_selector = absl::StrJoin(selectors, ",");
-  CHARON_ASSIGN_OR_RETURN(const std::vector<Json> namespaces,
-                          cluster->List(context, {"v1", "Namespace"}, options));
+  const absl::StatusOr<std::vector<Json>> namespaces =
+      cluster->List(context, {"v1", "Namespace"}, options);
+  if (!namespaces.ok()) {
+    return operations::AtSelector(namespaces.status(), config.label_selector.IsKnown(),
+                                  /*fields=*/false);
+  }
+  const std::string cluster_id = services_.ClusterId(context);
   sdk::Context reading = context;
   reading.adopting = true;  // as after an import: whoever made them
-  for (const Json& object : namespaces) {
+  for (const Json& object : *namespaces) {
     sdk::Listed<NamespaceModel, NamespaceIdentity> item;
     const std::string name = kubernetes::Text(object, "metadata.name");
-    item.identity.name = name;
+    item.identity = IdentityOf(name, cluster_id);
     item.display_name = name;
     if (include_resource) {
       CHARON_ASSIGN_OR_RETURN(const NamespaceModel stub, resource_.Import(context, name));

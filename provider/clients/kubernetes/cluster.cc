@@ -51,6 +51,12 @@ std::string PathOf(const ResourceInfo& info, absl::string_view name_space,
   return path;
 }
 
+// A namespace is named where there is none.
+absl::Status WholeCluster(const ObjectKind& kind) {
+  return absl::InvalidArgumentError(absl::StrCat(
+      "a ", kind.kind, " belongs to the whole cluster: it takes no metadata.namespace"));
+}
+
 // Appends "?name=value" or "&name=value"; nothing if the value is empty.
 void AddQuery(std::string& path, absl::string_view name, absl::string_view value) {
   if (value.empty()) return;
@@ -203,6 +209,8 @@ class HttpCluster final : public Cluster, private SnapshotSource {
         info = Resolve(call, *served);
     }
     if (!info.ok()) return Annotate(info.status(), doing);
+    if (!info->namespaced && !options.name_space.empty())
+      return Annotate(WholeCluster(kind), doing);
     auto objects = ListAll(call, *info, options);
     // The state that the pages belong to was forgotten by the server (after five minutes): once
     // more.
@@ -518,8 +526,7 @@ class HttpCluster final : public Cluster, private SnapshotSource {
       status = absl::InvalidArgumentError(absl::StrCat(
           "a ", ref.kind.kind, " lives in a namespace: metadata.namespace is missing"));
     } else if (status.ok() && !info->namespaced && !ref.name_space.empty()) {
-      status = absl::InvalidArgumentError(absl::StrCat(
-          "a ", ref.kind.kind, " belongs to the whole cluster: it takes no metadata.namespace"));
+      status = WholeCluster(ref.kind);
     }
     if (!status.ok()) return Annotate(status, absl::StrCat(verb, " ", ref.ToString()));
     return info;

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "nlohmann/json.hpp"
+#include "provider/base/nearest.h"
 #include "provider/base/status.h"
 #include "provider/http/parse_json.h"
 
@@ -159,6 +160,27 @@ std::vector<ResourceInfo> ListedKinds(const Json& list, const std::string& api_v
     if (Readable(info) && !absl::StrContains(info.plural, "/")) kinds.push_back(std::move(info));
   }
   return kinds;
+}
+
+// What was probably meant by `kind`: another spelling of a kind that is in that version, its plural
+// (as in kubectl), or a kind of another version. "" if nothing is near.
+std::string Meant(const ObjectKind& kind, const std::vector<ResourceInfo>& known) {
+  const auto is_like = [&](const ResourceInfo& info) {
+    return absl::EqualsIgnoreCase(info.kind.kind, kind.kind) ||
+           absl::EqualsIgnoreCase(info.plural, kind.kind);
+  };
+  std::vector<std::string> there;
+  for (const ResourceInfo& info : known) {
+    if (info.kind.api_version != kind.api_version) continue;
+    if (is_like(info)) return absl::StrCat("\"", info.kind.kind, "\"");
+    there.push_back(info.kind.kind);
+  }
+  if (const std::string near = Nearest(kind.kind, there); !near.empty())
+    return absl::StrCat("\"", near, "\"");
+  for (const ResourceInfo& info : known) {
+    if (is_like(info)) return absl::StrCat("\"", info.kind.kind, "\" of ", info.kind.api_version);
+  }
+  return "";
 }
 
 std::string Shortened(std::vector<std::string> names, std::size_t most) {
@@ -329,6 +351,7 @@ absl::StatusOr<std::shared_ptr<const Discovery::Catalogue>> Discovery::AskAlone(
 
 absl::Status Discovery::MissingStatus(const ObjectKind& kind, const Catalogue& catalogue) {
   std::vector<std::string> group_versions, kinds_there, has_it, elsewhere, silent;
+  std::vector<ResourceInfo> known;
   bool version_exists = false;
   for (const auto& [api_version, version] : catalogue.versions) {
     const bool same_group = ObjectKind{api_version, ""}.group() == kind.group();
@@ -337,6 +360,7 @@ absl::Status Discovery::MissingStatus(const ObjectKind& kind, const Catalogue& c
     if (api_version == kind.api_version) version_exists = true;
     if (!version) continue;
     for (const ResourceInfo& info : *version) {
+      known.push_back(info);
       if (api_version == kind.api_version) kinds_there.push_back(info.kind.kind);
       if (info.kind.kind != kind.kind || api_version == kind.api_version) continue;
       (SameKindMoved(info.kind, kind) ? has_it : elsewhere).push_back(api_version);
@@ -356,21 +380,35 @@ absl::Status Discovery::MissingStatus(const ObjectKind& kind, const Catalogue& c
     hidden.SetPayload(kHiddenPayload, absl::Cord());
     return hidden;
   }
+  // A definition is of a group with a dot (apiextensions validation): the others are the server's
+  // own.
+  const bool may_come = absl::StrContains(kind.group(), ".");
+  const absl::string_view is_it = may_come ? "; is its CRD installed?" : ".";
+  // Of the core group and of the others only one is in `catalogue`.
+  for (const BuiltIn& one : kBuiltIns) {
+    if (one.kind == kind.kind) elsewhere.emplace_back(one.api_version);
+    known.push_back({{std::string(one.api_version), std::string(one.kind)},
+                     std::string(one.plural),
+                     one.namespaced,
+                     {}});
+  }
+  const std::string meant = Meant(kind, known);
   if (!elsewhere.empty()) {
-    absl::StrAppend(&message, "; the server has one in ", Shortened(elsewhere, 3));
+    absl::StrAppend(&message, "; there is one in ", Shortened(elsewhere, 3));
+  } else if (!meant.empty()) {
+    absl::StrAppend(&message, is_it, " Did you mean ", meant, "?");
   } else if (version_exists && !kinds_there.empty()) {
-    absl::StrAppend(&message,
-                    "; is its CRD installed? The server has there: ", Shortened(kinds_there, 10));
+    absl::StrAppend(&message, is_it, " The server has there: ", Shortened(kinds_there, 10));
   } else if (!group_versions.empty()) {
-    absl::StrAppend(&message, "; is its CRD installed? Of this group the server has ",
+    absl::StrAppend(&message, is_it, " Of this group the server has ",
                     Shortened(group_versions, 10));
   } else {
-    absl::StrAppend(&message, "; is its CRD installed? The server has no API group \"",
-                    kind.group(), "\"");
+    absl::StrAppend(&message, is_it, " The server has no API group \"", kind.group(), "\"");
   }
   return WithRemedy(absl::NotFoundError(message),
-                    "Install the definition first (and let this object depend on it), or correct "
-                    "apiVersion and kind.");
+                    may_come ? "Install the definition first (and let this object depend on it), "
+                               "or correct apiVersion and kind."
+                             : "Correct apiVersion and kind.");
 }
 
 absl::StatusOr<std::shared_ptr<const Discovery::Catalogue>> Discovery::Get(const Call& call,

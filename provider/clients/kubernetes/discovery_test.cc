@@ -103,13 +103,16 @@ TEST_F(DiscoveryTest, NamesWhatThereIsInsteadOfAMissingKind) {
   EXPECT_THAT(discovery.Resolve(call_, {"acme.test/v2", "Foo"}),
               StatusIs(absl::StatusCode::kUnimplemented,
                        "no kind \"Foo\" in acme.test/v2; the server has it in acme.test/v1"));
+  EXPECT_THAT(discovery.Resolve(call_, {"acme.test/v1", "Quux"}),
+              StatusIs(code,
+                       "no kind \"Quux\" in acme.test/v1; is its CRD installed? The server has "
+                       "there: Bar, Foo"));
   EXPECT_THAT(
-      discovery.Resolve(call_, {"acme.test/v1", "Baz"}),
-      StatusIs(
-          code,
-          "no kind \"Baz\" in acme.test/v1; is its CRD installed? The server has there: Bar, Foo"));
+      discovery.Resolve(call_, {"acme.test/v1", "foos"}),
+      StatusIs(code,
+               "no kind \"foos\" in acme.test/v1; is its CRD installed? Did you mean \"Foo\"?"));
   EXPECT_THAT(
-      discovery.Resolve(call_, {"acme.test/v2", "Baz"}),
+      discovery.Resolve(call_, {"acme.test/v2", "Quux"}),
       StatusIs(code, HasSubstr("is its CRD installed? Of this group the server has acme.test/v1")));
   EXPECT_THAT(discovery.Resolve(call_, {"cert-manager.io/v1", "Certificate"}),
               StatusIs(code, HasSubstr("The server has no API group \"cert-manager.io\"")));
@@ -118,6 +121,23 @@ TEST_F(DiscoveryTest, NamesWhatThereIsInsteadOfAMissingKind) {
       StatusIs(absl::StatusCode::kUnimplemented,
                "no kind \"Deployment\" in extensions/v1beta1; the server has it in apps/v1"));
   EXPECT_THAT(discovery.Resolve(call_, {"reviews.test/v1", "AccessReview"}), StatusIs(code));
+  // What the server itself brings, also from the part of its kinds that nobody asked for.
+  answers_["/api"] = R"({"kind":"APIVersions","versions":["v1"]})";
+  answers_["/api/v1"] = R"({"kind":"APIResourceList","groupVersion":"v1","resources":[
+      {"name":"configmaps","namespaced":true,"kind":"ConfigMap","verbs":["get"]}]})";
+  const std::pair<ObjectKind, std::string> wrong[] = {
+      {{"v1", "Deployment"}, "no kind \"Deployment\" in v1; there is one in apps/v1"},
+      {{"v1", "deployments"},
+       "no kind \"deployments\" in v1. Did you mean \"Deployment\" of apps/v1?"},
+      {{"v1", "configmap"}, "no kind \"configmap\" in v1. Did you mean \"ConfigMap\"?"},
+      {{"v1", "ConfigMpa"}, "no kind \"ConfigMpa\" in v1. Did you mean \"ConfigMap\"?"},
+      {{"apps/v1", "Pod"}, "no kind \"Pod\" in apps/v1; there is one in v1"},
+  };
+  for (const auto& [kind, message] : wrong) {
+    const absl::Status missing = discovery.Resolve(call_, kind).status();
+    EXPECT_THAT(missing, StatusIs(code, message));
+    EXPECT_EQ(RemedyOf(missing), "Correct apiVersion and kind.");
+  }
   EXPECT_TRUE(RemedyOf(discovery.Resolve(call_, {"acme.test/v2", "Foo"}).status()).has_value());
 }
 
