@@ -1,5 +1,7 @@
 """`import {}` blocks for names and the VPN: what others made is taken over, with configuration of ours or written by the program."""
 
+import re
+
 import pytest
 
 from harness import hcl
@@ -46,3 +48,34 @@ def test_import_blocks_of_everything_at_once(vpn_stack, headscale, cloudflare, s
     vpn_stack.expect_empty()
     assert vpn_stack.state()["charon_vpn_node.host"]["id"] == machine.id and dns.sets(zone) == before
     assert headscale.keys(owner) == keys
+
+
+@pytest.mark.one_cli("what is said is the provider's")
+def test_a_plan_says_what_an_imported_namespace_keeps(stack, cluster, names):
+    """It is shown as removed, since the configuration lacks it; others own it, so it stays."""
+    name = names("n")
+    labels = {"team": "x", "pod-security.kubernetes.io/enforce": "baseline", "both": "1"}
+    cluster.api.create({"apiVersion": "v1", "kind": "Namespace",
+                        "metadata": {"name": name, "labels": labels, "annotations": {"example.com/a": "b"}}})
+    stack.write(hcl.resource("charon_tier_namespace", "x", {"name": name, "labels": {"both": "1"}})
+                + hcl.block("import", {"to": hcl.Expression("charon_tier_namespace.x"), "id": name}))
+    (warning,) = stack.plan().warnings
+    assert warning.summary == f"Namespace {name} keeps what others wrote" and warning.code.startswith("name"), warning
+    assert re.findall(r'metadata\.\w+\["[^"]+"\]', warning.detail) == [
+        'metadata.labels["pod-security.kubernetes.io/enforce"]', 'metadata.labels["team"]', 'metadata.annotations["example.com/a"]']
+    stack.apply()
+    live = cluster.get("Namespace", None, name)["metadata"]
+    assert labels.items() <= live["labels"].items() and live["annotations"]["example.com/a"] == "b"
+    # What others have not written goes, and is no news.
+    more = {"both": "1", "ours": "1"}
+    stack.write(hcl.resource("charon_tier_namespace", "x", {"name": name, "labels": more}))
+    stack.apply()
+    stack.run("state", "rm", "charon_tier_namespace.x")
+    stack.write(hcl.resource("charon_tier_namespace", "x", {"name": name})
+                + hcl.block("import", {"to": hcl.Expression("charon_tier_namespace.x"), "id": name}))
+    (warning,) = stack.plan().warnings
+    assert '"both"' in warning.detail and '"ours"' not in warning.detail, warning
+    stack.apply()
+    assert more.keys() & cluster.get("Namespace", None, name)["metadata"]["labels"].keys() == {"both"}
+    stack.expect_empty()
+    stack.destroy()

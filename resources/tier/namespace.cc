@@ -12,6 +12,7 @@
 #include "nlohmann/json.hpp"
 #include "provider/base/status.h"
 #include "provider/clients/kubernetes/object.h"
+#include "provider/clients/kubernetes/ownership.h"
 #include "provider/operations/labels.h"
 #include "provider/operations/query.h"
 #include "provider/schema/checks.h"
@@ -310,7 +311,46 @@ absl::Status NamespaceResource::Plan(const sdk::Context& context,
     if (change.IsUpdate() ? level != EnforcedLevel(change.prior().labels_all) : !level.empty())
       services_.NotePlannedPodSecurity(*planned.name, level);
   }
+  if (context.adopting && change.IsUpdate() && !context.planned_before)
+    TellWhatStays(context, change.prior(), planned);
   return complete ? CheckPlanned(context, change, planned) : absl::OkStatus();
+}
+
+// A plan shows as removed what an imported namespace has and the configuration lacks.
+void NamespaceResource::TellWhatStays(const sdk::Context& context, const NamespaceModel& prior,
+                                      const NamespaceModel& planned) const {
+  const Attr<Labels> had = PlannedLabels(prior, *services_.settings());
+  if (!planned.name.IsKnown() || !planned.labels_all.IsKnown() || planned.annotations.IsUnknown() ||
+      !had.IsKnown())
+    return;
+  const auto cluster = services_.Kubernetes();
+  if (!cluster.ok()) return;
+  const auto live = (*cluster)->Read(context, {{"v1", "Namespace"}, "", *planned.name});
+  if (!live.ok()) return;
+  const operations::ObjectOptions options = OwnershipOfItself(context, services_, planned);
+  const kubernetes::FieldSet theirs =
+      operations::OwnedByOthers(**live, options, operations::FormerManagersOf(**live, options));
+  std::vector<std::string> stays;
+  const auto add = [&](const char* map, const auto& before, const auto& after) {
+    for (const auto& [key, value] : before) {
+      using Step = kubernetes::FieldStep;
+      if (after.count(key) == 0 && theirs.Contains({{Step::Kind::kField, "metadata"},
+                                                    {Step::Kind::kField, map},
+                                                    {Step::Kind::kField, key}}))
+        stays.push_back(absl::StrCat("metadata.", map, "[\"", key, "\"]"));
+    }
+  };
+  add("labels", *had, *planned.labels_all);
+  add("annotations", prior.annotations.value_or({}), planned.annotations.value_or({}));
+  if (stays.empty()) return;
+  context.diagnostics->Warning(
+      absl::StrCat("Namespace ", *planned.name, " keeps what others wrote"),
+      absl::StrCat(
+          "The plan shows as removed what the configuration lacks: it leaves the state. On "
+          "the server it stays, for others own it: ",
+          absl::StrJoin(stays, ", "),
+          ".\n\nWrite it into the configuration to own it, or remove it with kubectl."),
+      "name");
 }
 
 // Decides `effective`. False: it stays as it was, because the tier cannot be had.

@@ -88,6 +88,8 @@ class NamespaceResource final : public sdk::Resource<NamespaceModel, NamespaceId
   absl::Status CheckPlanned(const sdk::Context& context,
                             const sdk::PlanChange<NamespaceModel>& change,
                             const NamespaceModel& planned) const;
+  void TellWhatStays(const sdk::Context& context, const NamespaceModel& prior,
+                     const NamespaceModel& planned) const;
 
   Services& services_;
 };
