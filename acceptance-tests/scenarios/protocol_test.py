@@ -3,10 +3,12 @@ moves from other providers' resources."""
 
 import copy
 import json
+import re
 
 import pytest
 
 from entries import ENTRIES, config_map, make_namespace
+from examples import EXAMPLES
 from harness import hcl
 from harness.plugin import UNKNOWN, Plugin, decode
 
@@ -110,6 +112,48 @@ def test_a_list_of_a_version_that_none_is_says_so_before_it_asks(plugin):
             config=plugin.value(block, {"api_version": version, "kind": "Deployment"}))).diagnostics
         assert [step.attribute_name for step in error.attribute.steps] == ["api_version"], error
         assert f'ust be "v1", or a group and a version such as "apps/v1", not "{version}"' in error.detail
+
+
+# --- Examples of both ---------------------------------------------------------------------------
+
+NEWER = sorted(path for kind in ("actions", "list-resources") for path in (EXAMPLES / kind).glob("*/*"))
+
+
+def taken_out(text, head):
+    """The text without the blocks that begin with the pattern, and these."""
+    blocks = []
+    while begin := re.search(head, text, re.MULTILINE):
+        depth, end = 0, begin.start()
+        while depth or "{" not in text[begin.start():end]:
+            depth += {"{": 1, "}": -1}.get(text[end], 0)
+            end += 1
+        blocks.append(text[begin.start():end])
+        text = text[:begin.start()] + text[end:]
+    return text, blocks
+
+
+@pytest.mark.sandbox_only("asks no server")
+@pytest.mark.parametrize("path", NEWER, ids=lambda path: path.parent.name)
+def test_examples_that_need_a_newer_terraform_are_valid(stack, plugin, cluster, path):
+    """What is left without the new blocks is validated by the program, each `config` by the provider."""
+    rest, blocks = taken_out(path.read_text(), r'^(action|list) "')
+    rest, triggers = taken_out(rest, r"^ *lifecycle ")
+    assert len(blocks) == 1 and all("action_trigger" in trigger for trigger in triggers)
+    stack.write(taken_out(rest, "^terraform ")[0])
+    assert stack.validate() == []
+
+    kind, type_ = re.match(r'(action|list) "(\w+)"', blocks[0]).groups()
+    (body,) = taken_out(blocks[0], r"^ *config ")[1]
+    # What it refers to has no value here.
+    body = re.sub(r"\bcharon_\w+\.\w+\.\w+\b", '"reference"', body.partition("{")[2])
+    stack.write(f'output "config" {{\n  value = {{{body}\n}}\n')
+    stack.run("apply", "-input=false", "-auto-approve")
+    config = json.loads(stack.run("output", "-json", "config").stdout)
+    call, block = (("ValidateActionConfig", plugin.schema.action_schemas[type_].schema.block) if kind == "action"
+                   else ("ValidateListResourceConfig", plugin.schema.list_resource_schemas[type_].block))
+    assert config.keys() <= {attribute.name for attribute in block.attributes}
+    assert config.keys() >= {attribute.name for attribute in block.attributes if attribute.required}
+    plugin.ask(call, type_name=type_, config=plugin.value(block, config))
 
 
 # --- Actions ------------------------------------------------------------------------------------

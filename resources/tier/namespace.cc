@@ -151,8 +151,8 @@ const ObjectSpec<NamespaceModel>& NamespaceModel::Describe() {
       "of its tier, role bindings, "
       "a default-deny NetworkPolicy, pod security. Labels and annotations that others write are "
       "left alone.\n\n"
-      "Destroying it refuses to delete a namespace that holds what Terraform did not make, unless "
-      "`delete_contents` is set.",
+      "Destroying it refuses to delete a namespace that holds anything else, objects of other "
+      "resources too (those that refer to its name go first), unless `delete_contents` is set.",
       {
           Field(&M::name, "name", Required, "Name of the namespace.").ForceNew().Check(DnsLabel()),
           Field(&M::tier, "tier", Optional,
@@ -197,7 +197,7 @@ const ObjectSpec<NamespaceModel>& NamespaceModel::Describe() {
           Field(&M::pod_security, "pod_security", Optional,
                 "Pod security admission, as labels of the namespace."),
           Field(&M::delete_contents, "delete_contents", Optional,
-                "Delete the namespace even if it holds what Terraform did not make.")
+                "Delete the namespace even if it holds what this resource did not make.")
               .Default(false),
           Field(&M::on_conflict, "on_conflict", Optional,
                 "What to do if the namespace exists and is not this stack's: `fail` (default) or "
