@@ -172,9 +172,14 @@ Conventions ToConventions(const ConventionsModel& model) {
   }
   for (const auto& [name, tier] : model.tiers.value_or({})) {
     TierProfile profile;
+    for (const TierProfile& one : BuiltInTiers()) {
+      if (one.name != name) continue;
+      profile.priority = one.priority;
+      profile.preempts = one.preempts;
+    }
     profile.name = name;
-    profile.priority = tier.priority.value_or(0);
-    profile.preempts = tier.preemption_policy.value_or("PreemptLowerPriority") != "Never";
+    profile.priority = tier.priority.value_or(profile.priority);
+    if (tier.preemption_policy.IsKnown()) profile.preempts = *tier.preemption_policy != "Never";
     profile.limit_range = tier.limit_range.value_or({});
     profile.quota = tier.resource_quota.value_or({});
     conventions.tiers.emplace(name, std::move(profile));
@@ -292,10 +297,13 @@ const ObjectSpec<TierModel>& TierModel::Describe() {
       "What a tier gives to a namespace.",
       {
           Field(&M::priority, "priority", Optional,
-                "Value of the tier's PriorityClass; 0 by default.")
+                "Value of the tier's PriorityClass. By default that of the built-in tier of this "
+                "name, else 0.")
               .Check(Between(-2147483648LL, 1000000000LL)),
           Field(&M::preemption_policy, "preemption_policy", Optional,
-                "`PreemptLowerPriority` (default) or `Never`.")
+                "`PreemptLowerPriority` or `Never`. By default as the built-in tier of this name, "
+                "else "
+                "`PreemptLowerPriority`.")
               .Check(OneOf({"PreemptLowerPriority", "Never"})),
           Field(&M::limit_range, "limit_range", Optional,
                 "Limits of each container, by LimitRange field (`default`, `defaultRequest`, "

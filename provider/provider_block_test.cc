@@ -100,6 +100,20 @@ TEST(ConventionsOfTheBlock, AreWhatTheyWereWithAFixedType) {
   EXPECT_EQ(Configured("{}").owner, "default");
 }
 
+TEST(ConventionsOfTheBlock, LeaveABuiltInTierItsPriority) {
+  const auto tier = [](absl::string_view what) {
+    const absl::StatusOr<TierProfile> found =
+        Configured(
+            absl::StrCat(R"({"tiers": {"4-aux": {)", what, R"(}, "own": {"limit_range": {}}}})"))
+            .Tier("4-aux");
+    return std::pair(found->priority, found->preempts);
+  };
+  EXPECT_EQ(tier(R"("resource_quota": {"pods": 1})"), std::pair(std::int64_t{200000}, false));
+  EXPECT_EQ(tier(R"("priority": 7, "preemption_policy": "PreemptLowerPriority")"),
+            std::pair(std::int64_t{7}, true));
+  EXPECT_EQ(Configured(R"({"tiers": {"own": {"limit_range": {}}}})").Tier("own")->priority, 0);
+}
+
 TEST(ConventionsOfTheBlock, HaveNoKeyThatTheTableHasNot) {
   EXPECT_THAT(
       Errors(R"({"onwer": "x"})"),

@@ -249,6 +249,38 @@ def test_data_sources_of_what_cannot_be(stack, cluster, work):
     assert {(d.address.rpartition(".")[2], d.code.split()[0]) for d in errors} == {(key, "kind") for key in ("one", "app", "all")}, errors
     assert all('o kind "' in d.text for d in errors), errors
 
+    write({"lost": of("v1", "ConfigMap", name="x")})
+    (error,) = stack.plan(fails=True).errors
+    assert error.code.startswith("name") and '"x" not found' in error.text and "set optional = true" in error.text, error
+
+
+def test_what_cannot_be_imported_or_moved(stack, cluster, work):
+    thing = {"apiVersion": "example.org/v1", "kind": "Thing", "metadata": {"name": "x", "namespace": work}}
+    stack.write(manifest(thing) + hcl.block("import", {"to": hcl.Expression(ADDRESS), "id": f"example.org/v1/Thing/{work}/x"}))
+    (error,) = stack.plan(fails=True).errors
+    assert 'o kind "Thing" in example.org/v1' in error.text and "non-existent" not in error.text, error
+
+    stack.write(hcl.resource("charon_secret", "x", {"name": "x", "namespace": work, "generate": {"a": {}}}))
+    stack.apply()
+    stack.write(hcl.resource("charon_kubernetes_manifest", "x", {
+        "manifest": json.dumps({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "x", "namespace": work}})})
+        + hcl.block("moved", {"from": hcl.Expression("charon_secret.x"), "to": hcl.Expression(ADDRESS)}))
+    (error,) = stack.plan(fails=True).errors
+    for piece in ("o way from charon_secret", "kubernetes_manifest, kubectl_manifest", "import the object", "destroy = false"):
+        assert piece in error.text, error
+    stack.write(hcl.resource("charon_secret", "x", {"name": "x", "namespace": work, "generate": {"a": {}}}))
+    stack.destroy()
+
+
+def test_a_value_that_would_mean_nothing(stack, cluster, work):
+    wrong = {"kind": "uuid", "length": 40}
+    stack.write(hcl.resource("charon_secret", "x", {"name": "x", "namespace": work, "generate": {"a": wrong, "b": {"kind": "uuid"}}})
+                + hcl.block('ephemeral "charon_generated_secret" "x"', wrong)
+                + hcl.resource("charon_service", "x", {"name": "x", "namespace": work, "image": "registry.example/a:1", "generated_secrets": {"a": wrong}}))
+    errors = stack.validate(fails=True)
+    assert sorted(d.address for d in errors) == ["charon_secret.x", "charon_service.x", "ephemeral.charon_generated_secret.x"], errors
+    assert all('"length" means nothing with kind = "uuid": remove it' in d.text for d in errors), errors
+
 
 # --- Found only at apply ---------------------------------------------------------------------------
 

@@ -80,6 +80,13 @@ sdk::Outcome<ObjectModel> ObjectSource::Read(const sdk::Context& context,
   if (absl::IsNotFound(live.status()) && config.optional.value_or(false) &&
       MayCome(live.status(), ref.kind))
     return model;
+  if (kubernetes::MissingOf(live.status()) == kubernetes::Missing::kObject) {
+    return At(
+        "name",
+        WithRemedy(
+            live.status(),
+            "Where it may be missing, set optional = true, with which `object` is null then."));
+  }
   if (!live.ok()) return operations::AtKindOrNamespace(live.status(), !ref.name_space.empty());
   const std::string text = ForState(*std::move(live)).dump();
   CHARON_ASSIGN_OR_RETURN(TypedValue typed, DecodeAnyJson(text));

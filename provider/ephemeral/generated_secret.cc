@@ -22,7 +22,8 @@ const ObjectSpec<GeneratedSecretModel>& GeneratedSecretModel::Describe() {
                 "Number of characters (bytes for `base64`); 32 by default.")
               .Check(Between(8, 4096)),
           Field(&M::value, "value", Computed, "The value that was made up.").Sensitive(),
-      });
+      },
+      {NotWith("length", "kind", "uuid")});
   return spec;
 }
 

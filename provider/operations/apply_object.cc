@@ -242,22 +242,35 @@ std::string WaysToTake(const ObjectRef& ref, const ObjectOptions& options) {
   return absl::StrCat("Import it (id ", id, "), or set ", adopt);
 }
 
+// Whether its mark is that of another resource under our conventions.owner, which may well be of
+// this very configuration.
+bool IsOfOurOwner(const Json& live, const ObjectOptions& options) {
+  const std::string mark = MarkOf(live);
+  const auto owner = [](absl::string_view text) { return text.substr(0, text.find('/')); };
+  return !mark.empty() && owner(mark) == owner(options.owner);
+}
+
 absl::Status ExistsStatus(const Json& live, const ObjectRef& ref, const ObjectOptions& options) {
   const bool foreign = ClaimOf(&live, options) == Claim::kForeign;
   return WithRemedy(
-      absl::AlreadyExistsError(absl::StrCat(
-          ref.ToString(), " exists already, and is not this stack's: ", OwnerText(live, options))),
+      absl::AlreadyExistsError(
+          absl::StrCat(ref.ToString(), " exists already, and is ",
+                       IsOfOurOwner(live, options) ? "another resource's: " : "not this stack's: ",
+                       OwnerText(live, options))),
       foreign
-          ? std::string("Declare it in one stack only. To take it over from the other for good, "
-                        "remove it there "
-                        "without destroying it and set on_conflict = \"adopt\" here.")
+          ? absl::StrCat("Declare it in one ", IsOfOurOwner(live, options) ? "resource" : "stack",
+                         " only. To take it over from the other for good, remove it there "
+                         "without destroying it and set on_conflict = \"adopt\" here.")
           : WaysToTake(ref, options));
 }
 
 absl::Status ForeignStatus(const Json& live, const ObjectRef& ref, const ObjectOptions& options) {
   return WithRemedy(
-      absl::FailedPreconditionError(absl::StrCat(
-          ref.ToString(), " is not this stack's any more: ", OwnerText(live, options))),
+      absl::FailedPreconditionError(absl::StrCat(ref.ToString(),
+                                                 IsOfOurOwner(live, options)
+                                                     ? " is another resource's by now: "
+                                                     : " is not this stack's any more: ",
+                                                 OwnerText(live, options))),
       "Declare it in one stack only: take it out of this one with `terraform state rm`, or a "
       "removed block with lifecycle { destroy = false }. If conventions.owner was changed on "
       "purpose, or to take the object back, set on_conflict = \"adopt\" for one apply.");

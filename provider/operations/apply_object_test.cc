@@ -296,10 +296,19 @@ TEST_F(ApplyObjectTest, WhatExistsAndIsNotOursIsNamedWithTheWaysOut) {
   transport_.Answer(409, kExists);
   Answer(200, Live("other/t/a", {Entry("charon", "Apply", kOurFields)}));
   refused = CreateObject(call_, *cluster_, declared_, options_);
-  EXPECT_THAT(refused,
-              StatusIs(absl::StatusCode::kAlreadyExists, HasSubstr("it belongs to \"other/t/a\"")));
+  EXPECT_THAT(refused, StatusIs(absl::StatusCode::kAlreadyExists,
+                                HasSubstr("is not this stack's: it belongs to \"other/t/a\"")));
   EXPECT_THAT(Sent(), ElementsAre("PATCH force=true", "GET", "PATCH force=true", "GET",
                                   "PATCH force=true", "GET"));
+
+  // Another resource's under the same conventions.owner.
+  const std::string owner = options_.owner.substr(0, options_.owner.find('/'));
+  transport_.Answer(409, kExists);
+  Answer(200, Live(owner + "/charon_other/a", {Entry("charon", "Apply", kOurFields)}));
+  refused = CreateObject(call_, *cluster_, declared_, options_);
+  EXPECT_THAT(refused, StatusIs(absl::StatusCode::kAlreadyExists,
+                                HasSubstr("is another resource's: it belongs to")));
+  EXPECT_THAT(*RemedyOf(refused.status()), HasSubstr("Declare it in one resource only"));
 }
 
 TEST_F(ApplyObjectTest, AdoptingMovesWhatTheFormerToolOwned) {

@@ -231,4 +231,17 @@ ObjectRule Needs(absl::string_view name, absl::string_view other) {
           }};
 }
 
+ObjectRule NotWith(absl::string_view name, absl::string_view other, absl::string_view value) {
+  const std::string with = absl::StrCat(other, " = \"", value, "\"");
+  return {
+      absl::StrCat("\"", name, "\" is not set with ", with, "."),
+      [name = std::string(name), other = std::string(other), value = std::string(value),
+       with](const Value& object) {
+        if (!object[name].IsKnown() || !object[other].IsKnown() || object[other].string() != value)
+          return absl::OkStatus();
+        return At(name, Invalid(absl::StrCat("\"", name, "\" means nothing with ", with,
+                                             ": remove it.")));
+      }};
+}
+
 }  // namespace charon

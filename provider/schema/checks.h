@@ -45,5 +45,7 @@ ObjectRule AtMostOneOf(std::vector<std::string> names);
 ObjectRule RequiredTogether(std::vector<std::string> names);
 // `name` makes no sense without `other`.
 ObjectRule Needs(absl::string_view name, absl::string_view other);
+// `name` is not set where the text `other` is `value`, with which it would mean nothing.
+ObjectRule NotWith(absl::string_view name, absl::string_view other, absl::string_view value);
 
 }  // namespace charon

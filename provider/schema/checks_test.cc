@@ -125,7 +125,8 @@ TEST(Rules, OverSeveralAttributes) {
   const ObjectSchema schema =
       SchemaForTest({Row("a", Optional), Row("b", Optional), Row("c", Optional)});
   const ObjectRule exactly = ExactlyOneOf({"a", "b"}), most = AtMostOneOf({"a", "b"}),
-                   together = RequiredTogether({"a", "b"}), needs = Needs("a", "b");
+                   together = RequiredTogether({"a", "b"}), needs = Needs("a", "b"),
+                   not_with = NotWith("a", "b", "no");
   const RuleCase table[] = {
       {exactly, R"({"a": "x"})", true},
       {exactly, R"({"a": "", "c": "x"})", true},
@@ -149,6 +150,12 @@ TEST(Rules, OverSeveralAttributes) {
       {needs, R"({"a": "<unknown>"})", true},
       {needs, R"({"a": "x", "b": "<unknown>"})", true},
       {needs, R"({"a": "x", "b": "y"})", true},
+      {not_with, R"({"a": "x"})", true},
+      {not_with, R"({"b": "no"})", true},
+      {not_with, R"({"a": "x", "b": "yes"})", true},
+      {not_with, R"({"a": "x", "b": "<unknown>"})", true},
+      {not_with, R"({"a": "x", "b": "no"})", false},
+      {not_with, R"({"a": "<unknown>", "b": "no"})", true},  // may turn out null
   };
   for (const RuleCase& row : table) {
     EXPECT_EQ(row.rule.run(ObjectForTest(schema, row.object)).ok(), row.ok)

@@ -517,6 +517,17 @@ StateAnswer ResourceRunner::Import(const Call& call, const ImportRequest& reques
   return answer;
 }
 
+absl::Status NoWayFrom(const MoveRequest& request, const std::vector<std::string>& sources) {
+  return WithRemedy(
+      absl::UnimplementedError(
+          absl::StrCat("no way from ", request.source_type, " of ", request.source_provider)),
+      absl::StrCat(sources.empty() ? ""
+                                   : absl::StrCat("A moved block can lead here from ",
+                                                  absl::StrJoin(sources, ", "), ". "),
+                   "Of another type, import the object, and let the former resource go with a "
+                   "removed block (destroy = false)."));
+}
+
 StateAnswer ResourceRunner::Upgrade(const Call& call, std::int64_t version,
                                     const std::string& json) {
   StateAnswer answer;

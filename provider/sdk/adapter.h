@@ -33,6 +33,9 @@ struct PlanDraft {
   std::optional<Defer> deferred;
 };
 
+// The error of a move from a type that is none of `sources`.
+absl::Status NoWayFrom(const MoveRequest& request, const std::vector<std::string>& sources);
+
 class ResourceRunner : public AnyResource {
  public:
   explicit ResourceRunner(const AnyProvider& provider) : provider_(provider) {}

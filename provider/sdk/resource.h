@@ -263,8 +263,7 @@ class ResourceAdapter final : public ResourceRunner {
     for (const MoveSource<M>& source : resource_->MoveSources()) {
       if (source.source_type == request.source_type) return Encode(source.move(context, request));
     }
-    return absl::UnimplementedError(
-        absl::StrCat("no way from ", request.source_type, " of ", request.source_provider));
+    return NoWayFrom(request, move_sources());
   }
   absl::StatusOr<Value> DoGenerateConfig(const Context&, const Value& state) override {
     CHARON_ASSIGN_OR_RETURN(const M model, M::Describe().Decode(state));

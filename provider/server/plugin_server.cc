@@ -76,9 +76,9 @@ class PluginServer::Impl {
     if (host.client_certificate.empty()) {
       return WithRemedy(
           Annotate(on_unix, "without TLS only a Unix socket is safe from other users"),
-          "Set TMPDIR to a folder with a short path that can be written, or let Terraform use TLS "
-          "(unset "
-          "TF_DISABLE_PLUGIN_TLS).");
+          absl::StrCat("Set ", host.socket_folder.empty() ? "TMPDIR" : "PLUGIN_UNIX_SOCKET_DIR",
+                       " to a folder with a short path that can be written, or let Terraform use "
+                       "TLS (unset TF_DISABLE_PLUGIN_TLS)."));
     }
     Logger::Standard().Warn("listening on TCP, loopback only, because no Unix socket can be had",
                             {{"reason", std::string(on_unix.message())}});

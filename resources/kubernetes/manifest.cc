@@ -186,6 +186,9 @@ constexpr absl::string_view kWaysOut =
     "it: leave the field out "
     "of the manifest, take it over with force_conflicts = true, or move it to \"initial\" to set "
     "it only at creation.";
+constexpr absl::string_view kTakesItOver =
+    "Apply sets it back, from another manager too (force_conflicts = true). To let others have it, "
+    "leave the field out of the manifest, or move it to \"initial\" to set it only at creation.";
 
 // Whether there is such a kind and whether it has namespaces, as far as the server says so.
 absl::Status CheckScope(const Call& call, kubernetes::Cluster& cluster, const ObjectRef& ref) {
@@ -800,7 +803,9 @@ sdk::Outcome<ManifestModel> ManifestResource::Read(const sdk::Context& context,
   const Json now = kubernetes::Overlay(*declared, *live, manager, settled);
   context.diagnostics->Warning(
       absl::StrCat("Changed outside of Terraform: ", ref.ToString()),
-      absl::StrCat(operations::DescribeDrift(differences), "\n\n", kWaysOut), Form(prior));
+      absl::StrCat(operations::DescribeDrift(differences), "\n\n",
+                   prior.force_conflicts.value_or(false) ? kTakesItOver : kWaysOut),
+      Form(prior));
   if (prior.object.IsKnown()) {
     CHARON_ASSIGN_OR_RETURN(Value object, ValueFromObject(now));
     model.object = std::move(object);
@@ -822,6 +827,11 @@ absl::Status ManifestResource::Delete(const sdk::Context& context, const Manifes
 absl::StatusOr<ManifestModel> ManifestResource::Import(const sdk::Context& context,
                                                        const std::string& id) {
   CHARON_ASSIGN_OR_RETURN(const ObjectRef ref, ObjectRef::Parse(id));
+  // Of a kind that is not there Terraform would say that there is no such object.
+  if (const auto cluster = services_.Kubernetes(); cluster.ok()) {
+    absl::Status found = (*cluster)->Resolve(context, ref.kind).status();
+    if (kubernetes::MissingOf(found) == kubernetes::Missing::kKind) return found;
+  }
   Json stub = {{"apiVersion", ref.kind.api_version},
                {"kind", ref.kind.kind},
                {"metadata", {{"name", ref.name}}}};

@@ -285,7 +285,8 @@ const ObjectSpec<GenerateModel>& GenerateModel::Describe() {
               .Check(Between(8, 4096)),
           Field(&M::rotation_trigger, "rotation_trigger", Optional,
                 "Any text; another one makes up a new value. Taking it away does not."),
-      });
+      },
+      {NotWith("length", "kind", "uuid")});
   return spec;
 }
 

@@ -230,7 +230,8 @@ const ObjectSpec<GeneratedSecretModel>& GeneratedSecretModel::Describe() {
                 "Any text; a change makes up a new value."),
           Field(&M::env, "env", Optional,
                 "`false`: not an environment variable of the main container."),
-      });
+      },
+      {NotWith("length", "kind", "uuid")});
   return spec;
 }
 

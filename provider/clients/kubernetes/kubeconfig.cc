@@ -71,35 +71,53 @@ absl::Status CheckSettings(const ConnectionSettings& settings) {
   const bool has_files = settings.config_path.has_value() || !settings.config_paths.empty();
   if (settings.config_path.has_value() && !settings.config_paths.empty()) {
     return At("config_paths",
-              absl::InvalidArgumentError("config_path and config_paths exclude each other"));
+              absl::InvalidArgumentError("both config_path and config_paths are set; one says it"));
   }
   if (settings.in_cluster == true && (has_files || settings.host.has_value())) {
-    return At("in_cluster", absl::InvalidArgumentError(
-                                "in_cluster = true and host, config_path or config_paths exclude "
-                                "each other"));
+    return At("in_cluster",
+              absl::InvalidArgumentError("with in_cluster = true there is no host, config_path or "
+                                         "config_paths"));
   }
   if (settings.token.has_value() && settings.token_file.has_value()) {
-    return At("token_file", absl::InvalidArgumentError("token and token_file exclude each other"));
+    return At("token_file",
+              absl::InvalidArgumentError("both token and token_file are set; one says it"));
   }
   if (settings.client_certificate.has_value() != settings.client_key.has_value()) {
     const char* missing = settings.client_key.has_value() ? "client_certificate" : "client_key";
-    return At(settings.client_key.has_value() ? "client_key" : "client_certificate",
-              absl::InvalidArgumentError(absl::StrCat(
-                  "client_certificate and client_key go together, and ", missing, " is not set")));
+    return At(
+        settings.client_key.has_value() ? "client_key" : "client_certificate",
+        absl::InvalidArgumentError(absl::StrCat(
+            "of client_certificate and client_key, which go together, ", missing, " is not set")));
   }
   if (settings.insecure == true && settings.cluster_ca_certificate.has_value()) {
     return At("insecure",
-              absl::InvalidArgumentError(
-                  "insecure = true switches off what cluster_ca_certificate is for; set one"));
+              absl::InvalidArgumentError("with insecure = true nothing is checked against "
+                                         "cluster_ca_certificate; set one of them"));
   }
   if (settings.exec.has_value()) {
     if (settings.token.has_value() || settings.token_file.has_value()) {
       return At("exec",
-                absl::InvalidArgumentError("exec and token or token_file exclude each other"));
+                absl::InvalidArgumentError(
+                    "both exec and token or token_file are set; one is asked for credentials"));
     }
     CHARON_RETURN_IF_ERROR(At("exec", CheckExec(*settings.exec)));
   }
   return absl::OkStatus();
+}
+
+// As libcurl takes them (CURLOPT_PROXY): without a scheme it is an HTTP proxy.
+absl::Status CheckProxyUrl(const std::string& url) {
+  std::string of_http = url;
+  for (const absl::string_view scheme : {"socks5h://", "socks5://", "socks4a://", "socks4://"}) {
+    if (absl::StartsWithIgnoreCase(url, scheme))
+      of_http = absl::StrCat("http://", url.substr(scheme.size()));
+  }
+  if (!absl::StrContains(of_http, "://")) of_http = absl::StrCat("http://", of_http);
+  const absl::Status fits = http::SplitUrl(of_http).status();
+  if (fits.ok()) return fits;
+  return WithRemedy(absl::InvalidArgumentError(
+                        absl::StrCat("\"", http::UrlForLog(url), "\" is no URL of a proxy")),
+                    "Write it as http://proxy:3128 or socks5://proxy:1080.");
 }
 
 absl::StatusOr<std::optional<bool>> BoolVariable(const Environment& environment, const char* name) {
@@ -145,8 +163,14 @@ class Resolver {
     Connection& connection = draft_.connection;
     if (settings_.proxy_url.has_value()) {
       connection.proxy_url = *settings_.proxy_url;
-    } else if (connection.proxy_url.empty()) {
+      CHARON_RETURN_IF_ERROR(At("proxy_url", CheckProxyUrl(connection.proxy_url)));
+    } else if (!connection.proxy_url.empty()) {
+      CHARON_RETURN_IF_ERROR(Annotate(CheckProxyUrl(connection.proxy_url),
+                                      absl::StrCat("proxy-url of ", draft_.place)));
+    } else {
       connection.proxy_url = VariableOf(environment_, "KUBE_PROXY_URL").value_or("");
+      if (!connection.proxy_url.empty())
+        CHARON_RETURN_IF_ERROR(Annotate(CheckProxyUrl(connection.proxy_url), "KUBE_PROXY_URL"));
     }
     if (connection.default_namespace.empty()) connection.default_namespace = kDefaultNamespace;
     for (const std::string& secret :

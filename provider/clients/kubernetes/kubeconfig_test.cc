@@ -610,6 +610,9 @@ TEST_F(ResolveTest, ContradictionsNameTheArgument) {
       {{.host = "https://me:pw@h"}, "host"},
       {{.host = "https://h?x=1"}, "host"},
       {{.host = "https://h:port"}, "host"},
+      {{.host = "https://h", .proxy_url = "not a url"}, "proxy_url"},
+      {{.host = "https://h", .proxy_url = "ftp://proxy"}, "proxy_url"},
+      {{.host = "https://h", .proxy_url = "socks5://"}, "proxy_url"},
   };
   for (const Case& c : cases) {
     settings_ = c.settings;
@@ -617,6 +620,18 @@ TEST_F(ResolveTest, ContradictionsNameTheArgument) {
     EXPECT_THAT(connection, StatusIs(absl::StatusCode::kInvalidArgument)) << c.at;
     EXPECT_THAT(connection, StatusIsAt(c.at));
   }
+}
+
+TEST_F(ResolveTest, ProxiesAreThoseOfCurl) {
+  settings_.host = "https://h";
+  for (const char* proxy : {"http://proxy:3128", "https://me:pw@proxy", "socks5://127.0.0.1:1080",
+                            "socks5h://proxy", "proxy:3128"}) {
+    settings_.proxy_url = proxy;
+    EXPECT_EQ(Run()->proxy_url, proxy);
+  }
+  settings_.proxy_url.reset();
+  variables_["KUBE_PROXY_URL"] = "a proxy";
+  EXPECT_THAT(Run(), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("KUBE_PROXY_URL")));
 }
 
 TEST_F(ResolveTest, KubeInsecureIsABool) {
