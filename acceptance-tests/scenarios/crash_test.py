@@ -1,6 +1,7 @@
 """Kill -9 in the middle of an apply: nothing is orphaned, and nothing is in the next apply's way."""
 
 import contextlib
+import json
 import signal
 import threading
 import time
@@ -164,6 +165,67 @@ def test_killed_at_each_write(new_stack, cluster, front, names, victim):
         stack.apply()
         assert present(cluster, wanted(own)) == wanted(own), f"after a kill when write {at} was answered"
         stack.destroy()
+
+
+@pytest.mark.parametrize("victim", ["terraform", "provider"])
+@pytest.mark.parametrize("phase", ["create", "update"])
+def test_manifests_are_killed_at_each_write(new_stack, cluster, front, names, victim, phase):
+    """One with values for its creation only, one that is taken over from kubectl, and one that cannot change in place."""
+    def body(own, name, data, **more):
+        return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": own("work")}, "data": data} | more
+
+    def wanted(own, second):
+        """By name: the data that each has in the end. "handed" is declared first, then for the creation only."""
+        return {"own": {"kept": "1", "changed": str(1 + second), "handed": "1", "initial": "1"} | ({} if second else {"dropped": "1"}),
+                "taken": {"kept": str(1 + second)}, "fixed": {"value": str(1 + second)}}
+
+    def text(own, second):
+        data = wanted(own, second)
+        at_creation = {"initial": "1"} | ({"handed": "1"} if second else {})
+        declared = {key: value for key, value in data["own"].items() if key not in at_creation}
+        resources = {
+            "own": {"manifest": json.dumps(body(own, "own", declared)), "initial": json.dumps({"data": at_creation})},
+            "taken": {"manifest": json.dumps(body(own, "taken", data["taken"])), "on_conflict": "adopt"},
+            "fixed": {"manifest": json.dumps(body(own, "fixed", data["fixed"], immutable=True))},
+        }
+        return "".join(hcl.resource("charon_kubernetes_manifest", own(name), attributes) for name, attributes in resources.items())
+
+    def prepare(own):
+        make_namespace(cluster, own("work"))
+        cluster.api.send("POST", f"/api/v1/namespaces/{own('work')}/configmaps?fieldManager=kubectl-client-side-apply",
+                         body(own, "taken", {"kept": "0", "old": "1"}))
+
+    def found(own):
+        return {name: live["data"] for name in wanted(own, False) if (live := cluster.get("ConfigMap", own("work"), name))}
+
+    update = phase == "update"
+    prepare(names)
+    stack = new_stack("undisturbed", kubeconfig=front.kubeconfig)
+    if update:
+        stack.write(text(names, False))
+        stack.apply()
+    stack.write(text(names, update))
+    writes = count_writes(stack, front, names.mark)
+    assert found(names) == wanted(names, update)
+    stack.destroy()
+    assert writes >= 4
+    for number, group in enumerate(lanes(writes)):
+        stack = new_stack(f"group{number}", kubeconfig=front.kubeconfig)
+        for own, _, _ in group:
+            prepare(own)
+        if update:
+            stack.write("".join(text(own, False) for own, _, _ in group))
+            stack.apply("-parallelism=64")
+        stack.write("".join(text(own, update) for own, _, _ in group))
+        apply_and_kill(stack, front, victim, [(own.mark, at, acted) for own, at, acted in group])
+        if not update:  # of one that was killed in between the state lags behind
+            expect_state_is_true(stack)
+        stack.apply("-parallelism=64")
+        for own, at, acted in group:
+            assert found(own) == wanted(own, update), f"after a kill at write {at}, {acted=}"
+        stack.destroy("-parallelism=64")
+        for own, at, acted in group:
+            assert found(own) == {}, f"after a kill at write {at}, {acted=}"
 
 
 @pytest.mark.parametrize("victim", ["terraform", "provider"])

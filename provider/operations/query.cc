@@ -7,15 +7,12 @@
 
 namespace charon::operations {
 
-absl::Status AtKind(const absl::Status& status) {
-  return kubernetes::MissingOf(status) == kubernetes::Missing::kKind ? At("kind", status) : status;
-}
-
 // The client's words are those of a manifest.
 absl::Status AtKindOrNamespace(const absl::Status& status, bool given) {
   const char field[] = "metadata.namespace";
   if (!absl::IsInvalidArgument(status) || !absl::StrContains(status.message(), field))
-    return AtKind(status);
+    return kubernetes::MissingOf(status) == kubernetes::Missing::kKind ? At("kind", status)
+                                                                       : status;
   return At("namespace", WithRemedy(absl::InvalidArgumentError(absl::StrReplaceAll(
                                         status.message(), {{field, "`namespace`"}})),
                                     given ? "Leave `namespace` out." : "Set `namespace`."));

@@ -6,11 +6,8 @@
 
 namespace charon::operations {
 
-// The error at `kind`, if there is no such kind.
-absl::Status AtKind(const absl::Status& status);
-
-// The error at `kind` or, if the kind has no namespace and one is `given` or the other way round,
-// at `namespace`.
+// The error at `kind`, if there is none such, or, if the kind has no namespace and one is `given`
+// or the other way round, at `namespace`.
 absl::Status AtKindOrNamespace(const absl::Status& status, bool given);
 
 // The error of a list: as AtKindOrNamespace, or at the selector that the server cannot read, where
