@@ -31,7 +31,9 @@ def pytest_addoption(parser):
     group.addoption("--real", action="store_const", dest="clusters", const="sandbox,real",
                     help="short for --clusters sandbox,real")
     group.addoption("--leave-to-real", action="store_true",
-                    help="of what runs against the real servers too, leave out what is thorough, and the first of two programs")
+                    help="of what runs with both programs, and against the real servers too, leave out the first one")
+    group.addoption("--leave-to-sandbox", action="store_true",
+                    help="of what is thorough, leave out what runs against the sandbox too")
     group.addoption("--clis", default="terraform,tofu", help="what applies them: terraform, tofu or both")
 
 
@@ -43,8 +45,8 @@ def pytest_configure(config):
         "versions(*names): the VPN servers that it says something about, such as 0.29",
         "each_cli(why): with each program although its file is one_cli, the second one at one DNS service or VPN server",
         "own_server(why): shares no real Headscale with other tests",
-        "thorough(why): takes long for what it adds to the others: `./test --quick` leaves it out, `./test` runs it once,"
-        " against the real server if it can",
+        "thorough(why): takes long for what it adds to the others: `./test --quick` leaves it out, `./test` runs it"
+        " against the sandbox if that can, `./test --all` against the real server as well",
         "every_pair(why): with each program on each cluster; other tests meet the second program on the sandbox only",
     ):
         config.addinivalue_line("markers", marker)
@@ -86,7 +88,7 @@ def parameters_of(item) -> dict:
 def pytest_collection_modifyitems(config, items):
     """Drops what has no cluster left to run against, which pytest would report as skipped."""
     first, *others = config.getoption("clis").split(",")
-    wants_real = "real" in config.getoption("clusters").split(",")
+    wants_sandbox, wants_real = (kind in config.getoption("clusters").split(",") for kind in ("sandbox", "real"))
 
     def runs(item) -> bool:
         parameters = parameters_of(item)
@@ -97,6 +99,9 @@ def pytest_collection_modifyitems(config, items):
             return False
         kinds = {parameters[name].split("-")[0] for name in ("cluster", "headscale") if name in parameters}
         if len(kinds) > 1:
+            return False
+        # What meets no real server is one of the sandbox's scenarios.
+        if not wants_sandbox and kinds != {"real"} and parameters.get("dns", nameservers.PLAYED[0]) in nameservers.PLAYED:
             return False
         # Marks of single parameters, which the tests' own generation does not see.
         if any(item.get_closest_marker(f"{one}_only") and kinds and kinds != {one} for one in ("sandbox", "real")):
@@ -111,9 +116,10 @@ def pytest_collection_modifyitems(config, items):
     if config.getoption("leave_to_real"):
         ids = {item.nodeid for item in kept}
         kept = [item for item in kept if not (
-            runs_against_real(item) and parameters_of(item).get("cli", first) == first
-            and (item.get_closest_marker("thorough")
-                 or any(item.nodeid.replace(f"[{first}-", f"[{other}-") in ids - {item.nodeid} for other in others)))]
+            runs_against_real(item) and parameters_of(item).get("cli", first) == first and not item.get_closest_marker("thorough")
+            and any(item.nodeid.replace(f"[{first}-", f"[{other}-") in ids - {item.nodeid} for other in others))]
+    if config.getoption("leave_to_sandbox"):
+        kept = [item for item in kept if not (item.get_closest_marker("thorough") and runs_against_sandbox(item))]
     config.hook.pytest_deselected(items=[item for item in items if item not in kept])
     items[:] = sorted(kept, key=turn) if os.environ.get("PYTEST_XDIST_WORKER") else kept
 
@@ -124,6 +130,14 @@ def runs_against_real(item) -> bool:
     server, _, version = parameters.get("headscale", parameters.get("cluster", "")).partition("-")
     return (server == "sandbox" and not item.get_closest_marker("sandbox_only")
             and (not version or version in headscale_module.REAL_VERSIONS))
+
+
+def runs_against_sandbox(item) -> bool:
+    """Whether this test is one of the sandbox too."""
+    parameters = parameters_of(item)
+    version = parameters.get("headscale", "").partition("-")[2]
+    return (not item.get_closest_marker("real_only") and (not version or version in headscale_module.SANDBOX_VERSIONS)
+            and parameters.get("dns", nameservers.PLAYED[0]) in nameservers.PLAYED)
 
 
 def turn(item) -> float:
