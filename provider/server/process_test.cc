@@ -100,6 +100,9 @@ class Child {
   // Up to the first line feed, without it; what came so far if the stream ends before.
   std::string OutputLine() { return Line(out_); }
   std::string ErrorLine() { return Line(err_); }
+  // The first line with this text; empty and a failure if the stream ends before.
+  std::string OutputLineWith(absl::string_view text) { return LineWith(out_, text); }
+  std::string ErrorLineWith(absl::string_view text) { return LineWith(err_, text); }
   // Everything until all writers have closed it: usually, that the process has ended.
   std::string RestOfOutput() { return Rest(out_); }
   std::string RestOfErrors() { return Rest(err_); }
@@ -120,13 +123,29 @@ class Child {
     EXPECT_TRUE(readable) << "nothing came";
     return readable;
   }
-  static std::string Line(int descriptor) {
-    std::string line;
+  // False if the stream ended before the line did.
+  static bool ReadLine(int descriptor, std::string& line) {
+    line.clear();
     char byte = 0;
-    while (Readable(descriptor) && ::read(descriptor, &byte, 1) == 1 && byte != '\n') {
+    while (Readable(descriptor) && ::read(descriptor, &byte, 1) == 1) {
+      if (byte == '\n') return true;
       line.push_back(byte);
     }
+    return false;
+  }
+  static std::string Line(int descriptor) {
+    std::string line;
+    ReadLine(descriptor, line);
     return line;
+  }
+  static std::string LineWith(int descriptor, absl::string_view text) {
+    std::string before, line;
+    while (ReadLine(descriptor, line)) {
+      if (absl::StrContains(line, text)) return line;
+      absl::StrAppend(&before, line, "\n");
+    }
+    ADD_FAILURE() << "no \"" << text << "\" in\n" << before << line;
+    return "";
   }
   static std::string Rest(int descriptor) {
     std::string text;
@@ -267,8 +286,7 @@ TEST_F(Plugin, TerminationEndsItCleanly) {
   grpc::Status status;
   std::thread waiting([&] { status = connection.Create("wait", &response); });
   // Until the call is under way: a stop that came before would not be for it.
-  std::string log;
-  while (!absl::StrContains(log, "ApplyResourceChange")) log = child.ErrorLine();
+  child.ErrorLineWith("ApplyResourceChange");
   ASSERT_EQ(::kill(child.pid(), SIGTERM), 0);
   EXPECT_EQ(child.Wait(), 0);
   waiting.join();
@@ -403,9 +421,13 @@ TEST_F(Plugin, NonsenseForACertificateIsNotServed) {
 TEST_F(Plugin, ClosedStreamsAreNotTakenForItsOwn) {
   Variables variables = FromTerraform();
   variables["TF_LOG"] = "DEBUG";
+  variables.erase("PLUGIN_CLIENT_CERT");  // its own certificate would be in what nobody can read
   Child child({"/bin/sh", "-c", "exec \"$0\" <&- >&-", TinyPlugin()}, variables);
-  std::string log;
-  while (!absl::StrContains(log, "serving")) log = child.ErrorLine();
+  const auto serving = nlohmann::json::parse(child.ErrorLineWith("serving"), nullptr, false);
+  ASSERT_TRUE(serving.is_object());
+  const std::string address = serving.at("address").get<std::string>();
+  const Connection connection("1|6|unix|" + address + "|grpc|", nullptr);
+  EXPECT_TRUE(connection.GetMetadata().ok());
   ::kill(child.pid(), SIGTERM);
   EXPECT_EQ(WEXITSTATUS(child.Wait()), 0);
 }
@@ -447,8 +469,7 @@ TEST_F(Plugin, SaysItsVersionAndItsUsage) {
 TEST_F(Plugin, DebugModeServesWhoeverIsTold) {
   for (const char* flag : {"-debug", "--debug"}) {
     Child child({TinyPlugin(), flag}, {});
-    std::string line;
-    while (!absl::StrContains(line, "TF_REATTACH_PROVIDERS='")) line = child.OutputLine();
+    const std::string line = child.OutputLineWith("TF_REATTACH_PROVIDERS='");
     const std::size_t from = line.find('\'') + 1;
     const auto json = nlohmann::json::parse(line.substr(from, line.rfind('\'') - from));
     const auto& entry = json.at("registry.terraform.io/charon/tiny");
