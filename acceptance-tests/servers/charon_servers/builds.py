@@ -320,7 +320,11 @@ def compile_program(
 
 def go_environment() -> dict[str, str]:
     """A workspace or flags of the user's are not part of the recipe."""
-    return os.environ | {"CGO_ENABLED": "0", "GOWORK": "off", "GOFLAGS": "-buildvcs=false"}
+    return os.environ | {
+        "CGO_ENABLED": "0", "GOWORK": "off", "GOFLAGS": "-buildvcs=false",
+        # A compiler ends with its package: without collecting garbage it needs an eighth less of the processor.
+        "GOGC": "off", "GOMEMLIMIT": "1GiB",
+    }
 
 
 def find_go() -> str:
