@@ -539,6 +539,19 @@ def test_fields_of_somebody_elses_object(stack, cluster, work):
     assert env_of(now) == {"THEIRS": "2"}
 
 
+def test_fields_of_what_is_not_there_are_told_by_the_plan(stack, cluster, work):
+    stack.write(manifest({"apiVersion": "apps/v1", "kind": "Deployment",
+                          "metadata": {"name": "web", "namespace": work, "labels": {"ours": "1"}}}, ownership="fields"))
+    failed = stack.apply(fails=True)
+    assert "ownership" in failed.error.code and failed.says(f"apps/v1/Deployment/{work}/web does not exist"), failed
+    plan = stack.plan()
+    (warning,) = plan.warnings
+    assert warning.summary == f"Not there yet: apps/v1/Deployment/{work}/web" and "ownership" in warning.code, plan
+    cluster.api.create(deployment(work), "helm")
+    assert stack.apply().warnings == []
+    assert live(cluster, work)["metadata"]["labels"]["ours"] == "1"
+
+
 def test_a_field_that_the_object_needs_is_given_up_with_its_value(stack, cluster, work):
     cluster.api.create(deployment(work), "helm")
     ours = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web", "namespace": work, "labels": {"ours": "1"}},

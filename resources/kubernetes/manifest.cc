@@ -40,6 +40,8 @@ constexpr char kUnready[] = "unready";
 constexpr char kUnmarked[] = "unmarked";
 // Private state: set by import, until the first read has filled in the manifest.
 constexpr char kImported[] = "imported";
+constexpr char kFieldsOnly[] =
+    "ownership = \"fields\" only sets fields of an object that somebody else makes";
 
 const char* Form(const ManifestModel& model) {
   return model.object.IsNull() ? "manifest" : "object";
@@ -599,6 +601,15 @@ absl::Status ManifestResource::Plan(const sdk::Context& context,
           CHARON_ASSIGN_OR_RETURN(initial, ParseManifest(*config.initial));
           options.initial = &initial;
         }
+        if (change.IsCreate() && !OwnsObject(config) &&
+            kubernetes::MissingOf(cluster.Read(context, ref).status()) ==
+                kubernetes::Missing::kObject) {
+          context.diagnostics->Warning(
+              absl::StrCat("Not there yet: ", ref.ToString()),
+              absl::StrCat(kFieldsOnly, ". The apply fails unless that has happened by then."),
+              Path("ownership"));
+          return absl::OkStatus();
+        }
         if (change.IsCreate() || TakesOver(change.prior(), config))
           return operations::CheckCreate(context, cluster, *wanted, options).status();
         std::shared_ptr<const Json> object = wanted;
@@ -655,12 +666,9 @@ sdk::Outcome<ManifestModel> ManifestResource::Create(const sdk::Context& context
   if (options.owner.empty()) {
     const absl::Status there = cluster->Get(context, ref).status();
     if (absl::IsNotFound(there)) {
-      return At("ownership",
-                WithRemedy(absl::FailedPreconditionError(absl::StrCat(
-                               ref.ToString(),
-                               " does not exist, and ownership = \"fields\" only sets fields of "
-                               "objects that somebody else makes")),
-                           "Make it first, or use ownership = \"object\"."));
+      return At("ownership", WithRemedy(absl::FailedPreconditionError(absl::StrCat(
+                                            ref.ToString(), " does not exist. ", kFieldsOnly)),
+                                        "Make it first, or use ownership = \"object\"."));
     }
     CHARON_RETURN_IF_ERROR(there);
   }
