@@ -40,6 +40,8 @@ constexpr char kUnready[] = "unready";
 constexpr char kUnmarked[] = "unmarked";
 // Private state: set by import, until the first read has filled in the manifest.
 constexpr char kImported[] = "imported";
+
+// Why there is nothing to do where the object is not there.
 constexpr char kFieldsOnly[] =
     "ownership = \"fields\" only sets fields of an object that somebody else makes";
 
