@@ -101,7 +101,7 @@ def pytest_collection_modifyitems(config, items):
         if len(kinds) > 1:
             return False
         # What meets no real server is one of the sandbox's scenarios.
-        if not wants_sandbox and kinds != {"real"} and parameters.get("dns", nameservers.PLAYED[0]) in nameservers.PLAYED:
+        if not wants_sandbox and kinds != {"real"} and has_played_dns(parameters):
             return False
         # Marks of single parameters, which the tests' own generation does not see.
         if any(item.get_closest_marker(f"{one}_only") and kinds and kinds != {one} for one in ("sandbox", "real")):
@@ -132,12 +132,17 @@ def runs_against_real(item) -> bool:
             and (not version or version in headscale_module.REAL_VERSIONS))
 
 
+def has_played_dns(parameters: dict) -> bool:
+    """Whether its DNS service, if it has one, is one that the sandbox plays."""
+    return parameters.get("dns", nameservers.PLAYED[0]) in nameservers.PLAYED
+
+
 def runs_against_sandbox(item) -> bool:
     """Whether this test is one of the sandbox too."""
     parameters = parameters_of(item)
     version = parameters.get("headscale", "").partition("-")[2]
     return (not item.get_closest_marker("real_only") and (not version or version in headscale_module.SANDBOX_VERSIONS)
-            and parameters.get("dns", nameservers.PLAYED[0]) in nameservers.PLAYED)
+            and has_played_dns(parameters))
 
 
 def turn(item) -> float:
