@@ -5,18 +5,6 @@
 
 namespace charon::sandbox {
 
-std::string TimeText(absl::Time time) {
-  return absl::FormatTime("%Y-%m-%d%ET%H:%M:%SZ", time, absl::UTCTimeZone());
-}
-
-absl::Time ParseTimeText(absl::string_view text) {
-  absl::Time time;
-  std::string error;
-  return absl::ParseTime(absl::RFC3339_full, std::string(text), &time, &error)
-             ? time
-             : absl::InfinitePast();
-}
-
 absl::Time Cluster::Now() const { return clock_stopped_at.value_or(absl::Now()) + time_offset; }
 
 std::string Cluster::NowText() const { return TimeText(Now()); }

@@ -69,10 +69,6 @@ struct Cluster {
   std::string NameSuffix() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu);
 };
 
-std::string TimeText(absl::Time time);
-// InfinitePast where it is not a time.
-absl::Time ParseTimeText(absl::string_view text);
-
 }  // namespace charon::sandbox
 
 #endif  // ACCEPTANCE_TESTS_SANDBOX_CLUSTER_H_

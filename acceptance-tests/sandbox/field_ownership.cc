@@ -86,7 +86,7 @@ Json Encode(const Entries& entries) {
   return out;
 }
 
-void Store(Json& object, const Entries& entries) {
+void SetEntries(Json& object, const Entries& entries) {
   if (entries.empty()) {
     Erase(object, {"metadata", "managedFields"});
   } else {
@@ -219,10 +219,6 @@ void CapUpdates(Entries& entries) {
   }
 }
 
-std::string TimeText(absl::Time time) {
-  return absl::FormatTime("%Y-%m-%d%ET%H:%M:%SZ", time, absl::UTCTimeZone());
-}
-
 // Brings `entries` up to date with a change that no apply made.
 void RecordUpdate(const Json& live, const Json& object, const FieldWriter& writer,
                   Entries& entries) {
@@ -301,7 +297,7 @@ Json TrackUpdate(const Json& live, Json object, const FieldWriter& writer) {
   if (!entries->empty() || creation) {
     RecordUpdate(creation ? writer.empty : WithoutManagedFields(live), object, writer, *entries);
   }
-  Store(object, *entries);
+  SetEntries(object, *entries);
   return object;
 }
 
@@ -365,7 +361,7 @@ absl::StatusOr<Applied> Apply(const Json& live, const Json& patch, bool force,
     Erase(config, {"metadata", "annotations", kLastApplied});
     object["metadata"]["annotations"][kLastApplied] = Dump(config) + "\n";
   }
-  Store(object, entries);
+  SetEntries(object, entries);
   return Applied{std::move(object), !same};
 }
 

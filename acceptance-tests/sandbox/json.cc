@@ -224,4 +224,16 @@ std::vector<std::string> KeyPaths(absl::string_view text) {
   return paths;
 }
 
+std::string TimeText(absl::Time time) {
+  return absl::FormatTime("%Y-%m-%d%ET%H:%M:%SZ", time, absl::UTCTimeZone());
+}
+
+absl::Time ParseTimeText(absl::string_view text) {
+  absl::Time time;
+  std::string error;
+  return absl::ParseTime(absl::RFC3339_full, std::string(text), &time, &error)
+             ? time
+             : absl::InfinitePast();
+}
+
 }  // namespace charon::sandbox

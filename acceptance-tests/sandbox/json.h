@@ -11,6 +11,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 #include "nlohmann/json.hpp"
 
 namespace charon::sandbox {
@@ -64,6 +65,11 @@ std::vector<std::string> KeyPaths(absl::string_view text);
 
 // Parses one JSON document and notes duplicate keys; the last one wins, as in Go.
 absl::StatusOr<ParsedDocument> ParseJson(absl::string_view text);
+
+// RFC 3339 with whole seconds, UTC.
+std::string TimeText(absl::Time time);
+// InfinitePast where it is not a time.
+absl::Time ParseTimeText(absl::string_view text);
 
 }  // namespace charon::sandbox
 

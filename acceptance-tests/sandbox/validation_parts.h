@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "json.h"
 #include "kinds.h"
@@ -14,6 +15,13 @@
 namespace charon::sandbox {
 
 // ---- shared ----
+inline constexpr char kNotAnIp[] = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)";
+inline constexpr char kNotACidr[] =
+    "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)";
+// "spec.limits[0]".
+inline std::string At(const std::string& path, std::size_t index) {
+  return absl::StrCat(path, "[", index, "]");
+}
 void CheckNonNegative(const Json& parent, const char* field, const std::string& path,
                       FieldErrors& errors);
 void CheckOneOf(const Json& parent, const char* field, const std::string& path,

@@ -18,11 +18,6 @@ namespace charon::sandbox {
 namespace {
 
 constexpr std::size_t kMaxConfigBytes = 1024 * 1024;
-constexpr char kNotACidr[] = "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)";
-
-std::string At(const std::string& path, std::size_t index) {
-  return absl::StrCat(path, "[", index, "]");
-}
 
 void ValidateConfigMap(const Json& object, FieldErrors& errors) {
   std::size_t size = 0;

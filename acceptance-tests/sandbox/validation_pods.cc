@@ -15,12 +15,6 @@
 namespace charon::sandbox {
 namespace {
 
-constexpr char kNotAnIp[] = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)";
-
-std::string At(const std::string& path, std::size_t index) {
-  return absl::StrCat(path, "[", index, "]");
-}
-
 void CheckUserId(const Json& parent, const char* field, const std::string& path,
                  FieldErrors& errors) {
   const Json* value = Find(parent, {field});

@@ -8,9 +8,6 @@
 namespace charon::sandbox {
 namespace {
 
-constexpr char kNotAnIp[] = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)";
-constexpr char kNotACidr[] = "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)";
-
 // The server prints its own struct here, with what identifies the port.
 std::string PortInGo(const Json& port) {
   return absl::StrCat("{\"Name\":\"\",\"Protocol\":", Quote(Text(port, {"protocol"})),

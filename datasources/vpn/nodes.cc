@@ -16,12 +16,9 @@ namespace charon::vpn_data {
 namespace {
 
 using headscale::Node;
+using vpn::TextOrNull;
 using vpn::TimeOrNull;
 using Texts = std::set<std::string>;
-
-Attr<std::string> TextOrNull(const std::string& text) {
-  return text.empty() ? Attr<std::string>() : Attr<std::string>(text);
-}
 
 Texts Set(const std::vector<std::string>& texts) { return {texts.begin(), texts.end()}; }
 

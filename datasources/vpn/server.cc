@@ -11,10 +11,7 @@ namespace charon::vpn_data {
 namespace {
 
 using headscale::Feature;
-
-Attr<std::string> TextOrNull(const std::string& text) {
-  return text.empty() ? Attr<std::string>() : Attr<std::string>(text);
-}
+using vpn::TextOrNull;
 
 }  // namespace
 

@@ -21,6 +21,7 @@ namespace {
 
 using kubernetes::Cluster;
 using kubernetes::Field;
+using kubernetes::Items;
 using kubernetes::Json;
 using kubernetes::ListOptions;
 using kubernetes::Number;
@@ -44,12 +45,6 @@ constexpr std::array<absl::string_view, 2> kHelpIsComing = {"TriggeredScaleUp", 
 template <typename List>
 bool Has(const List& list, absl::string_view text) {
   return std::find(list.begin(), list.end(), text) != list.end();
-}
-
-const Json& Items(const Json& object, absl::string_view path) {
-  static const auto& none = *new Json(Json::array());
-  const Json& value = Field(object, path);
-  return value.is_array() ? value : none;
 }
 
 std::string Shortened(std::string text, std::size_t most = 400) {

@@ -12,7 +12,7 @@ namespace {
 using Json = nlohmann::json;
 using Step = kubernetes::FieldStep;
 
-std::optional<std::string> At(const Labels& labels, const std::string& key) {
+std::optional<std::string> ValueAt(const Labels& labels, const std::string& key) {
   const auto found = labels.find(key);
   return found == labels.end() ? std::nullopt : std::optional(found->second);
 }
@@ -53,7 +53,7 @@ void ShowLabelsOf(const Json& further, const Labels& declared, const std::string
                   Labels& labels) {
   const Labels live = LabelsOf(further);
   for (const auto& [key, value] : declared) {
-    const std::optional<std::string> now = At(live, key);
+    const std::optional<std::string> now = ValueAt(live, key);
     if (now == value) continue;
     if (now) {
       labels[key] = *now;
@@ -62,7 +62,7 @@ void ShowLabelsOf(const Json& further, const Labels& declared, const std::string
     }
   }
   for (const std::string& key : AppliedKeys(further, manager)) {
-    const std::optional<std::string> now = At(live, key);
+    const std::optional<std::string> now = ValueAt(live, key);
     if (declared.count(key) == 0 && now) labels[key] = *now;
   }
 }
@@ -78,7 +78,7 @@ void DropExpectedLabels(std::vector<kubernetes::Difference>& differences,
       return difference.manager == manager;
     if (!former) return true;
     if (path.size() == 2) return former->empty();
-    const std::optional<std::string> before = At(*former, path[2].text);
+    const std::optional<std::string> before = ValueAt(*former, path[2].text);
     return difference.live == (before ? Json(*before).dump() : "");
   });
 }

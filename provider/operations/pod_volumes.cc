@@ -15,15 +15,10 @@ namespace charon::operations {
 namespace {
 
 using kubernetes::Field;
+using kubernetes::Items;
 using kubernetes::Json;
 using kubernetes::Number;
 using kubernetes::Text;
-
-const Json& Items(const Json& object, absl::string_view path) {
-  static const auto& none = *new Json(Json::array());
-  const Json& value = Field(object, path);
-  return value.is_array() ? value : none;
-}
 
 bool HasVolumes(const Json& set, const Json& pod, std::int64_t ordinal) {
   const Json& templates = Items(set, "spec.volumeClaimTemplates");

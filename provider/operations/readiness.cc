@@ -166,7 +166,7 @@ Verdict Pod(const Json& object) {
   return Waiting(absl::StrCat("the pod is ", phase.empty() ? "new" : phase, " and not ready"));
 }
 
-Verdict Claim(const Json& object) {
+Verdict VolumeClaim(const Json& object) {
   const std::string phase = Text(object, "status.phase");
   if (phase == "Bound") return Ready();
   if (phase == "Lost") return Hopeless("the volume of the claim is lost");
@@ -347,7 +347,7 @@ Verdict JudgeRollout(const Json& object) {
   if (group == "batch" && kind.kind == "Job") return Job(object);
   if (group.empty()) {
     if (kind.kind == "Pod") return Pod(object);
-    if (kind.kind == "PersistentVolumeClaim") return Claim(object);
+    if (kind.kind == "PersistentVolumeClaim") return VolumeClaim(object);
     if (kind.kind == "Namespace") return Phase(object, "Active");
     if (kind.kind == "Service") {
       return Text(object, "spec.type") == "LoadBalancer" ? Address(object) : Ready();

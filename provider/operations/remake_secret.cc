@@ -42,15 +42,15 @@ Json Migrated(const Json& live, const Json* object, const ObjectOptions& options
 // The entries of the map at `place` that `manager` applied, or all others.
 Json Entries(const Json& live, const std::vector<std::string>& place, const std::string& manager,
              Whose whose) {
-  using Step = kubernetes::FieldStep;
   const kubernetes::FieldSet ours = kubernetes::AppliedBy(live, manager);
   kubernetes::FieldPath path;
-  for (const std::string& name : place) path.push_back(Step{Step::Kind::kField, name});
+  for (const std::string& name : place)
+    path.push_back(kubernetes::FieldStep{kubernetes::FieldStep::Kind::kField, name});
   Json entries = Json::object();
   const Json& all = Field(live, absl::StrJoin(place, "."));
   if (!all.is_object()) return entries;
   for (const auto& [key, value] : all.items()) {
-    path.push_back(Step{Step::Kind::kField, key});
+    path.push_back(kubernetes::FieldStep{kubernetes::FieldStep::Kind::kField, key});
     if (ours.Contains(path) == (whose == Whose::kOurs)) entries[key] = value;
     path.pop_back();
   }

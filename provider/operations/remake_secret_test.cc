@@ -18,10 +18,10 @@ namespace {
 
 using ::testing::ElementsAre;
 
-constexpr char kMark[] = "default/charon_secret/x/a";
+constexpr char kSecretMark[] = "default/charon_secret/x/a";
 constexpr char kNone[] =
     R"({"kind":"Status","status":"Failure","reason":"NotFound","details":{"name":"a-charon-kept","kind":"secrets"},"code":404})";
-constexpr char kGone[] =
+constexpr char kSecretGone[] =
     R"({"kind":"Status","status":"Success","details":{"name":"a-charon-kept","kind":"secrets","uid":"u"}})";
 
 // The Secret, with keys of ours and of others.
@@ -36,7 +36,7 @@ Json Secret(const std::string& name, const std::vector<std::string>& ours,
                    {"namespace", "x"},
                    {"uid", "u"},
                    {"resourceVersion", "7"},
-                   {"annotations", {{kOwnerAnnotation, kMark}}}}}};
+                   {"annotations", {{kOwnerAnnotation, kSecretMark}}}}}};
   Json fields = {
       {"f:metadata", {{"f:annotations", {{"f:charon.internal/owner", Json::object()}}}}}};
   for (const std::string& key : ours) {
@@ -58,19 +58,20 @@ Json Wanted(const std::vector<std::string>& keys, bool immutable) {
   return secret;
 }
 
-ObjectOptions Ours() { return {.owner = kMark}; }
+ObjectOptions OfThisStack() { return {.owner = kSecretMark}; }
 
 TEST(MustBeMadeAgain, IsTrueOfWhatTheServerRefuses) {
   const Json open = Secret("a", {"k"}, {"t"}), frozen = Secret("a", {"k"}, {"t"}, true);
-  EXPECT_FALSE(MustBeMadeAgain(Json(), Wanted({"k"}, true), Ours()));
-  EXPECT_FALSE(MustBeMadeAgain(open, Wanted({"k", "more"}, true), Ours()));
-  EXPECT_FALSE(MustBeMadeAgain(frozen, Wanted({"k"}, true), Ours()));
-  EXPECT_TRUE(MustBeMadeAgain(frozen, Wanted({"k", "more"}, true), Ours()));
-  EXPECT_TRUE(MustBeMadeAgain(frozen, Wanted({"k"}, false), Ours()));
-  EXPECT_TRUE(MustBeMadeAgain(Secret("a", {"k", "former"}, {}, true), Wanted({"k"}, true), Ours()));
+  EXPECT_FALSE(MustBeMadeAgain(Json(), Wanted({"k"}, true), OfThisStack()));
+  EXPECT_FALSE(MustBeMadeAgain(open, Wanted({"k", "more"}, true), OfThisStack()));
+  EXPECT_FALSE(MustBeMadeAgain(frozen, Wanted({"k"}, true), OfThisStack()));
+  EXPECT_TRUE(MustBeMadeAgain(frozen, Wanted({"k", "more"}, true), OfThisStack()));
+  EXPECT_TRUE(MustBeMadeAgain(frozen, Wanted({"k"}, false), OfThisStack()));
+  EXPECT_TRUE(
+      MustBeMadeAgain(Secret("a", {"k", "former"}, {}, true), Wanted({"k"}, true), OfThisStack()));
   Json typed = Wanted({"k"}, false);
   typed["type"] = "example.org/other";
-  EXPECT_TRUE(MustBeMadeAgain(open, typed, Ours()));
+  EXPECT_TRUE(MustBeMadeAgain(open, typed, OfThisStack()));
 }
 
 TEST(KeepValues, PutsThemAsideWithoutLabelsAndRemovesThemInTheSameRun) {
@@ -81,7 +82,7 @@ TEST(KeepValues, PutsThemAsideWithoutLabelsAndRemovesThemInTheSameRun) {
   call.clock = &clock;
   call.deadline = clock.Now() + absl::Minutes(10);
   ObjectOptions options;
-  options.owner = kMark;
+  options.owner = kSecretMark;
   const ObjectRef ref{{"v1", "Secret"}, "x", "a"};
   transport.Answer(404, kNone);
   transport.Answer(201, Secret("a-charon-kept", {"k"}, {}).dump());
@@ -92,7 +93,7 @@ TEST(KeepValues, PutsThemAsideWithoutLabelsAndRemovesThemInTheSameRun) {
   EXPECT_EQ(kept["metadata"]["name"], "a-charon-kept");
   EXPECT_EQ(kept["data"], Json({{"k", "eA=="}}));
   EXPECT_FALSE(kept["metadata"].contains("labels") || kept.contains("immutable"));
-  transport.Answer(200, kGone);
+  transport.Answer(200, kSecretGone);
   ASSERT_THAT(DropKeptValues(call, *cluster, ref, options), IsOk());
   std::vector<std::string> sent;
   for (const http::Request& request : transport.requests()) sent.push_back(request.method);

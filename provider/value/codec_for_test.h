@@ -22,6 +22,12 @@ inline std::string Repeat(absl::string_view text, int times) {
   return all;
 }
 
+// list(list(... type)), so many levels of it.
+inline Type ListsOf(int levels, Type type) {
+  for (int i = 0; i < levels; ++i) type = Type::List(std::move(type));
+  return type;
+}
+
 inline Value Str(std::string text) { return Value::String(std::move(text)); }
 inline Value Num(absl::string_view text) { return Value::Of(Number::Parse(text).value()); }
 

@@ -23,10 +23,10 @@ namespace {
 constexpr int kMaxJsonDepth = 4 * kMaxDepth;
 
 // Gives a type to what was read without one, in place.
-class Converter {
+class JsonConverter {
  public:
   // `fill` missing attributes may become null.
-  explicit Converter(std::size_t fill) : fill_(fill) {}
+  explicit JsonConverter(std::size_t fill) : fill_(fill) {}
 
   // `value` stands inside of `depth` containers.
   bool Convert(Value& value, const Type& type, int depth) {
@@ -294,7 +294,7 @@ absl::StatusOr<Value> DecodeJson(absl::string_view json, const Type& type) {
   // A short text could claim objects of many attributes in any number: only a dynamic type or a
   // hostile state does. What an upgrade adds stays far below.
   constexpr std::size_t kFill = 65'536;
-  Converter converter(kFill + json.size());
+  JsonConverter converter(kFill + json.size());
   if (!converter.Convert(value, type, 0)) {
     return converter.trail().ToStatus(absl::StatusCode::kInvalidArgument);
   }

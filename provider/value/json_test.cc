@@ -175,11 +175,6 @@ TEST(Json, ErrorsDoNotQuoteTheText) {
   }
 }
 
-Type ListsOf(int levels, Type type) {
-  for (int i = 0; i < levels; ++i) type = Type::List(std::move(type));
-  return type;
-}
-
 TEST(Json, NestsTo512Levels) {
   const std::string deep = Repeat("[", 512) + "1" + Repeat("]", 512);
   const std::string deeper = "[" + deep + "]";

@@ -28,7 +28,7 @@ std::string Hex(absl::string_view digits) {
   return absl::HexStringToBytes(absl::StrReplaceAll(digits, {{" ", ""}}));
 }
 
-struct Vector {
+struct Encoded {
   const char* name;
   Type type;
   Value value;
@@ -36,7 +36,7 @@ struct Vector {
 };
 
 // From the msgpack specification and section 3.3 of the plugin protocol's description, by hand.
-std::vector<Vector> Vectors() {
+std::vector<Encoded> EncodedValues() {
   const Type object =
       Type::Object({{"b", Type::Bool()}, {"a", Type::String()}, {"c", Type::Number()}});
   return {
@@ -129,7 +129,7 @@ std::vector<Vector> Vectors() {
 }
 
 TEST(Msgpack, EncodesAsSpecified) {
-  for (const Vector& vector : Vectors()) {
+  for (const Encoded& vector : EncodedValues()) {
     const absl::StatusOr<std::string> bytes = EncodeMsgpack(vector.value, vector.type);
     ASSERT_TRUE(bytes.ok()) << vector.name << ": " << bytes.status();
     EXPECT_EQ(absl::BytesToHexString(*bytes), absl::BytesToHexString(vector.bytes)) << vector.name;
@@ -137,7 +137,7 @@ TEST(Msgpack, EncodesAsSpecified) {
 }
 
 TEST(Msgpack, DecodesAsSpecified) {
-  for (const Vector& vector : Vectors()) {
+  for (const Encoded& vector : EncodedValues()) {
     const absl::StatusOr<Value> value = DecodeMsgpack(vector.bytes, vector.type);
     ASSERT_TRUE(value.ok()) << vector.name << ": " << value.status();
     EXPECT_EQ(*value, vector.value) << vector.name;
@@ -146,7 +146,7 @@ TEST(Msgpack, DecodesAsSpecified) {
 }
 
 TEST(Msgpack, RefusesEveryTruncation) {
-  for (const Vector& vector : Vectors()) {
+  for (const Encoded& vector : EncodedValues()) {
     if (vector.bytes.size() > 1000) continue;
     for (std::size_t size = 1; size < vector.bytes.size(); ++size) {
       const absl::Status status =
@@ -433,11 +433,6 @@ TEST(Msgpack, RefusesTuplesOfAnotherLength) {
   EXPECT_THAT(std::string(DecodeMsgpack(Hex("91 c3"), type).status().message()),
               HasSubstr("2 elements is required, but this has 1"));
   EXPECT_FALSE(DecodeMsgpack(Hex("93 c3 c3 c3"), type).ok());
-}
-
-Type ListsOf(int levels, Type type) {
-  for (int i = 0; i < levels; ++i) type = Type::List(std::move(type));
-  return type;
 }
 
 TEST(Msgpack, NestsTo512Levels) {

@@ -25,11 +25,7 @@ using dns::Zone;
 using dns::ZoneView;
 
 constexpr char kType[] = "charon_dns_record";
-// Private state: which set this resource stands for. Terraform hands it to the create half of a
-// replacement.
-constexpr char kHeld[] = "held";
-
-Check DomainName() {
+Check RecordName() {
   return TextRule("is a domain name such as `www.example.org`",
                   [](absl::string_view text) { return dns::CanonicalName(text).status(); });
 }
@@ -416,7 +412,7 @@ const ObjectSpec<RecordModel>& RecordModel::Describe() {
           Field(&M::name, "name", Required,
                 "The whole name, such as `www.example.org` or `*.example.org`; the zone's name for "
                 "its apex. Unicode is fine.")
-              .Check(DomainName())
+              .Check(RecordName())
               .ForceNew()
               .Same([](const std::string& a, const std::string& b) { return dns::SameName(a, b); }),
           Field(&M::type, "type", Required, "The type, such as `A`, `CNAME` or `TXT`.")

@@ -10,6 +10,10 @@
 
 namespace charon::dns_resources {
 
+// Private state: the id of the zone or record set that a resource stands for. Terraform hands it to
+// the create half of a replacement.
+inline constexpr char kHeld[] = "held";
+
 // Notes in the private state that the zone was seen, and where.
 void NoteZone(const sdk::Context& context, const dns::Directory& directory, const dns::Zone& zone);
 

@@ -17,7 +17,7 @@
 namespace charon::dns_resources {
 namespace {
 
-Check DomainName() {
+Check ZoneName() {
   return TextRule("is a domain name such as `example.org`",
                   [](absl::string_view text) { return dns::CanonicalHost(text).status(); });
 }
@@ -25,8 +25,6 @@ Check DomainName() {
 // Within this time an apply that was killed is usually gone on with.
 constexpr absl::Duration kRecently = absl::Hours(1);
 constexpr int kCreateTries = 2;
-// Private state: the zone's id. Terraform hands it to the create half of a replacement.
-constexpr char kHeld[] = "held";
 
 const std::vector<std::string>& BackendsWithZones() {
   static const auto& backends = *new std::vector<std::string>{"cloudflare", "powerdns", "route53"};
@@ -150,7 +148,7 @@ const ObjectSpec<ZoneModel>& ZoneModel::Describe() {
               .Check(MakesZone())
               .ForceNew(),
           Field(&M::name, "name", Required, "The zone's name, such as `example.org`.")
-              .Check(DomainName())
+              .Check(ZoneName())
               .ForceNew()
               .Same([](const std::string& a, const std::string& b) { return dns::SameName(a, b); }),
           Field(&M::zone_id, "zone_id", Computed, "The service's id of the zone.").KeepPrior(),

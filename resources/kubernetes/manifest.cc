@@ -29,7 +29,7 @@ namespace {
 
 using kubernetes::ObjectRef;
 
-constexpr char kType[] = "charon_kubernetes_manifest";
+constexpr char kManifestType[] = "charon_kubernetes_manifest";
 // Private state: what the server made of the object, if that is not what the configuration says
 // (defaults of a webhook, canonical forms that SameMeaning does not know), by field. As long as
 // that stays, it has not drifted.
@@ -353,7 +353,7 @@ const ObjectSpec<ObjectIdentity>& ObjectIdentity::Describe() {
 
 const sdk::ResourceInfo& ManifestResource::info() const {
   static const auto& info =
-      *new sdk::ResourceInfo{.type = kType,
+      *new sdk::ResourceInfo{.type = kManifestType,
                              .noun = "Kubernetes object",
                              .subcategory = "Kubernetes",
                              .timeouts = {},
@@ -367,7 +367,7 @@ const sdk::ResourceInfo& ManifestResource::info() const {
 
 operations::ObjectOptions ManifestResource::Options(const ManifestModel& model,
                                                     const ObjectRef& ref) const {
-  operations::ObjectOptions options = services_.Ownership(kType, ref.ToString());
+  operations::ObjectOptions options = services_.Ownership(kManifestType, ref.ToString());
   if (!OwnsObject(model)) options.owner.clear();
   options.on_conflict = operations::OnConflictFrom(model.on_conflict.value_or("fail"));
   options.force_conflicts = model.force_conflicts.value_or(false);
@@ -386,7 +386,7 @@ operations::ObjectOptions ManifestResource::Options(const ManifestModel& model,
   };
   // The mark has the version, which may be another one by now, and so may the group of a kind that
   // moved.
-  const std::string prefix = services_.Ownership(kType, "").owner;
+  const std::string prefix = services_.Ownership(kManifestType, "").owner;
   options.accepts = [ref, prefix](absl::string_view mark) {
     if (!absl::ConsumePrefix(&mark, prefix)) return false;
     const absl::StatusOr<ObjectRef> marked = ObjectRef::Parse(mark);

@@ -28,7 +28,7 @@ using Json = nlohmann::json;
 using kubernetes::ObjectRef;
 using operations::Labels;
 
-constexpr char kType[] = "charon_secret";
+constexpr char kSecretType[] = "charon_secret";
 // Of the Secret in its own namespace: where it has copies, or had them. Written before they are, so
 // that what a killed run has made is found.
 constexpr char kCopiesAnnotation[] = "charon.internal/copies";
@@ -386,7 +386,7 @@ const ObjectSpec<SecretIdentity>& SecretIdentity::Describe() {
 }
 
 const sdk::ResourceInfo& SecretResource::info() const {
-  static const auto& info = *new sdk::ResourceInfo{.type = kType,
+  static const auto& info = *new sdk::ResourceInfo{.type = kSecretType,
                                                    .noun = "Secret",
                                                    .subcategory = "Kubernetes",
                                                    .timeouts = {},
@@ -398,7 +398,7 @@ const sdk::ResourceInfo& SecretResource::info() const {
 operations::ObjectOptions SecretResource::Options(const sdk::Context& context,
                                                   const SecretModel& model) const {
   operations::ObjectOptions options =
-      services_.Ownership(kType, absl::StrCat(*model.name_space, "/", *model.name));
+      services_.Ownership(kSecretType, absl::StrCat(*model.name_space, "/", *model.name));
   options.on_conflict = operations::OnConflictFrom(model.on_conflict.value_or("fail"));
   options.force_conflicts = model.force_conflicts.value_or(false);
   options.import_id = absl::StrCat(*model.name_space, "/", *model.name);

@@ -67,7 +67,7 @@ bool Counts(const FieldPath& path, const Json& live) {
   return Text(live, "kind") == "Service" && path[0].text == "spec" && !IsUsualOfService(path, live);
 }
 
-std::string Shown(const FieldPath& path) {
+std::string PathText(const FieldPath& path) {
   const std::string text = kubernetes::ToString(path);
   return text.substr(text.find_first_not_of('.'));
 }
@@ -113,11 +113,11 @@ std::vector<std::string> TakenAway(const Json& object, const Json& live,
                             .Intersect(kubernetes::FieldsOf(live, live));
   std::set<std::string> told;
   for (const FieldPath& path : gone.Paths()) {
-    if (Counts(path, live) && !IsToldOtherwise(path, gone)) told.insert(Shown(path));
+    if (Counts(path, live) && !IsToldOtherwise(path, gone)) told.insert(PathText(path));
   }
   for (const kubernetes::Difference& difference : kubernetes::Compare(object, live)) {
     if (!difference.live.empty() && Counts(difference.path, live))
-      told.insert(Shown(difference.path));
+      told.insert(PathText(difference.path));
   }
   return {told.begin(), told.end()};
 }

@@ -19,8 +19,6 @@
 namespace charon::service {
 namespace {
 
-absl::Status Invalid(absl::string_view message) { return absl::InvalidArgumentError(message); }
-
 template <std::size_t n>
 bool Has(const std::array<absl::string_view, n>& words, absl::string_view word) {
   return std::find(words.begin(), words.end(), word) != words.end();

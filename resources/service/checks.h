@@ -4,10 +4,15 @@
 
 #include <string>
 
+#include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "provider/schema/checks.h"
 
 namespace charon::service {
+
+inline absl::Status Invalid(absl::string_view message) {
+  return absl::InvalidArgumentError(message);
+}
 
 // The name of a port, or a number from 1 to 65535.
 Check PortText();

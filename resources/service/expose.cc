@@ -16,8 +16,6 @@
 namespace charon::service {
 namespace {
 
-absl::Status Invalid(absl::string_view message) { return absl::InvalidArgumentError(message); }
-
 Check Addresses() {
   return TextRule(
       "is an IP address, or an IPv4 and an IPv6 address with a comma", [](absl::string_view text) {

@@ -21,15 +21,6 @@ using Json = nlohmann::json;
 using kubernetes::Field;
 using kubernetes::Text;
 
-Attr<StringList> List(const Json& list) {
-  if (!list.is_array() || list.empty()) return {};
-  StringList texts;
-  for (const Json& item : list) {
-    if (item.is_string()) texts.push_back(item.get<std::string>());
-  }
-  return texts;
-}
-
 // --- Environment
 
 bool LooksSecret(const std::string& name) {
@@ -144,7 +135,7 @@ void Ports(const Json& container, ContainerModel& model) {
 
 // How a port is said: null where rendering takes it by itself. Nullopt for the name of a port that
 // the container has not.
-std::optional<Attr<std::string>> PortOf(const Json& port, const ContainerModel& container) {
+std::optional<Attr<std::string>> ProbePort(const Json& port, const ContainerModel& container) {
   const StringMap ports = container.ports.value_or({});
   if (port.is_number_integer()) return Attr<std::string>(absl::StrCat(port.get<std::int64_t>()));
   const std::string name = port.is_string() ? port.get<std::string>() : "";
@@ -153,7 +144,7 @@ std::optional<Attr<std::string>> PortOf(const Json& port, const ContainerModel& 
 }
 
 std::optional<RequestModel> HttpRequest(const Json& get, const ContainerModel& container) {
-  const std::optional<Attr<std::string>> port = PortOf(Field(get, "port"), container);
+  const std::optional<Attr<std::string>> port = ProbePort(Field(get, "port"), container);
   if (!port || !absl::StartsWith(Text(get, "path"), "/")) return std::nullopt;
   RequestModel request;
   request.port = *port;
@@ -188,11 +179,11 @@ Attr<ProbeModel> Probe(const Json& probe, const ContainerModel& container) {
     request = *found;
   } else if (const Json& socket = Field(probe, "tcpSocket"); socket.is_object()) {
     const Json& port = Field(socket, "port");
-    if (!PortOf(port, container)) return {};
+    if (!ProbePort(port, container)) return {};
     model.tcp_socket =
         port.is_string() ? port.get<std::string>() : absl::StrCat(port.get<std::int64_t>());
   } else if (const Json& exec = Field(probe, "exec"); exec.is_object()) {
-    model.exec = List(Field(exec, "command"));
+    model.exec = TextList(Field(exec, "command"));
     if (model.exec.IsNull()) return {};
   } else if (const Attr<std::int64_t> port = WholeNumber(Field(probe, "grpc.port"));
              port.IsKnown()) {
@@ -228,7 +219,7 @@ Attr<HookModel> Hook(const Json& hook, const ContainerModel& container) {
     model.http_get = Text(get, "path");
     model.request = Said(*request);
   } else {
-    model.exec = List(Field(hook, "exec.command"));
+    model.exec = TextList(Field(hook, "exec.command"));
     model.sleep = DurationOf(Field(hook, "sleep.seconds"));
     if (model.exec.IsNull() && model.sleep.IsNull()) return {};
   }
@@ -238,12 +229,12 @@ Attr<HookModel> Hook(const Json& hook, const ContainerModel& container) {
 // --- Security
 
 Attr<std::set<std::string>> Set(const Json& list) {
-  const Attr<StringList> texts = List(list);
+  const Attr<StringList> texts = TextList(list);
   if (texts.IsNull()) return {};
   return std::set<std::string>(texts->begin(), texts->end());
 }
 
-Attr<SecurityContextModel> Security(const Json& context) {
+Attr<SecurityContextModel> ContainerSecurity(const Json& context) {
   SecurityContextModel model;
   model.privileged = Flag(Field(context, "privileged"));
   model.run_as_user = WholeNumber(Field(context, "runAsUser"));
@@ -279,8 +270,8 @@ void FillInContainer(const Json& container, ContainerModel& model,
       policy != UsualPullPolicy(*model.image)) {
     model.image_pull_policy = NonEmpty(policy);
   }
-  model.command = List(Field(container, "command"));
-  model.args = List(Field(container, "args"));
+  model.command = TextList(Field(container, "command"));
+  model.args = TextList(Field(container, "args"));
   ProcessModel process;
   process.working_dir = NonEmpty(Text(container, "workingDir"));
   process.tty = Flag(Field(container, "tty"));
@@ -310,7 +301,7 @@ void FillInContainer(const Json& container, ContainerModel& model,
   HooksModel hooks{Hook(Field(container, "lifecycle.postStart"), model),
                    Hook(Field(container, "lifecycle.preStop"), model)};
   if (!hooks.post_start.IsNull() || !hooks.pre_stop.IsNull()) model.hooks = std::move(hooks);
-  model.security_context = Security(Field(container, "securityContext"));
+  model.security_context = ContainerSecurity(Field(container, "securityContext"));
 }
 
 Attr<std::string> DurationOf(const Json& seconds) {
@@ -328,6 +319,15 @@ Attr<std::int64_t> WholeNumber(const Json& value) {
 
 Attr<bool> Flag(const Json& value) {
   return value.is_boolean() ? Attr<bool>(value.get<bool>()) : Attr<bool>();
+}
+
+Attr<StringList> TextList(const Json& list) {
+  if (!list.is_array() || list.empty()) return {};
+  StringList texts;
+  for (const Json& item : list) {
+    if (item.is_string()) texts.push_back(item.get<std::string>());
+  }
+  return texts;
 }
 
 Attr<std::string> NonEmpty(std::string text) {

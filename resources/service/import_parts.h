@@ -33,6 +33,8 @@ Attr<std::string> DurationOf(const nlohmann::json& seconds);
 Attr<std::int64_t> WholeNumber(const nlohmann::json& value);
 Attr<bool> Flag(const nlohmann::json& value);
 Attr<std::string> NonEmpty(std::string text);
+// The texts of a list, or null for none.
+Attr<StringList> TextList(const nlohmann::json& list);
 // Null for none.
 Attr<StringMap> Filled(StringMap map);
 // The texts of a map, or null for none.

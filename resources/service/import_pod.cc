@@ -212,7 +212,7 @@ Attr<SchedulingModel> Scheduling(const Json& pod, const StringMap& selector) {
 
 // --- The whole pod
 
-Attr<PodSecurityContextModel> Security(const Json& context) {
+Attr<PodSecurityContextModel> PodSecurity(const Json& context) {
   if (!context.is_object() || context.empty()) return {};
   PodSecurityContextModel model;
   model.fs_group = WholeNumber(Field(context, "fsGroup"));
@@ -232,18 +232,12 @@ Attr<PodSecurityContextModel> Security(const Json& context) {
   return model;
 }
 
-Attr<StringList> List(const Json& list) {
-  StringList texts;
-  for (const Json& text : list) texts.push_back(text.is_string() ? text.get<std::string>() : "");
-  return texts.empty() ? Attr<StringList>() : Attr<StringList>(std::move(texts));
-}
-
 Attr<DnsModel> Dns(const Json& pod) {
   DnsModel model;
   if (const std::string policy = Text(pod, "dnsPolicy"); policy != "ClusterFirst")
     model.policy = NonEmpty(policy);
-  model.nameservers = List(Field(pod, "dnsConfig.nameservers"));
-  model.searches = List(Field(pod, "dnsConfig.searches"));
+  model.nameservers = TextList(Field(pod, "dnsConfig.nameservers"));
+  model.searches = TextList(Field(pod, "dnsConfig.searches"));
   StringMap options;
   for (const Json& option : Field(pod, "dnsConfig.options"))
     options[Text(option, "name")] = Text(option, "value");
@@ -275,11 +269,11 @@ Attr<PodModel> Pod(const Json& pod_template, const StringMap& selector) {
   // (kubernetes::MigratedManagedFields).
   if (Field(pod, "shareProcessNamespace") == true) model.share_process_namespace = true;
   if (Field(pod, "enableServiceLinks") == false) model.enable_service_links = false;
-  model.security_context = Security(Field(pod, "securityContext"));
+  model.security_context = PodSecurity(Field(pod, "securityContext"));
   model.dns = Dns(pod);
   std::map<std::string, StringList> aliases;
   for (const Json& alias : Field(pod, "hostAliases"))
-    aliases[Text(alias, "ip")] = List(Field(alias, "hostnames")).value_or({});
+    aliases[Text(alias, "ip")] = TextList(Field(alias, "hostnames")).value_or({});
   if (!aliases.empty()) model.host_aliases = std::move(aliases);
   const bool any = !model.labels.IsNull() || !model.annotations.IsNull() ||
                    !model.image_pull_secrets.IsNull() || !model.priority_class.IsNull() ||

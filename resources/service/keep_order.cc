@@ -47,7 +47,7 @@ const std::vector<const char*>* KeysOf(const std::string& list) {
 }
 
 // Empty for what has no key.
-std::string KeyOf(const Json& item, const std::vector<const char*>& fields) {
+std::string ItemKey(const Json& item, const std::vector<const char*>& fields) {
   if (fields.empty()) return item.dump();
   if (kubernetes::Field(item, fields[0]).is_null()) return "";
   std::string key;
@@ -88,11 +88,11 @@ bool SameSources(const Json& a, const Json& b) {
 void KeepListOrder(const Json& live, const std::string& name,
                    const std::vector<const char*>& fields, Json& list) {
   std::map<std::string, std::size_t> places;  // in live
-  for (std::size_t i = 0; i < live.size(); ++i) places.emplace(KeyOf(live[i], fields), i);
+  for (std::size_t i = 0; i < live.size(); ++i) places.emplace(ItemKey(live[i], fields), i);
   std::vector<std::size_t> slots;  // of items that live has as well
   std::vector<std::pair<std::size_t, Json>> shared;
   for (std::size_t i = 0; i < list.size(); ++i) {
-    const std::string key = KeyOf(list[i], fields);
+    const std::string key = ItemKey(list[i], fields);
     const auto place = places.find(key);
     if (key.empty() || place == places.end()) continue;
     KeepOrder(live[place->second], list[i]);

@@ -35,8 +35,6 @@ constexpr char kGroupsAnnotation[] = "charon.internal/allowed-groups";
 constexpr char kMetricsLabel[] = "charon.internal/metrics";
 constexpr std::size_t kLongestLabel = 63;  // of a Service's name (RFC 1035 label)
 
-absl::Status Invalid(absl::string_view message) { return absl::InvalidArgumentError(message); }
-
 Path EntryPath(const std::string& entry) { return Path("expose").Key(entry); }
 
 // --- Ports
@@ -212,8 +210,8 @@ Rendered Object(Stage stage, Path attribute, Json object) {
 
 // Ours, and then the user's, who may add to them but not contradict: another list of middlewares
 // would be a way around the login that nobody sees.
-absl::Status Annotate(const Annotations& more, const Path& path, StringMap annotations,
-                      Json& object) {
+absl::Status AddAnnotations(const Annotations& more, const Path& path, StringMap annotations,
+                            Json& object) {
   for (const auto& [key, value] : more.value_or({})) {
     const auto [found, fresh] = annotations.emplace(key, value);
     if (fresh || found->second == value) continue;
@@ -763,7 +761,7 @@ absl::Status RenderIngress(const ServiceModel& model, const Conventions& convent
   if (paths.empty()) paths = {"/"};
   Json object = IngressObject(parts, parts.name, paths, "Prefix", backend);
   CHARON_RETURN_IF_ERROR(
-      Annotate(parts.more.annotations, parts.more_path, parts.annotations, object));
+      AddAnnotations(parts.more.annotations, parts.more_path, parts.annotations, object));
   // The router's middlewares first: Traefik drops a router that names one it does not know.
   for (Rendered& needed : parts.objects) out.push_back(std::move(needed));
   out.push_back(Object(Stage::kExposure, parts.path, std::move(object)));
@@ -861,13 +859,13 @@ absl::Status RenderOuterService(const ServiceModel& model, const Conventions& co
       }
     }
   }
-  CHARON_RETURN_IF_ERROR(Annotate(outer.annotations, own, std::move(annotations), object));
+  CHARON_RETURN_IF_ERROR(AddAnnotations(outer.annotations, own, std::move(annotations), object));
   out.push_back(Object(Stage::kExposure, path, std::move(object)));
   return absl::OkStatus();
 }
 
 // Two attributes that come to one object would overwrite each other.
-absl::Status CheckNames(const std::vector<Rendered>& objects) {
+absl::Status CheckEntryNames(const std::vector<Rendered>& objects) {
   std::map<std::pair<std::string, std::string>, const Rendered*> seen;
   for (const Rendered& rendered : objects) {
     const std::string kind = rendered.object["kind"], name = rendered.object["metadata"]["name"];
@@ -928,7 +926,7 @@ absl::Status RenderExposure(const ServiceModel& model, const Conventions& conven
          EachOf(render(model, conventions, entry, expose, ports, objects)))
       faults.Add(fault);
   }
-  faults.Add(CheckNames(objects));
+  faults.Add(CheckEntryNames(objects));
   faults.Add(CheckRoutes(objects));
   CHARON_RETURN_IF_ERROR(faults.ToStatus());
   for (Rendered& object : objects) out.push_back(std::move(object));

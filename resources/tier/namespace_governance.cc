@@ -13,8 +13,6 @@
 
 namespace charon::tier {
 
-using Json = nlohmann::json;
-
 absl::StatusOr<Attr<EffectiveModel>> Effective(const sdk::Context& context, Services& services,
                                                const NamespaceModel& config, bool planning) {
   const std::shared_ptr<const Settings> settings = services.settings();
@@ -98,12 +96,12 @@ absl::Status ReadGoverned(const sdk::Context& context, Services& services, Names
   const absl::Time until = context.call.clock->Now() + patience;
   EffectiveModel& effective = model.effective.value();
   while (true) {
-    absl::StatusOr<Json> limits = cluster->Get(context, LimitRangeRef(name));
-    absl::StatusOr<Json> quota = cluster->Get(context, QuotaRef(name));
+    absl::StatusOr<nlohmann::json> limits = cluster->Get(context, LimitRangeRef(name));
+    absl::StatusOr<nlohmann::json> quota = cluster->Get(context, QuotaRef(name));
     for (const absl::Status& status : {limits.status(), quota.status()}) {
       if (!status.ok() && !absl::IsNotFound(status)) return status;
     }
-    auto foreign = [&](const absl::StatusOr<Json>& object) {
+    auto foreign = [&](const absl::StatusOr<nlohmann::json>& object) {
       return object.ok() && operations::ClaimOf(&*object, options) != operations::Claim::kOurs;
     };
     const bool there = foreign(limits) || foreign(quota);

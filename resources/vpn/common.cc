@@ -7,6 +7,10 @@
 
 namespace charon::vpn {
 
+Attr<std::string> TextOrNull(const std::string& text) {
+  return text.empty() ? Attr<std::string>() : Attr<std::string>(text);
+}
+
 Attr<std::string> TimeOrNull(absl::Time time) {
   if (time == absl::InfinitePast() || time == absl::InfiniteFuture()) return {};
   return absl::FormatTime("%Y-%m-%d%ET%H:%M:%SZ", time, absl::UTCTimeZone());

@@ -14,6 +14,8 @@
 
 namespace charon::vpn {
 
+// Null for an empty text.
+Attr<std::string> TextOrNull(const std::string& text);
 // RFC 3339, UTC; null for no time.
 Attr<std::string> TimeOrNull(absl::Time time);
 Attr<std::string> TimeOrNull(const std::optional<absl::Time>& time);

@@ -20,7 +20,6 @@ namespace {
 using headscale::Dialect;
 using headscale::Feature;
 using headscale::Node;
-using M = NodeModel;
 using Texts = std::set<std::string>;
 
 constexpr absl::string_view kNever = "never";
@@ -61,7 +60,7 @@ Texts Normal(const Texts& routes) {
   return normal;
 }
 
-bool Owns(const M& model, absl::string_view list) {
+bool Owns(const NodeModel& model, absl::string_view list) {
   return model.exclusive.value_or({}).count(std::string(list)) != 0;
 }
 
@@ -88,17 +87,17 @@ struct Choice {
   std::vector<const Node*> others;  // more that it could mean as well
 };
 
-bool Fits(const M& model, const Node& node) {
+bool Fits(const NodeModel& model, const Node& node) {
   if (model.node_id.IsKnown() && *model.node_id != node.id) return false;
   if (model.machine_key.IsKnown() && *model.machine_key != node.machine_key) return false;
   return !model.hostname.IsKnown() || SameHost(*model.hostname, node.hostname);
 }
 
-bool IsByHostOnly(const M& model) {
+bool IsByHostOnly(const NodeModel& model) {
   return !model.node_id.IsKnown() && !model.machine_key.IsKnown();
 }
 
-Choice Choose(const M& model, const std::vector<Node>& nodes,
+Choice Choose(const NodeModel& model, const std::vector<Node>& nodes,
               const std::optional<absl::Duration>& stale_after, absl::Time now) {
   std::vector<const Node*> fitting;
   for (const Node& node : nodes) {
@@ -121,7 +120,7 @@ Choice Choose(const M& model, const std::vector<Node>& nodes,
   return {fitting.front(), std::vector<const Node*>(fitting.begin() + 1, fitting.end())};
 }
 
-std::string Sought(const M& model) {
+std::string Sought(const NodeModel& model) {
   std::vector<std::string> parts;
   if (model.hostname.IsKnown())
     parts.push_back(absl::StrCat("host name \"", *model.hostname, "\""));
@@ -131,13 +130,13 @@ std::string Sought(const M& model) {
   return absl::StrJoin(parts, " and ");
 }
 
-Path Selector(const M& model) {
+Path Selector(const NodeModel& model) {
   return Path(model.hostname.IsKnown()  ? "hostname"
               : model.node_id.IsKnown() ? "node_id"
                                         : "machine_key");
 }
 
-absl::Status Ambiguous(const M& model, const Choice& choice) {
+absl::Status Ambiguous(const NodeModel& model, const Choice& choice) {
   std::vector<std::string> all = {absl::StrCat(Title(*choice.node), ", ", Seen(*choice.node))};
   for (const Node* node : choice.others)
     all.push_back(absl::StrCat(Title(*node), ", ", Seen(*node)));
@@ -150,17 +149,17 @@ absl::Status Ambiguous(const M& model, const Choice& choice) {
 
 // A run has one resource for a node: two would change it back and forth, and the removal of one
 // would remove the other's.
-std::string Place(absl::string_view id) { return absl::StrCat("VPN node ", id); }
-std::string PlannedPlace(absl::string_view id) { return absl::StrCat("planned VPN node ", id); }
+std::string NodePlace(absl::string_view id) { return absl::StrCat("VPN node ", id); }
+std::string PlannedNodePlace(absl::string_view id) { return absl::StrCat("planned VPN node ", id); }
 
-absl::Status DeclaredTwice(const M& model, absl::string_view title) {
+absl::Status DeclaredTwice(const NodeModel& model, absl::string_view title) {
   return At(Selector(model),
             WithRemedy(absl::AlreadyExistsError(absl::StrCat(
                            "another resource of this configuration is the node ", title, " too")),
                        "Put everything about it into one resource."));
 }
 
-absl::Status CheckFuture(const M& model, absl::Time now) {
+absl::Status CheckFuture(const NodeModel& model, absl::Time now) {
   if (!model.expiry.IsKnown() || *model.expiry == kNever) return absl::OkStatus();
   const absl::StatusOr<absl::Time> expiry = ParseTime(*model.expiry);
   if (!expiry.ok() || *expiry > now) return absl::OkStatus();
@@ -171,13 +170,14 @@ absl::Status CheckFuture(const M& model, absl::Time now) {
       "charon_vpn_node_expire.");
 }
 
-std::optional<absl::Duration> StaleAfter(const M& model) {
+std::optional<absl::Duration> StaleAfter(const NodeModel& model) {
   if (!model.purge_stale_after.IsKnown()) return std::nullopt;
   return ParseDuration(*model.purge_stale_after).value_or(absl::InfiniteDuration());
 }
 
 // The node of `model` in the list as it comes, waiting for it until the call ends.
-absl::StatusOr<Node> Find(const sdk::Context& context, headscale::Client& client, const M& model) {
+absl::StatusOr<Node> Find(const sdk::Context& context, headscale::Client& client,
+                          const NodeModel& model) {
   const Call& call = context;
   const absl::Time begin = call.clock->Now();
   std::map<std::string, std::string> seen;  // by id: what registered or came online meanwhile
@@ -243,7 +243,7 @@ absl::StatusOr<Node> Find(const sdk::Context& context, headscale::Client& client
 }
 
 // What hides behind a state whose node is offline or gone: the same host, registered anew.
-const Node* Successor(const M& prior, const Node* before, const std::vector<Node>& nodes,
+const Node* Successor(const NodeModel& prior, const Node* before, const std::vector<Node>& nodes,
                       const Dialect& dialect, absl::Time now) {
   if (!IsByHostOnly(prior) || !prior.hostname.IsKnown() || (before != nullptr && before->online))
     return nullptr;
@@ -262,6 +262,7 @@ const Node* Successor(const M& prior, const Node* before, const std::vector<Node
 }  // namespace
 
 const ObjectSpec<NodeModel>& NodeModel::Describe() {
+  using M = NodeModel;
   static const auto& spec = *new ObjectSpec<M>(
       "A machine of the VPN. The machine registers itself, with a key of `charon_vpn_preauth_key` "
       "for example; this resource "
@@ -382,12 +383,11 @@ bool IsStale(const Node& twin, absl::Duration age, absl::Time now) {
 
 NodeModel ToModel(const NodeModel& prior, const Node& node, const Services& services,
                   absl::Time now, bool all) {
-  M model = prior;
+  NodeModel model = prior;
   model.id = node.id;
   if (!prior.hostname.IsKnown()) model.hostname = node.hostname;
   model.given_name = node.given_name;
-  if (all || !prior.user.IsNull())
-    model.user = node.user.empty() ? Attr<std::string>() : Attr<std::string>(node.user);
+  if (all || !prior.user.IsNull()) model.user = TextOrNull(node.user);
   const Texts tags = Union(node.tags, node.asked_tags);
   if (all) {
     model.tags = tags.empty() ? Attr<Texts>() : Attr<Texts>(tags);
@@ -426,8 +426,8 @@ NodeModel ToModel(const NodeModel& prior, const Node& node, const Services& serv
       model.expiry = actual;
   }
   model.enrolled = enrolled;
-  model.ipv4 = node.Ipv4().empty() ? Attr<std::string>() : Attr<std::string>(node.Ipv4());
-  model.ipv6 = node.Ipv6().empty() ? Attr<std::string>() : Attr<std::string>(node.Ipv6());
+  model.ipv4 = TextOrNull(node.Ipv4());
+  model.ipv6 = TextOrNull(node.Ipv6());
   const std::string domain = services.settings()->vpn_base_domain;
   model.fqdn = domain.empty() ? Attr<std::string>()
                               : Attr<std::string>(absl::StrCat(node.given_name, ".", domain));
@@ -463,9 +463,9 @@ absl::Status NodeResource::Validate(const sdk::Context&, const NodeModel& config
 
 absl::Status NodeResource::Plan(const sdk::Context& context, sdk::PlanChange<NodeModel>& change) {
   if (change.IsDestroy()) return absl::OkStatus();
-  const M& config = change.config();
+  const NodeModel& config = change.config();
   if (change.IsUpdate()) {
-    const M& prior = change.prior();
+    const NodeModel& prior = change.prior();
     // What is not known yet may be another one, and core refuses a replacement that shows only at
     // apply.
     if (config.hostname.IsUnknown() || (config.hostname.IsKnown() && prior.hostname.IsKnown() &&
@@ -526,11 +526,11 @@ absl::Status NodeResource::Plan(const sdk::Context& context, sdk::PlanChange<Nod
       CHARON_ASSIGN_OR_RETURN(const auto nodes, client.nodes().List(context));
       const Choice choice = Choose(config, *nodes, StaleAfter(config), context.call.clock->Now());
       if (choice.node == nullptr || !choice.others.empty()) return absl::OkStatus();
-      return services_.Claim(PlannedPlace(choice.node->id))
+      return services_.Claim(PlannedNodePlace(choice.node->id))
                  ? absl::OkStatus()
                  : DeclaredTwice(config, Title(*choice.node));
     }
-    const M& prior = change.prior();
+    const NodeModel& prior = change.prior();
     if (config.expiry.IsKnown() && *config.expiry == kNever && prior.expiry.IsKnown() &&
         prior.expiry != config.expiry) {
       CHARON_RETURN_IF_ERROR(At("expiry", dialect.Require(Feature::kNeverExpires)));
@@ -541,7 +541,7 @@ absl::Status NodeResource::Plan(const sdk::Context& context, sdk::PlanChange<Nod
   };
   if (change.Changes()) CHARON_RETURN_IF_ERROR(services_.CheckHeadscalePlan(context, check));
   if (counts && change.IsUpdate() && change.prior().id.IsKnown() &&
-      !services_.Claim(PlannedPlace(*change.prior().id))) {
+      !services_.Claim(PlannedNodePlace(*change.prior().id))) {
     return DeclaredTwice(config, absl::StrCat(change.prior().given_name.value_or(""), " (id ",
                                               *change.prior().id, ")"));
   }
@@ -563,13 +563,13 @@ sdk::Outcome<NodeModel> NodeResource::Settle(const sdk::Context& context, headsc
     status = At(attribute, std::move(status));
     // What was ours and is still there stays ours, or the next update would take it for somebody
     // else's.
-    M ours = plan;
+    NodeModel ours = plan;
     if (prior != nullptr && plan.tags.IsKnown())
       ours.tags.value().merge(Texts(prior->tags.value_or({})));
     if (prior != nullptr && plan.routes.IsKnown())
       ours.routes.value().merge(Texts(prior->routes.value_or({})));
-    M state = ToModel(ours, node, services_, context.call.clock->Now(), false);
-    return sdk::Outcome<M>::Partial(std::move(state), std::move(status));
+    NodeModel state = ToModel(ours, node, services_, context.call.clock->Now(), false);
+    return sdk::Outcome<NodeModel>::Partial(std::move(state), std::move(status));
   };
   // Keeps what the answer says.
   const auto take = [&node](absl::StatusOr<Node> answer) {
@@ -677,7 +677,7 @@ sdk::Outcome<NodeModel> NodeResource::Settle(const sdk::Context& context, headsc
         return stop("expiry", set);
     }
   }
-  M state = ToModel(plan, node, services_, context.call.clock->Now(), false);
+  NodeModel state = ToModel(plan, node, services_, context.call.clock->Now(), false);
   state.stale_twins = Texts();
   return state;
 }
@@ -685,7 +685,7 @@ sdk::Outcome<NodeModel> NodeResource::Settle(const sdk::Context& context, headsc
 sdk::Outcome<NodeModel> NodeResource::Create(const sdk::Context& context, const NodeModel& plan) {
   CHARON_ASSIGN_OR_RETURN(const auto client, services_.Headscale());
   CHARON_ASSIGN_OR_RETURN(Node node, Find(context, *client, plan));
-  if (!services_.Claim(Place(node.id))) return DeclaredTwice(plan, Title(node));
+  if (!services_.Claim(NodePlace(node.id))) return DeclaredTwice(plan, Title(node));
   return Settle(context, *client, std::move(node), nullptr, plan);
 }
 
@@ -711,14 +711,14 @@ sdk::Outcome<NodeModel> NodeResource::Read(const sdk::Context& context, const No
   }
   if (imported) {
     if (node == nullptr) return absl::NotFoundError("there is no such node");
-    M model = prior;
+    NodeModel model = prior;
     model.hostname = node->hostname;
     return ToModel(model, *node, services_, now, /*all=*/true);
   }
   CHARON_ASSIGN_OR_RETURN(const Dialect dialect, client->server().GetDialect(context));
   if (const Node* successor = Successor(prior, node, *nodes, dialect, now)) node = successor;
   if (node == nullptr) return absl::NotFoundError(absl::StrCat("node ", *prior.id, " is gone"));
-  M model = ToModel(prior, *node, services_, now, false);
+  NodeModel model = ToModel(prior, *node, services_, now, false);
   Texts stale;
   if (const std::optional<absl::Duration> stale_after = StaleAfter(prior)) {
     for (const Node& twin : *nodes) {
@@ -778,8 +778,8 @@ sdk::Outcome<NodeModel> NodeResource::Update(const sdk::Context& context, const 
   }
   if (node->id != *prior.id) {
     // The plan said which node this is; the next plan sees the new one.
-    M state = ToModel(prior, *node, services_, context.call.clock->Now(), false);
-    return sdk::Outcome<M>::Partial(
+    NodeModel state = ToModel(prior, *node, services_, context.call.clock->Now(), false);
+    return sdk::Outcome<NodeModel>::Partial(
         std::move(state), WithRemedy(absl::FailedPreconditionError(absl::StrCat(
                                          "the host logged in as a new node, ", Title(*node))),
                                      "Apply again: it is adopted in place of the former one."));
@@ -790,14 +790,14 @@ sdk::Outcome<NodeModel> NodeResource::Update(const sdk::Context& context, const 
 absl::Status NodeResource::Delete(const sdk::Context& context, const NodeModel& prior) {
   CHARON_ASSIGN_OR_RETURN(const auto client, services_.Headscale());
   CHARON_ASSIGN_OR_RETURN(const Node node, client->nodes().Get(context, *prior.id));
-  if (!services_.Claim(Place(node.id))) {
+  if (!services_.Claim(NodePlace(node.id))) {
     context.diagnostics->Warning(
         "The node stays",
         absl::StrCat("Another resource of this run has adopted the node ", Title(node), "."));
     return absl::OkStatus();
   }
   // Who adopts that host after this waits for its next login.
-  services_.GiveBack(Place(node.id));
+  services_.GiveBack(NodePlace(node.id));
   // Expired first: a machine that is on then knows that it is out, and does not go on with what it
   // has.
   const absl::Status expired = client->nodes().Expire(context, node).status();
@@ -806,14 +806,14 @@ absl::Status NodeResource::Delete(const sdk::Context& context, const NodeModel& 
 }
 
 absl::StatusOr<NodeModel> NodeResource::Import(const sdk::Context&, const std::string& id) {
-  M model;
+  NodeModel model;
   model.hostname = id;
   return model;
 }
 
 absl::StatusOr<NodeModel> NodeResource::ImportByIdentity(const sdk::Context&,
                                                          const NodeIdentity& identity) {
-  M model;
+  NodeModel model;
   model.id = identity.id;
   return model;
 }

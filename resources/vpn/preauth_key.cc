@@ -20,18 +20,17 @@ using headscale::Dialect;
 using headscale::Feature;
 using headscale::NewPreauthKey;
 using headscale::PreauthKey;
-using M = PreauthKeyModel;
 using Sinks = std::vector<std::unique_ptr<KeySink>>;
 
 constexpr char kType[] = "charon_vpn_preauth_key";
 
 // A single-use key that was used has done what it was made for.
-bool IsFinished(const M& state) {
+bool IsFinished(const PreauthKeyModel& state) {
   return state.used.value_or(false) && !state.reusable.value_or(false);
 }
 
 // Neither delivered nor exposed: a key that was imported, of which nobody knows the text.
-bool GoesNowhere(const M& model) {
+bool GoesNowhere(const PreauthKeyModel& model) {
   return model.deliver_to.IsNull() && !model.expose_key.IsUnknown() &&
          !model.expose_key.value_or(false);
 }
@@ -41,7 +40,7 @@ std::string Flags(bool reusable, bool ephemeral, const std::set<std::string>& ta
                       absl::StrJoin(tags, ","));
 }
 
-std::string Flags(const M& model) {
+std::string Flags(const PreauthKeyModel& model) {
   return Flags(model.reusable.value_or(false), model.ephemeral.value_or(false),
                model.tags.value_or({}));
 }
@@ -58,7 +57,7 @@ bool IsOf(const PreauthKey& key, const KeyIntent& intent) {
          Flags(key) == intent.flags;
 }
 
-absl::StatusOr<KeyIntent> NewIntent(const Call& call, const M& plan) {
+absl::StatusOr<KeyIntent> NewIntent(const Call& call, const PreauthKeyModel& plan) {
   CHARON_ASSIGN_OR_RETURN(const absl::Duration lasts, ParseDuration(*plan.expires_in));
   CHARON_ASSIGN_OR_RETURN(const std::string digits, RandomText(6, "0123456789"));
   const absl::Time now = call.clock->Now();
@@ -87,8 +86,8 @@ absl::Status Discard(const Call& call, headscale::Client& client, const KeyInten
   return absl::OkStatus();
 }
 
-M ToModel(const M& prior, const PreauthKey& key) {
-  M model = prior;
+PreauthKeyModel ToModel(const PreauthKeyModel& prior, const PreauthKey& key) {
+  PreauthKeyModel model = prior;
   model.id = key.id;
   model.used = key.used;
   model.expires_at = TimeOrNull(key.expiration);
@@ -131,6 +130,7 @@ const ObjectSpec<DeliverToModel>& DeliverToModel::Describe() {
 }
 
 const ObjectSpec<PreauthKeyModel>& PreauthKeyModel::Describe() {
+  using M = PreauthKeyModel;
   static const auto& spec = *new ObjectSpec<M>(
       "A key with which machines join the VPN. It goes where `deliver_to` says and never into "
       "Terraform's state, unless "
@@ -212,7 +212,7 @@ const sdk::ResourceInfo& PreauthKeyResource::info() const {
   return info;
 }
 
-absl::Status PreauthKeyResource::Validate(const sdk::Context&, const M& config) {
+absl::Status PreauthKeyResource::Validate(const sdk::Context&, const PreauthKeyModel& config) {
   if (config.user.IsNull() &&
       (config.tags.IsNull() || (config.tags.IsKnown() && config.tags->empty()))) {
     return At("user",
@@ -232,9 +232,10 @@ absl::Status PreauthKeyResource::Validate(const sdk::Context&, const M& config) 
   return absl::OkStatus();
 }
 
-absl::Status PreauthKeyResource::Plan(const sdk::Context& context, sdk::PlanChange<M>& change) {
+absl::Status PreauthKeyResource::Plan(const sdk::Context& context,
+                                      sdk::PlanChange<PreauthKeyModel>& change) {
   if (change.IsDestroy()) return absl::OkStatus();
-  const M& config = change.config();
+  const PreauthKeyModel& config = change.config();
   const bool goes_nowhere = GoesNowhere(config);
   if (change.IsCreate() && goes_nowhere) {
     return At(
@@ -246,7 +247,7 @@ absl::Status PreauthKeyResource::Plan(const sdk::Context& context, sdk::PlanChan
                    "neither."));
   }
   if (change.IsUpdate()) {
-    const M& prior = change.prior();
+    const PreauthKeyModel& prior = change.prior();
     if (config.expose_key.IsUnknown() ||
         config.expose_key.value_or(false) != prior.expose_key.value_or(false))
       change.RequireReplace(Path("expose_key"));
@@ -284,7 +285,7 @@ absl::Status PreauthKeyResource::Plan(const sdk::Context& context, sdk::PlanChan
   });
 }
 
-absl::StatusOr<Sinks> PreauthKeyResource::Sinks(const M& model) const {
+absl::StatusOr<Sinks> PreauthKeyResource::Sinks(const PreauthKeyModel& model) const {
   vpn::Sinks sinks;
   if (!model.deliver_to.IsKnown()) return sinks;
   const bool adopt = model.on_conflict.value_or("fail") == "adopt";
@@ -307,7 +308,8 @@ absl::StatusOr<Sinks> PreauthKeyResource::Sinks(const M& model) const {
 }
 
 absl::StatusOr<PreauthKey> PreauthKeyResource::Mint(const sdk::Context& context,
-                                                    headscale::Client& client, const M& plan,
+                                                    headscale::Client& client,
+                                                    const PreauthKeyModel& plan,
                                                     const vpn::Sinks& sinks, KeyIntent& intent) {
   NewPreauthKey wanted;
   wanted.user = plan.user.value_or("");
@@ -339,11 +341,12 @@ absl::StatusOr<PreauthKey> PreauthKeyResource::Mint(const sdk::Context& context,
   }
 }
 
-sdk::Outcome<M> PreauthKeyResource::Create(const sdk::Context& context, const M& plan) {
+sdk::Outcome<PreauthKeyModel> PreauthKeyResource::Create(const sdk::Context& context,
+                                                         const PreauthKeyModel& plan) {
   CHARON_ASSIGN_OR_RETURN(const auto client, services_.Headscale());
   CHARON_ASSIGN_OR_RETURN(const vpn::Sinks sinks, Sinks(plan));
   const auto done = [&](const PreauthKey& key) {
-    M state = ToModel(plan, key);
+    PreauthKeyModel state = ToModel(plan, key);
     state.delivered = true;
     state.key = plan.expose_key.value_or(false) ? Attr<std::string>(key.key) : Attr<std::string>();
     return state;
@@ -390,7 +393,8 @@ sdk::Outcome<M> PreauthKeyResource::Create(const sdk::Context& context, const M&
   return done(key);
 }
 
-sdk::Outcome<M> PreauthKeyResource::Read(const sdk::Context& context, const M& prior) {
+sdk::Outcome<PreauthKeyModel> PreauthKeyResource::Read(const sdk::Context& context,
+                                                       const PreauthKeyModel& prior) {
   CHARON_ASSIGN_OR_RETURN(const auto client, services_.Headscale());
   CHARON_ASSIGN_OR_RETURN(const Dialect dialect, client->server().GetDialect(context));
   const bool imported = prior.used.IsNull();
@@ -407,9 +411,9 @@ sdk::Outcome<M> PreauthKeyResource::Read(const sdk::Context& context, const M& p
     CHARON_RETURN_IF_ERROR(keys.status());
     for (const PreauthKey& key : **keys) {
       if (key.id != *prior.id) continue;
-      M model = ToModel(prior, key);
+      PreauthKeyModel model = ToModel(prior, key);
       if (imported) {
-        model.user = key.user.empty() ? Attr<std::string>() : Attr<std::string>(key.user);
+        model.user = TextOrNull(key.user);
         if (!key.tags.empty()) model.tags = std::set<std::string>(key.tags.begin(), key.tags.end());
         model.reusable = key.reusable;
         model.ephemeral = key.ephemeral;
@@ -430,11 +434,13 @@ sdk::Outcome<M> PreauthKeyResource::Read(const sdk::Context& context, const M& p
   return absl::NotFoundError(absl::StrCat("there is no pre-auth key with id ", *prior.id));
 }
 
-sdk::Outcome<M> PreauthKeyResource::Update(const sdk::Context&, const M&, const M& plan) {
+sdk::Outcome<PreauthKeyModel> PreauthKeyResource::Update(const sdk::Context&,
+                                                         const PreauthKeyModel&,
+                                                         const PreauthKeyModel& plan) {
   return plan;
 }
 
-absl::Status PreauthKeyResource::Delete(const sdk::Context& context, const M& prior) {
+absl::Status PreauthKeyResource::Delete(const sdk::Context& context, const PreauthKeyModel& prior) {
   CHARON_ASSIGN_OR_RETURN(const auto client, services_.Headscale());
   CHARON_ASSIGN_OR_RETURN(const vpn::Sinks sinks, Sinks(prior));
   const auto keys = client->preauth_keys().List(context, prior.user.value_or(""));
@@ -457,19 +463,20 @@ absl::Status PreauthKeyResource::Delete(const sdk::Context& context, const M& pr
   return absl::OkStatus();
 }
 
-absl::StatusOr<M> PreauthKeyResource::Import(const sdk::Context&, const std::string& id) {
-  M model;
+absl::StatusOr<PreauthKeyModel> PreauthKeyResource::Import(const sdk::Context&,
+                                                           const std::string& id) {
+  PreauthKeyModel model;
   model.id = id;
   return model;
 }
 
-absl::StatusOr<M> PreauthKeyResource::ImportByIdentity(const sdk::Context& context,
-                                                       const PreauthKeyIdentity& identity) {
+absl::StatusOr<PreauthKeyModel> PreauthKeyResource::ImportByIdentity(
+    const sdk::Context& context, const PreauthKeyIdentity& identity) {
   return Import(context, *identity.id);
 }
 
 absl::StatusOr<PreauthKeyIdentity> PreauthKeyResource::Identify(const sdk::Context&,
-                                                                const M& state) {
+                                                                const PreauthKeyModel& state) {
   return PreauthKeyIdentity{state.id};
 }
 

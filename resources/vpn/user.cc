@@ -68,7 +68,7 @@ absl::Status CheckDetails(const UserModel& plan, const User& user) {
 }
 
 // What only one resource of a run may make.
-std::string Place(absl::string_view name) { return absl::StrCat("VPN user ", name); }
+std::string UserPlace(absl::string_view name) { return absl::StrCat("VPN user ", name); }
 
 absl::Status Exists(const User& user) {
   return At(
@@ -234,7 +234,7 @@ absl::Status UserResource::Plan(const sdk::Context& context, sdk::PlanChange<Use
 }
 
 sdk::Outcome<UserModel> UserResource::Create(const sdk::Context& context, const UserModel& plan) {
-  const std::string place = Place(*plan.name);
+  const std::string place = UserPlace(*plan.name);
   if (!services_.Claim(place)) {
     return At("name", WithRemedy(absl::AlreadyExistsError(
                                      absl::StrCat("user \"", *plan.name, "\" is declared twice")),
@@ -326,7 +326,7 @@ absl::Status UserResource::Delete(const sdk::Context& context, const UserModel& 
   CHARON_ASSIGN_OR_RETURN(const auto client, services_.Headscale());
   CHARON_ASSIGN_OR_RETURN(const User user, client->users().Get(context, *prior.id));
   CHARON_RETURN_IF_ERROR(DeleteUser(context, *client, user, prior.force_delete.value_or(false)));
-  services_.GiveBack(Place(user.name));
+  services_.GiveBack(UserPlace(user.name));
   return absl::OkStatus();
 }
 

@@ -15,7 +15,6 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-using Json = nlohmann::json;
 
 constexpr int kMinors[] = {23, 25, 26, 27, 28, 29, 30};
 
@@ -25,7 +24,9 @@ class HeadscaleClient : public testing::TestWithParam<int> {
     call_.clock = &clock_;
   }
 
-  Json LastBody() const { return Json::parse(server_.transport().requests().back().body); }
+  nlohmann::json LastBody() const {
+    return nlohmann::json::parse(server_.transport().requests().back().body);
+  }
 
   FakeClock clock_;
   mutable FakeHeadscale server_;
@@ -84,7 +85,7 @@ TEST_P(HeadscaleClient, DetailsOfUsersNeedAVersionThatHasThem) {
   EXPECT_EQ(made->picture_url, "https://example.com/a.png");
   EXPECT_EQ(
       LastBody(),
-      Json::parse(
+      nlohmann::json::parse(
           R"({"name":"alice","displayName":"Alice A.","email":"alice@example.com","pictureUrl":"https://example.com/a.png"})"));
 }
 
@@ -134,11 +135,12 @@ TEST_P(HeadscaleClient, KeysAreMadeExpiredAndRemoved) {
   ASSERT_THAT(made, IsOk());
   EXPECT_EQ(made->key, server_.keys[0].key);
   EXPECT_EQ(made->user, "ops");
-  EXPECT_EQ(LastBody(), (Json{{"user", GetParam() < 26 ? "ops" : absl::StrCat(server_.users[0].id)},
-                              {"reusable", true},
-                              {"ephemeral", false},
-                              {"aclTags", {"tag:infra"}},
-                              {"expiration", "2023-11-14T23:13:20Z"}}));
+  EXPECT_EQ(LastBody(),
+            (nlohmann::json{{"user", GetParam() < 26 ? "ops" : absl::StrCat(server_.users[0].id)},
+                            {"reusable", true},
+                            {"ephemeral", false},
+                            {"aclTags", {"tag:infra"}},
+                            {"expiration", "2023-11-14T23:13:20Z"}}));
   auto listed = client_->preauth_keys().List(call_, "ops");
   ASSERT_THAT(listed, IsOk());
   ASSERT_EQ(listed->size(), 1u);

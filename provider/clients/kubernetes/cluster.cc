@@ -26,7 +26,6 @@ namespace {
 constexpr char kMissingPayload[] = "charon.internal/kubernetes-missing";
 // The value of that payload for a 404 that names no object, until discovery has told what it means.
 constexpr absl::string_view kPath = "path";
-constexpr int kPage = 500;
 
 // A definition that we wrote is served a moment after it was accepted: the server's handlers learn
 // of it by watching, and names must be accepted first (Established).
@@ -121,9 +120,6 @@ void Complete(Json& item, const ObjectKind& kind) {
   if (!item.contains("apiVersion")) item["apiVersion"] = kind.api_version;
   if (!item.contains("kind")) item["kind"] = kind.kind;
 }
-
-// How often the list of kinds is asked for again that lacks some.
-constexpr int kListTries = 5;
 
 bool IsDefinition(const ObjectRef& ref) {
   return ref.kind.kind == "CustomResourceDefinition" && ref.kind.group() == "apiextensions.k8s.io";

@@ -10,7 +10,6 @@
 #include "nlohmann/json.hpp"
 #include "provider/clients/kubernetes/ownership.h"
 #include "provider/clients/kubernetes/ownership_fixtures.h"
-#include "provider/clients/kubernetes/yaml.h"
 
 namespace charon::kubernetes {
 namespace {
@@ -18,14 +17,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
-Json Y(const std::string& text) {
-  const absl::StatusOr<Json> value = ParseYaml(text);
-  EXPECT_TRUE(value.ok()) << text << value.status();
-  return value.value_or(Json());
-}
-
 Json Configuration() { return Y(kShopConfiguration); }
-Json Shop() { return Json::parse(kShopDeployment); }
 Json& App(Json& object) { return object["spec"]["template"]["spec"]["containers"][0]; }
 
 // "PATH: DECLARED, is LIVE" of each difference.

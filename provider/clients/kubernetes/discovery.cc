@@ -20,7 +20,6 @@ constexpr absl::Duration kMissAge = absl::Seconds(5);
 // The list of kinds may lag behind what the server does for about this long, on a busy machine for
 // a few times that.
 constexpr absl::Duration kListDelay = absl::Seconds(1);
-constexpr int kListTries = 5;
 
 // client-go's own header: aggregated discovery in either version, else the old form.
 constexpr absl::string_view kAggregated =

@@ -21,6 +21,9 @@
 
 namespace charon::kubernetes {
 
+// How often the list of kinds is asked for again that lacks some.
+inline constexpr int kListTries = 5;
+
 // Of a status that IsHidden.
 inline constexpr char kHiddenPayload[] = "charon.internal/kubernetes-hidden";
 

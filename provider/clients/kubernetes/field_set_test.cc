@@ -6,6 +6,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
+#include "provider/clients/kubernetes/ownership_fixtures.h"
 
 namespace charon::kubernetes {
 namespace {
@@ -18,12 +19,6 @@ FieldSet Set(const std::string& fields_v1) {
   const absl::StatusOr<FieldSet> set = FieldSet::Parse(Json::parse(fields_v1));
   EXPECT_TRUE(set.ok()) << set.status();
   return set.value_or(FieldSet());
-}
-
-FieldPath At(const std::string& text) {
-  const absl::StatusOr<FieldPath> path = ParseFieldPath(text);
-  EXPECT_TRUE(path.ok()) << path.status();
-  return path.value_or(FieldPath());
 }
 
 std::vector<std::string> Texts(const FieldSet& set) {

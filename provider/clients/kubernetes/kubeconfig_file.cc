@@ -19,7 +19,7 @@ namespace {
 constexpr char kExecExtension[] = "client.authentication.k8s.io/exec";
 // An extension of a kubeconfig is a handful of settings. The limits are for aliases, of which a few
 // lines can make billions of nodes.
-constexpr int kDeepest = 64;
+constexpr int kDeepestExtension = 64;
 constexpr int kMostNodes = 10'000;
 
 // Reads fields of one file. The first failure is kept and the rest reads as empty, so that callers
@@ -116,9 +116,9 @@ nlohmann::json ScalarToJson(const YAML::Node& node) {
 }
 
 nlohmann::json ToJson(Reader& reader, const YAML::Node& node, int depth, int& nodes) {
-  if (depth > kDeepest || ++nodes > kMostNodes) {
-    reader.Fail(
-        node, depth > kDeepest ? "an extension is nested too deeply" : "an extension is too large");
+  if (depth > kDeepestExtension || ++nodes > kMostNodes) {
+    reader.Fail(node, depth > kDeepestExtension ? "an extension is nested too deeply"
+                                                : "an extension is too large");
     return nullptr;
   }
   if (node.IsScalar()) return ScalarToJson(node);

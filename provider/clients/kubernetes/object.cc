@@ -27,8 +27,6 @@ constexpr std::size_t kLongestForeignBody = 300;
 // The server's own texts are passed on whole; a webhook might send anything.
 constexpr std::size_t kLongestMessage = 16'384;
 
-std::string_view Std(absl::string_view text) { return {text.data(), text.size()}; }
-
 // "v1", "v1beta1", "v2alpha3": what the part of an id that follows a group looks like. Version
 // names of CRDs may be any DNS label, so this only serves to tell the two forms of an id apart.
 bool LooksLikeVersion(absl::string_view text) {
@@ -474,11 +472,17 @@ const Json& Field(const Json& object, absl::string_view dotted_path) {
   const Json* at = &object;
   for (const absl::string_view key : absl::StrSplit(dotted_path, '.')) {
     if (!at->is_object()) return none;
-    const auto found = at->find(Std(key));
+    const auto found = at->find(std::string_view(key.data(), key.size()));
     if (found == at->end()) return none;
     at = &*found;
   }
   return *at;
+}
+
+const Json& Items(const Json& object, absl::string_view dotted_path) {
+  static const auto& none = *new Json(Json::array());
+  const Json& value = Field(object, dotted_path);
+  return value.is_array() ? value : none;
 }
 
 std::string Text(const Json& object, absl::string_view dotted_path) {

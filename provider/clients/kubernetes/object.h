@@ -62,6 +62,8 @@ absl::StatusOr<ObjectRef> RefOf(const Json& object);
 
 // The value at a dotted path of map keys ("metadata.labels"); a null if there is none.
 const Json& Field(const Json& object, absl::string_view dotted_path);
+// The list there; an empty one if there is none.
+const Json& Items(const Json& object, absl::string_view dotted_path);
 // Its text; "" if there is none or it is no string.
 std::string Text(const Json& object, absl::string_view dotted_path);
 // An annotation, whose name may have dots; "" if there is none.

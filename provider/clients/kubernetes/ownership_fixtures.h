@@ -2,7 +2,18 @@
 // the manager names below, trimmed, times and ids changed.
 #pragma once
 
+#include <string>
+
+#include "provider/clients/kubernetes/field_set.h"
+#include "provider/clients/kubernetes/object.h"
+
 namespace charon::kubernetes {
+
+// A document in YAML; a failed expectation and null if it is none.
+Json Y(const std::string& text);
+
+// A path such as ".spec.ports[port=80].name"; a failed expectation and the root if it is none.
+FieldPath At(const std::string& text);
 
 // What "charon" applied.
 inline constexpr char kShopConfiguration[] = R"yaml(
@@ -223,5 +234,7 @@ inline constexpr char kShopDeployment[] = R"json(
   }
 }
 )json";
+
+Json Shop();
 
 }  // namespace charon::kubernetes

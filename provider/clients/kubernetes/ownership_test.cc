@@ -8,23 +8,12 @@
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
 #include "provider/clients/kubernetes/ownership_fixtures.h"
-#include "provider/clients/kubernetes/yaml.h"
 
 namespace charon::kubernetes {
 namespace {
 
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
-
-Json Y(const std::string& text) {
-  const absl::StatusOr<Json> value = ParseYaml(text);
-  EXPECT_TRUE(value.ok()) << value.status();
-  return value.value_or(Json());
-}
-
-Json Shop() { return Json::parse(kShopDeployment); }
-
-FieldPath At(const std::string& text) { return ParseFieldPath(text).value(); }
 
 // An entry of managedFields; `fields` is FieldsV1.
 Json Entry(const std::string& manager, const std::string& operation, const std::string& fields,

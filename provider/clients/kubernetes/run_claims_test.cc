@@ -14,7 +14,7 @@ namespace {
 
 using ::testing::HasSubstr;
 
-const ObjectRef kRef{{"v1", "ConfigMap"}, "x", "a"};
+const ObjectRef kClaimed{{"v1", "ConfigMap"}, "x", "a"};
 
 TEST(RunClaims, BelongToTheObjectInAnyVersion) {
   RunClaims claims;
@@ -32,15 +32,15 @@ TEST(RunClaims, TheSecondWaitsForItsTurnAndSaysForWhat) {
   call.clock = &clock;
   call.deadline = clock.Now() + absl::Seconds(1);
   {
-    const auto turn = claims.Take(call, kRef);
+    const auto turn = claims.Take(call, kClaimed);
     ASSERT_THAT(turn, IsOk());
-    const auto second = claims.Take(call, kRef);
+    const auto second = claims.Take(call, kClaimed);
     EXPECT_TRUE(absl::IsDeadlineExceeded(second.status())) << second.status();
     EXPECT_THAT(std::string(second.status().message()),
-                HasSubstr("another resource of this run works on " + kRef.ToString()));
+                HasSubstr("another resource of this run works on " + kClaimed.ToString()));
   }
   call.deadline = clock.Now() + absl::Seconds(1);
-  EXPECT_THAT(claims.Take(call, kRef), IsOk());
+  EXPECT_THAT(claims.Take(call, kClaimed), IsOk());
 }
 
 TEST(RunClaims, OneThreadAtATimeHasTheTurn) {
@@ -53,9 +53,9 @@ TEST(RunClaims, OneThreadAtATimeHasTheTurn) {
   for (int i = 0; i < 4; ++i) {
     threads.emplace_back([&] {
       for (int j = 0; j < 100; ++j) {
-        const auto turn = claims.Take(call, kRef);
-        claims.Claim(kRef);
-        if (turn.ok() && claims.IsClaimed(kRef)) ++count;
+        const auto turn = claims.Take(call, kClaimed);
+        claims.Claim(kClaimed);
+        if (turn.ok() && claims.IsClaimed(kClaimed)) ++count;
       }
     });
   }

@@ -28,7 +28,6 @@ constexpr int kReadsBeforeLocalList = 3;
 // was too large others will be.
 constexpr int kFirstPage = 150;
 constexpr int kCautiousFirstPage = 20;
-constexpr int kPage = 500;
 // Pages of large objects (CRDs, dashboards in ConfigMaps) are shorter.
 constexpr std::int64_t kPageBytes = std::int64_t{2} << 20;
 

@@ -30,6 +30,9 @@
 
 namespace charon::kubernetes {
 
+// Objects of a page of a LIST.
+inline constexpr int kPage = 500;
+
 struct ListRequest {
   std::string name_space;  // empty: all
   std::string label_selector;

@@ -34,11 +34,11 @@ std::string Nested(const std::string& open, int depth, const std::string& close)
 
 // What sigs.k8s.io/yaml 1.6.0 (YAMLToJSON; the one in kubectl 1.36) makes of these texts: inputs
 // ours, results recorded from it.
-struct Vector {
+struct Document {
   const char* yaml;
   const char* json;
 };
-constexpr Vector kVectors[] = {
+constexpr Document kDocuments[] = {
     {"a: y\n", R"({"a":true})"},
     {"a: Y\n", R"({"a":true})"},
     {"a: yes\n", R"({"a":true})"},
@@ -213,7 +213,7 @@ constexpr Vector kVectors[] = {
 };
 
 TEST(Yaml, MeansWhatItMeansToKubectl) {
-  for (const Vector& vector : kVectors) {
+  for (const Document& vector : kDocuments) {
     const absl::StatusOr<Json> value = ParseYaml(vector.yaml);
     ASSERT_TRUE(value.ok()) << vector.yaml << value.status();
     EXPECT_EQ(value->dump(), Json::parse(vector.json).dump()) << vector.yaml;

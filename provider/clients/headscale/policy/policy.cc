@@ -16,8 +16,6 @@
 namespace charon::headscale::policy {
 namespace {
 
-constexpr int kTcp = 6, kUdp = 17, kSctp = 132, kIcmp = 1, kIcmpV6 = 58;
-
 struct NamedProtocol {
   absl::string_view name;
   int number;

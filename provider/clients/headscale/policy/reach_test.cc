@@ -16,7 +16,7 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-Policy Read(absl::string_view text, int minor = kNewestPolicy) {
+Policy ReadAccepted(absl::string_view text, int minor = kNewestPolicy) {
   const absl::StatusOr<HuJson> document = ParseHuJson(text);
   EXPECT_TRUE(document.ok()) << document.status();
   Policy policy = ReadPolicy(*document, minor);
@@ -75,7 +75,7 @@ struct Question {
 };
 
 TEST(Ask, FollowsTheRules) {
-  const Policy policy = Read(
+  const Policy policy = ReadAccepted(
       Rules({{"group:dev", "tag:web:80,443"},
              {"tag:web", "db:5432"},
              {"autogroup:member", "autogroup:self:*"},
@@ -126,8 +126,8 @@ TEST(Ask, FollowsTheRules) {
 }
 
 TEST(Ask, NamesTheRulesAndWhatIsMissing) {
-  const Policy policy =
-      Read(Rules({{"group:ops", "tag:web:22"}, {"*", "tag:web:443"}, {"bob@", "tag:db:*"}}));
+  const Policy policy = ReadAccepted(
+      Rules({{"group:ops", "tag:web:22"}, {"*", "tag:web:443"}, {"bob@", "tag:db:*"}}));
   const absl::StatusOr<Answer> answer = Ask(policy, "group:dev", "tag:web:22,443");
   ASSERT_TRUE(answer.ok());
   EXPECT_FALSE(answer->reaches);
@@ -135,7 +135,7 @@ TEST(Ask, NamesTheRulesAndWhatIsMissing) {
   EXPECT_THAT(answer->rules, ElementsAre("acls[0] (line 3): group:ops -> tag:web:22",
                                          "acls[1] (line 4): * -> tag:web:443"));
   EXPECT_THAT(answer->missing, ElementsAre("bob@ -> tag:web: tcp 22"));
-  const Policy routed = Read(Rules(
+  const Policy routed = ReadAccepted(Rules(
       {},
       R"(, "grants": [{"src": ["group:dev"], "dst": ["lan"], "ip": ["22"], "via": ["tag:web"]}])"));
   EXPECT_THAT(Ask(routed, "ann@", "lan:22")->rules,
@@ -146,7 +146,7 @@ TEST(Ask, NamesTheRulesAndWhatIsMissing) {
 }
 
 TEST(Ask, RefusesWhatThePolicyDoesNotKnow) {
-  const Policy policy = Read(Rules({}));
+  const Policy policy = ReadAccepted(Rules({}));
   for (const auto& [src, dst, where, message] : std::vector<std::array<std::string, 4>>{
            {"group:dve", "tag:web:1", "src", "the policy has no group \"group:dve\""},
            {"ann", "tag:web:1", "src", "the policy has no host \"ann\""},
@@ -167,18 +167,18 @@ TEST(Ask, RefusesWhatThePolicyDoesNotKnow) {
 
 TEST(Ask, EverythingDependsOnTheGeneration) {
   const std::string text = Rules({{"*", "tag:web:443"}});
-  EXPECT_FALSE(Ask(Read(text, 29), "192.168.7.1", "tag:web:443")
+  EXPECT_FALSE(Ask(ReadAccepted(text, 29), "192.168.7.1", "tag:web:443")
                    ->reaches);  // 0.29: devices and the tailnet only
-  EXPECT_TRUE(Ask(Read(text, 28), "192.168.7.1", "tag:web:443")->reaches);
-  EXPECT_TRUE(Ask(Read(text, 29), "100.64.3.4", "tag:web:443")->reaches);
-  EXPECT_TRUE(Ask(Read(text, 29), "carl@", "tag:web:443")->reaches);
-  EXPECT_FALSE(
-      Ask(Read(text, 28), "ann@", "tag:web/icmp")->reaches);  // 0.27 and 0.28 send tcp and udp only
-  EXPECT_TRUE(Ask(Read(text, 29), "ann@", "tag:web/icmp")->reaches);
+  EXPECT_TRUE(Ask(ReadAccepted(text, 28), "192.168.7.1", "tag:web:443")->reaches);
+  EXPECT_TRUE(Ask(ReadAccepted(text, 29), "100.64.3.4", "tag:web:443")->reaches);
+  EXPECT_TRUE(Ask(ReadAccepted(text, 29), "carl@", "tag:web:443")->reaches);
+  EXPECT_FALSE(Ask(ReadAccepted(text, 28), "ann@", "tag:web/icmp")
+                   ->reaches);  // 0.27 and 0.28 send tcp and udp only
+  EXPECT_TRUE(Ask(ReadAccepted(text, 29), "ann@", "tag:web/icmp")->reaches);
 }
 
 TEST(Ask, DevicesCountWithTheirAddresses) {
-  const Policy policy = Read(
+  const Policy policy = ReadAccepted(
       R"({"hosts": {"laptop": "100.64.0.1"}, "tagOwners": {"tag:web": []}, "acls": [{"action": "accept", "src": ["laptop"], "dst": ["100.64.0.9:22"]}]})");
   const std::vector<Device> devices = {{"laptop", "ann", {}, {*Address::Parse("100.64.0.1")}},
                                        {"web-1", "", {"tag:web"}, {*Address::Parse("100.64.0.9")}}};
@@ -193,7 +193,7 @@ TEST(Ask, DevicesCountWithTheirAddresses) {
 
 std::string Compared(const std::string& before, const std::string& after,
                      int minor = kNewestPolicy) {
-  const Difference difference = Compare(Read(before, minor), Read(after, minor));
+  const Difference difference = Compare(ReadAccepted(before, minor), ReadAccepted(after, minor));
   std::string text;
   for (const std::string& line : difference.gains) absl::StrAppend(&text, "+ ", line, "\n");
   for (const std::string& line : difference.losses) absl::StrAppend(&text, "- ", line, "\n");
@@ -262,13 +262,17 @@ TEST(LostDevices, AreThoseThatAreNotReachedAtAllAnyMore) {
   const std::vector<Device> devices = {{"laptop", "ann", {}, {*Address::Parse("100.64.0.1")}},
                                        {"web-1", "", {"tag:web"}, {*Address::Parse("100.64.0.9")}},
                                        {"db-1", "", {"tag:db"}, {*Address::Parse("100.64.0.8")}}};
-  const Policy before = Read(Rules({{"group:dev", "tag:web:22,443"}, {"100.64.0.1", "tag:db:*"}}));
-  EXPECT_THAT(LostDevices(before, Read(Rules({{"ann@", "tag:web:443"}})), devices[0], devices),
-              ElementsAre("db-1 (tag:db), now by acls[1] (line 4): 100.64.0.1 -> tag:db:*"));
-  EXPECT_THAT(LostDevices(NoPolicy(29), Read(Rules({{"ann@", "*:443"}})), devices[0], devices),
-              IsEmpty());
-  EXPECT_THAT(LostDevices(NoPolicy(29), Read(Rules({{"ann@", "tag:db:443"}})), devices[0], devices),
-              ElementsAre("web-1 (tag:web), everything is allowed now"));
+  const Policy before =
+      ReadAccepted(Rules({{"group:dev", "tag:web:22,443"}, {"100.64.0.1", "tag:db:*"}}));
+  EXPECT_THAT(
+      LostDevices(before, ReadAccepted(Rules({{"ann@", "tag:web:443"}})), devices[0], devices),
+      ElementsAre("db-1 (tag:db), now by acls[1] (line 4): 100.64.0.1 -> tag:db:*"));
+  EXPECT_THAT(
+      LostDevices(NoPolicy(29), ReadAccepted(Rules({{"ann@", "*:443"}})), devices[0], devices),
+      IsEmpty());
+  EXPECT_THAT(
+      LostDevices(NoPolicy(29), ReadAccepted(Rules({{"ann@", "tag:db:443"}})), devices[0], devices),
+      ElementsAre("web-1 (tag:web), everything is allowed now"));
 }
 
 // Against a second reading of the rules: rule by rule, device by device, port by port.
@@ -310,7 +314,7 @@ TEST(Reach, AgreesWithAnEvaluationOfEachRule) {
       acls.push_back({aliases[any(aliases.size())], aliases[any(aliases.size())], first, last});
       texts.emplace_back(acls.back().src, absl::StrCat(acls.back().dst, ":", first, "-", last));
     }
-    const Policy policy = Read(Rules(texts));
+    const Policy policy = ReadAccepted(Rules(texts));
     for (const Device& from : devices) {
       for (const Device& to : devices) {
         if (from.name == to.name) continue;

@@ -11,8 +11,6 @@ namespace {
 
 using Kind = HuJson::Kind;
 
-constexpr int kTcp = 6, kUdp = 17, kIcmp = 1, kIcmpV6 = 58;
-
 }  // namespace
 
 Names Reader::Autogroups(bool source, bool ssh) const {

@@ -18,6 +18,9 @@ namespace charon::headscale::policy {
 
 using Names = std::vector<absl::string_view>;
 
+// Numbers of protocols, as IANA has them.
+inline constexpr int kTcp = 6, kUdp = 17, kSctp = 132, kIcmp = 1, kIcmpV6 = 58;
+
 bool Among(absl::string_view text, const Names& names);
 // "acls", "groups": each in quotes, with commas.
 std::string Listed(const Names& names);
