@@ -39,6 +39,7 @@ void Workers::Work(Worker& worker) {
     task();
     task = nullptr;  // what it holds may be the last of its kind
     lock.lock();
+    if (ending_) return;
     idle_.push_back(&worker);
   }
 }
