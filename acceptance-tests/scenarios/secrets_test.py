@@ -93,6 +93,46 @@ def test_no_value_is_found_anywhere(stack, cluster, names, variables):
     assert leaks.find([GIVEN], stack.config)
 
 
+def test_what_reads_an_object_leaves_out_what_its_manifest_hides(stack, cluster, work, folder):
+    """Also where it is compared whole, as a selector is."""
+    reads = "".join(hcl.block(f'data "charon_kubernetes_object" "{kind.lower()}"', {
+        "api_version": "v1", "kind": kind, "namespace": work, "name": "x", "depends_on": [Expression("charon_kubernetes_manifest.configmap"),
+                                                                                          Expression("charon_kubernetes_manifest.service")],
+    }) for kind in ("ConfigMap", "Service"))
+    shown = {"ConfigMap": {"data": {"shown": "1"}}, "Service": {"spec": {"ports": [{"port": 80}], "selector": {"app": "x"}}}}
+    hidden = {"ConfigMap": {"data": {"hidden": HIDDEN}}, "Service": {"spec": {"selector": {"hidden": "s3cret-label"}}}}
+    manifests = {kind: json.dumps({"apiVersion": "v1", "kind": kind, "metadata": {"name": "x", "namespace": work}} | shown[kind]) for kind in shown}
+
+    def made(kind):
+        return hcl.resource("charon_kubernetes_manifest", kind.lower(), {
+            "manifest": manifests[kind], "manifest_wo": json.dumps(hidden[kind]), "manifest_wo_version": "1"})
+
+    stack.write("".join(made(kind) for kind in shown) + reads)
+    stack.apply()
+    assert cluster.get("ConfigMap", work, "x")["data"] == {"shown": "1", "hidden": HIDDEN}
+    assert cluster.get("Service", work, "x")["spec"]["selector"] == {"app": "x", "hidden": "s3cret-label"}
+    states = [json.dumps(stack.state().document)]
+    read = json.loads(stack.state()["data.charon_kubernetes_object.configmap"]["json"])
+    assert read["data"] == {"shown": "1"} and read["metadata"]["name"] == "x"
+    # Somebody changes what is compared, and a refresh takes it into the state.
+    cluster.api.patch("Service", work, "x", {"spec": {"selector": {"app": "y"}}})
+    assert "charon_kubernetes_manifest.service" in stack.plan().drift
+    stack.refresh()
+    assert json.loads(stack.state()["charon_kubernetes_manifest.service"]["manifest"])["spec"]["selector"] == {"app": "y"}
+    states.append(json.dumps(stack.state().document))
+    for kind in shown:
+        stack.run("state", "rm", f"charon_kubernetes_manifest.{kind.lower()}")
+    stack.write("".join(hcl.block("import", {"to": Expression(f"charon_kubernetes_manifest.{kind.lower()}"), "id": f"v1/{kind}/{work}/x"})
+                        for kind in shown))
+    plan = stack.plan("-generate-config-out=generated.tf")
+    states += [json.dumps(stack.show_plan_json(plan)), (stack.config / "generated.tf").read_text()]
+    assert all(f'resource "charon_kubernetes_manifest" "{kind.lower()}"' in states[-1] for kind in shown)
+    found = folder / "found"
+    found.mkdir()
+    (found / "states").write_text("\n".join(states))
+    assert leaks.find([HIDDEN, "s3cret-label"], found) == []
+
+
 def test_a_secret_in_a_plain_manifest_is_refused_with_the_way_out(stack, cluster, names):
     for key in ("data", "stringData"):
         manifest = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "x", "namespace": "default"},

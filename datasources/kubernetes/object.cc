@@ -5,9 +5,12 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "nlohmann/json.hpp"
+#include "provider/base/redact.h"
 #include "provider/base/status.h"
 #include "provider/clients/kubernetes/cluster.h"
 #include "provider/clients/kubernetes/object.h"
+#include "provider/clients/kubernetes/ownership.h"
+#include "provider/operations/hidden_values.h"
 #include "provider/operations/query.h"
 #include "provider/schema/checks.h"
 #include "provider/value/json.h"
@@ -21,12 +24,7 @@ using Json = nlohmann::json;
 // Without what would make every read differ, and without what no state may have.
 Json ForState(Json object) {
   if (object.contains("metadata")) object["metadata"].erase("managedFields");
-  if (kubernetes::Text(object, "kind") == "Secret") {
-    for (const char* field : {"data", "stringData"}) object.erase(field);
-    if (object.contains("metadata") && object["metadata"].contains("annotations")) {
-      object["metadata"]["annotations"].erase("kubectl.kubernetes.io/last-applied-configuration");
-    }
-  }
+  operations::DropHiddenValues(object, object);
   return object;
 }
 
@@ -55,6 +53,10 @@ const ObjectSpec<ObjectModel>& ObjectModel::Describe() {
                 "If there is no such object, answer null instead of an error."),
           Field(&M::object, "object", Computed, "The object, without `metadata.managedFields`."),
           Field(&M::json, "json", Computed, "The same as JSON text."),
+          Field(&M::managers, "managers", Computed,
+                "Fields of the object by field manager, without its status: who owns what. An "
+                "object that holds values of a "
+                "`manifest_wo` has no fields here."),
       });
   return spec;
 }
@@ -88,6 +90,12 @@ sdk::Outcome<ObjectModel> ObjectSource::Read(const sdk::Context& context,
             "Where it may be missing, set optional = true, with which `object` is null then."));
   }
   if (!live.ok()) return operations::AtKindOrNamespace(live.status(), !ref.name_space.empty());
+  auto managers = kubernetes::FieldsByManager(*live);
+  if (!kubernetes::Annotation(*live, kSecretsInside).empty()) {
+    // The path to an item of a set is its value.
+    for (auto& [manager, fields] : managers) fields.clear();
+  }
+  model.managers = std::move(managers);
   const std::string text = ForState(*std::move(live)).dump();
   CHARON_ASSIGN_OR_RETURN(TypedValue typed, DecodeAnyJson(text));
   model.object = Value::Dynamic(std::move(typed.type), std::move(typed.value));

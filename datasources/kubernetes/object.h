@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,7 @@ struct ObjectModel {
   Attr<std::string> api_version, kind, name_space, name, json;
   Attr<bool> optional;
   Attr<Value> object;
+  Attr<std::map<std::string, std::vector<std::string>>> managers;
   static const ObjectSpec<ObjectModel>& Describe();
 };
 

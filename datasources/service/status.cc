@@ -269,16 +269,7 @@ sdk::Outcome<StatusModel> StatusSource::Read(const sdk::Context& context,
   std::map<std::string, PodStatusModel> by_name;
   for (const Json& pod : pods) by_name[kubernetes::Text(pod, "metadata.name")] = PodOf(pod);
   model.pods = std::move(by_name);
-  std::map<std::string, std::vector<std::string>> managers;
-  for (const kubernetes::ManagerEntry& entry : kubernetes::Managers(workload)) {
-    if (entry.subresource == "status") continue;
-    std::vector<std::string>& fields = managers[entry.manager];
-    for (const kubernetes::FieldPath& path : entry.fields.Paths())
-      fields.push_back(kubernetes::ToString(path));
-    std::sort(fields.begin(), fields.end());
-    fields.erase(std::unique(fields.begin(), fields.end()), fields.end());
-  }
-  model.managers = std::move(managers);
+  model.managers = kubernetes::FieldsByManager(workload);
   return model;
 }
 

@@ -16,6 +16,7 @@
 #include "provider/clients/kubernetes/ownership.h"
 #include "provider/clients/kubernetes/quantity.h"
 #include "provider/clients/kubernetes/yaml.h"
+#include "provider/operations/hidden_values.h"
 #include "provider/operations/list_merge.h"
 #include "provider/operations/query.h"
 #include "provider/operations/readiness.h"
@@ -172,8 +173,9 @@ void Settle(const sdk::Context& context, const Json& declared, const Json& live,
     context.private_state->Erase(kUnmarked);
   }
   context.private_state->Erase(kSettled);
+  const std::optional<Json> shown = operations::WithoutHiddenFields(live);
   const kubernetes::Settled settled =
-      kubernetes::SettledAs(kubernetes::Compare(declared, live, options.manager));
+      kubernetes::SettledAs(kubernetes::Compare(declared, shown ? *shown : live, options.manager));
   if (!settled.empty()) context.private_state->Set(kSettled, absl::StrJoin(settled, ","));
 }
 
@@ -427,10 +429,14 @@ absl::StatusOr<std::shared_ptr<const Json>> ManifestResource::Complete(
   Json object = *declared;
   MergeInto(object, *secret);
   EncodeSecret(object);
+  if (kubernetes::Text(object, "kind") == "Secret") {
+    for (const char* field : {"data", "stringData"}) secret->erase(field);  // known to be hidden
+  }
+  const std::string hidden = operations::HiddenFields(*secret);
   Json& metadata = object["metadata"];
-  if (kubernetes::Text(object, "kind") != "Secret" &&
+  if (!hidden.empty() &&
       (!metadata.contains("annotations") || metadata["annotations"].is_object())) {
-    metadata["annotations"][kSecretsInside] = "true";
+    metadata["annotations"][kSecretsInside] = hidden;
   }
   return std::make_shared<const Json>(std::move(object));
 }
@@ -807,10 +813,12 @@ sdk::Outcome<ManifestModel> ManifestResource::Read(const sdk::Context& context,
   }
   const kubernetes::Settled settled =
       absl::StrSplit(context.private_state->Get(kSettled).value_or(""), ',', absl::SkipEmpty());
+  const std::optional<Json> shown = operations::WithoutHiddenFields(*live);
+  const Json& seen = shown ? *shown : *live;
   const std::vector<kubernetes::Difference> differences =
-      kubernetes::Compare(*declared, *live, manager, settled);
+      kubernetes::Compare(*declared, seen, manager, settled);
   if (differences.empty()) return model;
-  const Json now = kubernetes::Overlay(*declared, *live, manager, settled);
+  const Json now = kubernetes::Overlay(*declared, seen, manager, settled);
   context.diagnostics->Warning(
       absl::StrCat("Changed outside of Terraform: ", ref.ToString()),
       absl::StrCat(operations::DescribeDrift(differences), "\n\n",
@@ -889,7 +897,7 @@ std::vector<sdk::MoveSource<ManifestModel>> ManifestResource::MoveSources() cons
          if (!object.is_object())
            return absl::InvalidArgumentError("the source has no attribute manifest");
          DropNulls(object);
-         DropSecretValues(object);
+         operations::DropHiddenValues(object, object);
          ManifestModel model;
          model.manifest = object.dump();
          return model;
@@ -909,7 +917,7 @@ std::vector<sdk::MoveSource<ManifestModel>> ManifestResource::MoveSources() cons
          const Json written = object;
          const std::string name_space = kubernetes::Text(state, "override_namespace");
          if (!name_space.empty()) object["metadata"]["namespace"] = name_space;
-         DropSecretValues(object);
+         operations::DropHiddenValues(object, object);
          if (object != written) model.manifest = EmitLike(object, yaml);
          return model;
        }},

@@ -17,13 +17,14 @@
 #include "provider/clients/kubernetes/ownership.h"
 #include "provider/clients/kubernetes/yaml.h"
 #include "provider/operations/apply_object.h"
+#include "provider/operations/hidden_values.h"
 #include "provider/value/json.h"
 #include "resources/kubernetes/manifest_edit.h"
 
 namespace charon::kubernetes_resources {
 namespace {
 
-constexpr char kLastApplied[] = "kubectl.kubernetes.io/last-applied-configuration";
+using operations::kLastApplied;
 
 // Fields of metadata that only the server writes.
 constexpr const char* kServerFields[] = {"uid",
@@ -172,12 +173,6 @@ absl::Status CheckManifest(const Json& object) {
         "conventions.owner.");
   }
   return CheckNoSecret(ref.kind, object);
-}
-
-void DropSecretValues(Json& object) {
-  if (!IsSecret({kubernetes::Text(object, "apiVersion"), kubernetes::Text(object, "kind")})) return;
-  object.erase("data");
-  object.erase("stringData");
 }
 
 absl::Status CheckNoSecret(const kubernetes::ObjectKind& kind, const Json& fields) {
@@ -342,7 +337,7 @@ Json ExportManifest(const Json& live, absl::string_view manager) {
     if (metadata["annotations"].empty()) metadata.erase("annotations");
   }
   object.erase("status");
-  DropSecretValues(object);
+  operations::DropHiddenValues(live, object);
   return object;
 }
 

@@ -35,9 +35,6 @@ void DropNulls(Json& value);
 // writes, the values of a Secret.
 absl::Status CheckManifest(const Json& object);
 
-// Takes the values of a Secret out of `object`, if it is one.
-void DropSecretValues(Json& object);
-
 // Refuses the values of a Secret among fields that go into state.
 absl::Status CheckNoSecret(const kubernetes::ObjectKind& kind, const Json& fields);
 
@@ -87,7 +84,7 @@ void RegisterSecrets(const Json& secret);
 
 // The live object as a user would have written it: what `manager` applied if it did, else what
 // `kubectl apply` was given, else what other clients than the cluster's own controllers wrote;
-// without the fields of the server, our own marks and the values of a Secret.
+// without the fields of the server, our own marks and hidden values (operations/hidden_values.h).
 Json ExportManifest(const Json& live, absl::string_view manager);
 
 // The first field whose change Kubernetes refuses for this kind; "" if there is none that is known.

@@ -156,6 +156,17 @@ TEST(ExportManifest, NeverHasTheValuesOfASecret) {
   EXPECT_EQ(exported.find("hunter2"), std::string::npos) << exported;
 }
 
+TEST(ExportManifest, NeverHasWriteOnlyValues) {
+  const Json live = Json::parse(R"({"apiVersion": "v1", "kind": "ConfigMap",
+      "metadata": {"name": "redmine", "namespace": "redmine",
+                   "annotations": {"charon.internal/write-only": "{\"data\":{\"hidden\":{}}}"},
+                   "managedFields": [{"manager": "charon", "operation": "Apply", "fieldsType": "FieldsV1",
+                                      "fieldsV1": {"f:data": {"f:hidden": {}, "f:shown": {}}}}]},
+      "data": {"hidden": "hunter2", "shown": "1"}})");
+  EXPECT_EQ(ExportManifest(live, "charon")["data"], Json::parse(R"({"shown": "1"})"));
+  EXPECT_EQ(ExportManifest(live, "other")["data"], Json::parse(R"({"shown": "1"})"));
+}
+
 std::string ConfigMapNamed(absl::string_view name, absl::string_view value = "") {
   return absl::StrCat("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: ", name,
                       ", namespace: shop}\ndata: {key: \"", value, "\"}\n");

@@ -146,6 +146,18 @@ std::vector<ManagerEntry> Managers(const Json& object) {
   return managers;
 }
 
+std::map<std::string, std::vector<std::string>> FieldsByManager(const Json& object) {
+  std::map<std::string, std::vector<std::string>> managers;
+  for (const ManagerEntry& entry : Managers(object)) {
+    if (entry.subresource == "status") continue;
+    std::vector<std::string>& fields = managers[entry.manager];
+    for (const FieldPath& path : entry.fields.Paths()) fields.push_back(ToString(path));
+    std::sort(fields.begin(), fields.end());
+    fields.erase(std::unique(fields.begin(), fields.end()), fields.end());
+  }
+  return managers;
+}
+
 FieldSet AppliedBy(const Json& object, absl::string_view manager) {
   const Json& entries = Field(object, "metadata.managedFields");
   if (!entries.is_array()) return {};

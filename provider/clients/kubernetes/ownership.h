@@ -2,6 +2,7 @@
 // comparing and adopting it. Pure functions on JSON; all are safe to call concurrently.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -27,6 +28,10 @@ struct ManagerEntry {
 // The entries of metadata.managedFields, in the server's order; entries that cannot be read are
 // left out.
 std::vector<ManagerEntry> Managers(const Json& object);
+
+// The fields of `object` by manager, sorted, such as {"kubectl": {".data.a"}}; what somebody wrote
+// as its status is left out.
+std::map<std::string, std::vector<std::string>> FieldsByManager(const Json& object);
 
 // What `manager` owns by Apply in the main resource; empty set if nothing.
 FieldSet AppliedBy(const Json& object, absl::string_view manager);

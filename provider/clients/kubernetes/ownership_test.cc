@@ -14,6 +14,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
+using ::testing::Pair;
 
 // An entry of managedFields; `fields` is FieldsV1.
 Json Entry(const std::string& manager, const std::string& operation, const std::string& fields,
@@ -49,6 +50,18 @@ TEST(Managers, UnreadableEntriesAreLeftOut) {
   EXPECT_EQ(Managers(object)[0].manager, "b");
   EXPECT_THAT(Managers(Json::parse(R"({"metadata":{"managedFields":"x"}})")), IsEmpty());
   EXPECT_THAT(Managers(Json()), IsEmpty());
+}
+
+TEST(Managers, HaveTheirFieldsBesideThem) {
+  Json object =
+      WithEntries(Json::object(), {Entry("b", "Apply", R"({"f:x":{},"f:data":{"f:k":{}}})"),
+                                   Entry("a", "Update", R"({"f:x":{}})"),
+                                   Entry("b", "Update", R"({"f:x":{},"f:y":{}})"),
+                                   Entry("c", "Update", R"({"f:status":{"f:z":{}}})")});
+  object["metadata"]["managedFields"][3]["subresource"] = "status";
+  EXPECT_THAT(FieldsByManager(object), ElementsAre(Pair("a", ElementsAre(".x")),
+                                                   Pair("b", ElementsAre(".data.k", ".x", ".y"))));
+  EXPECT_THAT(FieldsByManager(Json()), IsEmpty());
 }
 
 TEST(AppliedBy, IsTheApplyEntryOfTheObjectItself) {
