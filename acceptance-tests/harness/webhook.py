@@ -20,18 +20,19 @@ from harness.certificates import Authority
 from harness.kubernetes import Api
 
 Review = Callable[[dict[str, Any]], None | str | list[dict[str, Any]]]
-GROUPS = {"pods": "", "deployments": "apps", "statefulsets": "apps"}
+GROUPS = {"configmaps": "", "pods": "", "deployments": "apps", "statefulsets": "apps"}
 
 
 class Webhook:
     """Reviews creations and updates of `resources` in one namespace."""
 
     def __init__(self, name: str, review: Review, folder: pathlib.Path, namespace: str,
-                 resources: tuple[str, ...] = ("pods",), mutating: bool = False):
+                 resources: tuple[str, ...] = ("pods",), mutating: bool = False, seconds: int = 10):
         self.name = name
         self._review = review
         self._namespace = namespace
         self._resources = resources
+        self._seconds = seconds  # that the API server waits for an answer
         self._kind = f"{'Mutating' if mutating else 'Validating'}WebhookConfiguration"
         authority = Authority()
         folder.mkdir(parents=True, exist_ok=True)
@@ -80,7 +81,7 @@ class Webhook:
             "metadata": {"name": f"{self.name}.{self._namespace}"},
             "webhooks": [{
                 "name": self.name, "rules": rules, "sideEffects": "None", "admissionReviewVersions": ["v1"],
-                "failurePolicy": "Fail", "timeoutSeconds": 10,
+                "failurePolicy": "Fail", "timeoutSeconds": self._seconds,
                 "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": self._namespace}},
                 "clientConfig": {
                     "url": f"https://127.0.0.1:{self._server.server_address[1]}/",
@@ -91,7 +92,7 @@ class Webhook:
 
     @contextlib.contextmanager
     def on(self, api: Api, probe: dict[str, Any] | None = None) -> Iterator["Webhook"]:
-        """Registered while this lasts. With `probe`, an object that it refuses, only once it is in force."""
+        """Registered while this lasts. With `probe`, an object that it refuses or never answers, only once it is in force."""
         thread = threading.Thread(target=self._server.serve_forever, daemon=True)
         thread.start()
         configuration = self.configuration()
@@ -100,7 +101,7 @@ class Webhook:
             if probe is not None:
                 resource = api.resource(f"{probe['apiVersion']}/{probe['kind']}")
                 path = resource.path(probe["metadata"]["namespace"]) + "?dryRun=All"
-                api.eventually(lambda: api.send("POST", path, probe)[0] == 403, f"{self.name} to be in force")
+                api.eventually(lambda: api.send("POST", path, probe)[0] in (403, 500), f"{self.name} to be in force")
             yield self
         finally:
             api.delete(self._kind, None, configuration["metadata"]["name"])

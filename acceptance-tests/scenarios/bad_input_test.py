@@ -3,10 +3,12 @@ that sandbox and real server have to agree on them."""
 
 import json
 import re
+import threading
 
 import pytest
 
 from harness import certificates, hcl, proxy
+from harness.webhook import Webhook
 
 pytestmark = pytest.mark.one_cli("about the provider and the server; where programs differ, lifecycle_test.py and examples_test.py meet it")
 
@@ -374,6 +376,25 @@ def test_a_webhook_that_does_not_answer(stack, cluster, work, names):
                                "depends_on = [charon_kubernetes_manifest.x]"))
     plan = stack.plan(fails=True)
     assert plan.error.address == "charon_kubernetes_manifest.y" and plan.says(".daata"), plan
+
+
+@pytest.mark.real_only("calls the webhook itself")
+def test_a_webhook_that_takes_too_long(stack, cluster, work, names, folder):
+    answered = threading.Event()
+    slow = Webhook("slow.example.org", lambda _: answered.wait(30) and None, folder / "webhook", work, ("configmaps",), seconds=1)
+    with slow.on(cluster.api, object_of(names, name="probe")):
+        stack.write(manifest(object_of(names)))
+        paragraphs = (re.compile(rf'Applying v1/ConfigMap/{work}/x: Internal error occurred: failed calling webhook "slow.example.org": .*'
+                                 r"context deadline exceeded\."),
+                      "The webhook's server, not this object, is at fault: see that its pods run and that the API server reaches"
+                      " them. The webhook is one of `kubectl get validatingwebhookconfigurations,mutatingwebhookconfigurations`.")
+        (warning,) = stack.plan().warnings
+        expect(warning, "The plan could not be checked", *paragraphs)
+        expect(apply(stack).error, "Unable to create Kubernetes object", *paragraphs)
+        answered.set()
+    assert ADDRESS not in stack.state()
+    stack.apply()
+    stack.destroy()
 
 
 def test_a_server_that_hangs_in_the_plan(stack, cluster, work, names):
