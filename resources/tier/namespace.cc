@@ -207,7 +207,8 @@ const ObjectSpec<NamespaceModel>& NamespaceModel::Describe() {
                 "Take over fields that another field manager owns, instead of an error."),
           Field(&M::effective, "effective", Computed,
                 "What holds for the namespace, tier and own values taken together; with "
-                "`governance = \"external\"`, what was there at the last change of this resource. "
+                "`governance = \"external\"`, what was there when `governance` or `tier` last "
+                "changed. "
                 "`charon_tier_usage` reads what is there now."),
           Field(&M::labels_all, "labels_all", Computed,
                 "All labels that this resource gives the namespace: `labels`, those of `tier` and "
