@@ -1,5 +1,6 @@
 #include "provider/functions/functions.h"
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -31,6 +32,43 @@ std::uint32_t Hash(absl::string_view text) {
   std::uint32_t hash = 2166136261U;
   for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 16777619U;
   return hash;
+}
+
+// Nano is exact: the decimal point moves nine places.
+absl::StatusOr<Number> NumberOf(const kubernetes::Quantity& quantity) {
+  absl::int128 nano = quantity.nano();
+  const bool negative = nano < 0;
+  if (negative) nano = -nano;
+  const absl::int128 billion = 1000000000;
+  absl::int128 whole = nano / billion;
+  std::string digits;
+  do {
+    digits.insert(digits.begin(), static_cast<char>('0' + static_cast<int>(whole % 10)));
+    whole /= 10;
+  } while (whole > 0);
+  return Number::Parse(absl::StrFormat("%s%s.%09d", negative ? "-" : "", digits,
+                                       static_cast<std::int64_t>(nano % billion)));
+}
+
+// Whether Kubernetes reads `text` as `number`: it rounds, and takes 2^63-1 for what is larger and
+// has a suffix of 1024.
+bool Means(const std::string& text, const Number& number) {
+  const absl::StatusOr<kubernetes::Quantity> read = kubernetes::Quantity::Parse(text);
+  if (!read.ok()) return false;
+  const absl::StatusOr<Number> meant = NumberOf(*read);
+  return meant.ok() && *meant == number;
+}
+
+constexpr std::size_t kLongestLabel = 63;
+
+// RFC 1123, in lower case.
+bool IsDnsLabel(absl::string_view text) {
+  if (text.empty() || text.size() > kLongestLabel) return false;
+  if (text.front() == '-' || text.back() == '-') return false;
+  return std::all_of(text.begin(), text.end(), [](char c) {
+    return absl::ascii_islower(static_cast<unsigned char>(c)) ||
+           absl::ascii_isdigit(static_cast<unsigned char>(c)) || c == '-';
+  });
 }
 
 // `status` with its path in the text: an argument of a function has a place of its own, and none
@@ -75,7 +113,14 @@ absl::StatusOr<Value> ManifestDecodeMulti(const std::string& manifests) {
       all.push_back(std::move(document));
       continue;
     }
-    for (Json& item : document["items"]) all.push_back(std::move(item));
+    Json& items = document["items"];
+    for (std::size_t j = 0; j < items.size(); ++j) {
+      if (!items[j].is_object()) {
+        return sdk::AtArgument(
+            0, NoObject(items[j], absl::StrCat("document ", i + 1, ", items[", j, "]")));
+      }
+      all.push_back(std::move(items[j]));
+    }
   }
   return ToValue(all);
 }
@@ -102,19 +147,7 @@ absl::StatusOr<std::string> ManifestEncode(const Value& manifest) {
 absl::StatusOr<Number> QuantityParse(const std::string& quantity) {
   absl::StatusOr<kubernetes::Quantity> parsed = kubernetes::Quantity::Parse(quantity);
   if (!parsed.ok()) return sdk::AtArgument(0, parsed.status());
-  // Nano is exact: the decimal point moves nine places.
-  absl::int128 nano = parsed->nano();
-  const bool negative = nano < 0;
-  if (negative) nano = -nano;
-  const absl::int128 billion = 1000000000;
-  absl::int128 whole = nano / billion;
-  std::string digits;
-  do {
-    digits.insert(digits.begin(), static_cast<char>('0' + static_cast<int>(whole % 10)));
-    whole /= 10;
-  } while (whole > 0);
-  return Number::Parse(absl::StrFormat("%s%s.%09d", negative ? "-" : "", digits,
-                                       static_cast<std::int64_t>(nano % billion)));
+  return NumberOf(*parsed);
 }
 
 absl::StatusOr<std::string> QuantityFormat(const Number& number, const std::string& family) {
@@ -125,9 +158,13 @@ absl::StatusOr<std::string> QuantityFormat(const Number& number, const std::stri
   }
   absl::StatusOr<kubernetes::Quantity> amount = kubernetes::Quantity::Parse(number.ToString());
   if (!amount.ok()) return sdk::AtArgument(0, amount.status());
-  return kubernetes::Quantity::FromNano(amount->nano(),
-                                        family == "binary" ? Format::kBinarySI : Format::kDecimalSI)
-      .ToString();
+  const Format format = family == "binary" ? Format::kBinarySI : Format::kDecimalSI;
+  std::string text = kubernetes::Quantity::FromNano(amount->nano(), format).ToString();
+  if (Means(text, number)) return text;
+  return sdk::AtArgument(
+      0, absl::InvalidArgumentError(
+             "Kubernetes would read it as another number: it keeps nine decimal places, and in "
+             "powers of 1024 no more than 2^63-1. Round it first, as in ceil(x * 1000) / 1000"));
 }
 
 absl::StatusOr<std::string> QuantitySum(
@@ -144,17 +181,18 @@ absl::StatusOr<std::string> QuantitySum(
 }
 
 absl::StatusOr<std::string> DnsLabel(const std::string& text) {
-  constexpr std::size_t kMost = 63, kHashSize = 9;  // "-" and eight hex digits
+  constexpr std::size_t kHashSize = 9;  // "-" and eight hex digits
+  const std::string lower = absl::AsciiStrToLower(text);
+  if (IsDnsLabel(lower)) return lower;
   std::string label;
-  for (const char c : absl::AsciiStrToLower(text)) {
+  for (const char c : lower) {
     const bool fits = absl::ascii_isalnum(static_cast<unsigned char>(c));
     if (fits) label.push_back(c);
     if (!fits && !label.empty() && label.back() != '-') label.push_back('-');
   }
   while (!label.empty() && label.back() == '-') label.pop_back();
   if (text.empty()) return sdk::AtArgument(0, absl::InvalidArgumentError("must not be empty"));
-  if (label == absl::AsciiStrToLower(text) && label.size() <= kMost) return label;
-  label.resize(std::min(label.size(), kMost - kHashSize));
+  label.resize(std::min(label.size(), kLongestLabel - kHashSize));
   while (!label.empty() && label.back() == '-') label.pop_back();
   return absl::StrFormat("%s%s%08x", label, label.empty() ? "x-" : "-", Hash(text));
 }

@@ -21,7 +21,8 @@ absl::StatusOr<std::string> ManifestEncode(const Value& manifest);
 
 // InvalidArgument for what is no quantity.
 absl::StatusOr<Number> QuantityParse(const std::string& quantity);
-// InvalidArgument for a family that is neither, and for amounts beyond 2^63 or finer than nano.
+// InvalidArgument for a family that is neither, and for what Kubernetes would read as another
+// amount: finer than nano, from 1e29 on, binary ones beyond 2^63-1.
 absl::StatusOr<std::string> QuantityFormat(const Number& number, const std::string& family);
 absl::StatusOr<std::string> QuantitySum(
     const sdk::Variadic<std::optional<std::string>>& quantities);

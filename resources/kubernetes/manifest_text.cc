@@ -328,6 +328,7 @@ Json ExportManifest(const Json& live, absl::string_view manager) {
     if (live_metadata.contains(field)) metadata[field] = live_metadata[field];
   }
   for (const char* field : kServerFields) metadata.erase(field);
+  metadata.erase("generateName");  // The name came of it, and a manifest must not have both.
   if (metadata.contains("annotations")) {
     for (const char* note : {operations::kOwnerAnnotation, operations::kTenureAnnotation})
       metadata["annotations"].erase(note);

@@ -172,6 +172,19 @@ std::string ConfigMapNamed(absl::string_view name, absl::string_view value = "")
                       ", namespace: shop}\ndata: {key: \"", value, "\"}\n");
 }
 
+// `kubectl create` of an object with generateName, and what controllers make.
+TEST(ExportManifest, OfAGeneratedNameIsAManifest) {
+  for (const char* manager : {"kubectl-create", "kube-controller-manager"}) {
+    Json live = Service(
+        Entry(manager, "Update", R"({"f:metadata": {"f:generateName": {}}, "f:spec": {}})"));
+    live["metadata"]["generateName"] = "redm";
+    const Json exported = ExportManifest(live, "charon");
+    EXPECT_EQ(exported["metadata"]["name"], "redmine");
+    EXPECT_FALSE(exported["metadata"].contains("generateName")) << manager;
+    EXPECT_TRUE(CheckManifest(exported).ok()) << CheckManifest(exported);
+  }
+}
+
 TEST(ManifestCache, ReadsATextOnce) {
   ManifestCache cache;
   const auto first = cache.Read(ConfigMapNamed("a"));

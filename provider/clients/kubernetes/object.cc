@@ -58,6 +58,21 @@ absl::StatusOr<std::string> RequiredText(const Json& object, absl::string_view p
   return text;
 }
 
+absl::Status CheckNotGenerated(const Json& metadata) {
+  if (Field(metadata, "generateName").is_null()) return absl::OkStatus();
+  // What the server has stored keeps it, beside the name that it made of it.
+  if (!Field(metadata, "uid").is_null()) return absl::OkStatus();
+  if (!Field(metadata, "name").is_null()) {
+    return absl::InvalidArgumentError(
+        "the object has metadata.generateName beside metadata.name: the server takes the name, and "
+        "never makes one. Remove generateName");
+  }
+  return absl::InvalidArgumentError(
+      "the object has metadata.generateName and no metadata.name: the server would make a new "
+      "object with a new name at each apply. Give it a name (random_id or uuidv5 make one that "
+      "stays)");
+}
+
 int IntOr(const Json& value, int fallback) {
   if (!value.is_number_integer()) return fallback;
   const auto number = value.get<std::int64_t>();
@@ -452,12 +467,7 @@ absl::StatusOr<ObjectRef> RefOf(const Json& object) {
     return absl::InvalidArgumentError(
         absl::StrCat("the object's metadata is ", metadata.type_name(), ", not a map"));
   }
-  if (Field(metadata, "name").is_null() && !Field(metadata, "generateName").is_null()) {
-    return absl::InvalidArgumentError(
-        "the object has metadata.generateName and no metadata.name: the server would make a new "
-        "object "
-        "with a new name at each apply. Give it a name (random_id or uuidv5 make one that stays)");
-  }
+  CHARON_RETURN_IF_ERROR(CheckNotGenerated(metadata));
   CHARON_ASSIGN_OR_RETURN(ref.name, RequiredText(object, "metadata.name"));
   CHARON_RETURN_IF_ERROR(CheckPathSegment("the object's metadata.name", ref.name));
   if (!Field(metadata, "namespace").is_null()) {

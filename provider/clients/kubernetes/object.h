@@ -56,8 +56,8 @@ struct ObjectRef {
 };
 
 // From apiVersion, kind, metadata.namespace and metadata.name. InvalidArgument, naming the field,
-// if one is missing, no string or no part of a path; a generateName without a name is refused with
-// the reason.
+// if one is missing, no string or no part of a path; a generateName is refused with the reason,
+// except in what the server has stored (it has a uid).
 absl::StatusOr<ObjectRef> RefOf(const Json& object);
 
 // The value at a dotted path of map keys ("metadata.labels"); a null if there is none.

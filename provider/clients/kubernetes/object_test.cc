@@ -81,6 +81,20 @@ TEST(RefOf, NamesTheFieldThatIsWrong) {
               HasSubstr("a new object with a new name at each apply"));
 }
 
+TEST(RefOf, RefusesGenerateNameBesideANameToo) {
+  Json object = {{"apiVersion", "batch/v1"},
+                 {"kind", "Job"},
+                 {"metadata", {{"name", "a-x7"}, {"namespace", "shop"}, {"generateName", "a-"}}}};
+  const absl::Status status = RefOf(object).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(status.message(), HasSubstr("metadata.generateName beside metadata.name"));
+  EXPECT_THAT(status.message(), HasSubstr("Remove generateName"));
+  // As the server has it, and as lists and reads give it.
+  object["metadata"]["uid"] = "6a1d";
+  ASSERT_TRUE(RefOf(object).ok()) << RefOf(object).status();
+  EXPECT_EQ(RefOf(object)->ToString(), "batch/v1/Job/shop/a-x7");
+}
+
 TEST(Field, IsNullWhereThereIsNone) {
   const Json object = {{"a", {{"b", {{"c", 1}}}}}, {"list", {1, 2}}};
   EXPECT_EQ(Field(object, "a.b.c"), 1);
